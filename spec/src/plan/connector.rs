@@ -1,0 +1,123 @@
+//! Connectors: the edge of the company.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Id;
+use crate::value::Period;
+
+/// A connector.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Connector {
+    /// The file's stem.
+    pub id: Id,
+    /// Its former ids.
+    pub was: Vec<Id>,
+    /// The slice that owns it.
+    pub slice: Id,
+    /// One persona.
+    pub owner: Id,
+    /// `http`, `mail`, `files`, `webhook`, `mail_drop`, `openai`.
+    pub kind: String,
+    /// Where it is: a URL, `smtp://host:port`, or a folder; kinds that receive have none.
+    pub endpoint: Option<String>,
+    /// The name of its secret.
+    pub secret: Option<Id>,
+    /// The hosts it may talk to; the endpoint's own when empty.
+    pub hosts: Vec<String>,
+    /// `live`, `dry` or `fixture`.
+    pub mode: Mode,
+    /// What it can do.
+    pub verbs: BTreeMap<String, Verb>,
+    /// What it can tell: JSON Schema of each event's fields by event name.
+    pub events: BTreeMap<String, Value>,
+    /// Further settings of the kind, such as `from` of a mail connector.
+    pub settings: BTreeMap<String, Value>,
+}
+
+/// How real a connector's calls are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// The world is touched.
+    #[default]
+    Live,
+    /// Reads are real, everything else is logged and answered as done.
+    Dry,
+    /// Answers come from the verb's fixture.
+    Fixture,
+}
+
+/// One verb of a connector.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Verb {
+    /// What it does to the world.
+    pub effect: Effect,
+    /// What makes a repetition safe.
+    pub idempotency: Idempotency,
+    /// The verb that finds out whether a call happened; its `with` may read `effect.key` and `call.*`.
+    pub probe: Option<String>,
+    /// The verb that takes it back by default.
+    pub undo: Option<String>,
+    /// The JSON Schema of its arguments.
+    pub input: Value,
+    /// The JSON Schema of its answer.
+    pub output: Value,
+    /// The most calls in a window.
+    pub rate: Option<Rate>,
+    /// How long one attempt may take.
+    pub timeout: Period,
+    /// Settings of the kind, such as `method` and `path` of an http verb.
+    pub settings: BTreeMap<String, Value>,
+}
+
+/// What a verb does to the world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// Looks.
+    Read,
+    /// Changes what can be changed back.
+    Write,
+    /// Tells somebody outside.
+    Send,
+    /// Moves money.
+    Spend,
+    /// Removes.
+    Delete,
+    /// Tells everybody.
+    Publish,
+}
+
+impl Effect {
+    /// Returns whether a gate must cover it: send, spend, delete, publish.
+    #[must_use]
+    pub fn is_guarded(self) -> bool {
+        !matches!(self, Self::Read | Self::Write)
+    }
+}
+
+/// What makes a repetition safe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Idempotency {
+    /// The key is sent again and the other side knows it.
+    NativeKey,
+    /// Look first, then act.
+    Probe,
+    /// Never sent twice; an unknown outcome goes to the operator.
+    AtMostOnce,
+    /// Nothing changes however often it is called.
+    Pure,
+}
+
+/// The most calls in a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rate {
+    /// How many.
+    pub calls: u32,
+    /// In how long.
+    pub per: Period,
+}

@@ -1,0 +1,79 @@
+//! The plan: what a company repository says, checked. The only types that other rooms see.
+//!
+//! After [`Plan`] nothing is optional that the user had to give, and every reference resolves.
+
+mod agent;
+mod bundle;
+mod company;
+mod connector;
+mod playbook;
+mod policy;
+mod route;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+pub use agent::{Agent, Fallback, ModelChoice, Sla};
+pub use bundle::{AgentContract, Bundle, BundleId, Covered, RouteRules, VerbContract};
+pub use company::{Company, Persona, Slice, Stage};
+pub use connector::{Connector, Effect, Idempotency, Mode, Rate, Verb};
+pub use playbook::{
+    Auto, Backoff, Choice, Input, OnUpdate, Overlap, Playbook, RecordOp, Retry, Risk, Step, StepKind, Tier,
+    Trigger, Undo, Until, ValueType,
+};
+pub use policy::{
+    Autonomy, Budget, Freeze, Level, Limit, NotifyRule, OnExceed, Policies, Price, Prices, Retention, Window,
+};
+pub use route::{Class, Route, Rule};
+
+/// The id of an object: its file's stem, unique in a company.
+pub type Id = String;
+
+/// The id of a step, unique in its playbook.
+pub type StepId = String;
+
+/// Everything that a revision of a company repository says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// `adjutant.toml`.
+    pub company: Company,
+    /// The slices by name; `company` is always there.
+    pub slices: BTreeMap<Id, Slice>,
+    /// The playbooks.
+    pub playbooks: BTreeMap<Id, Playbook>,
+    /// The agents.
+    pub agents: BTreeMap<Id, Agent>,
+    /// The connectors.
+    pub connectors: BTreeMap<Id, Connector>,
+    /// The routes.
+    pub routes: BTreeMap<Id, Route>,
+    /// The JSON Schema of each kind of business record.
+    pub records: BTreeMap<Id, serde_json::Value>,
+    /// Quantities and permissions: read live at each step, never pinned.
+    pub policies: Policies,
+    /// What models cost.
+    pub prices: Prices,
+    /// What each playbook's runs pin.
+    pub bundles: BTreeMap<Id, Arc<Bundle>>,
+    /// The Markdown page of each runbook by its code.
+    pub runbooks: BTreeMap<Id, String>,
+    /// The ciphertext of each secret by its name.
+    pub secrets: BTreeMap<Id, Vec<u8>>,
+}
+
+impl Plan {
+    /// Returns the slice that owns a playbook, else the company's own.
+    #[must_use]
+    pub fn slice_of_playbook(&self, playbook: &str) -> Option<&Slice> {
+        self.playbooks.get(playbook).and_then(|found| self.slices.get(&found.slice))
+    }
+
+    /// Returns a verb by its full name, such as `mail.send`, with its connector.
+    #[must_use]
+    pub fn verb(&self, name: &str) -> Option<(&Connector, &Verb)> {
+        let (connector, verb) = name.split_once('.')?;
+        let connector = self.connectors.get(connector)?;
+        connector.verbs.get(verb).map(|found| (connector, found))
+    }
+}

@@ -1,0 +1,159 @@
+//! Quantities and permissions: live, never pinned.
+
+use std::collections::BTreeMap;
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use super::Id;
+use crate::value::{Currency, Money, Period};
+
+/// All policies of a company.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct Policies {
+    /// Caps on money.
+    pub budgets: Vec<Budget>,
+    /// Who may do what without asking.
+    pub autonomy: Vec<Autonomy>,
+    /// Who is told.
+    pub notify: Vec<NotifyRule>,
+    /// Caps on counts.
+    pub limits: Vec<Limit>,
+    /// When nothing acts.
+    pub freezes: Vec<Freeze>,
+    /// How long bytes are kept.
+    pub retention: Vec<Retention>,
+}
+
+/// A cap on money.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Budget {
+    /// `company`, `slice:<id>`, `playbook:<id>` or `agent:<id>`.
+    pub scope: String,
+    /// The most.
+    pub limit: Money,
+    /// In which civil window.
+    pub window: Window,
+    /// What happens to what would pass it.
+    pub on_exceed: OnExceed,
+}
+
+/// A civil window in the company's zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Window {
+    /// Each run.
+    Run,
+    /// Each day.
+    Day,
+    /// Each week, from Monday.
+    Week,
+    /// Each month.
+    Month,
+}
+
+/// What happens to what would pass a cap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum OnExceed {
+    /// The step's outcome is `over_budget`.
+    #[default]
+    Refuse,
+    /// It waits for the next window.
+    Wait,
+}
+
+/// A grant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Autonomy {
+    /// `playbook:<id>` or `agent:<id>`.
+    pub subject: String,
+    /// A verb's full name, `<connector>.*`, or `record.write`.
+    pub verb: String,
+    /// How freely.
+    pub level: Level,
+}
+
+/// How freely a subject may use a verb; ordered from the tightest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// Only a proposal in the inbox.
+    Advise,
+    /// A gate each time.
+    Ask,
+    /// Acts and tells.
+    Notify,
+    /// Acts.
+    Act,
+}
+
+/// Who is told of what.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NotifyRule {
+    /// `gate`, `dead`, `budget`, `hold`.
+    pub on: String,
+    /// The send verb that carries it, such as `mail.send`.
+    pub via: String,
+    /// The address; the owner persona's when absent.
+    pub to: Option<String>,
+    /// The least risk of a gate that is told.
+    pub min_risk: Option<super::Risk>,
+    /// The most a day.
+    pub per_day: u32,
+}
+
+/// A cap on a count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limit {
+    /// `active_agents`, `deletes_per_commit`, `affected_runs`.
+    pub name: String,
+    /// The most.
+    pub max: u64,
+}
+
+/// A span of time in which nothing acts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Freeze {
+    /// RFC 3339.
+    pub from: String,
+    /// RFC 3339.
+    pub until: String,
+    /// Why.
+    pub reason: String,
+    /// As in [`Budget::scope`].
+    pub scope: String,
+}
+
+/// How long a class of bytes is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retention {
+    /// `payloads`, `runs`, `dedupe`.
+    pub class: String,
+    /// How long.
+    pub keep: Period,
+}
+
+/// What models cost, by exact model name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Prices {
+    /// The currency of the table.
+    pub currency: Currency,
+    /// The most that may be spent a day where no budget says otherwise.
+    pub default_cap: Money,
+    /// By model.
+    pub models: BTreeMap<Id, Price>,
+}
+
+/// Prices per million tokens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Price {
+    /// Fresh input.
+    pub input: Decimal,
+    /// Input read from the provider's cache.
+    pub cache_read: Decimal,
+    /// Input written to the provider's cache.
+    pub cache_write: Decimal,
+    /// Output, reasoning included.
+    pub output: Decimal,
+}

@@ -1,0 +1,101 @@
+//! Templates and expressions: minijinja text, parsed once, with the paths that it reads.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use minijinja::Environment;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A dotted reference, such as `steps.qualify.lead.email`.
+pub type Path = String;
+
+/// A text with `{{ … }}` holes, or one expression.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Template {
+    /// The text as written.
+    pub source: String,
+    /// The bare expression, when the text is exactly one `{{ expression }}` (its value keeps its type) or a `when`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expression: Option<String>,
+    /// The paths that it reads, found statically; an index that is not a literal counts as the whole root.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub reads: BTreeSet<Path>,
+}
+
+/// A value of a `with` table: literals and templates, nested as in the file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Arg {
+    /// A number, boolean, or a text without holes.
+    Literal(Value),
+    /// A text with holes.
+    Template(Template),
+    /// A list.
+    List(Vec<Arg>),
+    /// A table.
+    Table(BTreeMap<String, Arg>),
+}
+
+/// Why a text is no template.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct TemplateError {
+    /// What the template language says.
+    pub message: String,
+    /// The bytes of the text that are meant, where known.
+    pub range: Option<(usize, usize)>,
+}
+
+impl From<minijinja::Error> for TemplateError {
+    fn from(error: minijinja::Error) -> Self {
+        let message = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+        Self { message, range: error.range().map(|range| (range.start, range.end)) }
+    }
+}
+
+impl Template {
+    /// Parses a text that may have holes.
+    ///
+    /// # Errors
+    /// The template language's own complaint, with its place in the text.
+    pub fn parse(source: &str) -> Result<Self, TemplateError> {
+        if let Some(inner) = sole_expression(source)
+            && let Ok(parsed) = Self::parse_expression(inner)
+        {
+            return Ok(Self { source: source.to_owned(), ..parsed });
+        }
+        let env = Environment::empty();
+        let reads = env.template_from_str(source)?.undeclared_variables(true).into_iter().collect();
+        Ok(Self { source: source.to_owned(), expression: None, reads })
+    }
+
+    /// Parses a bare expression, as `when` has it.
+    ///
+    /// # Errors
+    /// As [`Template::parse`].
+    pub fn parse_expression(source: &str) -> Result<Self, TemplateError> {
+        let env = Environment::empty();
+        let reads = env.compile_expression(source)?.undeclared_variables(true).into_iter().collect();
+        let expression = Some(source.trim().to_owned());
+        Ok(Self { source: source.to_owned(), expression, reads })
+    }
+}
+
+/// Returns the inside of a text that is exactly one `{{ … }}`.
+fn sole_expression(source: &str) -> Option<&str> {
+    let inner = source.trim().strip_prefix("{{")?.strip_suffix("}}")?;
+    (!inner.contains("{{") && !inner.contains("}}")).then(|| inner.trim())
+}
+
+impl Arg {
+    /// Returns the paths that the value reads.
+    #[must_use]
+    pub fn reads(&self) -> BTreeSet<Path> {
+        match self {
+            Self::Literal(_) => BTreeSet::new(),
+            Self::Template(template) => template.reads.clone(),
+            Self::List(items) => items.iter().flat_map(Self::reads).collect(),
+            Self::Table(fields) => fields.values().flat_map(Self::reads).collect(),
+        }
+    }
+}
