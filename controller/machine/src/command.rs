@@ -1,0 +1,192 @@
+//! Commands: what the host should do after the commit. Facts: what the machine concluded, as stored.
+
+use adjutant_spec::{
+    plan::{Effect, Idempotency, StepId},
+    value::{Labels, Money},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    event::{Event, TimerId},
+    id::{EffectId, InstanceId, Stamp},
+};
+
+/// What the host should do once the transition is durable.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Command {
+    /// Put an effect into the outbox; it leaves by a lease.
+    Perform(Box<Perform>),
+    /// Take an effect that is not yet leased, or is settled, out of the outbox.
+    Withdraw {
+        /// Which effect.
+        effect: EffectId,
+    },
+    /// Store a timer.
+    SetTimer {
+        /// Which one; a second setting moves it.
+        timer: TimerId,
+        /// When it fires.
+        at: Stamp,
+    },
+    /// Remove a timer.
+    ClearTimer {
+        /// Which one.
+        timer: TimerId,
+    },
+    /// Send an event to another instance, through the outbox.
+    Deliver {
+        /// To whom.
+        to: InstanceId,
+        /// What.
+        event: Event,
+    },
+    /// Tell the operator: through the outbox, at least once.
+    Notify(Notice),
+}
+
+/// An effect to perform.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Perform {
+    /// Its id.
+    pub effect: EffectId,
+    /// The step that wants it.
+    pub step: StepId,
+    /// The attempt that the next lease is, from 1.
+    pub attempt: u32,
+    /// What to do.
+    pub call: Call,
+    /// The labels of everything that is in it.
+    pub labels: Labels,
+    /// The gate decision that covers it: digest and who, where one does.
+    pub approval: Option<Approval>,
+    /// How long one attempt may take, in milliseconds.
+    pub timeout: u64,
+    /// Whether nothing but reads may touch the world.
+    pub dry: bool,
+}
+
+/// The approval under which a guarded effect acts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// The gate.
+    pub gate: String,
+    /// The digest that was approved.
+    pub digest: String,
+    /// Who approved.
+    pub by: String,
+}
+
+/// What an effect does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "call", rename_all = "snake_case")]
+pub enum Call {
+    /// Calls a connector's verb.
+    Verb(VerbCall),
+    /// Asks the probe of a verb whether a call happened; answered by `EffectProbed`.
+    Probe {
+        /// The call in doubt.
+        of: VerbCall,
+        /// The probe's full name.
+        probe: String,
+    },
+    /// Asks an agent.
+    Agent(Box<AgentCall>),
+    /// Classifies a text; answered with `{class, probability, …}`, class `unsure` where it abstains.
+    Route {
+        /// The route.
+        route: String,
+        /// The text.
+        text: String,
+        /// What its rules' conditions may read.
+        context: Value,
+    },
+    /// Reads one business record: `{value, version}` or `null`.
+    RecordRead {
+        /// The kind.
+        record: String,
+        /// The key.
+        key: String,
+    },
+    /// Reads records by equal fields: `{items}`.
+    RecordList {
+        /// The kind.
+        record: String,
+        /// Field to value.
+        filter: Value,
+    },
+    /// Writes one record in the batch that carries the answer; a moved version is `EffectFailed(Conflict)`.
+    RecordWrite {
+        /// The kind.
+        record: String,
+        /// The key.
+        key: String,
+        /// The fields, merged into what is there.
+        value: Value,
+        /// The version that must be there; `0` for none.
+        expect: Option<u64>,
+    },
+    /// Starts a child run; answered by `ChildEnded`.
+    StartRun {
+        /// The playbook.
+        playbook: String,
+        /// What the child pins.
+        bundle: String,
+        /// Its inputs with labels.
+        input: std::collections::BTreeMap<String, crate::event::Labelled>,
+    },
+}
+
+/// A call of a connector's verb.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VerbCall {
+    /// The verb's full name.
+    pub verb: String,
+    /// Its arguments.
+    pub args: Value,
+    /// The key that makes a repetition safe, where the other side knows keys.
+    pub key: String,
+    /// What it does to the world.
+    pub effect: Effect,
+    /// What makes a repetition safe.
+    pub idempotency: Idempotency,
+    /// Whether it takes an earlier step back.
+    pub undo_of: Option<StepId>,
+}
+
+/// A question to an agent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AgentCall {
+    /// The agent.
+    pub agent: String,
+    /// The rendered prompt.
+    pub prompt: String,
+    /// Its inputs, for the record.
+    pub input: Value,
+    /// The JSON Schema of the answer.
+    pub output: Value,
+    /// The connector of kind `openai`, where pinned.
+    pub connector: Option<String>,
+    /// The exact model name, where pinned.
+    pub model: Option<String>,
+    /// The most tokens of the answer.
+    pub max_tokens: u32,
+    /// The most that it may cost.
+    pub max_cost: Option<Money>,
+}
+
+/// What the operator is told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Notice {
+    /// Its id: one notice per cause.
+    pub id: String,
+    /// `gate`, `dead`, `unknown`, `failed`.
+    pub topic: String,
+    /// What is at stake, for gates.
+    pub risk: Option<adjutant_spec::plan::Risk>,
+    /// One line.
+    pub title: String,
+    /// What the operator can do next, as a command.
+    pub action: String,
+}

@@ -1,0 +1,308 @@
+//! Events: what happened. The only way in, and the only things that carry time.
+//!
+//! Variants and fields are only added: history outlives code.
+
+use std::collections::BTreeMap;
+
+use adjutant_spec::{
+    plan::{BundleId, Stage, StepId},
+    value::{Labels, Money},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::id::{EffectId, Stamp};
+
+/// An event with its moment and its id; a repeated id is answered `Duplicate`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Envelope {
+    /// When it happened, told by the host once.
+    pub at: Stamp,
+    /// Its id, unique in its instance: derived from what it answers (`<effect>#<attempt>`), or given by the sender.
+    pub id: String,
+    /// Who caused it: `operator`, a persona, `connector:<id>`, `agent:<id>`, `host`.
+    pub by: String,
+    /// What happened.
+    pub event: Event,
+}
+
+/// A value with its labels.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Labelled {
+    /// The value.
+    pub value: Value,
+    /// Its trust and privacy.
+    pub labels: Labels,
+}
+
+/// What can happen to a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// A trigger, the operator, or another run started it.
+    RunStarted(Box<RunStarted>),
+    /// The host took an effect to perform it; money is reserved in the same batch.
+    EffectLeased {
+        /// Which effect.
+        effect: EffectId,
+        /// Which attempt, from 1; the fence against late answers.
+        attempt: u32,
+        /// When the host counts as dead.
+        until: Stamp,
+        /// What was reserved for it.
+        reserved: Option<Money>,
+    },
+    /// The host may not start an effect yet.
+    EffectDeferred {
+        /// Which effect.
+        effect: EffectId,
+        /// What it waits for.
+        reason: Deferral,
+        /// When to look again, where known.
+        until: Option<Stamp>,
+    },
+    /// A rule forbids an effect for good.
+    EffectDenied {
+        /// Which effect.
+        effect: EffectId,
+        /// Which sort of rule.
+        denial: Denial,
+        /// The rule and its facts, for people.
+        message: String,
+    },
+    /// An effect happened.
+    EffectSucceeded {
+        /// Which effect.
+        effect: EffectId,
+        /// Which attempt answered.
+        attempt: u32,
+        /// Its answer, already checked against the verb's or agent's output schema by the host.
+        value: Value,
+        /// What it really cost.
+        cost: Option<Money>,
+        /// Where the answer comes from: model digest, usage, status, request digest.
+        provenance: Value,
+    },
+    /// An effect definitely did not happen.
+    EffectFailed {
+        /// Which effect.
+        effect: EffectId,
+        /// Which attempt answered.
+        attempt: u32,
+        /// What sort of failure.
+        class: ErrorClass,
+        /// What the other side said, redacted.
+        message: String,
+        /// The pause that the other side asks for, in milliseconds.
+        retry_after: Option<u64>,
+        /// What the attempt cost all the same.
+        cost: Option<Money>,
+    },
+    /// Nobody knows whether an effect happened.
+    EffectUnknown {
+        /// Which effect.
+        effect: EffectId,
+        /// Which attempt was lost.
+        attempt: u32,
+        /// Why, for people.
+        message: String,
+    },
+    /// The probe of an unknown effect answered.
+    EffectProbed {
+        /// Which effect.
+        effect: EffectId,
+        /// What it found.
+        finding: Finding,
+    },
+    /// The operator settled an unknown or dead effect.
+    EffectSettled {
+        /// Which effect.
+        effect: EffectId,
+        /// How.
+        settlement: Settlement,
+    },
+    /// A stored timer is due. Stale ones are ignored by the machine.
+    TimerFired {
+        /// Which timer.
+        timer: TimerId,
+    },
+    /// A person decided a gate.
+    GateDecided(Box<GateDecided>),
+    /// A child run ended.
+    ChildEnded {
+        /// The effect that started it.
+        effect: EffectId,
+        /// `done`, `failed` or `cancelled`.
+        status: String,
+        /// Its last values, by step.
+        output: Value,
+    },
+    /// No further effect starts.
+    RunPaused {
+        /// Why.
+        reason: String,
+    },
+    /// Effects start again.
+    RunResumed,
+    /// The run unwinds and ends as cancelled.
+    RunCancelled {
+        /// Why.
+        reason: String,
+    },
+    /// The run ends at once: nothing is undone, nothing is loaded.
+    RunKilled {
+        /// Why.
+        reason: String,
+    },
+    /// A failed run, or a dead effect, is tried again from a step.
+    RunRetried {
+        /// The step; the failed one when absent.
+        step: Option<StepId>,
+        /// Values corrected by the operator, by path.
+        edits: BTreeMap<String, Value>,
+    },
+}
+
+/// What a run begins with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunStarted {
+    /// The run's id.
+    pub run: String,
+    /// The playbook's id.
+    pub playbook: String,
+    /// What it pins.
+    pub bundle: BundleId,
+    /// Its idempotency key.
+    pub key: String,
+    /// The company revision in force.
+    pub revision: String,
+    /// How far the slice's effects reach the world.
+    pub stage: Stage,
+    /// Its inputs.
+    pub input: BTreeMap<String, Labelled>,
+    /// The trigger's event, for the record.
+    pub trigger: Value,
+    /// The effect of the parent run that started it.
+    pub parent: Option<EffectId>,
+    /// Whether effects other than reads are only logged (`run --dry`).
+    pub dry: bool,
+}
+
+/// A person's answer to a gate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GateDecided {
+    /// The gate: `<run>.<step>` plus its visit, as its card shows it.
+    pub gate: String,
+    /// The digest of the card that the person saw.
+    pub digest: String,
+    /// The answer.
+    pub decision: Decision,
+    /// Why, for people.
+    pub reason: Option<String>,
+}
+
+/// The answers to a gate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// As shown; with the form's values where the gate has one.
+    Approved {
+        /// The form.
+        form: Option<Value>,
+    },
+    /// With changed values, by the path that `show` names.
+    Edited {
+        /// Path to new value.
+        values: BTreeMap<String, Value>,
+    },
+    /// No.
+    Denied,
+}
+
+/// What a deferred effect waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deferral {
+    /// The breaker of its verb is open.
+    BlockedByBreaker,
+    /// The rate of its verb is used up, or a pool is full.
+    WaitingForSlot,
+    /// A budget's window is used up.
+    WaitingForBudget,
+    /// A freeze, a pause or a disconnected connector.
+    Held,
+}
+
+/// Which sort of rule forbids an effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Denial {
+    /// A permission: outcome `denied`.
+    Policy,
+    /// A cap on money, an unknown model or price: outcome `over_budget`.
+    Budget,
+}
+
+/// What sort of failure an effect met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorClass {
+    /// May work the next time.
+    Transient,
+    /// Too fast.
+    RateLimited,
+    /// The secret is wrong or has lapsed.
+    Auth,
+    /// The other side refuses the arguments, or the answer breaks its schema.
+    Invalid,
+    /// Something moved in between.
+    Conflict,
+    /// The thing is no longer there.
+    Gone,
+    /// No model, connector or endpoint is configured for it.
+    Unavailable,
+    /// A model declined to answer.
+    Refused,
+}
+
+/// What a probe found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finding {
+    /// It happened, with its answer.
+    Happened(Value),
+    /// It did not happen.
+    DidNotHappen,
+    /// The probe cannot tell.
+    Unclear(String),
+}
+
+/// How the operator settles an unknown or dead effect.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Settlement {
+    /// It happened, with its answer.
+    Happened(Value),
+    /// It did not happen: try again.
+    DidNotHappen,
+    /// Take it back.
+    Undo,
+    /// Leave it and take the error edge.
+    Drop,
+}
+
+/// A stored timer of a run.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "timer", content = "of")]
+pub enum TimerId {
+    /// The run's deadline.
+    Deadline,
+    /// The end of a wait step.
+    Wait(StepId),
+    /// The expiry of a gate.
+    Gate(String),
+    /// The lease of an attempt.
+    Lease(EffectId, u32),
+    /// The pause before an attempt, or the end of a deferral.
+    Backoff(EffectId, u32),
+}

@@ -1,0 +1,153 @@
+//! Ids and stamps: derived, never drawn; time as data.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Milliseconds since 1970 in UTC. Only events carry it; the machine has no clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
+#[serde(transparent)]
+pub struct Stamp(pub i64);
+
+impl Stamp {
+    /// Returns the moment so many milliseconds later, at most the last one that can be told.
+    #[must_use]
+    pub fn plus(self, millis: u64) -> Self {
+        Self(self.0.saturating_add_unsigned(millis))
+    }
+}
+
+/// What sort of machine an instance is. The words are on disk: only added to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InstanceKind {
+    /// One execution of a playbook, with its effects, gates and timers.
+    Run,
+    /// The schedule of a playbook.
+    Schedule,
+    /// The circuit breaker of a verb.
+    Breaker,
+    /// The revision that is in force, with what is held.
+    Revision,
+    /// A proposed change of the company repository.
+    Proposal,
+}
+
+/// Anything with a machine: `run/<run id>`, `schedule/<playbook>`, …; written `kind/name`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InstanceId {
+    /// The sort.
+    pub kind: InstanceKind,
+    /// The name, unique in its sort: letters, digits, `-`, `_`, `.`.
+    pub name: String,
+}
+
+impl InstanceKind {
+    const ALL: [(Self, &str); 5] = [
+        (Self::Run, "run"),
+        (Self::Schedule, "schedule"),
+        (Self::Breaker, "breaker"),
+        (Self::Revision, "revision"),
+        (Self::Proposal, "proposal"),
+    ];
+
+    /// Returns the word that ids begin with.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        Self::ALL.iter().find(|(kind, _)| *kind == self).map_or("run", |(_, word)| *word)
+    }
+}
+
+impl InstanceId {
+    /// Returns the instance of a run.
+    #[must_use]
+    pub fn run(name: impl Into<String>) -> Self {
+        Self { kind: InstanceKind::Run, name: name.into() }
+    }
+}
+
+impl fmt::Display for InstanceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind.word(), self.name)
+    }
+}
+
+/// A text that is no id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no id has the form \"{0}\"")]
+pub struct IdError(pub String);
+
+impl FromStr for InstanceId {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let fail = || IdError(text.to_owned());
+        let (word, name) = text.split_once('/').ok_or_else(fail)?;
+        let (kind, _) = InstanceKind::ALL.iter().find(|(_, known)| *known == word).ok_or_else(fail)?;
+        if name.is_empty() || name.contains('/') {
+            return Err(fail());
+        }
+        Ok(Self { kind: *kind, name: name.to_owned() })
+    }
+}
+
+/// The identity of an effect: the idempotency key outside and the fence inside. Written `<run>.<seq>.<index>`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EffectId {
+    /// The run that wants it.
+    pub run: String,
+    /// The sequence number of the transition that asked for it.
+    pub seq: u64,
+    /// Its place among the commands of that transition.
+    pub index: u16,
+}
+
+impl EffectId {
+    /// Returns the instance that owns it.
+    #[must_use]
+    pub fn instance(&self) -> InstanceId {
+        InstanceId::run(self.run.clone())
+    }
+
+    /// Returns the key that is sent outside; the same for every attempt.
+    #[must_use]
+    pub fn key(&self) -> String {
+        format!("adjutant-{self}")
+    }
+}
+
+impl fmt::Display for EffectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.run, self.seq, self.index)
+    }
+}
+
+impl FromStr for EffectId {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let fail = || IdError(text.to_owned());
+        let mut parts = text.rsplitn(3, '.');
+        let index = parts.next().and_then(|part| part.parse().ok()).ok_or_else(fail)?;
+        let seq = parts.next().and_then(|part| part.parse().ok()).ok_or_else(fail)?;
+        let run = parts.next().filter(|part| !part.is_empty()).ok_or_else(fail)?;
+        Ok(Self { run: run.to_owned(), seq, index })
+    }
+}
+
+macro_rules! as_text {
+    ($type:ty) => {
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+as_text!(InstanceId);
+as_text!(EffectId);

@@ -1,0 +1,248 @@
+//! The seam to the store: plain bytes and ids, one atomic synced batch for each transition.
+//!
+//! *Flow*: the host builds a [`Batch`], submits it, and acts on its commands after the receipt.
+//! *Guarantees*: a batch is applied whole or not at all; a receipt means that it survives a crash; batches are numbered
+//! without holes and chained by hash. *Assumptions*: one writer process; each instance has one writer at a time.
+//! *Errors*: [`JournalError`] tells what the caller can do.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::InstanceId;
+
+/// A table of rows beside the instances' entries and states. The words are on disk: only added to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Table {
+    /// Commands that wait for the world, by effect id.
+    Outbox,
+    /// Timers, by due moment (big-endian) first.
+    Timer,
+    /// Lists for people, such as runs by status.
+    Index,
+    /// Business records, by kind and key.
+    Record,
+    /// Money: reserved and settled, by scope and window.
+    Ledger,
+    /// What has been seen: run keys, webhook deliveries.
+    Dedupe,
+    /// Rates, pools and breakers.
+    Admission,
+    /// The host's own rows: applied revision, holds, tokens.
+    Host,
+}
+
+/// One atomic write.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Batch {
+    /// Entries and states of instances.
+    pub appends: Vec<Append>,
+    /// Rows to put (`Some`) or delete (`None`).
+    pub writes: Vec<RowWrite>,
+    /// Rows that must still be as they were read.
+    pub guards: Vec<Guard>,
+    /// Payloads by digest; storing one twice is one.
+    pub blobs: Vec<(String, Vec<u8>)>,
+}
+
+/// New entries of one instance with the state after them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Append {
+    /// Whose.
+    pub instance: InstanceId,
+    /// The sequence number of its last entry so far; 0 where it has none.
+    pub expected: u64,
+    /// The entries, numbered from `expected + 1`.
+    pub entries: Vec<Vec<u8>>,
+    /// The state after them.
+    pub state: Vec<u8>,
+}
+
+/// A row to put or delete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowWrite {
+    /// Where.
+    pub table: Table,
+    /// Its key, ordered as bytes.
+    pub key: Vec<u8>,
+    /// Its value; `None` deletes.
+    pub value: Option<Vec<u8>>,
+}
+
+/// A row that must still be as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Guard {
+    /// Where.
+    pub table: Table,
+    /// Its key.
+    pub key: Vec<u8>,
+    /// The version that was read; 0 where there was no row.
+    pub version: u64,
+}
+
+/// What a committed batch got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    /// The batch's number: the version of each row that it wrote.
+    pub batch: u64,
+}
+
+/// An instance's state with the number of its last entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// The last entry's sequence number.
+    pub seq: u64,
+    /// The state after it.
+    pub state: Vec<u8>,
+}
+
+/// A row as read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Its key.
+    pub key: Vec<u8>,
+    /// The number of the batch that wrote it.
+    pub version: u64,
+    /// Its value.
+    pub value: Vec<u8>,
+}
+
+/// Which rows to read, in key order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Scan {
+    /// Only keys that begin so.
+    pub prefix: Vec<u8>,
+    /// Only keys after this one.
+    pub after: Option<Vec<u8>>,
+    /// Only keys before this one.
+    pub before: Option<Vec<u8>>,
+    /// At most so many; 1,000 is the largest page.
+    pub limit: usize,
+    /// From the last to the first.
+    pub backwards: bool,
+}
+
+/// What a check of the hash chain found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChainReport {
+    /// How many batches there are.
+    pub batches: u64,
+    /// How many entries.
+    pub entries: u64,
+    /// The hash of the last batch, as hex.
+    pub head: String,
+    /// The first batch whose hash does not follow from its content.
+    pub broken_at: Option<u64>,
+}
+
+/// Why the store refused. The caller can: decide again (`Conflict`, `Moved`), give up (`Disk`, `Corrupt`, `Newer`), or wait (`Busy`).
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The instance has other entries than the writer believed.
+    #[error("instance \"{instance}\" is at {found}, not at {expected}")]
+    Conflict {
+        /// Whose.
+        instance: InstanceId,
+        /// What the writer believed.
+        expected: u64,
+        /// What is there.
+        found: u64,
+    },
+    /// A guarded row moved.
+    #[error("a row of table {table:?} is at version {found}, not at {expected}")]
+    Moved {
+        /// Where.
+        table: Table,
+        /// What was read.
+        expected: u64,
+        /// What is there.
+        found: u64,
+    },
+    /// The disk refused: the process must stop.
+    #[error("the disk refused: {0}")]
+    Disk(String),
+    /// What is stored is damaged, with its place.
+    #[error("the store is damaged at {place}: {problem}")]
+    Corrupt {
+        /// Where.
+        place: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The store was written by a newer build.
+    #[error("the store has format {found}, this build writes {known}")]
+    Newer {
+        /// The store's format.
+        found: u32,
+        /// This build's.
+        known: u32,
+    },
+    /// The store is closing, or its queue is full.
+    #[error("the store takes no more work now")]
+    Busy,
+}
+
+/// Called once when a batch is durable or refused; from the writer's thread, so it must not block.
+pub type Done = Box<dyn FnOnce(Result<Receipt, JournalError>) + Send>;
+
+/// The store.
+pub trait Journal: Send + Sync + 'static {
+    /// Queues a batch; blocks while the queue is full.
+    fn submit(&self, batch: Batch, done: Done);
+
+    /// Reads an instance's state.
+    ///
+    /// # Errors
+    /// [`JournalError::Disk`], [`JournalError::Corrupt`].
+    fn load(&self, instance: &InstanceId) -> Result<Option<Stored>, JournalError>;
+
+    /// Reads entries from a sequence number on, at most `limit`.
+    ///
+    /// # Errors
+    /// As [`Journal::load`].
+    fn entries(
+        &self,
+        instance: &InstanceId,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Vec<u8>)>, JournalError>;
+
+    /// Reads the ids of instances after one, in order, at most `limit`.
+    ///
+    /// # Errors
+    /// As [`Journal::load`].
+    fn instances(&self, after: Option<&InstanceId>, limit: usize) -> Result<Vec<InstanceId>, JournalError>;
+
+    /// Reads one row.
+    ///
+    /// # Errors
+    /// As [`Journal::load`].
+    fn row(&self, table: Table, key: &[u8]) -> Result<Option<Row>, JournalError>;
+
+    /// Reads a page of rows.
+    ///
+    /// # Errors
+    /// As [`Journal::load`].
+    fn scan(&self, table: Table, scan: &Scan) -> Result<Vec<Row>, JournalError>;
+
+    /// Reads a payload by its digest.
+    ///
+    /// # Errors
+    /// As [`Journal::load`].
+    fn blob(&self, digest: &str) -> Result<Option<Vec<u8>>, JournalError>;
+
+    /// Walks the hash chain from the first batch.
+    ///
+    /// # Errors
+    /// As [`Journal::load`]; a broken chain is no error but a finding.
+    fn verify(&self) -> Result<ChainReport, JournalError>;
+
+    /// Writes a batch and waits until it is durable.
+    ///
+    /// # Errors
+    /// Every [`JournalError`].
+    fn append(&self, batch: Batch) -> Result<Receipt, JournalError> {
+        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+        self.submit(batch, Box::new(move |answer| sender.send(answer).unwrap_or_default()));
+        receiver.recv().map_err(|_| JournalError::Busy)?
+    }
+}
