@@ -4,6 +4,8 @@
 //! FileSet ──read──► draft (spanned) ──check──► report ──compile──► Plan { bundles, policies, … }
 //! ```
 
+pub mod diag;
+pub mod draft;
 pub mod files;
 pub mod plan;
 pub mod value;

@@ -1,0 +1,293 @@
+//! Diagnostics: what is wrong, where, why, and what to type instead.
+//!
+//! A [`Report`] gathers every mistake of a revision. It is ordered by file and place, never by the order of discovery, so that
+//! the same tree always gives the same text. Codes are stable: see [`Code`].
+
+mod codes;
+mod page;
+mod render;
+
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
+
+use serde_json::{Value, json};
+
+pub use codes::Code;
+pub use page::{Example, Page};
+
+/// Whether a diagnostic refuses the revision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// The revision, or the slice, is refused.
+    Error,
+    /// The revision is accepted.
+    Warning,
+}
+
+impl Severity {
+    /// Returns the word that is printed.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+/// One mistake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Its stable code.
+    pub code: Code,
+    /// The path of the file from the root.
+    pub file: String,
+    /// The bytes meant, counted after a byte order mark; the whole file when absent.
+    pub span: Option<Range<usize>>,
+    /// What is wrong: a lower case fragment without final period.
+    pub message: String,
+    /// The short text beside the caret.
+    pub label: String,
+    /// What to type.
+    pub help: Option<String>,
+    /// Other places that take part.
+    pub related: Vec<Related>,
+}
+
+/// Another place that takes part in a mistake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Related {
+    /// The path of the file from the root.
+    pub file: String,
+    /// The bytes meant.
+    pub span: Option<Range<usize>>,
+    /// What it has to do with the mistake.
+    pub message: String,
+}
+
+/// Where something is: a file, and the bytes of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spot {
+    /// The path of the file from the root.
+    pub file: String,
+    /// The bytes meant; the whole file when absent.
+    pub span: Option<Range<usize>>,
+}
+
+impl Spot {
+    /// Returns the spot that is a whole file.
+    #[must_use]
+    pub fn file(file: impl Into<String>) -> Self {
+        Self { file: file.into(), span: None }
+    }
+
+    /// Returns the spot of these bytes of a file.
+    #[must_use]
+    pub fn new(file: impl Into<String>, span: Range<usize>) -> Self {
+        Self { file: file.into(), span: Some(span) }
+    }
+}
+
+impl Diagnostic {
+    /// Returns a diagnostic at a spot.
+    #[must_use]
+    pub fn new(code: Code, at: Spot, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            file: at.file,
+            span: at.span,
+            message: message.into(),
+            label: String::new(),
+            help: None,
+            related: Vec::new(),
+        }
+    }
+
+    /// Sets the short text beside the caret.
+    #[must_use]
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = label.into();
+        self
+    }
+
+    /// Sets what to type.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Sets what to type, if there is something to say.
+    #[must_use]
+    pub fn help_if(mut self, help: Option<String>) -> Self {
+        self.help = help.or(self.help);
+        self
+    }
+
+    /// Adds another place that takes part.
+    #[must_use]
+    pub fn related(mut self, at: Spot, message: impl Into<String>) -> Self {
+        self.related.push(Related { file: at.file, span: at.span, message: message.into() });
+        self
+    }
+
+    /// Returns whether it refuses the revision.
+    #[must_use]
+    pub fn severity(&self) -> Severity {
+        self.code.severity()
+    }
+
+    fn sort_key(&self) -> (&str, usize, usize, Code, &str) {
+        let span = self.span.clone().unwrap_or(0..0);
+        (&self.file, span.start, span.end, self.code, &self.message)
+    }
+}
+
+/// Every mistake of a revision, in the order of files and places.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    diagnostics: Vec<Diagnostic>,
+    sources: BTreeMap<String, Arc<str>>,
+}
+
+impl Report {
+    /// Returns an empty report.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Keeps the text of a file, without byte order mark, to print lines of it.
+    pub fn source(&mut self, file: impl Into<String>, text: Arc<str>) {
+        self.sources.insert(file.into(), text);
+    }
+
+    /// Adds a mistake; the same mistake at the same place counts once.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        let place = self.diagnostics.partition_point(|other| other.sort_key() < diagnostic.sort_key());
+        if self.diagnostics.get(place) != Some(&diagnostic) {
+            self.diagnostics.insert(place, diagnostic);
+        }
+    }
+
+    /// Returns the mistakes in order.
+    #[must_use]
+    pub fn diagnostics(&self) -> &[Diagnostic] {
+        &self.diagnostics
+    }
+
+    /// Returns whether anything refuses the revision.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|diagnostic| diagnostic.severity() == Severity::Error)
+    }
+
+    /// Returns whether there is nothing to say at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.diagnostics.is_empty()
+    }
+
+    /// Returns the report that holds only what the condition keeps.
+    #[must_use]
+    pub fn filtered(&self, keep: impl Fn(&Diagnostic) -> bool) -> Self {
+        let diagnostics = self.diagnostics.iter().filter(|found| keep(found)).cloned().collect();
+        Self { diagnostics, sources: self.sources.clone() }
+    }
+
+    /// Returns line and column of the start of a diagnostic, both from 1, the column in characters.
+    #[must_use]
+    pub fn line_column(&self, diagnostic: &Diagnostic) -> (usize, usize) {
+        match (self.sources.get(&diagnostic.file), &diagnostic.span) {
+            (Some(text), Some(span)) => line_column(text, span.start),
+            _ => (1, 1),
+        }
+    }
+
+    /// Returns the form for editors and scripts: `{ok, diagnostics: [{code, severity, file, line, column, message, help}]}`.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let rows: Vec<Value> = self.diagnostics.iter().map(|diagnostic| self.row(diagnostic)).collect();
+        json!({ "ok": !self.has_errors(), "diagnostics": rows })
+    }
+
+    fn row(&self, diagnostic: &Diagnostic) -> Value {
+        let (line, column) = self.line_column(diagnostic);
+        json!({
+            "code": diagnostic.code.name(),
+            "severity": diagnostic.severity().word(),
+            "file": diagnostic.file,
+            "line": line,
+            "column": column,
+            "message": diagnostic.message,
+            "help": diagnostic.help,
+        })
+    }
+
+    /// Returns the text for people, with carets and without colour.
+    #[must_use]
+    pub fn render(&self) -> String {
+        render::render(self, render::Style::Plain)
+    }
+
+    /// Returns the text for people, with carets and colour.
+    #[must_use]
+    pub fn render_coloured(&self) -> String {
+        render::render(self, render::Style::Coloured)
+    }
+
+    fn text_of(&self, file: &str) -> Option<&str> {
+        self.sources.get(file).map(AsRef::as_ref)
+    }
+}
+
+fn line_column(text: &str, offset: usize) -> (usize, usize) {
+    let offset = floor_char(text, offset);
+    let before = &text[..offset];
+    let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    (before.matches('\n').count() + 1, before[start..].chars().count() + 1)
+}
+
+/// Returns the nearest place at or before an offset where a character begins.
+fn floor_char(text: &str, offset: usize) -> usize {
+    let mut offset = offset.min(text.len());
+    while !text.is_char_boundary(offset) {
+        offset -= 1;
+    }
+    offset
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(text: &str, span: Range<usize>) -> Report {
+        let mut report = Report::new();
+        report.source("a.toml", text.into());
+        report
+            .push(Diagnostic::new(Code::E0101, Spot::new("a.toml", span), "unknown key \"x\"").label("here"));
+        report
+    }
+
+    #[test]
+    fn columns_count_characters_not_bytes() {
+        let report = report("ä = 1\r\nöö = x\r\n", 14..15);
+        assert_eq!(report.line_column(&report.diagnostics()[0]), (2, 6));
+    }
+
+    #[test]
+    fn the_same_mistake_counts_once_and_files_come_in_order() {
+        let mut report = report("x = 1\n", 0..1);
+        let again = report.diagnostics()[0].clone();
+        report.push(again);
+        report.push(Diagnostic::new(Code::E0010, Spot::file("A.toml"), "m"));
+        let files: Vec<&str> = report.diagnostics().iter().map(|found| found.file.as_str()).collect();
+        assert_eq!(files, ["A.toml", "a.toml"]);
+    }
+
+    #[test]
+    fn spans_past_the_end_are_rendered_at_the_end() {
+        let report = report("é", 1..900);
+        assert!(report.render().contains("unknown key"));
+        assert_eq!(report.line_column(&report.diagnostics()[0]), (1, 1));
+    }
+}

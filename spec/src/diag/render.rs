@@ -1,0 +1,75 @@
+//! Caret text, through annotate-snippets.
+
+use std::ops::Range;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, renderer::DecorStyle};
+
+use super::{Diagnostic, Report, Severity, Spot, floor_char};
+
+/// Whether the text carries colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Style {
+    /// Readable anywhere.
+    Plain,
+    /// For a terminal.
+    Coloured,
+}
+
+pub(super) fn render(report: &Report, style: Style) -> String {
+    let renderer = match style {
+        Style::Plain => Renderer::plain(),
+        Style::Coloured => Renderer::styled(),
+    }
+    .decor_style(DecorStyle::Ascii);
+    let mut out = String::new();
+    for diagnostic in report.diagnostics() {
+        out.push_str(&renderer.render(&[group(report, diagnostic)]));
+        out.push_str("\n\n");
+    }
+    out
+}
+
+fn group<'a>(report: &'a Report, diagnostic: &'a Diagnostic) -> Group<'a> {
+    let level = match diagnostic.severity() {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.name());
+    let mut group = Group::with_title(title);
+    let at = Spot { file: diagnostic.file.clone(), span: diagnostic.span.clone() };
+    group = match caret(report, &at) {
+        Some((text, span)) => {
+            let annotation = AnnotationKind::Primary.span(span).label(diagnostic.label.as_str());
+            group.element(Snippet::source(text).path(diagnostic.file.as_str()).annotation(annotation))
+        }
+        None => group.element(Origin::path(diagnostic.file.as_str())),
+    };
+    for related in &diagnostic.related {
+        group = with_related(group, report, related);
+    }
+    match &diagnostic.help {
+        Some(help) => group.element(Level::HELP.message(help.as_str())),
+        None => group,
+    }
+}
+
+fn with_related<'a>(group: Group<'a>, report: &'a Report, related: &'a super::Related) -> Group<'a> {
+    let at = Spot { file: related.file.clone(), span: related.span.clone() };
+    match caret(report, &at) {
+        Some((text, span)) => {
+            let annotation = AnnotationKind::Context.span(span).label(related.message.as_str());
+            group.element(Snippet::source(text).path(related.file.as_str()).annotation(annotation))
+        }
+        None => group.element(Level::NOTE.message(format!("{}: {}", related.file, related.message))),
+    }
+}
+
+/// Returns the text of a file and a span that lies inside it, on one line.
+fn caret<'a>(report: &'a Report, at: &Spot) -> Option<(&'a str, Range<usize>)> {
+    let text = report.text_of(&at.file)?;
+    let span = at.span.clone()?;
+    let start = floor_char(text, span.start);
+    let end = floor_char(text, span.end).max(start);
+    let line_end = text[start..end].find(['\n', '\r']).map_or(end, |newline| start + newline);
+    Some((text, start..line_end))
+}

@@ -1,0 +1,193 @@
+//! The draft: every object of a company as it was read, with the place of each key.
+//!
+//! Reading has settled the form: keys, types, words, money, periods, the syntax and roots of templates, ids and their uniqueness.
+//! Nothing refers to anything yet: names are as written, steps are in file order and unresolved. The checks do the rest.
+
+mod places;
+mod playbook;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Deref,
+    sync::Arc,
+};
+
+use serde_json::Value;
+
+pub use places::{Node, NodeKind, Places};
+pub use playbook::{RawKind, RawPlaybook, RawStep, RawTrigger};
+
+use crate::{
+    diag::Spot,
+    plan::{
+        Agent, Autonomy, Budget, Company, Connector, Freeze, Id, Limit, NotifyRule, Prices, Retention, Route,
+        Slice,
+    },
+    value::Template,
+};
+
+/// Something read, with the file and the key that it stands at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct At<T> {
+    /// The path of the file from the root.
+    pub file: String,
+    /// The key path of the object in the file; empty for the whole file.
+    pub key: String,
+    /// What was read.
+    pub value: T,
+}
+
+impl<T> Deref for At<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T> At<T> {
+    /// Returns the key path of something below the object.
+    #[must_use]
+    pub fn path(&self, below: &str) -> String {
+        if self.key.is_empty() { below.to_owned() } else { format!("{}.{below}", self.key) }
+    }
+}
+
+/// The kinds of objects that have a file of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// `playbooks/<id>.toml`.
+    Playbook,
+    /// `agents/<id>.toml`.
+    Agent,
+    /// `connectors/<id>.toml`.
+    Connector,
+    /// `routes/<id>.toml`.
+    Route,
+    /// `records/<id>.json`.
+    Record,
+}
+
+impl Kind {
+    /// Returns the word for people.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Playbook => "playbook",
+            Self::Agent => "agent",
+            Self::Connector => "connector",
+            Self::Route => "route",
+            Self::Record => "record",
+        }
+    }
+
+    /// Returns the folder that its files are in.
+    #[must_use]
+    pub fn folder(self) -> &'static str {
+        match self {
+            Self::Playbook => "playbooks",
+            Self::Agent => "agents",
+            Self::Connector => "connectors",
+            Self::Route => "routes",
+            Self::Record => "records",
+        }
+    }
+}
+
+/// A Markdown file: a prompt or a template.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Text {
+    /// The text without byte order mark.
+    pub text: Arc<str>,
+    /// Its parsed form; absent when its syntax is wrong, which has been reported.
+    pub template: Option<Template>,
+}
+
+/// The policies as written, each with its place.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RawPolicies {
+    /// Caps on money.
+    pub budgets: Vec<At<Budget>>,
+    /// Grants.
+    pub autonomy: Vec<At<Autonomy>>,
+    /// Who is told.
+    pub notify: Vec<At<NotifyRule>>,
+    /// Caps on counts.
+    pub limits: Vec<At<Limit>>,
+    /// When nothing acts.
+    pub freezes: Vec<At<Freeze>>,
+    /// How long bytes are kept.
+    pub retention: Vec<At<Retention>>,
+}
+
+/// Every object of a company as read.
+#[derive(Debug, Clone, Default)]
+pub struct Draft {
+    /// `adjutant.toml`.
+    pub company: Option<At<Company>>,
+    /// The slices by name; those without a `slice.toml` and `company` too, with the company's owner and stage.
+    pub slices: BTreeMap<Id, At<Slice>>,
+    /// The playbooks.
+    pub playbooks: BTreeMap<Id, At<RawPlaybook>>,
+    /// The agents.
+    pub agents: BTreeMap<Id, At<Agent>>,
+    /// The connectors, the verbs and events of their kind filled in.
+    pub connectors: BTreeMap<Id, At<Connector>>,
+    /// The routes.
+    pub routes: BTreeMap<Id, At<Route>>,
+    /// The JSON Schema of each kind of record.
+    pub records: BTreeMap<Id, At<Value>>,
+    /// Prompts and templates by their path from the root.
+    pub texts: BTreeMap<String, Text>,
+    /// The policies.
+    pub policies: RawPolicies,
+    /// `prices.toml`; where there is none, a table without models and with a small cap.
+    pub prices: Option<At<Prices>>,
+    /// The Markdown page of each runbook by its code.
+    pub runbooks: BTreeMap<Id, Arc<str>>,
+    /// The ciphertext of each secret by its name.
+    pub secrets: BTreeMap<Id, Arc<[u8]>>,
+    /// The digest of each route's fit, from `adjutant.lock`.
+    pub fits: BTreeMap<Id, String>,
+    /// Objects that have a file which could not be read: a reference to one is no mistake of its own.
+    pub broken: BTreeSet<(Kind, Id)>,
+    /// Where each key is.
+    pub places: Places,
+}
+
+impl Draft {
+    /// Returns the ids of a kind: what was read and what has a file but could not be read.
+    #[must_use]
+    pub fn ids(&self, kind: Kind) -> BTreeSet<&str> {
+        let broken = self.broken.iter().filter(|(of, _)| *of == kind).map(|(_, id)| id.as_str());
+        let mut ids: BTreeSet<&str> = broken.collect();
+        match kind {
+            Kind::Playbook => ids.extend(self.playbooks.keys().map(String::as_str)),
+            Kind::Agent => ids.extend(self.agents.keys().map(String::as_str)),
+            Kind::Connector => ids.extend(self.connectors.keys().map(String::as_str)),
+            Kind::Route => ids.extend(self.routes.keys().map(String::as_str)),
+            Kind::Record => ids.extend(self.records.keys().map(String::as_str)),
+        }
+        ids
+    }
+
+    /// Returns whether an object has a file which could not be read.
+    #[must_use]
+    pub fn is_broken(&self, kind: Kind, id: &str) -> bool {
+        self.broken.contains(&(kind, id.to_owned()))
+    }
+
+    /// Returns the spot of the value at a key path below an object, or of its nearest parent.
+    #[must_use]
+    pub fn spot<T>(&self, object: &At<T>, below: &str) -> Spot {
+        let path = object.path(below);
+        Spot { file: object.file.clone(), span: self.places.place(&object.file, &path) }
+    }
+
+    /// Returns the spot of the key itself at a key path below an object, or of its nearest parent.
+    #[must_use]
+    pub fn key_spot<T>(&self, object: &At<T>, below: &str) -> Spot {
+        let path = object.path(below);
+        Spot { file: object.file.clone(), span: self.places.key_place(&object.file, &path) }
+    }
+}
