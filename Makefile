@@ -1,0 +1,36 @@
+# The two commands are `make demo` and `make test`; both set up what is missing and say what they skipped.
+# Long forms are targets of their own: bench, torture.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+ENV := . .ci/env
+SCRIPT ?=
+
+.PHONY: help setup build demo test check golden bench torture
+
+help: ## these lines
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: ## installs what a fresh Debian machine lacks
+	@./.ci/setup
+
+build: setup ## the binary, in the profile that the tests use
+	@$(ENV); cargo build --locked -p adjutant -p adjutant-doubles --bins
+
+demo: build ## the main job on an example company; SCRIPT=1 runs it unattended
+	@$(ENV); "$$CARGO_TARGET_DIR/debug/adjutant" demo $(if $(SCRIPT),--script,)
+
+test: setup ## everything that a change must pass
+	@$(ENV); ./.ci/test
+
+check: setup ## the first half of `test`: format, lints, docs, dependencies
+	@$(ENV); ./.ci/test check
+
+golden: ## writes the golden files again; review the diff like code
+	@$(ENV); ADJUTANT_GOLDEN=write INSTA_UPDATE=always cargo test --locked --workspace
+
+bench: setup ## journal, check, reconcile and boot, as ratios in one run
+	@$(ENV); cargo bench --locked -p adjutant -p adjutant-spec
+
+torture: build ## 200 random kill -9 rounds on the real daemon under load
+	@$(ENV); ADJUTANT_ROUNDS=200 cargo test --locked -p adjutant-tests --test kill -- --nocapture
