@@ -70,6 +70,13 @@ pub enum Event {
         /// The rule and its facts, for people.
         message: String,
     },
+    /// A live policy lets an effect act only after a person agreed: a gate opens for it.
+    EffectNeedsApproval {
+        /// Which effect.
+        effect: EffectId,
+        /// The rule and its facts, for people.
+        rule: String,
+    },
     /// An effect happened.
     EffectSucceeded {
         /// Which effect.

@@ -1,0 +1,91 @@
+//! A transition in the making: the state as it will be, with the facts and commands so far.
+//!
+//! Every conclusion is applied at once, so a decision always reads the state that the facts before it made; that is why
+//! the fold of the facts is the stored state (law 6) and not a second truth.
+
+use crate::{
+    command::{Command, Notice},
+    event::{Envelope, RunStarted, TimerId},
+    evolve::{close, evolve_run, opened},
+    fact::{Entry, Fact},
+    id::{EffectId, Stamp},
+    run::Run,
+    verdict::{Env, Next, Step, Verdict},
+};
+
+/// A transition in the making.
+#[derive(Debug)]
+pub(crate) struct Draft<'a> {
+    /// The state so far.
+    pub(crate) run: Run,
+    /// The event.
+    pub(crate) envelope: &'a Envelope,
+    /// What the host gave.
+    pub(crate) env: Env,
+    facts: Vec<Fact>,
+    commands: Vec<Command>,
+    asked: u16,
+}
+
+impl<'a> Draft<'a> {
+    /// Begins a transition of a run.
+    pub(crate) fn new(run: Run, envelope: &'a Envelope, env: Env) -> Self {
+        Self { run, envelope, env, facts: Vec::new(), commands: Vec::new(), asked: 0 }
+    }
+
+    /// Begins the life of a run.
+    pub(crate) fn open(started: &RunStarted, envelope: &'a Envelope, env: Env) -> Self {
+        let mut draft = Self::new(opened(started, envelope.at), envelope, env);
+        draft.facts.push(Fact::RunOpened { started: Box::new(started.clone()), at: envelope.at });
+        draft
+    }
+
+    /// Returns the moment of the event: the only time there is.
+    pub(crate) fn at(&self) -> Stamp {
+        self.envelope.at
+    }
+
+    /// Concludes.
+    pub(crate) fn fact(&mut self, fact: Fact) {
+        evolve_run(&mut self.run, &fact);
+        self.facts.push(fact);
+    }
+
+    /// Asks the host.
+    pub(crate) fn command(&mut self, command: Command) {
+        self.commands.push(command);
+    }
+
+    /// Stores a timer.
+    pub(crate) fn set_timer(&mut self, timer: TimerId, at: Stamp) {
+        self.command(Command::SetTimer { timer: timer.clone(), at });
+        self.fact(Fact::TimerSet { timer, at });
+    }
+
+    /// Removes a timer, if it is there.
+    pub(crate) fn clear_timer(&mut self, timer: &TimerId) {
+        if self.run.timers.contains_key(timer) {
+            self.command(Command::ClearTimer { timer: timer.clone() });
+            self.fact(Fact::TimerCleared { timer: timer.clone() });
+        }
+    }
+
+    /// Tells the operator.
+    pub(crate) fn notify(&mut self, notice: Notice) {
+        self.command(Command::Notify(notice));
+    }
+
+    /// Returns the id of the next effect of this transition.
+    pub(crate) fn next_effect(&mut self) -> EffectId {
+        let id = EffectId { run: self.run.id.clone(), seq: self.env.seq, index: self.asked };
+        self.asked = self.asked.saturating_add(1);
+        id
+    }
+
+    /// Ends the transition.
+    pub(crate) fn finish(mut self, verdict: Verdict) -> Step {
+        close(&mut self.run, self.envelope);
+        let entry = Entry { envelope: self.envelope.clone(), facts: self.facts, commands: self.commands };
+        Step { verdict, next: Some(Box::new(Next { run: self.run, entry })) }
+    }
+}

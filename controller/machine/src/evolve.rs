@@ -1,0 +1,237 @@
+//! Applies facts to a run. Total and trivial: everything was decided before.
+
+use adjutant_spec::value::{Labels, Path, Trust};
+use serde_json::Value;
+
+use crate::{
+    event::{Envelope, RunStarted},
+    fact::{Entry, Fact},
+    id::{EffectId, Stamp},
+    run::{Edit, EffectState, Life, Phase, Run, SEEN},
+};
+
+/// Returns the run that the entries tell of; `None` where they do not begin with its opening.
+pub fn fold<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Option<Run> {
+    let mut run = None;
+    for entry in entries {
+        apply(&mut run, entry);
+    }
+    run
+}
+
+/// Applies one entry.
+pub fn apply(run: &mut Option<Run>, entry: &Entry) {
+    for fact in &entry.facts {
+        evolve(run, fact);
+    }
+    if let Some(run) = run {
+        close(run, &entry.envelope);
+    }
+}
+
+/// Applies one fact.
+pub fn evolve(state: &mut Option<Run>, fact: &Fact) {
+    match (state, fact) {
+        (state, Fact::RunOpened { started, at }) => *state = Some(opened(started, *at)),
+        (Some(run), fact) => evolve_run(run, fact),
+        (None, _) => {}
+    }
+}
+
+/// Ends a transition: counts it and remembers its event.
+pub(crate) fn close(run: &mut Run, envelope: &Envelope) {
+    run.seq += 1;
+    run.updated_at = run.updated_at.max(envelope.at);
+    run.seen.push_back(envelope.id.clone());
+    while run.seen.len() > SEEN {
+        run.seen.pop_front();
+    }
+}
+
+/// Returns a run that has just begun.
+pub(crate) fn opened(started: &RunStarted, at: Stamp) -> Run {
+    Run {
+        id: started.run.clone(),
+        playbook: started.playbook.clone(),
+        bundle: started.bundle.clone(),
+        key: started.key.clone(),
+        revision: started.revision.clone(),
+        stage: started.stage,
+        dry: started.dry,
+        trigger: started.trigger.clone(),
+        parent: started.parent.clone(),
+        input: started.input.clone(),
+        started_at: at,
+        updated_at: at,
+        seq: 0,
+        phase: Phase::Active,
+        position: None,
+        steps: Default::default(),
+        effects: Default::default(),
+        gates: Default::default(),
+        coverage: Default::default(),
+        undo: Vec::new(),
+        timers: Default::default(),
+        edits: Default::default(),
+        spent: Default::default(),
+        failure: None,
+        seen: Default::default(),
+    }
+}
+
+/// Applies one fact to a run that exists.
+pub(crate) fn evolve_run(run: &mut Run, fact: &Fact) {
+    match fact {
+        Fact::RunMoved { phase } => run.phase = phase.clone(),
+        Fact::Positioned { position } => run.position.clone_from(position),
+        Fact::StepStarted { .. } | Fact::StepSkipped { .. } | Fact::StepEnded { .. } => {
+            evolve_step(run, fact)
+        }
+        Fact::EffectAsked { .. } | Fact::EffectMoved { .. } | Fact::EffectApproved { .. } => {
+            evolve_effect(run, fact)
+        }
+        Fact::GateOpened { .. }
+        | Fact::GateMoved { .. }
+        | Fact::Covered { .. }
+        | Fact::CoverageLost { .. } => {
+            evolve_gate(run, fact);
+        }
+        Fact::Edited { path, value, edit } => edit_value(run, path, value, edit),
+        Fact::UndoRegistered { entry } => run.undo.push((**entry).clone()),
+        Fact::UndoMoved { effect, state } => {
+            if let Some(entry) = run.undo.iter_mut().rev().find(|entry| entry.effect == *effect) {
+                entry.state = state.clone();
+            }
+        }
+        Fact::TimerSet { timer, at } => drop(run.timers.insert(timer.clone(), *at)),
+        Fact::TimerCleared { timer } => drop(run.timers.remove(timer)),
+        Fact::Spent { cost, .. } => {
+            let sum = run.spent.entry(cost.currency.to_string()).or_default();
+            *sum = sum.saturating_add(cost.amount);
+        }
+        Fact::Failed { failure } => run.failure = Some(failure.clone()),
+        Fact::Retried { .. } => retried(run),
+        Fact::RunOpened { .. } | Fact::Observed { .. } | Fact::GatePassed { .. } | Fact::Ignored { .. } => {}
+    }
+}
+
+fn evolve_step(run: &mut Run, fact: &Fact) {
+    match fact {
+        Fact::StepStarted { step, at } => {
+            let state = run.steps.entry(step.clone()).or_default();
+            state.visits += 1;
+            state.started = Some(*at);
+            state.ended = None;
+            state.outcome = None;
+        }
+        Fact::StepSkipped { step } => {
+            let state = run.steps.entry(step.clone()).or_default();
+            state.outcome = Some("skipped".to_owned());
+            state.value = None;
+        }
+        Fact::StepEnded { step, outcome, value, at } => {
+            let prefix = format!("steps.{step}");
+            run.edits.retain(|path, _| !is_within(path, &prefix));
+            let state = run.steps.entry(step.clone()).or_default();
+            state.outcome = Some(outcome.clone());
+            state.value.clone_from(value);
+            state.ended = Some(*at);
+        }
+        _ => {}
+    }
+}
+
+fn evolve_effect(run: &mut Run, fact: &Fact) {
+    match fact {
+        Fact::EffectAsked { effect, state } => {
+            let step = run.steps.entry(state.step.clone()).or_default();
+            step.effects.push(effect.clone());
+            run.effects.insert(effect.clone(), (**state).clone());
+        }
+        Fact::EffectMoved { effect, life } => move_effect(run, effect, life),
+        Fact::EffectApproved { effect, approval } => {
+            if let Some(state) = run.effects.get_mut(effect) {
+                state.approval = Some(approval.clone());
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Moves an effect; what it sent is kept only while it may be sent again or taken back.
+fn move_effect(run: &mut Run, effect: &EffectId, life: &Life) {
+    let may_be_undone = run.undo.iter().any(|entry| entry.effect == *effect);
+    let Some(EffectState { life: old, call, .. }) = run.effects.get_mut(effect) else { return };
+    *old = life.clone();
+    if old.phase.is_settled() && !may_be_undone {
+        *call = None;
+    }
+}
+
+fn evolve_gate(run: &mut Run, fact: &Fact) {
+    match fact {
+        Fact::GateOpened { gate } => {
+            run.steps.entry(gate.card.step.clone()).or_default().gates += 1;
+            run.gates.insert(gate.id.clone(), (**gate).clone());
+        }
+        Fact::GateMoved { gate, phase, decided } => {
+            if let Some(gate) = run.gates.get_mut(gate) {
+                gate.phase = *phase;
+                if decided.is_some() {
+                    gate.decided.clone_from(decided);
+                }
+            }
+        }
+        Fact::Covered { step, coverage } => drop(run.coverage.insert(step.clone(), (**coverage).clone())),
+        Fact::CoverageLost { step, .. } => drop(run.coverage.remove(step)),
+        _ => {}
+    }
+}
+
+fn edit_value(run: &mut Run, path: &Path, value: &Value, edit: &Edit) {
+    if let Some(slot) = slot(run, path) {
+        *slot = value.clone();
+    }
+    let first = run
+        .edits
+        .get(path)
+        .map_or_else(|| edit.clone(), |old| Edit { original: old.original.clone(), ..edit.clone() });
+    run.edits.insert(path.clone(), first);
+}
+
+/// Returns the place of a value, making the last level of its path where it is missing.
+fn slot<'a>(run: &'a mut Run, path: &str) -> Option<&'a mut Value> {
+    let mut parts = path.split('.');
+    let root = match (parts.next()?, parts.next()?) {
+        ("input", name) => &mut run.input.get_mut(name)?.value,
+        ("steps", step) => {
+            let labelled = run.steps.get_mut(step)?.value.as_mut()?;
+            &mut labelled.value
+        }
+        _ => return None,
+    };
+    parts.try_fold(root, |value, part| match value {
+        Value::Object(fields) => Some(fields.entry(part).or_insert(Value::Null)),
+        Value::Array(items) => items.get_mut(part.parse::<usize>().ok()?),
+        _ => None,
+    })
+}
+
+/// A run that is tried again counts its visits anew; what failed is forgotten.
+fn retried(run: &mut Run) {
+    run.failure = None;
+    for step in run.steps.values_mut() {
+        step.visits = 0;
+    }
+}
+
+/// Returns whether a path is the other one, or lies below it.
+pub(crate) fn is_within(path: &str, root: &str) -> bool {
+    path.strip_prefix(root)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.') || rest.starts_with('['))
+}
+
+/// Returns the labels of a value that the operator wrote: its privacy stays.
+pub(crate) fn raised(labels: Labels) -> Labels {
+    Labels { trust: Trust::Operator, ..labels }
+}

@@ -1,0 +1,195 @@
+//! Facts: what the machine concluded, as stored; and entries, which hold them.
+//!
+//! A fact carries its result, so that applying it ([`crate::evolve`]) decides nothing. Variants and fields are only added.
+
+use adjutant_spec::{
+    plan::StepId,
+    value::{Money, Path},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    command::{Approval, Call, Command},
+    event::{Envelope, Labelled, RunStarted, TimerId},
+    id::{EffectId, Stamp},
+    run::{
+        Coverage, Decided, Edit, EffectState, Failure, Gate, GatePhase, Life, Phase, Position, UndoEntry,
+        UndoState,
+    },
+};
+
+/// One transition, as stored: what happened, what was concluded, what was asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// What happened.
+    pub envelope: Envelope,
+    /// What the machine concluded, in order.
+    pub facts: Vec<Fact>,
+    /// What the host was asked to do, in order.
+    pub commands: Vec<Command>,
+}
+
+/// One conclusion.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "snake_case")]
+pub enum Fact {
+    /// The run exists.
+    RunOpened {
+        /// With what.
+        started: Box<RunStarted>,
+        /// Since when.
+        at: Stamp,
+    },
+    /// The run's life went on.
+    RunMoved {
+        /// To here.
+        phase: Phase,
+    },
+    /// The run stands elsewhere.
+    Positioned {
+        /// Here; `None` while it unwinds and at its end.
+        position: Option<Position>,
+    },
+    /// A step began.
+    StepStarted {
+        /// Which.
+        step: StepId,
+        /// When.
+        at: Stamp,
+    },
+    /// A step's condition did not hold.
+    StepSkipped {
+        /// Which.
+        step: StepId,
+    },
+    /// A step ended.
+    StepEnded {
+        /// Which.
+        step: StepId,
+        /// Its outcome.
+        outcome: String,
+        /// Its result.
+        value: Option<Labelled>,
+        /// When.
+        at: Stamp,
+    },
+    /// An effect is wanted.
+    EffectAsked {
+        /// Its id.
+        effect: EffectId,
+        /// It.
+        state: Box<EffectState>,
+    },
+    /// An effect's life went on.
+    EffectMoved {
+        /// Which.
+        effect: EffectId,
+        /// To here.
+        life: Life,
+    },
+    /// A person agreed to an effect.
+    EffectApproved {
+        /// Which.
+        effect: EffectId,
+        /// Who, and to what.
+        approval: Approval,
+    },
+    /// An effect was logged and did not leave: the run only observes.
+    Observed {
+        /// The step.
+        step: StepId,
+        /// What would have been done.
+        call: Box<Call>,
+    },
+    /// A person is asked.
+    GateOpened {
+        /// What.
+        gate: Box<Gate>,
+    },
+    /// A gate closed.
+    GateMoved {
+        /// Which.
+        gate: String,
+        /// To here.
+        phase: GatePhase,
+        /// The answer, where a person gave one.
+        decided: Option<Decided>,
+    },
+    /// A gate passed without a person.
+    GatePassed {
+        /// Its step.
+        step: StepId,
+        /// The condition or rule.
+        rule: String,
+    },
+    /// A payload is approved for a step.
+    Covered {
+        /// The step.
+        step: StepId,
+        /// What is approved.
+        coverage: Box<Coverage>,
+    },
+    /// An approval holds no longer.
+    CoverageLost {
+        /// The step.
+        step: StepId,
+        /// Why.
+        reason: String,
+    },
+    /// The operator changed a value.
+    Edited {
+        /// Its full path.
+        path: Path,
+        /// What it is now.
+        value: Value,
+        /// What it was, and who changed it.
+        edit: Edit,
+    },
+    /// How to take an effect back is noted.
+    UndoRegistered {
+        /// How.
+        entry: Box<UndoEntry>,
+    },
+    /// An undo went on.
+    UndoMoved {
+        /// The effect that is taken back.
+        effect: EffectId,
+        /// To here.
+        state: UndoState,
+    },
+    /// A timer is stored.
+    TimerSet {
+        /// Which.
+        timer: TimerId,
+        /// When it fires.
+        at: Stamp,
+    },
+    /// A timer is gone.
+    TimerCleared {
+        /// Which.
+        timer: TimerId,
+    },
+    /// Money was spent.
+    Spent {
+        /// How much.
+        cost: Money,
+        /// On what.
+        effect: EffectId,
+    },
+    /// The run cannot go on.
+    Failed {
+        /// Why.
+        failure: Failure,
+    },
+    /// The run is tried again.
+    Retried {
+        /// From where.
+        step: StepId,
+    },
+    /// An answer came too late to matter.
+    Ignored {
+        /// Why.
+        reason: String,
+    },
+}

@@ -1,0 +1,339 @@
+//! The state of a run: everything that a transition may change, and nothing else.
+//!
+//! A run is linear: it stands at one step, or unwinds, or has ended. Its effects, gates and timers are sub-machines that
+//! live in the same state, so that a completion and the start of the next step are one transition. The state only changes
+//! by [`crate::evolve`], from facts; this module holds the words and what can be read from them.
+
+mod effect;
+mod gate;
+mod waiting;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use adjutant_spec::{
+    plan::{BundleId, Stage, StepId, Undo},
+    value::{Labels, Path},
+};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    event::{Labelled, TimerId},
+    id::{EffectId, Stamp},
+};
+
+pub use effect::{EffectPhase, EffectState, Life, Purpose, Traits};
+pub use gate::{Card, Coverage, CoveredCall, CoveredUndo, Decided, Gate, GatePhase, GateSubject, Shown};
+pub use waiting::Cause;
+
+/// How many event ids a run remembers; older repetitions are recognised by the machines' own phases.
+pub const SEEN: usize = 32;
+
+/// One execution of a playbook.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Its id.
+    pub id: String,
+    /// The playbook's id.
+    pub playbook: String,
+    /// What it pins.
+    pub bundle: BundleId,
+    /// Its idempotency key.
+    pub key: String,
+    /// The company revision that was in force when it started.
+    pub revision: String,
+    /// How far its effects reach the world.
+    pub stage: Stage,
+    /// Whether effects other than reads are only logged.
+    pub dry: bool,
+    /// The trigger's event.
+    pub trigger: Value,
+    /// The effect of the parent run that started it.
+    pub parent: Option<EffectId>,
+    /// Its inputs.
+    pub input: BTreeMap<String, Labelled>,
+    /// When it started.
+    pub started_at: Stamp,
+    /// When its last entry happened.
+    pub updated_at: Stamp,
+    /// The sequence number of its last entry.
+    pub seq: u64,
+    /// Where its life stands.
+    pub phase: Phase,
+    /// Where it stands in the playbook; `None` while it unwinds and after its end.
+    pub position: Option<Position>,
+    /// What is known of each step that was reached.
+    pub steps: BTreeMap<StepId, StepState>,
+    /// Its effects.
+    pub effects: BTreeMap<EffectId, EffectState>,
+    /// Its gates by id.
+    pub gates: BTreeMap<String, Gate>,
+    /// The payload that is approved for each covered step.
+    pub coverage: BTreeMap<StepId, Coverage>,
+    /// How to take back what was started, in the order in which it started.
+    pub undo: Vec<UndoEntry>,
+    /// Stored timers.
+    #[serde(with = "pairs")]
+    pub timers: BTreeMap<TimerId, Stamp>,
+    /// Values that the operator changed, by full path such as `steps.quote.text`.
+    pub edits: BTreeMap<Path, Edit>,
+    /// What it cost, by currency.
+    pub spent: BTreeMap<String, Decimal>,
+    /// Why it failed, where it did.
+    pub failure: Option<Failure>,
+    /// The last event ids.
+    pub seen: VecDeque<String>,
+}
+
+/// Where a run's life stands; the states of the life-cycle machine of the same name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "phase")]
+pub enum Phase {
+    /// Steps are taken.
+    Active,
+    /// No further effect starts.
+    Paused {
+        /// Why.
+        reason: String,
+        /// Whether the deadline passed meanwhile; it acts on resume.
+        overdue: bool,
+    },
+    /// What was done is taken back.
+    Unwinding {
+        /// How the run ends afterwards.
+        to: Status,
+        /// Why.
+        reason: String,
+    },
+    /// Over.
+    Ended {
+        /// How.
+        status: Status,
+        /// When.
+        at: Stamp,
+        /// Why, where it was not the playbook's own end.
+        reason: Option<String>,
+    },
+}
+
+/// How a run ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// As the playbook wished.
+    Done,
+    /// It could not go on; what was done is taken back.
+    Failed,
+    /// Somebody, or the playbook, gave up; what was done is taken back.
+    Cancelled,
+    /// The operator ended it at once; nothing is taken back.
+    Killed,
+}
+
+/// Where a run stands in its playbook.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    /// The step.
+    pub step: StepId,
+    /// Which visit of it, from 1; 0 while it has not begun.
+    pub visit: u32,
+    /// Since when.
+    pub since: Stamp,
+    /// What it waits for.
+    pub wait: Wait,
+}
+
+/// What a step waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "wait", content = "of")]
+pub enum Wait {
+    /// The end of an effect.
+    Effect(EffectId),
+    /// The decision of a gate.
+    Gate(String),
+    /// A moment.
+    Until {
+        /// When.
+        at: Stamp,
+        /// The outcome then.
+        outcome: String,
+    },
+    /// The end of a pause: the step has not begun.
+    Resume,
+}
+
+/// What is known of a step.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct StepState {
+    /// How often it began.
+    pub visits: u32,
+    /// Its last outcome.
+    pub outcome: Option<String>,
+    /// Its last result.
+    pub value: Option<Labelled>,
+    /// When it last began.
+    pub started: Option<Stamp>,
+    /// When it last ended.
+    pub ended: Option<Stamp>,
+    /// Its effects, in order.
+    pub effects: Vec<EffectId>,
+    /// How many gates were opened for it: part of the next one's id.
+    pub gates: u32,
+}
+
+/// A value that the operator changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Edit {
+    /// What was there; readable as `.original`.
+    pub original: Value,
+    /// Who changed it.
+    pub by: String,
+    /// The gate, or `retry`.
+    pub at_gate: String,
+}
+
+/// How to take back one effect.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UndoEntry {
+    /// The step that is taken back.
+    pub step: StepId,
+    /// The effect that is taken back.
+    pub effect: EffectId,
+    /// The call that takes it back, with its holes.
+    pub undo: Undo,
+    /// How far that is.
+    pub state: UndoState,
+}
+
+/// How far an undo is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "undo", content = "of")]
+pub enum UndoState {
+    /// Noted when its step began.
+    Registered,
+    /// On its way.
+    Running(EffectId),
+    /// Taken back.
+    Done,
+    /// Nothing was to be taken back: the effect never happened.
+    NotNeeded,
+    /// The operator let it be.
+    Dropped,
+}
+
+/// Why a run failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The step.
+    pub step: Option<StepId>,
+    /// The effect, where one failed.
+    pub effect: Option<EffectId>,
+    /// The outcome that had no edge, or what stood in the way.
+    pub outcome: String,
+    /// For people.
+    pub message: String,
+}
+
+impl Run {
+    /// Returns whether the run is over.
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        matches!(self.phase, Phase::Ended { .. })
+    }
+
+    /// Returns whether effects other than reads stay inside.
+    #[must_use]
+    pub fn only_observes(&self) -> bool {
+        self.dry || self.stage == Stage::Observe
+    }
+
+    /// Returns the word for lists: `waiting`, `running`, `paused`, `unwinding`, or the way it ended.
+    #[must_use]
+    pub fn status(&self) -> &'static str {
+        match &self.phase {
+            Phase::Active => self.active_word(),
+            Phase::Paused { .. } => "paused",
+            Phase::Unwinding { .. } => "unwinding",
+            Phase::Ended { status, .. } => status.word(),
+        }
+    }
+
+    fn active_word(&self) -> &'static str {
+        match self.position.as_ref().map(|position| &position.wait) {
+            Some(Wait::Gate(_) | Wait::Until { .. }) => "waiting",
+            Some(Wait::Effect(_) | Wait::Resume) | None => "running",
+        }
+    }
+
+    /// Returns the gates that wait for a person, in the order of their ids.
+    pub fn open_gates(&self) -> impl Iterator<Item = &Gate> {
+        self.gates.values().filter(|gate| gate.phase == GatePhase::Open)
+    }
+
+    /// Returns the effects that nobody can settle but the operator, or that ended in the dead-letter list.
+    pub fn dead_letters(&self) -> impl Iterator<Item = (&EffectId, &EffectState)> {
+        self.effects.iter().filter(|(_, state)| {
+            matches!(
+                state.life.phase,
+                EffectPhase::Dead { .. } | EffectPhase::Unknown { asked_operator: true, .. }
+            )
+        })
+    }
+
+    /// Returns whether an event with this id was applied lately.
+    #[must_use]
+    pub fn has_seen(&self, id: &str) -> bool {
+        self.seen.iter().any(|seen| seen == id)
+    }
+
+    /// Returns the last values by step, as a parent run receives them.
+    #[must_use]
+    pub fn output(&self) -> Value {
+        let values =
+            self.steps.iter().filter_map(|(id, step)| Some((id.clone(), step.value.as_ref()?.value.clone())));
+        Value::Object(values.collect())
+    }
+
+    /// Returns the join of the labels of all step results.
+    #[must_use]
+    pub fn output_labels(&self) -> Labels {
+        let labels = self.steps.values().filter_map(|step| step.value.as_ref().map(|value| value.labels));
+        labels.fold(Labels::OPERATOR, Labels::join)
+    }
+}
+
+impl Status {
+    /// Returns the word for lists.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Killed => "killed",
+        }
+    }
+}
+
+/// JSON has no keys but texts: timers are stored as a list of pairs, in order.
+mod pairs {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::{event::TimerId, id::Stamp};
+
+    pub(super) fn serialize<S: Serializer>(
+        map: &BTreeMap<TimerId, Stamp>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(map)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<TimerId, Stamp>, D::Error> {
+        Ok(Vec::<(TimerId, Stamp)>::deserialize(deserializer)?.into_iter().collect())
+    }
+}

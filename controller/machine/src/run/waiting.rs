@@ -1,0 +1,96 @@
+//! Why a run waits: the wake-up causes that law 11 demands.
+
+use serde::{Deserialize, Serialize};
+
+use super::{EffectPhase, Phase, Run, Wait};
+use crate::{
+    event::TimerId,
+    id::{EffectId, Stamp},
+};
+
+/// What will move a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "cause")]
+pub enum Cause {
+    /// A stored timer.
+    Timer {
+        /// Which.
+        timer: TimerId,
+        /// When it fires.
+        at: Stamp,
+    },
+    /// An effect in the outbox, or one that the host performs.
+    Effect {
+        /// Which.
+        effect: EffectId,
+        /// `queued`, `leased`, `waiting_for_budget`, …
+        phase: String,
+        /// Until when, where that is known.
+        until: Option<Stamp>,
+    },
+    /// A gate.
+    Gate {
+        /// Which.
+        gate: String,
+        /// When it lapses.
+        expires: Stamp,
+    },
+    /// An effect that only the operator can settle.
+    Operator {
+        /// Which.
+        effect: EffectId,
+        /// For people.
+        message: String,
+    },
+    /// A pause.
+    Paused {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Run {
+    /// Returns everything that will move the run, the nearest reason first; never empty before its end (law 11).
+    #[must_use]
+    pub fn waiting(&self) -> Vec<Cause> {
+        if self.is_ended() {
+            return Vec::new();
+        }
+        let mut causes = Vec::new();
+        if let Phase::Paused { reason, .. } = &self.phase {
+            causes.push(Cause::Paused { reason: reason.clone() });
+        }
+        causes.extend(self.effects.iter().filter_map(|(id, state)| effect_cause(id, &state.life.phase)));
+        causes.extend(
+            self.open_gates().map(|gate| Cause::Gate { gate: gate.id.clone(), expires: gate.card.expires }),
+        );
+        let timers = self.timers.iter().filter(|(timer, _)| matches!(timer, TimerId::Wait(_)));
+        causes.extend(timers.map(|(timer, at)| Cause::Timer { timer: timer.clone(), at: *at }));
+        causes
+    }
+
+    /// Returns whether something other than the deadline will move the run (law 11).
+    #[must_use]
+    pub fn has_wake_up_cause(&self) -> bool {
+        let waits_by_timer = match self.position.as_ref().map(|position| &position.wait) {
+            Some(Wait::Until { .. }) => self.timers.keys().any(|timer| matches!(timer, TimerId::Wait(_))),
+            Some(Wait::Effect(_) | Wait::Gate(_) | Wait::Resume) | None => true,
+        };
+        self.is_ended() || (waits_by_timer && !self.waiting().is_empty())
+    }
+}
+
+fn effect_cause(id: &EffectId, phase: &EffectPhase) -> Option<Cause> {
+    let effect = id.clone();
+    let until = match phase {
+        EffectPhase::Queued => None,
+        EffectPhase::Leased { until }
+        | EffectPhase::BackingOff { until }
+        | EffectPhase::Deferred { until, .. } => Some(*until),
+        EffectPhase::Unknown { message, asked_operator: true } => {
+            return Some(Cause::Operator { effect, message: message.clone() });
+        }
+        _ => return None,
+    };
+    Some(Cause::Effect { effect, phase: phase.word().to_owned(), until })
+}

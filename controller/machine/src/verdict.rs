@@ -1,0 +1,204 @@
+//! What the machine answers to an event.
+
+use adjutant_spec::plan::StepId;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    event::TimerId,
+    fact::Entry,
+    id::{EffectId, Stamp},
+    run::Run,
+};
+
+/// What a transition gets from the host beside the event: no clock, no randomness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Env {
+    /// The sequence number that the entry will have: the last one plus one.
+    pub seq: u64,
+    /// The journal's seed: the only source of jitter.
+    pub seed: u64,
+}
+
+/// The answer to an event.
+#[derive(Debug, Clone, PartialEq)]
+#[must_use]
+pub struct Step {
+    /// What became of the event.
+    pub verdict: Verdict,
+    /// The state after it, and the entry to store with it; `None` where nothing is to be stored.
+    pub next: Option<Box<Next>>,
+}
+
+/// What is to be stored, in one batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Next {
+    /// The state after the event.
+    pub run: Run,
+    /// The entry; its commands are due once it is durable.
+    pub entry: Entry,
+}
+
+/// What became of an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It changed the state.
+    Applied,
+    /// It was applied before; the first one's author and moment, where they are known.
+    Duplicate {
+        /// The first one.
+        first: Option<First>,
+    },
+    /// It comes too late to matter; recorded where it says something about the world.
+    Stale,
+    /// It cannot be, and nothing changed.
+    Refused(Refusal),
+}
+
+/// The first of two equal events.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct First {
+    /// Who caused it.
+    pub by: String,
+    /// When.
+    pub at: Stamp,
+}
+
+/// Why an event cannot be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case", tag = "refusal")]
+pub enum Refusal {
+    /// There is no such run.
+    #[error("the run has not started")]
+    NotStarted,
+    /// The run is over.
+    #[error("the run has ended: {status}")]
+    Ended {
+        /// How.
+        status: String,
+    },
+    /// The run's phase does not allow it.
+    #[error("the run is {phase}")]
+    Phase {
+        /// The phase.
+        phase: String,
+    },
+    /// The run has no such effect.
+    #[error("the run has no effect \"{effect}\"")]
+    NoSuchEffect {
+        /// Which.
+        effect: EffectId,
+    },
+    /// The effect's phase does not allow it.
+    #[error("effect \"{effect}\" is {phase}")]
+    EffectPhase {
+        /// Which.
+        effect: EffectId,
+        /// Its phase.
+        phase: String,
+    },
+    /// The attempt is not the one that is due.
+    #[error("effect \"{effect}\" is at attempt {expected}, not {found}")]
+    WrongAttempt {
+        /// Which.
+        effect: EffectId,
+        /// The one that is due.
+        expected: u32,
+        /// The one that was named.
+        found: u32,
+    },
+    /// The run has no such gate.
+    #[error("the run has no gate \"{gate}\"")]
+    NoSuchGate {
+        /// Which.
+        gate: String,
+    },
+    /// The gate was decided otherwise.
+    #[error("gate \"{gate}\" was already {decision} by {by}")]
+    Conflict {
+        /// Which.
+        gate: String,
+        /// The first decision: `approved`, `edited`, `denied`.
+        decision: String,
+        /// By whom.
+        by: String,
+        /// When.
+        at: Stamp,
+    },
+    /// The gate closed without a decision.
+    #[error("gate \"{gate}\" is {phase}")]
+    GateClosed {
+        /// Which.
+        gate: String,
+        /// `expired`, `superseded`, `withdrawn`.
+        phase: String,
+        /// The gate that asks instead, where there is one.
+        instead: Option<String>,
+    },
+    /// The person saw another card.
+    #[error("the card of gate \"{gate}\" has digest {found}, not {shown}")]
+    StaleDigest {
+        /// Which.
+        gate: String,
+        /// The digest that the person named.
+        shown: String,
+        /// The digest of the card.
+        found: String,
+    },
+    /// The path may not be edited.
+    #[error("\"{path}\" may not be edited here: only what the card shows may")]
+    NotEditable {
+        /// Which.
+        path: String,
+    },
+    /// A value breaks its schema.
+    #[error("\"{path}\" is not valid: {problem}")]
+    Invalid {
+        /// Where.
+        path: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The gate has a form and the answer has none.
+    #[error("gate \"{gate}\" has a form: its values are missing")]
+    FormMissing {
+        /// Which.
+        gate: String,
+    },
+    /// The playbook has no such step.
+    #[error("the playbook has no step \"{step}\"")]
+    NoSuchStep {
+        /// Which.
+        step: StepId,
+    },
+    /// The run has no such timer.
+    #[error("the run has no timer {timer:?}")]
+    NoSuchTimer {
+        /// Which.
+        timer: TimerId,
+    },
+    /// An undo cannot itself be taken back.
+    #[error("effect \"{effect}\" takes another one back and has no undo itself")]
+    NoUndo {
+        /// Which.
+        effect: EffectId,
+    },
+}
+
+impl Step {
+    /// Returns an answer that stores nothing.
+    pub fn nothing(verdict: Verdict) -> Self {
+        Self { verdict, next: None }
+    }
+
+    /// Returns a refusal.
+    pub fn refused(refusal: Refusal) -> Self {
+        Self::nothing(Verdict::Refused(refusal))
+    }
+
+    /// Returns whether there is something to store.
+    #[must_use]
+    pub fn is_recorded(&self) -> bool {
+        self.next.is_some()
+    }
+}
