@@ -1,1 +1,3 @@
-//! adjutant
+//! The controller: the rooms between a Git revision and the world.
+
+pub mod runtime;

@@ -1,0 +1,81 @@
+//! The clock: the only place where the controller's state machines learn what time it is.
+//!
+//! Timers are never early: [`Clock::wait_until`] may return late or for no reason, and its caller looks at
+//! [`Clock::now`] again. A wall clock that jumps back delays timers, one that jumps forward fires them together.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use adjutant_machine::id::Stamp;
+use futures::future::BoxFuture;
+use tokio::sync::watch;
+
+/// Tells the time and waits.
+pub trait Clock: Send + Sync + 'static {
+    /// Returns the present moment.
+    fn now(&self) -> Stamp;
+
+    /// Returns at the moment, or earlier for no reason.
+    fn wait_until(&self, moment: Stamp) -> BoxFuture<'static, ()>;
+}
+
+/// The machine's own clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RealClock;
+
+/// The longest sleep: a jump of the wall clock is noticed after it.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+
+impl Clock for RealClock {
+    fn now(&self) -> Stamp {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Stamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    fn wait_until(&self, moment: Stamp) -> BoxFuture<'static, ()> {
+        let left = u64::try_from(moment.0.saturating_sub(self.now().0)).unwrap_or(0);
+        Box::pin(tokio::time::sleep(Duration::from_millis(left).min(LONGEST_SLEEP)))
+    }
+}
+
+/// A clock that stands still until it is moved: for tests and simulations.
+#[derive(Debug, Clone)]
+pub struct ManualClock {
+    moment: Arc<watch::Sender<Stamp>>,
+}
+
+impl ManualClock {
+    /// Returns a clock that stands at a moment.
+    #[must_use]
+    pub fn at(moment: Stamp) -> Self {
+        Self { moment: Arc::new(watch::Sender::new(moment)) }
+    }
+
+    /// Moves the clock forward.
+    pub fn advance(&self, millis: u64) {
+        self.moment.send_modify(|moment| *moment = moment.plus(millis));
+    }
+
+    /// Moves the clock anywhere, back too.
+    pub fn set(&self, moment: Stamp) {
+        self.moment.send_replace(moment);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Stamp {
+        *self.moment.borrow()
+    }
+
+    fn wait_until(&self, moment: Stamp) -> BoxFuture<'static, ()> {
+        let mut receiver = self.moment.subscribe();
+        Box::pin(async move {
+            // The sender lives as long as the clock; without it nothing can come true any more.
+            if receiver.wait_for(|now| *now >= moment).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        })
+    }
+}

@@ -1,0 +1,32 @@
+//! The world as the runtime sees it: somebody who performs one attempt and answers with an event.
+
+use adjutant_machine::{
+    command::{Notice, Perform},
+    event::Event,
+    id::Stamp,
+};
+use futures::future::BoxFuture;
+
+/// Performs effects. The composition root implements it over the effects room; tests script it.
+///
+/// *Flow*: the runtime leases an effect, then calls [`Performer::perform`] once for the attempt; the answer goes back to
+/// the run as an event. *Guarantees*: an at-most-once or probe verb is only performed after its lease is durable; no two attempts of
+/// one effect are under way in one process. *Assumptions*: the answer is `EffectSucceeded`, `EffectFailed`, `EffectUnknown`
+/// or `EffectProbed` for the same effect and attempt; nothing is retried inside. *Errors*: a panic counts as an unknown outcome.
+pub trait Performer: Send + Sync + 'static {
+    /// Performs one attempt; it should give up before `lease_until`.
+    fn perform(&self, job: Perform, lease_until: Stamp) -> BoxFuture<'static, Event>;
+
+    /// Tells the operator something.
+    fn notify(&self, notice: Notice) -> BoxFuture<'static, Result<(), NotifyFailure>>;
+}
+
+/// Why a notice did not go out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct NotifyFailure {
+    /// Whether it may work later.
+    pub retry: bool,
+    /// What the other side said, redacted.
+    pub message: String,
+}

@@ -1,0 +1,129 @@
+//! What callers ask of the runtime, as data.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use adjutant_spec::plan::{Plan, StepId};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A wish to start a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct StartRun {
+    /// The playbook's id, or a former one.
+    pub playbook: String,
+    /// Its inputs by name; what is missing takes its default.
+    #[serde(default)]
+    pub input: BTreeMap<String, Value>,
+    /// The idempotency key: the same key is the same run. Absent: derived from the inputs and the moment.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// Who starts it.
+    #[serde(default)]
+    pub by: String,
+    /// Whether effects other than reads are only logged.
+    #[serde(default)]
+    pub dry: bool,
+    /// The trigger's event, for the record.
+    #[serde(default)]
+    pub trigger: Value,
+}
+
+/// A run that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Started {
+    /// Its id.
+    pub run: String,
+    /// Whether it is new; `false` where the key was known.
+    pub created: bool,
+}
+
+/// Something that a connector tells, verified by its room.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// The connector.
+    pub connector: String,
+    /// The event's name.
+    pub event: String,
+    /// Its id, unique in the connector: a repeated one starts nothing.
+    pub id: String,
+    /// Its fields.
+    pub fields: Value,
+    /// Who brought it: `connector:<id>`.
+    pub by: String,
+}
+
+/// A checked revision that shall be in force.
+#[derive(Debug, Clone)]
+pub struct Activation {
+    /// What it says.
+    pub plan: Arc<Plan>,
+    /// Its id.
+    pub revision: String,
+    /// The revision that must be in force now; `None` for a fresh store.
+    pub expected: Option<String>,
+    /// What is held back, by slice, with the reason.
+    pub held: BTreeMap<String, String>,
+    /// What the activator wants to find again, such as the revision of each slice.
+    pub detail: Value,
+    /// Who activates it.
+    pub by: String,
+}
+
+/// Which runs to list, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct RunFilter {
+    /// Only with this status.
+    #[serde(default)]
+    pub status: Option<String>,
+    /// Only of this playbook.
+    #[serde(default)]
+    pub playbook: Option<String>,
+    /// Only those after this run in the list.
+    #[serde(default)]
+    pub after: Option<String>,
+    /// At most so many; 100 when 0, 1,000 is the most.
+    #[serde(default)]
+    pub limit: usize,
+}
+
+/// What a pause is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "scope", content = "id")]
+pub enum PauseScope {
+    /// No effect starts at all.
+    Everything,
+    /// No effect of the playbook's runs starts.
+    Playbook(String),
+    /// No verb of the connector starts.
+    Connector(String),
+}
+
+impl std::fmt::Display for PauseScope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Everything => f.write_str("everything"),
+            Self::Playbook(id) => write!(f, "playbook:{id}"),
+            Self::Connector(id) => write!(f, "connector:{id}"),
+        }
+    }
+}
+
+/// A wish to try a run again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct Retry {
+    /// From this step; the failed one when absent.
+    #[serde(default)]
+    pub step: Option<StepId>,
+    /// Values corrected by the operator, by path.
+    #[serde(default)]
+    pub edits: BTreeMap<String, Value>,
+}
+
+/// What became of an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// Whether it changed anything; `false` for a repetition of what is known already.
+    pub applied: bool,
+    /// In words, such as "already approved at 14:02 by operator".
+    pub message: String,
+}

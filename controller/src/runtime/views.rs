@@ -1,0 +1,408 @@
+//! What the runtime shows: the JSON that the command line, the HTTP interface and the dashboard share.
+//!
+//! Field names are the contract of the operator's surface: they are only added to.
+
+use std::collections::BTreeMap;
+
+use adjutant_machine::{
+    event::TimerId,
+    id::{EffectId, InstanceId, Stamp},
+};
+use adjutant_spec::{
+    plan::{Risk, Stage},
+    value::{Labels, Money},
+};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+/// A moment as people and programs read it: RFC 3339 in UTC with milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct When(pub Stamp);
+
+impl std::fmt::Display for When {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match jiff::Timestamp::from_millisecond(self.0.0) {
+            Ok(moment) => write!(f, "{moment:.3}"),
+            Err(_) => write!(f, "{}ms", self.0.0),
+        }
+    }
+}
+
+impl Serialize for When {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for When {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let moment: jiff::Timestamp = text.parse().map_err(serde::de::Error::custom)?;
+        Ok(Self(Stamp(moment.as_millisecond())))
+    }
+}
+
+/// A line of `runs`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunLine {
+    /// The run's id.
+    pub id: String,
+    /// Its playbook.
+    pub playbook: String,
+    /// `running`, `waiting`, `paused`, `unwinding`, `done`, `failed`, `cancelled`, `killed`, `quarantined`.
+    pub status: String,
+    /// Where it stands; absent once it has ended.
+    pub step: Option<String>,
+    /// When it came into this place.
+    pub since: When,
+    /// Its idempotency key.
+    pub key: String,
+    /// The company revision in force when it began.
+    pub revision: String,
+    /// What it pins.
+    pub bundle: String,
+    /// When it began.
+    pub started: When,
+}
+
+/// A run in full.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunView {
+    /// What the list shows.
+    #[serde(flatten)]
+    pub line: RunLine,
+    /// The sequence number of its last entry.
+    pub seq: u64,
+    /// How far its effects reach the world.
+    pub stage: Stage,
+    /// When it ended.
+    pub ended: Option<When>,
+    /// Its inputs.
+    pub input: BTreeMap<String, Value>,
+    /// Its steps, in the order of the playbook.
+    pub steps: Vec<StepView>,
+    /// Its effects, oldest first.
+    pub effects: Vec<EffectView>,
+    /// Its gates, oldest first.
+    pub gates: Vec<GateView>,
+    /// Its stored timers.
+    pub timers: Vec<TimerView>,
+    /// Why it waits, for people.
+    pub waiting: Vec<String>,
+    /// The effect of the parent run that started it.
+    pub parent: Option<EffectId>,
+    /// The runs that it started.
+    pub children: Vec<String>,
+    /// What happened, one line each.
+    pub timeline: Vec<TimelineLine>,
+}
+
+/// One step of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepView {
+    /// Its id.
+    pub id: String,
+    /// `agent`, `call`, `gate`, …
+    pub kind: String,
+    /// Its title, for people.
+    pub title: Option<String>,
+    /// How often the run came here.
+    pub visits: u32,
+    /// The edge it left by.
+    pub outcome: Option<String>,
+    /// Its value.
+    pub value: Option<Value>,
+    /// The labels of the value.
+    pub labels: Option<Labels>,
+    /// What it was before a person edited it.
+    pub original: Option<Value>,
+    /// When it began.
+    pub started: Option<When>,
+    /// When it ended.
+    pub ended: Option<When>,
+    /// Its effects.
+    pub effects: Vec<EffectId>,
+}
+
+/// One effect.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EffectView {
+    /// Its id.
+    pub id: EffectId,
+    /// The run that wants it.
+    pub run: String,
+    /// The step that wants it.
+    pub step: String,
+    /// `verb`, `probe`, `agent`, `route`, `record_read`, …
+    pub call: String,
+    /// The verb, agent, route, record kind or playbook.
+    pub target: String,
+    /// `queued`, `leased`, `backing_off`, `unknown`, `dead`, `succeeded`, …
+    pub phase: String,
+    /// The attempt, from 1.
+    pub attempt: u32,
+    /// When it is looked at again.
+    pub until: Option<When>,
+    /// What went wrong last.
+    pub error: Option<String>,
+}
+
+/// A stored timer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TimerView {
+    /// Which one.
+    pub timer: TimerId,
+    /// When it fires.
+    pub at: When,
+}
+
+/// A line of a run's timeline.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TimelineLine {
+    /// The entry.
+    pub seq: u64,
+    /// When.
+    pub at: When,
+    /// Who.
+    pub by: String,
+    /// The event's word.
+    pub event: String,
+    /// The step, effect, gate or timer that it is about.
+    pub about: Option<String>,
+}
+
+/// A question that waits for the operator, or was answered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GateView {
+    /// Its id.
+    pub id: String,
+    /// The run.
+    pub run: String,
+    /// The step.
+    pub step: String,
+    /// The question.
+    pub question: String,
+    /// How much is at stake.
+    pub risk: Risk,
+    /// What a decision must name.
+    pub digest: String,
+    /// When it lapses.
+    pub expires: Option<When>,
+    /// Everything that is shown, as the machine rendered it.
+    pub card: Value,
+    /// `open`, `approved`, `edited`, `denied`, `expired`, `superseded`, `withdrawn`.
+    pub state: String,
+    /// Who decided.
+    pub by: Option<String>,
+    /// When it was decided.
+    pub at: Option<When>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// A line of the dead-letter list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeadView {
+    /// The effect.
+    #[serde(flatten)]
+    pub effect: EffectView,
+    /// The playbook.
+    pub playbook: String,
+    /// What the operator can type.
+    pub actions: Vec<String>,
+}
+
+/// An entry of an instance's log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LogView {
+    /// Its number, from 1.
+    pub seq: u64,
+    /// When.
+    pub at: When,
+    /// Who.
+    pub by: String,
+    /// The event as stored.
+    pub event: Value,
+    /// What was concluded.
+    pub facts: Value,
+    /// What the host was asked to do.
+    pub commands: Value,
+}
+
+/// The runtime's part of `status`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StatusView {
+    /// The revision in force, if any.
+    pub applied: Option<AppliedView>,
+    /// How many runs there are by status.
+    pub runs: BTreeMap<String, u64>,
+    /// How many gates wait.
+    pub inbox: u64,
+    /// How many effects are dead or unknown.
+    pub dead: u64,
+    /// What was spent and reserved today.
+    pub spend_today: Option<Money>,
+    /// What is paused: `everything`, `playbook:<id>`, `connector:<id>`.
+    pub paused: Vec<PauseView>,
+    /// Instances that are set aside because their stored state is damaged.
+    pub quarantined: Vec<QuarantineView>,
+    /// How many effects wait in the outbox of this process.
+    pub outbox: u64,
+}
+
+/// The revision in force.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AppliedView {
+    /// Its id.
+    pub revision: String,
+    /// Since when.
+    pub at: When,
+    /// Who activated it.
+    pub by: String,
+    /// What is held back, by slice, with the reason.
+    pub held: BTreeMap<String, String>,
+    /// What the activator stored with it.
+    pub detail: Value,
+}
+
+/// A pause of more than one run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PauseView {
+    /// `everything`, `playbook:<id>` or `connector:<id>`.
+    pub scope: String,
+    /// Why.
+    pub reason: String,
+    /// Who.
+    pub by: String,
+    /// Since when.
+    pub at: When,
+}
+
+/// An instance that is set aside.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct QuarantineView {
+    /// Which one.
+    pub instance: InstanceId,
+    /// Why.
+    pub reason: String,
+    /// Since when.
+    pub at: When,
+}
+
+/// A business record with where it comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RecordView {
+    /// The kind.
+    pub kind: String,
+    /// The key.
+    pub key: String,
+    /// Its version, from 1.
+    pub version: u64,
+    /// Its fields.
+    pub value: Value,
+    /// Who wrote it last: the run's effect.
+    pub effect: Option<EffectId>,
+    /// The run that wrote it last.
+    pub run: Option<String>,
+    /// The step that wrote it last.
+    pub step: Option<String>,
+    /// When.
+    pub at: When,
+}
+
+/// What was spent against the caps that are in force.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SpendView {
+    /// What was spent and reserved today in the company.
+    pub today: Option<Money>,
+    /// Each cap with its current window.
+    pub budgets: Vec<BudgetView>,
+    /// What was spent today by `playbook:<id>` and `agent:<id>`.
+    pub by: BTreeMap<String, Money>,
+}
+
+/// A cap with its current window.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BudgetView {
+    /// `company`, `slice:<id>`, `playbook:<id>`, `agent:<id>`.
+    pub scope: String,
+    /// `day`, `week`, `month`, `run`.
+    pub window: String,
+    /// Which one, such as `2026-03-01`.
+    pub slot: String,
+    /// The cap.
+    pub limit: Money,
+    /// Held for calls that are under way.
+    pub reserved: Money,
+    /// Really spent.
+    pub settled: Money,
+}
+
+/// The reason chain of a run, gate, effect or timer: each line is the cause of the one before it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WhyView {
+    /// What was asked about.
+    pub subject: String,
+    /// The chain.
+    pub chain: Vec<WhyLine>,
+}
+
+/// One cause.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WhyLine {
+    /// `run`, `step`, `gate`, `effect`, `timer`, `event`, `trigger`, `file`, `pause`.
+    pub kind: String,
+    /// Its id.
+    pub id: String,
+    /// In words.
+    pub text: String,
+    /// When, where known.
+    pub at: Option<When>,
+}
+
+/// A slot of a schedule as it was dealt with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SlotView {
+    /// The playbook.
+    pub playbook: String,
+    /// The slot, with its zone's offset.
+    pub slot: String,
+    /// `fired` or `skipped`.
+    pub outcome: String,
+    /// Why it was skipped.
+    pub reason: Option<String>,
+    /// How late it was dealt with, in milliseconds.
+    pub late_ms: i64,
+    /// The run.
+    pub run: Option<String>,
+}
+
+/// What `audit verify` found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AuditView {
+    /// Whether nothing was found.
+    pub ok: bool,
+    /// How many batches the chain has.
+    pub batches: u64,
+    /// How many entries.
+    pub entries: u64,
+    /// The chain's head, as hex.
+    pub head: String,
+    /// The first batch that does not follow from the one before it.
+    pub broken_at: Option<u64>,
+    /// How many instances were folded.
+    pub instances: u64,
+    /// Instances whose fold, indexes or rows differ from what is stored.
+    pub findings: Vec<QuarantineView>,
+}
+
+/// Something changed: for watching.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notification {
+    /// Which instance.
+    pub instance: InstanceId,
+    /// Its last entry.
+    pub seq: u64,
+    /// The last event's word, such as `gate_decided`.
+    pub kind: String,
+}
