@@ -2,6 +2,7 @@
 
 mod label;
 mod money;
+mod paths;
 mod period;
 mod template;
 

@@ -6,6 +6,8 @@ use minijinja::Environment;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::paths;
+
 /// A dotted reference, such as `steps.qualify.lead.email`.
 pub type Path = String;
 
@@ -65,7 +67,8 @@ impl Template {
             return Ok(Self { source: source.to_owned(), ..parsed });
         }
         let env = Environment::empty();
-        let reads = env.template_from_str(source)?.undeclared_variables(true).into_iter().collect();
+        drop(env.template_from_str(source)?);
+        let reads = paths::of_text(source)?.all;
         Ok(Self { source: source.to_owned(), expression: None, reads })
     }
 
@@ -75,9 +78,31 @@ impl Template {
     /// As [`Template::parse`].
     pub fn parse_expression(source: &str) -> Result<Self, TemplateError> {
         let env = Environment::empty();
-        let reads = env.compile_expression(source)?.undeclared_variables(true).into_iter().collect();
+        drop(env.compile_expression(source)?);
+        let reads = paths::of_expression(source)?.all;
         let expression = Some(source.trim().to_owned());
         Ok(Self { source: source.to_owned(), expression, reads })
+    }
+
+    /// Returns the paths that are read without `is defined` or `default()` around them.
+    #[must_use]
+    pub fn certain_reads(&self) -> BTreeSet<Path> {
+        self.walked().certain
+    }
+
+    /// Returns the statements in it that reach into other templates, such as `include`.
+    #[must_use]
+    pub fn outside(&self) -> BTreeSet<&'static str> {
+        self.walked().outside
+    }
+
+    /// The text was parsed before; a template built by hand that does not parse reads nothing.
+    fn walked(&self) -> paths::Reads {
+        match &self.expression {
+            Some(expression) => paths::of_expression(expression),
+            None => paths::of_text(&self.source),
+        }
+        .unwrap_or_default()
     }
 }
 
