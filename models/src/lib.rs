@@ -1,1 +1,11 @@
-//! adjutant-models
+//! Local inference behind small traits, so that it can be replaced or left out.
+//!
+//! A [`Router`] says which class a text belongs to, how sure it is, and when it would rather not say. The one built in,
+//! [`TokenOverlap`], needs no model file: it compares words and character trigrams with the examples of each class.
+
+mod overlap;
+mod router;
+mod tokens;
+
+pub use overlap::TokenOverlap;
+pub use router::{Decision, Example, FitError, Neighbour, Router};
