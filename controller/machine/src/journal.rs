@@ -40,8 +40,19 @@ pub struct Batch {
     pub writes: Vec<RowWrite>,
     /// Rows that must still be as they were read.
     pub guards: Vec<Guard>,
-    /// Payloads by digest; storing one twice is one.
+    /// Payloads by digest; storing one twice is one: the first stays.
     pub blobs: Vec<(String, Vec<u8>)>,
+    /// Old entries that retention lets go; their links in the chain stay.
+    pub trims: Vec<Trim>,
+}
+
+/// Entries to let go. The state, which does not need them, stays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trim {
+    /// Whose.
+    pub instance: InstanceId,
+    /// The last entry that goes; all before it go too.
+    pub through: u64,
 }
 
 /// New entries of one instance with the state after them.
@@ -115,7 +126,7 @@ pub struct Scan {
     pub after: Option<Vec<u8>>,
     /// Only keys before this one.
     pub before: Option<Vec<u8>>,
-    /// At most so many; 1,000 is the largest page.
+    /// At most so many, as [`page`] reads it: 0 is the largest page.
     pub limit: usize,
     /// From the last to the first.
     pub backwards: bool,
@@ -181,6 +192,15 @@ pub enum JournalError {
     Busy,
 }
 
+/// The most that one read returns: a reader that wants more asks again after the last key.
+pub const PAGE: usize = 1_000;
+
+/// Returns how much a read with this limit may return: at most [`PAGE`], which 0 also means.
+#[must_use]
+pub fn page(limit: usize) -> usize {
+    if limit == 0 { PAGE } else { limit.min(PAGE) }
+}
+
 /// Called once when a batch is durable or refused; from the writer's thread, so it must not block.
 pub type Done = Box<dyn FnOnce(Result<Receipt, JournalError>) + Send>;
 
@@ -195,7 +215,7 @@ pub trait Journal: Send + Sync + 'static {
     /// [`JournalError::Disk`], [`JournalError::Corrupt`].
     fn load(&self, instance: &InstanceId) -> Result<Option<Stored>, JournalError>;
 
-    /// Reads entries from a sequence number on, at most `limit`.
+    /// Reads entries from a sequence number on, at most [`page`] of `limit`.
     ///
     /// # Errors
     /// As [`Journal::load`].
@@ -206,7 +226,7 @@ pub trait Journal: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<(u64, Vec<u8>)>, JournalError>;
 
-    /// Reads the ids of instances after one, in order, at most `limit`.
+    /// Reads the ids of instances after one, in order, at most [`page`] of `limit`.
     ///
     /// # Errors
     /// As [`Journal::load`].

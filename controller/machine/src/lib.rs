@@ -2,8 +2,11 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod accept;
+pub mod chain;
 pub mod codec;
 pub mod command;
+pub mod contract;
 mod draft;
 pub mod event;
 pub mod evolve;
@@ -11,6 +14,7 @@ pub mod fact;
 pub mod id;
 pub mod journal;
 mod kill;
+pub mod memory;
 pub mod run;
 mod step;
 pub mod verdict;

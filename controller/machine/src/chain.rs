@@ -1,0 +1,422 @@
+//! The hash chain over batches: a link tells what a batch wrote, and its hash covers the link before it.
+//!
+//! A link holds the digests of the batch's parts, not the parts: entries, states and rows can be checked against it for as
+//! long as they are stored, and the chain stays whole when retention drops them. The encoding is on disk: a new form gets
+//! a new version byte and the old reader stays.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    id::InstanceId,
+    journal::{Append, Batch, ChainReport, RowWrite, Table, Trim},
+};
+
+/// The version byte that links begin with.
+const FORM: u8 = 1;
+
+/// A blake3 digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Digest(pub [u8; 32]);
+
+/// What one batch wrote, by digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// The batch's number.
+    pub batch: u64,
+    /// What it appended.
+    pub sections: Vec<Section>,
+    /// The rows that it put or deleted, in the batch's order.
+    pub rows: Vec<Digest>,
+    /// The payloads that it brought.
+    pub blobs: Vec<(String, Digest)>,
+    /// The entries that it let go.
+    pub trims: Vec<Trim>,
+}
+
+/// What a batch appended to one instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Section {
+    /// Whose.
+    pub instance: InstanceId,
+    /// The sequence number before the first of them.
+    pub after: u64,
+    /// The entries, from `after + 1` on.
+    pub entries: Vec<Digest>,
+    /// The state after them.
+    pub state: Digest,
+}
+
+/// A link as stored, with the hash that the next one builds on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed {
+    /// The link and its hash.
+    pub bytes: Vec<u8>,
+    /// The hash.
+    pub hash: Digest,
+}
+
+impl Digest {
+    /// Returns the digest of plain content.
+    #[must_use]
+    pub fn of(content: &[u8]) -> Self {
+        Self(*blake3::hash(content).as_bytes())
+    }
+
+    /// Returns the digest of an entry in its place.
+    #[must_use]
+    pub fn entry(instance: &InstanceId, seq: u64, entry: &[u8]) -> Self {
+        Self::placed(b'e', instance, (seq, entry))
+    }
+
+    /// Returns the digest of a state in its place.
+    #[must_use]
+    pub fn state(instance: &InstanceId, seq: u64, state: &[u8]) -> Self {
+        Self::placed(b's', instance, (seq, state))
+    }
+
+    /// Returns the digest of a row in its place; `None` is its deletion.
+    #[must_use]
+    pub fn row(table: Table, key: &[u8], value: Option<&[u8]>) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&[b'r', table_tag(table), u8::from(value.is_some())]);
+        hasher.update(&(key.len() as u64).to_be_bytes()).update(key).update(value.unwrap_or_default());
+        Self(*hasher.finalize().as_bytes())
+    }
+
+    /// Returns it as 64 hex digits.
+    #[must_use]
+    pub fn hex(&self) -> String {
+        blake3::Hash::from_bytes(self.0).to_hex().to_string()
+    }
+
+    fn placed(kind: u8, instance: &InstanceId, (seq, content): (u64, &[u8])) -> Self {
+        let word = instance.kind.word();
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&[kind, word.len() as u8]).update(word.as_bytes());
+        hasher.update(&(instance.name.len() as u64).to_be_bytes()).update(instance.name.as_bytes());
+        hasher.update(&seq.to_be_bytes()).update(content);
+        Self(*hasher.finalize().as_bytes())
+    }
+}
+
+/// The table's number in digests and keys; on disk, so only added to.
+#[must_use]
+pub fn table_tag(table: Table) -> u8 {
+    match table {
+        Table::Outbox => 1,
+        Table::Timer => 2,
+        Table::Index => 3,
+        Table::Record => 4,
+        Table::Ledger => 5,
+        Table::Dedupe => 6,
+        Table::Admission => 7,
+        Table::Host => 8,
+    }
+}
+
+impl Link {
+    /// Returns the link of a batch that brings these payloads (the others were there).
+    #[must_use]
+    pub fn of(batch: u64, content: &Batch, fresh: &BTreeSet<String>) -> Self {
+        Self {
+            batch,
+            sections: content.appends.iter().map(Section::of).collect(),
+            rows: content.writes.iter().map(row_digest).collect(),
+            blobs: fresh_blobs(content, fresh),
+            trims: content.trims.clone(),
+        }
+    }
+
+    /// Returns whether the batch wrote this entry.
+    #[must_use]
+    pub fn covers(&self, instance: &InstanceId, seq: u64) -> bool {
+        self.sections.iter().any(|section| section.instance == *instance && section.entry(seq).is_some())
+    }
+
+    /// Returns how many entries the batch wrote.
+    #[must_use]
+    pub fn entries(&self) -> u64 {
+        self.sections.iter().map(|section| section.entries.len() as u64).sum()
+    }
+
+    /// Encodes it and closes it over the hash of the link before.
+    #[must_use]
+    pub fn seal(&self, previous: &Digest) -> Sealed {
+        let mut bytes = self.encode();
+        let hash = hash(previous, &bytes);
+        bytes.extend_from_slice(&hash.0);
+        Sealed { bytes, hash }
+    }
+
+    /// Decodes a stored link with its hash; `None` where the bytes are no link.
+    #[must_use]
+    pub fn open(bytes: &[u8]) -> Option<(Self, Digest)> {
+        let (body, hash) = bytes.split_at_checked(bytes.len().checked_sub(32)?)?;
+        let link = Reader(body).link()?;
+        Some((link, Digest(hash.try_into().ok()?)))
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(96 + 64 * self.sections.len() + 32 * self.rows.len());
+        out.push(FORM);
+        out.extend_from_slice(&self.batch.to_be_bytes());
+        put_count(&mut out, self.sections.len());
+        self.sections.iter().for_each(|section| section.encode(&mut out));
+        put_digests(&mut out, &self.rows);
+        put_count(&mut out, self.blobs.len());
+        for (key, digest) in &self.blobs {
+            put_text(&mut out, key);
+            out.extend_from_slice(&digest.0);
+        }
+        put_count(&mut out, self.trims.len());
+        for trim in &self.trims {
+            put_text(&mut out, &trim.instance.to_string());
+            out.extend_from_slice(&trim.through.to_be_bytes());
+        }
+        out
+    }
+}
+
+impl Section {
+    /// Returns the digest of an entry, where the section holds it.
+    #[must_use]
+    pub fn entry(&self, seq: u64) -> Option<&Digest> {
+        let index = usize::try_from(seq.checked_sub(self.after + 1)?).ok()?;
+        self.entries.get(index)
+    }
+
+    /// Returns the sequence number of the last entry.
+    #[must_use]
+    pub fn last(&self) -> u64 {
+        self.after + self.entries.len() as u64
+    }
+
+    fn of(append: &Append) -> Self {
+        let seqs = append.expected + 1..;
+        let entry = |(seq, entry): (u64, &Vec<u8>)| Digest::entry(&append.instance, seq, entry);
+        let last = append.expected + append.entries.len() as u64;
+        Self {
+            instance: append.instance.clone(),
+            after: append.expected,
+            entries: seqs.zip(&append.entries).map(entry).collect(),
+            state: Digest::state(&append.instance, last, &append.state),
+        }
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        put_text(out, &self.instance.to_string());
+        out.extend_from_slice(&self.after.to_be_bytes());
+        put_digests(out, &self.entries);
+        out.extend_from_slice(&self.state.0);
+    }
+}
+
+/// A walk along the chain from the first link.
+#[derive(Debug, Clone, Default)]
+pub struct Walk {
+    head: Digest,
+    batches: u64,
+    entries: u64,
+    broken_at: Option<u64>,
+}
+
+impl Walk {
+    /// Takes the next stored link and returns it where it can be read.
+    pub fn next(&mut self, number: u64, bytes: &[u8]) -> Option<Link> {
+        let expected = self.batches + 1;
+        self.batches = number;
+        if number != expected {
+            self.broken(expected);
+        }
+        let Some((link, stored)) = Link::open(bytes) else {
+            self.broken(number);
+            return None;
+        };
+        let found = hash(&self.head, &bytes[..bytes.len() - 32]);
+        if found != stored || link.batch != number {
+            self.broken(number);
+        }
+        self.head = stored;
+        self.entries += link.entries();
+        Some(link)
+    }
+
+    /// Notes a batch whose content does not agree with its link.
+    pub fn broken(&mut self, batch: u64) {
+        self.broken_at = Some(self.broken_at.map_or(batch, |first| first.min(batch)));
+    }
+
+    /// Returns the hash of the last link.
+    #[must_use]
+    pub fn head(&self) -> Digest {
+        self.head
+    }
+
+    /// Returns what was found.
+    #[must_use]
+    pub fn report(self) -> ChainReport {
+        let Self { head, batches, entries, broken_at } = self;
+        ChainReport { batches, entries, head: head.hex(), broken_at }
+    }
+}
+
+fn hash(previous: &Digest, body: &[u8]) -> Digest {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&previous.0).update(body);
+    Digest(*hasher.finalize().as_bytes())
+}
+
+fn row_digest(write: &RowWrite) -> Digest {
+    Digest::row(write.table, &write.key, write.value.as_deref())
+}
+
+fn fresh_blobs(content: &Batch, fresh: &BTreeSet<String>) -> Vec<(String, Digest)> {
+    let mut seen = BTreeSet::new();
+    let news = content.blobs.iter().filter(|(key, _)| fresh.contains(key) && seen.insert(key));
+    news.map(|(key, bytes)| (key.clone(), Digest::of(bytes))).collect()
+}
+
+fn put_count(out: &mut Vec<u8>, count: usize) {
+    out.extend_from_slice(&(count as u32).to_be_bytes());
+}
+
+fn put_text(out: &mut Vec<u8>, text: &str) {
+    put_count(out, text.len());
+    out.extend_from_slice(text.as_bytes());
+}
+
+fn put_digests(out: &mut Vec<u8>, digests: &[Digest]) {
+    put_count(out, digests.len());
+    digests.iter().for_each(|digest| out.extend_from_slice(&digest.0));
+}
+
+/// Reads a link; every method answers `None` at the first byte that does not fit.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn link(mut self) -> Option<Link> {
+        if self.take(1)? != [FORM] {
+            return None;
+        }
+        let link = Link {
+            batch: self.number()?,
+            sections: self.many(Self::section)?,
+            rows: self.many(Self::digest)?,
+            blobs: self.many(|reader| Some((reader.text()?.to_owned(), reader.digest()?)))?,
+            trims: self
+                .many(|reader| Some(Trim { instance: reader.instance()?, through: reader.number()? }))?,
+        };
+        self.0.is_empty().then_some(link)
+    }
+
+    fn section(&mut self) -> Option<Section> {
+        let (instance, after) = (self.instance()?, self.number()?);
+        Some(Section { instance, after, entries: self.many(Self::digest)?, state: self.digest()? })
+    }
+
+    fn many<T>(&mut self, mut one: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
+        (0..self.count()?).map(|_| one(self)).collect()
+    }
+
+    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn count(&mut self) -> Option<usize> {
+        usize::try_from(u32::from_be_bytes(self.take(4)?.try_into().ok()?)).ok()
+    }
+
+    fn number(&mut self) -> Option<u64> {
+        Some(u64::from_be_bytes(self.take(8)?.try_into().ok()?))
+    }
+
+    fn text(&mut self) -> Option<&'a str> {
+        let length = self.count()?;
+        std::str::from_utf8(self.take(length)?).ok()
+    }
+
+    fn instance(&mut self) -> Option<InstanceId> {
+        self.text()?.parse().ok()
+    }
+
+    fn digest(&mut self) -> Option<Digest> {
+        Some(Digest(self.take(32)?.try_into().ok()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch() -> Batch {
+        let append = Append {
+            instance: InstanceId::run("lead-1"),
+            expected: 2,
+            entries: vec![b"three".to_vec(), b"four".to_vec()],
+            state: b"after four".to_vec(),
+        };
+        let put = RowWrite { table: Table::Outbox, key: b"k".to_vec(), value: Some(b"v".to_vec()) };
+        let blobs = vec![("d1".to_owned(), b"payload".to_vec()), ("d2".to_owned(), b"known".to_vec())];
+        let trims = vec![Trim { instance: InstanceId::run("lead-0"), through: 7 }];
+        Batch { appends: vec![append], writes: vec![put], guards: Vec::new(), blobs, trims }
+    }
+
+    fn link() -> Link {
+        Link::of(9, &batch(), &BTreeSet::from(["d1".to_owned()]))
+    }
+
+    #[test]
+    fn a_sealed_link_opens_as_it_was() {
+        let sealed = link().seal(&Digest::of(b"before"));
+        assert_eq!(Link::open(&sealed.bytes), Some((link(), sealed.hash)));
+    }
+
+    #[test]
+    fn a_cut_link_does_not_open() {
+        let sealed = link().seal(&Digest::default());
+        for length in 0..sealed.bytes.len() {
+            assert!(Link::open(&sealed.bytes[..length]).is_none_or(|(_, hash)| hash != sealed.hash));
+        }
+    }
+
+    #[test]
+    fn a_link_knows_its_entries_and_no_others() {
+        let held: Vec<u64> = (0..9).filter(|seq| link().covers(&InstanceId::run("lead-1"), *seq)).collect();
+        assert_eq!(held, [3, 4]);
+        assert!(!link().covers(&InstanceId::run("lead-2"), 3));
+        assert_eq!(link().blobs.len(), 1);
+    }
+
+    #[test]
+    fn a_walk_names_the_first_broken_batch() {
+        let mut walk = Walk::default();
+        let mut previous = Digest::default();
+        for number in 1..=5 {
+            let mut sealed = Link { batch: number, ..link() }.seal(&previous);
+            previous = sealed.hash;
+            if number >= 3 {
+                sealed.bytes[10] ^= 1;
+            }
+            walk.next(number, &sealed.bytes);
+        }
+        assert_eq!(walk.report().broken_at, Some(3));
+    }
+
+    #[test]
+    fn a_hole_in_the_numbers_breaks_the_chain() {
+        let mut walk = Walk::default();
+        let first = Link { batch: 1, ..link() }.seal(&Digest::default());
+        walk.next(1, &first.bytes);
+        walk.next(3, &Link { batch: 3, ..link() }.seal(&first.hash).bytes);
+        assert_eq!(walk.report().broken_at, Some(2));
+    }
+
+    /// The encoding is on disk: this hash changes only together with `FORM`.
+    #[test]
+    fn the_first_form_of_links_stays_readable() {
+        let hex = link().seal(&Digest::default()).hash.hex();
+        assert_eq!(hex, "30360e3a16221384849d261ee7cbb62bccb64e53c2d80f43311dbbf2edb4036a");
+    }
+}

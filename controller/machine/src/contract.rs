@@ -1,0 +1,432 @@
+//! The promises of [`Journal`], as functions that panic where a store breaks one. Every store's tests run all of them,
+//! each on an empty store.
+//!
+//! They say nothing of crashes and disks: those are tested where the store lives.
+
+use std::sync::mpsc;
+
+use crate::{
+    chain::Digest,
+    id::{InstanceId, InstanceKind},
+    journal::{
+        Append, Batch, ChainReport, Guard, Journal, JournalError, PAGE, Receipt, Row, RowWrite, Scan, Stored,
+        Table, Trim,
+    },
+};
+
+/// A promise, by its name.
+pub type Promise = (&'static str, fn(&dyn Journal));
+
+/// Every promise.
+pub const PROMISES: &[Promise] = &[
+    ("entries are numbered and read back", entries_are_numbered_and_read_back),
+    ("entries come in pages", entries_come_in_pages),
+    ("a wrong sequence is a conflict and writes nothing", wrong_sequence_writes_nothing),
+    ("a moved guard refuses the whole batch", moved_guard_refuses_the_batch),
+    ("a guard of an absent row holds until it is put", guard_of_an_absent_row),
+    ("the versions of rows are the numbers of their batches", versions_are_batch_numbers),
+    ("one batch may append twice to one instance", one_batch_appends_twice),
+    ("of two equal batches in one group one wins", one_of_two_rivals_wins),
+    ("batches of many writers are numbered without holes", many_writers_leave_no_holes),
+    ("rows are scanned in both directions by pages", scans_page_both_ways),
+    ("a scan stays in its table and prefix", scans_stay_in_prefix),
+    ("timers come due first", timers_come_due_first),
+    ("a payload stored twice is one", blobs_are_stored_once),
+    ("large entries and states come back whole", large_payloads_come_back),
+    ("instances are listed in order by pages", instances_are_listed),
+    ("trims let old entries go and keep the chain", trims_keep_the_chain),
+    ("the chain covers every batch", chain_covers_every_batch),
+    ("an empty batch gets a number", empty_batch_gets_a_number),
+    ("the last write of a batch to a row counts", last_write_counts),
+];
+
+/// Entries with their sequence numbers.
+pub type Entries = Vec<(u64, Vec<u8>)>;
+
+/// Everything that can be read from a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dump {
+    /// Each instance with its state and entries.
+    pub instances: Vec<(InstanceId, Stored, Entries)>,
+    /// Each table with its rows.
+    pub tables: Vec<(Table, Vec<Row>)>,
+    /// What a check of the chain says.
+    pub chain: ChainReport,
+}
+
+/// Every table.
+pub const TABLES: [Table; 8] = [
+    Table::Outbox,
+    Table::Timer,
+    Table::Index,
+    Table::Record,
+    Table::Ledger,
+    Table::Dedupe,
+    Table::Admission,
+    Table::Host,
+];
+
+/// Reads everything, page by page.
+///
+/// # Errors
+/// What the store answers.
+pub fn dump(journal: &dyn Journal) -> Result<Dump, JournalError> {
+    let mut instances = Vec::new();
+    for id in all_instances(journal)? {
+        let Some(stored) = journal.load(&id)? else { continue };
+        let entries = all_entries(journal, &id)?;
+        instances.push((id, stored, entries));
+    }
+    let tables = TABLES.into_iter().map(|table| Ok((table, all_rows(journal, table)?)));
+    Ok(Dump { instances, tables: tables.collect::<Result<_, JournalError>>()?, chain: journal.verify()? })
+}
+
+fn all_instances(journal: &dyn Journal) -> Result<Vec<InstanceId>, JournalError> {
+    let mut all: Vec<InstanceId> = Vec::new();
+    loop {
+        let more = journal.instances(all.last(), 0)?;
+        if more.is_empty() {
+            return Ok(all);
+        }
+        all.extend(more);
+    }
+}
+
+fn all_entries(journal: &dyn Journal, id: &InstanceId) -> Result<Entries, JournalError> {
+    let mut all: Entries = Vec::new();
+    loop {
+        let more = journal.entries(id, all.last().map_or(0, |(seq, _)| seq + 1), 0)?;
+        if more.is_empty() {
+            return Ok(all);
+        }
+        all.extend(more);
+    }
+}
+
+fn all_rows(journal: &dyn Journal, table: Table) -> Result<Vec<Row>, JournalError> {
+    let mut all: Vec<Row> = Vec::new();
+    loop {
+        let after = all.last().map(|row| row.key.clone());
+        let more = journal.scan(table, &Scan { after, ..Scan::default() })?;
+        if more.is_empty() {
+            return Ok(all);
+        }
+        all.extend(more);
+    }
+}
+
+/// Returns a batch with one entry of a run.
+#[must_use]
+pub fn entry(run: &str, expected: u64, text: &str) -> Batch {
+    Batch { appends: vec![append(run, expected, &[text])], ..Batch::default() }
+}
+
+/// Returns what appends these entries to a run.
+#[must_use]
+pub fn append(run: &str, expected: u64, texts: &[&str]) -> Append {
+    Append {
+        instance: InstanceId::run(run),
+        expected,
+        entries: texts.iter().map(|text| text.as_bytes().to_vec()).collect(),
+        state: format!("state of {run} after {}", texts.join(" ")).into_bytes(),
+    }
+}
+
+/// Returns a batch that puts one row.
+#[must_use]
+pub fn put(table: Table, key: &str, value: &str) -> Batch {
+    let value = Some(value.as_bytes().to_vec());
+    Batch { writes: vec![RowWrite { table, key: key.as_bytes().to_vec(), value }], ..Batch::default() }
+}
+
+/// Returns a batch that deletes one row.
+#[must_use]
+pub fn delete(table: Table, key: &str) -> Batch {
+    Batch { writes: vec![RowWrite { table, key: key.as_bytes().to_vec(), value: None }], ..Batch::default() }
+}
+
+fn guard(table: Table, key: &str, version: u64) -> Guard {
+    Guard { table, key: key.as_bytes().to_vec(), version }
+}
+
+fn written(journal: &dyn Journal, batch: Batch) -> Receipt {
+    journal.append(batch).expect("the batch is accepted")
+}
+
+fn refused(journal: &dyn Journal, batch: Batch) -> JournalError {
+    let before = dump(journal).expect("the store can be read");
+    let error = journal.append(batch).expect_err("the batch is refused");
+    assert_eq!(dump(journal).expect("the store can be read"), before, "a refused batch left a trace");
+    error
+}
+
+fn keys(rows: &[Row]) -> Vec<String> {
+    rows.iter().map(|row| String::from_utf8_lossy(&row.key).into_owned()).collect()
+}
+
+fn entries_are_numbered_and_read_back(journal: &dyn Journal) {
+    let run = InstanceId::run("a");
+    assert_eq!(journal.load(&run).expect("reads"), None);
+    assert_eq!(journal.entries(&run, 0, 10).expect("reads"), []);
+    written(journal, Batch { appends: vec![append("a", 0, &["one", "two"])], ..Batch::default() });
+    written(journal, entry("a", 2, "three"));
+    let stored = journal.load(&run).expect("reads").expect("is there");
+    assert_eq!((stored.seq, stored.state), (3, b"state of a after three".to_vec()));
+    let read = journal.entries(&run, 2, 10).expect("reads");
+    assert_eq!(read, [(2, b"two".to_vec()), (3, b"three".to_vec())]);
+}
+
+fn entries_come_in_pages(journal: &dyn Journal) {
+    let texts: Vec<String> = (1..=PAGE + 5).map(|number| number.to_string()).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let appends = vec![append("a", 0, &texts), append("a1", 0, &["other"]), append("a-", 0, &["other"])];
+    written(journal, Batch { appends, ..Batch::default() });
+    let run = InstanceId::run("a");
+    assert_eq!(journal.entries(&run, 1, 3).expect("reads").len(), 3);
+    assert_eq!(journal.entries(&run, 1, 0).expect("reads").len(), PAGE);
+    assert_eq!(journal.entries(&run, 1, usize::MAX).expect("reads").len(), PAGE);
+    let rest = journal.entries(&run, PAGE as u64 + 1, 0).expect("reads");
+    assert_eq!(rest.iter().map(|(seq, _)| *seq).collect::<Vec<_>>(), [1001, 1002, 1003, 1004, 1005]);
+    assert_eq!(journal.entries(&run, PAGE as u64 + 6, 0).expect("reads"), []);
+}
+
+fn wrong_sequence_writes_nothing(journal: &dyn Journal) {
+    written(journal, entry("a", 0, "one"));
+    let mut batch = put(Table::Index, "k", "v");
+    batch.appends = vec![append("b", 0, &["fine"]), append("a", 0, &["late"])];
+    batch.blobs = vec![("digest".to_owned(), b"payload".to_vec())];
+    let error = refused(journal, batch);
+    assert!(matches!(error, JournalError::Conflict { expected: 0, found: 1, .. }), "{error}");
+    assert!(matches!(refused(journal, entry("a", 5, "early")), JournalError::Conflict { found: 1, .. }));
+    assert_eq!(journal.blob("digest").expect("reads"), None);
+}
+
+fn moved_guard_refuses_the_batch(journal: &dyn Journal) {
+    let first = written(journal, put(Table::Ledger, "day", "1"));
+    written(journal, put(Table::Ledger, "day", "2"));
+    let mut batch = entry("a", 0, "one");
+    batch.guards = vec![guard(Table::Ledger, "day", first.batch)];
+    let error = refused(journal, batch.clone());
+    assert!(matches!(error, JournalError::Moved { table: Table::Ledger, expected: 1, found: 2 }), "{error}");
+    batch.guards = vec![guard(Table::Ledger, "day", 2)];
+    written(journal, batch);
+}
+
+fn guard_of_an_absent_row(journal: &dyn Journal) {
+    let mut batch = put(Table::Dedupe, "key", "mine");
+    batch.guards = vec![guard(Table::Dedupe, "key", 0)];
+    written(journal, batch.clone());
+    assert!(matches!(refused(journal, batch.clone()), JournalError::Moved { expected: 0, found: 1, .. }));
+    written(journal, delete(Table::Dedupe, "key"));
+    written(journal, batch);
+}
+
+fn versions_are_batch_numbers(journal: &dyn Journal) {
+    written(journal, put(Table::Record, "other", "x"));
+    let receipt = written(journal, put(Table::Record, "client", "v"));
+    let row = journal.row(Table::Record, b"client").expect("reads").expect("is there");
+    assert_eq!((row.version, row.value), (receipt.batch, b"v".to_vec()));
+    assert_eq!(journal.row(Table::Host, b"client").expect("reads"), None);
+    written(journal, delete(Table::Record, "client"));
+    assert_eq!(journal.row(Table::Record, b"client").expect("reads"), None);
+}
+
+fn one_batch_appends_twice(journal: &dyn Journal) {
+    let appends = vec![append("a", 0, &["one"]), append("a", 1, &["two"])];
+    written(journal, Batch { appends, ..Batch::default() });
+    assert_eq!(journal.load(&InstanceId::run("a")).expect("reads").expect("is there").seq, 2);
+    let appends = vec![append("a", 2, &["three"]), append("a", 2, &["again"])];
+    let error = refused(journal, Batch { appends, ..Batch::default() });
+    assert!(matches!(error, JournalError::Conflict { expected: 2, found: 3, .. }), "{error}");
+}
+
+fn one_of_two_rivals_wins(journal: &dyn Journal) {
+    let (sender, receiver) = mpsc::channel();
+    for number in 0..20 {
+        let mut batch = entry("a", 0, &format!("writer {number}"));
+        batch.guards = vec![guard(Table::Host, "once", 0)];
+        batch.writes = put(Table::Host, "once", "taken").writes;
+        let sender = sender.clone();
+        journal.submit(batch, Box::new(move |answer| sender.send(answer.is_ok()).unwrap_or_default()));
+    }
+    drop(sender);
+    assert_eq!(receiver.iter().filter(|won| *won).count(), 1);
+    assert_eq!(all_entries(journal, &InstanceId::run("a")).expect("reads").len(), 1);
+}
+
+fn many_writers_leave_no_holes(journal: &dyn Journal) {
+    let numbers = std::thread::scope(|scope| {
+        let write = |run: usize| {
+            move || (0..25).map(|seq| written(journal, entry(&format!("r{run}"), seq, "x")).batch).collect()
+        };
+        let writers: Vec<_> = (0..8).map(|run| scope.spawn(write(run))).collect();
+        writers.into_iter().flat_map(|writer| -> Vec<u64> { writer.join().expect("writes") }).collect()
+    });
+    let mut numbers: Vec<u64> = numbers;
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=200).collect::<Vec<u64>>());
+}
+
+fn scans_page_both_ways(journal: &dyn Journal) {
+    let put_all = (0..5).flat_map(|number| put(Table::Index, &format!("k{number}"), "v").writes).collect();
+    written(journal, Batch { writes: put_all, ..Batch::default() });
+    let scan = |after: Option<&str>, before: Option<&str>, backwards: bool| {
+        let bound = |key: &str| key.as_bytes().to_vec();
+        let scan = Scan {
+            after: after.map(bound),
+            before: before.map(bound),
+            limit: 2,
+            backwards,
+            ..Scan::default()
+        };
+        keys(&journal.scan(Table::Index, &scan).expect("reads"))
+    };
+    assert_eq!(scan(None, None, false), ["k0", "k1"]);
+    assert_eq!(scan(Some("k1"), None, false), ["k2", "k3"]);
+    assert_eq!(scan(Some("k3"), None, false), ["k4"]);
+    assert_eq!(scan(None, None, true), ["k4", "k3"]);
+    assert_eq!(scan(None, Some("k3"), true), ["k2", "k1"]);
+    assert_eq!(scan(Some("k0"), Some("k2"), true), ["k1"]);
+    assert_eq!(scan(Some("k2"), Some("k1"), false), [""; 0]);
+    assert_eq!(scan(Some("k0a"), Some("k1a"), false), ["k1"]);
+}
+
+fn scans_stay_in_prefix(journal: &dyn Journal) {
+    let mut writes = Vec::new();
+    for (table, key) in [
+        (Table::Index, &b"run/a"[..]),
+        (Table::Index, b"run/b"),
+        (Table::Index, b"run\xff"),
+        (Table::Index, b"run\xff\xff"),
+        (Table::Index, b"ruo"),
+        (Table::Dedupe, b"run/c"),
+        (Table::Record, b"run/d"),
+        (Table::Index, b"\xff\xff"),
+    ] {
+        writes.push(RowWrite { table, key: key.to_vec(), value: Some(b"v".to_vec()) });
+    }
+    written(journal, Batch { writes, ..Batch::default() });
+    let count = |prefix: &[u8], backwards: bool| {
+        let scan = Scan { prefix: prefix.to_vec(), backwards, ..Scan::default() };
+        journal.scan(Table::Index, &scan).expect("reads").len()
+    };
+    for backwards in [false, true] {
+        assert_eq!(count(b"run/", backwards), 2);
+        assert_eq!(count(b"run\xff", backwards), 2);
+        assert_eq!(count(b"\xff", backwards), 1);
+        assert_eq!(count(b"", backwards), 6);
+        assert_eq!(count(b"absent", backwards), 0);
+    }
+}
+
+fn timers_come_due_first(journal: &dyn Journal) {
+    for (due, name) in [(300_u64, "c"), (2, "a"), (70_000, "d"), (255, "b")] {
+        let key = [&due.to_be_bytes()[..], name.as_bytes()].concat();
+        let write = RowWrite { table: Table::Timer, key, value: Some(name.as_bytes().to_vec()) };
+        written(journal, Batch { writes: vec![write], ..Batch::default() });
+    }
+    let before = Some(301_u64.to_be_bytes().to_vec());
+    let due = journal.scan(Table::Timer, &Scan { before, ..Scan::default() }).expect("reads");
+    let names: Vec<&[u8]> = due.iter().map(|row| row.value.as_slice()).collect();
+    assert_eq!(names, [b"a", b"b", b"c"]);
+}
+
+fn blobs_are_stored_once(journal: &dyn Journal) {
+    let payload = vec![7_u8; 40_000];
+    let digest = Digest::of(&payload).hex();
+    let batch = Batch { blobs: vec![(digest.clone(), payload.clone())], ..Batch::default() };
+    written(journal, batch.clone());
+    written(journal, batch);
+    assert_eq!(journal.blob(&digest).expect("reads"), Some(payload));
+    assert_eq!(journal.blob("absent").expect("reads"), None);
+    assert_eq!(journal.verify().expect("reads").broken_at, None);
+}
+
+fn large_payloads_come_back(journal: &dyn Journal) {
+    let large = |fill: u8| vec![fill; 20_000];
+    let append = |expected: u64, fill: u8| Append {
+        instance: InstanceId::run("a"),
+        expected,
+        entries: vec![large(fill), b"small".to_vec(), large(fill)],
+        state: large(fill + 1),
+    };
+    for (expected, fill) in [(0, 1), (3, 2)] {
+        written(journal, Batch { appends: vec![append(expected, fill)], ..Batch::default() });
+        let stored = journal.load(&InstanceId::run("a")).expect("reads").expect("is there");
+        assert_eq!(stored, Stored { seq: expected + 3, state: large(fill + 1) });
+    }
+    let entries = all_entries(journal, &InstanceId::run("a")).expect("reads");
+    assert_eq!(entries[3], (4, large(2)));
+    assert_eq!(entries[4], (5, b"small".to_vec()));
+    written(journal, Batch { appends: vec![self::append("a", 6, &["back to small"])], ..Batch::default() });
+    assert_eq!(journal.verify().expect("reads").broken_at, None);
+}
+
+fn instances_are_listed(journal: &dyn Journal) {
+    let of = |kind, name: &str| InstanceId { kind, name: name.to_owned() };
+    let ids = [
+        of(InstanceKind::Run, "a"),
+        of(InstanceKind::Run, "a-b"),
+        of(InstanceKind::Run, "ab"),
+        of(InstanceKind::Run, "b"),
+        of(InstanceKind::Schedule, "a"),
+        of(InstanceKind::Proposal, "a"),
+    ];
+    for id in ids.iter().rev() {
+        let appends = vec![Append { instance: id.clone(), ..append("", 0, &["x"]) }];
+        written(journal, Batch { appends, ..Batch::default() });
+    }
+    assert_eq!(journal.instances(None, 0).expect("reads"), ids);
+    assert_eq!(journal.instances(Some(&ids[1]), 2).expect("reads"), ids[2..4]);
+    assert_eq!(journal.instances(Some(&InstanceId::run("aa")), 1).expect("reads"), ids[2..3]);
+    assert_eq!(journal.instances(Some(&ids[5]), 0).expect("reads"), []);
+}
+
+fn trims_keep_the_chain(journal: &dyn Journal) {
+    written(journal, Batch { appends: vec![append("a", 0, &["1", "2", "3"])], ..Batch::default() });
+    written(journal, entry("a0", 0, "neighbour"));
+    let trim =
+        |through| Batch { trims: vec![Trim { instance: InstanceId::run("a"), through }], ..Batch::default() };
+    assert!(matches!(refused(journal, trim(4)), JournalError::Conflict { expected: 4, found: 3, .. }));
+    written(journal, trim(2));
+    written(journal, trim(1));
+    assert_eq!(journal.entries(&InstanceId::run("a"), 0, 0).expect("reads"), [(3, b"3".to_vec())]);
+    assert_eq!(journal.load(&InstanceId::run("a")).expect("reads").expect("is there").seq, 3);
+    assert_eq!(journal.entries(&InstanceId::run("a0"), 0, 0).expect("reads").len(), 1);
+    written(journal, entry("a", 3, "4"));
+    let report = journal.verify().expect("reads");
+    assert_eq!((report.batches, report.entries, report.broken_at), (5, 5, None));
+}
+
+fn chain_covers_every_batch(journal: &dyn Journal) {
+    let empty = journal.verify().expect("reads");
+    assert_eq!((empty.batches, empty.entries, empty.broken_at), (0, 0, None));
+    let mut heads = vec![empty.head];
+    for seq in 0..5 {
+        written(journal, entry("a", seq, "same"));
+        heads.push(journal.verify().expect("reads").head);
+    }
+    let report = journal.verify().expect("reads");
+    assert_eq!((report.batches, report.entries, report.broken_at), (5, 5, None));
+    heads.sort_unstable();
+    heads.dedup();
+    assert_eq!(heads.len(), 6, "every batch gives a new head");
+}
+
+fn empty_batch_gets_a_number(journal: &dyn Journal) {
+    assert_eq!(written(journal, Batch::default()).batch, 1);
+    assert_eq!(written(journal, entry("a", 0, "x")).batch, 2);
+    assert_eq!(journal.verify().expect("reads").batches, 2);
+}
+
+fn last_write_counts(journal: &dyn Journal) {
+    let mut batch = put(Table::Index, "k", "first");
+    batch.writes.extend(put(Table::Index, "k", "second").writes);
+    batch.writes.extend(put(Table::Index, "gone", "x").writes);
+    batch.writes.extend(delete(Table::Index, "gone").writes);
+    written(journal, batch);
+    let rows = all_rows(journal, Table::Index).expect("reads");
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0].value, b"second");
+    assert_eq!(journal.verify().expect("reads").broken_at, None);
+}

@@ -1,0 +1,435 @@
+//! The store in memory: the reference that the real one is compared with, and the disk of the simulator.
+//!
+//! It has a disk's habits. While [`MemoryJournal::hold`] is on, batches wait unsynced and unanswered until
+//! [`MemoryJournal::sync`]; [`MemoryJournal::crash`] keeps what was synced and a part of the rest. Faults can be set for
+//! a later batch. It has no threads: answers come before `submit` or `sync` returns.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    ops::Bound,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use crate::{
+    accept::{Heads, accept},
+    chain::{Digest, Link, Walk},
+    id::InstanceId,
+    journal::{
+        Append, Batch, ChainReport, Done, Journal, JournalError, Receipt, Row, RowWrite, Scan, Stored, Table,
+        page,
+    },
+};
+
+/// What goes wrong with a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The disk refuses, nothing is written, and the store takes no more until a crash.
+    Disk,
+    /// As [`Fault::Disk`], but the batch is found after the crash.
+    DiskAfterWrite,
+    /// Another writer seems to have come first.
+    Conflict,
+    /// The store takes no more work now.
+    Busy,
+    /// The batch is written and nobody is told: the process died in between.
+    LostAnswer,
+}
+
+/// A store that forgets when the process ends.
+#[derive(Default)]
+pub struct MemoryJournal {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    content: Content,
+    holding: bool,
+    unsynced: VecDeque<(Batch, Done)>,
+    /// Submissions that are still to pass before the fault, with the fault.
+    faults: Vec<(u64, Fault)>,
+    failed: bool,
+}
+
+/// What is durable.
+#[derive(Debug, Clone, Default)]
+struct Content {
+    instances: BTreeMap<InstanceId, Instance>,
+    rows: BTreeMap<(Table, Vec<u8>), (u64, Vec<u8>)>,
+    blobs: BTreeMap<String, Vec<u8>>,
+    links: Vec<Vec<u8>>,
+    head: Digest,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Instance {
+    seq: u64,
+    state: Vec<u8>,
+    batch: u64,
+    trimmed: u64,
+    entries: BTreeMap<u64, Vec<u8>>,
+}
+
+impl MemoryJournal {
+    /// Returns an empty store that syncs every batch at once.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Lets batches wait unsynced and unanswered from now on.
+    pub fn hold(&self) {
+        self.lock().holding = true;
+    }
+
+    /// Returns how many batches wait unsynced.
+    #[must_use]
+    pub fn unsynced(&self) -> usize {
+        self.lock().unsynced.len()
+    }
+
+    /// Syncs what waits, as one group, and answers; further batches wait again.
+    pub fn sync(&self) {
+        let waiting = std::mem::take(&mut self.lock().unsynced);
+        for (batch, done) in waiting {
+            let answer = self.lock().write(&batch);
+            done(answer);
+        }
+    }
+
+    /// Ends this process and returns what the next one finds: what was synced, and of the unsynced batches the first
+    /// `keep` (a torn one counts as lost). Nobody who waits is answered.
+    #[must_use]
+    pub fn crash(&self, keep: usize) -> Self {
+        let mut inner = self.lock();
+        let unsynced = std::mem::take(&mut inner.unsynced);
+        let mut content = std::mem::take(&mut inner.content);
+        inner.failed = true;
+        for (batch, _) in unsynced.iter().take(keep) {
+            // A refused batch was never on its way to the disk.
+            drop(content.write(batch));
+        }
+        Self { inner: Mutex::new(Inner { content, ..Inner::default() }) }
+    }
+
+    /// Lets a batch go wrong after `after` more have passed; 0 is the next one.
+    pub fn inject(&self, after: u64, fault: Fault) {
+        self.lock().faults.push((after, fault));
+    }
+
+    /// Replaces a stored entry behind the chain's back, as a hand on the disk would; returns whether it was there.
+    pub fn tamper(&self, instance: &InstanceId, seq: u64, entry: &[u8]) -> bool {
+        let mut inner = self.lock();
+        let held = inner.content.instances.get_mut(instance).and_then(|held| held.entries.get_mut(&seq));
+        held.map(|stored| entry.clone_into(stored)).is_some()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&Content) -> T) -> Result<T, JournalError> {
+        Ok(read(&self.lock().content))
+    }
+}
+
+impl Journal for MemoryJournal {
+    fn submit(&self, batch: Batch, done: Done) {
+        let mut inner = self.lock();
+        if inner.holding && !inner.failed {
+            inner.unsynced.push_back((batch, done));
+            return;
+        }
+        let fault = inner.due_fault();
+        let answer = inner.write_with(&batch, fault);
+        drop(inner);
+        if fault != Some(Fault::LostAnswer) {
+            done(answer);
+        }
+    }
+
+    fn load(&self, instance: &InstanceId) -> Result<Option<Stored>, JournalError> {
+        let stored = |held: &Instance| Stored { seq: held.seq, state: held.state.clone() };
+        self.read(|content| content.instances.get(instance).map(stored))
+    }
+
+    fn entries(
+        &self,
+        instance: &InstanceId,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Vec<u8>)>, JournalError> {
+        self.read(|content| {
+            let Some(held) = content.instances.get(instance) else { return Vec::new() };
+            held.entries.range(from..).take(page(limit)).map(|(seq, entry)| (*seq, entry.clone())).collect()
+        })
+    }
+
+    fn instances(&self, after: Option<&InstanceId>, limit: usize) -> Result<Vec<InstanceId>, JournalError> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.read(|content| {
+            let ids = content.instances.range::<InstanceId, _>((from, Bound::Unbounded));
+            ids.take(page(limit)).map(|(id, _)| id.clone()).collect()
+        })
+    }
+
+    fn row(&self, table: Table, key: &[u8]) -> Result<Option<Row>, JournalError> {
+        self.read(|content| {
+            let held = content.rows.get(&(table, key.to_vec()));
+            held.map(|(version, value)| Row { key: key.to_vec(), version: *version, value: value.clone() })
+        })
+    }
+
+    fn scan(&self, table: Table, scan: &Scan) -> Result<Vec<Row>, JournalError> {
+        self.read(|content| content.scan(table, scan))
+    }
+
+    fn blob(&self, digest: &str) -> Result<Option<Vec<u8>>, JournalError> {
+        self.read(|content| content.blobs.get(digest).cloned())
+    }
+
+    fn verify(&self) -> Result<ChainReport, JournalError> {
+        self.read(Content::verify)
+    }
+}
+
+impl Inner {
+    fn due_fault(&mut self) -> Option<Fault> {
+        let due = self.faults.iter().position(|(after, _)| *after == 0).map(|at| self.faults.remove(at).1);
+        self.faults.iter_mut().for_each(|(after, _)| *after = after.saturating_sub(1));
+        due
+    }
+
+    fn write(&mut self, batch: &Batch) -> Result<Receipt, JournalError> {
+        let fault = self.due_fault();
+        self.write_with(batch, fault)
+    }
+
+    fn write_with(&mut self, batch: &Batch, fault: Option<Fault>) -> Result<Receipt, JournalError> {
+        if self.failed {
+            return Err(refused());
+        }
+        match fault {
+            None | Some(Fault::LostAnswer) => self.content.write(batch),
+            Some(Fault::Busy) => Err(JournalError::Busy),
+            Some(Fault::Conflict) => Err(self.content.made_up_conflict(batch)),
+            Some(Fault::Disk) => {
+                self.failed = true;
+                Err(refused())
+            }
+            Some(Fault::DiskAfterWrite) => {
+                self.content.write(batch)?;
+                self.failed = true;
+                Err(refused())
+            }
+        }
+    }
+}
+
+fn refused() -> JournalError {
+    JournalError::Disk("a fault was injected".to_owned())
+}
+
+impl Heads for Content {
+    fn last(&self, instance: &InstanceId) -> Result<u64, JournalError> {
+        Ok(self.instances.get(instance).map_or(0, |held| held.seq))
+    }
+
+    fn version(&self, table: Table, key: &[u8]) -> Result<u64, JournalError> {
+        Ok(self.rows.get(&(table, key.to_vec())).map_or(0, |(version, _)| *version))
+    }
+}
+
+impl Content {
+    fn write(&mut self, batch: &Batch) -> Result<Receipt, JournalError> {
+        accept(batch, self)?;
+        let number = self.links.len() as u64 + 1;
+        let fresh = self.fresh(batch);
+        let sealed = Link::of(number, batch, &fresh).seal(&self.head);
+        batch.appends.iter().for_each(|append| self.append(append, number));
+        batch.writes.iter().for_each(|write| self.put(write, number));
+        for (key, bytes) in &batch.blobs {
+            self.blobs.entry(key.clone()).or_insert_with(|| bytes.clone());
+        }
+        for trim in &batch.trims {
+            let Some(held) = self.instances.get_mut(&trim.instance) else { continue };
+            held.trimmed = held.trimmed.max(trim.through);
+            held.entries = held.entries.split_off(&(trim.through + 1));
+        }
+        self.links.push(sealed.bytes);
+        self.head = sealed.hash;
+        Ok(Receipt { batch: number })
+    }
+
+    fn fresh(&self, batch: &Batch) -> BTreeSet<String> {
+        let keys = batch.blobs.iter().map(|(key, _)| key);
+        keys.filter(|key| !self.blobs.contains_key(*key)).cloned().collect()
+    }
+
+    fn append(&mut self, append: &Append, number: u64) {
+        let held = self.instances.entry(append.instance.clone()).or_default();
+        for entry in &append.entries {
+            held.seq += 1;
+            held.entries.insert(held.seq, entry.clone());
+        }
+        held.state.clone_from(&append.state);
+        held.batch = number;
+    }
+
+    fn put(&mut self, write: &RowWrite, number: u64) {
+        let key = (write.table, write.key.clone());
+        match &write.value {
+            Some(value) => self.rows.insert(key, (number, value.clone())),
+            None => self.rows.remove(&key),
+        };
+    }
+
+    fn scan(&self, table: Table, scan: &Scan) -> Vec<Row> {
+        let mut found = Vec::new();
+        for ((held, key), (version, value)) in self.rows.range((table, scan.prefix.clone())..) {
+            if *held != table || !key.starts_with(&scan.prefix) {
+                break;
+            }
+            let late = scan.after.as_ref().is_none_or(|after| key > after);
+            if late && scan.before.as_ref().is_none_or(|before| key < before) {
+                found.push(Row { key: key.clone(), version: *version, value: value.clone() });
+            }
+        }
+        if scan.backwards {
+            found.reverse();
+        }
+        found.truncate(page(scan.limit));
+        found
+    }
+
+    fn verify(&self) -> ChainReport {
+        let mut walk = Walk::default();
+        for (number, bytes) in (1..).zip(&self.links) {
+            if let Some(link) = walk.next(number, bytes)
+                && !self.agrees(&link)
+            {
+                walk.broken(number);
+            }
+        }
+        walk.report()
+    }
+
+    fn agrees(&self, link: &Link) -> bool {
+        link.sections.iter().all(|section| {
+            let Some(held) = self.instances.get(&section.instance) else { return false };
+            let seqs = (section.after + 1..=section.last()).filter(|seq| *seq > held.trimmed);
+            let mut entries = seqs.map(|seq| {
+                let digest = held.entries.get(&seq).map(|entry| Digest::entry(&section.instance, seq, entry));
+                digest.as_ref() == section.entry(seq)
+            });
+            let state = Digest::state(&section.instance, held.seq, &held.state);
+            entries.all(|same| same) && (held.batch != link.batch || state == section.state)
+        })
+    }
+
+    fn made_up_conflict(&self, batch: &Batch) -> JournalError {
+        let Some(append) = batch.appends.first() else { return JournalError::Busy };
+        let found = self.instances.get(&append.instance).map_or(0, |held| held.seq) + 1;
+        JournalError::Conflict { instance: append.instance.clone(), expected: append.expected, found }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex as Shared};
+
+    use super::*;
+    use crate::contract::{self, entry};
+
+    #[test]
+    fn keeps_the_contract() {
+        for (name, promise) in contract::PROMISES {
+            eprintln_name(name);
+            promise(&MemoryJournal::new());
+        }
+    }
+
+    /// The name of the promise under test stands in the output of a failure.
+    #[expect(clippy::print_stderr, reason = "shown only when the test fails")]
+    fn eprintln_name(name: &str) {
+        eprintln!("promise: {name}");
+    }
+
+    fn answers(journal: &MemoryJournal, batches: Vec<Batch>) -> Arc<Shared<Vec<bool>>> {
+        let seen = Arc::new(Shared::new(Vec::new()));
+        for batch in batches {
+            let seen = Arc::clone(&seen);
+            journal.submit(batch, Box::new(move |answer| seen.lock().unwrap().push(answer.is_ok())));
+        }
+        seen
+    }
+
+    #[test]
+    fn held_batches_are_answered_by_the_sync_alone() {
+        let journal = MemoryJournal::new();
+        journal.hold();
+        let seen = answers(&journal, vec![entry("a", 0, "1"), entry("a", 0, "other"), entry("a", 1, "2")]);
+        assert!(seen.lock().unwrap().is_empty());
+        assert_eq!(journal.load(&InstanceId::run("a")).unwrap(), None);
+        journal.sync();
+        assert_eq!(*seen.lock().unwrap(), [true, false, true]);
+        assert_eq!(journal.load(&InstanceId::run("a")).unwrap().unwrap().seq, 2);
+    }
+
+    #[test]
+    fn a_crash_keeps_what_was_synced_and_a_prefix_of_the_rest() {
+        for keep in 0..=3 {
+            let journal = MemoryJournal::new();
+            journal.append(entry("a", 0, "1")).unwrap();
+            journal.hold();
+            let seen = answers(&journal, vec![entry("a", 1, "2"), entry("b", 0, "1"), entry("a", 2, "3")]);
+            let next = journal.crash(keep);
+            assert!(seen.lock().unwrap().is_empty());
+            let report = next.verify().unwrap();
+            assert_eq!((report.batches, report.broken_at), (1 + keep as u64, None));
+            assert!(matches!(journal.append(entry("a", 1, "2")), Err(JournalError::Disk(_))));
+        }
+    }
+
+    #[test]
+    fn a_disk_fault_stops_the_store_until_the_next_process() {
+        let journal = MemoryJournal::new();
+        journal.inject(1, Fault::Disk);
+        assert!(journal.append(entry("a", 0, "1")).is_ok());
+        assert!(matches!(journal.append(entry("a", 1, "2")), Err(JournalError::Disk(_))));
+        assert!(matches!(journal.append(entry("b", 0, "1")), Err(JournalError::Disk(_))));
+        assert!(journal.crash(0).append(entry("a", 1, "2")).is_ok());
+    }
+
+    #[test]
+    fn a_refused_write_may_be_found_later() {
+        let journal = MemoryJournal::new();
+        journal.inject(0, Fault::DiskAfterWrite);
+        assert!(journal.append(entry("a", 0, "1")).is_err());
+        assert_eq!(journal.crash(0).load(&InstanceId::run("a")).unwrap().unwrap().seq, 1);
+    }
+
+    #[test]
+    fn a_lost_answer_leaves_the_batch_durable() {
+        let journal = MemoryJournal::new();
+        journal.inject(0, Fault::LostAnswer);
+        assert!(matches!(journal.append(entry("a", 0, "1")), Err(JournalError::Busy)));
+        assert!(matches!(journal.append(entry("a", 0, "1")), Err(JournalError::Conflict { found: 1, .. })));
+    }
+
+    #[test]
+    fn a_made_up_conflict_writes_nothing() {
+        let journal = MemoryJournal::new();
+        journal.inject(0, Fault::Conflict);
+        assert!(matches!(journal.append(entry("a", 0, "1")), Err(JournalError::Conflict { .. })));
+        assert!(journal.append(entry("a", 0, "1")).is_ok());
+    }
+
+    #[test]
+    fn a_changed_entry_is_named_by_its_batch() {
+        let journal = MemoryJournal::new();
+        (0..4).for_each(|seq| assert!(journal.append(entry("a", seq, "x")).is_ok()));
+        assert!(journal.tamper(&InstanceId::run("a"), 3, b"forged"));
+        assert_eq!(journal.verify().unwrap().broken_at, Some(3));
+    }
+}
