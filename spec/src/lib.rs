@@ -4,8 +4,14 @@
 //! FileSet ──read──► draft (spanned) ──check──► report ──compile──► Plan { bundles, policies, … }
 //! ```
 
+pub mod catalogue;
 pub mod diag;
 pub mod draft;
+pub mod fields;
 pub mod files;
+mod load;
 pub mod plan;
+pub mod read;
 pub mod value;
+
+pub use load::{Loaded, load};

@@ -12,7 +12,7 @@ use std::{collections::BTreeMap, ops::Range, sync::Arc};
 use serde_json::{Value, json};
 
 pub use codes::Code;
-pub use page::{Example, Page};
+pub use page::Page;
 
 /// Whether a diagnostic refuses the revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -270,7 +270,7 @@ mod tests {
 
     #[test]
     fn columns_count_characters_not_bytes() {
-        let report = report("ä = 1\r\nöö = x\r\n", 14..15);
+        let report = report("ä = 1\r\nöö = x\r\n", 15..16);
         assert_eq!(report.line_column(&report.diagnostics()[0]), (2, 6));
     }
 

