@@ -1,3 +1,4 @@
 //! The controller: the rooms between a Git revision and the world.
 
 pub mod runtime;
+pub mod source;

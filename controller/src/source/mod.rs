@@ -1,0 +1,23 @@
+//! Where desired state comes from: a work tree, a commit, a remote, or a push to the daemon's own repository.
+//!
+//! The room turns "something may have changed" into `Observed { revision, files }` or `Unreadable`, and nothing else: it
+//! neither understands the files nor decides what becomes of them. An event of any kind (file watch, hook, timer, webhook)
+//! is a hint without content; what counts is what a complete read finds. A read that fails in any way is `Unreadable`,
+//! never a smaller set of files, so that absence is always proven.
+//!
+//! ```text
+//!   file events ─┐                         ┌─ worktree: scan twice ──► tree in mirror.git ─┐
+//!   wake()      ─┼─► quiet period ─► look ─┼─ commit / remote: `git fetch` ► mirror.git ───┼─► Observed | Unreadable
+//!   timers      ─┘                         └─ push: `main` of company.git ─────────────────┘     (latest wins)
+//! ```
+//!
+//! `git2` reads the two private bare repositories; the `git` program moves data and updates references. The operator's own
+//! repository is neither opened by libgit2 nor written.
+
+mod error;
+mod git;
+mod stderr;
+
+pub use error::Error;
+pub use git::{Git, Invocation, Output};
+pub use stderr::GitCode;
