@@ -16,8 +16,25 @@
 
 mod error;
 mod git;
+mod history;
+mod layout;
+mod mirror;
+mod revision;
+mod scan;
+mod snapshot;
 mod stderr;
+mod tree;
+mod worktree;
+
+#[cfg(test)]
+mod tests;
 
 pub use error::Error;
 pub use git::{Git, Invocation, Output};
+pub use history::{Change, ChangeKind, DiffText};
+pub use layout::{is_ignored_name, is_language_path};
+pub use mirror::Mirror;
+pub use revision::{Observation, Observed, Revision, Unreadable};
+pub use snapshot::{of_folder, of_revision};
 pub use stderr::GitCode;
+pub use tree::Limits;
