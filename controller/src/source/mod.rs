@@ -14,10 +14,12 @@
 //! `git2` reads the two private bare repositories; the `git` program moves data and updates references. The operator's own
 //! repository is neither opened by libgit2 nor written.
 
+mod company;
 mod error;
 mod git;
 mod history;
 mod layout;
+mod merge;
 mod mirror;
 mod revision;
 mod scan;
@@ -29,10 +31,12 @@ mod worktree;
 #[cfg(test)]
 mod tests;
 
+pub use company::{Company, HookSetup, Seeded};
 pub use error::Error;
 pub use git::{Git, Invocation, Output};
 pub use history::{Change, ChangeKind, DiffText};
 pub use layout::{is_ignored_name, is_language_path};
+pub use merge::{Landing, Merge};
 pub use mirror::Mirror;
 pub use revision::{Observation, Observed, Revision, Unreadable};
 pub use snapshot::{of_folder, of_revision};

@@ -1,5 +1,6 @@
 //! The promises of the room, on real folders and the real `git`.
 
 mod folder;
+mod landing;
 mod mirror;
 mod world;

@@ -8,7 +8,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::source::{Git, Limits, Mirror};
+use crate::source::{Company, Git, Limits, Mirror};
 
 /// A company folder and a data directory of its own.
 pub(super) struct World {
@@ -76,6 +76,10 @@ impl World {
 
     pub(super) fn mirror(&self) -> Mirror {
         Mirror::open(&self.data(), Git::default(), Limits::default()).expect("a mirror")
+    }
+
+    pub(super) fn company(&self) -> Company {
+        Company::open(&self.data(), Git::default(), Limits::default()).expect("the company's repository")
     }
 }
 
