@@ -3,4 +3,5 @@
 mod folder;
 mod landing;
 mod mirror;
+mod push;
 mod world;
