@@ -16,12 +16,14 @@
 
 mod company;
 mod error;
+mod follow;
 mod git;
 mod history;
 mod hook;
 mod layout;
 mod merge;
 mod mirror;
+mod observe;
 mod pktline;
 mod proposal;
 mod revision;
@@ -29,6 +31,7 @@ mod scan;
 mod snapshot;
 mod stderr;
 mod tree;
+mod watch;
 mod worktree;
 
 #[cfg(test)]
@@ -36,6 +39,7 @@ mod tests;
 
 pub use company::{Company, HookSetup, Seeded};
 pub use error::Error;
+pub use follow::{Mode, Observations, Settings, Source, Watching};
 pub use git::{Git, Invocation, Output};
 pub use history::{Change, ChangeKind, DiffText};
 pub use hook::{Destination, Pushed, RefUpdate, Refusal, parse_updates, read_pushed};

@@ -1,6 +1,7 @@
 //! The promises of the room, on real folders and the real `git`.
 
 mod folder;
+mod follow;
 mod landing;
 mod mirror;
 mod push;

@@ -1,0 +1,217 @@
+//! One look at a source, per mode: what is desired now, or why it cannot be told.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use adjutant_spec::files::FileSet;
+
+use super::{
+    company::Company,
+    error::Error,
+    git::Git,
+    mirror::Mirror,
+    revision::{Observed, Revision},
+    scan::Identity,
+    tree::Limits,
+    watch::Wanted,
+    worktree::{Checkout, WorkTree},
+};
+
+/// Where one look reads.
+pub(super) enum Place {
+    Worktree(Box<WorktreePlace>),
+    Commit { folder: PathBuf },
+    Remote { url: String, reference: String },
+    Push { company: Company },
+}
+
+/// A work tree, with the last commit that it was compared with.
+pub(super) struct WorktreePlace {
+    pub(super) folder: PathBuf,
+    pub(super) tree: WorkTree,
+    last: Option<Known>,
+}
+
+/// What the last complete look at a work tree gave, and the head that it was compared with.
+struct Known {
+    head: Option<String>,
+    reading: Reading,
+}
+
+/// A revision with its files, and which of them are not committed.
+#[derive(Clone)]
+struct Reading {
+    revision: Revision,
+    files: Arc<FileSet>,
+    uncommitted: Vec<String>,
+}
+
+impl From<(Revision, Arc<FileSet>)> for Reading {
+    fn from((revision, files): (Revision, Arc<FileSet>)) -> Self {
+        Self { revision, files, uncommitted: Vec::new() }
+    }
+}
+
+/// Looks at one place and remembers what is needed to see rewritten history.
+pub(super) struct Observer {
+    pub(super) place: Place,
+    git: Git,
+    mirror: Mirror,
+    previous: Option<String>,
+}
+
+impl Observer {
+    pub(super) fn new(place: Place, git: Git, mirror: Mirror, previous: Option<String>) -> Self {
+        Self { place, git, mirror, previous }
+    }
+
+    pub(super) fn worktree(folder: PathBuf, git: Git, limits: Limits) -> Place {
+        let tree = WorkTree::new(folder.clone(), git, limits);
+        Place::Worktree(Box::new(WorktreePlace { folder, tree, last: None }))
+    }
+
+    /// Reads the source once, completely.
+    pub(super) fn look(&mut self) -> Result<Observed, Error> {
+        let (git, mirror) = (&self.git, &self.mirror);
+        let Reading { revision, files, uncommitted } = match &mut self.place {
+            Place::Worktree(place) => place.look(git, mirror)?,
+            Place::Commit { folder } => look_at_head(folder, git, mirror)?.into(),
+            Place::Remote { url, reference } => look_at_remote(url, reference, mirror)?.into(),
+            Place::Push { company } => company.read_main()?.into(),
+        };
+        let rewound_from = self.rewound_from(revision.commit.as_deref())?;
+        if revision.commit.is_some() {
+            self.previous.clone_from(&revision.commit);
+        }
+        Ok(Observed { revision, files, uncommitted, rewound_from })
+    }
+
+    /// Returns the commit observed before if `commit` does not contain it.
+    fn rewound_from(&self, commit: Option<&str>) -> Result<Option<String>, Error> {
+        let (Some(commit), Some(previous)) = (commit, &self.previous) else { return Ok(None) };
+        let contains = match &self.place {
+            Place::Push { company } => company.contains(commit, previous)?,
+            _ => self.mirror.contains(commit, previous)?,
+        };
+        Ok((!contains).then(|| previous.clone()))
+    }
+
+    /// Returns the directories whose events are hints; none for sources without a folder.
+    pub(super) fn wanted(&self) -> Wanted {
+        let mut wanted = Wanted::new();
+        let folder = match &self.place {
+            Place::Worktree(place) => {
+                wanted = place.tree.directories();
+                &place.folder
+            }
+            Place::Commit { folder } => folder,
+            Place::Remote { .. } | Place::Push { .. } => return wanted,
+        };
+        for directory in [folder.parent(), Some(folder.as_path())].into_iter().flatten() {
+            want(&mut wanted, directory);
+        }
+        // Every commit, checkout and reset appends to `logs/HEAD`; before the first one only `HEAD` itself changes.
+        if let Ok(Some(checkout)) = Checkout::discover(&self.git, folder) {
+            let logs = checkout.git_dir.join("logs");
+            want(&mut wanted, if logs.is_dir() { &logs } else { &checkout.git_dir });
+        }
+        wanted
+    }
+}
+
+fn want(wanted: &mut BTreeMap<PathBuf, Identity>, directory: &Path) {
+    if let Ok(metadata) = fs::metadata(directory) {
+        wanted.insert(directory.to_owned(), Identity::of(&metadata));
+    }
+}
+
+impl WorktreePlace {
+    fn look(&mut self, git: &Git, mirror: &Mirror) -> Result<Reading, Error> {
+        let files = self.tree.settle()?;
+        let checkout = Checkout::discover(git, &self.folder)?;
+        let head = match &checkout {
+            Some(checkout) => checkout.commit(git, "HEAD")?,
+            None => None,
+        };
+        if let Some(known) = &self.last
+            && known.head == head
+            && Arc::ptr_eq(&known.reading.files, &files)
+        {
+            return Ok(known.reading.clone());
+        }
+        let base = match (&checkout, &head) {
+            (Some(checkout), Some(head)) => Some(read_from(mirror, checkout, head)?),
+            _ => None,
+        };
+        let reading = match base {
+            Some((revision, committed)) if *committed == *files => (revision, files).into(),
+            base => {
+                let tree = mirror.repaired(|mirror| mirror.keep_tree(&files))?;
+                let (revision, committed) = base.unzip();
+                let uncommitted = differing(&committed.unwrap_or_default(), &files);
+                Reading { revision: revision_of_tree(tree, revision), files, uncommitted }
+            }
+        };
+        self.last = Some(Known { head, reading: reading.clone() });
+        Ok(reading)
+    }
+}
+
+/// Lists the paths whose content differs between two sets.
+fn differing(one: &FileSet, other: &FileSet) -> Vec<String> {
+    let paths: BTreeSet<&str> = one.iter().chain(other.iter()).map(|(path, _)| path).collect();
+    paths.into_iter().filter(|path| one.get(path) != other.get(path)).map(str::to_owned).collect()
+}
+
+fn revision_of_tree(tree: String, base: Option<Revision>) -> Revision {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let title = base.as_ref().map_or_else(
+        || "files without a commit".to_owned(),
+        |base| format!("uncommitted changes on \"{}\"", base.title),
+    );
+    Revision {
+        id: tree.clone(),
+        tree,
+        commit: base.and_then(|base| base.commit),
+        author: "work tree".to_owned(),
+        title,
+        time: i64::try_from(now).unwrap_or(i64::MAX),
+        dirty: true,
+    }
+}
+
+/// Reads a commit of a local repository, fetching it only if the mirror does not have it.
+fn read_from(mirror: &Mirror, checkout: &Checkout, commit: &str) -> Result<(Revision, Arc<FileSet>), Error> {
+    mirror.repaired(|mirror| {
+        if !mirror.has(commit) {
+            mirror.fetch(&checkout.git_dir, commit, "head")?;
+        }
+        mirror.read_commit(commit, &checkout.prefix)
+    })
+}
+
+fn look_at_head(folder: &Path, git: &Git, mirror: &Mirror) -> Result<(Revision, Arc<FileSet>), Error> {
+    let gone = |code, what: &str| Error::Git {
+        command: "rev-parse".to_owned(),
+        code,
+        message: format!("{what} \"{}\"", folder.display()),
+    };
+    fs::read_dir(folder).map_err(|error| Error::file("read the folder", folder, error))?;
+    let checkout = Checkout::discover(git, folder)?
+        .ok_or_else(|| gone(super::GitCode::NotARepository, "no git repository in"))?;
+    let head =
+        checkout.commit(git, "HEAD")?.ok_or_else(|| gone(super::GitCode::RefGone, "no commit yet in"))?;
+    read_from(mirror, &checkout, &head)
+}
+
+fn look_at_remote(url: &str, reference: &str, mirror: &Mirror) -> Result<(Revision, Arc<FileSet>), Error> {
+    mirror.repaired(|mirror| {
+        let commit = mirror.fetch(url, reference, "remote")?;
+        mirror.read_commit(&commit, "")
+    })
+}
