@@ -5,6 +5,8 @@
 //! ```
 
 pub mod catalogue;
+pub mod check;
+pub mod compile;
 pub mod diag;
 pub mod draft;
 pub mod fields;

@@ -18,5 +18,7 @@ pub struct Loaded {
 pub fn load(files: &FileSet) -> Loaded {
     let mut report = Report::new();
     let draft = crate::read::read(files, &mut report);
-    Loaded { plan: None, report, draft }
+    crate::check::check(&draft, &mut report);
+    let plan = if report.has_errors() { None } else { crate::compile::compile(&draft) };
+    Loaded { plan, report, draft }
 }

@@ -1,0 +1,175 @@
+//! Checks of `with` against what a verb, an agent or a child playbook takes.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    cx::{Cx, Out},
+    names::{self, hint, list},
+    shape,
+};
+use crate::{
+    diag::{Code, Diagnostic},
+    plan::{Playbook, StepKind, ValueType},
+    value::Arg,
+};
+
+/// A table of arguments under check.
+struct Call<'a> {
+    place: usize,
+    key: &'static str,
+    taker: String,
+    schema: Value,
+    with: &'a BTreeMap<String, Arg>,
+}
+
+/// Checks the arguments of every step.
+pub(crate) fn check(cx: &Cx<'_>, children: &BTreeMap<&str, &Playbook>, out: &mut Out<'_>) {
+    for (place, step) in cx.steps() {
+        let (taker, schema, with) = match &step.kind {
+            StepKind::Agent { agent, with } => {
+                (format!("agent \"{agent}\""), cx.draft.agents.get(agent).map(|at| at.input.clone()), with)
+            }
+            StepKind::Call { call, with } => {
+                (format!("verb \"{call}\""), names::verb(cx.draft, call).map(|verb| verb.input.clone()), with)
+            }
+            StepKind::Run { run, with, .. } => {
+                (format!("playbook \"{run}\""), children.get(run.as_str()).map(|child| inputs(child)), with)
+            }
+            _ => continue,
+        };
+        if let Some(schema) = schema {
+            check_call(cx, &Call { place, key: "with", taker, schema, with }, out);
+        }
+    }
+    for (place, step) in cx.steps() {
+        let Some(undo) = &step.undo else { continue };
+        let Some(verb) = names::verb(cx.draft, &undo.call) else { continue };
+        let taker = format!("verb \"{}\"", undo.call);
+        let call = Call { place, key: "undo.with", taker, schema: verb.input.clone(), with: &undo.with };
+        check_call(cx, &call, out);
+    }
+}
+
+/// Returns the schema of what a child playbook is given.
+fn inputs(child: &Playbook) -> Value {
+    let fields: Map<String, Value> =
+        child.inputs.iter().map(|(name, input)| (name.clone(), of_type(input.type_))).collect();
+    let needed = child.inputs.iter().filter(|(_, input)| input.default.is_none());
+    let needed: Vec<&String> = needed.map(|(name, _)| name).collect();
+    json!({"type": "object", "properties": fields, "required": needed, "additionalProperties": false})
+}
+
+fn of_type(type_: ValueType) -> Value {
+    let word = match type_ {
+        ValueType::String | ValueType::Money => "string",
+        ValueType::Number => "number",
+        ValueType::Integer => "integer",
+        ValueType::Boolean => "boolean",
+        ValueType::List => "array",
+        ValueType::Table => "object",
+    };
+    json!({"type": word})
+}
+
+fn check_call(cx: &Cx<'_>, call: &Call<'_>, out: &mut Out<'_>) {
+    let missing: Vec<&str> =
+        shape::required(&call.schema).into_iter().filter(|name| !call.with.contains_key(*name)).collect();
+    if !missing.is_empty() {
+        let typed: Vec<String> = missing.iter().map(|name| format!("{name} = \"…\"")).collect();
+        out.push(
+            Diagnostic::new(
+                Code::E0411,
+                cx.spot(call.place, call.key),
+                format!("{} needs {}", call.taker, list(&missing)),
+            )
+            .label("an argument is missing")
+            .help(format!("write `with = {{ {} }}`", typed.join(", "))),
+        );
+    }
+    fields(cx, call, &Table { key: call.key.to_owned(), schema: &call.schema, fields: call.with }, out);
+}
+
+/// A table of arguments, or a table inside one.
+struct Table<'a> {
+    key: String,
+    schema: &'a Value,
+    fields: &'a BTreeMap<String, Arg>,
+}
+
+fn fields(cx: &Cx<'_>, call: &Call<'_>, table: &Table<'_>, out: &mut Out<'_>) {
+    for (name, arg) in table.fields {
+        let key = format!("{}.{name}", table.key);
+        match shape::field(&call.schema, table.schema, name) {
+            Ok(Some(schema)) => value(cx, call, (&key, schema, arg), out),
+            Ok(None) => {}
+            Err(missing) => {
+                let known = missing.known.iter().map(String::as_str);
+                let help = hint(name, known).unwrap_or_else(|| "remove it: it takes none".to_owned());
+                out.push(
+                    Diagnostic::new(
+                        Code::E0410,
+                        cx.key_spot(call.place, &key),
+                        format!("{} takes no \"{name}\"", call.taker),
+                    )
+                    .label("no such argument")
+                    .help(help),
+                );
+            }
+        }
+    }
+}
+
+fn value(cx: &Cx<'_>, call: &Call<'_>, (key, schema, arg): (&str, &Value, &Arg), out: &mut Out<'_>) {
+    let problem = match arg {
+        Arg::Literal(literal) => literal_problem(&call.schema, schema, literal),
+        Arg::Template(text) if text.expression.is_none() && !shape::allows_text(&call.schema, schema) => {
+            Some(format!("a text with holes is a text, and {} is wanted", shape::type_words(schema)))
+        }
+        Arg::Template(_) => None,
+        Arg::List(_) => wrong_container(&call.schema, schema, &json!([])),
+        Arg::Table(inner) => {
+            fields(cx, call, &Table { key: key.to_owned(), schema, fields: inner }, out);
+            wrong_container(&call.schema, schema, &json!({}))
+        }
+    };
+    if let Some(problem) = problem {
+        let name = key.rsplit('.').next().unwrap_or(key);
+        out.push(
+            Diagnostic::new(
+                Code::E0412,
+                cx.spot(call.place, key),
+                format!("\"{name}\" of {} is wrong: {problem}", call.taker),
+            )
+            .label("wrong value")
+            .help(format!("give {}", wanted(schema))),
+        );
+    }
+}
+
+fn wanted(schema: &Value) -> String {
+    match schema.get("enum").and_then(Value::as_array) {
+        Some(words) => words.iter().map(Value::to_string).collect::<Vec<_>>().join(", "),
+        None => format!(
+            "a value of type {}, or exactly one `{{{{ expression }}}}` that has it",
+            shape::type_words(schema)
+        ),
+    }
+}
+
+/// Only the type is asked: the elements and fields may be templates.
+fn wrong_container(root: &Value, schema: &Value, empty: &Value) -> Option<String> {
+    let only_type = json!({"type": schema.get("type")?});
+    literal_problem(root, &only_type, empty)
+}
+
+fn literal_problem(root: &Value, schema: &Value, literal: &Value) -> Option<String> {
+    let mut alone = schema.clone();
+    if let (Some(alone), Some(definitions)) = (alone.as_object_mut(), root.get("$defs")) {
+        alone.insert("$defs".to_owned(), definitions.clone());
+    }
+    // A schema that is itself wrong has been reported where it stands.
+    let validator = jsonschema::validator_for(&alone).ok()?;
+    validator.iter_errors(literal).next().map(|error| error.to_string())
+}

@@ -1,0 +1,109 @@
+//! What the checks of one playbook share.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::flow::Flow;
+use crate::{
+    compile::resolve::Resolved,
+    diag::{Code, Diagnostic, Report, Spot},
+    draft::{At, Draft, RawPlaybook},
+    plan::{Playbook, Step, StepId},
+};
+
+/// One playbook under check.
+pub(crate) struct Cx<'a> {
+    /// Everything that was read.
+    pub(crate) draft: &'a Draft,
+    /// The playbook as read, for places.
+    pub(crate) at: &'a At<RawPlaybook>,
+    /// The playbook with its names resolved.
+    pub(crate) playbook: &'a Playbook,
+    /// The position in the file of each step.
+    pub(crate) index: &'a [usize],
+    /// The edges between steps.
+    pub(crate) flow: Flow,
+    /// The position of each step by id.
+    pub(crate) ids: BTreeMap<&'a str, usize>,
+    /// The positions that a run can come to.
+    pub(crate) reachable: BTreeSet<usize>,
+}
+
+impl<'a> Cx<'a> {
+    /// Prepares the checks of a playbook.
+    pub(crate) fn new(draft: &'a Draft, resolved: &'a Resolved<'a>) -> Self {
+        let steps = &resolved.playbook.steps;
+        let flow = Flow::of(draft, steps);
+        let ids = steps.iter().enumerate().rev().map(|(place, step)| (step.id.as_str(), place)).collect();
+        let reachable = flow.graph().from(0);
+        let Resolved { at, playbook, index, .. } = resolved;
+        Self { draft, at, playbook, index, flow, ids, reachable }
+    }
+
+    /// Returns a step by position.
+    pub(crate) fn step(&self, place: usize) -> &'a Step {
+        &self.playbook.steps[place]
+    }
+
+    /// Returns the steps with their positions.
+    pub(crate) fn steps(&self) -> impl Iterator<Item = (usize, &'a Step)> + use<'a> {
+        self.playbook.steps.iter().enumerate()
+    }
+
+    /// Returns the id of a step by position.
+    pub(crate) fn id(&self, place: usize) -> &'a StepId {
+        &self.step(place).id
+    }
+
+    /// Returns the place of a value of a step in the file.
+    pub(crate) fn spot(&self, place: usize, below: &str) -> Spot {
+        self.draft.spot(self.at, &self.key(place, below))
+    }
+
+    /// Returns the place of a key of a step in the file.
+    pub(crate) fn key_spot(&self, place: usize, below: &str) -> Spot {
+        self.draft.key_spot(self.at, &self.key(place, below))
+    }
+
+    fn key(&self, place: usize, below: &str) -> String {
+        let index = self.index[place];
+        if below.is_empty() { format!("step[{index}]") } else { format!("step[{index}].{below}") }
+    }
+
+    /// Returns the ids of positions for people: `"a" -> "b"`.
+    pub(crate) fn route(&self, path: &[usize]) -> String {
+        let ids: Vec<&str> = path.iter().map(|place| self.id(*place).as_str()).collect();
+        ids.join(" -> ")
+    }
+}
+
+/// Collects the diagnostics of a check.
+pub(crate) struct Out<'a> {
+    report: &'a mut Report,
+}
+
+impl<'a> Out<'a> {
+    /// Returns a collector into a report.
+    pub(crate) fn new(report: &'a mut Report) -> Self {
+        Self { report }
+    }
+
+    /// Adds a diagnostic.
+    pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
+        self.report.push(diagnostic);
+    }
+
+    /// Adds a diagnostic from its four texts.
+    pub(crate) fn say(&mut self, code: Code, at: Spot, text: Say<'_>) {
+        self.push(Diagnostic::new(code, at, text.message).label(text.label).help(text.help));
+    }
+}
+
+/// The texts of a diagnostic.
+pub(crate) struct Say<'a> {
+    /// What is wrong.
+    pub(crate) message: String,
+    /// Beside the caret.
+    pub(crate) label: &'a str,
+    /// What to type.
+    pub(crate) help: String,
+}

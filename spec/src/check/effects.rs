@@ -1,0 +1,92 @@
+//! Checks of what touches the world: probes, undos, repetition.
+
+use super::{
+    cx::{Cx, Out},
+    names::{self, hint},
+};
+use crate::{
+    diag::{Code, Diagnostic},
+    draft::{At, Draft},
+    plan::{Connector, Effect, Idempotency, StepKind, Verb},
+};
+
+/// Checks the verbs of every connector.
+pub(crate) fn check_connectors(draft: &Draft, out: &mut Out<'_>) {
+    for at in draft.connectors.values() {
+        for (name, verb) in &at.verbs {
+            probe(draft, out, at, (name, verb));
+            undo(draft, out, at, (name, verb));
+        }
+    }
+}
+
+fn probe(draft: &Draft, out: &mut Out<'_>, at: &At<Connector>, (name, verb): (&str, &Verb)) {
+    let below = format!("verbs.{name}.probe");
+    let full = format!("{}.{name}", at.id);
+    let message = match &verb.probe {
+        None if verb.idempotency == Idempotency::Probe => {
+            format!("verb \"{full}\" is repeated after a look, but names no verb to look with")
+        }
+        Some(probe) => match names::verb(draft, &names::sibling(&full, probe)) {
+            None => format!("the probe \"{probe}\" of verb \"{full}\" does not exist"),
+            Some(found) if found.effect != Effect::Read => {
+                format!(
+                    "the probe \"{probe}\" of verb \"{full}\" does not only look: its effect is not `read`"
+                )
+            }
+            Some(_) => return,
+        },
+        None => return,
+    };
+    let reads =
+        at.verbs.iter().filter(|(_, verb)| verb.effect == Effect::Read).map(|(name, _)| name.as_str());
+    let near = hint(verb.probe.as_deref().unwrap_or_default(), reads);
+    out.push(
+        Diagnostic::new(Code::E0407, draft.spot(at, &below), message)
+            .label("no way to find out")
+            .help("write `probe = \"<verb>\"` with a verb whose effect is `read`, or `idempotency = \"at_most_once\"`")
+            .help_if(near),
+    );
+}
+
+fn undo(draft: &Draft, out: &mut Out<'_>, at: &At<Connector>, (name, verb): (&str, &Verb)) {
+    let Some(undo) = &verb.undo else { return };
+    let full = format!("{}.{name}", at.id);
+    if names::verb(draft, &names::sibling(&full, undo)).is_none() {
+        out.push(
+            Diagnostic::new(
+                Code::E0408,
+                draft.spot(at, &format!("verbs.{name}.undo")),
+                format!("the undo \"{undo}\" of verb \"{full}\" does not exist"),
+            )
+            .label("no such verb")
+            .help_if(hint(undo, at.verbs.keys().map(String::as_str))),
+        );
+    }
+}
+
+/// Checks that an undo stands on a step that acts.
+pub(crate) fn check_calls(cx: &Cx<'_>, out: &mut Out<'_>) {
+    for (place, step) in cx.steps() {
+        // What is called may be undone, and `retry` is right for every class: at_most_once repeats definite failures only.
+        if !matches!(step.kind, StepKind::Call { .. }) {
+            lone_undo(cx, out, place);
+        }
+    }
+}
+
+fn lone_undo(cx: &Cx<'_>, out: &mut Out<'_>, place: usize) {
+    let step = cx.step(place);
+    let acts = matches!(step.kind, StepKind::Run { .. } | StepKind::Record { .. } | StepKind::End { .. });
+    if step.undo.is_some() && !acts {
+        out.push(
+            Diagnostic::new(
+                Code::E0409,
+                cx.key_spot(place, "undo"),
+                format!("a `{}` step changes nothing that an `undo` could take back", step.kind.word()),
+            )
+            .label("nothing to undo")
+            .help("put the `undo` on the step that acts"),
+        );
+    }
+}

@@ -1,0 +1,177 @@
+//! Flow: the outcomes of each kind of step, and the edges that they take.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::graph::Graph;
+use crate::{
+    draft::Draft,
+    plan::{RecordOp, Step, StepKind},
+};
+
+/// An edge from one step to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Edge {
+    /// The position of the step that it leads to.
+    pub(crate) to: usize,
+    /// The outcome that takes it; `skip` where `when` is false, `else` and `arm` of a `choose`.
+    pub(crate) outcome: String,
+    /// Whether the step's result is there after it.
+    pub(crate) gives: bool,
+}
+
+/// The edges of a playbook by the position of the step that they leave.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Flow {
+    /// By position.
+    pub(crate) edges: Vec<Vec<Edge>>,
+}
+
+/// An outcome of a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    /// Its word in `on`.
+    pub(crate) word: String,
+    /// Whether it goes to `next` when `on` does not list it.
+    pub(crate) forward: bool,
+    /// Whether the step has a result then.
+    pub(crate) gives: bool,
+}
+
+/// Returns the outcomes of a step that `on` may list.
+pub(crate) fn outcomes(draft: &Draft, step: &Step) -> Vec<Outcome> {
+    let rows: &[(&str, bool, bool)] = match &step.kind {
+        StepKind::Agent { .. } => &[
+            ("ok", true, true),
+            ("low_confidence", false, true),
+            ("refused", false, false),
+            ("error", false, false),
+            ("over_budget", false, false),
+        ],
+        StepKind::Call { .. } => &[("ok", true, true), ("error", false, false), ("denied", false, false)],
+        StepKind::Gate { .. } => &[
+            ("approved", true, true),
+            ("edited", true, true),
+            ("denied", false, true),
+            ("expired", false, true),
+            ("withdrawn", false, true),
+        ],
+        StepKind::Wait { .. } => &[("ok", true, true), ("expired", false, true)],
+        StepKind::Run { .. } => &[("ok", true, true), ("failed", false, false)],
+        StepKind::Record { op } => record_outcomes(op),
+        StepKind::Route { route, .. } => return classes(draft, route),
+        StepKind::Render { .. } | StepKind::Choose { .. } | StepKind::End { .. } => &[],
+    };
+    rows.iter().map(|(word, forward, gives)| outcome(word, *forward, *gives)).collect()
+}
+
+fn outcome(word: &str, forward: bool, gives: bool) -> Outcome {
+    Outcome { word: word.to_owned(), forward, gives }
+}
+
+fn record_outcomes(op: &RecordOp) -> &'static [(&'static str, bool, bool)] {
+    match op {
+        RecordOp::ReadOne { .. } => &[("ok", true, true), ("missing", false, false)],
+        RecordOp::ReadList { .. } => &[("ok", true, true)],
+        RecordOp::Write { .. } => &[("ok", true, true), ("conflict", false, false)],
+    }
+}
+
+fn classes(draft: &Draft, route: &str) -> Vec<Outcome> {
+    let known = draft.routes.get(route).into_iter().flat_map(|route| &route.classes);
+    let mut outcomes: Vec<Outcome> = known.map(|class| outcome(&class.id, false, true)).collect();
+    if !outcomes.iter().any(|known| known.word == "unsure") {
+        outcomes.push(outcome("unsure", false, true));
+    }
+    outcomes
+}
+
+/// Returns whether a step can go to its `next`: some outcome that `on` does not list does.
+pub(crate) fn falls_through(draft: &Draft, step: &Step) -> bool {
+    if step.when.is_some() {
+        return true;
+    }
+    match &step.kind {
+        StepKind::End { .. } => false,
+        StepKind::Choose { otherwise, .. } => otherwise.is_none(),
+        StepKind::Render { .. } => true,
+        _ => outcomes(draft, step).iter().any(|known| known.forward && !step.on.contains_key(&known.word)),
+    }
+}
+
+impl Flow {
+    /// Returns the edges of steps whose `next` is resolved; a target that does not exist has no edge.
+    pub(crate) fn of(draft: &Draft, steps: &[Step]) -> Self {
+        let ids: BTreeMap<&str, usize> =
+            steps.iter().enumerate().rev().map(|(place, step)| (step.id.as_str(), place)).collect();
+        let edges = steps.iter().map(|step| leaving(draft, step, &ids)).collect();
+        Self { edges }
+    }
+
+    /// Returns the edges without their outcomes.
+    pub(crate) fn graph(&self) -> Graph {
+        self.graph_of(|_, _| true)
+    }
+
+    /// Returns the edges that are kept, without their outcomes.
+    pub(crate) fn graph_of(&self, keep: impl Fn(usize, &Edge) -> bool) -> Graph {
+        let mut graph = Graph::new(self.edges.len());
+        for (from, edges) in self.edges.iter().enumerate() {
+            edges.iter().filter(|edge| keep(from, edge)).for_each(|edge| graph.edge(from, edge.to));
+        }
+        graph
+    }
+
+    /// Returns, by position, the steps whose results are there on every path before it is entered.
+    pub(crate) fn there_before(&self) -> Vec<BTreeSet<usize>> {
+        let all: BTreeSet<usize> = (0..self.edges.len()).collect();
+        let mut before = vec![all; self.edges.len()];
+        if let Some(first) = before.first_mut() {
+            first.clear();
+        }
+        // Each round only takes away, so it ends.
+        let mut moved = true;
+        while moved {
+            moved = false;
+            for (from, edges) in self.edges.iter().enumerate() {
+                for edge in edges {
+                    let mut given = before[from].clone();
+                    if edge.gives {
+                        given.insert(from);
+                    }
+                    let met: BTreeSet<usize> = before[edge.to].intersection(&given).copied().collect();
+                    moved |= met.len() != before[edge.to].len();
+                    before[edge.to] = met;
+                }
+            }
+        }
+        before
+    }
+}
+
+fn leaving(draft: &Draft, step: &Step, ids: &BTreeMap<&str, usize>) -> Vec<Edge> {
+    let mut edges = Vec::new();
+    let mut add = |target: Option<&String>, outcome: &str, gives: bool| {
+        if let Some(to) = target.and_then(|id| ids.get(id.as_str())) {
+            edges.push(Edge { to: *to, outcome: outcome.to_owned(), gives });
+        }
+    };
+    let next = step.next.as_ref();
+    if step.when.is_some() {
+        add(next, "skip", false);
+    }
+    match &step.kind {
+        StepKind::End { .. } => return Vec::new(),
+        StepKind::Choose { arms, otherwise } => {
+            arms.iter().for_each(|arm| add(Some(&arm.to), "arm", true));
+            add(otherwise.as_ref().or(next), "else", true);
+        }
+        StepKind::Render { .. } => add(next, "ok", true),
+        _ => {
+            for outcome in outcomes(draft, step) {
+                let forward = if outcome.forward { next } else { None };
+                add(step.on.get(&outcome.word).or(forward), &outcome.word, outcome.gives);
+            }
+        }
+    }
+    edges
+}

@@ -1,0 +1,312 @@
+//! Labels: how far a value is trusted and who may see it, followed statically through a playbook.
+//!
+//! The result of a step carries the join of what it read; what a connector answers and what a record holds counts as external,
+//! for the world wrote it; a person's answer at a gate is the operator's. The run time joins over the same paths.
+
+use std::collections::BTreeSet;
+
+use super::{
+    cx::{Cx, Out},
+    names,
+    uses::{self, Part, Use},
+};
+use crate::{
+    diag::{Code, Diagnostic},
+    plan::{Effect, Playbook, StepKind, Trigger, Verb},
+    value::{Labels, Privacy, Trust},
+};
+
+/// Arguments that choose whom, where, what or how much: what somebody outside wrote must not decide them.
+const SINKS: [&str; 21] = [
+    "to",
+    "cc",
+    "bcc",
+    "reply_to",
+    "recipient",
+    "recipients",
+    "url",
+    "host",
+    "endpoint",
+    "amount",
+    "total",
+    "currency",
+    "price",
+    "account",
+    "iban",
+    "path",
+    "file",
+    "command",
+    "args",
+    "branch",
+    "commit",
+];
+
+/// The labels of every step's result.
+pub(crate) struct Flowing {
+    results: Vec<Labels>,
+}
+
+impl Flowing {
+    /// Follows the labels through a playbook until nothing moves any more: joins only lower trust and raise privacy.
+    pub(crate) fn of(cx: &Cx<'_>) -> Self {
+        let mut flowing = Self { results: vec![Labels::OPERATOR; cx.playbook.steps.len()] };
+        let mut moved = true;
+        while moved {
+            moved = false;
+            for place in 0..flowing.results.len() {
+                let joined = flowing.results[place].join(flowing.result(cx, place));
+                moved |= joined != flowing.results[place];
+                flowing.results[place] = joined;
+            }
+        }
+        flowing
+    }
+
+    fn result(&self, cx: &Cx<'_>, place: usize) -> Labels {
+        let step = cx.step(place);
+        let read = self.join(cx, reads(cx, place));
+        match &step.kind {
+            StepKind::Gate { .. } => Labels { trust: Trust::Operator, privacy: Privacy::Internal },
+            StepKind::Call { call, .. } => {
+                let trust = names::verb(cx.draft, call).map_or(Trust::External, answers_with);
+                Labels { trust, privacy: read.privacy.max(Privacy::Internal) }
+            }
+            // A record may hold what any run ever wrote there.
+            StepKind::Record { .. } => {
+                Labels { trust: Trust::External, privacy: read.privacy.max(Privacy::Client) }
+            }
+            StepKind::Run { .. } => read.join(Labels { trust: Trust::External, privacy: Privacy::Internal }),
+            _ => read,
+        }
+    }
+
+    fn join(&self, cx: &Cx<'_>, reads: impl IntoIterator<Item = String>) -> Labels {
+        reads.into_iter().fold(Labels::OPERATOR, |labels, read| labels.join(self.of_path(cx, &read)))
+    }
+
+    /// Returns the labels of what a path names.
+    pub(crate) fn of_path(&self, cx: &Cx<'_>, path: &str) -> Labels {
+        self.of_parts(cx, &path.split('.').collect::<Vec<_>>())
+    }
+
+    fn of_parts(&self, cx: &Cx<'_>, path: &[&str]) -> Labels {
+        let inputs = &cx.playbook.inputs;
+        let input = |name: &str| {
+            inputs.get(name).map_or(Labels::OPERATOR, |input| labels_of(input.trust, input.privacy))
+        };
+        match path {
+            ["steps", step, ..] => cx.ids.get(step).map_or(Labels::OPERATOR, |place| self.results[*place]),
+            ["steps"] => self.results.iter().fold(Labels::OPERATOR, |all, one| all.join(*one)),
+            ["input", name, ..] => input(name),
+            ["input"] => inputs.keys().fold(Labels::OPERATOR, |all, name| all.join(input(name))),
+            ["event", ..] => labels_of(Trust::External, Privacy::Internal),
+            _ => Labels::OPERATOR,
+        }
+    }
+
+    /// Returns the first sink of a call that what somebody outside wrote decides: its key and the path that it reads.
+    pub(crate) fn tainted_sink(&self, cx: &Cx<'_>, place: usize) -> Option<(String, String)> {
+        let StepKind::Call { call, .. } = &cx.step(place).kind else { return None };
+        let verb = names::verb(cx.draft, call)?;
+        let sinks = uses::of_step(cx.step(place)).into_iter().filter(|used| is_sink(verb, used));
+        let reads = sinks.flat_map(|used| {
+            used.all.iter().map(|read| (used.key.clone(), read.clone())).collect::<Vec<_>>()
+        });
+        reads.into_iter().find(|(_, read)| self.of_path(cx, read).trust < Trust::Verified)
+    }
+
+    /// Returns where what a step hands on came from outside, for a message.
+    pub(crate) fn why(&self, cx: &Cx<'_>, place: usize) -> String {
+        let external =
+            reads(cx, place).into_iter().find(|read| self.of_path(cx, read).trust == Trust::External);
+        external.map_or_else(String::new, |read| {
+            format!(": {}", self.trace(cx, &read, &|labels| labels.trust == Trust::External))
+        })
+    }
+
+    /// Returns the way of a label to where it began: `steps.a.x <- steps.b.text <- input.message`.
+    fn trace(&self, cx: &Cx<'_>, read: &str, carries: &dyn Fn(Labels) -> bool) -> String {
+        let mut way = vec![read.to_owned()];
+        let mut seen = BTreeSet::new();
+        let mut here = read.to_owned();
+        while let Some(place) = step_of(cx, &here).filter(|place| seen.insert(*place)) {
+            let before = reads(cx, place).into_iter().find(|read| carries(self.of_path(cx, read)));
+            match before {
+                Some(read) => {
+                    way.push(read.clone());
+                    here = read;
+                }
+                None => {
+                    way.push(format!("the answer of `{}` \"{}\"", cx.step(place).kind.word(), cx.id(place)));
+                    break;
+                }
+            }
+        }
+        way.join(" <- ")
+    }
+}
+
+fn labels_of(trust: Trust, privacy: Privacy) -> Labels {
+    Labels { trust, privacy }
+}
+
+fn step_of(cx: &Cx<'_>, read: &str) -> Option<usize> {
+    let step = read.strip_prefix("steps.")?.split('.').next()?;
+    cx.ids.get(step).copied()
+}
+
+/// A verb may say that its answers are checked: `trust = "verified"` among its settings.
+fn answers_with(verb: &Verb) -> Trust {
+    match verb.settings.get("trust").and_then(|trust| trust.as_str()) {
+        Some("verified") => Trust::Verified,
+        _ => Trust::External,
+    }
+}
+
+/// Returns what flows into the result of a step: its arguments and the text of a `render`, but no condition and no undo.
+fn reads(cx: &Cx<'_>, place: usize) -> Vec<String> {
+    let step = cx.step(place);
+    let arguments =
+        uses::of_step(step).into_iter().filter(|used| matches!(used.part, Part::Argument | Part::Shown));
+    let mut reads: Vec<String> = arguments.flat_map(|used| used.all).collect();
+    if let StepKind::Render { render } = &step.kind {
+        let template = cx.draft.texts.get(render).and_then(|text| text.template.as_ref());
+        reads.extend(template.into_iter().flat_map(|template| template.reads.iter().cloned()));
+    }
+    reads
+}
+
+/// An argument is a sink by its name, by what the schema says (`x-sink`), or because the verb's path is made of it.
+fn is_sink(verb: &Verb, used: &Use) -> bool {
+    let Some(rest) = used.key.strip_prefix("with.").or_else(|| used.key.strip_prefix("undo.with.")) else {
+        return false;
+    };
+    let name = rest.split(['.', '[']).next().unwrap_or(rest);
+    let last = rest.rsplit('.').next().unwrap_or(rest).split('[').next().unwrap_or(rest);
+    let said = verb.input.pointer(&format!("/properties/{name}/x-sink")).and_then(serde_json::Value::as_bool);
+    let path = verb.settings.get("path").and_then(|path| path.as_str()).unwrap_or_default();
+    said.unwrap_or_else(|| {
+        SINKS.contains(&name) || SINKS.contains(&last) || path.contains(&format!("{{{name}}}"))
+    })
+}
+
+/// Checks the labels of a playbook. Sinks of guarded verbs need a gate anyway, which shows them.
+pub(crate) fn check(cx: &Cx<'_>, labels: &Flowing, covered: &[Option<usize>], out: &mut Out<'_>) {
+    for place in cx.reachable.iter().copied() {
+        secrets(cx, labels, place, out);
+        let guarded = super::cover::effect_of(cx, cx.step(place)).is_some_and(Effect::is_guarded);
+        if !guarded && covered[place].is_none() {
+            sink(cx, labels, place, out);
+        }
+    }
+    claims_of_trigger(cx, out);
+}
+
+fn sink(cx: &Cx<'_>, labels: &Flowing, place: usize, out: &mut Out<'_>) {
+    let Some((key, read)) = labels.tainted_sink(cx, place) else { return };
+    let way = labels.trace(cx, &read, &|labels| labels.trust < Trust::Verified);
+    let name = key.rsplit('.').next().unwrap_or(&key);
+    out.push(
+        Diagnostic::new(
+            Code::E0501,
+            cx.spot(place, &key),
+            format!("what somebody outside wrote decides \"{name}\" of step \"{}\": {way}", cx.id(place)),
+        )
+        .label("not trusted enough")
+        .help("put a gate before the step that shows the value, or take it from an input with `trust = \"verified\"`"),
+    );
+}
+
+fn secrets(cx: &Cx<'_>, labels: &Flowing, place: usize, out: &mut Out<'_>) {
+    for used in uses::of_step(cx.step(place)).into_iter().filter(|used| used.part != Part::Condition) {
+        secret(cx, labels, (place, &used.key, &used.all), out);
+    }
+    if let StepKind::Render { render } = &cx.step(place).kind
+        && let Some(template) = cx.draft.texts.get(render).and_then(|text| text.template.as_ref())
+    {
+        secret(cx, labels, (place, "render", &template.reads), out);
+    }
+}
+
+fn secret(
+    cx: &Cx<'_>,
+    labels: &Flowing,
+    (place, key, reads): (usize, &str, &BTreeSet<String>),
+    out: &mut Out<'_>,
+) {
+    let Some(read) = reads.iter().find(|read| labels.of_path(cx, read).privacy == Privacy::Secret) else {
+        return;
+    };
+    let way = labels.trace(cx, read, &|labels| labels.privacy == Privacy::Secret);
+    out.push(
+        Diagnostic::new(
+            Code::E0502,
+            cx.spot(place, key),
+            format!("a secret flows into `{}` step \"{}\": {way}", cx.step(place).kind.word(), cx.id(place)),
+        )
+        .label("secrets stay where they are")
+        .help("name it as the connector's `secret` instead; only the connector's call opens it"),
+    );
+}
+
+/// Only a gate, or an extractor with a schema, raises trust: an event may not claim more than its connector can check.
+fn claims_of_trigger(cx: &Cx<'_>, out: &mut Out<'_>) {
+    let Trigger::Event { connector, .. } = &cx.playbook.trigger else { return };
+    let signed = cx.draft.connectors.get(connector).is_some_and(|at| at.secret.is_some());
+    let most = if signed { Trust::Verified } else { Trust::External };
+    for (name, _) in cx.playbook.inputs.iter().filter(|(_, input)| input.from.is_some() && input.trust > most)
+    {
+        let help = match signed {
+            true => "write `trust = \"verified\"`: the sender is checked, but it is not you",
+            false => "write `trust = \"external\"`: nobody checks who sent the event",
+        };
+        out.push(
+            Diagnostic::new(
+                Code::E0504,
+                cx.draft.spot(cx.at, &format!("input.{name}.trust")),
+                format!("input \"{name}\" comes from an event and claims more trust than it can have"),
+            )
+            .label("claims too much")
+            .help(help),
+        );
+    }
+}
+
+/// Checks that what is handed to a child playbook has the labels that the child declares.
+pub(crate) fn check_children(
+    cx: &Cx<'_>,
+    labels: &Flowing,
+    children: &std::collections::BTreeMap<&str, &Playbook>,
+    out: &mut Out<'_>,
+) {
+    for (place, step) in cx.steps() {
+        let StepKind::Run { run, with, .. } = &step.kind else { continue };
+        let Some(child) = children.get(run.as_str()) else { continue };
+        for (name, arg) in with {
+            let Some(input) = child.inputs.get(name) else { continue };
+            let given = labels.join(cx, arg.reads());
+            let claim = labels_of(input.trust, input.privacy);
+            if given.trust < claim.trust || given.privacy > claim.privacy {
+                out.push(claim_of_child(cx, labels, (place, name, arg.reads()), claim));
+            }
+        }
+    }
+}
+
+fn claim_of_child(
+    cx: &Cx<'_>,
+    labels: &Flowing,
+    (place, name, reads): (usize, &str, BTreeSet<String>),
+    claim: Labels,
+) -> Diagnostic {
+    let weaker = |labels: Labels| labels.trust < claim.trust || labels.privacy > claim.privacy;
+    let read = reads.into_iter().find(|read| weaker(labels.of_path(cx, read))).unwrap_or_default();
+    let way = labels.trace(cx, &read, &weaker);
+    Diagnostic::new(
+        Code::E0503,
+        cx.spot(place, &format!("with.{name}")),
+        format!("input \"{name}\" of the playbook that runs is declared more trusted or more open than what it gets: {way}"),
+    )
+    .label("the label would be lost")
+    .help(format!("declare `[input.{name}]` there with the trust and privacy of this value"))
+}

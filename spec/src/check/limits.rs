@@ -1,0 +1,261 @@
+//! Checks of money and time: retries, timeouts, waits and deadlines can work together; costs fit their caps.
+
+use std::collections::BTreeMap;
+
+use super::{
+    cx::{Cx, Out},
+    names,
+};
+use crate::{
+    diag::{Code, Diagnostic, Spot},
+    draft::Draft,
+    plan::{Playbook, Retry, Step, StepKind, Until},
+    value::{Currency, Money, Period},
+};
+
+/// Checks the limits of a playbook.
+pub(crate) fn check(cx: &Cx<'_>, children: &BTreeMap<&str, &Playbook>, out: &mut Out<'_>) {
+    if let Some(deadline) = cx.playbook.deadline {
+        attempts(cx, deadline, out);
+        waits(cx, deadline, out);
+        child_deadlines(cx, children, deadline, out);
+    }
+    costs(cx, out);
+}
+
+/// Returns the longest that the attempts of a step can take, pauses among them, in milliseconds.
+fn longest(retry: &Retry, timeout: Period) -> u64 {
+    let attempts = u64::from(retry.attempts.max(1));
+    let mut pause = retry.backoff.first.millis();
+    let mut total = timeout.millis().saturating_mul(attempts);
+    for _ in 1..attempts.min(64) {
+        total = total.saturating_add(pause.min(retry.backoff.longest.millis()));
+        pause = pause.saturating_mul(2);
+    }
+    // Past 64 attempts every pause is the longest.
+    total.saturating_add(retry.backoff.longest.millis().saturating_mul(attempts.saturating_sub(64)))
+}
+
+fn timeout_of(cx: &Cx<'_>, step: &Step) -> Option<Period> {
+    let verb = match &step.kind {
+        StepKind::Call { call, .. } => names::verb(cx.draft, call).map(|verb| verb.timeout),
+        _ => None,
+    };
+    step.timeout.or(verb)
+}
+
+fn attempts(cx: &Cx<'_>, deadline: Period, out: &mut Out<'_>) {
+    for (place, step) in
+        cx.steps().filter(|(_, step)| matches!(step.kind, StepKind::Agent { .. } | StepKind::Call { .. }))
+    {
+        let Some(timeout) = timeout_of(cx, step) else { continue };
+        let total = longest(&step.retry, timeout);
+        if total > deadline.millis() {
+            out.push(
+                Diagnostic::new(
+                    Code::E0601,
+                    cx.spot(place, "retry"),
+                    format!(
+                        "{} attempts of step \"{}\" can take {}, longer than the deadline of {deadline}",
+                        step.retry.attempts,
+                        step.id,
+                        in_words(total)
+                    ),
+                )
+                .label("cannot all happen")
+                .help("lower `attempts`, `backoff` or `timeout`, or raise the playbook's `deadline`"),
+            );
+        }
+    }
+}
+
+fn in_words(millis: u64) -> String {
+    match Period::from_millis(millis) {
+        // A round number says more than milliseconds.
+        Ok(_) if millis > 60_000 => Period::from_millis(millis.div_ceil(60_000) * 60_000),
+        other => other,
+    }
+    .map_or_else(|_| "more than ten years".to_owned(), |period| period.to_string())
+}
+
+/// What is waited for on the way to a step, along the path that waits least.
+fn waits(cx: &Cx<'_>, deadline: Period, out: &mut Out<'_>) {
+    let least = least_waits(cx);
+    for (place, step) in cx.steps() {
+        let Some(before) = least[place] else { continue };
+        let (code, own, what) = match &step.kind {
+            StepKind::Wait { wait: Until::For(period) } => (Code::E0602, *period, "ends its wait"),
+            StepKind::Gate { expires, .. } => (Code::E0603, *expires, "expires"),
+            _ => continue,
+        };
+        if before.saturating_add(own.millis()) <= deadline.millis() {
+            continue;
+        }
+        let below = if code == Code::E0602 { "wait" } else { "expires" };
+        let after = match before {
+            0 => String::new(),
+            before => format!(", after waits of {}", in_words(before)),
+        };
+        out.push(
+            Diagnostic::new(
+                code,
+                cx.spot(place, below),
+                format!("step \"{}\" {what} after {own}{after}: past the deadline of {deadline}", step.id),
+            )
+            .label("the run is over by then")
+            .related(cx.draft.spot(cx.at, "deadline"), "the deadline")
+            .help("shorten it, or raise the playbook's `deadline`"),
+        );
+    }
+}
+
+fn least_waits(cx: &Cx<'_>) -> Vec<Option<u64>> {
+    let mut least: Vec<Option<u64>> = vec![None; cx.playbook.steps.len()];
+    if let Some(first) = least.first_mut() {
+        *first = Some(0);
+    }
+    // Each round lowers a number or fills a hole, and numbers are sums over paths without cycles at the least: it ends.
+    let mut moved = true;
+    while moved {
+        moved = false;
+        for from in 0..least.len() {
+            let Some(before) = least[from] else { continue };
+            let own = match &cx.step(from).kind {
+                StepKind::Wait { wait: Until::For(period) } => period.millis(),
+                _ => 0,
+            };
+            for edge in &cx.flow.edges[from] {
+                let own = if edge.outcome == "skip" { 0 } else { own };
+                let total = before.saturating_add(own);
+                if least[edge.to].is_none_or(|known| total < known) {
+                    least[edge.to] = Some(total);
+                    moved = true;
+                }
+            }
+        }
+    }
+    least
+}
+
+fn child_deadlines(cx: &Cx<'_>, children: &BTreeMap<&str, &Playbook>, deadline: Period, out: &mut Out<'_>) {
+    for (place, step) in cx.steps() {
+        let StepKind::Run { run, parent_close, .. } = &step.kind else { continue };
+        let child = children.get(run.as_str()).and_then(|child| child.deadline);
+        let Some(child) = child.filter(|child| *child > deadline && parent_close != "detach") else {
+            continue;
+        };
+        out.push(
+            Diagnostic::new(
+                Code::E0606,
+                cx.spot(place, "run"),
+                format!("playbook \"{run}\" may take {child}, longer than the {deadline} of the run that waits for it"),
+            )
+            .label("outlives its parent")
+            .help("raise the `deadline` of this playbook, lower the other's, or write `parent_close = \"detach\"`"),
+        );
+    }
+}
+
+fn costs(cx: &Cx<'_>, out: &mut Out<'_>) {
+    for (place, step) in cx.steps() {
+        let Some(cost) = step.max_cost else { continue };
+        let spot = || cx.spot(place, "max_cost");
+        one_currency(cx.draft, (cost, spot()), &format!("step \"{}\"", step.id), out);
+        let agent = match &step.kind {
+            StepKind::Agent { agent, .. } => Some(agent.as_str()),
+            _ => None,
+        };
+        for at in cx.draft.policies.budgets.iter().filter(|at| concerns(cx, agent, &at.scope)) {
+            if cost.exceeds(at.limit).unwrap_or(false) {
+                out.push(
+                    Diagnostic::new(
+                        Code::E0604,
+                        spot(),
+                        format!(
+                            "step \"{}\" may cost {cost}, more than the budget of {} for {}",
+                            step.id, at.limit, at.scope
+                        ),
+                    )
+                    .label("could never start")
+                    .related(cx.draft.spot(at, "limit"), "the budget")
+                    .help("lower `max_cost`, or raise the budget"),
+                );
+            }
+        }
+        agent_cost(cx, agent, (cost, spot()), out);
+    }
+}
+
+fn concerns(cx: &Cx<'_>, agent: Option<&str>, scope: &str) -> bool {
+    match scope.split_once(':') {
+        None => scope == "company",
+        Some(("slice", slice)) => slice == cx.playbook.slice,
+        Some(("playbook", id)) => id.rsplit('/').next() == Some(cx.playbook.id.as_str()),
+        Some(("agent", id)) => id.rsplit('/').next() == agent,
+        Some(_) => false,
+    }
+}
+
+fn agent_cost(cx: &Cx<'_>, agent: Option<&str>, (cost, spot): (Money, Spot), out: &mut Out<'_>) {
+    let Some(at) = agent.and_then(|agent| cx.draft.agents.get(agent)) else { return };
+    let Some(promised) = at.sla.max_cost.filter(|promised| promised.exceeds(cost).unwrap_or(false)) else {
+        return;
+    };
+    out.push(
+        Diagnostic::new(
+            Code::W0601,
+            spot,
+            format!("agent \"{}\" may cost {promised}, but this step allows {cost}", at.id),
+        )
+        .label("less than the agent may need")
+        .help("raise `max_cost`, or lower `sla.max_cost` of the agent"),
+    );
+}
+
+/// Checks that every amount of the company is in one currency: amounts in two cannot be compared.
+pub(crate) fn check_company(draft: &Draft, out: &mut Out<'_>) {
+    for at in &draft.policies.budgets {
+        one_currency(draft, (at.limit, draft.spot(at, "limit")), "a budget", out);
+    }
+    for at in draft.agents.values() {
+        if let Some(cost) = at.sla.max_cost {
+            one_currency(draft, (cost, draft.spot(at, "sla.max_cost")), &format!("agent \"{}\"", at.id), out);
+        }
+    }
+    let Some(prices) = &draft.prices else { return };
+    let text = |currency: Currency| format!("prices are in {currency}");
+    one_currency(draft, (prices.default_cap, draft.spot(prices, "default_cap")), "the default cap", out);
+    if let Some(company) = draft.company.as_ref().filter(|company| company.currency != prices.currency) {
+        mixed(out, draft.spot(prices, "currency"), &text(prices.currency), company.currency);
+    }
+}
+
+fn one_currency(draft: &Draft, (amount, spot): (Money, Spot), what: &str, out: &mut Out<'_>) {
+    let Some(company) = draft.company.as_ref().filter(|company| company.currency != amount.currency) else {
+        return;
+    };
+    mixed(out, spot, &format!("{what} is in {}", amount.currency), company.currency);
+}
+
+fn mixed(out: &mut Out<'_>, spot: Spot, what: &str, company: Currency) {
+    out.push(
+        Diagnostic::new(Code::E0605, spot, format!("{what}, and the company counts in {company}"))
+            .label("another currency")
+            .help(format!("write the amount in {company}: budgets and costs are compared, never converted")),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Backoff;
+
+    #[test]
+    fn pauses_double_up_to_the_longest() {
+        let period = |text: &str| text.parse::<Period>().expect("a period");
+        let retry = Retry { attempts: 4, backoff: Backoff { first: period("1s"), longest: period("3s") } };
+        assert_eq!(longest(&retry, period("10s")), 40_000 + 1_000 + 2_000 + 3_000);
+        let many = Retry { attempts: u32::MAX, ..retry };
+        assert!(longest(&many, period("10s")) > 40_000_000_000);
+    }
+}

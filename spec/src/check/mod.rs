@@ -1,0 +1,88 @@
+//! Checks: what can be proven about a company without running anything.
+//!
+//! Each check looks at everything and stops at nothing; it adds diagnostics and never changes what was read. Links and arguments
+//! are checked step by step; flow, coverage and labels need every step, so they wait until all of a playbook could be read.
+
+mod args;
+mod company;
+pub(crate) mod cover;
+pub(crate) mod cx;
+mod edges;
+mod effects;
+pub(crate) mod flow;
+mod gates;
+mod graph;
+pub(crate) mod labels;
+mod limits;
+mod links;
+pub(crate) mod names;
+mod reads;
+mod shape;
+mod uses;
+
+use std::collections::BTreeMap;
+
+use crate::{
+    compile::resolve::{self, Resolved},
+    diag::Report,
+    draft::Draft,
+    plan::Playbook,
+};
+use cx::{Cx, Out};
+
+/// Checks everything that was read and adds what is wrong to the report.
+pub fn check(draft: &Draft, report: &mut Report) {
+    let resolved = resolve::playbooks(draft);
+    let children: BTreeMap<&str, &Playbook> =
+        resolved.iter().map(|(id, found)| (*id, &found.playbook)).collect();
+    let mut out = Out::new(report);
+    for found in resolved.values() {
+        playbook(draft, found, &children, &mut out);
+    }
+    links::check_objects(draft, &mut out);
+    effects::check_connectors(draft, &mut out);
+    limits::check_company(draft, &mut out);
+    company::check(draft, &resolved, &mut out);
+}
+
+fn playbook<'a>(
+    draft: &'a Draft,
+    found: &'a Resolved<'a>,
+    children: &BTreeMap<&str, &Playbook>,
+    out: &mut Out<'_>,
+) {
+    let cx = Cx::new(draft, found);
+    links::check_playbook(&cx, out);
+    edges::check_steps(&cx, out);
+    args::check(&cx, children, out);
+    effects::check_calls(&cx, out);
+    if !found.whole || cx.playbook.steps.is_empty() || !targets_exist(&cx) {
+        return;
+    }
+    edges::check_flow(&cx, out);
+    reads::check(&cx, out);
+    let labels = labels::Flowing::of(&cx);
+    let cover = cover::Cover::of(&cx, &labels);
+    gates::check(&cx, &labels, &cover, out);
+    labels::check(&cx, &labels, &cover.gate_of, out);
+    labels::check_children(&cx, &labels, children, out);
+    limits::check(&cx, children, out);
+}
+
+/// Flow over edges that lead nowhere, or to one of two steps with an id, would report their consequences as mistakes.
+fn targets_exist(cx: &Cx<'_>) -> bool {
+    let unique = cx.ids.len() == cx.playbook.steps.len();
+    let known = |id: &String| cx.ids.contains_key(id.as_str());
+    unique
+        && cx.steps().all(|(_, step)| step.on.values().chain(&step.next).all(known) && arms_exist(cx, step))
+}
+
+fn arms_exist(cx: &Cx<'_>, step: &crate::plan::Step) -> bool {
+    let known = |id: &String| cx.ids.contains_key(id.as_str());
+    match &step.kind {
+        crate::plan::StepKind::Choose { arms, otherwise } => {
+            arms.iter().all(|arm| known(&arm.to)) && otherwise.iter().all(known)
+        }
+        _ => true,
+    }
+}

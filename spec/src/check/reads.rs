@@ -1,0 +1,258 @@
+//! Checks of references in templates and expressions: what they read exists, and is there by then.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::{
+    cx::{Cx, Out},
+    names::{hint, list},
+    shape::{self, NoField},
+    uses::{self, Part, Use},
+};
+use crate::{
+    diag::{Code, Diagnostic, Spot},
+    plan::{RecordOp, Step, StepKind, Trigger},
+};
+
+/// Checks every reference of a playbook.
+pub(crate) fn check(cx: &Cx<'_>, out: &mut Out<'_>) {
+    let before = cx.flow.there_before();
+    for (place, step) in cx.steps() {
+        let reader = Reader { cx, place, there: &before[place] };
+        for used in uses::of_step(step) {
+            let spot = cx.spot(place, &used.key);
+            reader.check(out, &used, &|_| spot.clone());
+        }
+        if let StepKind::Render { render } = &step.kind {
+            rendered(&reader, out, render);
+        }
+    }
+    trigger(cx, out);
+}
+
+/// The text of a `render` reads in its own file; its mistakes are shown there.
+fn rendered(reader: &Reader<'_, '_>, out: &mut Out<'_>, path: &str) {
+    let Some(text) = reader.cx.draft.texts.get(path) else { return };
+    let Some(template) = &text.template else { return };
+    let used = uses::of_template("render", template, Part::Rendered);
+    reader.check(out, &used, &|read| match text.text.find(read) {
+        Some(start) => Spot::new(path, start..start + read.len()),
+        None => Spot::file(path),
+    });
+}
+
+struct Reader<'a, 'b> {
+    cx: &'a Cx<'b>,
+    place: usize,
+    there: &'a BTreeSet<usize>,
+}
+
+impl Reader<'_, '_> {
+    fn check(&self, out: &mut Out<'_>, used: &Use, spot: &dyn Fn(&str) -> Spot) {
+        for read in &used.all {
+            let path: Vec<&str> = read.split('.').collect();
+            match path.as_slice() {
+                ["steps", step, fields @ ..] => {
+                    let at =
+                        Read { read, step, fields, certain: used.certain.contains(read), part: used.part };
+                    self.step(out, &at, &|| spot(read));
+                }
+                ["input", name, ..] if !self.cx.playbook.inputs.contains_key(*name) => {
+                    self.no_input(out, name, spot(read));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn step(&self, out: &mut Out<'_>, at: &Read<'_>, spot: &dyn Fn() -> Spot) {
+        let cx = self.cx;
+        let Some(place) = cx.ids.get(at.step).copied() else {
+            if !cx.at.steps.iter().any(|step| step.id == at.step) {
+                no_step(cx, out, at, spot());
+            }
+            return;
+        };
+        if let Err(missing) = field(cx, place, at.fields) {
+            no_field(cx.step(place), out, at, (missing, spot()));
+        }
+        let own_undo = at.part == Part::Undo && place == self.place;
+        if at.certain && !own_undo && !self.there.contains(&place) && cx.reachable.contains(&self.place) {
+            self.not_there(out, place, at, spot());
+        }
+    }
+
+    fn no_input(&self, out: &mut Out<'_>, name: &str, spot: Spot) {
+        let known = self.cx.playbook.inputs.keys().map(String::as_str);
+        let help = hint(name, known.clone()).unwrap_or_else(|| format!("declare it: `[input.{name}]`"));
+        out.push(
+            Diagnostic::new(Code::E0215, spot, format!("the playbook has no input \"{name}\""))
+                .label("no such input")
+                .help(help),
+        );
+    }
+
+    fn not_there(&self, out: &mut Out<'_>, place: usize, at: &Read<'_>, spot: Spot) {
+        let (cx, id) = (self.cx, at.step);
+        let reader = cx.id(self.place);
+        let around = cx.flow.graph_of(|from, edge| !(from == place && edge.gives)).path(0, self.place);
+        let message = match around {
+            _ if place == self.place => format!("step \"{id}\" reads its own result"),
+            Some(path) => format!(
+                "step \"{reader}\" reads `{}`, which is not there on the path {}",
+                at.read,
+                cx.route(&path)
+            ),
+            None => format!("step \"{reader}\" reads `{}` before step \"{id}\" has run", at.read),
+        };
+        let help = format!(
+            "let \"{id}\" come before \"{reader}\" on every path, or guard it: `{{{{ {} | default(\"\") }}}}`",
+            at.read
+        );
+        out.push(Diagnostic::new(Code::E0214, spot, message).label("may be undefined").help(help));
+    }
+}
+
+/// One reference to a step.
+struct Read<'a> {
+    read: &'a str,
+    step: &'a str,
+    fields: &'a [&'a str],
+    certain: bool,
+    part: Part,
+}
+
+fn no_step(cx: &Cx<'_>, out: &mut Out<'_>, at: &Read<'_>, spot: Spot) {
+    let known = cx.playbook.steps.iter().map(|step| step.id.as_str());
+    out.push(
+        Diagnostic::new(
+            Code::E0212,
+            spot,
+            format!("`{}` reads step \"{}\", which does not exist", at.read, at.step),
+        )
+        .label("no such step")
+        .help_if(hint(at.step, known)),
+    );
+}
+
+fn no_field(step: &Step, out: &mut Out<'_>, at: &Read<'_>, (missing, spot): (NoField, Spot)) {
+    let help = match missing.known.as_slice() {
+        [] => format!("the result of `{}` step \"{}\" has nothing there", step.kind.word(), step.id),
+        known => hint(&missing.field, known.iter().map(String::as_str)).unwrap_or_else(|| list(known)),
+    };
+    out.push(
+        Diagnostic::new(
+            Code::E0213,
+            spot,
+            format!("`{}` does not exist: there is no \"{}\"", at.read, missing.field),
+        )
+        .label("no such field")
+        .help(help),
+    );
+}
+
+/// Looks a field of a step's result up.
+fn field(cx: &Cx<'_>, place: usize, fields: &[&str]) -> Result<(), NoField> {
+    // After an edit at a gate the value that was there before stays as `.original`.
+    let fields: Vec<&str> = fields.iter().copied().filter(|field| *field != "original").collect();
+    let Some(first) = fields.first() else { return Ok(()) };
+    match result(cx, place) {
+        Shape::Schema(schema) => shape::walk(schema, &fields),
+        Shape::Fields(known) if known.contains(first) => Ok(()),
+        Shape::Fields(known) => Err(NoField {
+            field: (*first).to_owned(),
+            known: known.iter().map(|&name| name.to_owned()).collect(),
+        }),
+        Shape::Value { record, rest } => match (record, fields.as_slice()) {
+            (Some(schema), ["value", inner @ ..]) => shape::walk(schema, inner),
+            _ if rest.contains(first) => Ok(()),
+            _ => Err(NoField {
+                field: (*first).to_owned(),
+                known: vec!["value".to_owned(), "version".to_owned()],
+            }),
+        },
+        Shape::Unknown => Ok(()),
+    }
+}
+
+/// What the result of a step looks like.
+enum Shape<'a> {
+    /// An output schema.
+    Schema(&'a Value),
+    /// Exactly these fields.
+    Fields(&'static [&'static str]),
+    /// A record with its version.
+    Value { record: Option<&'a Value>, rest: &'static [&'static str] },
+    /// What it refers to does not exist, which is reported, or it says nothing.
+    Unknown,
+}
+
+fn result<'a>(cx: &Cx<'a>, place: usize) -> Shape<'a> {
+    let draft = cx.draft;
+    match &cx.step(place).kind {
+        StepKind::Agent { agent, .. } => {
+            draft.agents.get(agent).map_or(Shape::Unknown, |at| Shape::Schema(&at.value.output))
+        }
+        StepKind::Call { call, .. } => {
+            super::names::verb(draft, call).map_or(Shape::Unknown, |verb| Shape::Schema(&verb.output))
+        }
+        StepKind::Route { .. } => Shape::Fields(&["class", "probability"]),
+        StepKind::Render { .. } => Shape::Fields(&["text"]),
+        StepKind::Gate { .. } => Shape::Fields(&["decision", "by", "at", "reason", "form"]),
+        StepKind::Record { op: RecordOp::ReadList { .. } } => Shape::Fields(&["items"]),
+        StepKind::Record { op: RecordOp::ReadOne { record, .. } | RecordOp::Write { record, .. } } => {
+            Shape::Value {
+                record: draft.records.get(record).map(|at| &at.value),
+                rest: &["value", "version"],
+            }
+        }
+        // A child's values by step: what it ends with is not declared, so nothing can be said of it.
+        StepKind::Run { .. } => Shape::Unknown,
+        StepKind::Wait { .. } | StepKind::Choose { .. } | StepKind::End { .. } => Shape::Fields(&[]),
+    }
+}
+
+/// Checks what the trigger's key and the inputs read of the event.
+fn trigger(cx: &Cx<'_>, out: &mut Out<'_>) {
+    let Some(schema) = event_schema(cx) else { return };
+    let key = match &cx.playbook.trigger {
+        Trigger::Event { key, .. } | Trigger::Schedule { key, .. } => Some(("trigger.key".to_owned(), key)),
+        Trigger::Manual => None,
+    };
+    let from = cx
+        .playbook
+        .inputs
+        .iter()
+        .filter_map(|(name, input)| input.from.as_ref().map(|from| (format!("input.{name}.from"), from)));
+    for (below, template) in key.into_iter().chain(from) {
+        for read in &template.reads {
+            let path: Vec<&str> = read.split('.').collect();
+            let ["event", fields @ ..] = path.as_slice() else { continue };
+            if let Err(missing) = shape::walk(&schema, fields) {
+                let help = hint(&missing.field, missing.known.iter().map(String::as_str));
+                out.push(
+                    Diagnostic::new(
+                        Code::E0216,
+                        cx.draft.spot(cx.at, &below),
+                        format!("the event has no field \"{}\"", fields.join(".")),
+                    )
+                    .label("no such field")
+                    .help_if(help),
+                );
+            }
+        }
+    }
+}
+
+fn event_schema(cx: &Cx<'_>) -> Option<Value> {
+    match &cx.playbook.trigger {
+        Trigger::Manual => None,
+        Trigger::Event { connector, event, .. } => {
+            cx.draft.connectors.get(connector)?.events.get(event).cloned()
+        }
+        Trigger::Schedule { .. } => {
+            Some(serde_json::json!({"type": "object", "properties": {"slot": {}, "late_by": {}}}))
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The templates and expressions of a step, each with the key that it is written at.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    plan::{RecordOp, Step, StepKind, Until},
+    value::{Arg, Path, Template},
+};
+
+/// A value of a step that reads others.
+#[derive(Debug, Clone)]
+pub(crate) struct Use {
+    /// Its key path below the step.
+    pub(crate) key: String,
+    /// Everything that it reads.
+    pub(crate) all: BTreeSet<Path>,
+    /// What it reads without a guard.
+    pub(crate) certain: BTreeSet<Path>,
+    /// What part of the step it is.
+    pub(crate) part: Part,
+}
+
+/// What part of a step a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// The condition to run it at all, or one that picks an arm.
+    Condition,
+    /// What is handed on: an argument, a text, a key.
+    Argument,
+    /// What a person sees at a gate.
+    Shown,
+    /// An argument of the undo, rendered when unwinding.
+    Undo,
+    /// The template of a `render`, in its own file.
+    Rendered,
+}
+
+/// Returns what a step reads, the text of a `render` not among it.
+pub(crate) fn of_step(step: &Step) -> Vec<Use> {
+    let mut uses = Vec::new();
+    if let Some(when) = &step.when {
+        uses.push(of_template("when", when, Part::Condition));
+    }
+    of_kind(&step.kind, &mut uses);
+    if let Some(undo) = &step.undo {
+        of_args("undo.with", &undo.with, Part::Undo, &mut uses);
+    }
+    uses
+}
+
+fn of_kind(kind: &StepKind, uses: &mut Vec<Use>) {
+    match kind {
+        StepKind::Agent { with, .. } | StepKind::Call { with, .. } | StepKind::Run { with, .. } => {
+            of_args("with", with, Part::Argument, uses);
+        }
+        StepKind::Route { text, .. } => uses.push(of_template("text", text, Part::Argument)),
+        StepKind::Gate { gate, show, auto, .. } => {
+            uses.push(of_template("gate", gate, Part::Shown));
+            uses.extend(show.iter().enumerate().map(|(index, path)| shown(index, path)));
+            uses.extend(auto.iter().map(|auto| of_template("auto.when", &auto.when, Part::Condition)));
+        }
+        StepKind::Wait { wait: Until::Until(until) } => {
+            uses.push(of_template("wait.until", until, Part::Condition));
+        }
+        StepKind::Choose { arms, .. } => {
+            for (arm, choice) in arms.iter().enumerate() {
+                uses.push(of_template(&format!("choose[{arm}].when"), &choice.when, Part::Condition));
+            }
+        }
+        StepKind::Record { op } => of_record(op, uses),
+        StepKind::Wait { .. } | StepKind::Render { .. } | StepKind::End { .. } => {}
+    }
+}
+
+fn of_record(op: &RecordOp, uses: &mut Vec<Use>) {
+    match op {
+        RecordOp::ReadOne { key, .. } => uses.push(of_template("record.key", key, Part::Argument)),
+        RecordOp::ReadList { filter, .. } => of_args("record.where", filter, Part::Argument, uses),
+        RecordOp::Write { key, value, expect, .. } => {
+            uses.push(of_template("record.key", key, Part::Argument));
+            of_args("record.write", value, Part::Argument, uses);
+            uses.extend(expect.iter().map(|expect| of_template("record.expect", expect, Part::Argument)));
+        }
+    }
+}
+
+fn shown(index: usize, path: &str) -> Use {
+    let reads = BTreeSet::from([path.to_owned()]);
+    Use { key: format!("show[{index}]"), all: reads.clone(), certain: reads, part: Part::Shown }
+}
+
+/// Returns what one template reads.
+pub(crate) fn of_template(key: &str, template: &Template, part: Part) -> Use {
+    Use { key: key.to_owned(), all: template.reads.clone(), certain: template.certain_reads(), part }
+}
+
+fn of_args(key: &str, args: &BTreeMap<String, Arg>, part: Part, uses: &mut Vec<Use>) {
+    args.iter().for_each(|(name, arg)| of_arg(&format!("{key}.{name}"), arg, part, uses));
+}
+
+fn of_arg(key: &str, arg: &Arg, part: Part, uses: &mut Vec<Use>) {
+    match arg {
+        Arg::Literal(_) => {}
+        Arg::Template(template) => uses.push(of_template(key, template, part)),
+        Arg::List(items) => {
+            items
+                .iter()
+                .enumerate()
+                .for_each(|(index, item)| of_arg(&format!("{key}[{index}]"), item, part, uses));
+        }
+        Arg::Table(fields) => of_args(key, fields, part, uses),
+    }
+}

@@ -1,0 +1,201 @@
+//! Bundles: what a run pins, gathered from everything that its playbook refers to.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use super::resolve::Resolved;
+use crate::{
+    check::{cover, cover::Cover, cx::Cx, labels::Flowing, names},
+    draft::Draft,
+    plan::{
+        Agent, AgentContract, Bundle, BundleId, Covered, Id, RecordOp, Route, RouteRules, Step, StepId,
+        StepKind, VerbContract,
+    },
+    value::Period,
+};
+
+/// The matcher that stands in where a route has no fit in `adjutant.lock`; part of the digest, so that a new one is a change.
+const BUILT_IN_FIT: &str = "built-in/overlap-1";
+
+/// How long a gate that stands in for a model waits: the middle one of 7d, 72h and 24h.
+const FALLBACK_MILLIS: u64 = 72 * 3_600_000;
+
+/// Builds every bundle, children first.
+pub(super) fn all(
+    draft: &Draft,
+    resolved: &BTreeMap<&str, Resolved<'_>>,
+    agents: &BTreeMap<Id, Agent>,
+) -> BTreeMap<Id, Arc<Bundle>> {
+    let mut building = Building { draft, resolved, agents, done: BTreeMap::new(), ids: BTreeMap::new() };
+    for id in resolved.keys() {
+        building.build(id, &mut BTreeSet::new());
+    }
+    building.done
+}
+
+struct Building<'a> {
+    draft: &'a Draft,
+    resolved: &'a BTreeMap<&'a str, Resolved<'a>>,
+    agents: &'a BTreeMap<Id, Agent>,
+    done: BTreeMap<Id, Arc<Bundle>>,
+    ids: BTreeMap<Id, BundleId>,
+}
+
+impl Building<'_> {
+    /// Returns the id of a playbook's bundle; `under` are the playbooks that wait for it, so that a circle ends.
+    fn build(&mut self, id: &str, under: &mut BTreeSet<Id>) -> Option<BundleId> {
+        if let Some(known) = self.ids.get(id) {
+            return Some(known.clone());
+        }
+        let found = self.resolved.get(id)?;
+        if !under.insert(id.to_owned()) {
+            return None;
+        }
+        let mut bundle = Parts { building: self, found }.gather();
+        for step in &found.playbook.steps {
+            if let StepKind::Run { run, .. } = &step.kind
+                && let Some(child) = self.build(run, under)
+            {
+                bundle.children.insert(run.clone(), child);
+            }
+        }
+        under.remove(id);
+        let digest = bundle.id();
+        self.done.insert(id.to_owned(), Arc::new(bundle));
+        self.ids.insert(id.to_owned(), digest.clone());
+        Some(digest)
+    }
+}
+
+/// Gathers the parts of one bundle.
+struct Parts<'a> {
+    building: &'a Building<'a>,
+    found: &'a Resolved<'a>,
+}
+
+impl Parts<'_> {
+    fn gather(&self) -> Bundle {
+        let mut bundle = Bundle {
+            playbook: self.found.playbook.clone(),
+            agents: BTreeMap::new(),
+            verbs: BTreeMap::new(),
+            routes: BTreeMap::new(),
+            templates: BTreeMap::new(),
+            records: BTreeMap::new(),
+            children: BTreeMap::new(),
+            covers: self.covers(),
+        };
+        for step in &self.found.playbook.steps {
+            self.step(step, &mut bundle);
+        }
+        bundle
+    }
+
+    fn step(&self, step: &Step, bundle: &mut Bundle) {
+        match &step.kind {
+            StepKind::Agent { agent, .. } => self.agent(agent, bundle),
+            StepKind::Call { call, .. } => self.verb(call, bundle),
+            StepKind::Route { route, .. } => self.route(route, bundle),
+            StepKind::Render { render } => self.template(render, bundle),
+            StepKind::Record {
+                op:
+                    RecordOp::ReadOne { record, .. }
+                    | RecordOp::ReadList { record, .. }
+                    | RecordOp::Write { record, .. },
+            } => {
+                let schema = self.building.draft.records.get(record);
+                bundle.records.extend(schema.map(|at| (record.clone(), at.value.clone())));
+            }
+            StepKind::Gate { .. }
+            | StepKind::Wait { .. }
+            | StepKind::Choose { .. }
+            | StepKind::Run { .. }
+            | StepKind::End { .. } => {}
+        }
+        if let Some(undo) = &step.undo {
+            self.verb(&undo.call, bundle);
+        }
+    }
+
+    fn agent(&self, id: &str, bundle: &mut Bundle) {
+        let Some(agent) = self.building.agents.get(id) else { return };
+        self.template(&agent.prompt, bundle);
+        bundle.agents.insert(id.to_owned(), contract_of_agent(agent));
+    }
+
+    fn template(&self, path: &str, bundle: &mut Bundle) {
+        let text = self.building.draft.texts.get(path).and_then(|text| text.template.clone());
+        bundle.templates.extend(text.map(|template| (path.to_owned(), template)));
+    }
+
+    fn route(&self, id: &str, bundle: &mut Bundle) {
+        let Some(at) = self.building.draft.routes.get(id) else { return };
+        for agent in at.escalate.iter().filter_map(|hop| hop.strip_prefix("agent:")) {
+            self.agent(agent.rsplit('/').next().unwrap_or(agent), bundle);
+        }
+        let fit = self.building.draft.fits.get(id).cloned().unwrap_or_else(|| BUILT_IN_FIT.to_owned());
+        bundle.routes.insert(id.to_owned(), rules_of(&at.value, fit));
+    }
+
+    fn verb(&self, full: &str, bundle: &mut Bundle) {
+        if bundle.verbs.contains_key(full) {
+            return;
+        }
+        let Some(verb) = names::verb(self.building.draft, full) else { return };
+        let sibling = |name: &Option<String>| name.as_ref().map(|name| names::sibling(full, name));
+        let contract = VerbContract {
+            effect: verb.effect,
+            idempotency: verb.idempotency,
+            probe: sibling(&verb.probe),
+            undo: sibling(&verb.undo),
+            input: verb.input.clone(),
+            output: verb.output.clone(),
+            timeout: verb.timeout,
+        };
+        let more = [contract.probe.clone(), contract.undo.clone()];
+        bundle.verbs.insert(full.to_owned(), contract);
+        more.iter().flatten().for_each(|name| self.verb(name, bundle));
+    }
+
+    fn covers(&self) -> BTreeMap<StepId, Vec<Covered>> {
+        let cx = Cx::new(self.building.draft, self.found);
+        let cover = Cover::of(&cx, &Flowing::of(&cx));
+        let gates = cx.steps().filter(|(_, step)| matches!(step.kind, StepKind::Gate { .. }));
+        let covered = gates.map(|(gate, step)| {
+            let rows = cover.covered_by(&cx, gate).into_iter().filter_map(|place| {
+                let effect = cover::effect_of(&cx, cx.step(place))?;
+                Some(Covered { step: cx.id(place).clone(), effect })
+            });
+            (step.id.clone(), rows.collect())
+        });
+        covered.collect()
+    }
+}
+
+fn contract_of_agent(agent: &Agent) -> AgentContract {
+    let expires = Period::from_millis(FALLBACK_MILLIS).expect("72 hours are a period");
+    AgentContract {
+        prompt: agent.prompt.clone(),
+        input: agent.input.clone(),
+        output: agent.output.clone(),
+        preconditions: agent.preconditions.clone(),
+        model: agent.model.name.clone(),
+        connector: agent.model.connector.clone(),
+        fallback: agent.model.fallback.clone(),
+        fallback_expires: agent.model.fallback_expires.unwrap_or(expires),
+        confidence: agent.confidence,
+        max_tokens: agent.model.max_tokens,
+    }
+}
+
+fn rules_of(route: &Route, fit: String) -> RouteRules {
+    RouteRules {
+        rules: route.rules.clone(),
+        classes: route.classes.clone(),
+        precision: route.precision,
+        escalate: route.escalate.clone(),
+        fit,
+    }
+}

@@ -1,0 +1,164 @@
+//! From a playbook as written to the playbook of the plan: names, paths and `next` resolved.
+//!
+//! A name that leads nowhere stays as written; the checks of links report it. So this never fails, and the checks of flow run
+//! over the same types that the plan holds.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    check::{
+        flow,
+        names::{self, Found},
+    },
+    draft::{At, Draft, Kind, RawKind, RawPlaybook, RawStep, RawTrigger},
+    plan::{Backoff, Playbook, RecordOp, Retry, Step, StepKind, Trigger, Undo},
+    value::Period,
+};
+
+/// A playbook with its names resolved, and where its steps stand in the file.
+#[derive(Debug, Clone)]
+pub(crate) struct Resolved<'a> {
+    /// As read.
+    pub(crate) at: &'a At<RawPlaybook>,
+    /// As resolved; steps of kinds that this version refuses are left out.
+    pub(crate) playbook: Playbook,
+    /// The position in the file of each step.
+    pub(crate) index: Vec<usize>,
+    /// Whether every step is there, so that flow can be judged.
+    pub(crate) whole: bool,
+}
+
+/// Resolves one playbook.
+pub(crate) fn playbook<'a>(draft: &'a Draft, at: &'a At<RawPlaybook>) -> Resolved<'a> {
+    let raw = &at.value;
+    let known = |(index, step)| known_step(draft, &raw.slice, step).map(|step| (index, step));
+    let (index, mut steps): (Vec<usize>, Vec<Step>) = raw.steps.iter().enumerate().filter_map(known).unzip();
+    let whole = steps.len() == raw.steps.len() && raw.steps.iter().all(|step| step.container.is_none());
+    link_next(draft, &mut steps);
+    bound_visits(draft, &mut steps);
+    let playbook = Playbook {
+        id: raw.id.clone(),
+        was: raw.was.clone(),
+        slice: raw.slice.clone(),
+        title: raw.title.clone(),
+        owner: raw.owner.clone(),
+        on_update: raw.on_update,
+        deadline: raw.deadline,
+        outcome: raw.outcome.clone(),
+        trigger: trigger(draft, raw),
+        inputs: raw.inputs.clone(),
+        steps,
+    };
+    Resolved { at, playbook, index, whole }
+}
+
+fn known_step(draft: &Draft, slice: &str, raw: &RawStep) -> Option<Step> {
+    let RawKind::Known(kind) = &raw.kind else { return None };
+    let mut kind = kind.clone();
+    resolve_kind(draft, slice, &mut kind);
+    Some(Step {
+        id: raw.id.clone(),
+        title: raw.title.clone(),
+        kind,
+        when: raw.when.clone(),
+        timeout: raw.timeout,
+        retry: raw.retry.clone().unwrap_or_else(default_retry),
+        undo: raw.undo.as_ref().map(|undo| self::undo(draft, slice, undo)),
+        max_cost: raw.max_cost,
+        tier: raw.tier,
+        visits: raw.visits.unwrap_or(1),
+        next: raw.next.clone(),
+        on: raw.on.clone(),
+    })
+}
+
+fn resolve_kind(draft: &Draft, slice: &str, kind: &mut StepKind) {
+    match kind {
+        StepKind::Agent { agent, .. } => settle(agent, names::find(draft, Kind::Agent, slice, agent)),
+        StepKind::Call { call, .. } => settle(call, names::find_verb(draft, slice, call)),
+        StepKind::Route { route, .. } => settle(route, names::find(draft, Kind::Route, slice, route)),
+        StepKind::Render { render } => settle(render, names::find_text(draft, slice, render)),
+        StepKind::Run { run, .. } => settle(run, names::find(draft, Kind::Playbook, slice, run)),
+        StepKind::Record { op } => {
+            let record = record_of(op);
+            let found = names::find(draft, Kind::Record, slice, record);
+            settle(record, found);
+        }
+        StepKind::Gate { .. } | StepKind::Wait { .. } | StepKind::Choose { .. } | StepKind::End { .. } => {}
+    }
+}
+
+fn record_of(op: &mut RecordOp) -> &mut String {
+    match op {
+        RecordOp::ReadOne { record, .. }
+        | RecordOp::ReadList { record, .. }
+        | RecordOp::Write { record, .. } => record,
+    }
+}
+
+fn settle(name: &mut String, found: Found) {
+    if let Found::Id(id) | Found::Broken(id) = found {
+        *name = id;
+    }
+}
+
+fn undo(draft: &Draft, slice: &str, written: &Undo) -> Undo {
+    let mut undo = written.clone();
+    let found = names::find_verb(draft, slice, &undo.call);
+    settle(&mut undo.call, found);
+    undo
+}
+
+fn trigger(draft: &Draft, raw: &RawPlaybook) -> Trigger {
+    match &raw.trigger {
+        RawTrigger::Manual | RawTrigger::Unsupported => Trigger::Manual,
+        RawTrigger::Event { connector, event, key, overlap } => {
+            let mut id = connector.clone();
+            settle(&mut id, names::find(draft, Kind::Connector, &raw.slice, connector));
+            Trigger::Event { connector: id, event: event.clone(), key: key.clone(), overlap: *overlap }
+        }
+        RawTrigger::Schedule { cron, zone, catch_up, key, overlap } => Trigger::Schedule {
+            cron: cron.clone(),
+            zone: zone.clone().or_else(|| Some(draft.company.as_ref()?.zone.clone())).unwrap_or_default(),
+            catch_up: catch_up.clone(),
+            key: key.clone(),
+            overlap: *overlap,
+        },
+    }
+}
+
+/// Three attempts: enough for a hiccup of the network, too few to hammer a service that is down.
+fn default_retry() -> Retry {
+    let period = |millis| Period::from_millis(millis).expect("a second and a minute are periods");
+    Retry { attempts: 3, backoff: Backoff { first: period(1_000), longest: period(60_000) } }
+}
+
+/// Sets `next` where it is not written: the step that follows, unless nothing falls through.
+fn link_next(draft: &Draft, steps: &mut [Step]) {
+    let following: Vec<Option<String>> =
+        (1..=steps.len()).map(|next| steps.get(next).map(|step| step.id.clone())).collect();
+    for (step, following) in steps.iter_mut().zip(following) {
+        if step.next.is_none() && flow::falls_through(draft, step) {
+            step.next = following;
+        }
+    }
+}
+
+/// Gives the steps of a bounded cycle that name no bound the most visits that the bounded ones allow them.
+///
+/// Between two visits of bounded steps such a step is passed at most once, for without them there is no cycle.
+fn bound_visits(draft: &Draft, steps: &mut [Step]) {
+    let written: Vec<u32> = steps.iter().map(|step| step.visits).collect();
+    for cycle in flow::Flow::of(draft, steps).graph().cycles() {
+        let bounds = cycle.iter().map(|node| written[*node]).filter(|visits| *visits > 1);
+        let most = bounds.fold(1_u32, u32::saturating_add);
+        for node in cycle.iter().filter(|node| written[**node] == 1) {
+            steps[*node].visits = most;
+        }
+    }
+}
+
+/// Returns the resolved playbooks by id.
+pub(crate) fn playbooks(draft: &Draft) -> BTreeMap<&str, Resolved<'_>> {
+    draft.playbooks.iter().map(|(id, at)| (id.as_str(), playbook(draft, at))).collect()
+}
