@@ -203,7 +203,7 @@ fn unused(draft: &Draft, resolved: &BTreeMap<&str, Resolved<'_>>, out: &mut Out<
     let mut warn = |spot: Spot, word: &str, id: &str| {
         out.push(
             Diagnostic::new(Code::W0202, spot, format!("nothing uses {word} \"{id}\""))
-                .help(format!("use it, or remove the file; a {word} that nothing uses does nothing")),
+                .help("use it, or remove the file: what nothing uses does nothing"),
         );
     };
     for (id, at) in draft.agents.iter().filter(|(id, _)| !used.agents.contains(id.as_str())) {

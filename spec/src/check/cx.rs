@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::flow::Flow;
+use super::{flow::Flow, uses::Use};
 use crate::{
     compile::resolve::Resolved,
     diag::{Code, Diagnostic, Report, Spot},
@@ -57,6 +57,14 @@ impl<'a> Cx<'a> {
     /// Returns the place of a value of a step in the file.
     pub(crate) fn spot(&self, place: usize, below: &str) -> Spot {
         self.draft.spot(self.at, &self.key(place, below))
+    }
+
+    /// Returns the place of a path inside a template of a step; of the whole template where it is not written that way.
+    pub(crate) fn spot_in(&self, place: usize, used: &Use, read: &str) -> Spot {
+        let key = self.key(place, &used.key);
+        let part = used.source.find(read).map(|start| start..start + read.len());
+        let span = part.and_then(|part| self.draft.places.inside(&self.at.file, &key, part));
+        span.map_or_else(|| self.spot(place, &used.key), |span| Spot::new(&self.at.file, span))
     }
 
     /// Returns the place of a key of a step in the file.

@@ -185,9 +185,13 @@ fn is_sink(verb: &Verb, used: &Use) -> bool {
     let last = rest.rsplit('.').next().unwrap_or(rest).split('[').next().unwrap_or(rest);
     let said = verb.input.pointer(&format!("/properties/{name}/x-sink")).and_then(serde_json::Value::as_bool);
     let path = verb.settings.get("path").and_then(|path| path.as_str()).unwrap_or_default();
-    said.unwrap_or_else(|| {
-        SINKS.contains(&name) || SINKS.contains(&last) || path.contains(&format!("{{{name}}}"))
-    })
+    said.unwrap_or_else(|| SINKS.contains(&name) || SINKS.contains(&last) || names_argument(path, name))
+}
+
+/// Returns whether a text of a verb's settings is made of an argument.
+fn names_argument(text: &str, name: &str) -> bool {
+    let whole = |rest: &str| !rest.starts_with(|next: char| next.is_alphanumeric() || next == '_');
+    text.split("args.").skip(1).any(|rest| rest.strip_prefix(name).is_some_and(whole))
 }
 
 /// Checks the labels of a playbook. Sinks of guarded verbs need a gate anyway, which shows them.

@@ -189,7 +189,7 @@ fn agent(draft: &Draft, out: &mut Out<'_>, at: &At<Agent>) {
         let help = near.map_or_else(
             || {
                 format!(
-                    "add it to prices.toml: `[model.\"{name}\"]` with `input` and `output` per million tokens"
+                    "add it to prices.toml: `[models.\"{name}\"]` with `input` and `output` per million tokens"
                 )
             },
             |near| format!("did you mean \"{near}\"?"),

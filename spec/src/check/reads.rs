@@ -21,8 +21,7 @@ pub(crate) fn check(cx: &Cx<'_>, out: &mut Out<'_>) {
     for (place, step) in cx.steps() {
         let reader = Reader { cx, place, there: &before[place] };
         for used in uses::of_step(step) {
-            let spot = cx.spot(place, &used.key);
-            reader.check(out, &used, &|_| spot.clone());
+            reader.check(out, &used, &|read| cx.spot_in(place, &used, read));
         }
         if let StepKind::Render { render } = &step.kind {
             rendered(&reader, out, render);

@@ -18,6 +18,8 @@ pub(crate) struct Use {
     pub(crate) certain: BTreeSet<Path>,
     /// What part of the step it is.
     pub(crate) part: Part,
+    /// The text as written.
+    pub(crate) source: String,
 }
 
 /// What part of a step a value is.
@@ -86,12 +88,19 @@ fn of_record(op: &RecordOp, uses: &mut Vec<Use>) {
 
 fn shown(index: usize, path: &str) -> Use {
     let reads = BTreeSet::from([path.to_owned()]);
-    Use { key: format!("show[{index}]"), all: reads.clone(), certain: reads, part: Part::Shown }
+    let key = format!("show[{index}]");
+    Use { key, all: reads.clone(), certain: reads, part: Part::Shown, source: path.to_owned() }
 }
 
 /// Returns what one template reads.
 pub(crate) fn of_template(key: &str, template: &Template, part: Part) -> Use {
-    Use { key: key.to_owned(), all: template.reads.clone(), certain: template.certain_reads(), part }
+    Use {
+        key: key.to_owned(),
+        all: template.reads.clone(),
+        certain: template.certain_reads(),
+        part,
+        source: template.source.clone(),
+    }
 }
 
 fn of_args(key: &str, args: &BTreeMap<String, Arg>, part: Part, uses: &mut Vec<Use>) {
