@@ -277,7 +277,13 @@ impl Company {
 
     fn bring(&self, from: &Path, commit: &str) -> Result<(), Error> {
         let fetch = Invocation::bare(&self.path, "fetch")
-            .args(["--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules"])
+            .args([
+                "--quiet",
+                "--no-tags",
+                "--no-write-fetch-head",
+                "--no-recurse-submodules",
+                "--update-shallow",
+            ])
             .arg("--end-of-options")
             .arg(from)
             .arg(commit);

@@ -8,7 +8,7 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
+    time::{Duration, Instant, SystemTime},
 };
 
 use adjutant_spec::files::FileSet;
@@ -25,6 +25,8 @@ use super::{
 /// Trees of uncommitted work that stay readable.
 const KEPT_TREES: usize = 200;
 const TREE_REFS: &str = "refs/adjutant/trees";
+/// A mirror is not made anew more often: damage that comes back at once is the source's own.
+const BETWEEN_REBUILDS: Duration = Duration::from_secs(600);
 
 /// A handle on the private mirror; clones share it.
 #[derive(Debug, Clone)]
@@ -38,6 +40,7 @@ struct Inner {
     git: Git,
     limits: Limits,
     cache: Mutex<Cache>,
+    rebuilt: Mutex<Option<Instant>>,
 }
 
 impl Mirror {
@@ -47,7 +50,9 @@ impl Mirror {
     /// If it can neither be opened nor made anew.
     pub fn open(data: &Path, git: Git, limits: Limits) -> Result<Self, Error> {
         let path = data.join("mirror.git");
-        let mirror = Self { inner: Arc::new(Inner { path, git, limits, cache: Mutex::default() }) };
+        let mirror = Self {
+            inner: Arc::new(Inner { path, git, limits, cache: Mutex::default(), rebuilt: Mutex::default() }),
+        };
         remove_locks(&mirror.inner.path).ok();
         if Repository::open_bare(&mirror.inner.path).is_err() {
             mirror.rebuild()?;
@@ -91,7 +96,14 @@ impl Mirror {
     pub fn fetch(&self, from: impl AsRef<std::ffi::OsStr>, what: &str, name: &str) -> Result<String, Error> {
         let reference = format!("refs/adjutant/src/{name}");
         let fetch = Invocation::bare(self.path(), "fetch")
-            .args(["--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--force"])
+            .args([
+                "--quiet",
+                "--no-tags",
+                "--no-write-fetch-head",
+                "--no-recurse-submodules",
+                "--force",
+                "--update-shallow",
+            ])
             .arg("--end-of-options")
             .arg(from.as_ref())
             .arg(format!("+{what}:{reference}"));
@@ -110,13 +122,22 @@ impl Mirror {
     /// What the operation fails with, the second time.
     pub fn repaired<T>(&self, operation: impl Fn(&Self) -> Result<T, Error>) -> Result<T, Error> {
         match operation(self) {
-            Err(error) if error.is_mirror_damage() => {
+            Err(error) if error.is_mirror_damage() && self.may_rebuild() => {
                 tracing::warn!(%error, "mirror damaged, making a new one");
                 self.rebuild()?;
                 operation(self)
             }
             other => other,
         }
+    }
+
+    fn may_rebuild(&self) -> bool {
+        let mut last = self.inner.rebuilt.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = last.is_none_or(|last| last.elapsed() > BETWEEN_REBUILDS);
+        if is_due {
+            *last = Some(Instant::now());
+        }
+        is_due
     }
 
     /// Returns whether an object is here.
@@ -129,14 +150,20 @@ impl Mirror {
     /// Reads a commit, or the folder `prefix` of it, with all files of the language.
     ///
     /// # Errors
-    /// [`Error::Store`] if it is not here or damaged, [`Error::OverLimit`].
+    /// [`Error::Store`] if it is not here or damaged, [`Error::NoCompany`] if it has no such folder, [`Error::OverLimit`].
     pub fn read_commit(&self, commit: &str, prefix: &str) -> Result<(Revision, Arc<FileSet>), Error> {
         let repository = self.repository()?;
         let mut revision = history::describe(&repository, history::oid(commit)?)?;
         if !prefix.is_empty() {
             let failed = || store("find the company's folder", self.path());
             let root = repository.find_tree(history::oid(&revision.tree)?).map_err(failed())?;
-            revision.tree = root.get_path(Path::new(prefix)).map_err(failed())?.id().to_string();
+            revision.tree = match root.get_path(Path::new(prefix)) {
+                Ok(entry) => entry.id().to_string(),
+                Err(error) if error.code() == git2::ErrorCode::NotFound => {
+                    return Err(Error::NoCompany { folder: prefix.into() });
+                }
+                Err(error) => return Err(failed()(error)),
+            };
         }
         let files = self.read_oid(&repository, history::oid(&revision.tree)?)?;
         Ok((revision, files))

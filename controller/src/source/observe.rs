@@ -145,8 +145,18 @@ impl WorktreePlace {
             return Ok(known.reading.clone());
         }
         let base = match (&checkout, &head) {
-            (Some(checkout), Some(head)) => Some(read_from(mirror, checkout, head)?),
-            _ => None,
+            (Some(checkout), Some(head)) => read_from(mirror, checkout, head).map(Some),
+            _ => Ok(None),
+        };
+        // What is saved counts even if history cannot be had (a broken or partial clone, a folder not yet committed).
+        let (base, is_certain) = match base {
+            Ok(base) => (base, true),
+            Err(Error::NoCompany { .. }) => (None, true),
+            Err(error @ Error::Git { .. }) => {
+                tracing::warn!(%error, "history unreadable, the work tree counts as uncommitted");
+                (None, false)
+            }
+            Err(error) => return Err(error),
         };
         let reading = match base {
             Some((revision, committed)) if *committed == *files => (revision, files).into(),
@@ -157,7 +167,7 @@ impl WorktreePlace {
                 Reading { revision: revision_of_tree(tree, revision), files, uncommitted }
             }
         };
-        self.last = Some(Known { head, reading: reading.clone() });
+        self.last = is_certain.then(|| Known { head, reading: reading.clone() });
         Ok(reading)
     }
 }

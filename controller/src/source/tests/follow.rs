@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use super::world::World;
+use super::world::{World, run_git};
 use crate::source::{Mode, Observation, Observations, Observed, Settings, Source, Unreadable, Watching};
 
 /// Longer than anything here takes; reached only if a promise is broken.
@@ -255,4 +255,37 @@ async fn push_mode_reads_main_of_the_companys_repository() {
     let seen = followed.until_observed(|_| true).await;
     assert_eq!(seen.revision.id, world.head());
     followed.source.stop();
+}
+
+#[tokio::test]
+async fn a_shallow_clone_and_a_folder_not_yet_committed_are_followed() {
+    let world = World::committed();
+    let second = world.commit("second");
+    let clone = world.root().join("shallow");
+    let from = format!("file://{}", world.folder().display());
+    let target = clone.display().to_string();
+    assert!(run_git(world.root(), &["clone", "--quiet", "--depth", "1", &from, &target]).0);
+    let mut shallow = world.follow_with(|settings| settings.mode = Mode::Worktree { folder: clone.clone() });
+    let seen = shallow.until_observed(|_| true).await;
+    assert_eq!((seen.revision.id, seen.revision.dirty), (second, false));
+    world.write("nested/adjutant.toml", "inner");
+    let nested = world.path("nested");
+    let mut followed = world.follow_with(|settings| settings.mode = Mode::Worktree { folder: nested });
+    let seen = followed.until_file("adjutant.toml", "inner").await;
+    assert!(seen.revision.dirty);
+    assert_eq!(seen.uncommitted, ["adjutant.toml"]);
+    let third = world.commit("third");
+    let seen = followed.until_observed(|seen| !seen.revision.dirty).await;
+    assert_eq!(seen.revision.id, third);
+}
+
+#[tokio::test]
+async fn what_is_saved_counts_even_if_history_is_damaged() {
+    let world = World::committed();
+    let tree = world.git(&["rev-parse", "HEAD^{tree}"]);
+    fs::remove_file(world.path(".git/objects").join(&tree[..2]).join(&tree[2..])).expect("damaged");
+    let mut followed = world.follow();
+    let seen = followed.until_observed(|_| true).await;
+    assert!(seen.revision.dirty);
+    assert_eq!(seen.files.len(), 1);
 }
