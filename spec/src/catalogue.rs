@@ -2,15 +2,16 @@
 //!
 //! | kind | verbs | events | settings |
 //! |---|---|---|---|
-//! | `http` | declared in the file | – | `auth {header, prefix}`, `headers`; verb: `method path query headers body key_header expect fixture` |
-//! | `mail` | `send` (send, at most once) | – | `from`, `reply_to`, `tls` |
-//! | `files` | `read` (read), `write` (write), `delete` (delete), all pure | – | – |
-//! | `webhook` | – | declared in the file | `signature`, `prefix`, `id`, `when` by event |
-//! | `mail_drop` | – | `message` | – |
-//! | `openai` | – | – | `structured` |
+//! | `http` | declared in the file | – | `auth auth_header headers key_header max_response health private` |
+//! | `mail` | `send` (send, at most once) | – | `from reply_to hello tls` |
+//! | `files` | `read` `list` (read), `write` (write), `delete` (delete), all pure | – | – |
+//! | `webhook` | – | declared in the file | `signature header tolerance event_field data_field id_field id_header max_body` |
+//! | `mail_drop` | – | `message` | `max_body` |
+//! | `openai` | – | – | `model headers response_format seed private` |
 //!
-//! Texts in the settings of an http verb (`path`, `query`, `headers`, `body`) are templates over `args` (the arguments), `effect.key`
-//! and, in a probe, `call` (the arguments of the call that is looked for). They are kept as JSON, and rendered at the edge.
+//! The settings of an http verb are in `VERB_SETTINGS`. Texts in them are templates over `args` (the arguments) and `effect.key`; in
+//! `result` over `status`, `headers`, `body`; in a probe's `with` over `effect.key` and `call`; in `found` and `value` over `result`
+//! too. They are kept as JSON and rendered at the edge. `event.message_id` is there for every event: the id of its delivery.
 
 use std::collections::BTreeMap;
 
@@ -36,9 +37,12 @@ pub(crate) fn connector(view: &View<'_>, head: Head) -> Option<Connector> {
             .filter_map(|(name, verb)| Some((name.clone(), http_verb(verb)?)))
             .collect();
     }
-    let rates = view.tables("rate");
+    let (rates, fixtures) = (view.tables("rate"), view.json("fixture").unwrap_or_default());
     for (name, verb) in &mut verbs {
         verb.rate = verb.rate.or_else(|| rates.get(name).and_then(rate));
+        if let Some(fixture) = fixtures.get(name) {
+            verb.settings.entry("fixture".to_owned()).or_insert_with(|| fixture.clone());
+        }
     }
     let id = &head.id;
     for verb in verbs.values_mut() {
@@ -62,24 +66,46 @@ pub(crate) fn connector(view: &View<'_>, head: Head) -> Option<Connector> {
     })
 }
 
+/// The keys of each kind that are kept as settings.
+const SETTINGS: [(&str, &[&str]); 5] = [
+    ("http", &["auth", "auth_header", "headers", "key_header", "max_response", "health", "private"]),
+    ("mail", &["from", "reply_to", "hello", "tls"]),
+    (
+        "webhook",
+        &[
+            "signature",
+            "header",
+            "tolerance",
+            "event_field",
+            "data_field",
+            "id_field",
+            "id_header",
+            "max_body",
+        ],
+    ),
+    ("mail_drop", &["max_body"]),
+    ("openai", &["model", "headers", "response_format", "seed", "private"]),
+];
+
+/// The keys of an http verb that are kept as settings.
+const VERB_SETTINGS: [&str; 13] = [
+    "method",
+    "path",
+    "query",
+    "headers",
+    "body",
+    "encoding",
+    "key_header",
+    "expect",
+    "result",
+    "with",
+    "found",
+    "value",
+    "fixture",
+];
+
 fn settings(view: &View<'_>, kind: &str) -> BTreeMap<String, Value> {
-    let keys: &[&str] = match kind {
-        "http" => &["auth", "headers"],
-        "mail" => &["from", "reply_to", "tls"],
-        "webhook" => &["signature", "prefix", "id"],
-        "openai" => &["structured"],
-        _ => &[],
-    };
-    let mut settings = pick(view, keys);
-    if kind == "webhook" {
-        let conditions: serde_json::Map<String, Value> = view
-            .tables("events")
-            .iter()
-            .filter_map(|(name, event)| Some((name.clone(), event.json("when")?)))
-            .collect();
-        settings.insert("when".to_owned(), Value::Object(conditions));
-    }
-    settings
+    SETTINGS.iter().find(|(name, _)| *name == kind).map(|(_, keys)| pick(view, keys)).unwrap_or_default()
 }
 
 fn pick(view: &View<'_>, keys: &[&str]) -> BTreeMap<String, Value> {
@@ -90,19 +116,17 @@ fn http_verb(view: &View<'_>) -> Option<Verb> {
     let effect: Effect = view.word("effect")?;
     let default = if effect == Effect::Read { Idempotency::Pure } else { Idempotency::AtMostOnce };
     let any = || json!({ "type": "object" });
-    let mut settings =
-        pick(view, &["method", "path", "query", "headers", "body", "key_header", "expect", "fixture"]);
-    let idempotency = view.word("idempotency").unwrap_or(default);
-    if idempotency == Idempotency::NativeKey {
-        settings.entry("key_header".to_owned()).or_insert_with(|| json!("Idempotency-Key"));
-    }
+    let mut settings = pick(view, &VERB_SETTINGS);
+    settings
+        .entry("method".to_owned())
+        .or_insert_with(|| json!(if effect == Effect::Read { "GET" } else { "POST" }));
     Some(Verb {
         effect,
-        idempotency,
+        idempotency: view.word("idempotency").unwrap_or(default),
         probe: view.text("probe"),
         undo: view.text("undo"),
         input: view.schema("input").unwrap_or_else(any),
-        output: view.schema("output").unwrap_or_else(any),
+        output: view.open_schema("output").unwrap_or_else(any),
         rate: view.table("rate").as_ref().and_then(rate),
         timeout: view.period("timeout").unwrap_or_else(timeout),
         settings,
@@ -123,15 +147,16 @@ pub fn builtin_verbs(kind: &str) -> BTreeMap<String, Verb> {
     let verbs: Vec<(&str, Verb)> = match kind {
         "mail" => vec![("send", mail_send())],
         "files" => vec![
-            ("read", file_verb(Effect::Read, &["path"], &["text"])),
+            ("read", file_verb(Effect::Read, &["path"], with_bytes(texts(&["path", "content", "digest"])))),
+            ("list", Verb { input: optional_path(), ..file_verb(Effect::Read, &[], listed()) }),
             (
                 "write",
                 Verb {
                     undo: Some("delete".to_owned()),
-                    ..file_verb(Effect::Write, &["path", "text"], &["path"])
+                    ..file_verb(Effect::Write, &["path", "content"], with_bytes(texts(&["path", "digest"])))
                 },
             ),
-            ("delete", file_verb(Effect::Delete, &["path"], &["path"])),
+            ("delete", file_verb(Effect::Delete, &["path"], deleted())),
         ],
         _ => Vec::new(),
     };
@@ -139,22 +164,53 @@ pub fn builtin_verbs(kind: &str) -> BTreeMap<String, Verb> {
 }
 
 fn mail_send() -> Verb {
+    let address = json!({ "type": ["string", "array"], "items": { "type": "string" } });
     let input = json!({
         "type": "object",
         "properties": {
-            "to": { "type": "string" },
+            "to": address,
             "subject": { "type": "string" },
             "body": { "type": "string" },
             "reply_to": { "type": "string" },
+            "cc": address,
         },
         "required": ["to", "subject", "body"],
         "additionalProperties": false,
     });
-    verb(Effect::Send, Idempotency::AtMostOnce, input, texts(&["message_id"]))
+    let output = json!({
+        "type": "object",
+        "properties": {
+            "message_id": { "type": "string" },
+            "accepted": { "type": "array", "items": { "type": "string" } },
+            "response": { "type": "string" },
+        },
+        "required": ["message_id"],
+    });
+    verb(Effect::Send, Idempotency::AtMostOnce, input, output)
 }
 
-fn file_verb(effect: Effect, input: &[&str], output: &[&str]) -> Verb {
-    verb(effect, Idempotency::Pure, texts(input), texts(output))
+fn file_verb(effect: Effect, input: &[&str], output: Value) -> Verb {
+    let mut input = texts(input);
+    input["additionalProperties"] = json!(false);
+    verb(effect, Idempotency::Pure, input, output)
+}
+
+fn optional_path() -> Value {
+    json!({ "type": "object", "properties": { "path": { "type": "string" } }, "additionalProperties": false })
+}
+
+fn listed() -> Value {
+    json!({ "type": "object", "properties": { "items": { "type": "array" } }, "required": ["items"] })
+}
+
+fn deleted() -> Value {
+    let fields = json!({ "path": { "type": "string" }, "deleted": { "type": "boolean" } });
+    json!({ "type": "object", "properties": fields, "required": ["path", "deleted"] })
+}
+
+fn with_bytes(mut schema: Value) -> Value {
+    schema["properties"]["bytes"] = json!({ "type": "integer" });
+    schema
 }
 
 fn verb(effect: Effect, idempotency: Idempotency, input: Value, output: Value) -> Verb {
@@ -171,34 +227,31 @@ fn verb(effect: Effect, idempotency: Idempotency, input: Value, output: Value) -
     }
 }
 
-/// Returns the schema of a table with these texts and nothing else.
+/// Returns the schema of a table that has these texts.
 fn texts(names: &[&str]) -> Value {
     let properties: serde_json::Map<String, Value> =
         names.iter().map(|name| ((*name).to_owned(), json!({ "type": "string" }))).collect();
-    json!({ "type": "object", "properties": properties, "required": names, "additionalProperties": false })
+    json!({ "type": "object", "properties": properties, "required": names })
 }
 
 fn events(view: &View<'_>, kind: &str) -> BTreeMap<String, Value> {
     match kind {
         "mail_drop" => BTreeMap::from([("message".to_owned(), dropped_mail())]),
         "webhook" => {
-            view.tables("events").iter().map(|(name, event)| (name.clone(), hook_event(event))).collect()
+            view.open_schemas("events").into_iter().map(|(name, schema)| (name, with_id(schema))).collect()
         }
         _ => BTreeMap::new(),
     }
 }
 
 fn dropped_mail() -> Value {
-    texts(&["message_id", "received_at", "from", "from_name", "to", "subject", "text"])
+    texts(&["message_id", "from", "from_name", "to", "subject", "text", "date"])
 }
 
-/// Returns the fields of a webhook's event: those of the body, and what is always there.
-fn hook_event(view: &View<'_>) -> Value {
-    let mut schema = view.schema("fields").unwrap_or_else(|| json!({ "type": "object" }));
+/// Returns an event's schema with the id of the delivery, which is always there.
+fn with_id(mut schema: Value) -> Value {
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
-        for name in ["message_id", "received_at"] {
-            properties.insert(name.to_owned(), json!({ "type": "string" }));
-        }
+        properties.entry("message_id").or_insert_with(|| json!({ "type": "string" }));
     }
     schema
 }

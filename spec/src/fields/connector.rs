@@ -1,6 +1,6 @@
 //! `connectors/<id>.toml`.
 
-use super::{Cases, Field, OWNER, SCHEMA_FIELD, TITLE, Table, Ty, VERB_ROOTS, WAS, Word};
+use super::{Cases, Field, OWNER, Roots, SCHEMA_FIELD, TITLE, Table, Ty, VERB_ROOTS, WAS, Word};
 
 /// `connectors/<id>.toml`.
 pub static CONNECTOR: Table = Table {
@@ -35,6 +35,12 @@ pub static CONNECTOR: Table = Table {
             "{ send = { calls = 60, per = \"1h\" } }",
             "The most calls of a verb in a window.",
         ),
+        Field::opt(
+            "fixture",
+            Ty::Map(&Ty::Any),
+            "{ send = { message_id = \"1\" } }",
+            "The answer of each built-in verb in `fixture` mode.",
+        ),
     ],
     cases: Cases::ByWord("kind", &[&HTTP, &MAIL, &FILES, &WEBHOOK, &MAIL_DROP, &OPENAI]),
 };
@@ -54,6 +60,13 @@ const KINDS: Ty = Ty::Words(&[
     Word::later("anthropic", "An endpoint that speaks the Anthropic messages API."),
 ]);
 
+/// What the result of a verb is made from.
+const ANSWER_ROOTS: Roots = &["status", "headers", "body"];
+/// What the arguments of a probe may read.
+const PROBE_ROOTS: Roots = &["effect", "call"];
+/// What tells whether a probe found the call.
+const FOUND_ROOTS: Roots = &["result", "effect", "call"];
+
 const HTTP_URL: Ty = Ty::Url(&["http", "https"]);
 
 static HTTP: Table = Table::new(
@@ -63,9 +76,20 @@ static HTTP: Table = Table::new(
         Field::req("endpoint", HTTP_URL, "\"https://api.example.com\"", "The base URL."),
         Field::opt(
             "auth",
-            Ty::Table(&AUTH),
-            "{ header = \"Authorization\", prefix = \"Bearer \" }",
-            "How the secret is sent.",
+            Ty::Words(&[
+                Word::new("bearer", "`Authorization: Bearer <secret>`."),
+                Word::new("basic", "The secret is `user:password`."),
+                Word::new("header", "The secret alone, in the header `auth_header`."),
+                Word::new("none", "The secret is not sent."),
+            ]),
+            "\"bearer\"",
+            "How the secret is sent; `bearer` when absent.",
+        ),
+        Field::opt(
+            "auth_header",
+            Ty::Text,
+            "\"X-Api-Key\"",
+            "The header of the secret, for `auth = \"header\"`.",
         ),
         Field::opt(
             "headers",
@@ -73,20 +97,15 @@ static HTTP: Table = Table::new(
             "{ Accept = \"application/json\" }",
             "Headers of every request.",
         ),
-        Field::req("verbs", Ty::Map(&Ty::Table(&VERB)), "{}", "What it can do, by name."),
-    ],
-);
-
-static AUTH: Table = Table::new(
-    "auth",
-    "How the secret is sent.",
-    &[
-        Field::opt("header", Ty::Text, "\"Authorization\"", "The header; `Authorization` when absent."),
-        Field::opt(
-            "prefix",
-            Ty::Text,
-            "\"Bearer \"",
-            "What stands before the secret; `Bearer ` when absent.",
+        Field::opt("key_header", Ty::Text, "\"Idempotency-Key\"", "The header of the key, for `native_key`."),
+        Field::opt("max_response", Ty::Integer(1, 67_108_864), "1048576", "The most bytes of an answer."),
+        Field::opt("health", Ty::Text, "\"/\"", "The path that `connectors probe` asks."),
+        Field::opt("private", Ty::Boolean, "false", "Whether names may lead to private addresses."),
+        Field::req(
+            "verbs",
+            Ty::Map(&Ty::Table(&VERB)),
+            "{ list = { path = \"/v1/items\", effect = \"read\" } }",
+            "What it can do, by name.",
         ),
     ],
 );
@@ -95,7 +114,7 @@ static VERB: Table = Table::new(
     "verb",
     "One verb of an http connector.",
     &[
-        Field::req(
+        Field::opt(
             "method",
             Ty::Words(&[
                 Word::new("GET", "Reads."),
@@ -105,26 +124,32 @@ static VERB: Table = Table::new(
                 Word::new("DELETE", "Removes."),
             ]),
             "\"POST\"",
-            "The method.",
+            "The method; GET for read, else POST when absent.",
         ),
         Field::req(
             "path",
-            Ty::Template(VERB_ROOTS),
-            "\"/v1/invoices/{{ args.id }}\"",
-            "The path below the endpoint; arguments are encoded.",
+            Ty::Text,
+            "\"/v1/invoices/{id}\"",
+            "The path below the endpoint; `{name}` is an argument, percent-encoded.",
         ),
         Field::opt(
             "query",
-            Ty::Map(&Ty::Args(VERB_ROOTS)),
-            "{ number = \"{{ args.number }}\" }",
-            "The query.",
+            Ty::Either(&[Ty::List(&Ty::Text), Ty::Map(&Ty::Args(VERB_ROOTS))]),
+            "[\"number\"]",
+            "The query: names of arguments, or a table of templates.",
         ),
         Field::opt("headers", Ty::Map(&Ty::Template(VERB_ROOTS)), "{}", "Further headers."),
         Field::opt(
             "body",
             Ty::Args(VERB_ROOTS),
             "{ amount = \"{{ args.amount }}\" }",
-            "The JSON body; all arguments when absent, none for GET and DELETE.",
+            "The body, or `\"none\"`; for POST, PUT and PATCH the arguments that are not in path and query when absent.",
+        ),
+        Field::opt(
+            "encoding",
+            Ty::Words(&[Word::new("json", "JSON."), Word::new("form", "A form, URL-encoded.")]),
+            "\"json\"",
+            "How the body is written; `json` when absent.",
         ),
         Field::req(
             "effect",
@@ -150,7 +175,12 @@ static VERB: Table = Table::new(
             "\"native_key\"",
             "What makes a repetition safe; `pure` for read, else `at_most_once` when absent.",
         ),
-        Field::opt("key_header", Ty::Text, "\"Idempotency-Key\"", "The header of the key, for `native_key`."),
+        Field::opt(
+            "key_header",
+            Ty::Text,
+            "\"Idempotency-Key\"",
+            "The header of the key; the connector's when absent.",
+        ),
         Field::opt(
             "probe",
             Ty::Id,
@@ -170,6 +200,30 @@ static VERB: Table = Table::new(
             Ty::List(&Ty::Integer(100, 599)),
             "[200, 201]",
             "The status codes that mean success; 2xx when absent.",
+        ),
+        Field::opt(
+            "result",
+            Ty::Args(ANSWER_ROOTS),
+            "{ id = \"{{ body.id }}\" }",
+            "The result, made from `status`, `headers` and `body`; the body when absent.",
+        ),
+        Field::opt(
+            "with",
+            Ty::Map(&Ty::Args(PROBE_ROOTS)),
+            "{ key = \"{{ effect.key }}\" }",
+            "The arguments of a verb that is a probe.",
+        ),
+        Field::opt(
+            "found",
+            Ty::Expression(FOUND_ROOTS),
+            "\"result.data | length > 0\"",
+            "Whether a probe found the call; when absent: it succeeded, and 404 is no.",
+        ),
+        Field::opt(
+            "value",
+            Ty::Expression(FOUND_ROOTS),
+            "\"result.data[0]\"",
+            "The result of the call that a probe found.",
         ),
         Field::opt("timeout", Ty::Period, "\"20s\"", "How long one attempt may take; 30s when absent."),
         Field::opt("rate", Ty::Table(&RATE), "{ calls = 60, per = \"1m\" }", "The most calls in a window."),
@@ -193,14 +247,16 @@ static MAIL: Table = Table::new(
         Field::req("endpoint", Ty::Url(&["smtp", "smtps"]), "\"smtp://mail.example.com:587\"", "The server."),
         Field::req("from", Ty::Text, "\"Ada <ada@example.com>\"", "The sender."),
         Field::opt("reply_to", Ty::Email, "\"ada@example.com\"", "Where answers go."),
+        Field::opt("hello", Ty::Text, "\"example.com\"", "The name that is said to the server."),
         Field::opt(
             "tls",
             Ty::Words(&[
                 Word::new("required", "STARTTLS, or TLS from the start for smtps."),
+                Word::new("opportunistic", "STARTTLS where the server has it."),
                 Word::new("none", "In the clear: for a server on this machine."),
             ]),
             "\"required\"",
-            "How the connection is protected; `required` when absent.",
+            "How the connection is protected; `required` when absent and the server is not on this machine.",
         ),
     ],
 );
@@ -208,67 +264,94 @@ static MAIL: Table = Table::new(
 static FILES: Table = Table::new(
     "files",
     "A folder. Paths in it cannot leave it.",
-    &[Field::req("endpoint", Ty::Text, "\"out\"", "The folder: absolute, or below the data directory.")],
+    &[Field::req(
+        "endpoint",
+        Ty::Text,
+        "\"out\"",
+        "The folder: absolute, or below `files/` of the data directory.",
+    )],
 );
+
+const MAX_BODY: Field =
+    Field::opt("max_body", Ty::Integer(1, 67_108_864), "262144", "The most bytes of a delivery.");
 
 static WEBHOOK: Table = Table::new(
     "webhook",
-    "Signed POST requests at `/hooks/<connector>`. The secret signs the raw body with HMAC-SHA-256.",
+    "Signed POST requests at `/hooks/<connector>`. The secret is the key of the HMAC over the raw body.",
     &[
+        Field::req(
+            "events",
+            Ty::Map(&Ty::Schema),
+            "{ lead = { email = \"email\", text = \"string\" } }",
+            "What it can tell: the schema of each event's fields. `message_id`, the id of the delivery, is always there.",
+        ),
         Field::opt(
             "signature",
-            Ty::Text,
-            "\"X-Signature-256\"",
-            "The header of the signature; `X-Signature-256` when absent.",
+            Ty::Words(&[
+                Word::new("standard", "Standard Webhooks: webhook-id, webhook-timestamp, webhook-signature."),
+                Word::new("sha256", "One header with `sha256=<hex>`."),
+            ]),
+            "\"standard\"",
+            "How deliveries are signed; `standard` when absent.",
+        ),
+        Field::opt("header", Ty::Text, "\"X-Signature\"", "The header of the signature, for `sha256`."),
+        Field::opt(
+            "tolerance",
+            Ty::Period,
+            "\"5m\"",
+            "How far the time of a delivery may be off, for `standard`.",
         ),
         Field::opt(
-            "prefix",
+            "event_field",
             Ty::Text,
-            "\"sha256=\"",
-            "What stands before the hex digits; `sha256=` when absent.",
+            "\"type\"",
+            "The dotted path of the event's name in the body; the only event when absent.",
         ),
         Field::opt(
-            "id",
+            "data_field",
+            Ty::Text,
+            "\"data\"",
+            "The dotted path of the fields in the body; all of it when absent.",
+        ),
+        Field::opt(
+            "id_field",
             Ty::Text,
             "\"id\"",
-            "The field of the body that tells deliveries apart; `id` when absent, and the digest of the body where it has none.",
-        ),
-        Field::req("events", Ty::Map(&Ty::Table(&HOOK)), "{}", "What it can tell, by name."),
-    ],
-);
-
-static HOOK: Table = Table::new(
-    "event",
-    "One event. Its fields come from the JSON body; `message_id` and `received_at` are always there.",
-    &[
-        Field::opt(
-            "fields",
-            Ty::Schema,
-            "{ email = \"string\", text = \"string\" }",
-            "The schema of the body; any table when absent.",
+            "The dotted path of the delivery's id in the body, for `sha256`.",
         ),
         Field::opt(
-            "when",
-            Ty::Expression(&["body"]),
-            "\"body.type == 'lead'\"",
-            "The body that is this event; any when absent.",
+            "id_header",
+            Ty::Text,
+            "\"X-Delivery-Id\"",
+            "The header of the delivery's id, for `sha256`; else the digest of the body.",
         ),
+        MAX_BODY,
     ],
 );
 
 static MAIL_DROP: Table = Table::new(
     "mail_drop",
     "A folder that mails (`.eml`) are dropped into.",
-    &[Field::req("endpoint", Ty::Text, "\"intake\"", "The folder: absolute, or below the data directory.")],
+    &[
+        Field::req("endpoint", Ty::Text, "\"intake\"", "The folder: absolute, or below the data directory."),
+        MAX_BODY,
+    ],
 );
 
 static OPENAI: Table = Table::new(
     "openai",
-    "An endpoint that speaks the OpenAI chat completions API.",
+    "An endpoint that speaks the OpenAI chat completions API. The secret is its key.",
     &[
         Field::req("endpoint", HTTP_URL, "\"https://api.openai.com/v1\"", "The base URL, with the version."),
         Field::opt(
-            "structured",
+            "model",
+            Ty::Text,
+            "\"gpt-4.1-mini-2025-04-14\"",
+            "The model of agents that name none; it needs a price.",
+        ),
+        Field::opt("headers", Ty::Map(&Ty::Text), "{}", "Headers of every request."),
+        Field::opt(
+            "response_format",
             Ty::Words(&[
                 Word::new("json_schema", "The answer's schema is sent."),
                 Word::new("json_object", "Only JSON is asked for; the schema goes into the prompt."),
@@ -276,5 +359,7 @@ static OPENAI: Table = Table::new(
             "\"json_schema\"",
             "How the endpoint is asked for an answer that fits; `json_schema` when absent.",
         ),
+        Field::opt("seed", Ty::Integer(0, i64::MAX), "7", "The seed that is sent."),
+        Field::opt("private", Ty::Boolean, "false", "Whether names may lead to private addresses."),
     ],
 );

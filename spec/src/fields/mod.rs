@@ -36,8 +36,8 @@ pub const UNDO_ROOTS: Roots = &["input", "steps", "run", "company", "item", "eff
 pub const EVENT_ROOTS: Roots = &["event", "company"];
 /// What an agent's precondition and prompt may read.
 pub const AGENT_ROOTS: Roots = &["input", "run", "company"];
-/// What the settings of a verb may read: its arguments, the key of the effect and, in a probe, the call that is looked for.
-pub const VERB_ROOTS: Roots = &["args", "effect", "call", "company"];
+/// What the settings of a verb may read: its arguments, and the key of the effect.
+pub const VERB_ROOTS: Roots = &["args", "effect"];
 /// What a rule of a route may read.
 pub const RULE_ROOTS: Roots = &["input", "steps", "text"];
 

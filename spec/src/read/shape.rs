@@ -1,7 +1,7 @@
 //! Schemas: a JSON file, a table that is a JSON Schema, or the short form.
 //!
 //! The short form of `{ name = "string", age = "integer?", tags = ["string"], at = { city = "string" } }` is a table with these
-//! fields and no others; `?` marks a field that may be missing, `a | b` a choice of words. A table is a JSON Schema in itself when
+//! fields and no others (what the outside sends, such as events and the answers of verbs, may have more); `?` marks a field that may be missing, `a | b` a choice of words. A table is a JSON Schema in itself when
 //! it has `$schema`, `$ref`, or a `type` that is a type word of JSON Schema.
 
 use std::ops::Range;
@@ -39,6 +39,28 @@ pub(super) fn schema(node: &Node, cx: &Cx<'_>) -> Result<Value, SchemaFault> {
         NodeKind::Table(_) if is_schema(node) => checked(node.to_json()),
         NodeKind::Table(_) => checked(short_table(node)?),
         _ => Err(SchemaFault::new(Code::E0018, "a schema is a table, or the path of a JSON file".to_owned())),
+    }
+}
+
+/// Returns the JSON Schema of something that the outside sends: in the short form, it may have more fields than are named.
+pub(super) fn open_schema(node: &Node, cx: &Cx<'_>) -> Result<Value, SchemaFault> {
+    let mut value = schema(node, cx)?;
+    if matches!(node.kind, NodeKind::Table(_)) && !is_schema(node) {
+        open(&mut value);
+    }
+    Ok(value)
+}
+
+fn open(schema: &mut Value) {
+    let Some(fields) = schema.as_object_mut() else { return };
+    if fields.get("additionalProperties") == Some(&Value::Bool(false)) {
+        fields.remove("additionalProperties");
+    }
+    if let Some(properties) = fields.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.values_mut().for_each(open);
+    }
+    if let Some(items) = fields.get_mut("items") {
+        open(items);
     }
 }
 

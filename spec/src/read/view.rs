@@ -101,6 +101,16 @@ impl<'a> View<'a> {
         super::shape::schema(self.node.get(key)?, &self.cx).ok()
     }
 
+    pub(crate) fn open_schema(&self, key: &str) -> Option<Value> {
+        super::shape::open_schema(self.node.get(key)?, &self.cx).ok()
+    }
+
+    pub(crate) fn open_schemas(&self, key: &str) -> BTreeMap<Id, Value> {
+        let entries = self.node.get(key).map_or(&[][..], Node::entries);
+        let schema = |node| super::shape::open_schema(node, &self.cx).ok();
+        entries.iter().filter_map(|entry| Some((entry.key.clone(), schema(&entry.value)?))).collect()
+    }
+
     pub(crate) fn table(&self, key: &str) -> Option<Self> {
         let node = self.node.get(key)?;
         matches!(node.kind, NodeKind::Table(_)).then_some(Self { cx: self.cx, node })
