@@ -7,7 +7,9 @@
 pub mod catalogue;
 pub mod check;
 pub mod compile;
+pub mod compose;
 pub mod diag;
+pub mod diff;
 pub mod draft;
 pub mod fields;
 pub mod files;

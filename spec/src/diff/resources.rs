@@ -1,0 +1,193 @@
+//! Resources: added, changed, renamed, retired; and what that means for gates, schedules and bundles.
+
+use std::collections::BTreeMap;
+
+use super::{Change, ChangeKind};
+use crate::plan::{Bundle, Id, Plan, Playbook, Step, StepKind, Trigger};
+
+pub(super) fn diff(old: &Plan, new: &Plan, out: &mut Vec<Change>) {
+    let playbooks = Pair { word: "playbook", old: &old.playbooks, new: &new.playbooks };
+    playbooks.diff(|it| &it.was, out);
+    Pair { word: "agent", old: &old.agents, new: &new.agents }.diff(|it| &it.was, out);
+    Pair { word: "connector", old: &old.connectors, new: &new.connectors }.diff(|it| &it.was, out);
+    Pair { word: "route", old: &old.routes, new: &new.routes }.diff(|it| &it.was, out);
+    Pair { word: "record", old: &old.records, new: &new.records }.diff(|_| &[], out);
+    Pair { word: "slice", old: &old.slices, new: &new.slices }.diff(|_| &[], out);
+    Pair { word: "secret", old: &old.secrets, new: &new.secrets }.diff(|_| &[], out);
+    for (was, is) in playbooks.matched(|it| &it.was) {
+        details(was, is, out);
+    }
+    for (id, playbook) in &old.playbooks {
+        let gone = playbooks.heir(id, |it| &it.was).is_none();
+        if gone && let Some(line) = schedule(playbook) {
+            out.push(
+                Change::new(ChangeKind::Schedule, subject(id), format!("{line} no longer fires")).tightened(),
+            );
+        }
+    }
+    for (id, playbook) in &new.playbooks {
+        let fresh = playbooks.ancestor(id, playbook, |it| &it.was).is_none();
+        if fresh && let Some(line) = schedule(playbook) {
+            out.push(Change::new(ChangeKind::Schedule, subject(id), format!("{line} will fire")).widened());
+        }
+    }
+    bundles(old, new, out);
+    if old.company != new.company {
+        out.push(Change::new(ChangeKind::Changed, "company", "the company's own settings change"));
+    }
+    if old.prices != new.prices {
+        out.push(Change::new(ChangeKind::Changed, "prices", "the prices of models change"));
+    }
+}
+
+fn subject(id: &str) -> String {
+    format!("playbook:{id}")
+}
+
+/// The resources of one kind in two plans.
+struct Pair<'a, T> {
+    word: &'static str,
+    old: &'a BTreeMap<Id, T>,
+    new: &'a BTreeMap<Id, T>,
+}
+
+impl<'a, T: PartialEq> Pair<'a, T> {
+    fn diff(&self, was: impl Fn(&T) -> &[Id] + Copy, out: &mut Vec<Change>) {
+        for (id, is) in self.new {
+            let subject = format!("{}:{id}", self.word);
+            let change = match self.ancestor(id, is, was) {
+                None => Change::new(ChangeKind::Added, subject, format!("{} \"{id}\" is new", self.word)),
+                Some((former, _)) if former != id => Change::new(
+                    ChangeKind::Renamed,
+                    subject,
+                    format!("{} \"{former}\" is now called \"{id}\"", self.word),
+                ),
+                Some((_, before)) if before != is => {
+                    Change::new(ChangeKind::Changed, subject, format!("{} \"{id}\" changes", self.word))
+                }
+                Some(_) => continue,
+            };
+            out.push(change);
+        }
+        for id in self.old.keys().filter(|id| self.heir(id, was).is_none()) {
+            let text = format!("{} \"{id}\" is retired", self.word);
+            out.push(Change::new(ChangeKind::Retired, format!("{}:{id}", self.word), text));
+        }
+    }
+
+    /// Returns what a resource was before, under its id or a former one.
+    fn ancestor(&self, id: &'a Id, is: &'a T, was: impl Fn(&T) -> &[Id]) -> Option<(&'a Id, &'a T)> {
+        self.old
+            .get_key_value(id)
+            .or_else(|| was(is).iter().find_map(|former| self.old.get_key_value(former)))
+    }
+
+    /// Returns what became of a resource.
+    fn heir(&self, id: &str, was: impl Fn(&T) -> &[Id]) -> Option<&'a T> {
+        let renamed = || self.new.values().find(|is| was(is).iter().any(|former| former == id));
+        self.new.get(id).or_else(renamed)
+    }
+
+    fn matched(&self, was: impl Fn(&T) -> &[Id] + Copy) -> Vec<(&'a T, &'a T)> {
+        let rows = self.new.iter().filter_map(|(id, is)| Some((self.ancestor(id, is, was)?.1, is)));
+        rows.filter(|(before, is)| before != is).collect()
+    }
+}
+
+fn schedule(playbook: &Playbook) -> Option<String> {
+    match &playbook.trigger {
+        Trigger::Schedule { cron, zone, .. } => {
+            Some(format!("schedule of playbook \"{}\", `{cron}` in {zone},", playbook.id))
+        }
+        Trigger::Manual | Trigger::Event { .. } => None,
+    }
+}
+
+fn details(was: &Playbook, is: &Playbook, out: &mut Vec<Change>) {
+    match (schedule(was), schedule(is)) {
+        (Some(before), Some(after)) if before != after && was.id == is.id => {
+            out.push(Change::new(
+                ChangeKind::Schedule,
+                subject(&is.id),
+                format!("{after} will fire; before: {before}"),
+            ));
+        }
+        (Some(before), None) => {
+            let text = format!("{before} no longer fires");
+            out.push(Change::new(ChangeKind::Schedule, subject(&is.id), text).tightened());
+        }
+        (None, Some(after)) => {
+            out.push(
+                Change::new(ChangeKind::Schedule, subject(&is.id), format!("{after} will fire")).widened(),
+            );
+        }
+        _ => {}
+    }
+    gates(was, is, out);
+    let steps = |playbook: &Playbook| playbook.steps.iter().map(|step| step.id.clone()).collect::<Vec<_>>();
+    let (before, after) = (steps(was), steps(is));
+    let text = |id: &str, what: &str| format!("step \"{id}\" of playbook \"{}\" {what}", is.id);
+    let step = |id: &str, what: &str| Change::new(ChangeKind::Changed, subject(&is.id), text(id, what));
+    out.extend(after.iter().filter(|id| !before.contains(id)).map(|id| step(id, "is new")));
+    out.extend(before.iter().filter(|id| !after.contains(id)).map(|id| step(id, "is removed")));
+    let moved = is.steps.iter().filter(|step| was.step(&step.id).is_some_and(|before| before != *step));
+    out.extend(moved.map(|moved| step(&moved.id, "changes")));
+}
+
+fn gates(was: &Playbook, is: &Playbook, out: &mut Vec<Change>) {
+    let gate = |step: &&Step| matches!(step.kind, StepKind::Gate { .. });
+    let say = |id: &str, what: &str| {
+        Change::new(
+            ChangeKind::Gate,
+            subject(&is.id),
+            format!("gate \"{id}\" of playbook \"{}\" {what}", is.id),
+        )
+    };
+    for step in is.steps.iter().filter(gate) {
+        match was.step(&step.id).filter(gate) {
+            None => out.push(say(&step.id, "is new").tightened()),
+            Some(before) => match (has_auto(before), has_auto(step)) {
+                (false, true) => out.push(say(&step.id, "can pass without you").widened()),
+                (true, false) => out.push(say(&step.id, "always asks you").tightened()),
+                _ => {}
+            },
+        }
+    }
+    for step in was.steps.iter().filter(gate).filter(|before| is.step(&before.id).filter(gate).is_none()) {
+        out.push(say(&step.id, "is removed").widened());
+    }
+}
+
+fn has_auto(step: &Step) -> bool {
+    matches!(&step.kind, StepKind::Gate { auto: Some(_), .. })
+}
+
+fn bundles(old: &Plan, new: &Plan, out: &mut Vec<Change>) {
+    for (id, is) in &new.bundles {
+        let Some(was) = old.bundles.get(id).filter(|was| was != &is) else { continue };
+        out.push(Change::new(
+            ChangeKind::Bundle,
+            subject(id),
+            format!("new runs of playbook \"{id}\" pin {} instead of {}", short(is), short(was)),
+        ));
+        uncovered(id, was, is, out);
+    }
+}
+
+/// What a gate covered and no gate covers any more.
+fn uncovered(id: &str, was: &Bundle, is: &Bundle, out: &mut Vec<Change>) {
+    let covered = |bundle: &Bundle| -> Vec<String> {
+        bundle.covers.values().flatten().map(|covered| covered.step.clone()).collect()
+    };
+    let now = covered(is);
+    for step in
+        covered(was).into_iter().filter(|step| !now.contains(step) && is.playbook.step(step).is_some())
+    {
+        let text = format!("no gate covers step \"{step}\" of playbook \"{id}\" any more");
+        out.push(Change::new(ChangeKind::Gate, subject(id), text).widened());
+    }
+}
+
+fn short(bundle: &Bundle) -> String {
+    bundle.id().chars().take(8).collect()
+}
