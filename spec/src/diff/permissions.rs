@@ -189,8 +189,9 @@ fn connector(was: &Connector, is: &Connector, out: &mut Vec<Change>) {
             continue;
         };
         if before.effect != verb.effect {
-            let text = format!("counts \"{name}\" as {:?} instead of {:?}", verb.effect, before.effect)
-                .to_lowercase();
+            let word = |effect: Effect| format!("{effect:?}").to_lowercase();
+            let text =
+                format!("counts \"{name}\" as {} instead of {}", word(verb.effect), word(before.effect));
             out.push(say(text).directed(&before.effect.is_guarded(), &verb.effect.is_guarded()));
         }
     }

@@ -1,0 +1,239 @@
+//! The checks over whole companies: the examples are clean, what must be refused is, and nothing that should pass is.
+
+use std::{fs, path::Path};
+
+use adjutant_spec::{files::FileSet, load, plan::Plan};
+
+const COMPANY: &str = "schema = \"adjutant/v1\"\nname = \"Example\"\nowner = \"founder\"\nzone = \"Europe/Berlin\"\ncurrency = \"EUR\"\n";
+const MAIL: &str = "schema = \"adjutant/v1\"\nkind = \"mail\"\nendpoint = \"smtp://127.0.0.1:2525\"\nfrom = \"me@example.com\"\n";
+const CRM: &str = r#"schema = "adjutant/v1"
+kind = "http"
+endpoint = "https://crm.example.com"
+
+[verbs.find]
+method = "GET"
+path = "/notes/{{ args.id }}"
+effect = "read"
+input = { id = "string" }
+output = { note = "string" }
+
+[verbs.add]
+method = "POST"
+path = "/notes"
+effect = "write"
+undo = "remove"
+input = { note = "string" }
+output = { id = "string" }
+
+[verbs.remove]
+method = "DELETE"
+path = "/notes/{{ args.id }}"
+effect = "delete"
+input = { id = "string" }
+"#;
+
+fn example(name: &str) -> FileSet {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(name);
+    let mut files = FileSet::new();
+    let mut open = vec![root.clone()];
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(&folder).expect("the example exists") {
+            let path = entry.expect("readable").path();
+            if path.is_dir() {
+                open.push(path);
+                continue;
+            }
+            let below =
+                path.strip_prefix(&root).expect("below the example").to_string_lossy().replace('\\', "/");
+            files.insert(below, fs::read(&path).expect("readable"));
+        }
+    }
+    files
+}
+
+fn company(steps: &str) -> FileSet {
+    let mut files = FileSet::new();
+    files.insert("adjutant.toml", COMPANY.as_bytes());
+    files.insert("connectors/mail.toml", MAIL.as_bytes());
+    files.insert("connectors/crm.toml", CRM.as_bytes());
+    files.insert("templates/text.md", b"Hello.\n".as_slice());
+    let text = format!("schema = \"adjutant/v1\"\n\n[input.message]\ntype = \"string\"\n{steps}");
+    files.insert("playbooks/hello.toml", text.as_bytes());
+    files
+}
+
+/// Returns the codes of errors, each once for each place.
+fn codes(files: &FileSet) -> Vec<String> {
+    let report = load(files).report;
+    let errors = report.diagnostics().iter().map(|found| found.code.name().to_owned());
+    errors.filter(|code| code.starts_with('E')).collect()
+}
+
+fn plan(files: &FileSet) -> Plan {
+    let loaded = load(files);
+    loaded.plan.unwrap_or_else(|| panic!("{}", loaded.report.render()))
+}
+
+fn steps(parts: &[&str]) -> String {
+    parts.iter().map(|part| format!("\n[[step]]\n{part}\n")).collect()
+}
+
+const ASK: &str = "id = \"ask\"\ngate = \"Send it?\"\non = { denied = \"close\", expired = \"close\" }";
+const SEND: &str = "id = \"send\"\ncall = \"mail.send\"\nwith = { to = \"a@example.com\", subject = \"Hi\", body = \"{{ input.message }}\" }";
+const DONE: &str = "id = \"done\"\nend = \"done\"";
+const CLOSE: &str = "id = \"close\"\nend = \"cancelled\"";
+
+#[test]
+fn the_examples_have_no_diagnostics() {
+    for name in ["hello", "agency"] {
+        let mut files = example(name);
+        // The secrets are the operator's: `secrets set` makes them.
+        let missing = load(&files).report;
+        for found in missing.diagnostics().iter().filter(|found| found.code.name() == "W0201") {
+            let path = found.message.split("secrets/").nth(1).and_then(|rest| rest.split(' ').next());
+            files.insert(format!("secrets/{}", path.expect("names the file")), b"age".as_slice());
+        }
+        let report = load(&files).report;
+        assert!(report.is_empty(), "{name}:\n{}", report.render());
+    }
+}
+
+#[test]
+fn a_gate_covers_what_it_dominates_and_the_bundle_says_so() {
+    let plan = plan(&company(&steps(&[ASK, SEND, DONE, CLOSE])));
+    let covers = &plan.bundles["hello"].covers["ask"];
+    assert_eq!(covers.iter().map(|covered| covered.step.as_str()).collect::<Vec<_>>(), ["send"]);
+    assert_eq!(plan.playbooks["hello"].step("ask").and_then(|step| step.next.as_deref()), Some("send"));
+    assert_eq!(plan.playbooks["hello"].step("done").and_then(|step| step.next.as_deref()), None);
+}
+
+#[test]
+fn a_gate_that_can_be_skipped_denied_or_passed_by_covers_nothing() {
+    let cases = [
+        ("skipped", steps(&[&format!("{ASK}\nwhen = \"input.message == 'x'\""), SEND, DONE, CLOSE])),
+        (
+            "denied",
+            steps(&[
+                &ASK.replace("denied = \"close\"", "denied = \"send\""),
+                "id = \"text\"\nrender = \"templates/text.md\"\nnext = \"send\"",
+                SEND,
+                DONE,
+                CLOSE,
+            ]),
+        ),
+        (
+            "expired",
+            steps(&[
+                &format!("{}\nnext = \"send\"", ASK.replace("expired = \"close\"", "expired = \"send\"")),
+                SEND,
+                DONE,
+                CLOSE,
+            ]),
+        ),
+        (
+            "passed by",
+            steps(&[
+                "id = \"size\"\nchoose = [{ when = \"input.message == 'x'\", to = \"send\" }]\nelse = \"ask\"",
+                &format!("{ASK}\nnext = \"send\""),
+                SEND,
+                DONE,
+                CLOSE,
+            ]),
+        ),
+    ];
+    for (name, text) in cases {
+        assert!(codes(&company(&text)).contains(&"E0402".to_owned()), "{name}: {:?}", codes(&company(&text)));
+    }
+}
+
+#[test]
+fn the_next_gate_takes_over() {
+    let second = ASK.replace("\"ask\"", "\"again\"");
+    let text = "id = \"text\"\nrender = \"templates/text.md\"";
+    let late = SEND.replace("{{ input.message }}", "{{ steps.text.text }}");
+    let plan = plan(&company(&steps(&[ASK, text, &second, &late, DONE, CLOSE])));
+    assert!(plan.bundles["hello"].covers["ask"].is_empty());
+    assert_eq!(plan.bundles["hello"].covers["again"].len(), 1);
+    assert_eq!(codes(&company(&steps(&[ASK, text, &late, DONE, CLOSE]))), ["E0403"]);
+}
+
+#[test]
+fn a_gates_own_answer_is_too_late_for_what_it_covers() {
+    let late = SEND.replace("{{ input.message }}", "{{ steps.ask.reason }}");
+    assert_eq!(codes(&company(&steps(&[ASK, &late, DONE, CLOSE]))), ["E0403"]);
+    let undo = format!(
+        "{SEND}\nundo = {{ call = \"mail.send\", with = {{ to = \"a@example.com\", subject = \"Sorry\", body = \"{{{{ steps.send.message_id }}}}\" }} }}"
+    );
+    assert_eq!(codes(&company(&steps(&[ASK, &undo, DONE, CLOSE]))), Vec::<String>::new());
+}
+
+#[test]
+fn a_write_needs_a_grant_unless_a_gate_covers_it() {
+    let add = "id = \"add\"\ncall = \"crm.add\"\nwith = { note = \"hi\" }";
+    let mut files = company(&steps(&[add, DONE]));
+    assert_eq!(codes(&files), ["E0406"]);
+    files.insert(
+        "policies/grants.toml",
+        b"schema = \"adjutant/v1\"\n[[autonomy]]\nsubject = \"playbook:hello\"\nverb = \"crm.*\"\nlevel = \"act\"\n"
+            .as_slice(),
+    );
+    assert_eq!(codes(&files), Vec::<String>::new());
+    assert_eq!(codes(&company(&steps(&[ASK, add, DONE, CLOSE]))), Vec::<String>::new());
+}
+
+#[test]
+fn grants_do_not_change_a_bundle() {
+    let add = "id = \"add\"\ncall = \"crm.add\"\nwith = { note = \"hi\" }";
+    let mut files = company(&steps(&[ASK, add, DONE, CLOSE]));
+    let before = plan(&files).bundles["hello"].id();
+    files.insert(
+        "policies/grants.toml",
+        b"schema = \"adjutant/v1\"\n[[autonomy]]\nsubject = \"playbook:hello\"\nverb = \"crm.add\"\nlevel = \"act\"\n"
+            .as_slice(),
+    );
+    assert_eq!(plan(&files).bundles["hello"].id(), before);
+}
+
+#[test]
+fn what_an_outsider_wrote_cannot_choose_where_a_read_goes() {
+    let find = "id = \"find\"\ncall = \"crm.find\"\nwith = { id = \"{{ input.message }}\" }";
+    assert_eq!(codes(&company(&steps(&[find, DONE]))), ["E0501"]);
+    assert_eq!(codes(&company(&steps(&[ASK, find, DONE, CLOSE]))), Vec::<String>::new());
+}
+
+#[test]
+fn a_cycle_needs_a_bound_and_its_steps_get_the_visits_that_it_allows() {
+    let text = "id = \"text\"\nrender = \"templates/text.md\"\nnext = \"ask\"";
+    let ask = "id = \"ask\"\ngate = \"Good?\"\nvisits = 3\non = { denied = \"text\", expired = \"close\" }\nnext = \"done\"";
+    let plan = plan(&company(&steps(&[text, ask, DONE, CLOSE])));
+    let visits = |id: &str| plan.playbooks["hello"].step(id).map(|step| step.visits);
+    assert_eq!((visits("text"), visits("ask"), visits("done")), (Some(4), Some(3), Some(1)));
+    assert_eq!(codes(&company(&steps(&[text, &ask.replace("visits = 3\n", ""), DONE, CLOSE]))), ["E0310"]);
+}
+
+#[test]
+fn a_guarded_reference_may_be_missing() {
+    let skipped = "id = \"text\"\nrender = \"templates/text.md\"\nwhen = \"input.message == 'x'\"";
+    let gate = |text: &str| ASK.replace("Send it?", text);
+    let with = |text: &str| codes(&company(&steps(&[skipped, &gate(text), DONE, CLOSE])));
+    assert_eq!(with("{{ steps.text.text }}?"), ["E0214"]);
+    assert_eq!(with("{{ steps.text.text | default('nothing') }}?"), Vec::<String>::new());
+    assert_eq!(with("{% if steps.text is defined %}{{ steps.text.text }}{% endif %}?"), Vec::<String>::new());
+}
+
+#[test]
+fn a_bare_name_looks_in_its_own_slice_and_then_in_the_company() {
+    let mut files = company(&steps(&[DONE]));
+    let run = |name: &str| {
+        format!("schema = \"adjutant/v1\"\n{}", steps(&[&format!("id = \"more\"\nrun = \"{name}\""), DONE]))
+    };
+    let end = format!("schema = \"adjutant/v1\"\n{}", steps(&[DONE]));
+    files.insert("slices/sales/playbooks/offer.toml", run("price").as_bytes());
+    files.insert("slices/sales/playbooks/price.toml", end.as_bytes());
+    files.insert("slices/press/playbooks/note.toml", run("hello").as_bytes());
+    assert_eq!(codes(&files), ["E0411"]);
+    files.insert("slices/press/playbooks/note.toml", run("price").as_bytes());
+    assert_eq!(codes(&files), ["E0205"]);
+    files.insert("slices/press/playbooks/note.toml", run("sales/price").as_bytes());
+    assert_eq!(codes(&files), Vec::<String>::new());
+}
