@@ -13,9 +13,11 @@ pub mod diff;
 pub mod draft;
 pub mod fields;
 pub mod files;
+pub mod fmt;
 mod load;
 pub mod plan;
 pub mod read;
+pub mod scaffold;
 pub mod value;
 
 pub use load::{Loaded, load};

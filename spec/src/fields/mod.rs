@@ -9,8 +9,10 @@ mod connector;
 mod gate;
 mod playbook;
 mod policy;
+mod reference;
 mod route;
 mod scenario;
+mod schema;
 mod step;
 
 pub use agent::AGENT;
@@ -18,6 +20,7 @@ pub use company::{COMPANY, LOCK, MODELS, PRICES, SLICE};
 pub use connector::CONNECTOR;
 pub use playbook::PLAYBOOK;
 pub use policy::POLICY;
+pub use reference::reference;
 pub use route::ROUTE;
 pub use scenario::SCENARIO;
 pub use step::{STEP, STEP_KINDS};

@@ -24,6 +24,7 @@ use serde_json::Value;
 use toml::de::DeTable;
 
 pub use layout::{Role, classify};
+pub(crate) use leaf::is_id;
 pub(crate) use object::Head;
 pub use step::{default_backoff, default_expiry};
 pub(crate) use view::View;
