@@ -2,6 +2,8 @@
 //!
 //! `cargo bench -p adjutant-spec` prints the median of ten rounds.
 
+#![expect(clippy::disallowed_methods, reason = "a benchmark needs a clock")]
+
 use std::time::{Duration, Instant};
 
 use adjutant_spec::{files::FileSet, load};

@@ -4,6 +4,9 @@
 //! FileSet ──read──► draft (spanned) ──check──► report ──compile──► Plan { bundles, policies, … }
 //! ```
 
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
 pub mod catalogue;
 pub mod check;
 pub mod compile;

@@ -1,5 +1,7 @@
 //! The checks over whole companies: the examples are clean, what must be refused is, and nothing that should pass is.
 
+#![expect(clippy::disallowed_methods, reason = "the example companies are files")]
+
 use std::{fs, path::Path};
 
 use adjutant_spec::{files::FileSet, load, plan::Plan};

@@ -2,6 +2,8 @@
 //!
 //! `UPDATE_PAGES=1 cargo test -p adjutant-spec --test codes` writes the shown diagnostics anew, to be reviewed as code.
 
+#![expect(clippy::disallowed_methods, reason = "pages are written anew on request")]
+
 use std::{env, fs, path::PathBuf};
 
 use adjutant_spec::{

@@ -1,5 +1,7 @@
 //! Activation slice by slice, the difference of plans, and checks over mutated companies.
 
+#![expect(clippy::disallowed_methods, reason = "the example companies are files")]
+
 use std::{fs, path::Path};
 
 use adjutant_spec::{

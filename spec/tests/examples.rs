@@ -13,9 +13,25 @@ fn the_smallest_company_is_without_diagnostics() {
 }
 
 #[test]
-fn the_agency_is_without_diagnostics() {
+fn the_agency_lacks_nothing_but_its_secrets() {
     let loaded = load(&example("agency"));
+    let expected = ["billing", "llm", "website"].map(|name| format!("connectors/{name}.toml"));
+    let files: Vec<&str> = loaded.report.diagnostics().iter().map(|found| found.file.as_str()).collect();
+    assert_eq!(files, expected, "{}", loaded.report.render());
     assert!(!loaded.report.has_errors(), "{}", loaded.report.render());
-    assert_eq!(loaded.draft.playbooks.len(), 3);
-    assert_eq!(loaded.draft.connectors.len(), 5);
+    let plan = loaded.plan.expect("no errors");
+    assert_eq!(plan.playbooks.len(), 3);
+    let covered: Vec<&str> =
+        plan.bundles["inbound"].covers["approve"].iter().map(|call| call.step.as_str()).collect();
+    assert_eq!(covered, ["send", "customer", "invoice", "follow_up"]);
+}
+
+#[test]
+fn the_agency_with_its_secrets_is_without_diagnostics() {
+    let mut files = example("agency");
+    for name in ["billing", "llm", "website"] {
+        files.insert(format!("secrets/{name}.age"), b"age-encryption.org/v1".as_slice());
+    }
+    let report = load(&files).report;
+    assert!(report.is_empty(), "{}", report.render());
 }

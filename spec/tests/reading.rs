@@ -196,3 +196,23 @@ fn every_supported_step_kind_reaches_the_draft() {
     let gate = steps.iter().find(|step| step.id == "approve").expect("there");
     assert!(matches!(&gate.kind, RawKind::Known(StepKind::Gate { show, .. }) if show.len() == 5));
 }
+
+#[test]
+fn deep_nesting_is_refused_and_nothing_overflows() {
+    let deep = |open: &str, close: &str| format!("{}{}", open.repeat(50_000), close.repeat(50_000));
+    let files = company(&[
+        ("playbooks/a.toml", &format!("schema = \"adjutant/v1\"\nstep = {}\n", deep("[", "]"))),
+        ("playbooks/b.toml", &format!("schema = \"adjutant/v1\"\ninput = {}\n", deep("{ a = ", "}"))),
+        ("records/c.json", &deep("[", "]")),
+        ("templates/d.md", &format!("{{{{ {} }}}}", deep("(", ")"))),
+        ("playbooks/e.toml", &format!("schema = \"adjutant/v1\"\n[{}]\n", "a.".repeat(20_000) + "a")),
+    ]);
+    let report = load(&files).report;
+    let refused: std::collections::BTreeSet<&str> =
+        report.diagnostics().iter().map(|found| found.file.as_str()).collect();
+    for path in
+        ["playbooks/a.toml", "playbooks/b.toml", "records/c.json", "templates/d.md", "playbooks/e.toml"]
+    {
+        assert!(refused.contains(path), "{path} is not refused");
+    }
+}

@@ -2,6 +2,8 @@
 //!
 //! `UPDATE_PAGES=1 cargo test -p adjutant-spec --test tables` writes the reference page anew.
 
+#![expect(clippy::disallowed_methods, reason = "the page is written anew on request")]
+
 mod common;
 
 use std::{env, fs, path::Path};

@@ -202,7 +202,7 @@ impl<'a> Form<'a> {
             _ if !leaf::fits_shape(ty, node) => self.wrong_type(node, ty, key),
             _ => {
                 for fault in leaf::check(ty, node, self.cx) {
-                    self.fault(node, fault);
+                    self.fault(node, fault.about(key));
                 }
             }
         }

@@ -35,6 +35,14 @@ impl Fault {
         Self { code, part: None, message: message.into(), label, help: None }
     }
 
+    /// Names the key where the message alone would not say what the word was for.
+    pub(super) fn about(mut self, key: &str) -> Self {
+        if self.code == Code::E0104 {
+            self.message = format!("{} for `{key}`", self.message);
+        }
+        self
+    }
+
     fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self

@@ -1,5 +1,6 @@
 //! Words that the tests of the language share.
 
+#![expect(clippy::disallowed_methods, reason = "the example companies are files")]
 #![allow(dead_code, reason = "each test binary uses some of the words")]
 
 use std::{fs, path::Path};
