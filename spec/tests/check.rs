@@ -14,7 +14,7 @@ endpoint = "https://crm.example.com"
 
 [verbs.find]
 method = "GET"
-path = "/notes/{{ args.id }}"
+path = "/notes/{id}"
 effect = "read"
 input = { id = "string" }
 output = { note = "string" }
@@ -29,7 +29,7 @@ output = { id = "string" }
 
 [verbs.remove]
 method = "DELETE"
-path = "/notes/{{ args.id }}"
+path = "/notes/{id}"
 effect = "delete"
 input = { id = "string" }
 "#;
@@ -238,4 +238,35 @@ fn a_bare_name_looks_in_its_own_slice_and_then_in_the_company() {
     assert_eq!(codes(&files), ["E0205"]);
     files.insert("slices/press/playbooks/note.toml", run("sales/price").as_bytes());
     assert_eq!(codes(&files), Vec::<String>::new());
+}
+
+#[test]
+fn prompts_and_records_are_checked_against_their_schemas() {
+    let think = "id = \"think\"\nagent = \"helper\"\nwith = { text = \"hi\" }";
+    let mut files = company(&steps(&[think, DONE]));
+    let agent = "schema = \"adjutant/v1\"\nprompt = \"prompts/help.md\"\ninput = { text = \"string\" }\noutput = { answer = \"string\" }\n";
+    files.insert("agents/helper.toml", agent.as_bytes());
+    files.insert("prompts/help.md", b"Answer {{ input.txt }}.\n".as_slice());
+    assert_eq!(codes(&files), ["E0213"]);
+    let write = "id = \"keep\"\nrecord = { kind = \"note\", key = \"1\", write = { txt = \"hi\", stars = \"five\" } }";
+    let mut files = company(&steps(&[ASK, write, DONE, CLOSE]));
+    let schema = r#"{ "type": "object", "properties": { "text": { "type": "string" }, "stars": { "type": "integer" } }, "required": ["text"] }"#;
+    files.insert("records/note.json", schema.as_bytes());
+    assert_eq!(codes(&files), ["E0410", "E0412"]);
+}
+
+#[test]
+fn a_function_that_prints_the_context_is_refused() {
+    assert_eq!(codes(&company(&steps(&[&ASK.replace("Send it?", "{{ debug() }}"), DONE, CLOSE]))), ["E0114"]);
+}
+
+#[test]
+fn a_thousand_playbooks_are_checked_in_one_go() {
+    let body = steps(&[ASK, SEND, DONE, CLOSE]);
+    let mut files = company(&body);
+    let text = String::from_utf8(files.get("playbooks/hello.toml").expect("there").to_vec()).expect("text");
+    for index in 0..1_000 {
+        files.insert(format!("playbooks/p{index}.toml"), text.as_bytes());
+    }
+    assert_eq!(plan(&files).bundles.len(), 1_001);
 }

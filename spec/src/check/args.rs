@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     diag::{Code, Diagnostic},
-    plan::{Playbook, StepKind, ValueType},
+    plan::{Playbook, RecordOp, Step, StepKind, ValueType},
     value::Arg,
 };
 
@@ -22,6 +22,8 @@ struct Call<'a> {
     taker: String,
     schema: Value,
     with: &'a BTreeMap<String, Arg>,
+    /// Whether what is needed may be left out: a write to a record is merged into what is there.
+    partial: bool,
 }
 
 /// Checks the arguments of every step.
@@ -40,16 +42,30 @@ pub(crate) fn check(cx: &Cx<'_>, children: &BTreeMap<&str, &Playbook>, out: &mut
             _ => continue,
         };
         if let Some(schema) = schema {
-            check_call(cx, &Call { place, key: "with", taker, schema, with }, out);
+            check_call(cx, &Call { place, key: "with", taker, schema, with, partial: false }, out);
         }
     }
-    for (place, step) in cx.steps() {
-        let Some(undo) = &step.undo else { continue };
-        let Some(verb) = names::verb(cx.draft, &undo.call) else { continue };
-        let taker = format!("verb \"{}\"", undo.call);
-        let call = Call { place, key: "undo.with", taker, schema: verb.input.clone(), with: &undo.with };
-        check_call(cx, &call, out);
-    }
+    cx.steps().for_each(|(place, step)| undo(cx, (place, step), out));
+    cx.steps().for_each(|(place, step)| record(cx, (place, step), out));
+}
+
+fn undo(cx: &Cx<'_>, (place, step): (usize, &Step), out: &mut Out<'_>) {
+    let Some(undo) = &step.undo else { return };
+    let Some(verb) = names::verb(cx.draft, &undo.call) else { return };
+    let taker = format!("verb \"{}\"", undo.call);
+    let (key, schema) = ("undo.with", verb.input.clone());
+    check_call(cx, &Call { place, key, taker, schema, with: &undo.with, partial: false }, out);
+}
+
+fn record(cx: &Cx<'_>, (place, step): (usize, &Step), out: &mut Out<'_>) {
+    let (record, key, with) = match &step.kind {
+        StepKind::Record { op: RecordOp::Write { record, value, .. } } => (record, "record.write", value),
+        StepKind::Record { op: RecordOp::ReadList { record, filter } } => (record, "record.where", filter),
+        _ => return,
+    };
+    let Some(at) = cx.draft.records.get(record) else { return };
+    let (taker, schema) = (format!("record \"{record}\""), at.value.clone());
+    check_call(cx, &Call { place, key, taker, schema, with, partial: true }, out);
 }
 
 /// Returns the schema of what a child playbook is given.
@@ -76,7 +92,7 @@ fn of_type(type_: ValueType) -> Value {
 fn check_call(cx: &Cx<'_>, call: &Call<'_>, out: &mut Out<'_>) {
     let missing: Vec<&str> =
         shape::required(&call.schema).into_iter().filter(|name| !call.with.contains_key(*name)).collect();
-    if !missing.is_empty() {
+    if !missing.is_empty() && !call.partial {
         let typed: Vec<String> = missing.iter().map(|name| format!("{name} = \"…\"")).collect();
         out.push(
             Diagnostic::new(

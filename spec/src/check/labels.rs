@@ -1,7 +1,7 @@
 //! Labels: how far a value is trusted and who may see it, followed statically through a playbook.
 //!
-//! The result of a step carries the join of what it read; what a connector answers and what a record holds counts as external,
-//! for the world wrote it; a person's answer at a gate is the operator's. The run time joins over the same paths.
+//! The result of a step carries the join of what it read; what a connector looked up and what a record holds counts as
+//! external, for the world wrote it; a person's answer at a gate is the operator's. The run time joins over the same paths.
 
 use std::collections::BTreeSet;
 
@@ -67,9 +67,11 @@ impl Flowing {
         let read = self.join(cx, reads(cx, place));
         match &step.kind {
             StepKind::Gate { .. } => Labels { trust: Trust::Operator, privacy: Privacy::Internal },
+            // What a verb did is told by a system of record; what it looked up may have been written by anybody.
             StepKind::Call { call, .. } => {
-                let trust = names::verb(cx.draft, call).map_or(Trust::External, answers_with);
-                Labels { trust, privacy: read.privacy.max(Privacy::Internal) }
+                let looks = names::verb(cx.draft, call).is_none_or(|verb| verb.effect == Effect::Read);
+                let trust = if looks { Trust::External } else { Trust::Verified };
+                read.join(labels_of(trust, Privacy::Internal))
             }
             // A record may hold what any run ever wrote there.
             StepKind::Record { .. } => {
@@ -99,7 +101,9 @@ impl Flowing {
             ["steps"] => self.results.iter().fold(Labels::OPERATOR, |all, one| all.join(*one)),
             ["input", name, ..] => input(name),
             ["input"] => inputs.keys().fold(Labels::OPERATOR, |all, name| all.join(input(name))),
-            ["event", ..] => labels_of(Trust::External, Privacy::Internal),
+            // A run's key is made of the trigger's event; its id and playbook are ours.
+            ["run", "id" | "playbook", ..] => Labels::OPERATOR,
+            ["run" | "event", ..] => labels_of(Trust::External, Privacy::Client),
             _ => Labels::OPERATOR,
         }
     }
@@ -155,14 +159,6 @@ fn step_of(cx: &Cx<'_>, read: &str) -> Option<usize> {
     cx.ids.get(step).copied()
 }
 
-/// A verb may say that its answers are checked: `trust = "verified"` among its settings.
-fn answers_with(verb: &Verb) -> Trust {
-    match verb.settings.get("trust").and_then(|trust| trust.as_str()) {
-        Some("verified") => Trust::Verified,
-        _ => Trust::External,
-    }
-}
-
 /// Returns what flows into the result of a step: its arguments and the text of a `render`, but no condition and no undo.
 fn reads(cx: &Cx<'_>, place: usize) -> Vec<String> {
     let step = cx.step(place);
@@ -188,8 +184,11 @@ fn is_sink(verb: &Verb, used: &Use) -> bool {
     said.unwrap_or_else(|| SINKS.contains(&name) || SINKS.contains(&last) || names_argument(path, name))
 }
 
-/// Returns whether a text of a verb's settings is made of an argument.
+/// Returns whether the path of an http verb is made of an argument: `/notes/{id}`, or `{{ args.id }}`.
 fn names_argument(text: &str, name: &str) -> bool {
+    if text.contains(&format!("{{{name}}}")) {
+        return true;
+    }
     let whole = |rest: &str| !rest.starts_with(|next: char| next.is_alphanumeric() || next == '_');
     text.split("args.").skip(1).any(|rest| rest.strip_prefix(name).is_some_and(whole))
 }

@@ -40,6 +40,7 @@ pub fn check(draft: &Draft, report: &mut Report) {
         playbook(draft, found, &children, &mut out);
     }
     links::check_objects(draft, &mut out);
+    reads::check_agents(draft, &mut out);
     effects::check_connectors(draft, &mut out);
     limits::check_company(draft, &mut out);
     company::check(draft, &resolved, &mut out);

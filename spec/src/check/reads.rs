@@ -6,13 +6,15 @@ use serde_json::Value;
 
 use super::{
     cx::{Cx, Out},
-    names::{hint, list},
+    names::{self, hint, list},
     shape::{self, NoField},
     uses::{self, Part, Use},
 };
 use crate::{
     diag::{Code, Diagnostic, Spot},
-    plan::{RecordOp, Step, StepKind, Trigger},
+    draft::{At, Draft},
+    plan::{Agent, RecordOp, Step, StepKind, Trigger},
+    value::Template,
 };
 
 /// Checks every reference of a playbook.
@@ -194,7 +196,7 @@ fn result<'a>(cx: &Cx<'a>, place: usize) -> Shape<'a> {
             draft.agents.get(agent).map_or(Shape::Unknown, |at| Shape::Schema(&at.value.output))
         }
         StepKind::Call { call, .. } => {
-            super::names::verb(draft, call).map_or(Shape::Unknown, |verb| Shape::Schema(&verb.output))
+            names::verb(draft, call).map_or(Shape::Unknown, |verb| Shape::Schema(&verb.output))
         }
         StepKind::Route { .. } => Shape::Fields(&["class", "probability"]),
         StepKind::Render { .. } => Shape::Fields(&["text"]),
@@ -209,6 +211,44 @@ fn result<'a>(cx: &Cx<'a>, place: usize) -> Shape<'a> {
         // A child's values by step: what it ends with is not declared, so nothing can be said of it.
         StepKind::Run { .. } => Shape::Unknown,
         StepKind::Wait { .. } | StepKind::Choose { .. } | StepKind::End { .. } => Shape::Fields(&[]),
+    }
+}
+
+/// Checks that prompts and preconditions read inputs that their agent takes.
+pub(crate) fn check_agents(draft: &Draft, out: &mut Out<'_>) {
+    for at in draft.agents.values() {
+        let found = names::find_text(draft, &at.slice, &at.prompt);
+        if let names::Found::Id(path) = found
+            && let Some(text) = draft.texts.get(&path)
+        {
+            let spot = |read: &str| match text.text.find(read) {
+                Some(start) => Spot::new(&path, start..start + read.len()),
+                None => Spot::file(&path),
+            };
+            text.template.iter().for_each(|prompt| input_reads(at, prompt, &spot, out));
+        }
+        for (index, condition) in at.preconditions.iter().enumerate() {
+            let spot = |_: &str| draft.spot(at, &format!("preconditions[{index}]"));
+            input_reads(at, condition, &spot, out);
+        }
+    }
+}
+
+fn input_reads(at: &At<Agent>, template: &Template, spot: &dyn Fn(&str) -> Spot, out: &mut Out<'_>) {
+    for read in &template.reads {
+        let path: Vec<&str> = read.split('.').collect();
+        let ["input", fields @ ..] = path.as_slice() else { continue };
+        let Err(missing) = shape::walk(&at.input, fields) else { continue };
+        let help = hint(&missing.field, missing.known.iter().map(String::as_str));
+        out.push(
+            Diagnostic::new(
+                Code::E0213,
+                spot(read),
+                format!("`{read}` does not exist: agent \"{}\" takes no \"{}\"", at.id, missing.field),
+            )
+            .label("no such input")
+            .help_if(help),
+        );
     }
 }
 

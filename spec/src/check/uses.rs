@@ -81,7 +81,8 @@ fn of_record(op: &RecordOp, uses: &mut Vec<Use>) {
         RecordOp::Write { key, value, expect, .. } => {
             uses.push(of_template("record.key", key, Part::Argument));
             of_args("record.write", value, Part::Argument, uses);
-            uses.extend(expect.iter().map(|expect| of_template("record.expect", expect, Part::Argument)));
+            // A version is compared when the step writes; it is no part of what a gate shows.
+            uses.extend(expect.iter().map(|expect| of_template("record.expect", expect, Part::Condition)));
         }
     }
 }
