@@ -1,0 +1,178 @@
+//! The table of rooms and imports of README, held against the sources: a room that needs another import changes the
+//! table first, in a commit of its own.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// A room, what its sources may not name, and what its manifest may not depend on.
+struct Room {
+    folder: &'static str,
+    never: &'static [&'static str],
+    no_dependency: &'static [&'static str],
+}
+
+const PURE: &[&str] = &["std::fs", "std::net", "std::env", "std::thread", "SystemTime", "Instant::now", "std::process"];
+
+const ROOMS: &[Room] = &[
+    Room {
+        folder: "spec/src",
+        never: PURE,
+        no_dependency: &["tokio", "git2", "rocksdb", "statig", "candle-core", "tracing", "rand", "adjutant-machine"],
+    },
+    Room {
+        folder: "controller/machine/src",
+        never: &["std::fs", "std::net", "std::env", "SystemTime", "Instant::now", "HashMap", "HashSet", "async fn"],
+        no_dependency: &["tokio", "git2", "rocksdb", "candle-core", "tracing", "rand", "jiff", "adjutant-models"],
+    },
+    Room {
+        folder: "models/src",
+        never: &["adjutant_spec", "adjutant_machine"],
+        no_dependency: &["adjutant-spec", "adjutant-machine", "adjutant", "rocksdb", "git2"],
+    },
+    Room {
+        folder: "controller/src/source",
+        never: &["adjutant_machine", "crate::journal", "crate::effects", "crate::http", "crate::runtime", "rocksdb::"],
+        no_dependency: &[],
+    },
+    Room {
+        folder: "controller/src/reconcile",
+        never: &["rocksdb::", "git2::", "crate::http", "crate::effects", "crate::source", "crate::journal"],
+        no_dependency: &[],
+    },
+    Room {
+        folder: "controller/src/journal",
+        never: &["adjutant_spec", "crate::source", "crate::effects", "crate::http", "crate::runtime", "tokio::"],
+        no_dependency: &[],
+    },
+    Room {
+        folder: "controller/src/runtime",
+        never: &["rocksdb::", "git2::", "crate::http", "crate::journal", "crate::effects", "crate::source", "candle"],
+        no_dependency: &[],
+    },
+    Room {
+        folder: "controller/src/effects",
+        never: &["crate::journal", "crate::source", "crate::http", "crate::runtime", "rocksdb::", "git2::"],
+        no_dependency: &[],
+    },
+    Room {
+        folder: "controller/src/http",
+        never: &["crate::journal", "crate::effects", "crate::source", "rocksdb::", "git2::"],
+        no_dependency: &[],
+    },
+    Room {
+        folder: "tests/doubles/src",
+        never: &["adjutant_spec", "adjutant_machine", "adjutant::"],
+        no_dependency: &["adjutant", "adjutant-spec", "adjutant-machine", "adjutant-models"],
+    },
+];
+
+const LONGEST: usize = 500;
+
+#[test]
+fn rooms_import_only_what_the_table_allows() {
+    let mut broken = Vec::new();
+    for room in ROOMS {
+        for file in sources(&root().join(room.folder)) {
+            let text = read(&file);
+            for (number, line) in shipped_lines(&text) {
+                for word in room.never.iter().filter(|word| line.contains(**word)) {
+                    broken.push(format!("{}:{number}: {} may not name `{word}`", shown(&file), room.folder));
+                }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "imports that the table of rooms forbids:\n{}", broken.join("\n"));
+}
+
+#[test]
+fn pure_crates_depend_on_nothing_that_acts() {
+    let mut broken = Vec::new();
+    for room in ROOMS.iter().filter(|room| !room.no_dependency.is_empty()) {
+        let manifest = root().join(room.folder).join("../Cargo.toml");
+        let text = read(&manifest);
+        let section = text.split("[dependencies]").nth(1).unwrap_or_default();
+        let shipped = section.split("\n[").next().unwrap_or_default();
+        for name in shipped.lines().filter_map(|line| line.split(['.', ' ', '=']).next()) {
+            if room.no_dependency.contains(&name) {
+                broken.push(format!("{} may not depend on {name}", room.folder));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "dependencies that the table of rooms forbids:\n{}", broken.join("\n"));
+}
+
+#[test]
+fn files_stay_short_or_say_why() {
+    let long: Vec<String> = ["spec", "controller", "models", "tests"]
+        .iter()
+        .flat_map(|folder| sources(&root().join(folder)))
+        .map(|file| (read(&file), file))
+        .filter(|(text, _)| text.lines().count() > LONGEST && !text.contains("Longer than 500 lines because"))
+        .map(|(text, file)| format!("{}: {} lines", shown(&file), text.lines().count()))
+        .collect();
+    assert!(long.is_empty(), "split by concept, or say in the file why not:\n{}", long.join("\n"));
+}
+
+#[test]
+fn modules_say_what_they_are_for() {
+    let silent: Vec<String> = ["spec/src", "controller/src", "controller/machine/src", "models/src", "tests/doubles/src"]
+        .iter()
+        .flat_map(|folder| sources(&root().join(folder)))
+        .filter(|file| !read(file).trim_start().starts_with("//!"))
+        .map(|file| shown(&file))
+        .collect();
+    assert!(silent.is_empty(), "modules without a first line of documentation:\n{}", silent.join("\n"));
+}
+
+#[test]
+fn only_the_named_entries_stand_at_the_top() {
+    const NAMED: &[&str] = &[
+        "Cargo.toml", "Cargo.lock", "Makefile", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "README.md", "controller",
+        "models", "spec", "examples", "tests", "deny.toml", "rustfmt.toml", "clippy.toml", "target",
+    ];
+    let strange: Vec<String> = fs::read_dir(root())
+        .expect("the repository can be listed")
+        .map(|entry| entry.expect("an entry can be read").file_name().to_string_lossy().into_owned())
+        .filter(|name| !name.starts_with('.') && !NAMED.contains(&name.as_str()))
+        .collect();
+    assert!(strange.is_empty(), "entries that the layout does not name: {strange:?}");
+}
+
+/// Returns numbered lines before the first test module, without comments.
+fn shipped_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines()
+        .enumerate()
+        .take_while(|(_, line)| !line.trim_start().starts_with("#[cfg(test)]"))
+        .filter(|(_, line)| !line.trim_start().starts_with("//"))
+        .map(|(index, line)| (index + 1, line))
+}
+
+/// Returns the Rust files below a folder, without test modules of their own and other crates inside it.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let Ok(entries) = fs::read_dir(folder) else { return found };
+    for path in entries.map(|entry| entry.expect("an entry can be read").path()) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if path.is_dir() && name != "target" && name != "node_modules" {
+            found.extend(sources(&path));
+        } else if name.ends_with(".rs") && name != "tests.rs" {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the repository").to_path_buf()
+}
+
+fn read(file: &Path) -> String {
+    fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
+fn shown(file: &Path) -> String {
+    file.strip_prefix(root()).unwrap_or(file).display().to_string()
+}
