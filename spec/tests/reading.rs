@@ -216,3 +216,11 @@ fn deep_nesting_is_refused_and_nothing_overflows() {
         assert!(refused.contains(path), "{path} is not refused");
     }
 }
+
+#[test]
+fn a_template_that_ends_too_early_is_marked_at_its_end() {
+    let text = "Hello {{ \"";
+    let report = load(&company(&[("templates/a.md", text)])).report;
+    let found = report.diagnostics().iter().find(|found| found.code == Code::E0111).expect("refused");
+    assert!(found.span.as_ref().is_some_and(|span| span.end <= text.len()), "{found:?}");
+}

@@ -162,11 +162,23 @@ impl Report {
     }
 
     /// Adds a mistake; the same mistake at the same place counts once.
-    pub fn push(&mut self, diagnostic: Diagnostic) {
+    ///
+    /// A span that reaches past its text, as parsers give for a text that ends too early, is cut to the text.
+    pub fn push(&mut self, mut diagnostic: Diagnostic) {
+        diagnostic.span = self.inside(&diagnostic.file, diagnostic.span);
+        for related in &mut diagnostic.related {
+            related.span = self.inside(&related.file, related.span.take());
+        }
         let place = self.diagnostics.partition_point(|other| other.sort_key() < diagnostic.sort_key());
         if self.diagnostics.get(place) != Some(&diagnostic) {
             self.diagnostics.insert(place, diagnostic);
         }
+    }
+
+    fn inside(&self, file: &str, span: Option<Range<usize>>) -> Option<Range<usize>> {
+        let (Some(text), Some(span)) = (self.sources.get(file), &span) else { return span };
+        let start = floor_char(text, span.start);
+        Some(start..floor_char(text, span.end).max(start))
     }
 
     /// Returns the mistakes in order.
@@ -285,8 +297,9 @@ mod tests {
     }
 
     #[test]
-    fn spans_past_the_end_are_rendered_at_the_end() {
+    fn spans_past_the_end_are_cut_to_the_text() {
         let report = report("é", 1..900);
+        assert_eq!(report.diagnostics()[0].span, Some(0..2));
         assert!(report.render().contains("unknown key"));
         assert_eq!(report.line_column(&report.diagnostics()[0]), (1, 1));
     }
