@@ -270,3 +270,12 @@ fn a_thousand_playbooks_are_checked_in_one_go() {
     }
     assert_eq!(plan(&files).bundles.len(), 1_001);
 }
+
+#[test]
+fn the_agencys_approval_covers_the_whole_offer_in_flow_order() {
+    let plan = plan(&example("agency"));
+    let covered = plan.bundles["inbound"].covers["approve"].iter().map(|covered| covered.step.as_str());
+    assert_eq!(covered.collect::<Vec<_>>(), ["send", "customer", "invoice", "follow_up"]);
+    assert!(plan.bundles["inbound"].verbs.contains_key("billing.find_invoice"), "probes are pinned");
+    assert!(plan.bundles["inbound"].children.contains_key("support"));
+}
