@@ -1,4 +1,5 @@
 //! The controller: the rooms between a Git revision and the world.
 
+pub mod http;
 pub mod runtime;
 pub mod source;

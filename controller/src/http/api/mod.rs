@@ -1,0 +1,84 @@
+//! `/api/v1`: the same verbs for the command line, scripts and agents; `/api/openapi.json` is made from the handlers.
+
+mod gates;
+mod git;
+mod people;
+mod runs;
+mod shapes;
+mod status;
+mod world;
+
+use axum::{Json, Router, routing::get};
+use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::App;
+pub(super) use gates::{Decide, decide};
+pub(super) use runs::split_at;
+pub(super) use status::full_status;
+pub(super) use world::{ConnectorView, Settle, VerbView, connector_views, pause_scope_of};
+
+/// Returns the routes with their description.
+fn described() -> OpenApiRouter<App> {
+    let info = InfoBuilder::new()
+        .title("Adjutant")
+        .version("1")
+        .description(Some(
+            "The operator's surface. Errors are `{code, message, help}`. Fields are only ever added.",
+        ))
+        .build();
+    OpenApiRouter::with_openapi(OpenApiBuilder::new().info(info).build())
+        .routes(routes!(status::status))
+        .routes(routes!(status::metrics))
+        .routes(routes!(status::spend))
+        .routes(routes!(status::audit))
+        .routes(routes!(status::playbooks))
+        .routes(routes!(runs::list, runs::start))
+        .routes(routes!(runs::show))
+        .routes(routes!(runs::log))
+        .routes(routes!(runs::log_of))
+        .routes(routes!(runs::why_run))
+        .routes(routes!(runs::why))
+        .routes(routes!(runs::pause))
+        .routes(routes!(runs::resume))
+        .routes(routes!(runs::cancel))
+        .routes(routes!(runs::kill))
+        .routes(routes!(runs::retry))
+        .routes(routes!(gates::inbox))
+        .routes(routes!(gates::show))
+        .routes(routes!(gates::approve))
+        .routes(routes!(gates::deny))
+        .routes(routes!(world::dead))
+        .routes(routes!(world::settle))
+        .routes(routes!(world::kinds))
+        .routes(routes!(world::records))
+        .routes(routes!(world::connectors))
+        .routes(routes!(world::probe))
+        .routes(routes!(world::slots))
+        .routes(routes!(world::pause_scope))
+        .routes(routes!(world::resume_scope))
+        .routes(routes!(git::plan))
+        .routes(routes!(git::proposals, git::propose))
+        .routes(routes!(git::proposal))
+        .routes(routes!(git::approve))
+        .routes(routes!(git::refuse))
+        .routes(routes!(git::revert))
+        .routes(routes!(git::hold))
+        .routes(routes!(git::release))
+        .routes(routes!(git::hook))
+        .routes(routes!(people::tokens, people::make_token))
+        .routes(routes!(people::revoke))
+        .routes(routes!(people::login))
+}
+
+/// Returns the routes of the API.
+pub(super) fn router() -> Router<App> {
+    let (router, api) = described().split_for_parts();
+    router.route("/api/openapi.json", get(move || async move { Json(api) }))
+}
+
+/// Returns the description of the API.
+#[must_use]
+pub fn openapi() -> OpenApi {
+    described().into_openapi()
+}

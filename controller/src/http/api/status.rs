@@ -1,0 +1,189 @@
+//! How everything is: status, money, audit, and the playbooks in force.
+
+use std::collections::BTreeMap;
+
+use adjutant_spec::plan::{Plan, Trigger};
+use axum::{Json, extract::State};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::{runs::Answered, shapes};
+use crate::{
+    http::{
+        App, Refusal, Scope,
+        auth::Principal,
+        doors::{ConditionView, HoldView, SliceView, SourceView},
+    },
+    runtime::views::{AuditView, PauseView, QuarantineView, SpendView, StatusView, When},
+};
+
+/// `status`.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(in crate::http) struct FullStatus {
+    /// The revisions.
+    pub(in crate::http) revision: Revisions,
+    /// Whether what is desired is in force, and nothing is set aside.
+    pub(in crate::http) ready: bool,
+    /// The state of each resource.
+    pub(in crate::http) conditions: Vec<ConditionView>,
+    /// The runs.
+    pub(in crate::http) runs: ByStatus,
+    /// How many gates wait.
+    pub(in crate::http) inbox: u64,
+    /// How many effects are dead or unknown.
+    pub(in crate::http) dead: u64,
+    /// What was spent and reserved today.
+    #[schema(value_type = Option<String>)]
+    pub(in crate::http) spend_today: Option<adjutant_spec::value::Money>,
+    /// What is wrong with the attempted revision, in the form of `check`.
+    #[schema(value_type = Vec<Object>)]
+    pub(in crate::http) diagnostics: Vec<Value>,
+    /// The slices.
+    pub(in crate::http) slices: Vec<SliceView>,
+    /// The dashboard; empty where only the control socket is served.
+    pub(in crate::http) url: String,
+    /// `worktree`, `commit`, `remote`, `push`.
+    pub(in crate::http) mode: String,
+    /// What is followed.
+    pub(in crate::http) place: String,
+    /// Why the source is not followed, while it is held.
+    pub(in crate::http) hold: Option<HoldView>,
+    /// What is paused.
+    #[schema(value_type = Vec<Object>)]
+    pub(in crate::http) paused: Vec<PauseView>,
+    /// What is set aside because its stored state is damaged.
+    #[schema(value_type = Vec<Object>)]
+    pub(in crate::http) quarantined: Vec<QuarantineView>,
+    /// How many effects wait to be performed.
+    pub(in crate::http) outbox: u64,
+    /// The company's name; absent before the first activation.
+    pub(in crate::http) company: Option<String>,
+    /// Since when the applied revision is in force.
+    #[schema(value_type = Option<String>)]
+    pub(in crate::http) applied_at: Option<When>,
+}
+
+/// The revisions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub(in crate::http) struct Revisions {
+    /// What the source wishes.
+    pub(in crate::http) desired: Option<String>,
+    /// The last one that was tried.
+    pub(in crate::http) attempted: Option<String>,
+    /// The tree really in force.
+    pub(in crate::http) applied: Option<String>,
+}
+
+/// Counts by status.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub(in crate::http) struct ByStatus {
+    /// How many runs there are by status.
+    pub(in crate::http) by_status: BTreeMap<String, u64>,
+}
+
+impl FullStatus {
+    fn new(app: &App, runtime: StatusView, source: SourceView) -> Self {
+        let ready = source.ready && runtime.applied.is_some() && runtime.quarantined.is_empty();
+        let (applied, applied_at) = runtime.applied.map(|applied| (applied.revision, applied.at)).unzip();
+        Self {
+            revision: Revisions { desired: source.desired, attempted: source.attempted, applied },
+            ready,
+            conditions: source.conditions,
+            runs: ByStatus { by_status: runtime.runs },
+            inbox: runtime.inbox,
+            dead: runtime.dead,
+            spend_today: runtime.spend_today,
+            diagnostics: source.diagnostics,
+            slices: source.slices,
+            url: app.url.clone(),
+            mode: source.mode,
+            place: source.place,
+            hold: source.hold,
+            paused: runtime.paused,
+            quarantined: runtime.quarantined,
+            outbox: runtime.outbox,
+            company: app.handle.plan().map(|plan| plan.company.name.clone()),
+            applied_at,
+        }
+    }
+}
+
+/// Returns how everything is.
+pub(in crate::http) async fn full_status(app: &App) -> Result<FullStatus, Refusal> {
+    let runtime = app.handle.status().await?;
+    Ok(FullStatus::new(app, runtime, app.doors.git.source().await?))
+}
+
+/// Tells how everything is.
+#[utoipa::path(get, path = "/api/v1/status", tag = "status", responses((status = 200, body = FullStatus)))]
+pub(super) async fn status(State(app): State<App>, who: Principal) -> Answered<FullStatus> {
+    who.must(Scope::Read)?;
+    Ok(Json(full_status(&app).await?))
+}
+
+/// The figures of `/metrics` as JSON.
+#[utoipa::path(get, path = "/api/v1/metrics", tag = "status", responses((status = 200, body = Object)))]
+pub(super) async fn metrics(State(app): State<App>, who: Principal) -> Answered<BTreeMap<String, f64>> {
+    who.must(Scope::Read)?;
+    let status = app.handle.status().await?;
+    Ok(Json(app.metrics.samples(&status).into_iter().map(|sample| (sample.key(), sample.value)).collect()))
+}
+
+/// Shows what was spent against the caps in force.
+#[utoipa::path(get, path = "/api/v1/spend", tag = "status", responses((status = 200, body = shapes::SpendView)))]
+pub(super) async fn spend(State(app): State<App>, who: Principal) -> Answered<SpendView> {
+    who.must(Scope::Read)?;
+    Ok(Json(app.handle.spend().await?))
+}
+
+/// Checks the hash chain and the fold of every instance.
+#[utoipa::path(get, path = "/api/v1/audit", tag = "status", responses((status = 200, body = shapes::AuditView)))]
+pub(super) async fn audit(State(app): State<App>, who: Principal) -> Answered<AuditView> {
+    who.must(Scope::Operate)?;
+    Ok(Json(app.handle.audit().await?))
+}
+
+/// A playbook in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub(in crate::http) struct PlaybookView {
+    id: String,
+    title: String,
+    slice: String,
+    owner: String,
+    /// In words, such as `webhook.lead` or the cron expression.
+    trigger: String,
+    /// Its inputs by name, with their types.
+    inputs: BTreeMap<String, String>,
+    steps: usize,
+}
+
+/// Lists the playbooks in force.
+#[utoipa::path(get, path = "/api/v1/playbooks", tag = "status", responses((status = 200, body = Vec<PlaybookView>)))]
+pub(super) async fn playbooks(State(app): State<App>, who: Principal) -> Answered<Vec<PlaybookView>> {
+    who.must(Scope::Read)?;
+    Ok(Json(app.handle.plan().map(|plan| playbook_views(&plan)).unwrap_or_default()))
+}
+
+fn playbook_views(plan: &Plan) -> Vec<PlaybookView> {
+    let type_word = |input: &adjutant_spec::plan::Input| {
+        serde_json::to_value(input.type_)
+            .ok()
+            .and_then(|word| word.as_str().map(str::to_owned))
+            .unwrap_or_default()
+    };
+    let views = plan.playbooks.values().map(|playbook| PlaybookView {
+        id: playbook.id.clone(),
+        title: playbook.title.clone(),
+        slice: playbook.slice.clone(),
+        owner: playbook.owner.clone(),
+        trigger: match &playbook.trigger {
+            Trigger::Manual => "manual".to_owned(),
+            Trigger::Event { connector, event, .. } => format!("{connector}.{event}"),
+            Trigger::Schedule { cron, zone, .. } => format!("{cron} {zone}"),
+        },
+        inputs: playbook.inputs.iter().map(|(name, input)| (name.clone(), type_word(input))).collect(),
+        steps: playbook.steps.len(),
+    });
+    views.collect()
+}

@@ -1,0 +1,268 @@
+//! The world: what went wrong in it, what is known of it, and the connectors to it.
+
+use adjutant_machine::{event::Settlement, id::EffectId};
+use adjutant_spec::plan::{Connector, Effect, Idempotency, Mode, Verb};
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+
+use super::{runs::Answered, shapes};
+use crate::{
+    http::{
+        App, Refusal, Scope,
+        auth::Principal,
+        doors::ProbeView,
+        extract::{Asked, Body},
+    },
+    runtime::{
+        Answer, PauseScope,
+        views::{DeadView, RecordView, SlotView},
+    },
+};
+
+/// Lists effects that are dead, or of which nobody knows whether they happened.
+#[utoipa::path(get, path = "/api/v1/dead", tag = "world", responses((status = 200, body = Vec<shapes::DeadView>)))]
+pub(super) async fn dead(State(app): State<App>, who: Principal) -> Answered<Vec<DeadView>> {
+    who.must(Scope::Read)?;
+    Ok(Json(app.handle.dead().await?))
+}
+
+/// How an effect is settled.
+#[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct Settle {
+    /// `happened`, `did_not_happen`, `undo`, `drop`.
+    pub(in crate::http) how: How,
+    /// Its answer, where it happened.
+    #[serde(default)]
+    pub(in crate::http) value: Option<Value>,
+}
+
+/// The ways to settle an effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::http) enum How {
+    /// It happened.
+    Happened,
+    /// It did not: try again.
+    DidNotHappen,
+    /// Take it back.
+    Undo,
+    /// Leave it and take the error edge.
+    Drop,
+}
+
+impl Settle {
+    /// Returns the machine's word for it.
+    pub(in crate::http) fn settlement(self) -> Settlement {
+        match self.how {
+            How::Happened => {
+                Settlement::Happened(self.value.unwrap_or_else(|| Value::Object(serde_json::Map::new())))
+            }
+            How::DidNotHappen => Settlement::DidNotHappen,
+            How::Undo => Settlement::Undo,
+            How::Drop => Settlement::Drop,
+        }
+    }
+}
+
+/// Settles an unknown or dead effect.
+#[utoipa::path(post, path = "/api/v1/effects/{id}/settle", tag = "world", params(("id" = String, Path)), request_body = Settle,
+    responses((status = 200, body = shapes::Answer), (status = 404, body = Refusal), (status = 409, body = Refusal)))]
+pub(super) async fn settle(
+    State(app): State<App>,
+    who: Principal,
+    Path(id): Path<String>,
+    Body(asked): Body<Settle>,
+) -> Answered<Answer> {
+    who.must(Scope::Operate)?;
+    let effect: EffectId = id.parse().map_err(|_| Refusal::not_found("effect", &id))?;
+    Ok(Json(app.handle.settle(&effect, asked.settlement(), &who.by).await?))
+}
+
+/// Lists the kinds of business records.
+#[utoipa::path(get, path = "/api/v1/records", tag = "world", responses((status = 200, body = Vec<String>)))]
+pub(super) async fn kinds(State(app): State<App>, who: Principal) -> Answered<Vec<String>> {
+    who.must(Scope::Read)?;
+    Ok(Json(app.handle.plan().map(|plan| plan.records.keys().cloned().collect()).unwrap_or_default()))
+}
+
+/// Which records to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct RecordParams {
+    /// Only those after this key.
+    after: Option<String>,
+    /// At most so many; 100 when absent, 1,000 is the most.
+    limit: Option<usize>,
+}
+
+/// Lists business records of a kind with where they come from.
+#[utoipa::path(get, path = "/api/v1/records/{kind}", tag = "world", params(("kind" = String, Path), RecordParams),
+    responses((status = 200, body = Vec<shapes::RecordView>)))]
+pub(super) async fn records(
+    State(app): State<App>,
+    who: Principal,
+    Path(kind): Path<String>,
+    Asked(asked): Asked<RecordParams>,
+) -> Answered<Vec<RecordView>> {
+    who.must(Scope::Read)?;
+    let limit = asked.limit.unwrap_or(100).clamp(1, 1_000);
+    Ok(Json(app.handle.records(&kind, asked.after.as_deref(), limit).await?))
+}
+
+/// A connector as the plan in force has it; never its secret.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(in crate::http) struct ConnectorView {
+    pub(in crate::http) id: String,
+    pub(in crate::http) kind: String,
+    pub(in crate::http) slice: String,
+    pub(in crate::http) owner: String,
+    #[schema(value_type = String)]
+    pub(in crate::http) mode: Mode,
+    pub(in crate::http) endpoint: Option<String>,
+    /// Whether its secret is in the repository; absent where it needs none.
+    pub(in crate::http) has_secret: Option<bool>,
+    pub(in crate::http) verbs: Vec<VerbView>,
+    /// What it tells.
+    pub(in crate::http) events: Vec<String>,
+    /// Where webhooks come in, for a connector that takes them.
+    pub(in crate::http) hook: Option<String>,
+}
+
+/// A verb with what the world is promised of it.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(in crate::http) struct VerbView {
+    pub(in crate::http) name: String,
+    #[schema(value_type = String)]
+    pub(in crate::http) effect: Effect,
+    #[schema(value_type = String)]
+    pub(in crate::http) idempotency: Idempotency,
+    pub(in crate::http) probe: Option<String>,
+    pub(in crate::http) undo: Option<String>,
+}
+
+/// Returns the connectors of the plan in force.
+pub(in crate::http) fn connector_views(app: &App) -> Vec<ConnectorView> {
+    let Some(plan) = app.handle.plan() else { return Vec::new() };
+    let has = |secret: &String| plan.secrets.contains_key(secret);
+    plan.connectors
+        .values()
+        .map(|connector| connector_view(app, connector, connector.secret.as_ref().map(has)))
+        .collect()
+}
+
+fn connector_view(app: &App, connector: &Connector, has_secret: Option<bool>) -> ConnectorView {
+    let verb = |(name, verb): (&String, &Verb)| VerbView {
+        name: name.clone(),
+        effect: verb.effect,
+        idempotency: verb.idempotency,
+        probe: verb.probe.clone(),
+        undo: verb.undo.clone(),
+    };
+    ConnectorView {
+        id: connector.id.clone(),
+        kind: connector.kind.clone(),
+        slice: connector.slice.clone(),
+        owner: connector.owner.clone(),
+        mode: connector.mode,
+        endpoint: connector.endpoint.clone(),
+        has_secret,
+        verbs: connector.verbs.iter().map(verb).collect(),
+        events: connector.events.keys().cloned().collect(),
+        hook: (connector.kind == "webhook").then(|| format!("{}/hooks/{}", app.url, connector.id)),
+    }
+}
+
+/// Lists the connectors.
+#[utoipa::path(get, path = "/api/v1/connectors", tag = "world", responses((status = 200, body = Vec<ConnectorView>)))]
+pub(super) async fn connectors(State(app): State<App>, who: Principal) -> Answered<Vec<ConnectorView>> {
+    who.must(Scope::Read)?;
+    Ok(Json(connector_views(&app)))
+}
+
+/// Asks a connector whether it is there.
+#[utoipa::path(post, path = "/api/v1/connectors/{id}/probe", tag = "world", params(("id" = String, Path)),
+    responses((status = 200, body = ProbeView), (status = 404, body = Refusal)))]
+pub(super) async fn probe(
+    State(app): State<App>,
+    who: Principal,
+    Path(id): Path<String>,
+) -> Answered<ProbeView> {
+    who.must(Scope::Operate)?;
+    Ok(Json(app.doors.probes.probe(&id).await?))
+}
+
+/// How many slots to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct SlotParams {
+    /// At most so many; 20 when absent.
+    limit: Option<usize>,
+}
+
+/// Lists the last slots of a playbook's schedule.
+#[utoipa::path(get, path = "/api/v1/playbooks/{id}/slots", tag = "world", params(("id" = String, Path), SlotParams),
+    responses((status = 200, body = Vec<shapes::SlotView>)))]
+pub(super) async fn slots(
+    State(app): State<App>,
+    who: Principal,
+    Path(id): Path<String>,
+    Asked(asked): Asked<SlotParams>,
+) -> Answered<Vec<SlotView>> {
+    who.must(Scope::Read)?;
+    Ok(Json(app.handle.slots(&id, asked.limit.unwrap_or(20).clamp(1, 1_000)).await?))
+}
+
+/// A pause of more than one run.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PauseWish {
+    /// `everything`, `playbook:<id>`, `connector:<id>`.
+    scope: String,
+    /// Why.
+    #[serde(default)]
+    reason: String,
+}
+
+/// Reads `everything`, `playbook:<id>` or `connector:<id>`.
+///
+/// # Errors
+/// Any other word.
+pub(in crate::http) fn pause_scope_of(text: &str) -> Result<PauseScope, Refusal> {
+    match text.split_once(':') {
+        None if text == "everything" => Ok(PauseScope::Everything),
+        Some(("playbook", id)) => Ok(PauseScope::Playbook(id.to_owned())),
+        Some(("connector", id)) => Ok(PauseScope::Connector(id.to_owned())),
+        _ => Err(Refusal::invalid(format!("nothing is paused by the name \"{text}\""))
+            .help("say `everything`, `playbook:<id>` or `connector:<id>`")),
+    }
+}
+
+/// Pauses everything, a playbook, or a connector.
+#[utoipa::path(post, path = "/api/v1/pause", tag = "world", request_body = PauseWish,
+    responses((status = 200, body = shapes::Answer), (status = 422, body = Refusal)))]
+pub(super) async fn pause_scope(
+    State(app): State<App>,
+    who: Principal,
+    Body(asked): Body<PauseWish>,
+) -> Answered<Answer> {
+    who.must(Scope::Operate)?;
+    Ok(Json(app.handle.pause_scope(pause_scope_of(&asked.scope)?, &asked.reason, &who.by).await?))
+}
+
+/// Ends such a pause.
+#[utoipa::path(post, path = "/api/v1/resume", tag = "world", request_body = PauseWish,
+    responses((status = 200, body = shapes::Answer), (status = 422, body = Refusal)))]
+pub(super) async fn resume_scope(
+    State(app): State<App>,
+    who: Principal,
+    Body(asked): Body<PauseWish>,
+) -> Answered<Answer> {
+    who.must(Scope::Operate)?;
+    Ok(Json(app.handle.resume_scope(pause_scope_of(&asked.scope)?, &who.by).await?))
+}

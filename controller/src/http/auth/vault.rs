@@ -1,0 +1,355 @@
+//! What authentication remembers: the server's key, sessions and tokens, as rows of the store; login links, in memory.
+//!
+//! Secrets are random, 256 bits, and stored as hashes only; a login link lives ten minutes and dies with the process.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use adjutant_machine::{
+    id::Stamp,
+    journal::{Batch, Guard, Journal, JournalError, RowWrite, Scan, Table},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+use utoipa::ToSchema;
+
+use super::{Principal, Scope, Session, Via, throttle::Throttle};
+use crate::{
+    http::{Code, Refusal},
+    runtime::{Clock, Error, views::When},
+};
+
+/// How long a login link can be used.
+const LOGIN_MILLIS: u64 = 10 * 60 * 1_000;
+/// How long after a login high-risk approvals are accepted.
+const STRONG_MILLIS: u64 = 10 * 60 * 1_000;
+/// How long a session lasts: two weeks, then the operator asks for another link.
+pub(in crate::http) const SESSION_SECONDS: u64 = 14 * 24 * 60 * 60;
+
+type Key = [u8; 32];
+
+/// What authentication remembers.
+pub struct Vault {
+    journal: Arc<dyn Journal>,
+    clock: Arc<dyn Clock>,
+    key: Key,
+    logins: Mutex<BTreeMap<String, Stamp>>,
+    pub(super) throttle: Throttle,
+}
+
+/// A wish for a token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewToken {
+    /// What it is for; entries of who uses it carry it.
+    pub name: String,
+    /// The agent that it is for, where it is for one.
+    #[serde(default)]
+    pub agent: Option<String>,
+    /// What it may do; only `read` when empty.
+    #[serde(default)]
+    pub scopes: BTreeSet<Scope>,
+    /// After how many days it lapses; 90 when absent.
+    #[serde(default)]
+    pub days: Option<u32>,
+}
+
+/// A token as lists show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TokenView {
+    /// Its id.
+    pub id: String,
+    /// What it is for.
+    pub name: String,
+    /// The agent that it is for.
+    pub agent: Option<String>,
+    /// What it may do.
+    pub scopes: BTreeSet<Scope>,
+    /// When it was made.
+    #[schema(value_type = String)]
+    pub created: When,
+    /// When it lapses.
+    #[schema(value_type = String)]
+    pub expires: When,
+}
+
+/// A token with its secret: shown once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Issued {
+    /// What lists show.
+    #[serde(flatten)]
+    pub view: TokenView,
+    /// What the caller sends; not stored.
+    pub token: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct TokenRow {
+    #[serde(flatten)]
+    view: TokenView,
+    hash: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct SessionRow {
+    strong_until: Stamp,
+    expires: Stamp,
+}
+
+impl Vault {
+    /// Opens the vault; a fresh store gets a key.
+    ///
+    /// # Errors
+    /// [`Error::Journal`] where the store refuses.
+    pub async fn open(journal: Arc<dyn Journal>, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        let store = journal.clone();
+        let key = blocking(move || first_key(store.as_ref())).await?;
+        Ok(Self { journal, clock, key, logins: Mutex::default(), throttle: Throttle::default() })
+    }
+
+    /// Returns the present moment.
+    #[must_use]
+    pub fn now(&self) -> Stamp {
+        self.clock.now()
+    }
+
+    /// Returns the seal of some bytes for a purpose.
+    pub(super) fn mac(&self, purpose: &str, bytes: &[u8]) -> Vec<u8> {
+        self.sealed(purpose, bytes).finalize().into_bytes().to_vec()
+    }
+
+    /// Returns whether a seal is right, in constant time.
+    pub(super) fn mac_is(&self, purpose: &str, bytes: &[u8], mac: &[u8]) -> bool {
+        self.sealed(purpose, bytes).verify_slice(mac).is_ok()
+    }
+
+    fn sealed(&self, purpose: &str, bytes: &[u8]) -> Hmac<Sha256> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("a MAC takes a key of any length");
+        mac.update(purpose.as_bytes());
+        mac.update(&[0]);
+        mac.update(bytes);
+        mac
+    }
+
+    /// Returns the cookie's name: other for each store, because cookies do not know ports.
+    pub(in crate::http) fn cookie_name(&self) -> String {
+        let mark = data_encoding::HEXLOWER.encode(&self.mac("adjutant/cookie-name/v1", &[]));
+        format!("adjutant_{}", &mark[..8])
+    }
+
+    /// Makes a one-time login secret, good for ten minutes.
+    ///
+    /// # Errors
+    /// [`Error::Bug`] without randomness.
+    pub fn login(&self) -> Result<(String, Stamp), Error> {
+        let secret = random()?;
+        let expires = self.now().plus(LOGIN_MILLIS);
+        let now = self.now();
+        let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
+        logins.retain(|_, until| now < *until);
+        logins.insert(hash(&secret), expires);
+        Ok((secret, expires))
+    }
+
+    /// Returns whether a login secret can still be used; uses nothing up.
+    pub(in crate::http) fn login_is_open(&self, secret: &str) -> bool {
+        let now = self.now();
+        let logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
+        logins.get(&hash(secret)).is_some_and(|until| now < *until)
+    }
+
+    /// Uses a login secret up; returns the value of the session's cookie.
+    pub(in crate::http) async fn login_take(&self, secret: &str) -> Result<Option<String>, Error> {
+        let now = self.now();
+        let until = self.logins.lock().unwrap_or_else(PoisonError::into_inner).remove(&hash(secret));
+        if until.is_none_or(|until| until <= now) {
+            return Ok(None);
+        }
+        let cookie = random()?;
+        let row =
+            SessionRow { strong_until: now.plus(STRONG_MILLIS), expires: now.plus(SESSION_SECONDS * 1_000) };
+        self.put(&session_key(&hash(&cookie)), Some(&row)).await?;
+        Ok(Some(cookie))
+    }
+
+    /// Returns the caller behind a session's cookie.
+    pub(super) async fn session(&self, cookie: &str) -> Result<Option<Principal>, Error> {
+        let hash = hash(cookie);
+        let Some(row) = self.get::<SessionRow>(&session_key(&hash)).await? else { return Ok(None) };
+        if row.expires <= self.now() {
+            return Ok(None);
+        }
+        let csrf = URL_SAFE_NO_PAD.encode(self.mac("adjutant/csrf/v1", hash.as_bytes()));
+        let via = Via::Session(Session { hash, csrf, strong_until: row.strong_until });
+        Ok(Some(Principal { by: "operator".to_owned(), scopes: Scope::ALL.into(), via }))
+    }
+
+    /// Ends a session.
+    pub(in crate::http) async fn logout(&self, session: &Session) -> Result<(), Error> {
+        self.put::<SessionRow>(&session_key(&session.hash), None).await
+    }
+
+    /// Makes a token.
+    ///
+    /// # Errors
+    /// [`Code::Forbidden`] for an agent that shall approve or operate, [`Code::Invalid`] for a name that is none.
+    pub async fn token(&self, wish: NewToken) -> Result<Issued, Refusal> {
+        let scopes = checked_scopes(&wish)?;
+        let secret = random()?;
+        let id = hash(&secret)[..12].to_owned();
+        let created = self.now();
+        let expires = created.plus(u64::from(wish.days.unwrap_or(90)) * 24 * 60 * 60 * 1_000);
+        let view = TokenView {
+            id: id.clone(),
+            name: wish.name,
+            agent: wish.agent,
+            scopes,
+            created: When(created),
+            expires: When(expires),
+        };
+        let row = TokenRow { view: view.clone(), hash: hash(&secret) };
+        self.put(&token_key(&id), Some(&row)).await?;
+        Ok(Issued { view, token: format!("adj_{id}_{secret}") })
+    }
+
+    /// Lists the tokens.
+    ///
+    /// # Errors
+    /// [`Error::Journal`].
+    pub async fn tokens(&self) -> Result<Vec<TokenView>, Error> {
+        let journal = self.journal.clone();
+        let scan = Scan { prefix: token_key("").into_bytes(), limit: 1_000, ..Scan::default() };
+        let rows = blocking(move || journal.scan(Table::Host, &scan)).await?;
+        rows.iter().map(|row| decode::<TokenRow>(&row.value).map(|row| row.view)).collect()
+    }
+
+    /// Takes a token back.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`].
+    pub async fn revoke(&self, id: &str) -> Result<(), Refusal> {
+        if self.get::<TokenRow>(&token_key(id)).await?.is_none() {
+            return Err(Refusal::not_found("token", id));
+        }
+        Ok(self.put::<TokenRow>(&token_key(id), None).await?)
+    }
+
+    /// Returns the caller behind a bearer token.
+    pub(super) async fn bearer(&self, token: &str) -> Result<Option<Principal>, Error> {
+        let Some((id, secret)) = token.strip_prefix("adj_").and_then(|rest| rest.split_once('_')) else {
+            return Ok(None);
+        };
+        let Some(row) = self.get::<TokenRow>(&token_key(id)).await? else { return Ok(None) };
+        let is_right = bool::from(row.hash.as_bytes().ct_eq(hash(secret).as_bytes()));
+        if !is_right || row.view.expires.0 <= self.now() {
+            return Ok(None);
+        }
+        let by = row
+            .view
+            .agent
+            .map_or_else(|| format!("token:{}", row.view.name), |agent| format!("agent:{agent}"));
+        Ok(Some(Principal { by, scopes: row.view.scopes, via: Via::Token }))
+    }
+
+    async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
+        let (journal, key) = (self.journal.clone(), key.to_owned());
+        let row = blocking(move || journal.row(Table::Host, key.as_bytes())).await?;
+        row.map(|row| decode(&row.value)).transpose()
+    }
+
+    async fn put<T: Serialize>(&self, key: &str, value: Option<&T>) -> Result<(), Error> {
+        let value =
+            value.map(serde_json::to_vec).transpose().map_err(|error| Error::Bug(error.to_string()))?;
+        let batch = Batch { writes: vec![host_row(key, value)], ..Batch::default() };
+        let journal = self.journal.clone();
+        blocking(move || journal.append(batch)).await.map(drop)
+    }
+}
+
+fn checked_scopes(wish: &NewToken) -> Result<BTreeSet<Scope>, Refusal> {
+    let is_name = |text: &str| {
+        (1..=64).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+    };
+    if !is_name(&wish.name) || wish.agent.as_deref().is_some_and(|agent| !is_name(agent)) {
+        return Err(Refusal::invalid("a token's name has 1 to 64 letters, digits, `-`, `_`, `.`"));
+    }
+    let mut scopes = wish.scopes.clone();
+    if scopes.is_empty() {
+        scopes.insert(Scope::Read);
+    }
+    let forbidden = [Scope::Approve, Scope::Operate].into_iter().find(|scope| scopes.contains(scope));
+    match (forbidden, &wish.agent) {
+        (Some(scope), Some(agent)) => Err(Refusal::new(
+            Code::Forbidden,
+            format!("a token of agent \"{agent}\" may never have the scope `{}`", scope.word()),
+        )
+        .help("give it `read`, `run` or `propose`; people approve")),
+        _ => Ok(scopes),
+    }
+}
+
+fn first_key(journal: &dyn Journal) -> Result<Key, JournalError> {
+    let read = || journal.row(Table::Host, KEY_ROW.as_bytes());
+    let as_key = |bytes: &[u8]| {
+        Key::try_from(bytes).map_err(|_| JournalError::Corrupt {
+            place: format!("row {KEY_ROW}"),
+            problem: format!("a key has 32 bytes, not {}", bytes.len()),
+        })
+    };
+    if let Some(row) = read()? {
+        return as_key(&row.value);
+    }
+    let mut key = Key::default();
+    getrandom::fill(&mut key).map_err(|error| JournalError::Disk(error.to_string()))?;
+    let guard = Guard { table: Table::Host, key: KEY_ROW.as_bytes().to_vec(), version: 0 };
+    let batch = Batch {
+        writes: vec![host_row(KEY_ROW, Some(key.to_vec()))],
+        guards: vec![guard],
+        ..Batch::default()
+    };
+    journal.append(batch).map(|_| key)
+}
+
+const KEY_ROW: &str = "http/key";
+
+fn session_key(hash: &str) -> String {
+    format!("http/session/{hash}")
+}
+
+fn token_key(id: &str) -> String {
+    format!("http/token/{id}")
+}
+
+fn host_row(key: &str, value: Option<Vec<u8>>) -> RowWrite {
+    RowWrite { table: Table::Host, key: key.as_bytes().to_vec(), value }
+}
+
+fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        Error::Journal(JournalError::Corrupt {
+            place: "rows http/…".to_owned(), problem: error.to_string()
+        })
+    })
+}
+
+fn random() -> Result<String, Error> {
+    let mut bytes = Key::default();
+    getrandom::fill(&mut bytes).map_err(|error| Error::Bug(format!("no randomness: {error}")))?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+fn hash(secret: &str) -> String {
+    blake3::hash(secret.as_bytes()).to_hex().to_string()
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, JournalError> + Send + 'static,
+) -> Result<T, Error> {
+    let done = tokio::task::spawn_blocking(work).await;
+    Ok(done.map_err(|error| Error::Bug(error.to_string()))??)
+}

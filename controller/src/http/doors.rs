@@ -1,0 +1,295 @@
+//! What HTTP asks of rooms that it may not import; the composition root implements these traits.
+//!
+//! The types are the JSON of the operator's surface: fields are only added.
+
+use std::collections::BTreeMap;
+
+use axum::http::HeaderMap;
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::Refusal;
+use crate::runtime::Delivery;
+
+/// What a door answers.
+pub type Answered<T> = BoxFuture<'static, Result<T, Refusal>>;
+
+/// The source of truth: revisions, plans, proposals and pushes.
+///
+/// *Guarantees*: an approval, a revert and a hold are durable before they are answered. *Errors*: [`Refusal`], with the place where
+/// the truth lives in its help.
+pub trait GitDoor: Send + Sync + 'static {
+    /// Tells what the source wishes, and what became of it.
+    fn source(&self) -> Answered<SourceView>;
+
+    /// Computes what would change.
+    fn plan(&self, wish: PlanWish) -> Answered<Value>;
+
+    /// Lists the proposals, newest first, without their diffs.
+    fn proposals(&self) -> Answered<Vec<ProposalView>>;
+
+    /// Shows one proposal with its diff.
+    fn proposal(&self, id: &str) -> Answered<ProposalView>;
+
+    /// Opens a proposal, or replaces the head of the open one with the same author and topic.
+    fn propose(&self, wish: NewProposal, by: &str) -> Answered<ProposalView>;
+
+    /// Approves what the digest names; another digest is a conflict.
+    fn approve(&self, id: &str, digest: &str, by: &str) -> Answered<Done>;
+
+    /// Refuses a proposal for good.
+    fn refuse(&self, id: &str, reason: &str, by: &str) -> Answered<Done>;
+
+    /// Activates a stored revision without Git and holds the one in force; the one before it when absent.
+    fn revert(&self, to: Option<&str>, by: &str) -> Answered<Done>;
+
+    /// Keeps the revision in force whatever the source says.
+    fn hold(&self, reason: &str, by: &str) -> Answered<Done>;
+
+    /// Follows the source again.
+    fn release(&self, by: &str) -> Answered<Done>;
+
+    /// Answers a hook of `company.git`.
+    fn pushed(&self, push: Push) -> Answered<PushAnswer>;
+}
+
+/// Webhook intake: bytes in, a verified delivery out. The signature is checked over the bytes as they came.
+pub trait Hooks: Send + Sync + 'static {
+    /// Verifies a delivery; nothing is stored yet.
+    fn verify(
+        &self,
+        connector: &str,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> BoxFuture<'static, Result<Delivery, HookRefusal>>;
+}
+
+/// Connector probes.
+pub trait Probes: Send + Sync + 'static {
+    /// Asks a connector whether it is there, without changing anything.
+    fn probe(&self, connector: &str) -> Answered<ProbeView>;
+}
+
+/// Why a webhook delivery is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HookRefusal {
+    /// There is no connector of this name that receives: 404.
+    #[error("no connector \"{0}\" takes webhooks")]
+    Unknown(String),
+    /// The signature is missing, wrong, or too old: 401.
+    #[error("{0}")]
+    Signature(String),
+    /// The body or its fields are not what the connector declares: 422.
+    #[error("{}", .0.join("; "))]
+    Invalid(Vec<String>),
+    /// The body is longer than the connector takes: 413.
+    #[error("the body has more than {0} bytes")]
+    TooLarge(usize),
+    /// The connector cannot verify now, for want of its secret: 503.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+/// The source's part of `status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default, ToSchema)]
+pub struct SourceView {
+    /// `worktree`, `commit`, `remote`, `push`.
+    pub mode: String,
+    /// The folder, URL or repository that is followed.
+    pub place: String,
+    /// The revision that the source wishes.
+    pub desired: Option<String>,
+    /// The last one that was tried.
+    pub attempted: Option<String>,
+    /// Whether what is desired is in force and everything it needs is there.
+    pub ready: bool,
+    /// The state of each resource.
+    pub conditions: Vec<ConditionView>,
+    /// What is wrong with the attempted revision, in the form of `check`.
+    #[schema(value_type = Vec<Object>)]
+    pub diagnostics: Vec<Value>,
+    /// The slices.
+    pub slices: Vec<SliceView>,
+    /// Why the source is not followed, while it is held.
+    pub hold: Option<HoldView>,
+}
+
+/// One condition of a resource.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ConditionView {
+    /// Of what.
+    pub resource: String,
+    /// `Ready`, `Reconciling`, `Stalled`, `Degraded`.
+    pub condition: String,
+    /// Whether it holds.
+    pub holds: bool,
+    /// A stable word.
+    pub reason: String,
+    /// For people.
+    pub message: String,
+    /// The revision that was looked at.
+    pub revision: Option<String>,
+}
+
+/// One slice of the company.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SliceView {
+    /// Its name.
+    pub id: String,
+    /// The revision that it comes from.
+    pub applied: Option<String>,
+    /// Why it is held back, where it is.
+    pub held: Option<String>,
+    /// What is wrong with the attempted one.
+    #[schema(value_type = Vec<Object>)]
+    pub diagnostics: Vec<Value>,
+}
+
+/// A hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HoldView {
+    /// Why.
+    pub reason: String,
+    /// Who.
+    pub by: String,
+    /// The revision that is kept out, where one is.
+    pub revision: Option<String>,
+}
+
+/// What to plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PlanWish {
+    /// The revision; what the source wishes when absent.
+    pub to: Option<String>,
+    /// How many recorded runs to decide again.
+    pub simulate: Option<u32>,
+}
+
+/// A proposal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default, ToSchema)]
+pub struct ProposalView {
+    /// Its id.
+    pub id: String,
+    /// `draft`, `open`, `changed`, `approved`, `merged`, `applied`, `refused`.
+    pub state: String,
+    /// One line.
+    pub title: String,
+    /// Who proposes.
+    pub author: String,
+    /// The revision that it starts from.
+    pub base: String,
+    /// Its newest commit.
+    pub head: String,
+    /// What an approval must name.
+    pub digest: String,
+    /// What would change, in domain words.
+    #[schema(value_type = Object)]
+    pub plan: Value,
+    /// Unified diff from base to the merge result.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub diff: Option<String>,
+    /// What speaks for it.
+    #[schema(value_type = Object)]
+    #[serde(default)]
+    pub evidence: Value,
+    /// What would have been decided otherwise.
+    #[schema(value_type = Object)]
+    #[serde(default)]
+    pub backtest: Value,
+    /// Why it was refused, or what the author says.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// A wish to propose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewProposal {
+    /// One line.
+    pub title: String,
+    /// Why.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// One open proposal for each author and topic; `main` when absent.
+    #[serde(default)]
+    pub topic: Option<String>,
+    /// A commit or branch that the source can resolve; or
+    #[serde(default)]
+    pub head: Option<String>,
+    /// a patch in unified form.
+    #[serde(default)]
+    pub patch: Option<String>,
+}
+
+/// What came of a command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Done {
+    /// Whether it changed anything.
+    pub applied: bool,
+    /// In words.
+    pub message: String,
+    /// What to type next, where there is something.
+    #[serde(default)]
+    pub next: Option<String>,
+}
+
+/// What a hook of `company.git` asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Push {
+    /// `pre-receive`, `post-receive`, `proc-receive`; set from the address.
+    #[serde(default)]
+    pub hook: String,
+    /// Who pushes; set by the server.
+    #[serde(default)]
+    pub by: String,
+    /// The refs.
+    pub updates: Vec<PushedRef>,
+    /// `git push -o …`.
+    #[serde(default)]
+    pub options: Vec<String>,
+    /// Git's own variables, such as `GIT_QUARANTINE_PATH`: how to read what is not yet accepted.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
+}
+
+/// One ref of a push.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PushedRef {
+    /// The object before; zeros for a new ref.
+    pub old: String,
+    /// The object after; zeros for a deleted ref.
+    pub new: String,
+    /// The full name.
+    pub name: String,
+}
+
+/// What a hook prints and answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default, ToSchema)]
+pub struct PushAnswer {
+    /// Whether the push may go on.
+    pub ok: bool,
+    /// What the pusher reads: the plan, or the diagnostics.
+    pub text: String,
+    /// What became of each ref, for proc-receive: ref to refusal, or nothing where it was taken.
+    #[serde(default)]
+    pub refs: BTreeMap<String, Option<String>>,
+    /// The plan, for programs.
+    #[schema(value_type = Object)]
+    #[serde(default)]
+    pub plan: Value,
+}
+
+/// What a probe found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProbeView {
+    /// Whether it answers.
+    pub ok: bool,
+    /// In words.
+    pub message: String,
+    /// How long it took, in milliseconds.
+    pub millis: u64,
+}

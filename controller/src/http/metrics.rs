@@ -1,0 +1,134 @@
+//! Figures for Prometheus: what the runtime shows, and what this process counted since it started.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write,
+    sync::{Mutex, PoisonError},
+};
+
+use rust_decimal::prelude::ToPrimitive;
+use tokio::sync::broadcast::error::RecvError;
+
+use super::{App, serve};
+use crate::runtime::views::StatusView;
+
+/// Transitions since the start, by the event's word; what a lagging receiver missed counts as `missed`.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    transitions: Mutex<BTreeMap<String, u64>>,
+}
+
+/// Counts transitions until the server closes.
+pub(super) async fn count(app: App) {
+    let mut changes = app.handle.subscribe();
+    let mut closing = app.closing.clone();
+    loop {
+        let (word, times) = tokio::select! {
+            change = changes.recv() => match change {
+                Ok(change) => (change.kind, 1),
+                Err(RecvError::Lagged(missed)) => ("missed".to_owned(), missed),
+                Err(RecvError::Closed) => return,
+            },
+            () = serve::closed(&mut closing) => return,
+        };
+        app.metrics.add(word, times);
+    }
+}
+
+/// One figure.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Sample {
+    name: &'static str,
+    label: Option<(&'static str, String)>,
+    /// The figure.
+    pub(super) value: f64,
+}
+
+impl Sample {
+    /// Returns the name with its label, as Prometheus writes it.
+    pub(super) fn key(&self) -> String {
+        let escape = |value: &str| value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        match &self.label {
+            Some((label, value)) => format!("{}{{{label}=\"{}\"}}", self.name, escape(value)),
+            None => self.name.to_owned(),
+        }
+    }
+}
+
+/// Name, type and help of each figure, in the order of the text.
+const FIGURES: [(&str, &str, &str); 9] = [
+    ("adjutant_runs", "gauge", "runs by status"),
+    ("adjutant_inbox", "gauge", "gates that wait for the operator"),
+    ("adjutant_dead", "gauge", "effects that are dead or unknown"),
+    ("adjutant_outbox", "gauge", "effects that wait to be performed"),
+    ("adjutant_quarantined", "gauge", "instances that are set aside"),
+    ("adjutant_paused", "gauge", "pauses of more than one run"),
+    ("adjutant_spend_today", "gauge", "money spent and reserved today, by currency"),
+    ("adjutant_revision_applied", "gauge", "1 for the revision in force"),
+    ("adjutant_transitions_total", "counter", "transitions since this process started, by event"),
+];
+
+#[expect(clippy::cast_precision_loss, reason = "a figure for a chart; exact up to 2^53")]
+fn figure(value: u64) -> f64 {
+    value as f64
+}
+
+impl Counters {
+    fn add(&self, word: String, times: u64) {
+        let mut transitions = self.transitions.lock().unwrap_or_else(PoisonError::into_inner);
+        *transitions.entry(word).or_default() += times;
+    }
+
+    /// Returns every figure.
+    pub(super) fn samples(&self, status: &StatusView) -> Vec<Sample> {
+        let plain = |name, value| Sample { name, label: None, value: figure(value) };
+        let labelled = |name, label, value: &str, figure| Sample {
+            name,
+            label: Some((label, value.to_owned())),
+            value: figure,
+        };
+        let mut samples: Vec<Sample> = status
+            .runs
+            .iter()
+            .map(|(word, runs)| labelled("adjutant_runs", "status", word, figure(*runs)))
+            .collect();
+        samples.extend([
+            plain("adjutant_inbox", status.inbox),
+            plain("adjutant_dead", status.dead),
+            plain("adjutant_outbox", status.outbox),
+            plain("adjutant_quarantined", status.quarantined.len() as u64),
+            plain("adjutant_paused", status.paused.len() as u64),
+        ]);
+        samples.extend(status.spend_today.map(|money| {
+            let amount = money.amount.to_f64().unwrap_or(f64::NAN);
+            labelled("adjutant_spend_today", "currency", money.currency.as_str(), amount)
+        }));
+        samples.extend(
+            status
+                .applied
+                .iter()
+                .map(|applied| labelled("adjutant_revision_applied", "revision", &applied.revision, 1.0)),
+        );
+        let transitions = self.transitions.lock().unwrap_or_else(PoisonError::into_inner);
+        samples.extend(
+            transitions
+                .iter()
+                .map(|(word, times)| labelled("adjutant_transitions_total", "event", word, figure(*times))),
+        );
+        samples
+    }
+
+    /// Returns the text that Prometheus reads.
+    pub(super) fn text(&self, status: &StatusView) -> String {
+        let samples = self.samples(status);
+        let mut text = String::new();
+        for (name, kind, help) in FIGURES {
+            let written = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+            written.expect("a String takes any text");
+            for sample in samples.iter().filter(|sample| sample.name == name) {
+                writeln!(text, "{} {}", sample.key(), sample.value).expect("a String takes any text");
+            }
+        }
+        text
+    }
+}

@@ -1,0 +1,118 @@
+//! HTTP: the API, the dashboard, webhooks and the control socket, all one router over the runtime's handle.
+//!
+//! ```text
+//!  TCP ──────────► Host, Origin ─► session or token ─┐
+//!                                                    ├─► router ─► Handle (runtime) · GitDoor · Hooks · Probes
+//!  control.sock ─► peer uid ─► operator ─────────────┘
+//! ```
+//! Every write is a command that is durable before it is answered; every page can be read and used without JavaScript.
+//! What this room may not import it asks of the traits in [`doors`]; the composition root implements them.
+
+mod api;
+mod auth;
+pub mod doors;
+mod events;
+mod extract;
+mod health;
+mod intake;
+mod metrics;
+mod pages;
+mod refusal;
+mod serve;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, sync::Arc};
+
+use adjutant_machine::journal::Journal;
+use axum::{Router, extract::DefaultBodyLimit, middleware};
+use tokio::sync::watch;
+use tower::limit::GlobalConcurrencyLimitLayer;
+
+pub use api::openapi;
+pub use auth::{GateLink, Issued, NewToken, Scope, TokenView, Vault};
+pub use doors::{GitDoor, HookRefusal, Hooks, Probes};
+pub use refusal::{Code, Refusal};
+pub use serve::{Server, find_control};
+
+use crate::runtime::{Clock, Handle};
+
+/// The longest body of a request.
+const LONGEST_BODY: usize = 1024 * 1024;
+/// The most requests that are worked on at once.
+const MOST_REQUESTS: usize = 128;
+
+/// What HTTP stands on.
+pub struct Settings {
+    /// The runtime.
+    pub handle: Handle,
+    /// The store, for sessions and tokens.
+    pub journal: Arc<dyn Journal>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The other rooms.
+    pub doors: Doors,
+    /// The data folder: the control socket lies in it.
+    pub data: PathBuf,
+    /// Where to listen; only the control socket when absent.
+    pub listen: Option<SocketAddr>,
+    /// How the operator's browser reaches us, where that is not the listening address.
+    pub public_url: Option<String>,
+}
+
+/// The rooms behind traits.
+#[derive(Clone)]
+pub struct Doors {
+    /// The source of truth.
+    pub git: Arc<dyn GitDoor>,
+    /// Webhook intake.
+    pub hooks: Arc<dyn Hooks>,
+    /// Connector probes.
+    pub probes: Arc<dyn Probes>,
+}
+
+/// What every handler shares.
+#[derive(Clone)]
+struct App(Arc<Shared>);
+
+struct Shared {
+    handle: Handle,
+    vault: Vault,
+    clock: Arc<dyn Clock>,
+    doors: Doors,
+    metrics: metrics::Counters,
+    hosts: BTreeSet<String>,
+    url: String,
+    /// Tells streams that the server closes.
+    closing: watch::Receiver<bool>,
+}
+
+impl std::ops::Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl Shared {
+    fn knows_host(&self, name: &str) -> bool {
+        self.hosts.contains(&name.to_ascii_lowercase())
+    }
+}
+
+/// Returns the router of both listeners.
+fn router(app: App) -> Router {
+    let guard = middleware::from_fn_with_state(app.clone(), auth::guard);
+    Router::new()
+        .merge(api::router())
+        .merge(intake::router())
+        .merge(health::router())
+        .merge(events::router())
+        .merge(pages::router())
+        .fallback(pages::missing)
+        .layer(guard)
+        .layer(DefaultBodyLimit::max(LONGEST_BODY))
+        .layer(GlobalConcurrencyLimitLayer::new(MOST_REQUESTS))
+        .with_state(app)
+}

@@ -1,0 +1,348 @@
+//! The two listeners: TCP, and the control socket that only the operator's uid may open.
+
+use std::{
+    collections::BTreeSet,
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{Router, body::Body};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, UnixListener, UnixStream},
+    sync::{Semaphore, watch},
+    task::JoinSet,
+};
+use tower::Service;
+
+use super::{App, GateLink, Settings, Shared, Vault, auth::Entrance, metrics, router};
+use crate::runtime::{self, views::GateView};
+
+/// A path of a Unix socket may not be longer on every system that we run on.
+const LONGEST_SOCKET_PATH: usize = 100;
+/// How long a client may take to send its headers.
+const HEADERS_WITHIN: Duration = Duration::from_secs(15);
+/// How long answers under way may take after the server was asked to close.
+const CLOSING_WITHIN: Duration = Duration::from_secs(5);
+/// The most bytes of a request's headers.
+const LONGEST_HEADERS: usize = 64 * 1024;
+/// The most connections of one listener.
+const MOST_CONNECTIONS: usize = 256;
+
+/// Why the server does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// An address cannot be bound.
+    #[error("cannot listen on \"{place}\"")]
+    Listen {
+        /// The address or path.
+        place: String,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+    /// Another daemon answers at the control socket.
+    #[error("another daemon answers at \"{0}\"")]
+    Taken(PathBuf),
+    /// The store refuses.
+    #[error(transparent)]
+    Runtime(#[from] runtime::Error),
+}
+
+/// The running server; dropping it closes the listeners at once.
+pub struct Server {
+    app: App,
+    address: Option<SocketAddr>,
+    socket: PathBuf,
+    closing: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+impl Server {
+    /// Opens the listeners and serves.
+    ///
+    /// # Errors
+    /// [`Error`]: nothing is left open.
+    pub async fn open(settings: Settings) -> Result<Self, Error> {
+        let (closing, closed) = watch::channel(false);
+        let tcp = match settings.listen {
+            Some(address) => {
+                Some(TcpListener::bind(address).await.map_err(|cause| listen(address.to_string(), cause))?)
+            }
+            None => None,
+        };
+        let address = tcp.as_ref().and_then(|tcp| tcp.local_addr().ok());
+        let socket = control_path(&settings.data);
+        let unix = bind_control(&settings.data, &socket).await?;
+        let app = share(settings, address, closed.clone()).await?;
+        let router = router(app.clone());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(metrics::count(app.clone()));
+        tasks.spawn(accept_unix(unix, router.clone(), closed.clone()));
+        if let Some(tcp) = tcp {
+            tasks.spawn(accept_tcp(tcp, router, closed));
+        }
+        Ok(Self { app, address, socket, closing, tasks })
+    }
+
+    /// Returns where TCP is served.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.address
+    }
+
+    /// Returns where the operator's browser finds the dashboard.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.app.url
+    }
+
+    /// Returns the path of the control socket.
+    #[must_use]
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// Returns what authentication remembers, to make tokens.
+    #[must_use]
+    pub fn vault(&self) -> &Vault {
+        &self.app.vault
+    }
+
+    /// Makes a one-time login link, good for ten minutes.
+    ///
+    /// # Errors
+    /// [`runtime::Error::Bug`] without randomness.
+    pub fn login_link(&self) -> Result<String, runtime::Error> {
+        Ok(format!("{}/login/{}", self.app.url, self.app.vault.login()?.0))
+    }
+
+    /// Returns the link of a gate for a mail; for high risk, which has no one-click link, the gate's page.
+    #[must_use]
+    pub fn gate_link(&self, gate: &GateView, who: &str) -> String {
+        match GateLink::seal(&self.app.vault, gate, who) {
+            Some(sealed) => format!("{}/gate/{sealed}", self.app.url),
+            None => format!("{}/gates/{}", self.app.url, gate.id),
+        }
+    }
+
+    /// Closes the listeners, lets answers under way finish, and ends the streams.
+    pub async fn shutdown(mut self) {
+        self.closing.send_replace(true);
+        while self.tasks.join_next().await.is_some() {}
+        // The next daemon binds the same path; a socket that nobody listens on only confuses clients.
+        if let Err(error) = std::fs::remove_file(&self.socket) {
+            tracing::debug!(%error, "control socket not removed");
+        }
+    }
+}
+
+async fn share(
+    settings: Settings,
+    address: Option<SocketAddr>,
+    closing: watch::Receiver<bool>,
+) -> Result<App, Error> {
+    let vault = Vault::open(settings.journal, settings.clock.clone()).await?;
+    let public = settings.public_url.map(|url| url.trim_end_matches('/').to_owned());
+    let mut hosts: BTreeSet<String> = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned).into();
+    hosts.extend(address.map(|address| match address.ip() {
+        std::net::IpAddr::V4(ip) => ip.to_string(),
+        std::net::IpAddr::V6(ip) => format!("[{ip}]"),
+    }));
+    let named = public.as_deref().and_then(|url| url::Url::parse(url).ok());
+    hosts.extend(named.and_then(|url| url.host_str().map(str::to_owned)));
+    let url = public.or(address.map(|address| format!("http://{address}"))).unwrap_or_default();
+    Ok(App(Arc::new(Shared {
+        handle: settings.handle,
+        vault,
+        clock: settings.clock,
+        doors: settings.doors,
+        metrics: metrics::Counters::default(),
+        hosts,
+        url,
+        closing,
+    })))
+}
+
+fn listen(place: String, cause: io::Error) -> Error {
+    Error::Listen { place, cause }
+}
+
+/// Returns where the daemon of a data folder makes its control socket.
+fn control_path(data: &Path) -> PathBuf {
+    let path = data.join("control.sock");
+    if path.as_os_str().len() <= LONGEST_SOCKET_PATH {
+        return path;
+    }
+    let name = blake3::hash(data.as_os_str().as_encoded_bytes()).to_hex();
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map_or_else(
+        || std::env::temp_dir().join(format!("adjutant-{}", rustix::process::geteuid().as_raw())),
+        |folder| PathBuf::from(folder).join("adjutant"),
+    );
+    runtime.join(format!("{}.sock", &name[..16]))
+}
+
+/// Returns where clients find the control socket of a data folder.
+#[must_use]
+pub fn find_control(data: &Path) -> PathBuf {
+    match std::fs::read_to_string(data.join("control")) {
+        Ok(named) if !named.trim().is_empty() => PathBuf::from(named.trim()),
+        _ => data.join("control.sock"),
+    }
+}
+
+async fn bind_control(data: &Path, socket: &Path) -> Result<UnixListener, Error> {
+    let failed = |cause| listen(socket.display().to_string(), cause);
+    if UnixStream::connect(socket).await.is_ok() {
+        return Err(Error::Taken(socket.to_owned()));
+    }
+    prepare_folder(data, socket).map_err(failed)?;
+    let listener = UnixListener::bind(socket).map_err(failed)?;
+    std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
+    Ok(listener)
+}
+
+/// Removes a dead socket; writes `<data>/control` where the socket lies elsewhere, in a folder that is ours alone.
+fn prepare_folder(data: &Path, socket: &Path) -> io::Result<()> {
+    let missing_is_fine = |result: io::Result<()>| match result {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    };
+    missing_is_fine(std::fs::remove_file(socket))?;
+    if socket.parent() == Some(data) {
+        return missing_is_fine(std::fs::remove_file(data.join("control")));
+    }
+    let folder = socket.parent().unwrap_or(data);
+    std::fs::create_dir_all(folder)?;
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
+    std::fs::write(data.join("control"), format!("{}\n", socket.display()))
+}
+
+async fn accept_tcp(listener: TcpListener, router: Router, mut closing: watch::Receiver<bool>) {
+    let mut talks = Talks::new(router, Entrance::Tcp, closing.clone());
+    loop {
+        let room = talks.room().await;
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    if let Err(error) = stream.set_nodelay(true) {
+                        tracing::debug!(%error, "no TCP_NODELAY");
+                    }
+                    talks.begin(stream, room);
+                }
+                Err(error) => talks.refused(&error).await,
+            },
+            () = closed(&mut closing) => break,
+        }
+    }
+    talks.finish().await;
+}
+
+async fn accept_unix(listener: UnixListener, router: Router, mut closing: watch::Receiver<bool>) {
+    let mut talks = Talks::new(router, Entrance::Socket, closing.clone());
+    loop {
+        let room = talks.room().await;
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) if is_operator(&stream) => talks.begin(stream, room),
+                Ok(_) => tracing::warn!("a stranger tried the control socket"),
+                Err(error) => talks.refused(&error).await,
+            },
+            () = closed(&mut closing) => break,
+        }
+    }
+    talks.finish().await;
+}
+
+/// Returns whether the process at the other end belongs to the user that this one runs as.
+fn is_operator(stream: &UnixStream) -> bool {
+    stream.peer_cred().is_ok_and(|peer| peer.uid() == rustix::process::geteuid().as_raw())
+}
+
+/// Waits until the server closes, or is gone.
+pub(super) async fn closed(closing: &mut watch::Receiver<bool>) {
+    drop(closing.wait_for(|closed| *closed).await);
+}
+
+/// The connections of one listener.
+struct Talks {
+    router: Router,
+    entrance: Entrance,
+    closing: watch::Receiver<bool>,
+    room: Arc<Semaphore>,
+    tasks: JoinSet<()>,
+}
+
+type Room = Option<tokio::sync::OwnedSemaphorePermit>;
+
+impl Talks {
+    fn new(router: Router, entrance: Entrance, closing: watch::Receiver<bool>) -> Self {
+        Self {
+            router,
+            entrance,
+            closing,
+            room: Arc::new(Semaphore::new(MOST_CONNECTIONS)),
+            tasks: JoinSet::new(),
+        }
+    }
+
+    /// Waits until another connection may begin.
+    async fn room(&mut self) -> Room {
+        while self.tasks.try_join_next().is_some() {}
+        self.room.clone().acquire_owned().await.ok()
+    }
+
+    fn begin<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&mut self, stream: I, room: Room) {
+        let talk = converse(stream, self.router.clone(), self.entrance, self.closing.clone());
+        self.tasks.spawn(async move {
+            talk.await;
+            drop(room);
+        });
+    }
+
+    /// Waits a moment after a failed accept: the usual cause, too many open files, passes only by itself.
+    async fn refused(&self, error: &io::Error) {
+        tracing::warn!(%error, "accept failed");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+
+    async fn finish(mut self) {
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+async fn converse<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: I,
+    router: Router,
+    entrance: Entrance,
+    mut closing: watch::Receiver<bool>,
+) {
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(entrance);
+        let answer = router.clone().call(request.map(Body::new));
+        async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS_WITHIN)
+        .max_buf_size(LONGEST_HEADERS)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => Some(ended),
+        () = closed(&mut closing) => None,
+    };
+    if ended.is_none() {
+        connection.as_mut().graceful_shutdown();
+        if tokio::time::timeout(CLOSING_WITHIN, connection).await.is_err() {
+            tracing::debug!("connection cut at shutdown");
+        }
+    }
+}
