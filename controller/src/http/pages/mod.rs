@@ -1,15 +1,97 @@
-//! The dashboard's pages.
+//! The dashboard: pages rendered on the server, which can be read and used without JavaScript.
+//!
+//! Each page has a pure part, a function from views to [`Markup`], and a handler that reads the views. Forms post to
+//! [`act`], which answers with a redirect. The one script only reloads `<main>` on a hint and adds keys.
 
-use axum::Router;
+mod act;
+mod assets;
+mod card;
+mod connectors;
+mod diagram;
+mod form;
+mod frame;
+mod gate;
+mod login;
+mod parts;
+mod playbooks;
+mod proposals;
+mod run;
+mod runs;
+mod today;
 
-use super::{App, Refusal};
+use axum::{
+    Router,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use maud::Markup;
+
+use super::{App, Code, Refusal};
 
 /// Returns the routes of the dashboard.
 pub(super) fn router() -> Router<App> {
     Router::new()
+        .route("/", get(today::page))
+        .route("/runs", get(runs::page))
+        .route("/runs/{id}", get(run::page))
+        .route("/runs/{id}/steer", post(act::steer))
+        .route("/gates/{id}", get(gate::page))
+        .route("/gates/{id}/decide", post(act::decide))
+        .route("/gate/{token}", get(gate::link_page).post(gate::link_decide))
+        .route("/playbooks", get(playbooks::list))
+        .route("/playbooks/{id}", get(playbooks::page))
+        .route("/proposals", get(proposals::list))
+        .route("/proposals/{id}", get(proposals::page))
+        .route("/proposals/{id}/decide", post(act::proposal))
+        .route("/connectors", get(connectors::page))
+        .route("/connectors/{id}/probe", post(act::probe))
+        .route("/effects/{id}/settle", post(act::settle))
+        .route("/pause", post(act::pause))
+        .route("/login", get(login::page))
+        .route("/login/{secret}", get(login::open).post(login::enter))
+        .route("/logout", post(login::leave))
+        .route("/assets/{name}", get(assets::asset))
+        .route("/favicon.ico", get(assets::icon))
 }
 
+/// A page as an answer.
+struct Page(Markup);
+
+impl IntoResponse for Page {
+    fn into_response(self) -> Response {
+        let kind = [(header::CONTENT_TYPE, "text/html; charset=utf-8")];
+        (kind, self.0.into_string()).into_response()
+    }
+}
+
+/// A refusal, for people.
+struct Failed(Refusal);
+
+impl<E: Into<Refusal>> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl IntoResponse for Failed {
+    fn into_response(self) -> Response {
+        let status = self.0.code.status();
+        if matches!(self.0.code, Code::Bug | Code::Journal) {
+            tracing::error!(error = %self.0, "page failed");
+        }
+        (status, Page(frame::plain("That did not work", &parts::refusal(&self.0)))).into_response()
+    }
+}
+
+type Shown = Result<Page, Failed>;
+
 /// Answers a path that nothing serves.
-pub(super) async fn missing(request: axum::extract::Request) -> Refusal {
-    Refusal::not_found("page", request.uri().path())
+pub(super) async fn missing(request: axum::extract::Request) -> Response {
+    let path = request.uri().path();
+    let refusal = Refusal::not_found("page", path);
+    if path.starts_with("/api/") {
+        return refusal.into_response();
+    }
+    (StatusCode::NOT_FOUND, Failed(refusal)).into_response()
 }

@@ -1,0 +1,162 @@
+//! What the dashboard's forms do: each is a command, then a redirect with what came of it.
+
+use std::collections::BTreeMap;
+
+use adjutant_machine::{event::Decision, id::EffectId, run::Card};
+use axum::{
+    extract::{Path, State},
+    response::Redirect,
+};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Failed, form};
+use crate::{
+    http::{
+        App, Refusal, Scope,
+        api::{self, Decide, Settle},
+        extract::Form,
+    },
+    runtime::{Answer, Retry, views::GateView},
+};
+
+/// What came of the form before, in the address.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Came {
+    /// In words.
+    pub(super) notice: Option<String>,
+}
+
+type Acted = Result<Redirect, Failed>;
+
+fn back(place: &str, notice: &str) -> Redirect {
+    let query: String =
+        url::form_urlencoded::Serializer::new(String::new()).append_pair("notice", notice).finish();
+    Redirect::to(&format!("{place}?{query}"))
+}
+
+fn told(answer: Answer, what: &str) -> String {
+    if answer.message.is_empty() { what.to_owned() } else { answer.message }
+}
+
+/// Decides a gate.
+pub(super) async fn decide(State(app): State<App>, Path(id): Path<String>, form: Form) -> Acted {
+    let gate = app.handle.gate(&id).await?;
+    let decision = decision(&gate, &form)?;
+    let digest = form.must("digest")?.to_owned();
+    let reason = form.text("reason").map(str::to_owned);
+    let answer = api::decide(&app, &form.who, Decide { gate: id.clone(), digest, decision, reason }).await?;
+    // To the inbox, where the next question waits; the gate's own page tells who decided.
+    Ok(back("/", &format!("{id}: {}", told(answer, "decided"))))
+}
+
+fn decision(gate: &GateView, form: &Form) -> Result<Decision, Refusal> {
+    match form.must("decision")? {
+        "approve" => Ok(Decision::Approved { form: None }),
+        "deny" => Ok(Decision::Denied),
+        "edit" => edited(gate, form),
+        "fill" => filled(gate, form),
+        other => Err(Refusal::invalid(format!("a gate knows no \"{other}\""))),
+    }
+}
+
+fn card(gate: &GateView) -> Result<Card, Refusal> {
+    serde_json::from_value(gate.card.clone())
+        .map_err(|_| Refusal::conflict("the card has another form now").help("load the page again"))
+}
+
+/// Returns the values that really changed; an edit that changes nothing is an approval.
+fn edited(gate: &GateView, form: &Form) -> Result<Decision, Refusal> {
+    let card = card(gate)?;
+    let mut values = BTreeMap::new();
+    for (path, text) in form.group("text:") {
+        values.insert(path.to_owned(), Value::String(text.to_owned()));
+    }
+    for (path, text) in form.group("json:") {
+        let value = serde_json::from_str(text)
+            .map_err(|error| Refusal::invalid(format!("\"{path}\" is no JSON: {error}")))?;
+        values.insert(path.to_owned(), value);
+    }
+    values.retain(|path, value| card.show.get(path).is_none_or(|shown| shown.value != *value));
+    if values.is_empty() {
+        return Ok(Decision::Approved { form: None });
+    }
+    Ok(Decision::Edited { values })
+}
+
+fn filled(gate: &GateView, form: &Form) -> Result<Decision, Refusal> {
+    let schema = card(gate)?.form.ok_or_else(|| Refusal::conflict("this gate has no form"))?;
+    Ok(Decision::Approved { form: Some(form::read(&schema, &form.group("form:"))?) })
+}
+
+/// Pauses, resumes, cancels, kills or retries a run.
+pub(super) async fn steer(State(app): State<App>, Path(id): Path<String>, form: Form) -> Acted {
+    form.who.must(Scope::Operate)?;
+    let (handle, by) = (&app.handle, form.who.by.as_str());
+    let reason = form.text("reason").unwrap_or("from the dashboard");
+    let answer = match form.must("verb")? {
+        "pause" => handle.pause(&id, reason, by).await?,
+        "resume" => handle.resume(&id, by).await?,
+        "cancel" => handle.cancel(&id, reason, by).await?,
+        "kill" => handle.kill(&id, reason, by).await?,
+        "retry" => {
+            handle
+                .retry(&id, Retry { step: form.text("step").map(str::to_owned), ..Retry::default() }, by)
+                .await?
+        }
+        other => return Err(Refusal::invalid(format!("a run knows no \"{other}\"")).into()),
+    };
+    Ok(back(&format!("/runs/{id}"), &told(answer, "done")))
+}
+
+/// Settles an effect.
+pub(super) async fn settle(State(app): State<App>, Path(id): Path<String>, form: Form) -> Acted {
+    form.who.must(Scope::Operate)?;
+    let effect: EffectId = id.parse().map_err(|_| Refusal::not_found("effect", &id))?;
+    let how = serde_json::from_value(Value::String(form.must("how")?.to_owned()))
+        .map_err(|_| Refusal::invalid("an effect is settled by happened, did_not_happen, undo or drop"))?;
+    let value = form.text("value").map(serde_json::from_str).transpose();
+    let value = value.map_err(|error| Refusal::invalid(format!("the answer is no JSON: {error}")))?;
+    let answer = app.handle.settle(&effect, Settle { how, value }.settlement(), &form.who.by).await?;
+    Ok(back("/connectors", &told(answer, "settled")))
+}
+
+/// Approves or refuses a proposal.
+pub(super) async fn proposal(State(app): State<App>, Path(id): Path<String>, form: Form) -> Acted {
+    form.who.must(Scope::Approve)?;
+    let git = &app.doors.git;
+    let done = match form.must("decision")? {
+        "approve" => {
+            form.who.must_be_strong(app.clock.now())?;
+            git.approve(&id, form.must("digest")?, &form.who.by).await?
+        }
+        "refuse" => git.refuse(&id, form.must("reason")?, &form.who.by).await?,
+        other => return Err(Refusal::invalid(format!("a proposal knows no \"{other}\"")).into()),
+    };
+    let notice =
+        done.next.map_or_else(|| done.message.clone(), |next| format!("{} Next: {next}", done.message));
+    Ok(back(&format!("/proposals/{id}"), &notice))
+}
+
+/// Probes a connector.
+pub(super) async fn probe(State(app): State<App>, Path(id): Path<String>, form: Form) -> Acted {
+    form.who.must(Scope::Operate)?;
+    let found = app.doors.probes.probe(&id).await?;
+    let word = if found.ok { "answers" } else { "does not answer" };
+    Ok(back("/connectors", &format!("{id} {word} ({} ms): {}", found.millis, found.message)))
+}
+
+/// Pauses everything, a playbook or a connector, or ends such a pause.
+pub(super) async fn pause(State(app): State<App>, form: Form) -> Acted {
+    form.who.must(Scope::Operate)?;
+    let scope = api::pause_scope_of(form.must("scope")?)?;
+    let answer = match form.must("verb")? {
+        "pause" => {
+            let reason = form.text("reason").unwrap_or("from the dashboard");
+            app.handle.pause_scope(scope, reason, &form.who.by).await?
+        }
+        "resume" => app.handle.resume_scope(scope, &form.who.by).await?,
+        other => return Err(Refusal::invalid(format!("a pause knows no \"{other}\"")).into()),
+    };
+    Ok(back("/connectors", &told(answer, "done")))
+}

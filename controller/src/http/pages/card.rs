@@ -1,0 +1,335 @@
+//! The card of a gate: the question, exactly what will happen, what is decided on, why, until when, and the verbs.
+
+use adjutant_machine::run::{Card, CoveredCall, Shown};
+use adjutant_spec::plan::{Effect, Risk};
+use maud::{Markup, html};
+use serde_json::Value;
+
+use super::{form, frame::Frame, parts};
+use crate::runtime::views::{GateView, When};
+
+/// Where a card's forms post to, and what they carry.
+pub(super) struct Desk<'a> {
+    /// The frame, for times and the session's mark.
+    pub(super) frame: &'a Frame,
+    /// Where decisions are posted.
+    pub(super) action: String,
+    /// Whether the card stands alone on its page.
+    pub(super) is_alone: bool,
+    /// Whether values may be edited and forms filled here.
+    pub(super) may_edit: bool,
+}
+
+/// Returns the card of a gate.
+pub(super) fn card(desk: &Desk<'_>, gate: &GateView) -> Markup {
+    let parsed = serde_json::from_value::<Card>(gate.card.clone());
+    let id = anchor(&gate.id);
+    html! {
+        article.card.gate id=(id) aria-labelledby={ (id) "-q" } data-card[gate.state == "open"] {
+            header.card-head {
+                p.card-meta {
+                    (parts::risk(gate.risk))
+                    @if gate.state != "open" { " " (parts::status(&gate.state)) }
+                    " " a.soft href={ "/runs/" (gate.run) } { (gate.run) }
+                    span.soft { " · " (gate.step) }
+                }
+                @if desk.is_alone { h1 id={ (id) "-q" } { (gate.question) } }
+                @else { h3 id={ (id) "-q" } { a href={ "/gates/" (gate.id) } { (gate.question) } } }
+                @if let Some(expires) = gate.expires.filter(|_| gate.state == "open") {
+                    p.soft { "Lapses " (desk.frame.time(expires)) ", " (desk.frame.clock(expires)) ". Then it counts as expired; nothing is sent." }
+                }
+            }
+            @match &parsed {
+                Ok(card) => (content(desk, card)),
+                // A card of a newer build: everything that it says, as it says it.
+                Err(_) => section.part { h4 { "What it shows" } (parts::value(&gate.card)) },
+            }
+            @if gate.state == "open" { (verbs(desk, gate, parsed.as_ref().ok())) } @else { (decided(desk.frame, gate)) }
+        }
+    }
+}
+
+/// Returns a gate's id as the id of an element.
+pub(super) fn anchor(id: &str) -> String {
+    format!("gate-{}", id.replace('.', "-"))
+}
+
+fn content(desk: &Desk<'_>, card: &Card) -> Markup {
+    html! {
+        @if !card.changed.is_empty() { (changed(card)) }
+        section.part.happens {
+            h4 { "If you approve" }
+            @if card.effects.is_empty() {
+                p { "Nothing leaves the company by this decision alone: the playbook goes on with the next step." }
+            }
+            @for call in &card.effects { (covered(call)) }
+        }
+        @if !card.show.is_empty() {
+            section.part {
+                h4 { "What you decide on" }
+                @for (path, shown) in &card.show { (shown_value(path, shown)) }
+            }
+        }
+        p.why.soft { "Asked because: " (why(card)) @if !desk.is_alone { " " } }
+    }
+}
+
+fn changed(card: &Card) -> Markup {
+    html! {
+        section.part.is-changed {
+            h4 { "Changed since the card before this one" }
+            dl.fields {
+                @for (path, before) in &card.changed {
+                    dt { (path) }
+                    dd { span.soft { "was " } (parts::value(before)) }
+                }
+            }
+        }
+    }
+}
+
+fn why(card: &Card) -> String {
+    match card.why.as_str() {
+        "gate" => format!("the playbook has a gate at step \"{}\"", card.step),
+        "no model" => "no model can answer, and the agent's fallback is you".to_owned(),
+        "stage advise" => "this slice only advises: every effect is a proposal".to_owned(),
+        "auto refused" => "the condition to pass without you did not hold".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+fn covered(call: &CoveredCall) -> Markup {
+    let headline = headline(call);
+    html! {
+        div class={ "happening is-" (effect_word(call.effect)) } {
+            p.headline {
+                strong { (headline.verb) }
+                @if let Some(whom) = &headline.whom { " to " strong.whom { (whom) } }
+                @if let Some(amount) = &headline.amount { " for " strong.amount { (amount) } }
+            }
+            p.soft { code { (call.verb) } " · step " (call.step) " · " (taken_back(call)) " " (parts::labels(call.labels)) }
+            details.args open[call.args.to_string().len() < 600] {
+                summary { "Exactly this is sent" }
+                (parts::value(&call.args))
+            }
+        }
+    }
+}
+
+fn taken_back(call: &CoveredCall) -> String {
+    match &call.undo {
+        Some(undo) => format!("can be taken back by {}", undo.verb),
+        None => "cannot be taken back".to_owned(),
+    }
+}
+
+/// What a call does, in one line.
+#[derive(Debug, PartialEq, Eq)]
+struct Headline {
+    verb: &'static str,
+    whom: Option<String>,
+    amount: Option<String>,
+}
+
+fn effect_word(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Read => "read",
+        Effect::Write => "write",
+        Effect::Send => "send",
+        Effect::Spend => "spend",
+        Effect::Delete => "delete",
+        Effect::Publish => "publish",
+    }
+}
+
+fn headline(call: &CoveredCall) -> Headline {
+    let verb = match call.effect {
+        Effect::Read => "Looks something up",
+        Effect::Write => "Writes",
+        Effect::Send => "Sends a message",
+        Effect::Spend => "Moves money",
+        Effect::Delete => "Deletes",
+        Effect::Publish => "Publishes",
+    };
+    let text = |name: &str| call.args.get(name).and_then(plain);
+    let whom =
+        ["to", "recipient", "email", "customer_email", "customer", "account", "channel", "url", "path"];
+    let amount = ["amount", "total", "price", "value"].into_iter().find_map(text);
+    let amount = amount.map(|amount| match text("currency") {
+        Some(currency) if !amount.contains(&currency) => format!("{amount} {currency}"),
+        _ => amount,
+    });
+    Headline { verb, whom: whom.into_iter().find_map(text), amount }
+}
+
+fn plain(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Array(items) => {
+            let words: Option<Vec<String>> = items.iter().map(plain).collect();
+            words.filter(|words| !words.is_empty()).map(|words| words.join(", "))
+        }
+        Value::Object(fields) => {
+            ["email", "name", "id"].into_iter().find_map(|name| fields.get(name).and_then(plain))
+        }
+        Value::Null | Value::Bool(_) => None,
+    }
+}
+
+fn shown_value(path: &str, shown: &Shown) -> Markup {
+    html! {
+        div.shown {
+            p.shown-head { span.path { (path) } " " (parts::labels(shown.labels)) }
+            (parts::value(&shown.value))
+        }
+    }
+}
+
+fn decided(frame: &Frame, gate: &GateView) -> Markup {
+    html! {
+        p.decided {
+            (parts::status(&gate.state))
+            @if let Some(by) = &gate.by { " by " (by) }
+            @if let Some(at) = gate.at { " " (frame.time(at)) ", " (frame.clock(at)) }
+            @if let Some(reason) = &gate.reason { ": “" (reason) "”" }
+        }
+    }
+}
+
+fn verbs(desk: &Desk<'_>, gate: &GateView, card: Option<&Card>) -> Markup {
+    let needs_login = gate.risk == Risk::High && !desk.frame.is_strong;
+    let form = card.and_then(|card| card.form.as_ref());
+    let editable: Vec<(&str, &Shown)> = card
+        .filter(|_| desk.may_edit)
+        .map(|card| {
+            card.editable.iter().filter_map(|path| Some((path.as_str(), card.show.get(path)?))).collect()
+        })
+        .unwrap_or_default();
+    html! {
+        div.verbs {
+            @if needs_login {
+                p.notice.is-warning {
+                    "High risk: approving needs a login within the last ten minutes. Type " code { "adjutant login" }
+                    ", open the link, and come back. Denying works as it is."
+                }
+            } @else if let Some(schema) = form {
+                (filled(desk, gate, schema))
+            } @else {
+                form.verb method="post" action=(desk.action) {
+                    (hidden(desk, gate, "approve"))
+                    button.primary type="submit" data-key="a" { "Approve" }
+                }
+            }
+            @if !needs_login && form.is_none() && !editable.is_empty() { (edited(desk, gate, &editable)) }
+            (denied(desk, gate))
+        }
+        p.digest.soft { "What you see has the digest " code { (gate.digest.get(..12).unwrap_or(&gate.digest)) } }
+    }
+}
+
+fn hidden(desk: &Desk<'_>, gate: &GateView, decision: &str) -> Markup {
+    html! {
+        (desk.frame.mark_field())
+        input type="hidden" name="digest" value=(gate.digest);
+        input type="hidden" name="decision" value=(decision);
+    }
+}
+
+fn filled(desk: &Desk<'_>, gate: &GateView, schema: &Value) -> Markup {
+    html! {
+        form.fill method="post" action=(desk.action) {
+            (hidden(desk, gate, "fill"))
+            @for field in form::fields(schema) { (field.html(&anchor(&gate.id))) }
+            button.primary type="submit" data-key="a" { "Send this answer" }
+        }
+    }
+}
+
+fn edited(desk: &Desk<'_>, gate: &GateView, editable: &[(&str, &Shown)]) -> Markup {
+    let scope = anchor(&gate.id);
+    html! {
+        details.verb-more {
+            summary data-key="e" { "Edit, then approve" }
+            form method="post" action=(desk.action) {
+                (hidden(desk, gate, "edit"))
+                @for (number, (path, shown)) in editable.iter().enumerate() {
+                    @let id = format!("{scope}-edit-{number}");
+                    div.field {
+                        label for=(id) { (path) }
+                        @match shown.value.as_str() {
+                            Some(text) => textarea id=(id) name={ "text:" (path) } rows=(rows(text)) { "\n" (text) },
+                            None => textarea id=(id) name={ "json:" (path) } rows="4" spellcheck="false" { "\n" (pretty(&shown.value)) },
+                        }
+                    }
+                }
+                button.primary type="submit" { "Approve with these changes" }
+            }
+        }
+    }
+}
+
+/// Returns how many lines a text needs in a narrow field.
+fn rows(text: &str) -> usize {
+    text.lines().map(|line| 1 + line.chars().count() / 60).sum::<usize>().clamp(2, 18)
+}
+
+fn pretty(value: &Value) -> String {
+    format!("{value:#}")
+}
+
+fn denied(desk: &Desk<'_>, gate: &GateView) -> Markup {
+    let id = format!("{}-why", anchor(&gate.id));
+    html! {
+        details.verb-more {
+            summary data-key="d" { "Deny" }
+            form method="post" action=(desk.action) {
+                (hidden(desk, gate, "deny"))
+                div.field {
+                    label for=(id) { "Why? The run's record keeps it." }
+                    textarea id=(id) name="reason" rows="2" required {}
+                }
+                button.danger type="submit" { "Deny" }
+            }
+        }
+    }
+}
+
+/// Returns until when a gate is open, for lists.
+pub(super) fn lapses(frame: &Frame, expires: Option<When>) -> Markup {
+    html! { @if let Some(expires) = expires { "lapses " (frame.time(expires)) } }
+}
+
+#[cfg(test)]
+mod tests {
+    use adjutant_spec::value::Labels;
+    use serde_json::json;
+
+    use super::*;
+
+    fn call(effect: Effect, args: Value) -> CoveredCall {
+        let (step, verb) = ("bill".to_owned(), "billing.invoice".to_owned());
+        CoveredCall { step, verb, effect, args, labels: Labels::OPERATOR, undo: None }
+    }
+
+    #[test]
+    fn the_headline_says_to_whom_and_for_how_much() {
+        let headline = headline(&call(
+            Effect::Spend,
+            json!({ "customer": { "name": "Ada" }, "amount": 1200, "currency": "EUR" }),
+        ));
+        let expected =
+            Headline { verb: "Moves money", whom: Some("Ada".into()), amount: Some("1200 EUR".into()) };
+        assert_eq!(headline, expected);
+    }
+
+    #[test]
+    fn an_amount_that_names_its_currency_names_it_once() {
+        let headline = headline(&call(
+            Effect::Spend,
+            json!({ "to": ["a@x", "b@x"], "total": "5.00 EUR", "currency": "EUR" }),
+        ));
+        assert_eq!(headline.whom.as_deref(), Some("a@x, b@x"));
+        assert_eq!(headline.amount.as_deref(), Some("5.00 EUR"));
+    }
+}

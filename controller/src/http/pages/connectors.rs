@@ -1,0 +1,181 @@
+//! The world: dead letters by cause with the ways to settle them, connectors with what is promised of them, pauses.
+
+use std::collections::BTreeMap;
+
+use adjutant_spec::plan::{Idempotency, Mode};
+use axum::extract::{Query, State};
+use maud::{Markup, html};
+
+use super::{
+    Page, Shown,
+    act::Came,
+    frame::{Frame, Tab},
+    parts,
+};
+use crate::{
+    http::{
+        App, Scope,
+        api::{ConnectorView, VerbView, connector_views},
+        auth::Principal,
+    },
+    runtime::views::{DeadView, PauseView},
+};
+
+/// What the page shows.
+pub(super) struct World {
+    pub(super) connectors: Vec<ConnectorView>,
+    pub(super) dead: Vec<DeadView>,
+    pub(super) paused: Vec<PauseView>,
+}
+
+/// Shows the world.
+pub(super) async fn page(State(app): State<App>, who: Principal, Query(came): Query<Came>) -> Shown {
+    who.must(Scope::Read)?;
+    let (frame, status) = Frame::read(&app, &who).await?;
+    let frame = frame.with_notice(came.notice);
+    let world =
+        World { connectors: connector_views(&app), dead: app.handle.dead().await?, paused: status.paused };
+    Ok(Page(frame.page(Tab::Connectors, "World", &content(&frame, &world))))
+}
+
+/// Returns the page.
+pub(super) fn content(frame: &Frame, world: &World) -> Markup {
+    html! {
+        h1 { "World" }
+        (dead(frame, &world.dead))
+        section aria-labelledby="connectors" {
+            h2 #connectors { "Connectors" }
+            @if world.connectors.is_empty() { (parts::nothing("No connector is in force.", "`adjutant new connector ID` begins one.")) }
+            div.grid { @for connector in &world.connectors { (self::connector(frame, connector, &world.paused)) } }
+        }
+        (paused(frame, &world.paused))
+    }
+}
+
+fn dead(frame: &Frame, dead: &[DeadView]) -> Markup {
+    let mut causes: BTreeMap<(&str, &str), Vec<&DeadView>> = BTreeMap::new();
+    for letter in dead {
+        let cause = letter.effect.error.as_deref().unwrap_or("no reason was given");
+        causes.entry((&letter.effect.target, cause)).or_default().push(letter);
+    }
+    html! {
+        section aria-labelledby="dead" {
+            h2 #dead { "Dead letters" }
+            @if dead.is_empty() { (parts::nothing("No effect is dead or in doubt.", "What fails for good, or may have happened without an answer, waits here for you.")) }
+            @for ((target, cause), letters) in &causes {
+                article.card {
+                    header.card-head {
+                        p.card-meta { span.pill.is-dead { (letters.len()) } " " code { (target) } }
+                        h3 { (cause) }
+                    }
+                    @for letter in letters { (self::letter(frame, letter)) }
+                }
+            }
+        }
+    }
+}
+
+fn letter(frame: &Frame, letter: &DeadView) -> Markup {
+    let effect = &letter.effect;
+    let action = format!("/effects/{}/settle", effect.id);
+    let button = |how: &str, title: &str| {
+        html! { form method="post" action=(action) { (frame.mark_field()) input type="hidden" name="how" value=(how); button type="submit" { (title) } } }
+    };
+    let id = format!("answer-{}", effect.id.to_string().replace('.', "-"));
+    html! {
+        div.letter data-row {
+            p { (parts::status(&effect.phase)) " " a href={ "/runs/" (effect.run) } { (effect.run) } span.soft { " · step " (effect.step) " · attempt " (effect.attempt) " · " (effect.id) } }
+            @if effect.phase == "unknown" {
+                p { "It was sent, and no answer came. Look at the other side, then say what you found." }
+            }
+            div.verbs {
+                details.verb-more {
+                    summary { "It happened" }
+                    form method="post" action=(action) {
+                        (frame.mark_field())
+                        input type="hidden" name="how" value="happened";
+                        div.field { label for=(id) { "Its answer as JSON, where later steps read it" } textarea id=(id) name="value" rows="2" placeholder="{}" {} }
+                        button.primary type="submit" { "It happened" }
+                    }
+                }
+                (button("did_not_happen", "It did not: try again"))
+                (button("undo", "Take it back"))
+                (button("drop", "Drop it"))
+            }
+        }
+    }
+}
+
+fn connector(frame: &Frame, connector: &ConnectorView, paused: &[PauseView]) -> Markup {
+    let scope = format!("connector:{}", connector.id);
+    let is_paused = paused.iter().any(|pause| pause.scope == scope);
+    html! {
+        article.panel.connector {
+            h3 { (connector.id) " " span.tag { (connector.kind) }
+                @match connector.mode { Mode::Live => {}, Mode::Dry => { " " span.pill.is-paused { "dry" } }, Mode::Fixture => { " " span.pill.is-paused { "fixture" } } }
+                @if is_paused { " " span.pill.is-paused { "paused" } }
+            }
+            @if let Some(endpoint) = &connector.endpoint { p.soft.wrap { (endpoint) } }
+            @if connector.has_secret == Some(false) { p.error { "Its secret is missing: " code { "adjutant secrets set" } "." } }
+            @if let Some(hook) = &connector.hook { p { "Takes webhooks at" } pre.command { (hook) } }
+            @if !connector.events.is_empty() { p { "Tells " @for event in &connector.events { code { (event) } " " } } }
+            @if !connector.verbs.is_empty() {
+                ul.lines { @for verb in &connector.verbs { li { (self::verb(verb)) } } }
+            }
+            div.verbs {
+                form method="post" action={ "/connectors/" (connector.id) "/probe" } { (frame.mark_field()) button type="submit" { "Probe" } }
+                (switch(frame, &scope, is_paused))
+            }
+        }
+    }
+}
+
+fn verb(verb: &VerbView) -> Markup {
+    let promise = match (verb.idempotency, &verb.probe) {
+        (Idempotency::NativeKey, _) => "repeats safely by its key".to_owned(),
+        (Idempotency::Pure, _) => "repeats safely".to_owned(),
+        (Idempotency::Probe, Some(probe)) => format!("looks first with {probe}"),
+        (Idempotency::Probe | Idempotency::AtMostOnce, _) => {
+            "sent at most once; in doubt, you are asked".to_owned()
+        }
+    };
+    html! { code { (verb.name) } span.soft { " · " (format!("{:?}", verb.effect).to_lowercase()) " · " (promise) @if let Some(undo) = &verb.undo { " · taken back by " (undo) } } }
+}
+
+fn switch(frame: &Frame, scope: &str, is_paused: bool) -> Markup {
+    let (verb, title) = if is_paused { ("resume", "Resume") } else { ("pause", "Pause") };
+    html! {
+        form method="post" action="/pause" {
+            (frame.mark_field())
+            input type="hidden" name="scope" value=(scope);
+            input type="hidden" name="verb" value=(verb);
+            button type="submit" { (title) }
+        }
+    }
+}
+
+fn paused(frame: &Frame, paused: &[PauseView]) -> Markup {
+    let everything = paused.iter().any(|pause| pause.scope == "everything");
+    html! {
+        section.panel aria-labelledby="paused" {
+            h2 #paused { "Pauses" }
+            @if paused.is_empty() { p.soft { "Nothing is paused." } }
+            @for pause in paused {
+                div.letter { p { strong { (pause.scope) } ": " (pause.reason) span.soft { " · " (pause.by) " · " (frame.time(pause.at)) } } (switch(frame, &pause.scope, true)) }
+            }
+            @if !everything {
+                details.verb-more {
+                    summary { "Pause everything…" }
+                    form method="post" action="/pause" {
+                        (frame.mark_field())
+                        input type="hidden" name="scope" value="everything";
+                        input type="hidden" name="verb" value="pause";
+                        p { "No further effect starts until you resume. Runs, timers and gates stay as they are." }
+                        div.field { label for="pause-why" { "Why?" } input #pause-why name="reason" type="text" required; }
+                        button.danger type="submit" { "Pause everything" }
+                    }
+                }
+            }
+        }
+    }
+}

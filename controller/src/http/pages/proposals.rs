@@ -1,0 +1,155 @@
+//! Proposals: the list, and one with its diff, plan, evidence and backtest, to approve or refuse.
+
+use axum::extract::{Path, Query, State};
+use maud::{Markup, html};
+use serde_json::Value;
+
+use super::{
+    Page, Shown,
+    act::Came,
+    frame::{Frame, Tab, short},
+    parts,
+};
+use crate::http::{App, Scope, auth::Principal, doors::ProposalView};
+
+/// Lists the proposals.
+pub(super) async fn list(State(app): State<App>, who: Principal) -> Shown {
+    who.must(Scope::Read)?;
+    let (frame, _) = Frame::read(&app, &who).await?;
+    let proposals = app.doors.git.proposals().await?;
+    Ok(Page(frame.page(Tab::Proposals, "Proposals", &list_content(&proposals))))
+}
+
+/// Returns the list.
+pub(super) fn list_content(proposals: &[ProposalView]) -> Markup {
+    html! {
+        h1 { "Proposals" }
+        @if proposals.is_empty() {
+            (parts::nothing("Nothing is proposed.", "Agents and people propose with `git push … HEAD:refs/for/main` or `adjutant proposals new`."))
+        }
+        ul.cards {
+            @for proposal in proposals {
+                li.card.is-line data-row {
+                    p.card-meta { (parts::status(&proposal.state)) " " span.soft { (proposal.author) " · " (proposal.id) } }
+                    h2 { a href={ "/proposals/" (proposal.id) } { (proposal.title) } }
+                    @if let Some(text) = summary(&proposal.plan) { p.soft { (text) } }
+                }
+            }
+        }
+    }
+}
+
+/// Returns the first line of a plan's text.
+fn summary(plan: &Value) -> Option<&str> {
+    ["summary", "text"]
+        .into_iter()
+        .find_map(|name| plan.get(name)?.as_str())
+        .and_then(|text| text.lines().next())
+}
+
+/// Shows one proposal.
+pub(super) async fn page(
+    State(app): State<App>,
+    who: Principal,
+    Path(id): Path<String>,
+    Query(came): Query<Came>,
+) -> Shown {
+    who.must(Scope::Read)?;
+    let (frame, _) = Frame::read(&app, &who).await?;
+    let proposal = app.doors.git.proposal(&id).await?;
+    let frame = frame.with_notice(came.notice);
+    Ok(Page(frame.page(Tab::Proposals, &proposal.title, &content(&frame, &proposal))))
+}
+
+/// Returns the page of a proposal.
+pub(super) fn content(frame: &Frame, proposal: &ProposalView) -> Markup {
+    html! {
+        p.crumbs { a href="/proposals" { "Proposals" } " / " (proposal.id) }
+        h1 { (proposal.title) }
+        p { (parts::status(&proposal.state)) span.soft { " by " (proposal.author) " · " code { (short(&proposal.base)) } " → " code { (short(&proposal.head)) } } }
+        @if let Some(reason) = &proposal.reason { p { (reason) } }
+        div.columns.is-wide {
+            div {
+                section.panel { h2 { "What changes in the company" } (plan(&proposal.plan)) }
+                section.panel { h2 { "What changes in the files" } @match &proposal.diff { Some(text) => (diff(text)), None => p.soft { "No diff." } } }
+            }
+            div.aside {
+                @if matches!(proposal.state.as_str(), "open" | "changed" | "draft") { (verbs(frame, proposal)) }
+                @if !is_empty(&proposal.evidence) { section.panel { h2 { "Evidence" } (parts::value(&proposal.evidence)) } }
+                @if !is_empty(&proposal.backtest) { section.panel { h2 { "Decided again on recorded runs" } (parts::value(&proposal.backtest)) } }
+            }
+        }
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Object(fields) => fields.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+fn plan(plan: &Value) -> Markup {
+    html! {
+        @match plan.get("text").and_then(Value::as_str) {
+            Some(text) => pre.plan { (text) },
+            None if is_empty(plan) => p.soft { "Nothing that runs is touched." },
+            None => (parts::value(plan)),
+        }
+    }
+}
+
+/// Returns a unified diff, a table row for each line, so that a narrow screen scrolls the lines and not the page.
+fn diff(text: &str) -> Markup {
+    let class = |line: &str| match line.as_bytes().first() {
+        _ if line.starts_with("diff ")
+            || line.starts_with("+++")
+            || line.starts_with("---")
+            || line.starts_with("index ") =>
+        {
+            "is-file"
+        }
+        Some(b'+') => "is-added",
+        Some(b'-') => "is-removed",
+        Some(b'@') => "is-place",
+        _ => "is-same",
+    };
+    html! {
+        div.diff role="region" aria-label="Diff" tabindex="0" {
+            @for line in text.lines() { div class=(class(line)) { (line) "\n" } }
+        }
+    }
+}
+
+fn verbs(frame: &Frame, proposal: &ProposalView) -> Markup {
+    let action = format!("/proposals/{}/decide", proposal.id);
+    html! {
+        section.panel aria-labelledby="decide" {
+            h2 #decide { "Decide" }
+            div.verbs {
+                @if frame.is_strong {
+                    form method="post" action=(action) {
+                        (frame.mark_field())
+                        input type="hidden" name="decision" value="approve";
+                        input type="hidden" name="digest" value=(proposal.digest);
+                        button.primary type="submit" data-key="a" { "Approve" }
+                    }
+                } @else {
+                    p.notice.is-warning { "Approving needs a login within the last ten minutes: " code { "adjutant login" } "." }
+                }
+                details.verb-more {
+                    summary data-key="d" { "Refuse" }
+                    form method="post" action=(action) {
+                        (frame.mark_field())
+                        input type="hidden" name="decision" value="refuse";
+                        div.field { label for="refuse-why" { "Why? It is remembered." } textarea #refuse-why name="reason" rows="2" required {} }
+                        button.danger type="submit" { "Refuse" }
+                    }
+                }
+            }
+            p.digest.soft { "Bound to " code { (short(&proposal.digest)) } ": a new push or a moved base asks again." }
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! One run: where it stands and why, its diagram, its steps with values, its effects and gates, at any of its entries.
+
+use adjutant_spec::plan::Playbook;
+use axum::extract::{Path, Query, State};
+use maud::{Markup, html};
+
+use super::{
+    Page, Shown,
+    act::Came,
+    card,
+    diagram::{self, Progress},
+    frame::{Frame, Tab, short},
+    parts,
+};
+use crate::{
+    http::{App, Scope, api::split_at, auth::Principal},
+    runtime::views::{EffectView, RunView, StepView, WhyView},
+};
+
+/// What the page shows.
+pub(super) struct OneRun {
+    pub(super) run: RunView,
+    /// The reason chain of its present place.
+    pub(super) why: Option<WhyView>,
+    /// The playbook for the diagram.
+    pub(super) playbook: Option<Playbook>,
+    /// The entry after which it is shown; nothing for now.
+    pub(super) at: Option<u64>,
+    /// Its last entry.
+    pub(super) last: u64,
+}
+
+/// What is asked for.
+#[derive(Debug, Default, serde::Deserialize)]
+pub(super) struct Asked {
+    at: Option<String>,
+    notice: Option<String>,
+}
+
+/// Shows a run, now or after one of its entries.
+pub(super) async fn page(
+    State(app): State<App>,
+    who: Principal,
+    Path(id): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Shown {
+    who.must(Scope::Read)?;
+    let (frame, _) = Frame::read(&app, &who).await?;
+    let (id, named) = split_at(&id)?;
+    let now = app.handle.run(id).await?;
+    let last = now.seq;
+    let at = asked.at.as_deref().and_then(|at| at.parse().ok()).or(named).filter(|at| *at < last);
+    let run = match at {
+        Some(seq) => app.handle.run_at(id, seq).await?,
+        None => now,
+    };
+    let why = match at {
+        None => app.handle.why(id).await.ok(),
+        Some(_) => None,
+    };
+    let shown = OneRun { playbook: playbook_of(&app, &run), run, why, at, last };
+    let frame = frame.with_notice(Came { notice: asked.notice }.notice);
+    Ok(Page(frame.page(Tab::Runs, &shown.run.line.id, &content(&frame, &shown))))
+}
+
+/// Returns the playbook in force where it still has the run's steps; a run keeps the one that it began with.
+fn playbook_of(app: &App, run: &RunView) -> Option<Playbook> {
+    let plan = app.handle.plan()?;
+    let bundles = plan.bundles.values();
+    let pinned = bundles
+        .into_iter()
+        .find(|bundle| bundle.id() == run.line.bundle)
+        .map(|bundle| bundle.playbook.clone());
+    pinned.or_else(|| {
+        let present = plan.playbooks.get(&run.line.playbook)?;
+        let is_same = present.steps.len() == run.steps.len()
+            && present
+                .steps
+                .iter()
+                .zip(&run.steps)
+                .all(|(step, view)| step.id == view.id && step.kind.word() == view.kind);
+        is_same.then(|| present.clone())
+    })
+}
+
+/// Returns the page.
+pub(super) fn content(frame: &Frame, shown: &OneRun) -> Markup {
+    let run = &shown.run;
+    html! {
+        p.crumbs { a href="/runs" { "Runs" } " / " (run.line.id) }
+        header.run-head {
+            h1 { @match &shown.playbook { Some(playbook) => (playbook.title), None => (run.line.playbook) } }
+            p {
+                (parts::status(&run.line.status))
+                @if let Some(step) = &run.line.step { " at " a href={ "#step-" (step) } { (step) } }
+                span.soft { " · since " (frame.time(run.line.since)) " · began " (frame.time(run.line.started)) }
+            }
+            p.soft { code { (run.line.id) } " · key " code { (run.line.key) } " · revision " code { (short(&run.line.revision)) } " · bundle " code { (short(&run.line.bundle)) }
+                @if let Some(parent) = &run.parent { " · started by " a href={ "/runs/" (parent.run) } { (parent.run) } } }
+        }
+        (scrubber(shown))
+        div.columns.is-run {
+            div {
+                @if shown.at.is_none() { (waiting(frame, shown)) }
+                (gates(frame, run))
+                (steps(frame, run))
+                (timeline(frame, run))
+            }
+            div.aside {
+                (picture(shown))
+                @if shown.at.is_none() { (steer(frame, run)) }
+                section.panel { h2 { "Given" } @if run.input.is_empty() { p.soft { "No inputs." } } dl.fields { @for (name, value) in &run.input { dt { (name) } dd { (parts::value(value)) } } } }
+                @if !run.children.is_empty() { section.panel { h2 { "Started" } ul.lines { @for child in &run.children { li { a href={ "/runs/" (child) } { (child) } } } } } }
+            }
+        }
+    }
+}
+
+fn scrubber(shown: &OneRun) -> Markup {
+    let (id, seq, last) = (&shown.run.line.id, shown.run.seq, shown.last);
+    html! {
+        nav.scrubber aria-label="Moments of this run" {
+            @if seq > 1 { a href={ "/runs/" (id) "?at=" (seq - 1) } rel="prev" { "← before" } }
+            form method="get" action={ "/runs/" (id) } {
+                label for="at" { "Entry" }
+                input #at type="number" name="at" min="1" max=(last) value=(seq);
+                span.soft { " of " (last) }
+                button type="submit" { "Show" }
+            }
+            @if seq < last { a href={ "/runs/" (id) "?at=" (seq + 1) } rel="next" { "after →" } a href={ "/runs/" (id) } { "now" } }
+            @if shown.at.is_some() { p.notice { "This is the run as it was after entry " (seq) "." } }
+        }
+    }
+}
+
+fn waiting(frame: &Frame, shown: &OneRun) -> Markup {
+    let run = &shown.run;
+    html! {
+        @if run.ended.is_none() {
+            section.panel.is-why aria-labelledby="why" {
+                h2 #why { "Why is this waiting?" }
+                @if run.waiting.is_empty() { p { "It is not: the next step is under way." } }
+                @for reason in &run.waiting { p { (reason) } }
+                @if let Some(why) = &shown.why {
+                    ol.chain { @for line in &why.chain {
+                        li { span.tag { (line.kind) } " " (line.text) @if let Some(at) = line.at { span.soft { " · " (frame.time(at)) } } }
+                    } }
+                }
+            }
+        }
+    }
+}
+
+fn gates(frame: &Frame, run: &RunView) -> Markup {
+    html! {
+        @for gate in run.gates.iter().filter(|gate| gate.state == "open") {
+            p.notice.is-warning { a href={ "/gates/" (gate.id) } { (gate.question) } " " (card::lapses(frame, gate.expires)) }
+        }
+    }
+}
+
+fn steps(frame: &Frame, run: &RunView) -> Markup {
+    html! {
+        section aria-labelledby="steps" {
+            h2 #steps { "Steps" }
+            ol.steps {
+                @for step in &run.steps { (self::step(frame, run, step)) }
+            }
+        }
+    }
+}
+
+fn step(frame: &Frame, run: &RunView, step: &StepView) -> Markup {
+    let is_here = run.line.step.as_deref() == Some(step.id.as_str()) && run.ended.is_none();
+    let class = match (is_here, step.visits) {
+        (true, _) => "step is-here",
+        (false, 0) => "step is-unseen",
+        (false, _) => "step is-past",
+    };
+    let effects: Vec<&EffectView> =
+        run.effects.iter().filter(|effect| step.effects.contains(&effect.id)).collect();
+    html! {
+        li class=(class) id={ "step-" (step.id) } {
+            p.step-head {
+                span.kind { (step.kind) } " " strong { (step.title.as_deref().unwrap_or(&step.id)) }
+                @if is_here { " " span.pill.is-here { "here" } }
+                @if let Some(outcome) = &step.outcome { " " span.outcome { "→ " (outcome.replace('_', " ")) } }
+                @if step.visits > 1 { span.soft { " · " (step.visits) " times" } }
+                @if let Some(ended) = step.ended.or(step.started) { span.soft.when { (frame.time(ended)) } }
+            }
+            @for effect in effects { (parts::effect(frame, effect)) }
+            @if let Some(value) = &step.value {
+                details.value open[is_here] {
+                    summary { "Result " @if let Some(labels) = step.labels { (parts::labels(labels)) } @if step.original.is_some() { span.tag { "edited" } } }
+                    (parts::value(value))
+                    @if let Some(original) = &step.original { p.soft { "Before it was edited:" } (parts::value(original)) }
+                }
+            }
+        }
+    }
+}
+
+fn timeline(frame: &Frame, run: &RunView) -> Markup {
+    html! {
+        section aria-labelledby="timeline" {
+            h2 #timeline { "What happened" }
+            ol.timeline {
+                @for line in run.timeline.iter().rev() {
+                    li {
+                        a.seq href={ "/runs/" (run.line.id) "?at=" (line.seq) } title="Show the run after this entry" { (line.seq) }
+                        span { (line.event.replace('_', " ")) @if let Some(about) = &line.about { " " code { (about) } } }
+                        span.soft { (line.by) " · " (frame.time(line.at)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn picture(shown: &OneRun) -> Markup {
+    html! {
+        section.panel aria-labelledby="picture" {
+            h2 #picture { "Where it stands" }
+            @match &shown.playbook {
+                Some(playbook) => (diagram::diagram(playbook, &Progress::of(&shown.run))),
+                None => p.soft { "This run keeps the playbook that it began with; the one in force has other steps." },
+            }
+        }
+    }
+}
+
+fn steer(frame: &Frame, run: &RunView) -> Markup {
+    let action = format!("/runs/{}/steer", run.line.id);
+    let plain = |verb: &str, title: &str| {
+        html! { form method="post" action=(action) { (frame.mark_field()) input type="hidden" name="verb" value=(verb); button type="submit" { (title) } } }
+    };
+    let with_reason = |verb: &str, title: &str, help: &str| {
+        let id = format!("why-{verb}");
+        html! {
+            details.verb-more {
+                summary { (title) "…" }
+                form method="post" action=(action) {
+                    (frame.mark_field())
+                    input type="hidden" name="verb" value=(verb);
+                    p { (help) }
+                    div.field { label for=(id) { "Why?" } input id=(id) name="reason" type="text" required; }
+                    button.danger type="submit" { (title) }
+                }
+            }
+        }
+    };
+    html! {
+        section.panel aria-labelledby="steer" {
+            h2 #steer { "Steer" }
+            div.verbs {
+                @if run.line.status == "paused" { (plain("resume", "Resume")) }
+                @else if run.ended.is_none() { (plain("pause", "Pause")) }
+                @if run.ended.is_none() {
+                    (with_reason("cancel", "Cancel", "What was done is taken back, then the run ends."))
+                    (with_reason("kill", "Kill", "The run ends at once. Nothing is taken back."))
+                }
+                @if run.line.status == "failed" { (plain("retry", "Try again")) }
+                @if run.ended.is_some() && run.line.status != "failed" { p.soft { "It is over." } }
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The list of runs: filters, pages.
+
+use axum::extract::{Query, State};
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use super::{
+    Page, Shown,
+    frame::{Frame, Tab, short},
+    parts,
+};
+use crate::{
+    http::{App, Scope, auth::Principal},
+    runtime::{RunFilter, views::RunLine},
+};
+
+/// How many runs a page shows.
+const PAGE: usize = 50;
+
+/// The statuses that a filter offers.
+const STATUSES: [&str; 9] =
+    ["running", "waiting", "paused", "unwinding", "done", "failed", "cancelled", "killed", "quarantined"];
+
+/// What is asked for.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Filter {
+    #[serde(default)]
+    pub(super) status: String,
+    #[serde(default)]
+    pub(super) playbook: String,
+    #[serde(default)]
+    pub(super) after: String,
+}
+
+/// Shows a page of runs.
+pub(super) async fn page(State(app): State<App>, who: Principal, Query(filter): Query<Filter>) -> Shown {
+    who.must(Scope::Read)?;
+    let (frame, _) = Frame::read(&app, &who).await?;
+    let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let wish = RunFilter {
+        status: some(&filter.status),
+        playbook: some(&filter.playbook),
+        after: some(&filter.after),
+        limit: PAGE + 1,
+    };
+    let runs = app.handle.runs(wish).await?;
+    let playbooks: Vec<String> =
+        app.handle.plan().map(|plan| plan.playbooks.keys().cloned().collect()).unwrap_or_default();
+    Ok(Page(frame.page(Tab::Runs, "Runs", &content(&frame, &runs, &filter, &playbooks))))
+}
+
+/// Returns the page; a run more than fit tells that there is another page.
+pub(super) fn content(frame: &Frame, runs: &[RunLine], filter: &Filter, playbooks: &[String]) -> Markup {
+    let shown = &runs[..runs.len().min(PAGE)];
+    html! {
+        h1 { "Runs" }
+        form.filters method="get" action="/runs" {
+            (choice("status", "Status", &filter.status, &STATUSES.map(str::to_owned)))
+            (choice("playbook", "Playbook", &filter.playbook, playbooks))
+            button type="submit" { "Show" }
+        }
+        @if shown.is_empty() {
+            (parts::nothing("No runs here.", "A trigger starts them, or `adjutant run PLAYBOOK`."))
+        } @else { (table(frame, shown)) }
+        nav.paging aria-label="Pages of runs" {
+            @if !filter.after.is_empty() { a href=(address(filter, "")) { "Newest" } }
+            @if let Some(last) = shown.last().filter(|_| runs.len() > PAGE) { a rel="next" href=(address(filter, &last.id)) { "Older →" } }
+        }
+    }
+}
+
+fn address(filter: &Filter, after: &str) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    for (name, value) in
+        [("status", filter.status.as_str()), ("playbook", &filter.playbook), ("after", after)]
+    {
+        if !value.is_empty() {
+            query.append_pair(name, value);
+        }
+    }
+    format!("/runs?{}", query.finish())
+}
+
+fn choice(name: &str, title: &str, chosen: &str, words: &[String]) -> Markup {
+    html! {
+        div.field {
+            label for=(name) { (title) }
+            select id=(name) name=(name) {
+                option value="" { "any" }
+                @for word in words { option value=(word) selected[word == chosen] { (word.replace('_', " ")) } }
+            }
+        }
+    }
+}
+
+fn table(frame: &Frame, runs: &[RunLine]) -> Markup {
+    html! {
+        table.runs {
+            thead { tr { th scope="col" { "Run" } th scope="col" { "Status" } th scope="col" { "Step" } th scope="col" { "Since" } th scope="col" { "Began" } th scope="col" { "Revision" } } }
+            tbody {
+                @for run in runs {
+                    tr data-row {
+                        th scope="row" { a href={ "/runs/" (run.id) } { (run.id) } span.soft.key { (run.key) } }
+                        td { (parts::status(&run.status)) }
+                        td data-name="step" { (run.step.as_deref().unwrap_or("–")) }
+                        td data-name="since" { (frame.time(run.since)) }
+                        td data-name="began" { (frame.time(run.started)) }
+                        td data-name="revision" { code { (short(&run.revision)) } }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! Today: what waits for the operator, what went wrong, what was spent, what comes next.
+
+use std::str::FromStr;
+
+use adjutant_machine::{event::TimerId, id::Stamp};
+use adjutant_spec::plan::{Plan, Trigger};
+use axum::extract::{Query, State};
+use croner::Cron;
+use jiff::{Timestamp, tz::TimeZone};
+use maud::{Markup, html};
+
+use super::{
+    Page, Shown,
+    act::Came,
+    card::{self, Desk},
+    frame::{Frame, Tab},
+    parts,
+};
+use crate::{
+    http::{
+        App, Refusal, Scope,
+        api::full_status,
+        auth::Principal,
+        doors::{HoldView, SliceView},
+    },
+    runtime::{
+        RunFilter,
+        views::{BudgetView, DeadView, GateView, PauseView, QuarantineView, SpendView, When},
+    },
+};
+
+/// How many waiting runs are asked for their timers.
+const MOST_WAITING: usize = 12;
+/// How many cards are shown in full; the rest are lines.
+const MOST_CARDS: usize = 12;
+
+/// What Today shows.
+pub(super) struct Today {
+    /// The gates that wait.
+    pub(super) gates: Vec<GateView>,
+    /// Effects that are dead or unknown.
+    pub(super) dead: Vec<DeadView>,
+    /// What was spent.
+    pub(super) spend: SpendView,
+    /// What comes next, soonest first.
+    pub(super) next: Vec<Coming>,
+    /// What stands in the way of the revision that the source wishes.
+    pub(super) held: Held,
+    /// How many runs are under way.
+    pub(super) live: u64,
+}
+
+/// What stands in the way.
+#[derive(Default)]
+pub(super) struct Held {
+    /// What is wrong with the attempted revision, in the form of `check`.
+    pub(super) diagnostics: Vec<serde_json::Value>,
+    /// Slices that are held back.
+    pub(super) slices: Vec<SliceView>,
+    /// A hold by the operator.
+    pub(super) hold: Option<HoldView>,
+    /// Pauses of more than one run.
+    pub(super) paused: Vec<PauseView>,
+    /// Damaged instances.
+    pub(super) quarantined: Vec<QuarantineView>,
+}
+
+/// Something that will happen by itself.
+pub(super) struct Coming {
+    /// When.
+    pub(super) at: When,
+    /// What, in words.
+    pub(super) what: String,
+    /// Where to read on.
+    pub(super) link: String,
+}
+
+/// Shows Today.
+pub(super) async fn page(State(app): State<App>, who: Principal, Query(came): Query<Came>) -> Shown {
+    who.must(Scope::Read)?;
+    let (frame, _) = Frame::read(&app, &who).await?;
+    let frame = frame.with_notice(came.notice);
+    let today = read(&app, &frame).await?;
+    Ok(Page(frame.page(Tab::Today, "Today", &content(&frame, &today))))
+}
+
+async fn read(app: &App, frame: &Frame) -> Result<Today, Refusal> {
+    let status = full_status(app).await?;
+    let live =
+        ["running", "waiting", "unwinding"].iter().filter_map(|word| status.runs.by_status.get(*word)).sum();
+    let held = Held {
+        diagnostics: status.diagnostics,
+        slices: status.slices.into_iter().filter(|slice| slice.held.is_some()).collect(),
+        hold: status.hold,
+        paused: status.paused,
+        quarantined: status.quarantined,
+    };
+    Ok(Today {
+        gates: app.handle.inbox().await?,
+        dead: app.handle.dead().await?,
+        spend: app.handle.spend().await?,
+        next: coming(app, frame).await?,
+        held,
+        live,
+    })
+}
+
+async fn coming(app: &App, frame: &Frame) -> Result<Vec<Coming>, Refusal> {
+    let mut next = app.handle.plan().map(|plan| slots(&plan, frame.now)).unwrap_or_default();
+    let waiting =
+        RunFilter { status: Some("waiting".to_owned()), limit: MOST_WAITING, ..RunFilter::default() };
+    for line in app.handle.runs(waiting).await? {
+        let run = app.handle.run(&line.id).await?;
+        let timers = run.timers.iter().filter(|timer| matches!(timer.timer, TimerId::Wait(_)));
+        next.extend(timers.map(|timer| Coming {
+            at: timer.at,
+            what: format!("{} goes on at {}", line.id, line.step.as_deref().unwrap_or("its step")),
+            link: format!("/runs/{}", line.id),
+        }));
+    }
+    next.sort_by_key(|coming| coming.at);
+    next.truncate(6);
+    Ok(next)
+}
+
+/// Returns the next slot of each schedule.
+fn slots(plan: &Plan, now: Stamp) -> Vec<Coming> {
+    let next = |cron: &str, zone: &str| {
+        let now = Timestamp::from_millisecond(now.0).ok()?.to_zoned(TimeZone::get(zone).ok()?);
+        let slot = Cron::from_str(cron).ok()?.find_next_occurrence(&now, false).ok()?;
+        Some(When(Stamp(slot.timestamp().as_millisecond())))
+    };
+    let scheduled = plan.playbooks.values().filter_map(|playbook| match &playbook.trigger {
+        Trigger::Schedule { cron, zone, .. } => {
+            let link = format!("/playbooks/{}", playbook.id);
+            Some(Coming { at: next(cron, zone)?, what: playbook.title.clone(), link })
+        }
+        Trigger::Manual | Trigger::Event { .. } => None,
+    });
+    scheduled.collect()
+}
+
+/// Returns the page.
+pub(super) fn content(frame: &Frame, today: &Today) -> Markup {
+    html! {
+        div.today-head {
+            h1 { "Today" }
+            p.soft { (frame.civil(When(frame.now), "%A, %-d %B")) }
+        }
+        (numbers(frame, today))
+        div.columns {
+            section aria-labelledby="inbox" { (inbox(frame, &today.gates)) }
+            div.aside {
+                (exceptions(frame, today))
+                (spend(&today.spend))
+                (next(frame, &today.next))
+            }
+        }
+    }
+}
+
+fn problems(today: &Today) -> usize {
+    let held = &today.held;
+    let refused = usize::from(!held.diagnostics.is_empty()) + usize::from(held.hold.is_some());
+    today.dead.len() + held.slices.len() + held.paused.len() + held.quarantined.len() + refused
+}
+
+fn numbers(frame: &Frame, today: &Today) -> Markup {
+    let problems = problems(today);
+    let cap = today.spend.budgets.iter().find(|budget| budget.scope == "company" && budget.window == "day");
+    html! {
+        ul.numbers {
+            li class=[(!today.gates.is_empty()).then_some("is-waiting")] {
+                a href="#inbox" { b { (today.gates.len()) } span { "waiting for you" } }
+            }
+            li class=[(problems > 0).then_some("is-wrong")] {
+                a href="#exceptions" { b { (problems) } span { (plural(problems, "exception", "exceptions")) } }
+            }
+            li {
+                a href="#spend" {
+                    b { (today.spend.today.map_or_else(|| "0".to_owned(), |money| money.to_string())) }
+                    span { @match cap { Some(cap) => { "of " (cap.limit) " today" }, None => "spent today" } }
+                }
+            }
+            li {
+                a href="/runs?status=running" { b { (today.live) } span { (plural(today.live, "run under way", "runs under way")) } }
+            }
+            @if let Some(coming) = today.next.first() {
+                li.is-next { a href="#next" { b { (frame.clock(coming.at)) } span { (coming.what) } } }
+            }
+        }
+    }
+}
+
+fn plural<N: PartialEq + From<u8>>(count: N, one: &'static str, many: &'static str) -> &'static str {
+    if count == N::from(1) { one } else { many }
+}
+
+fn inbox(frame: &Frame, gates: &[GateView]) -> Markup {
+    html! {
+        h2 #inbox { "Waiting for you" }
+        @if gates.is_empty() {
+            (parts::nothing("Nothing waits for you.", "Work goes on by itself; what needs a decision appears here."))
+        }
+        @for gate in gates.iter().take(MOST_CARDS) {
+            @let desk = Desk { frame, action: format!("/gates/{}/decide", gate.id), is_alone: false, may_edit: true };
+            (card::card(&desk, gate))
+        }
+        @if gates.len() > MOST_CARDS {
+            ul.lines {
+                @for gate in &gates[MOST_CARDS..] {
+                    li { a href={ "/gates/" (gate.id) } { (gate.question) } " " span.soft { (card::lapses(frame, gate.expires)) } }
+                }
+            }
+        }
+    }
+}
+
+fn exceptions(frame: &Frame, today: &Today) -> Markup {
+    let held = &today.held;
+    html! {
+        section.panel aria-labelledby="exceptions" {
+            h2 #exceptions { "Exceptions" }
+            @if problems(today) == 0 { p.soft { "None. Everything that was started is under way or done." } }
+            @if let Some(hold) = &held.hold {
+                p.error { "The source is not followed: " (hold.reason) " (" (hold.by) "). " code { "adjutant release" } " ends it." }
+            }
+            @for slice in &held.slices {
+                p.error { "Slice " strong { (slice.id) } " keeps its last good revision: " (slice.held.as_deref().unwrap_or_default()) }
+            }
+            @for diagnostic in held.diagnostics.iter().take(5) { (self::diagnostic(diagnostic)) }
+            @if held.diagnostics.len() > 5 { p.soft { (held.diagnostics.len() - 5) " more: " code { "adjutant check" } } }
+            @for pause in &held.paused {
+                p.error { strong { (pause.scope) } " is paused: " (pause.reason) " (" (pause.by) ", " (frame.time(pause.at)) "). " a href="/connectors#paused" { "Resume" } }
+            }
+            @for damaged in &held.quarantined { p.error { strong { (damaged.instance) } " is set aside: " (damaged.reason) } }
+            @if !today.dead.is_empty() {
+                ul.lines {
+                    @for dead in today.dead.iter().take(5) {
+                        li { (parts::status(&dead.effect.phase)) " " a href="/connectors#dead" { (dead.effect.target) } " in " a href={ "/runs/" (dead.effect.run) } { (dead.effect.run) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn diagnostic(row: &serde_json::Value) -> Markup {
+    let text = |name: &str| row.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
+    let line = row.get("line").and_then(serde_json::Value::as_u64).unwrap_or(1);
+    html! {
+        div.diagnostic {
+            p { code { (text("code")) } " " (text("message")) }
+            p.soft { (text("file")) ":" (line) @if !text("help").is_empty() { " · " (text("help")) } }
+        }
+    }
+}
+
+fn spend(spend: &SpendView) -> Markup {
+    html! {
+        section.panel aria-labelledby="spend" {
+            h2 #spend { "Money" }
+            @if spend.budgets.is_empty() { p.soft { "No cap is used yet." } }
+            @for budget in &spend.budgets { (self::budget(budget)) }
+        }
+    }
+}
+
+fn budget(budget: &BudgetView) -> Markup {
+    use rust_decimal::prelude::ToPrimitive;
+    let used = budget.reserved.plus(budget.settled).map_or(budget.settled.amount, |sum| sum.amount);
+    let limit = budget.limit.amount;
+    let share = (!limit.is_zero()).then(|| (used / limit).to_f64()).flatten().unwrap_or(1.0);
+    html! {
+        div.budget {
+            p { span { (budget.scope) " · " (budget.window) } span.number { (used) " of " (budget.limit) } }
+            meter min="0" max="1" low="0.7" high="0.9" optimum="0" value=(format!("{share:.3}"))
+                aria-label={ (budget.scope) " " (budget.window) ": " (used) " of " (budget.limit) } {}
+        }
+    }
+}
+
+fn next(frame: &Frame, next: &[Coming]) -> Markup {
+    html! {
+        section.panel aria-labelledby="next" {
+            h2 #next { "Next" }
+            @if next.is_empty() { p.soft { "Nothing is scheduled." } }
+            ul.lines {
+                @for coming in next { li { a href=(coming.link) { (coming.what) } " " span.soft { (frame.time(coming.at)) ", " (frame.clock(coming.at)) } } }
+            }
+        }
+    }
+}
