@@ -1,7 +1,42 @@
-//! The edge of the company. What every part of it shares: secrets that are opened for one call, and their masking in
-//! everything that is stored, logged or sent.
+//! The edge of the company: connectors, agents, routes, notices, and what comes in.
+//!
+//! ```text
+//!   runtime ──Perform──► Effects ─┬─► http, mail, files     one attempt each; the machine alone retries
+//!                                 ├─► llm                   answers are checked against the agent's own schema
+//!                                 └─► route                 rules, then the local router, then its hops
+//!   runtime ◄───Event─── outcome ◄┘   redacted, with provenance
+//!
+//!   the world ──webhook, mail drop──► intake ──Delivery──► (runtime, through the composition root)
+//! ```
+//!
+//! This room knows neither runs nor the store. Endpoints, secrets, hosts, prices and modes are read from the plan in
+//! force at each call; what a call does to the world is what its run has pinned. Nothing is retried here: an attempt
+//! ends as done, as definitely not done, or as unknown, and the difference between the last two is whether bytes may have
+//! reached the other side.
 
+mod connectors;
+mod effects;
+mod egress;
+mod expression;
+mod files;
+mod http;
+pub mod intake;
+mod llm;
+mod mail;
+mod notify;
+mod outcome;
+mod probe;
 mod redact;
+mod route;
+mod schema;
 pub mod secrets;
+#[cfg(test)]
+mod tests;
+mod wire;
 
+pub use effects::{Effects, Options};
+pub use intake::{Delivery, IntakeError};
+pub use llm::price::{Unpriced, worst_case};
+pub use notify::NotifyFailure;
+pub use probe::ProbeError;
 pub use redact::Redactor;

@@ -1,0 +1,102 @@
+//! The registry of connector kinds, and what is the same for all of them: schemas, modes, time.
+
+use std::{path::Path, time::Duration};
+
+use adjutant_machine::command::VerbCall;
+use adjutant_spec::plan::{Connector, Effect, Mode, Plan, Verb};
+use serde_json::{Value, json};
+
+use super::{
+    expression, files, http, mail,
+    outcome::{Answer, Done, Fault},
+    schema,
+    secrets::Secret,
+};
+
+/// One call of a verb, with everything it needs.
+pub(super) struct VerbJob<'a> {
+    pub(super) connector: &'a Connector,
+    pub(super) verb: &'a Verb,
+    pub(super) call: &'a VerbCall,
+    /// Opened for this call.
+    pub(super) secret: Option<Secret>,
+    pub(super) timeout: Duration,
+    /// Where relative folders begin.
+    pub(super) root: &'a Path,
+}
+
+impl<'a> VerbJob<'a> {
+    /// Returns the connector's endpoint.
+    pub(super) fn endpoint(&self) -> Result<&'a str, Fault> {
+        let missing = || Fault::unavailable(format!("connector \"{}\" has no endpoint", self.connector.id));
+        self.connector.endpoint.as_deref().filter(|endpoint| !endpoint.is_empty()).ok_or_else(missing)
+    }
+
+    /// Returns the verb's name in its connector.
+    pub(super) fn name(&self) -> &'a str {
+        self.call.verb.split_once('.').map_or(self.call.verb.as_str(), |(_, verb)| verb)
+    }
+}
+
+/// Returns the connector and verb that a call names, as the plan in force has them.
+pub(super) fn resolve<'a>(plan: &'a Plan, name: &str) -> Result<(&'a Connector, &'a Verb), Fault> {
+    plan.verb(name)
+        .ok_or_else(|| Fault::unavailable(format!("verb \"{name}\" is not in the company any more")))
+}
+
+/// Performs a call once, or answers it without touching the world where the job or the connector says so.
+pub(super) async fn perform(verb: &VerbJob<'_>, is_dry: bool) -> Answer {
+    schema::check(&verb.verb.input, &verb.call.args).map_err(|complaints| {
+        Fault::invalid(format!(
+            "the arguments of \"{}\" break its schema: {}",
+            verb.call.verb,
+            complaints.join("; ")
+        ))
+    })?;
+    if verb.connector.mode == Mode::Fixture {
+        return fixture(verb);
+    }
+    if (is_dry || verb.connector.mode == Mode::Dry) && verb.call.effect != Effect::Read {
+        return dry(verb);
+    }
+    match verb.connector.kind.as_str() {
+        "http" => http::call(verb).await,
+        "mail" => mail::call(verb).await,
+        "files" => files::call(verb).await,
+        kind => Err(Fault::unavailable(format!("connectors of kind \"{kind}\" have no verbs"))),
+    }
+}
+
+/// The verb's own fixture, rendered with the arguments.
+fn fixture(verb: &VerbJob<'_>) -> Answer {
+    let setting = verb.verb.settings.get("fixture").ok_or_else(|| {
+        Fault::unavailable(format!(
+            "\"{}\" has no `fixture`, and its connector's mode asks for one",
+            verb.call.verb
+        ))
+    })?;
+    let value = render_fixture(verb, setting)?;
+    schema::check(&verb.verb.output, &value).map_err(|complaints| {
+        Fault::invalid(format!(
+            "the fixture of \"{}\" breaks its schema: {}",
+            verb.call.verb,
+            complaints.join("; ")
+        ))
+    })?;
+    Ok(Done::free(value, json!({ "mode": "fixture" })))
+}
+
+/// Nothing is sent. The fixture's fields, where there is one, let later steps read what a real answer would have.
+fn dry(verb: &VerbJob<'_>) -> Answer {
+    let fixture =
+        verb.verb.settings.get("fixture").map(|setting| render_fixture(verb, setting)).transpose()?;
+    let mut value = fixture.filter(Value::is_object).unwrap_or_else(|| json!({}));
+    value["dry"] = true.into();
+    value["would"] = json!({ "call": verb.call.verb, "args": verb.call.args, "key": verb.call.key });
+    Ok(Done::free(value, json!({ "mode": "dry" })))
+}
+
+fn render_fixture(verb: &VerbJob<'_>, setting: &Value) -> Result<Value, Fault> {
+    let context = json!({ "args": verb.call.args, "effect": { "key": verb.call.key } });
+    expression::render(setting, &context)
+}

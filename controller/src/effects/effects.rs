@@ -1,0 +1,342 @@
+//! [`Effects`]: the room's one door, over the plan in force.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use adjutant_machine::{
+    command::{AgentCall, Call, Notice, Perform, VerbCall},
+    event::{Event, Finding},
+    id::Stamp,
+};
+use adjutant_spec::{
+    plan::{Connector, Plan},
+    value::Money,
+};
+use reqwest::header::HeaderMap;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use super::{
+    Delivery, IntakeError, NotifyFailure, ProbeError, Redactor, Unpriced,
+    connectors::{self, VerbJob},
+    http,
+    intake::{self},
+    llm::{self, AgentJob, price},
+    notify::{self, Caps},
+    outcome::{self, Answer, Fault},
+    probe, route,
+    secrets::{Keys, Secret},
+};
+
+/// What the room stands on.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where the key of the secrets is.
+    pub keys: Keys,
+    /// Where the relative folders of connectors begin.
+    pub files: PathBuf,
+}
+
+/// Performs effects on the world as the plan in force has it.
+///
+/// *Flow*: [`Effects::perform`] makes one attempt and answers with its event. *Guarantees*: nothing is retried inside;
+/// what definitely failed and what may have happened are told apart; no secret is in an event. *Assumptions*: the caller
+/// has leased the effect durably before. *Errors*: are events.
+pub struct Effects {
+    options: Options,
+    live: RwLock<Arc<Plan>>,
+    updates: watch::Sender<u64>,
+    routers: route::Routers,
+    caps: Caps,
+}
+
+impl Effects {
+    /// Opens the room over a plan.
+    #[must_use]
+    pub fn new(options: Options, plan: Arc<Plan>) -> Self {
+        let (updates, _) = watch::channel(0);
+        let (routers, caps) = (route::Routers::default(), Caps::default());
+        Self { options, live: RwLock::new(plan), updates, routers, caps }
+    }
+
+    /// Puts another plan into force: calls that begin from now on use its endpoints, secrets, hosts, prices and modes.
+    pub fn update(&self, plan: Arc<Plan>) {
+        self.routers.retain(&plan);
+        *self.live.write().unwrap_or_else(PoisonError::into_inner) = plan;
+        self.updates.send_modify(|count| *count += 1);
+    }
+
+    /// Returns the plan in force.
+    #[must_use]
+    pub fn plan(&self) -> Arc<Plan> {
+        Arc::clone(&self.live.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Performs one attempt.
+    pub async fn perform(&self, job: &Perform) -> Event {
+        let plan = self.plan();
+        let redactor = self.redactor(&plan, &job.call);
+        let answer = match &job.call {
+            Call::Verb(call) => self.verb(&plan, job, call).await,
+            Call::Probe { of, probe } => {
+                let finding = self.probe_call(&plan, job, of, probe).await;
+                return Event::EffectProbed {
+                    effect: job.effect.clone(),
+                    finding: redacted(finding, &redactor),
+                };
+            }
+            Call::Agent(call) => self.agent(&plan, job, call, &redactor).await,
+            Call::Route { route, text, context } => {
+                let asked = Asked { route, text, context };
+                self.route(&plan, job, &asked, &redactor).await
+            }
+            Call::RecordRead { .. }
+            | Call::RecordList { .. }
+            | Call::RecordWrite { .. }
+            | Call::StartRun { .. } => {
+                Err(Fault::invalid("records and runs are the host's own, no effect on the world"))
+            }
+        };
+        outcome::event(job, answer, &redactor)
+    }
+
+    /// Tells the operator by the plan's rules; without a rule, or an address, it is logged.
+    ///
+    /// # Errors
+    /// [`NotifyFailure`], which says whether to try again.
+    pub async fn notify(&self, notice: &Notice) -> Result<(), NotifyFailure> {
+        let plan = self.plan();
+        let rules = notify::rules(&plan, notice);
+        if rules.is_empty() {
+            tracing::info!(notice = %notify::logged(notice), "no rule carries the notice");
+        }
+        for rule in rules {
+            let Some(to) = notify::address(&plan, rule) else {
+                tracing::info!(notice = %notify::logged(notice), "no address for the notice");
+                continue;
+            };
+            if !self.caps.take(rule, &notify::today(&plan)) {
+                tracing::info!(notice = %notify::logged(notice), per_day = rule.per_day, "the day's notices are used up");
+                continue;
+            }
+            let call = notify::call(&plan, rule, notice, &to);
+            if let Err(fault) = self.tell(&plan, &call).await {
+                self.caps.give_back(rule);
+                let message = self.redactor(&plan, &Call::Verb(call)).text(fault.message());
+                tracing::warn!(notice = notice.id, message, "notice did not go out");
+                if let Some(failure) = notify::failure(&fault, message) {
+                    return Err(failure);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Verifies a webhook over its raw bytes and makes a delivery of it.
+    ///
+    /// # Errors
+    /// [`IntakeError`], whose status tells the sender.
+    pub fn verify_webhook(
+        &self,
+        connector: &str,
+        headers: &HeaderMap,
+        body: &[u8],
+        now: Stamp,
+    ) -> Result<Delivery, IntakeError> {
+        let plan = self.plan();
+        let found = plan.connectors.get(connector).filter(|found| found.kind == "webhook");
+        let found = found.ok_or_else(|| IntakeError::NoConnector(connector.to_owned()))?;
+        let no_secret = |reason: String| IntakeError::NoSecret { connector: connector.to_owned(), reason };
+        let secret = self.secret(&plan, found).map_err(no_secret)?;
+        let secret = secret.ok_or_else(|| no_secret("it names none".to_owned()))?;
+        intake::verify(found, &secret, &intake::Received { headers, body, now })
+    }
+
+    /// Looks at a connector without changing anything, for `connectors probe`.
+    ///
+    /// # Errors
+    /// [`ProbeError::NoConnector`]; what is wrong with a connector that exists is in the report.
+    pub async fn probe(&self, connector: &str) -> Result<Value, ProbeError> {
+        let plan = self.plan();
+        let found = plan.connectors.get(connector);
+        let found = found.ok_or_else(|| ProbeError::NoConnector(connector.to_owned()))?;
+        let secret = self.secret(&plan, found);
+        let redactor = Redactor::of(secret.as_ref().ok().and_then(Option::as_ref));
+        let subject = probe::Subject { connector: found, secret, root: &self.options.files };
+        Ok(redactor.value(probe::report(&subject).await))
+    }
+
+    /// Asks a route, for `adjutant route`: `{class, probability, margin, stage, neighbours, model, micros}`. Hops are not
+    /// asked: nobody has reserved money for them.
+    #[must_use]
+    pub fn try_route(&self, route: &str, text: &str) -> Option<Value> {
+        let plan = self.plan();
+        let found = plan.routes.get(route)?;
+        let context = serde_json::json!({ "input": {}, "steps": {} });
+        let begun = route::begin(&self.routers, found, text, &context).ok()?;
+        Some(begun.unwrap_or_else(route::Classification::unsure).value)
+    }
+
+    /// Returns the most that a call can cost: what is reserved before it starts.
+    ///
+    /// # Errors
+    /// [`Unpriced`]: the call must not start.
+    pub fn worst_case(&self, call: &Call) -> Result<Option<Money>, Unpriced> {
+        price::worst_case(&self.plan(), call)
+    }
+
+    /// Tells when another plan came into force.
+    pub(super) fn updates(&self) -> watch::Receiver<u64> {
+        self.updates.subscribe()
+    }
+
+    /// Returns the folder of a connector that has one.
+    pub(super) fn folder_of(&self, connector: &Connector) -> Option<PathBuf> {
+        connector.endpoint.as_deref().map(|endpoint| super::files::root_of(&self.options.files, endpoint))
+    }
+
+    async fn verb(&self, plan: &Plan, job: &Perform, call: &VerbCall) -> Answer {
+        let (connector, verb) = connectors::resolve(plan, &call.verb)?;
+        let secret = self.secret_of_call(plan, connector)?;
+        let timeout = Duration::from_millis(job.timeout.min(verb.timeout.millis()).max(1));
+        let work = VerbJob { connector, verb, call, secret, timeout, root: &self.options.files };
+        connectors::perform(&work, job.dry).await
+    }
+
+    async fn probe_call(&self, plan: &Plan, job: &Perform, of: &VerbCall, probe: &str) -> Finding {
+        let verb = match connectors::resolve(plan, probe) {
+            Ok((_, verb)) => verb,
+            Err(fault) => return Finding::Unclear(fault.message().to_owned()),
+        };
+        let probed = http::Probed { verb, of };
+        let answer = match http::probe_arguments(&probed) {
+            Ok(args) => self.verb(plan, job, &looking(probe, args, of)).await,
+            Err(fault) => Err(fault),
+        };
+        http::find(&probed, answer)
+    }
+
+    async fn agent(&self, plan: &Plan, job: &Perform, call: &AgentCall, redactor: &Redactor) -> Answer {
+        let (connector, model) = llm::resolve(plan, call)?;
+        let tariff = price::Tariff::of(&plan.prices, &model)
+            .map_err(|unpriced| Fault::unavailable(unpriced.to_string()))?;
+        let secret = self.secret_of_call(plan, connector)?;
+        let timeout = Duration::from_millis(job.timeout.max(1));
+        let key = job.effect.key();
+        let work =
+            AgentJob { connector, model, tariff, call, labels: job.labels, key, secret, redactor, timeout };
+        llm::ask(&work).await
+    }
+
+    async fn route(&self, plan: &Plan, job: &Perform, asked: &Asked<'_>, redactor: &Redactor) -> Answer {
+        let route = plan.routes.get(asked.route).ok_or_else(|| {
+            Fault::unavailable(format!("route \"{}\" is not in the company any more", asked.route))
+        })?;
+        let mut classification = match route::begin(&self.routers, route, asked.text, asked.context)? {
+            Ok(done) => return Ok(done),
+            Err(classification) => classification,
+        };
+        for name in &route.escalate {
+            let hop = self.hop(plan, job, name, (route, asked.text, redactor)).await;
+            if let Some(class) = classification.heard(name, hop) {
+                return Ok(classification.finish(&class, name));
+            }
+        }
+        Ok(classification.unsure())
+    }
+
+    async fn hop(
+        &self,
+        plan: &Plan,
+        job: &Perform,
+        name: &str,
+        (route, text, redactor): (&adjutant_spec::plan::Route, &str, &Redactor),
+    ) -> route::Hop {
+        let skipped = |reason: String| route::Hop::Skipped { reason, cost: None };
+        let Some(agent) = name.strip_prefix("agent:").and_then(|id| plan.agents.get(id)) else {
+            return skipped("there is no such agent".to_owned());
+        };
+        let call = match route::hop_call(plan, agent, route, text) {
+            Ok(call) => call,
+            Err(fault) => return skipped(fault.message().to_owned()),
+        };
+        match self.agent(plan, job, &call, redactor).await {
+            Ok(done) => route::named(done),
+            Err(Fault::Definite(failure)) => {
+                route::Hop::Skipped { reason: failure.message, cost: failure.cost }
+            }
+            Err(Fault::Unknown(reason)) => skipped(reason),
+        }
+    }
+
+    async fn tell(&self, plan: &Plan, call: &VerbCall) -> Result<(), Fault> {
+        let (connector, verb) = connectors::resolve(plan, &call.verb)?;
+        let secret = self.secret_of_call(plan, connector)?;
+        let timeout = Duration::from_millis(verb.timeout.millis());
+        let work = VerbJob { connector, verb, call, secret, timeout, root: &self.options.files };
+        connectors::perform(&work, false).await.map(drop)
+    }
+
+    fn secret_of_call(&self, plan: &Plan, connector: &Connector) -> Result<Option<Secret>, Fault> {
+        self.secret(plan, connector).map_err(|reason| {
+            Fault::new(
+                adjutant_machine::event::ErrorClass::Auth,
+                format!("the secret of connector \"{}\" cannot be used: {reason}", connector.id),
+            )
+        })
+    }
+
+    fn secret(&self, plan: &Plan, connector: &Connector) -> Result<Option<Secret>, String> {
+        let Some(name) = &connector.secret else { return Ok(None) };
+        let sealed = plan.secrets.get(name).ok_or_else(|| format!("there is no \"secrets/{name}.age\""))?;
+        self.options.keys.decrypt(sealed).map(Some).map_err(|error| error.to_string())
+    }
+
+    /// Every secret of the company that opens: one may come back through another's answer, or stand in a prompt. What
+    /// never leaves the machine needs none.
+    fn redactor(&self, plan: &Plan, call: &Call) -> Redactor {
+        let leaves = match call {
+            Call::Verb(_) | Call::Probe { .. } | Call::Agent(_) => true,
+            Call::Route { route, .. } => {
+                plan.routes.get(route).is_some_and(|route| !route.escalate.is_empty())
+            }
+            _ => false,
+        };
+        if !leaves {
+            return Redactor::default();
+        }
+        let opened: Vec<Secret> =
+            plan.secrets.values().filter_map(|sealed| self.options.keys.decrypt(sealed).ok()).collect();
+        Redactor::of(&opened)
+    }
+}
+
+/// A question to a route.
+struct Asked<'a> {
+    route: &'a str,
+    text: &'a str,
+    context: &'a Value,
+}
+
+/// The call of a probing verb: it looks, whatever the call in doubt did.
+fn looking(probe: &str, args: Value, of: &VerbCall) -> VerbCall {
+    VerbCall {
+        verb: probe.to_owned(),
+        args,
+        key: of.key.clone(),
+        effect: adjutant_spec::plan::Effect::Read,
+        idempotency: adjutant_spec::plan::Idempotency::Pure,
+        undo_of: None,
+    }
+}
+
+fn redacted(finding: Finding, redactor: &Redactor) -> Finding {
+    match finding {
+        Finding::Happened(value) => Finding::Happened(redactor.value(value)),
+        Finding::DidNotHappen => Finding::DidNotHappen,
+        Finding::Unclear(message) => Finding::Unclear(redactor.text(&message)),
+    }
+}

@@ -1,0 +1,125 @@
+//! What comes in: signed webhooks and dropped mails become deliveries, checked against the connector's own schema.
+//!
+//! *Guarantees*: a delivery has an id that the same message always has; nothing unsigned, stale or oversized becomes one.
+//! *Assumptions*: whoever takes a delivery records it durably before the sender is told, and drops repeated ids.
+
+mod drop_folder;
+mod letter;
+mod signature;
+mod webhook;
+
+use adjutant_spec::plan::Connector;
+use serde_json::Value;
+
+use super::schema;
+
+#[cfg(test)]
+pub(super) use drop_folder::pass;
+pub use drop_folder::{Refused, watch};
+pub(super) use webhook::{Received, verify};
+
+/// A message from outside, verified.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delivery {
+    /// The connector that it came through.
+    pub connector: String,
+    /// The event's name.
+    pub event: String,
+    /// Its id, unique in the connector; the same for every repetition.
+    pub id: String,
+    /// Its fields, as the connector's schema has them.
+    pub fields: Value,
+    /// Who brought it: `connector:<id>`.
+    pub by: String,
+}
+
+/// Why a message is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum IntakeError {
+    /// No connector of this name receives webhooks.
+    #[error("no webhook connector \"{0}\"")]
+    NoConnector(String),
+    /// The connector cannot verify anything: its secret is missing or cannot be opened.
+    #[error("connector \"{connector}\" cannot verify signatures: {reason}")]
+    NoSecret {
+        /// The connector.
+        connector: String,
+        /// Why.
+        reason: String,
+    },
+    /// The body is larger than the connector takes.
+    #[error("the body is larger than {limit} bytes")]
+    TooLarge {
+        /// The most bytes.
+        limit: usize,
+    },
+    /// A header that the signature needs is missing.
+    #[error("header \"{0}\" is missing or unreadable")]
+    MissingHeader(String),
+    /// The signature is not ours.
+    #[error("the signature does not fit the body")]
+    BadSignature,
+    /// The message is from another time: a replay, or a wrong clock.
+    #[error("the message is {seconds} s away from now, more than the {tolerance} s allowed")]
+    Stale {
+        /// How far.
+        seconds: u64,
+        /// How far it may be.
+        tolerance: u64,
+    },
+    /// The body is no JSON object.
+    #[error("the body is no JSON object")]
+    NotJson,
+    /// The event is none that the connector declares.
+    #[error("connector \"{connector}\" declares no event \"{event}\"")]
+    UnknownEvent {
+        /// The connector.
+        connector: String,
+        /// What the body, or the settings, name.
+        event: String,
+    },
+    /// The fields break the event's schema.
+    #[error("the fields break the schema of \"{event}\": {}", complaints.join("; "))]
+    Fields {
+        /// The event.
+        event: String,
+        /// What is wrong, place first.
+        complaints: Vec<String>,
+    },
+}
+
+impl IntakeError {
+    /// Returns the HTTP status that tells the sender: 404, 413, 401, 400, 422, or 503 where it shall come again.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::NoConnector(_) => 404,
+            Self::NoSecret { .. } => 503,
+            Self::TooLarge { .. } => 413,
+            Self::MissingHeader(_) | Self::BadSignature | Self::Stale { .. } => 401,
+            Self::NotJson => 400,
+            Self::UnknownEvent { .. } | Self::Fields { .. } => 422,
+        }
+    }
+}
+
+/// Makes a delivery of fields that fit the event's schema.
+fn delivery(connector: &Connector, event: &str, id: String, fields: Value) -> Result<Delivery, IntakeError> {
+    let schema = connector.events.get(event).ok_or_else(|| IntakeError::UnknownEvent {
+        connector: connector.id.clone(),
+        event: event.to_owned(),
+    })?;
+    schema::check(schema, &fields)
+        .map_err(|complaints| IntakeError::Fields { event: event.to_owned(), complaints })?;
+    let by = format!("connector:{}", connector.id);
+    Ok(Delivery { connector: connector.id.clone(), event: event.to_owned(), id, fields, by })
+}
+
+fn setting<'a>(connector: &'a Connector, name: &str) -> Option<&'a str> {
+    connector.settings.get(name).and_then(Value::as_str)
+}
+
+fn limit(connector: &Connector, default: usize) -> usize {
+    let set = connector.settings.get("max_body").and_then(Value::as_u64);
+    set.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(default)
+}

@@ -1,0 +1,107 @@
+//! The messages of one question: the first turn, and the repair.
+
+use serde_json::{Value, json};
+
+use super::{
+    AgentJob,
+    endpoint::Completion,
+    prompt,
+    strict::{self, Lowered},
+};
+
+/// The same question asked again shall be answered the same, where the provider can.
+const SEED: u64 = 7;
+
+/// The most characters of complaints that a repair repeats.
+const MAX_COMPLAINTS: usize = 2_000;
+
+/// What has been said.
+pub(super) struct Conversation {
+    messages: Vec<Value>,
+    lowered: Lowered,
+    turns: Vec<Value>,
+    last: String,
+}
+
+impl Conversation {
+    /// Writes the first turn. The prompt has no secret of ours in it when it leaves.
+    pub(super) fn begin(job: &AgentJob<'_>) -> Self {
+        let fence = prompt::fence(&job.key);
+        let user = prompt::user(&job.call.prompt, &job.call.input, job.labels, &fence);
+        let lowered = strict::lower(&job.call.output);
+        let mut system = prompt::system(&job.call.agent, &fence);
+        if !lowered.is_strict || response_format(job) != "json_schema" {
+            system.push_str(&format!("\nThe JSON Schema of the answer: {}", job.call.output));
+        }
+        let messages = vec![
+            json!({ "role": "system", "content": system }),
+            json!({ "role": "user", "content": job.redactor.text(&user) }),
+        ];
+        Self { messages, lowered, turns: Vec::new(), last: String::new() }
+    }
+
+    /// Returns the exact bytes of the next request.
+    pub(super) fn request(&self, job: &AgentJob<'_>) -> Vec<u8> {
+        let limit =
+            job.connector.settings.get("max_tokens_field").and_then(Value::as_str).unwrap_or("max_tokens");
+        let seed = job.connector.settings.get("seed").and_then(Value::as_u64).unwrap_or(SEED);
+        let mut body = json!({
+            "model": job.model,
+            "messages": self.messages,
+            "temperature": 0,
+            "seed": seed,
+            "stream": false,
+            "response_format": self.format(job),
+        });
+        body[limit] = job.call.max_tokens.into();
+        body.to_string().into_bytes()
+    }
+
+    fn format(&self, job: &AgentJob<'_>) -> Value {
+        if response_format(job) != "json_schema" {
+            return json!({ "type": "json_object" });
+        }
+        json!({ "type": "json_schema", "json_schema": {
+            "name": name(&job.call.agent),
+            "strict": self.lowered.is_strict,
+            "schema": self.lowered.schema,
+        } })
+    }
+
+    /// Records an answer.
+    pub(super) fn heard(&mut self, completion: &Completion) {
+        self.last.clone_from(&completion.content);
+        self.turns.push(completion.record.clone());
+    }
+
+    /// Writes the repair: the answer as it was, and what is wrong with it.
+    pub(super) fn complain(&mut self, complaints: &[String]) {
+        let list: String = complaints.join("\n- ").chars().take(MAX_COMPLAINTS).collect();
+        let text = format!(
+            "That answer breaks the schema:\n- {list}\nAnswer again with one JSON value that keeps to the schema."
+        );
+        self.messages.push(json!({ "role": "assistant", "content": self.last }));
+        self.messages.push(json!({ "role": "user", "content": text }));
+    }
+
+    /// Returns the bytes that the next request sends at most.
+    pub(super) fn bytes(&self) -> usize {
+        let said: usize = self.messages.iter().map(|message| message.to_string().len()).sum();
+        said + self.last.len() + self.lowered.schema.to_string().len() + MAX_COMPLAINTS + 1_024
+    }
+
+    /// Returns what is recorded of each turn.
+    pub(super) fn turns(&self) -> &[Value] {
+        &self.turns
+    }
+}
+
+fn response_format<'a>(job: &'a AgentJob<'_>) -> &'a str {
+    job.connector.settings.get("response_format").and_then(Value::as_str).unwrap_or("json_schema")
+}
+
+/// Providers take letters, digits, `-` and `_`, 64 at most.
+fn name(agent: &str) -> String {
+    let plain = |one: char| if one.is_ascii_alphanumeric() || one == '-' || one == '_' { one } else { '_' };
+    agent.chars().map(plain).take(64).collect()
+}

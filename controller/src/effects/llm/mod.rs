@@ -1,0 +1,159 @@
+//! Agents over an OpenAI-compatible endpoint: a question with a contract, an answer that keeps it.
+//!
+//! ```text
+//!   AgentCall ─► prompt (untrusted text fenced) ─► chat completion ─► JSON ─► the agent's own schema ─► done
+//!                                                      ▲                        │ complaints
+//!                                                      └──── one repair ◄───────┘
+//! ```
+//! The provider's strict mode takes a part of JSON Schema only: it gets a lowered form, the answer is checked against the
+//! original. A model that breaks its contract twice has failed; an answer can never be anything else than its schema says,
+//! whatever the text it read told it to do.
+
+mod conversation;
+mod endpoint;
+pub(super) mod price;
+mod prompt;
+mod strict;
+
+use std::time::Duration;
+
+use adjutant_machine::{command::AgentCall, event::ErrorClass};
+use adjutant_spec::{
+    plan::{Connector, Mode, Plan},
+    value::{Labels, Money},
+};
+use serde_json::{Value, json};
+
+use super::{
+    outcome::{Answer, Done, Fault},
+    redact::Redactor,
+    schema,
+    secrets::Secret,
+};
+use conversation::Conversation;
+use price::{Bill, Tariff};
+
+pub(super) use endpoint::models;
+
+/// A question with everything it takes to ask it.
+pub(super) struct AgentJob<'a> {
+    pub(super) connector: &'a Connector,
+    pub(super) model: String,
+    pub(super) tariff: Tariff,
+    pub(super) call: &'a AgentCall,
+    pub(super) labels: Labels,
+    /// Makes fences and request ids that a text cannot guess.
+    pub(super) key: String,
+    pub(super) secret: Option<Secret>,
+    pub(super) redactor: &'a Redactor,
+    pub(super) timeout: Duration,
+}
+
+/// Returns the connector and model that a question goes to.
+pub(super) fn resolve<'a>(plan: &'a Plan, call: &AgentCall) -> Result<(&'a Connector, String), Fault> {
+    let connector = match &call.connector {
+        Some(id) => plan.connectors.get(id),
+        None => plan.connectors.values().find(|connector| connector.kind == "openai"),
+    };
+    let connector = connector
+        .filter(|connector| connector.kind == "openai")
+        .ok_or_else(|| Fault::unavailable("no model endpoint is configured: a connector of kind `openai`"))?;
+    let default = connector.settings.get("model").and_then(Value::as_str);
+    let model = call.model.as_deref().or(default).ok_or_else(|| {
+        Fault::unavailable(format!(
+            "agent \"{}\" names no model, and connector \"{}\" has no default",
+            call.agent, connector.id
+        ))
+    })?;
+    Ok((connector, model.to_owned()))
+}
+
+/// Asks once, and a second time where the first answer breaks the contract.
+pub(super) async fn ask(job: &AgentJob<'_>) -> Answer {
+    if job.connector.mode == Mode::Fixture {
+        return fixture(job);
+    }
+    let mut bill = Bill::new(job.tariff.clone());
+    let mut conversation = Conversation::begin(job);
+    let complaints = match turn(job, &mut conversation, &mut bill).await? {
+        Ok(value) => return Ok(done(job, value, &conversation, &bill)),
+        Err(complaints) => complaints,
+    };
+    if !can_repair(job, &conversation, &bill) {
+        return Err(broken(job, &complaints, &bill));
+    }
+    conversation.complain(&complaints);
+    match turn(job, &mut conversation, &mut bill).await? {
+        Ok(value) => Ok(done(job, value, &conversation, &bill)),
+        Err(complaints) => Err(broken(job, &complaints, &bill)),
+    }
+}
+
+/// One request and its answer: a value that keeps the contract, or what is wrong with it.
+async fn turn(
+    job: &AgentJob<'_>,
+    conversation: &mut Conversation,
+    bill: &mut Bill,
+) -> Result<Result<Value, Vec<String>>, Fault> {
+    let completion = endpoint::complete(job, conversation, bill).await?;
+    conversation.heard(&completion);
+    if let Some(refusal) = completion.refusal {
+        let fault = Fault::new(ErrorClass::Refused, format!("the model declined: {refusal}"));
+        return Err(fault.costing(Some(bill.total())));
+    }
+    if completion.is_cut {
+        return Ok(Err(vec![format!("the answer is longer than {} tokens", job.call.max_tokens)]));
+    }
+    let Some(value) = json_in(&completion.content) else {
+        return Ok(Err(vec!["the answer is no JSON".to_owned()]));
+    };
+    let value = strict::without_nulls(value, &job.call.output);
+    Ok(schema::check(&job.call.output, &value).map(|()| value))
+}
+
+/// The contract's cap holds for both turns together.
+fn can_repair(job: &AgentJob<'_>, conversation: &Conversation, bill: &Bill) -> bool {
+    let Some(cap) = job.call.max_cost else { return true };
+    let next = bill.worst_turn(conversation.bytes(), job.call.max_tokens);
+    bill.total().plus(next).and_then(|total| total.exceeds(cap)).is_ok_and(|exceeds| !exceeds)
+}
+
+fn broken(job: &AgentJob<'_>, complaints: &[String], bill: &Bill) -> Fault {
+    let message = format!("agent \"{}\" broke its contract: {}", job.call.agent, complaints.join("; "));
+    Fault::invalid(message).costing(Some(bill.total()))
+}
+
+fn done(job: &AgentJob<'_>, value: Value, conversation: &Conversation, bill: &Bill) -> Done {
+    let provenance = json!({
+        "agent": job.call.agent,
+        "connector": job.connector.id,
+        "model": job.model,
+        "turns": conversation.turns(),
+        "usage": bill.usage(),
+        "price": job.tariff.price,
+    });
+    Done { value, cost: Some(bill.total()), provenance }
+}
+
+fn fixture(job: &AgentJob<'_>) -> Answer {
+    let fixtures = job.connector.settings.get("fixture");
+    let value = fixtures.and_then(|all| all.get(&job.call.agent)).cloned().ok_or_else(|| {
+        Fault::unavailable(format!(
+            "connector \"{}\" has no `fixture` for agent \"{}\"",
+            job.connector.id, job.call.agent
+        ))
+    })?;
+    schema::check(&job.call.output, &value).map_err(|complaints| {
+        Fault::invalid(format!("the fixture breaks its schema: {}", complaints.join("; ")))
+    })?;
+    let zero = Money::zero(job.tariff.currency);
+    Ok(Done { value, cost: Some(zero), provenance: json!({ "mode": "fixture" }) })
+}
+
+/// Returns the JSON of an answer; a code fence around it, as small models like to write, is no part of it.
+fn json_in(content: &str) -> Option<Value> {
+    let text = content.trim();
+    let text = text.strip_prefix("```json").or_else(|| text.strip_prefix("```")).unwrap_or(text);
+    let text = text.strip_suffix("```").unwrap_or(text);
+    serde_json::from_str(text.trim()).ok()
+}

@@ -1,0 +1,128 @@
+//! A letter: envelope and bytes, checked before anybody is connected to.
+
+use adjutant_spec::plan::Connector;
+use lettre::{
+    Message,
+    address::Envelope,
+    message::{Mailbox, header::ContentType},
+};
+use serde_json::Value;
+
+use super::super::outcome::Fault;
+
+/// The most recipients of one letter.
+const MAX_RECIPIENTS: usize = 50;
+
+/// The most bytes of a body.
+const MAX_BODY: usize = 1024 * 1024;
+
+/// What is handed to the server.
+pub(super) struct Letter {
+    pub(super) envelope: Envelope,
+    pub(super) bytes: Vec<u8>,
+    /// Without angle brackets.
+    pub(super) message_id: String,
+}
+
+impl Letter {
+    /// Makes a letter from the arguments of `send`; the key becomes its Message-ID.
+    pub(super) fn from_args(connector: &Connector, args: &Value, key: &str) -> Result<Self, Fault> {
+        let setting = |name: &str| connector.settings.get(name).and_then(Value::as_str);
+        let from = setting("from").ok_or_else(|| {
+            Fault::unavailable(format!("mail connector \"{}\" has no `from` address", connector.id))
+        })?;
+        let from = mailbox(from)?;
+        let message_id = format!("{key}@{}", from.email.domain());
+        let mut builder = Message::builder()
+            .message_id(Some(format!("<{message_id}>")))
+            .from(from)
+            .subject(line("subject", args)?)
+            .header(ContentType::TEXT_PLAIN);
+        for to in mailboxes("to", args)? {
+            builder = builder.to(to);
+        }
+        for cc in mailboxes("cc", args)? {
+            builder = builder.cc(cc);
+        }
+        let reply_to = args.get("reply_to").and_then(Value::as_str).or_else(|| setting("reply_to"));
+        if let Some(reply_to) = reply_to {
+            builder = builder.reply_to(mailbox(reply_to)?);
+        }
+        let message =
+            builder.body(body(args)?).map_err(|error| Fault::invalid(format!("no letter: {error}")))?;
+        Ok(Self { envelope: message.envelope().clone(), bytes: message.formatted(), message_id })
+    }
+}
+
+/// Parses `a@b` or `Name <a@b>`.
+fn mailbox(text: &str) -> Result<Mailbox, Fault> {
+    if text.chars().any(char::is_control) {
+        return Err(Fault::invalid("a mail address has no line breaks or control characters"));
+    }
+    text.trim().parse().map_err(|error| Fault::invalid(format!("\"{text}\" is no mail address: {error}")))
+}
+
+fn mailboxes(name: &str, args: &Value) -> Result<Vec<Mailbox>, Fault> {
+    let texts: Vec<&str> = match args.get(name) {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::String(one)) => vec![one],
+        Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).collect(),
+        Some(_) => return Err(Fault::invalid(format!("`{name}` is one address or a list of them"))),
+    };
+    if texts.len() > MAX_RECIPIENTS {
+        return Err(Fault::invalid(format!("`{name}` names more than {MAX_RECIPIENTS} addresses")));
+    }
+    texts.into_iter().map(mailbox).collect()
+}
+
+/// A header's text: a line break in it would begin another header.
+fn line(name: &str, args: &Value) -> Result<String, Fault> {
+    let text = args.get(name).and_then(Value::as_str).unwrap_or_default();
+    if text.chars().any(|one| one.is_control() && one != '\t') {
+        return Err(Fault::invalid(format!("`{name}` has line breaks or control characters")));
+    }
+    Ok(text.to_owned())
+}
+
+fn body(args: &Value) -> Result<String, Fault> {
+    let text = args.get("body").and_then(Value::as_str).unwrap_or_default();
+    if text.len() > MAX_BODY {
+        return Err(Fault::invalid(format!("`body` is larger than {MAX_BODY} bytes")));
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::effects::tests::plans;
+    use serde_json::json;
+
+    fn letter(args: &Value) -> Result<Letter, Fault> {
+        Letter::from_args(&plans::mail("smtp://127.0.0.1:1"), args, "adjutant-run.3.0")
+    }
+
+    #[test]
+    fn the_message_id_is_the_effects_key() {
+        let letter =
+            letter(&json!({ "to": "Ana <ana@x.example>", "subject": "Grüße", "body": "." })).unwrap();
+        assert_eq!(letter.message_id, "adjutant-run.3.0@studio.example");
+        let text = String::from_utf8(letter.bytes).unwrap();
+        assert!(text.contains("Message-ID: <adjutant-run.3.0@studio.example>"), "{text}");
+        assert!(text.contains("Reply-To: hello@studio.example"), "{text}");
+    }
+
+    #[test]
+    fn a_value_cannot_begin_a_header_of_its_own() {
+        let table = [
+            json!({ "to": "a@b.example\r\nBcc: c@d.example", "subject": "s", "body": "b" }),
+            json!({ "to": "a@b.example", "subject": "s\r\nBcc: c@d.example", "body": "b" }),
+            json!({ "to": "a@b.example", "subject": "s", "body": "b", "reply_to": "x\n@y" }),
+            json!({ "to": "nobody", "subject": "s", "body": "b" }),
+            json!({ "to": [], "subject": "s", "body": "b" }),
+        ];
+        for args in table {
+            assert!(letter(&args).is_err(), "{args}");
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Telling the operator: one mail for one cause, with one next action.
+//!
+//! A notice goes out by the `[[notify]]` rules of the plan in force. It never carries a link that acts: what to do is a
+//! command to type, and what is decided is decided in front of the card.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
+use adjutant_machine::{
+    command::{Notice, VerbCall},
+    event::ErrorClass,
+};
+use adjutant_spec::plan::{Effect, Idempotency, NotifyRule, Plan, Risk};
+use serde_json::{Value, json};
+
+use super::outcome::Fault;
+
+/// Why a notice did not go out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct NotifyFailure {
+    /// Whether it may work later.
+    pub retry: bool,
+    /// What the other side said, redacted.
+    pub message: String,
+}
+
+/// How many notices have gone out today, by rule. Counted in memory: a restart forgives what was sent.
+#[derive(Debug, Default)]
+pub(super) struct Caps {
+    sent: Mutex<(String, BTreeMap<String, u32>)>,
+}
+
+impl Caps {
+    /// Takes one from the day's allowance; false where it is used up.
+    pub(super) fn take(&self, rule: &NotifyRule, today: &str) -> bool {
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        if sent.0 != today {
+            *sent = (today.to_owned(), BTreeMap::new());
+        }
+        let count = sent.1.entry(name(rule)).or_default();
+        if *count >= rule.per_day {
+            return false;
+        }
+        *count += 1;
+        true
+    }
+
+    /// Gives one back: it did not go out.
+    pub(super) fn give_back(&self, rule: &NotifyRule) {
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = sent.1.get_mut(&name(rule)) {
+            *count = count.saturating_sub(1);
+        }
+    }
+}
+
+fn name(rule: &NotifyRule) -> String {
+    format!("{} {} {}", rule.on, rule.via, rule.to.as_deref().unwrap_or_default())
+}
+
+/// Returns the rules that carry a notice.
+pub(super) fn rules<'a>(plan: &'a Plan, notice: &Notice) -> Vec<&'a NotifyRule> {
+    let on = match notice.topic.as_str() {
+        "dead" | "unknown" | "failed" => "dead",
+        topic => topic,
+    };
+    let fits = |rule: &&NotifyRule| {
+        let is_risky_enough =
+            rule.min_risk.is_none_or(|least| notice.risk.is_none_or(|risk| weight(risk) >= weight(least)));
+        (rule.on == on || rule.on == notice.topic) && is_risky_enough
+    };
+    plan.policies.notify.iter().filter(fits).collect()
+}
+
+fn weight(risk: Risk) -> u8 {
+    match risk {
+        Risk::Low => 0,
+        Risk::Medium => 1,
+        Risk::High => 2,
+    }
+}
+
+/// Returns where a rule's notices go: its own address, else the owner's.
+pub(super) fn address(plan: &Plan, rule: &NotifyRule) -> Option<String> {
+    let owner = plan.company.personas.iter().find(|persona| persona.id == plan.company.owner);
+    rule.to.clone().or_else(|| owner.and_then(|persona| persona.email.clone()))
+}
+
+/// Returns the call that carries a notice; its key, and so the mail's Message-ID, is the notice's.
+pub(super) fn call(plan: &Plan, rule: &NotifyRule, notice: &Notice, to: &str) -> VerbCall {
+    let args = json!({ "to": to, "subject": subject(plan, notice), "body": body(plan, notice) });
+    let key = format!(
+        "adjutant-notice-{}",
+        &blake3::hash(format!("{}\n{to}", notice.id).as_bytes()).to_hex()[..24]
+    );
+    VerbCall {
+        verb: rule.via.clone(),
+        args,
+        key,
+        effect: Effect::Send,
+        idempotency: Idempotency::AtMostOnce,
+        undo_of: None,
+    }
+}
+
+fn subject(plan: &Plan, notice: &Notice) -> String {
+    let what = match notice.topic.as_str() {
+        "gate" => "Your decision",
+        "dead" | "failed" => "Stuck",
+        "unknown" => "Did it happen?",
+        _ => "Notice",
+    };
+    let line: String =
+        notice.title.chars().map(|one| if one.is_control() { ' ' } else { one }).take(120).collect();
+    format!("[{}] {what}: {line}", plan.company.name.replace(char::is_control, " "))
+}
+
+fn body(plan: &Plan, notice: &Notice) -> String {
+    let risk = notice.risk.map(|risk| json!(risk)).and_then(|word| word.as_str().map(str::to_owned));
+    let risk = risk.map_or_else(String::new, |risk| format!("Risk: {risk}\n"));
+    let see = "The card shows exactly what would happen. Nothing happens until you decide.";
+    let why = if notice.topic == "gate" { see } else { "Nothing more happens to it until you look." };
+    format!(
+        "{}\n\n{risk}Type: {}\n\n{why}\n\n-- \nAdjutant for {}\n",
+        notice.title, notice.action, plan.company.name
+    )
+}
+
+/// Returns how the sender of a notice shall take a failure. One that may have gone out is not sent again.
+pub(super) fn failure(fault: &Fault, message: String) -> Option<NotifyFailure> {
+    match fault {
+        Fault::Unknown(_) => None,
+        Fault::Definite(failure) => {
+            let retry = matches!(failure.class, ErrorClass::Transient | ErrorClass::RateLimited);
+            Some(NotifyFailure { retry, message })
+        }
+    }
+}
+
+/// The company's own date, for caps that a person counts by days.
+pub(super) fn today(plan: &Plan) -> String {
+    let now = jiff::Timestamp::now();
+    now.in_tz(&plan.company.zone)
+        .map_or_else(|_| now.to_string()[..10].to_owned(), |zoned| zoned.date().to_string())
+}
+
+/// Returns a notice as it is logged where no rule carries it.
+pub(super) fn logged(notice: &Notice) -> Value {
+    json!({ "id": notice.id, "topic": notice.topic, "title": notice.title, "action": notice.action })
+}

@@ -1,0 +1,89 @@
+//! Notices: by the rules, to the right address, never more than a day may carry, never a link that acts.
+
+use adjutant_doubles::{Doubles, Fault, Options, Script, SmtpFault};
+use adjutant_machine::command::Notice;
+use adjutant_spec::plan::{NotifyRule, Risk};
+
+use super::plans::{Room, mail, plan};
+
+fn rule(on: &str, per_day: u32) -> NotifyRule {
+    NotifyRule { on: on.into(), via: "mail.send".into(), to: None, min_risk: None, per_day }
+}
+
+fn notice(id: &str) -> Notice {
+    Notice {
+        id: id.into(),
+        topic: "gate".into(),
+        risk: Some(Risk::High),
+        title: "Send this quote to ana@client.example?".into(),
+        action: "adjutant show inbound-abcdefgh.approve".into(),
+    }
+}
+
+async fn room(rules: Vec<NotifyRule>) -> (Doubles, Room) {
+    let doubles = Doubles::start(Options::default()).await.unwrap();
+    let mut plan = plan([mail(&format!("smtp://{}", doubles.addresses.smtp))]);
+    plan.policies.notify = rules;
+    (doubles, Room::new(plan, &[]))
+}
+
+#[tokio::test]
+async fn a_waiting_gate_is_told_to_the_owner_with_what_to_type() {
+    let (doubles, room) = room(vec![rule("gate", 5)]).await;
+    room.effects.notify(&notice("g1")).await.unwrap();
+    let mails = doubles.smtp().mails();
+    assert_eq!(mails[0].envelope_to, ["me@studio.example"]);
+    let text = mails[0].text.clone().unwrap();
+    assert!(text.contains("adjutant show inbound-abcdefgh.approve") && text.contains("Risk: high"), "{text}");
+    assert!(!text.contains("http"), "{text}");
+}
+
+#[tokio::test]
+async fn one_cause_has_one_message_id() {
+    let (doubles, room) = room(vec![rule("gate", 5)]).await;
+    for id in ["g1", "g1", "g2"] {
+        room.effects.notify(&notice(id)).await.unwrap();
+    }
+    let mails = doubles.smtp().mails();
+    assert_eq!(mails[0].message_id, mails[1].message_id);
+    assert_ne!(mails[0].message_id, mails[2].message_id);
+}
+
+#[tokio::test]
+async fn a_day_carries_no_more_than_the_rule_says() {
+    let (doubles, room) = room(vec![rule("gate", 2)]).await;
+    for id in ["g1", "g2", "g3"] {
+        room.effects.notify(&notice(id)).await.unwrap();
+    }
+    assert_eq!(doubles.smtp().mails().len(), 2);
+}
+
+#[tokio::test]
+async fn rules_that_do_not_fit_carry_nothing() {
+    let low = NotifyRule { min_risk: Some(Risk::High), ..rule("gate", 5) };
+    let (doubles, room) = room(vec![low, rule("dead", 5)]).await;
+    room.effects.notify(&Notice { risk: Some(Risk::Low), ..notice("g1") }).await.unwrap();
+    assert!(doubles.smtp().mails().is_empty());
+    room.effects.notify(&Notice { topic: "unknown".into(), ..notice("e1") }).await.unwrap();
+    assert_eq!(doubles.smtp().mails().len(), 1);
+}
+
+#[tokio::test]
+async fn without_rules_or_mail_a_notice_is_no_failure() {
+    let (_doubles, room) = room(Vec::new()).await;
+    room.effects.notify(&notice("g1")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_failure_says_whether_to_try_again() {
+    let (doubles, room) = room(vec![rule("gate", 1)]).await;
+    let script = |fault| doubles.faults().script(Script::new(Fault::Smtp(fault)));
+    script(SmtpFault::RejectRecipient { code: 450 });
+    assert!(room.effects.notify(&notice("g1")).await.unwrap_err().retry);
+    script(SmtpFault::RejectRecipient { code: 550 });
+    assert!(!room.effects.notify(&notice("g1")).await.unwrap_err().retry);
+    // What failed has not used up the day; what may have gone out is not sent again.
+    script(SmtpFault::DropAfterAccept);
+    room.effects.notify(&notice("g1")).await.unwrap();
+    assert_eq!(doubles.smtp().mails().len(), 1);
+}

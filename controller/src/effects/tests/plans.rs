@@ -1,0 +1,243 @@
+//! Plans in words of the domain, small enough for one test.
+
+use std::{collections::BTreeMap, str::FromStr, sync::Arc};
+
+use adjutant_machine::{
+    command::{AgentCall, Call, Perform, VerbCall},
+    id::EffectId,
+};
+use adjutant_spec::{
+    plan::{
+        Agent, Class, Company, Connector, Effect, Fallback, Idempotency, Mode, ModelChoice, Persona, Plan,
+        Policies, Price, Prices, Route, Sla, Stage, Verb,
+    },
+    value::{Labels, Period},
+};
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+
+use crate::effects::{Effects, Options, secrets::Keys};
+
+pub(crate) const MODEL: &str = "gpt-4.1-mini";
+
+/// Returns a plan with these connectors and nothing else.
+pub(crate) fn plan(connectors: impl IntoIterator<Item = Connector>) -> Plan {
+    let decimal = |text| Decimal::from_str(text).unwrap();
+    let price = Price {
+        input: decimal("0.40"),
+        cache_read: decimal("0.10"),
+        cache_write: decimal("0.40"),
+        output: decimal("1.60"),
+    };
+    let founder = Persona { id: "founder".into(), email: Some("me@studio.example".into()), title: None };
+    Plan {
+        company: Company {
+            name: "Studio".into(),
+            owner: "founder".into(),
+            personas: vec![founder],
+            zone: "Europe/Berlin".into(),
+            currency: "EUR".parse().unwrap(),
+            stage: Stage::Act,
+        },
+        slices: BTreeMap::new(),
+        playbooks: BTreeMap::new(),
+        agents: BTreeMap::new(),
+        connectors: connectors.into_iter().map(|one| (one.id.clone(), one)).collect(),
+        routes: BTreeMap::new(),
+        records: BTreeMap::new(),
+        policies: Policies::default(),
+        prices: Prices {
+            currency: "EUR".parse().unwrap(),
+            default_cap: "5.00 EUR".parse().unwrap(),
+            models: BTreeMap::from([(MODEL.to_owned(), price)]),
+        },
+        bundles: BTreeMap::new(),
+        runbooks: BTreeMap::new(),
+        secrets: BTreeMap::new(),
+    }
+}
+
+pub(crate) fn connector(id: &str, kind: &str, endpoint: &str) -> Connector {
+    Connector {
+        id: id.into(),
+        was: Vec::new(),
+        slice: "company".into(),
+        owner: "founder".into(),
+        kind: kind.into(),
+        endpoint: Some(endpoint.into()).filter(|text: &String| !text.is_empty()),
+        secret: None,
+        hosts: Vec::new(),
+        mode: Mode::Live,
+        verbs: BTreeMap::new(),
+        events: BTreeMap::new(),
+        settings: BTreeMap::new(),
+    }
+}
+
+pub(crate) fn verb(effect: Effect, idempotency: Idempotency, settings: &Value) -> Verb {
+    Verb {
+        effect,
+        idempotency,
+        probe: None,
+        undo: None,
+        input: json!({ "type": "object" }),
+        output: json!({}),
+        rate: None,
+        timeout: Period::from_millis(2_000).unwrap(),
+        settings: table(settings),
+    }
+}
+
+pub(crate) fn table(value: &Value) -> BTreeMap<String, Value> {
+    value.as_object().cloned().unwrap_or_default().into_iter().collect()
+}
+
+/// A mail connector that sends as the studio.
+pub(crate) fn mail(endpoint: &str) -> Connector {
+    let mut mail = connector("mail", "mail", endpoint);
+    mail.settings =
+        table(&json!({ "from": "Studio <hello@studio.example>", "reply_to": "hello@studio.example" }));
+    let mut send = verb(Effect::Send, Idempotency::AtMostOnce, &json!({}));
+    send.input = json!({ "type": "object", "required": ["to", "subject", "body"], "additionalProperties": false, "properties": {
+        "to": { "type": "string" }, "subject": { "type": "string" }, "body": { "type": "string" } } });
+    send.output = json!({ "type": "object", "required": ["message_id"] });
+    mail.verbs.insert("send".into(), send);
+    mail
+}
+
+/// The billing connector of the agency: create, void, find.
+pub(crate) fn billing(endpoint: &str) -> Connector {
+    let mut billing = connector("billing", "http", endpoint);
+    billing.secret = Some("billing".into());
+    let mut create = verb(Effect::Spend, Idempotency::NativeKey, &json!({ "path": "/v1/invoices" }));
+    create.output = json!({ "type": "object", "required": ["id", "status"] });
+    create.probe = Some("billing.find".into());
+    billing.verbs.insert("invoice".into(), create);
+    let once = verb(Effect::Spend, Idempotency::AtMostOnce, &json!({ "path": "/v1/invoices" }));
+    billing.verbs.insert("invoice_once".into(), once);
+    let void = json!({ "path": "/v1/invoices/{id}/void", "result": { "state": "{{ body.status }}", "code": "{{ status }}" } });
+    billing.verbs.insert("void".into(), verb(Effect::Write, Idempotency::NativeKey, &void));
+    let find = json!({ "path": "/v1/invoices", "query": ["key"], "with": { "key": "{{ effect.key }}" },
+        "found": "result.data | length > 0", "value": "{{ result.data[0] }}" });
+    billing.verbs.insert("find".into(), verb(Effect::Read, Idempotency::Pure, &find));
+    billing
+        .verbs
+        .insert("get".into(), verb(Effect::Read, Idempotency::Pure, &json!({ "path": "/v1/invoices/{id}" })));
+    billing
+}
+
+pub(crate) fn model(endpoint: &str) -> Connector {
+    let mut llm = connector("llm", "openai", endpoint);
+    llm.secret = Some("llm".into());
+    llm.settings = table(&json!({ "model": MODEL }));
+    llm
+}
+
+pub(crate) fn agent(id: &str, prompt: &str, output: Value) -> Agent {
+    Agent {
+        id: id.into(),
+        was: Vec::new(),
+        slice: "company".into(),
+        owner: "founder".into(),
+        title: None,
+        prompt: prompt.into(),
+        input: json!({ "type": "object" }),
+        output,
+        preconditions: Vec::new(),
+        model: ModelChoice {
+            connector: None,
+            name: None,
+            fallback: Fallback::Operator,
+            fallback_expires: None,
+            max_tokens: 400,
+        },
+        confidence: None,
+        sla: Sla::default(),
+    }
+}
+
+pub(crate) fn class(id: &str, examples: &[&str]) -> Class {
+    Class {
+        id: id.into(),
+        description: String::new(),
+        examples: examples.iter().map(|text| (*text).to_owned()).collect(),
+    }
+}
+
+pub(crate) fn route(classes: Vec<Class>) -> Route {
+    Route {
+        id: "inbound".into(),
+        was: Vec::new(),
+        slice: "company".into(),
+        owner: "founder".into(),
+        rules: Vec::new(),
+        classes,
+        precision: 0.9,
+        escalate: Vec::new(),
+    }
+}
+
+/// The room with a key and these secrets, in a folder of its own.
+pub(crate) struct Room {
+    pub(crate) effects: Arc<Effects>,
+    pub(crate) folder: tempfile::TempDir,
+}
+
+impl Room {
+    pub(crate) fn new(mut plan: Plan, secrets: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = Keys::at(folder.path().join("key.txt"));
+        keys.generate_key().unwrap();
+        for (name, value) in secrets {
+            let (_, sealed) = keys.encrypt(name, value).unwrap();
+            plan.secrets.insert((*name).to_owned(), sealed);
+        }
+        let options = Options { keys, files: folder.path().join("files") };
+        Self { effects: Arc::new(Effects::new(options, Arc::new(plan))), folder }
+    }
+
+    /// Changes the plan in force.
+    pub(crate) fn edit(&self, change: impl FnOnce(&mut Plan)) {
+        let mut plan = (*self.effects.plan()).clone();
+        change(&mut plan);
+        self.effects.update(Arc::new(plan));
+    }
+}
+
+pub(crate) fn job(call: Call) -> Perform {
+    Perform {
+        effect: EffectId { run: "inbound-abcdefgh".into(), seq: 3, index: 0 },
+        step: "step".into(),
+        attempt: 1,
+        call,
+        labels: Labels::default(),
+        approval: None,
+        timeout: 2_000,
+        dry: false,
+    }
+}
+
+/// A call of a verb as a run asks for it.
+pub(crate) fn verb_call(verb: &str, args: Value, (effect, idempotency): (Effect, Idempotency)) -> VerbCall {
+    let key = "adjutant-inbound-abcdefgh.3.0".to_owned();
+    VerbCall { verb: verb.into(), args, key, effect, idempotency, undo_of: None }
+}
+
+pub(crate) fn send_call(to: &str) -> VerbCall {
+    let args =
+        json!({ "to": to, "subject": "Your quote", "body": "Dear Ana,\n.\nthis line begins after a dot." });
+    verb_call("mail.send", args, (Effect::Send, Idempotency::AtMostOnce))
+}
+
+pub(crate) fn agent_call(agent: &str, prompt: &str, output: Value) -> AgentCall {
+    AgentCall {
+        agent: agent.into(),
+        prompt: prompt.into(),
+        input: json!({ "message": prompt }),
+        output,
+        connector: None,
+        model: None,
+        max_tokens: 400,
+        max_cost: None,
+    }
+}
