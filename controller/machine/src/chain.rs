@@ -133,6 +133,12 @@ impl Link {
         self.sections.iter().any(|section| section.instance == *instance && section.entry(seq).is_some())
     }
 
+    /// Returns the last section of an instance: the one whose state is stored, should a batch append to it twice.
+    #[must_use]
+    pub fn last_of(&self, instance: &InstanceId) -> Option<&Section> {
+        self.sections.iter().rfind(|section| section.instance == *instance)
+    }
+
     /// Returns how many entries the batch wrote.
     #[must_use]
     pub fn entries(&self) -> u64 {

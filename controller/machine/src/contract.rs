@@ -238,6 +238,9 @@ fn one_batch_appends_twice(journal: &dyn Journal) {
     let appends = vec![append("a", 2, &["three"]), append("a", 2, &["again"])];
     let error = refused(journal, Batch { appends, ..Batch::default() });
     assert!(matches!(error, JournalError::Conflict { expected: 2, found: 3, .. }), "{error}");
+    let appends = vec![append("b", 0, &[]), append("b", 0, &["one"]), append("b", 1, &[])];
+    written(journal, Batch { appends, ..Batch::default() });
+    assert_eq!(journal.verify().expect("reads").broken_at, None);
 }
 
 fn one_of_two_rivals_wins(journal: &dyn Journal) {

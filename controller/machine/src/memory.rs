@@ -323,7 +323,8 @@ impl Content {
                 digest.as_ref() == section.entry(seq)
             });
             let state = Digest::state(&section.instance, held.seq, &held.state);
-            entries.all(|same| same) && (held.batch != link.batch || state == section.state)
+            let due = link.last_of(&section.instance).map(|last| last.state);
+            entries.all(|same| same) && (held.batch != link.batch || Some(state) == due)
         })
     }
 
