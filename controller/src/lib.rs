@@ -2,5 +2,6 @@
 
 pub mod effects;
 pub mod http;
+pub mod journal;
 pub mod runtime;
 pub mod source;

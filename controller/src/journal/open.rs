@@ -1,0 +1,214 @@
+//! Opening, closing and the [`Journal`] face of the store.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{SyncSender, sync_channel},
+    },
+    thread::JoinHandle,
+};
+
+use adjutant_machine::{
+    chain::{Digest, Link},
+    id::InstanceId,
+    journal::{Batch, ChainReport, Done, Journal, JournalError, Row, Scan, Stored, Table},
+};
+use rocksdb::WriteBatch;
+
+use super::{
+    database::Db,
+    error::{Error, damage},
+    keys::{self, Family},
+    mark::{Mark, MarkFile, Tip},
+    options::Options,
+    place::Place,
+    shared::{Answer, Message, Request, Shared},
+    value::{Head, split},
+    writer::Writer,
+};
+
+/// The format of the store that this build writes.
+pub(super) const FORMAT: u32 = 1;
+
+/// The store on disk. One process at a time has it open; its calls block.
+pub struct RocksJournal {
+    pub(super) db: Arc<Db>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) place: Place,
+    inbox: SyncSender<Message>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl RocksJournal {
+    /// Opens the store of a data folder, and makes both where they are absent.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] where another process has it open; [`JournalError::Newer`] where a newer build wrote it;
+    /// [`JournalError::Corrupt`] where it ends before an acknowledged batch or cannot be read; [`JournalError::Disk`] and
+    /// [`Error::File`] where the disk refuses.
+    pub fn open(data: &Path, options: Options) -> Result<Self, Error> {
+        let place = Place::of(data);
+        place.create()?;
+        let mark = Mark::read(&place.mark).map_err(Error::file(&place.mark))?;
+        mark.map_or(Ok(()), |mark| known_format(mark.format))?;
+        let db = Db::open(&place, &options, mark.is_none())?;
+        place.write_pid()?;
+        let tip = recovered(&db, &place, mark)?;
+        let file =
+            MarkFile::create(&place.mark, Mark { format: FORMAT, tip }).map_err(Error::file(&place.mark))?;
+        if options.reserve > 0 && !place.take_reserve(options.reserve) {
+            tracing::warn!(bytes = options.reserve, "disk too full for the reserve");
+        }
+        Self::start((db, place, file), Shared::new(tip, options.on_failure), options.queue)
+    }
+
+    fn start((db, place, mark): (Db, Place, MarkFile), shared: Shared, queue: usize) -> Result<Self, Error> {
+        let (db, shared) = (Arc::new(db), Arc::new(shared));
+        let (inbox, outbox) = sync_channel(queue);
+        let writer = Writer { db: Arc::clone(&db), shared: Arc::clone(&shared), mark, place: place.clone() };
+        let thread = std::thread::Builder::new().name("journal".to_owned());
+        let thread = thread.spawn(move || writer.run(&outbox)).map_err(Error::file(&place.data))?;
+        Ok(Self { db, shared, place, inbox, writer: Mutex::new(Some(thread)) })
+    }
+
+    /// Returns why the store stopped for good, where it did. The process must end then, with the exit code for the disk.
+    #[must_use]
+    pub fn failed(&self) -> Option<&str> {
+        self.shared.failure()
+    }
+
+    /// Finishes what is queued, syncs the watermark and takes no more; what is submitted later is answered `Busy`.
+    /// Dropping the store does the same.
+    pub fn close(&self) {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(writer) = writer else { return };
+        // The last owner may be a callback on the writer's own thread, which cannot wait for itself: it ends when the
+        // queue's sender goes with this store.
+        if writer.thread().id() != std::thread::current().id() {
+            // An error means that the writer has ended already.
+            self.inbox.send(Message::Stop).unwrap_or_default();
+            if writer.join().is_err() {
+                tracing::error!("the writer's thread panicked");
+            }
+        }
+        if self.place.read_pid() == Some(std::process::id()) {
+            std::fs::remove_file(&self.place.pid).unwrap_or_default();
+        }
+    }
+}
+
+impl Drop for RocksJournal {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Journal for RocksJournal {
+    fn submit(&self, batch: Batch, done: Done) {
+        let request = Request { batch, answer: Answer::new(done) };
+        // A closed queue gives the request back; dropping it answers `Busy`.
+        drop(self.inbox.send(Message::Write(request)));
+    }
+
+    fn load(&self, instance: &InstanceId) -> Result<Option<Stored>, JournalError> {
+        let read = match self.db.now().state(instance) {
+            // A large state may be replaced between the reads of its two parts; one moment settles it.
+            Err(JournalError::Corrupt { .. }) => self.db.moment().state(instance),
+            other => other,
+        };
+        Ok(read?.map(|(_, stored)| stored))
+    }
+
+    fn entries(
+        &self,
+        instance: &InstanceId,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Vec<u8>)>, JournalError> {
+        self.db.now().entries(instance, from, limit)
+    }
+
+    fn instances(&self, after: Option<&InstanceId>, limit: usize) -> Result<Vec<InstanceId>, JournalError> {
+        self.db.now().instances(after, limit)
+    }
+
+    fn row(&self, table: Table, key: &[u8]) -> Result<Option<Row>, JournalError> {
+        self.db.now().row(table, key)
+    }
+
+    fn scan(&self, table: Table, scan: &Scan) -> Result<Vec<Row>, JournalError> {
+        self.db.now().scan(table, scan)
+    }
+
+    fn blob(&self, digest: &str) -> Result<Option<Vec<u8>>, JournalError> {
+        self.db.now().blob(digest)
+    }
+
+    fn verify(&self) -> Result<ChainReport, JournalError> {
+        super::verify::verify(&self.db.moment())
+    }
+}
+
+fn known_format(found: u32) -> Result<(), JournalError> {
+    if found > FORMAT {
+        return Err(JournalError::Newer { found, known: FORMAT });
+    }
+    Ok(())
+}
+
+/// Checks what RocksDB recovered against what was acknowledged, and returns where the chain ends.
+fn recovered(db: &Db, place: &Place, mark: Option<Mark>) -> Result<Tip, JournalError> {
+    let format = stored_format(db)?;
+    known_format(format.unwrap_or(FORMAT))?;
+    let tip = db.now().tip()?;
+    let store = || place.store.display().to_string();
+    match (format, mark) {
+        (None, None) if tip.batch == 0 => write_format(db)?,
+        (None, _) => return Err(damage(store(), "it has no format version")),
+        (Some(_), None) if tip.batch > 0 => {
+            let problem = format!("it is missing or unreadable, but the store has {} batches", tip.batch);
+            return Err(damage(place.mark.display().to_string(), problem));
+        }
+        (Some(_), None) => {}
+        (Some(_), Some(mark)) => {
+            not_shorter(db, mark.tip, tip).map_err(|problem| damage(store(), problem))?;
+        }
+    }
+    Ok(tip)
+}
+
+/// Says what is wrong where the store does not hold the acknowledged batch.
+fn not_shorter(db: &Db, acknowledged: Tip, found: Tip) -> Result<(), String> {
+    if found.batch < acknowledged.batch {
+        let (end, due) = (found.batch, acknowledged.batch);
+        return Err(format!(
+            "it ends at batch {end}, but batch {due} was acknowledged: work is lost, restore a backup"
+        ));
+    }
+    if acknowledged.batch == 0 {
+        return Ok(());
+    }
+    let link = db.now().link(acknowledged.batch).map_err(|error| error.to_string())?;
+    let hash = link.as_deref().and_then(Link::open).map(|(_, hash)| hash);
+    if hash != Some(acknowledged.hash) {
+        return Err(format!("batch {} is not the one that was acknowledged", acknowledged.batch));
+    }
+    Ok(())
+}
+
+fn stored_format(db: &Db) -> Result<Option<u32>, JournalError> {
+    let now = db.now();
+    let Some(value) = now.get(Family::Meta, keys::FORMAT)? else { return Ok(None) };
+    let (_, content) = split(&value).map_err(|flaw| damage("the format version", flaw.text()))?;
+    let number = content.try_into().map_err(|_| damage("the format version", "it is no number"))?;
+    Ok(Some(u32::from_be_bytes(number)))
+}
+
+fn write_format(db: &Db) -> Result<(), JournalError> {
+    let content = FORMAT.to_be_bytes();
+    let value = Head::of(0, 0, (content.len(), &Digest::of(&content))).with(&content);
+    let mut batch = WriteBatch::default();
+    batch.put_cf(db.family(Family::Meta), keys::FORMAT, value);
+    db.write(batch)
+}

@@ -1,0 +1,102 @@
+//! What the writer's thread and the store's owners both see.
+
+use std::sync::{
+    Mutex, MutexGuard, OnceLock, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
+
+use adjutant_machine::journal::{Batch, Done, JournalError, Receipt};
+
+use super::{mark::Tip, options::OnFailure};
+
+/// The state of the store beside its content.
+pub(super) struct Shared {
+    tip: Mutex<Tip>,
+    groups: AtomicU64,
+    failure: OnceLock<String>,
+    on_failure: Option<OnFailure>,
+}
+
+/// Something for the writer.
+pub(super) enum Message {
+    /// A batch with who waits for it.
+    Write(Request),
+    /// Finish what is queued and end.
+    Stop,
+}
+
+/// A batch with who waits for it.
+pub(super) struct Request {
+    /// What to write.
+    pub(super) batch: Batch,
+    /// Whom to tell.
+    pub(super) answer: Answer,
+}
+
+/// Tells exactly once: a request that is dropped unanswered is told that the store takes no more work.
+pub(super) struct Answer(Option<Done>);
+
+impl Answer {
+    /// Wraps a callback.
+    pub(super) fn new(done: Done) -> Self {
+        Self(Some(done))
+    }
+
+    /// Tells.
+    pub(super) fn give(mut self, answer: Result<Receipt, JournalError>) {
+        if let Some(done) = self.0.take() {
+            done(answer);
+        }
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if let Some(done) = self.0.take() {
+            done(Err(JournalError::Busy));
+        }
+    }
+}
+
+impl Shared {
+    /// Returns the state of a store that was opened at this tip.
+    pub(super) fn new(tip: Tip, on_failure: Option<OnFailure>) -> Self {
+        Self { tip: Mutex::new(tip), groups: AtomicU64::new(0), failure: OnceLock::new(), on_failure }
+    }
+
+    /// Returns the end of the chain as last acknowledged.
+    pub(super) fn tip(&self) -> Tip {
+        *self.lock()
+    }
+
+    /// Notes that a group is durable.
+    pub(super) fn advance(&self, tip: Tip) {
+        *self.lock() = tip;
+        self.groups.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns how many groups were written since the start.
+    pub(super) fn groups(&self) -> u64 {
+        self.groups.load(Ordering::Relaxed)
+    }
+
+    /// Returns why the store stopped for good, where it did.
+    pub(super) fn failure(&self) -> Option<&str> {
+        self.failure.get().map(String::as_str)
+    }
+
+    /// Stops the store for good; the first reason stays.
+    pub(super) fn fail(&self, reason: &str) {
+        if self.failure.set(reason.to_owned()).is_err() {
+            return;
+        }
+        tracing::error!(reason, "store stopped");
+        if let Some(tell) = &self.on_failure {
+            tell(&JournalError::Disk(reason.to_owned()));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Tip> {
+        self.tip.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

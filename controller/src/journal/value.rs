@@ -1,0 +1,131 @@
+//! What every stored value begins with: version byte, flags, batch, number, length and checksum.
+//!
+//! The checksum is the head of the digest that the batch's link holds, so writing computes each digest once. It covers the
+//! value's place too: a value copied to another key does not pass.
+
+use adjutant_machine::chain::Digest;
+
+/// The version byte of this form.
+const FORM: u8 = 1;
+/// Set where the content lies in the family of payloads.
+const SPILLED: u8 = 1;
+/// How long the head is.
+const LENGTH: usize = 34;
+
+/// The head of a stored value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Head {
+    /// The batch that wrote it: a row's version.
+    pub(super) batch: u64,
+    /// A state's or an entry's sequence number, a row's place in its batch.
+    pub(super) number: u64,
+    /// The length of the content.
+    pub(super) length: u64,
+    /// The first bytes of the content's digest.
+    pub(super) check: [u8; 8],
+    /// Whether the content lies elsewhere.
+    pub(super) spilled: bool,
+}
+
+/// What is wrong with a stored value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flaw {
+    /// Shorter than a head, or not as long as its head says.
+    Short,
+    /// A version byte that this build does not know.
+    Version(u8),
+    /// The checksum does not follow from the content.
+    Checksum,
+    /// The content that lies elsewhere is not there.
+    Missing,
+    /// A key that cannot be read.
+    Key,
+}
+
+impl Flaw {
+    /// Returns what to tell.
+    pub(super) fn text(self) -> String {
+        match self {
+            Self::Short => "the value is cut".to_owned(),
+            Self::Version(found) => format!("the value has form {found}, this build reads {FORM}"),
+            Self::Checksum => "the checksum does not follow from the content".to_owned(),
+            Self::Missing => "the payload is not there".to_owned(),
+            Self::Key => "the key cannot be read".to_owned(),
+        }
+    }
+}
+
+impl Head {
+    /// Returns the head of content with this digest.
+    pub(super) fn of(batch: u64, number: u64, (length, digest): (usize, &Digest)) -> Self {
+        let [a, b, c, d, e, f, g, h, ..] = digest.0;
+        Self { batch, number, length: length as u64, check: [a, b, c, d, e, f, g, h], spilled: false }
+    }
+
+    /// Returns the value with its content in it.
+    pub(super) fn with(&self, content: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(LENGTH + content.len());
+        out.extend_from_slice(&[FORM, if self.spilled { SPILLED } else { 0 }]);
+        out.extend_from_slice(&self.batch.to_be_bytes());
+        out.extend_from_slice(&self.number.to_be_bytes());
+        out.extend_from_slice(&self.length.to_be_bytes());
+        out.extend_from_slice(&self.check);
+        out.extend_from_slice(content);
+        out
+    }
+
+    /// Returns whether content with this digest belongs to it.
+    pub(super) fn fits(&self, content: &[u8], digest: &Digest) -> bool {
+        content.len() as u64 == self.length && digest.0.starts_with(&self.check)
+    }
+}
+
+/// Splits a stored value into its head and what follows.
+pub(super) fn split(value: &[u8]) -> Result<(Head, &[u8]), Flaw> {
+    let form = *value.first().ok_or(Flaw::Short)?;
+    if form != FORM {
+        return Err(Flaw::Version(form));
+    }
+    let (head, rest) = value.split_at_checked(LENGTH).ok_or(Flaw::Short)?;
+    let eight = |at: usize| head[at..at + 8].try_into().map_err(|_| Flaw::Short);
+    let head = Head {
+        batch: u64::from_be_bytes(eight(2)?),
+        number: u64::from_be_bytes(eight(10)?),
+        length: u64::from_be_bytes(eight(18)?),
+        check: eight(26)?,
+        spilled: head[1] & SPILLED != 0,
+    };
+    if !head.spilled && rest.len() as u64 != head.length {
+        return Err(Flaw::Short);
+    }
+    Ok((head, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value() -> Vec<u8> {
+        let content = b"content";
+        Head::of(7, 3, (content.len(), &Digest::of(content))).with(content)
+    }
+
+    #[test]
+    fn a_value_splits_as_it_was_made() {
+        let value = value();
+        let (head, content) = split(&value).unwrap();
+        assert_eq!((head.batch, head.number, head.spilled, content), (7, 3, false, &b"content"[..]));
+        assert!(head.fits(content, &Digest::of(content)));
+        assert!(!head.fits(b"contenT", &Digest::of(b"contenT")));
+    }
+
+    #[test]
+    fn a_cut_or_newer_value_is_refused() {
+        let value = value();
+        for length in 0..value.len() {
+            assert_eq!(split(&value[..length]), Err(Flaw::Short));
+        }
+        let newer = [&[9], &value[1..]].concat();
+        assert_eq!(split(&newer), Err(Flaw::Version(9)));
+    }
+}

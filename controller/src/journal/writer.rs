@@ -1,0 +1,196 @@
+//! The one writer: takes what is ready, writes it as one synced group, answers.
+//!
+//! There is no linger: the sync itself is the time in which the next group gathers. The queue is bounded, so whoever
+//! submits too much waits. After a failed write everything is refused until the process ends.
+
+use std::{
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    time::{Duration, Instant},
+};
+
+use adjutant_machine::journal::{Batch, JournalError, Receipt};
+
+use super::{
+    database::Db,
+    group::{Group, Lately},
+    mark::{MarkFile, Tip},
+    place::Place,
+    shared::{Answer, Message, Request, Shared},
+};
+
+/// The most batches in one group.
+const GROUP_BATCHES: usize = 512;
+/// The most payload in one group: what RocksDB itself takes as one.
+const GROUP_BYTES: usize = 1 << 20;
+/// The longest that a written watermark stays unsynced.
+const MARK_EVERY: Duration = Duration::from_secs(1);
+
+/// The writer's thread.
+pub(super) struct Writer {
+    /// Where to write.
+    pub(super) db: Arc<Db>,
+    /// Where to tell.
+    pub(super) shared: Arc<Shared>,
+    /// Where to note.
+    pub(super) mark: MarkFile,
+    /// What to free when the disk is full.
+    pub(super) place: Place,
+}
+
+/// What the queue gave.
+enum Taken {
+    Group(Vec<Request>),
+    Last(Vec<Request>),
+    Nothing,
+}
+
+/// What the thread keeps between groups.
+struct Progress {
+    lately: Lately,
+    tip: Tip,
+    unsynced_mark: Option<Instant>,
+}
+
+/// Says that the store is gone when the thread ends by a panic.
+struct Obituary(Arc<Shared>);
+
+impl Drop for Obituary {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail("the writer's thread panicked");
+        }
+    }
+}
+
+impl Writer {
+    /// Works until it is told to stop or nobody can submit any more.
+    pub(super) fn run(mut self, inbox: &Receiver<Message>) {
+        let obituary = Obituary(Arc::clone(&self.shared));
+        let mut progress =
+            Progress { lately: Lately::default(), tip: self.shared.tip(), unsynced_mark: None };
+        loop {
+            match take(inbox, progress.unsynced_mark) {
+                Taken::Group(group) => self.commit(group, &mut progress),
+                Taken::Nothing => self.sync_mark(&mut progress),
+                Taken::Last(group) => {
+                    self.commit(group, &mut progress);
+                    break;
+                }
+            }
+        }
+        self.sync_mark(&mut progress);
+        drop(obituary);
+    }
+
+    fn commit(&mut self, requests: Vec<Request>, progress: &mut Progress) {
+        let mut group = Group::new(&self.db, &progress.lately, progress.tip);
+        let mut answers = Vec::with_capacity(requests.len());
+        for Request { batch, answer } in requests {
+            let staged =
+                if self.shared.failure().is_some() { Err(self.refusal()) } else { group.stage(&batch) };
+            answers.push((answer, staged));
+        }
+        let (write, tip) = group.finish();
+        if tip.batch > progress.tip.batch {
+            match self.db.write(write) {
+                Ok(()) => self.written(tip, progress),
+                Err(error) => self.stop(&error),
+            }
+        }
+        self.answer(answers, progress.tip);
+        self.mark_in_time(progress);
+    }
+
+    /// The batches are durable whatever happens to the note, so their writers are told so; a failed note stops the rest.
+    fn written(&mut self, tip: Tip, progress: &mut Progress) {
+        progress.tip = tip;
+        self.shared.advance(tip);
+        if let Err(error) = self.mark.note(tip) {
+            self.stop(&JournalError::Disk(error.to_string()));
+        }
+        progress.unsynced_mark.get_or_insert_with(Instant::now);
+    }
+
+    fn answer(&self, answers: Vec<(Answer, Result<Receipt, JournalError>)>, tip: Tip) {
+        for (answer, staged) in answers {
+            match staged {
+                Ok(receipt) if receipt.batch > tip.batch => answer.give(Err(self.refusal())),
+                Err(JournalError::Disk(reason)) => {
+                    self.shared.fail(&reason);
+                    answer.give(Err(JournalError::Disk(reason)));
+                }
+                other => answer.give(other),
+            }
+        }
+    }
+
+    fn mark_in_time(&mut self, progress: &mut Progress) {
+        if progress.unsynced_mark.is_some_and(|since| since.elapsed() >= MARK_EVERY) {
+            self.sync_mark(progress);
+        }
+    }
+
+    fn sync_mark(&mut self, progress: &mut Progress) {
+        if progress.unsynced_mark.take().is_none() {
+            return;
+        }
+        if let Err(error) = self.mark.sync() {
+            self.stop(&JournalError::Disk(error.to_string()));
+        }
+    }
+
+    fn stop(&self, error: &JournalError) {
+        let reason = error.to_string();
+        if is_full(&reason) {
+            self.place.release_reserve();
+        }
+        self.shared.fail(&reason);
+    }
+
+    fn refusal(&self) -> JournalError {
+        JournalError::Disk(self.shared.failure().unwrap_or("the store stopped").to_owned())
+    }
+}
+
+/// RocksDB keeps only the text of the system's error.
+fn is_full(reason: &str) -> bool {
+    reason.contains("No space left") || reason.contains("quota exceeded")
+}
+
+/// Waits for the first request (with an unsynced watermark no longer than it may stay so) and takes what is ready.
+fn take(inbox: &Receiver<Message>, unsynced: Option<Instant>) -> Taken {
+    let first = match unsynced {
+        Some(since) => inbox.recv_timeout(MARK_EVERY.saturating_sub(since.elapsed())),
+        None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+    };
+    let first = match first {
+        Ok(Message::Write(request)) => request,
+        Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return Taken::Last(Vec::new()),
+        Err(RecvTimeoutError::Timeout) => return Taken::Nothing,
+    };
+    let mut bytes = weight(&first.batch);
+    let mut group = vec![first];
+    while group.len() < GROUP_BATCHES && bytes < GROUP_BYTES {
+        match inbox.try_recv() {
+            Ok(Message::Write(request)) => {
+                bytes += weight(&request.batch);
+                group.push(request);
+            }
+            Ok(Message::Stop) => return Taken::Last(group),
+            Err(_) => break,
+        }
+    }
+    Taken::Group(group)
+}
+
+fn weight(batch: &Batch) -> usize {
+    let appends = batch
+        .appends
+        .iter()
+        .map(|append| append.state.len() + append.entries.iter().map(Vec::len).sum::<usize>());
+    let rows = batch.writes.iter().map(|write| write.key.len() + write.value.as_ref().map_or(0, Vec::len));
+    appends.chain(rows).chain(batch.blobs.iter().map(|(_, bytes)| bytes.len())).sum()
+}

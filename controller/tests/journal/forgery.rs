@@ -1,0 +1,123 @@
+//! A hand on the disk leaves a trace that the check of the chain finds.
+
+use std::path::Path;
+
+use adjutant_machine::{
+    chain::Digest,
+    contract::{entry, put},
+    id::InstanceId,
+    journal::{Journal, JournalError, Table},
+};
+use tempfile::TempDir;
+
+use crate::folder::{empty, open, raw};
+
+/// Batches 1 to 4 are entries of a run, batch 5 is a row.
+fn written() -> TempDir {
+    let folder = empty();
+    let journal = open(folder.path()).unwrap();
+    for seq in 0..4 {
+        journal.append(entry("a", seq, &format!("approved {seq}"))).unwrap();
+    }
+    journal.append(put(Table::Ledger, "day", "spent 1")).unwrap();
+    folder
+}
+
+fn entry_key(seq: u64) -> Vec<u8> {
+    [&b"le\x01a\x00\x00"[..], &seq.to_be_bytes()].concat()
+}
+
+/// A value as the store writes it, with a checksum that fits.
+fn value((batch, number): (u64, u64), content: &[u8], digest: &Digest) -> Vec<u8> {
+    let mut value = vec![1, 0];
+    value.extend(batch.to_be_bytes());
+    value.extend(number.to_be_bytes());
+    value.extend((content.len() as u64).to_be_bytes());
+    value.extend(&digest.0[..8]);
+    value.extend(content);
+    value
+}
+
+fn change(folder: &Path, family: &str, (key, value): (&[u8], Option<Vec<u8>>)) {
+    let db = raw(folder);
+    let family = db.cf_handle(family).unwrap();
+    match value {
+        Some(value) => db.put_cf(family, key, value).unwrap(),
+        None => db.delete_cf(family, key).unwrap(),
+    }
+}
+
+fn broken_at(folder: &Path) -> Option<u64> {
+    open(folder).unwrap().verify().unwrap().broken_at
+}
+
+#[test]
+fn an_untouched_store_is_whole() {
+    assert_eq!(broken_at(written().path()), None);
+}
+
+#[test]
+fn a_forged_entry_is_named_by_its_batch() {
+    let folder = written();
+    let content = b"approved 9";
+    let digest = Digest::entry(&InstanceId::run("a"), 3, content);
+    change(folder.path(), "log", (&entry_key(3), Some(value((3, 3), content, &digest))));
+    let journal = open(folder.path()).unwrap();
+    assert_eq!(journal.verify().unwrap().broken_at, Some(3));
+}
+
+#[test]
+fn a_damaged_entry_is_not_returned() {
+    let folder = written();
+    let wrong = value((2, 2), b"approved 1", &Digest::of(b"something else"));
+    change(folder.path(), "log", (&entry_key(2), Some(wrong)));
+    let journal = open(folder.path()).unwrap();
+    let read = journal.entries(&InstanceId::run("a"), 0, 0);
+    assert!(
+        matches!(&read, Err(JournalError::Corrupt { place, .. }) if place == "entry 2 of \"run/a\""),
+        "{read:?}"
+    );
+    assert_eq!(journal.verify().unwrap().broken_at, Some(2));
+}
+
+#[test]
+fn a_removed_entry_is_named_by_its_batch() {
+    let folder = written();
+    change(folder.path(), "log", (&entry_key(2), None));
+    assert_eq!(broken_at(folder.path()), Some(2));
+}
+
+#[test]
+fn an_entry_that_was_slipped_in_is_found() {
+    let folder = written();
+    let content = b"approved 4";
+    let digest = Digest::entry(&InstanceId::run("a"), 5, content);
+    change(folder.path(), "log", (&entry_key(5), Some(value((4, 5), content, &digest))));
+    assert_eq!(broken_at(folder.path()), Some(4));
+}
+
+#[test]
+fn a_forged_row_is_named_by_its_batch() {
+    let folder = written();
+    let content = b"spent 0";
+    let digest = Digest::row(Table::Ledger, b"day", Some(content));
+    change(folder.path(), "state", (b"slday", Some(value((5, 0), content, &digest))));
+    assert_eq!(broken_at(folder.path()), Some(5));
+}
+
+#[test]
+fn a_state_that_was_turned_back_is_found() {
+    let folder = written();
+    let content = b"state of a after approved 1";
+    let digest = Digest::state(&InstanceId::run("a"), 2, content);
+    change(folder.path(), "state", (b"si\x01a\x00\x00", Some(value((2, 2), content, &digest))));
+    assert_eq!(broken_at(folder.path()), Some(3));
+}
+
+#[test]
+fn a_removed_link_breaks_the_chain() {
+    let folder = written();
+    let key = [&b"lb"[..], &3_u64.to_be_bytes()].concat();
+    change(folder.path(), "log", (&key, None));
+    assert_eq!(broken_at(folder.path()), Some(3));
+}
