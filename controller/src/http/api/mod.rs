@@ -16,6 +16,8 @@ use super::App;
 pub(super) use gates::{Decide, decide};
 pub(super) use runs::split_at;
 pub(super) use status::full_status;
+#[cfg(test)]
+pub(super) use world::connector_view;
 pub(super) use world::{ConnectorView, Settle, VerbView, connector_views, pause_scope_of};
 
 /// Returns the routes with their description.

@@ -150,13 +150,18 @@ pub(in crate::http) struct VerbView {
 pub(in crate::http) fn connector_views(app: &App) -> Vec<ConnectorView> {
     let Some(plan) = app.handle.plan() else { return Vec::new() };
     let has = |secret: &String| plan.secrets.contains_key(secret);
-    plan.connectors
-        .values()
-        .map(|connector| connector_view(app, connector, connector.secret.as_ref().map(has)))
+    let connectors = plan.connectors.values();
+    connectors
+        .map(|connector| connector_view(&app.url, connector, connector.secret.as_ref().map(has)))
         .collect()
 }
 
-fn connector_view(app: &App, connector: &Connector, has_secret: Option<bool>) -> ConnectorView {
+/// Returns one connector as people see it.
+pub(in crate::http) fn connector_view(
+    url: &str,
+    connector: &Connector,
+    has_secret: Option<bool>,
+) -> ConnectorView {
     let verb = |(name, verb): (&String, &Verb)| VerbView {
         name: name.clone(),
         effect: verb.effect,
@@ -174,7 +179,7 @@ fn connector_view(app: &App, connector: &Connector, has_secret: Option<bool>) ->
         has_secret,
         verbs: connector.verbs.iter().map(verb).collect(),
         events: connector.events.keys().cloned().collect(),
-        hook: (connector.kind == "webhook").then(|| format!("{}/hooks/{}", app.url, connector.id)),
+        hook: (connector.kind == "webhook").then(|| format!("{url}/hooks/{}", connector.id)),
     }
 }
 

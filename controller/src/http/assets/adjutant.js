@@ -9,7 +9,7 @@
   const isBusy = () => {
     const page = main();
     if (!page || document.querySelector("dialog[open]")) return true;
-    if (page.querySelector("details.verb-more[open], form.fill")) return true;
+    if (page.querySelector("details.verb-more[open], .gate > .verbs > form.fill")) return true;
     return page.contains(document.activeElement) && /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName);
   };
 

@@ -36,11 +36,11 @@ pub(super) fn card(desk: &Desk<'_>, gate: &GateView) -> Markup {
                 @if desk.is_alone { h1 id={ (id) "-q" } { (gate.question) } }
                 @else { h3 id={ (id) "-q" } { a href={ "/gates/" (gate.id) } { (gate.question) } } }
                 @if let Some(expires) = gate.expires.filter(|_| gate.state == "open") {
-                    p.soft { "Lapses " (desk.frame.time(expires)) ", " (desk.frame.clock(expires)) ". Then it counts as expired; nothing is sent." }
+                    p.soft { "Lapses " (desk.frame.time(expires)) ", " (desk.frame.clock(expires)) ". Then it counts as expired." }
                 }
             }
             @match &parsed {
-                Ok(card) => (content(desk, card)),
+                Ok(card) => (content(card)),
                 // A card of a newer build: everything that it says, as it says it.
                 Err(_) => section.part { h4 { "What it shows" } (parts::value(&gate.card)) },
             }
@@ -54,11 +54,11 @@ pub(super) fn anchor(id: &str) -> String {
     format!("gate-{}", id.replace('.', "-"))
 }
 
-fn content(desk: &Desk<'_>, card: &Card) -> Markup {
+fn content(card: &Card) -> Markup {
     html! {
         @if !card.changed.is_empty() { (changed(card)) }
         section.part.happens {
-            h4 { "If you approve" }
+            h4 { @if card.form.is_some() { "If you answer" } @else { "If you approve" } }
             @if card.effects.is_empty() {
                 p { "Nothing leaves the company by this decision alone: the playbook goes on with the next step." }
             }
@@ -67,10 +67,10 @@ fn content(desk: &Desk<'_>, card: &Card) -> Markup {
         @if !card.show.is_empty() {
             section.part {
                 h4 { "What you decide on" }
-                @for (path, shown) in &card.show { (shown_value(path, shown)) }
+                @for (path, shown) in &card.show { (shown_value(card, path, shown)) }
             }
         }
-        p.why.soft { "Asked because: " (why(card)) @if !desk.is_alone { " " } }
+        p.why.soft { "Asked because: " (why(card)) }
     }
 }
 
@@ -100,12 +100,14 @@ fn why(card: &Card) -> String {
 
 fn covered(call: &CoveredCall) -> Markup {
     let headline = headline(call);
+    let joint = if call.effect == Effect::Send { " to " } else { " for " };
     html! {
-        div class={ "happening is-" (effect_word(call.effect)) } {
+        div class={ "happening is-" (headline.class) } {
             p.headline {
-                strong { (headline.verb) }
-                @if let Some(whom) = &headline.whom { " to " strong.whom { (whom) } }
-                @if let Some(amount) = &headline.amount { " for " strong.amount { (amount) } }
+                span.class { (headline.class) } " "
+                strong { (headline.what) }
+                @if let Some(whom) = &headline.whom { (joint) strong.whom { (whom) } }
+                @if let Some(amount) = &headline.amount { ": " strong.amount { (amount) } }
             }
             p.soft { code { (call.verb) } " · step " (call.step) " · " (taken_back(call)) " " (parts::labels(call.labels)) }
             details.args open[call.args.to_string().len() < 600] {
@@ -126,40 +128,35 @@ fn taken_back(call: &CoveredCall) -> String {
 /// What a call does, in one line.
 #[derive(Debug, PartialEq, Eq)]
 struct Headline {
-    verb: &'static str,
+    /// What sort of effect.
+    class: &'static str,
+    /// The verb's name, in words.
+    what: String,
     whom: Option<String>,
     amount: Option<String>,
 }
 
-fn effect_word(effect: Effect) -> &'static str {
-    match effect {
-        Effect::Read => "read",
-        Effect::Write => "write",
-        Effect::Send => "send",
-        Effect::Spend => "spend",
-        Effect::Delete => "delete",
-        Effect::Publish => "publish",
-    }
-}
-
 fn headline(call: &CoveredCall) -> Headline {
-    let verb = match call.effect {
-        Effect::Read => "Looks something up",
-        Effect::Write => "Writes",
-        Effect::Send => "Sends a message",
-        Effect::Spend => "Moves money",
-        Effect::Delete => "Deletes",
-        Effect::Publish => "Publishes",
+    let class = match call.effect {
+        Effect::Read => "looks",
+        Effect::Write => "writes",
+        Effect::Send => "sends",
+        Effect::Spend => "money",
+        Effect::Delete => "deletes",
+        Effect::Publish => "publishes",
     };
     let text = |name: &str| call.args.get(name).and_then(plain);
     let whom =
         ["to", "recipient", "email", "customer_email", "customer", "account", "channel", "url", "path"];
-    let amount = ["amount", "total", "price", "value"].into_iter().find_map(text);
+    let amount = ["amount", "total", "price"].into_iter().find_map(text);
     let amount = amount.map(|amount| match text("currency") {
         Some(currency) if !amount.contains(&currency) => format!("{amount} {currency}"),
         _ => amount,
     });
-    Headline { verb, whom: whom.into_iter().find_map(text), amount }
+    let name = call.verb.rsplit_once('.').map_or(call.verb.as_str(), |(_, name)| name).replace('_', " ");
+    let mut letters = name.chars();
+    let what = letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default();
+    Headline { class, what, whom: whom.into_iter().find_map(text), amount }
 }
 
 fn plain(value: &Value) -> Option<String> {
@@ -177,13 +174,21 @@ fn plain(value: &Value) -> Option<String> {
     }
 }
 
-fn shown_value(path: &str, shown: &Shown) -> Markup {
+fn shown_value(card: &Card, path: &str, shown: &Shown) -> Markup {
+    let is_above = shown.value.as_str().is_some_and(|text| text.len() > 80 && is_sent(card, text));
     html! {
         div.shown {
             p.shown-head { span.path { (path) } " " (parts::labels(shown.labels)) }
-            (parts::value(&shown.value))
+            @if is_above { details { summary.soft { "The same text as above" } (parts::value(&shown.value)) } }
+            @else { (parts::value(&shown.value)) }
         }
     }
+}
+
+/// Returns whether a text is an argument of a covered call, word for word.
+fn is_sent(card: &Card, text: &str) -> bool {
+    let arguments = card.effects.iter().filter_map(|call| call.args.as_object());
+    arguments.flat_map(|args| args.values()).any(|argument| argument.as_str() == Some(text))
 }
 
 fn decided(frame: &Frame, gate: &GateView) -> Markup {
@@ -237,12 +242,16 @@ fn hidden(desk: &Desk<'_>, gate: &GateView, decision: &str) -> Markup {
 }
 
 fn filled(desk: &Desk<'_>, gate: &GateView, schema: &Value) -> Markup {
-    html! {
+    let form = html! {
         form.fill method="post" action=(desk.action) {
             (hidden(desk, gate, "fill"))
             @for field in form::fields(schema) { (field.html(&anchor(&gate.id))) }
-            button.primary type="submit" data-key="a" { "Send this answer" }
+            button.primary type="submit" { "Send this answer" }
         }
+    };
+    html! {
+        // In a list the form is folded: the next card is near.
+        @if desk.is_alone { (form) } @else { details.verb-more.is-primary { summary data-key="a" { "Answer" } (form) } }
     }
 }
 
@@ -308,7 +317,7 @@ mod tests {
     use super::*;
 
     fn call(effect: Effect, args: Value) -> CoveredCall {
-        let (step, verb) = ("bill".to_owned(), "billing.invoice".to_owned());
+        let (step, verb) = ("bill".to_owned(), "billing.create_invoice".to_owned());
         CoveredCall { step, verb, effect, args, labels: Labels::OPERATOR, undo: None }
     }
 
@@ -318,9 +327,9 @@ mod tests {
             Effect::Spend,
             json!({ "customer": { "name": "Ada" }, "amount": 1200, "currency": "EUR" }),
         ));
-        let expected =
-            Headline { verb: "Moves money", whom: Some("Ada".into()), amount: Some("1200 EUR".into()) };
-        assert_eq!(headline, expected);
+        assert_eq!((headline.class, headline.what.as_str()), ("money", "Create invoice"));
+        assert_eq!(headline.whom.as_deref(), Some("Ada"));
+        assert_eq!(headline.amount.as_deref(), Some("1200 EUR"));
     }
 
     #[test]

@@ -19,6 +19,9 @@ mod run;
 mod runs;
 mod today;
 
+#[cfg(test)]
+mod gallery;
+
 use axum::{
     Router,
     http::{StatusCode, header},

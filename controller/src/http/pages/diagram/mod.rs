@@ -11,10 +11,10 @@ use layers::{Point, Sizes};
 
 use crate::runtime::views::RunView;
 
-const SIZES: Sizes = Sizes { width: 164.0, height: 46.0, gap: 26.0, rise: 44.0 };
+const SIZES: Sizes = Sizes { width: 172.0, height: 46.0, gap: 26.0, rise: 44.0 };
 const MARGIN: f64 = 12.0;
 /// More letters than this do not fit into a node.
-const LONGEST_TITLE: usize = 21;
+const LONGEST_TITLE: usize = 20;
 /// More letters than this do not fit beside an edge.
 const LONGEST_LABEL: usize = 20;
 
@@ -81,12 +81,20 @@ pub(super) fn diagram(playbook: &Playbook, progress: &Progress) -> Markup {
     html! {
         div.diagram role="region" aria-label={ "Diagram of " (playbook.title) } tabindex="0" {
             svg viewBox={ "0 0 " (number(width)) " " (number(height)) } width=(number(width)) height=(number(height)) role="group" aria-label="Steps and the ways between them" {
-                defs { marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto" { path .tip d="M0 0.8 7.2 4 0 7.2z" {} } }
+                defs { (tip("tip", "tip")) (tip("tip-taken", "tip is-taken")) }
                 // What was taken is drawn last, above the rest.
                 @for taken in [false, true] { @for (edge, way) in edges.iter().zip(&picture.edges).filter(|(edge, _)| progress.took(edge) == taken) { (line(edge, way, taken)) } }
                 @for (step, at) in playbook.steps.iter().zip(&picture.nodes) { (node(step, *at, progress)) }
                 @for (edge, (way, is_back)) in edges.iter().zip(&picture.edges).filter(|(edge, _)| !edge.label.is_empty()) { (label(edge, way, *is_back)) }
             }
+        }
+    }
+}
+
+fn tip(id: &str, class: &str) -> Markup {
+    html! {
+        marker id=(id) viewBox="0 0 8 8" refX="7" refY="4" markerWidth="9" markerHeight="9" markerUnits="userSpaceOnUse" orient="auto" {
+            path class=(class) d="M0 0.8 7.2 4 0 7.2z" {}
         }
     }
 }
@@ -113,7 +121,7 @@ fn edges(step: &Step) -> Vec<Edge> {
         // The outcome of a choose is the step that it chose.
         let arm =
             |to: &str, label: &str| Edge { outcomes: vec![to.to_owned()], ..edge(to, label.to_owned()) };
-        found.extend(arms.iter().map(|chosen| arm(&chosen.to, &chosen.when.source)));
+        found.extend(arms.iter().map(|chosen| arm(&chosen.to, &format!("if {}", chosen.when.source))));
         found.extend(otherwise.iter().map(|to| arm(to, "else")));
     }
     let is_listed = step.next.as_deref().is_some_and(|next| by_target.contains_key(next));
@@ -138,7 +146,7 @@ fn line(edge: &Edge, (way, is_back): &(Vec<Point>, bool), taken: bool) -> Markup
         (false, true) => "edge is-back",
         (false, false) => "edge",
     };
-    html! { path class=(class) d=(path) marker-end="url(#tip)" { title { (edge.from) " → " (edge.to) } } }
+    html! { path class=(class) d=(path) marker-end=(if taken { "url(#tip-taken)" } else { "url(#tip)" }) { title { (edge.from) " → " (edge.to) } } }
 }
 
 /// Returns a line that leaves and enters each point downwards.
