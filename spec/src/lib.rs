@@ -21,6 +21,7 @@ mod load;
 pub mod plan;
 pub mod read;
 pub mod scaffold;
+pub mod schema;
 pub mod value;
 
 pub use load::{Loaded, load};

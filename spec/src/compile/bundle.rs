@@ -85,6 +85,7 @@ impl Parts<'_> {
             templates: BTreeMap::new(),
             records: BTreeMap::new(),
             children: BTreeMap::new(),
+            company: self.company(),
             covers: self.covers(),
         };
         for step in &self.found.playbook.steps {
@@ -157,6 +158,16 @@ impl Parts<'_> {
         let more = [contract.probe.clone(), contract.undo.clone()];
         bundle.verbs.insert(full.to_owned(), contract);
         more.iter().flatten().for_each(|name| self.verb(name, bundle));
+    }
+
+    fn company(&self) -> BTreeMap<String, String> {
+        let company = self.building.draft.company.as_ref().map(|at| &at.value);
+        let fields = company.into_iter().flat_map(|company| {
+            let currency = company.currency.to_string();
+            let (name, owner, zone) = (company.name.clone(), company.owner.clone(), company.zone.clone());
+            [("name", name), ("owner", owner), ("zone", zone), ("currency", currency)]
+        });
+        fields.map(|(field, value)| (field.to_owned(), value)).collect()
     }
 
     fn covers(&self) -> BTreeMap<StepId, Vec<Covered>> {

@@ -28,6 +28,9 @@ pub struct Bundle {
     pub records: BTreeMap<Id, Value>,
     /// The playbooks it runs, by id.
     pub children: BTreeMap<Id, BundleId>,
+    /// What templates read as `company`: name, owner, zone, currency.
+    #[serde(default)]
+    pub company: BTreeMap<String, String>,
     /// What each gate covers, in flow order, proven by dominance.
     pub covers: BTreeMap<StepId, Vec<Covered>>,
 }
