@@ -78,6 +78,14 @@ pub struct Approval {
     pub by: String,
 }
 
+impl Approval {
+    /// Returns whether a person approved; else a gate passed by its condition, and no trust rose.
+    #[must_use]
+    pub fn is_by_person(&self) -> bool {
+        self.by != "auto"
+    }
+}
+
 /// What an effect does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "call", rename_all = "snake_case")]

@@ -82,6 +82,11 @@ impl<'a> Draft<'a> {
         id
     }
 
+    /// Returns whether nothing was concluded: there is nothing to store.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.facts.is_empty() && self.commands.is_empty()
+    }
+
     /// Ends the transition.
     pub(crate) fn finish(mut self, verdict: Verdict) -> Step {
         close(&mut self.run, self.envelope);

@@ -7,7 +7,7 @@ use crate::{
     event::{Envelope, RunStarted},
     fact::{Entry, Fact},
     id::{EffectId, Stamp},
-    run::{Edit, EffectState, Life, Phase, Run, SEEN},
+    run::{Child, Edit, EffectState, Life, Phase, Run, SEEN},
 };
 
 /// Returns the run that the entries tell of; `None` where they do not begin with its opening.
@@ -84,12 +84,15 @@ pub(crate) fn evolve_run(run: &mut Run, fact: &Fact) {
     match fact {
         Fact::RunMoved { phase } => run.phase = phase.clone(),
         Fact::Positioned { position } => run.position.clone_from(position),
-        Fact::StepStarted { .. } | Fact::StepSkipped { .. } | Fact::StepEnded { .. } => {
-            evolve_step(run, fact)
-        }
-        Fact::EffectAsked { .. } | Fact::EffectMoved { .. } | Fact::EffectApproved { .. } => {
-            evolve_effect(run, fact)
-        }
+        Fact::StepStarted { .. }
+        | Fact::StepSkipped { .. }
+        | Fact::StepEnded { .. }
+        | Fact::VisitReturned { .. } => evolve_step(run, fact),
+        Fact::EffectAsked { .. }
+        | Fact::EffectMoved { .. }
+        | Fact::EffectApproved { .. }
+        | Fact::ChildStarted { .. }
+        | Fact::ChildEnded { .. } => evolve_effect(run, fact),
         Fact::GateOpened { .. }
         | Fact::GateMoved { .. }
         | Fact::Covered { .. }
@@ -124,6 +127,10 @@ fn evolve_step(run: &mut Run, fact: &Fact) {
             state.ended = None;
             state.outcome = None;
         }
+        Fact::VisitReturned { step } => {
+            let state = run.steps.entry(step.clone()).or_default();
+            state.visits = state.visits.saturating_sub(1);
+        }
         Fact::StepSkipped { step } => {
             let state = run.steps.entry(step.clone()).or_default();
             state.outcome = Some("skipped".to_owned());
@@ -152,6 +159,17 @@ fn evolve_effect(run: &mut Run, fact: &Fact) {
         Fact::EffectApproved { effect, approval } => {
             if let Some(state) = run.effects.get_mut(effect) {
                 state.approval = Some(approval.clone());
+            }
+        }
+        Fact::ChildStarted { effect, run: child } => {
+            if let Some(state) = run.effects.get_mut(effect) {
+                let has_ended = state.child.as_ref().is_some_and(|known| known.has_ended);
+                state.child = Some(Child { run: child.clone(), has_ended });
+            }
+        }
+        Fact::ChildEnded { effect } => {
+            if let Some(child) = run.effects.get_mut(effect).and_then(|state| state.child.as_mut()) {
+                child.has_ended = true;
             }
         }
         _ => {}

@@ -74,6 +74,11 @@ pub enum Fact {
         /// When.
         at: Stamp,
     },
+    /// A visit that only opened a gate again does not count.
+    VisitReturned {
+        /// The step.
+        step: StepId,
+    },
     /// An effect is wanted.
     EffectAsked {
         /// Its id.
@@ -94,6 +99,18 @@ pub enum Fact {
         effect: EffectId,
         /// Who, and to what.
         approval: Approval,
+    },
+    /// A child run exists.
+    ChildStarted {
+        /// The effect that started it.
+        effect: EffectId,
+        /// The child's id.
+        run: String,
+    },
+    /// A child run is over.
+    ChildEnded {
+        /// The effect that started it.
+        effect: EffectId,
     },
     /// An effect was logged and did not leave: the run only observes.
     Observed {

@@ -34,9 +34,14 @@ pub fn step_kill(run: &Run, envelope: &Envelope, env: &Env) -> Step {
 }
 
 /// Writes the terminal record and tells the parent run.
-pub(crate) fn end(draft: &mut Draft<'_>, status: Status, reason: Option<String>) {
+fn end(draft: &mut Draft<'_>, status: Status, reason: Option<String>) {
     draft.fact(Fact::Positioned { position: None });
     draft.fact(Fact::RunMoved { phase: Phase::Ended { status, at: draft.at(), reason } });
+    tell_parent(draft, status);
+}
+
+/// Tells the parent run how this one ended.
+pub(crate) fn tell_parent(draft: &mut Draft<'_>, status: Status) {
     let Some(parent) = draft.run.parent.clone() else { return };
     let word = if status == Status::Killed { Status::Failed } else { status }.word();
     let event =

@@ -3,20 +3,66 @@
 use adjutant_spec::plan::Bundle;
 
 use crate::{
+    decide::Decider,
+    draft::Draft,
     event::{Envelope, Event},
     kill::step_kill,
-    run::Run,
-    verdict::{Env, Refusal, Step},
+    run::{Phase, Run},
+    verdict::{Env, Refusal, Step, Verdict},
 };
 
 /// Answers an event.
 ///
 /// *Flow*: the host loads the state, calls this, stores `next` in one batch, and acts on the entry's commands once it is
 /// durable. *Guarantees*: never panics; the same arguments give the same bytes; folding the entries gives the state.
-pub fn step(_def: &Bundle, state: Option<&Run>, envelope: &Envelope, env: &Env) -> Step {
+/// *Assumptions*: `def` is the bundle that the run pins; `env.seq` is the run's last sequence number plus one.
+pub fn step(def: &Bundle, state: Option<&Run>, envelope: &Envelope, env: &Env) -> Step {
     match (state, &envelope.event) {
         (Some(run), Event::RunKilled { .. }) => step_kill(run, envelope, env),
-        (Some(run), _) => Step::refused(Refusal::Phase { phase: run.status().to_owned() }),
+        (Some(run), _) => answer(def, run, envelope, *env),
+        (None, Event::RunStarted(started)) => {
+            let draft = Draft::open(started, envelope, *env);
+            Decider { def, draft }.start().finish(Verdict::Applied)
+        }
         (None, _) => Step::refused(Refusal::NotStarted),
+    }
+}
+
+fn answer(def: &Bundle, run: &Run, envelope: &Envelope, env: Env) -> Step {
+    if run.has_seen(&envelope.id) {
+        return Step::nothing(Verdict::Duplicate { first: None });
+    }
+    if let (Phase::Ended { status, .. }, true) = (&run.phase, is_too_late(&envelope.event)) {
+        return Step::refused(Refusal::Ended { status: status.word().to_owned() });
+    }
+    let draft = Draft::new(run.clone(), envelope, env);
+    match (Decider { def, draft }).decide() {
+        Err(refusal) => Step::refused(refusal),
+        Ok((verdict, draft)) if draft.is_empty() => Step::nothing(verdict),
+        Ok((verdict, draft)) => draft.finish(verdict),
+    }
+}
+
+/// Returns whether an event cannot matter to a run that has ended; answers of the world always may.
+fn is_too_late(event: &Event) -> bool {
+    match event {
+        Event::EffectLeased { .. }
+        | Event::EffectDeferred { .. }
+        | Event::EffectNeedsApproval { .. }
+        | Event::RunPaused { .. }
+        | Event::RunResumed
+        | Event::RunCancelled { .. } => true,
+        Event::RunStarted(_)
+        | Event::EffectDenied { .. }
+        | Event::EffectSucceeded { .. }
+        | Event::EffectFailed { .. }
+        | Event::EffectUnknown { .. }
+        | Event::EffectProbed { .. }
+        | Event::EffectSettled { .. }
+        | Event::TimerFired { .. }
+        | Event::GateDecided(_)
+        | Event::ChildEnded { .. }
+        | Event::RunKilled { .. }
+        | Event::RunRetried { .. } => false,
     }
 }

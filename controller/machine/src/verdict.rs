@@ -177,8 +177,16 @@ pub enum Refusal {
         /// Which.
         timer: TimerId,
     },
-    /// An undo cannot itself be taken back.
-    #[error("effect \"{effect}\" takes another one back and has no undo itself")]
+    /// The timer is not due yet.
+    #[error("timer {timer:?} is due later")]
+    TooEarly {
+        /// Which.
+        timer: TimerId,
+        /// When it is due.
+        at: Stamp,
+    },
+    /// An effect without an undo cannot be taken back.
+    #[error("effect \"{effect}\" cannot be taken back: it has no undo")]
     NoUndo {
         /// Which.
         effect: EffectId,

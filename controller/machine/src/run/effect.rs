@@ -33,6 +33,17 @@ pub struct EffectState {
     pub timeout: u64,
     /// Where it stands.
     pub life: Life,
+    /// The child run that it started, where it is one that does.
+    pub child: Option<Child>,
+}
+
+/// A child run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Child {
+    /// The child's id.
+    pub run: String,
+    /// Whether it has ended.
+    pub has_ended: bool,
 }
 
 /// Why an effect exists.

@@ -31,6 +31,8 @@ pub struct Gate {
     pub phase: GatePhase,
     /// The answer, once there is one.
     pub decided: Option<Decided>,
+    /// The step to go on with after a yes, where the gate was opened again by the step that it covers.
+    pub resume: Option<StepId>,
 }
 
 /// What a gate is about.
@@ -159,6 +161,8 @@ pub struct Coverage {
     pub args: Value,
     /// The undo.
     pub undo: Option<CoveredUndo>,
+    /// What the card showed, by path.
+    pub shown: BTreeMap<Path, Value>,
 }
 
 impl GatePhase {

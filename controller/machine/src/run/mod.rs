@@ -19,11 +19,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
+    command::Approval,
     event::{Labelled, TimerId},
     id::{EffectId, Stamp},
 };
 
-pub use effect::{EffectPhase, EffectState, Life, Purpose, Traits};
+pub use effect::{Child, EffectPhase, EffectState, Life, Purpose, Traits};
 pub use gate::{Card, Coverage, CoveredCall, CoveredUndo, Decided, Gate, GatePhase, GateSubject, Shown};
 pub use waiting::Cause;
 
@@ -200,8 +201,12 @@ pub struct UndoEntry {
     pub step: StepId,
     /// The effect that is taken back.
     pub effect: EffectId,
-    /// The call that takes it back, with its holes.
-    pub undo: Undo,
+    /// The call that takes it back, with its holes; `None` where the verb's default undo does.
+    pub undo: Option<Undo>,
+    /// The verb's full name.
+    pub verb: String,
+    /// The approval that covers it with the payload that was shown, where a gate did.
+    pub covered: Option<(Approval, CoveredUndo)>,
     /// How far that is.
     pub state: UndoState,
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{EffectPhase, Phase, Run, Wait};
+use super::{EffectPhase, EffectState, Phase, Purpose, Run, Wait};
 use crate::{
     event::TimerId,
     id::{EffectId, Stamp},
@@ -42,6 +42,13 @@ pub enum Cause {
         /// For people.
         message: String,
     },
+    /// A child run.
+    Child {
+        /// The effect that started it.
+        effect: EffectId,
+        /// The child's id.
+        run: String,
+    },
     /// A pause.
     Paused {
         /// Why.
@@ -60,7 +67,7 @@ impl Run {
         if let Phase::Paused { reason, .. } = &self.phase {
             causes.push(Cause::Paused { reason: reason.clone() });
         }
-        causes.extend(self.effects.iter().filter_map(|(id, state)| effect_cause(id, &state.life.phase)));
+        causes.extend(self.effects.iter().filter_map(|(id, state)| effect_cause(id, state)));
         causes.extend(
             self.open_gates().map(|gate| Cause::Gate { gate: gate.id.clone(), expires: gate.card.expires }),
         );
@@ -80,9 +87,16 @@ impl Run {
     }
 }
 
-fn effect_cause(id: &EffectId, phase: &EffectPhase) -> Option<Cause> {
+fn effect_cause(id: &EffectId, state: &EffectState) -> Option<Cause> {
     let effect = id.clone();
+    let phase = &state.life.phase;
+    if let Some(child) = state.child.as_ref().filter(|child| !child.has_ended) {
+        return Some(Cause::Child { effect, run: child.run.clone() });
+    }
     let until = match phase {
+        EffectPhase::Dead { message, .. } if matches!(state.purpose, Purpose::Undo(_)) => {
+            return Some(Cause::Operator { effect, message: message.clone() });
+        }
         EffectPhase::Queued => None,
         EffectPhase::Leased { until }
         | EffectPhase::BackingOff { until }

@@ -1,0 +1,249 @@
+//! What follows for a step when its effect is settled.
+
+use adjutant_spec::{
+    plan::{RecordOp, Step, StepKind},
+    value::{Labels, Privacy, Trust},
+};
+use serde_json::{Value, json};
+
+use super::{Decider, Decision, effects::verdict, fallback::child_output, flow::Then, payload::of_answer};
+use crate::{
+    event::{Denial, ErrorClass, Finding, Labelled, Settlement},
+    fact::Fact,
+    id::EffectId,
+    life::{Kind, effect::EffectEvent},
+    run::{EffectState, Failure, Purpose, UndoState, Wait},
+};
+
+impl<'a> Decider<'a> {
+    /// An effect happened.
+    pub(super) fn happened(&mut self, effect: &EffectId, value: Value) {
+        let Some(state) = self.draft.run.effects.get(effect).cloned() else { return };
+        match &state.purpose {
+            Purpose::Undo(of) => self.undone(&of.clone()),
+            // A probe that answers by plain success says nothing that could be relied on.
+            Purpose::Probe(of) => self.unclear(&of.clone(), "its probe gave no finding"),
+            Purpose::Step => self.step_happened(effect, &state, value),
+        }
+    }
+
+    fn unclear(&mut self, effect: &EffectId, message: &str) {
+        let finding = Finding::Unclear(message.to_owned());
+        drop(self.plain(effect, &EffectEvent::Found(finding)));
+    }
+
+    fn step_happened(&mut self, effect: &EffectId, state: &EffectState, value: Value) {
+        let Some(step) = self.step(&state.step) else { return };
+        if matches!(step.kind, StepKind::Run { .. }) {
+            self.child_started(effect, &value);
+            return;
+        }
+        let labels = match &step.kind {
+            StepKind::Call { .. } => of_answer(state.traits.effect, state.labels),
+            // A record may hold what any run ever wrote there.
+            StepKind::Record { .. } => {
+                Labels { trust: Trust::External, privacy: state.labels.privacy.max(Privacy::Client) }
+            }
+            _ => state.labels,
+        };
+        let answer = Labelled { value, labels };
+        if !self.is_waited_for(effect) {
+            // The run unwinds: the result is kept, since the undo may read it.
+            self.close_step(step, "ok", Some(answer));
+            return;
+        }
+        let then = self.route_answer(step, answer);
+        self.follow(then);
+    }
+
+    fn route_answer(&mut self, step: &'a Step, answer: Labelled) -> Then {
+        match &step.kind {
+            StepKind::Agent { .. } => self.agent_answered(step, answer),
+            StepKind::Route { .. } => {
+                let class = answer.value.get("class").and_then(Value::as_str).unwrap_or("unsure").to_owned();
+                self.end_step(step, &class, Some(answer))
+            }
+            StepKind::Record { op: RecordOp::ReadOne { .. } } if answer.value.is_null() => {
+                self.trouble(step, "missing", "there is no such record".to_owned())
+            }
+            _ => self.end_step(step, "ok", Some(answer)),
+        }
+    }
+
+    /// Returns whether the run stands at the step of an effect and waits for it.
+    fn is_waited_for(&self, effect: &EffectId) -> bool {
+        let position = self.draft.run.position.as_ref();
+        position.is_some_and(|position| position.wait == Wait::Effect(effect.clone()))
+    }
+
+    /// An effect failed for good.
+    pub(super) fn went_wrong(&mut self, effect: &EffectId, class: ErrorClass, message: String) {
+        let Some(state) = self.draft.run.effects.get(effect).cloned() else { return };
+        match &state.purpose {
+            Purpose::Undo(_) => self.undo_died(effect, &message),
+            Purpose::Probe(of) => self.unclear(&of.clone(), &message),
+            Purpose::Step if self.is_waited_for(effect) => {
+                self.step_went_wrong(effect, &state, (class, message));
+            }
+            Purpose::Step => {}
+        }
+    }
+
+    fn step_went_wrong(
+        &mut self,
+        effect: &EffectId,
+        state: &EffectState,
+        (class, message): (ErrorClass, String),
+    ) {
+        let Some(step) = self.step(&state.step) else { return };
+        let outcome = outcome_of(step, class);
+        let is_agent = matches!(step.kind, StepKind::Agent { .. });
+        let then = match outcome {
+            "error" if is_agent => self.without_agent(step, effect, (outcome, message)),
+            _ => self.trouble_of(step, effect, (outcome, message)),
+        };
+        self.follow(then);
+    }
+
+    /// As `trouble`, but an effect without an edge goes to the dead-letter list, and the operator hears of it.
+    fn trouble_of(&mut self, step: &Step, effect: &EffectId, (outcome, message): (&str, String)) -> Then {
+        if step.on.contains_key(outcome) {
+            return self.trouble(step, outcome, message);
+        }
+        let buried = self.plain(effect, &EffectEvent::Bury).is_ok();
+        let value = Labelled { value: json!({ "error": message }), labels: Default::default() };
+        self.close_step(step, outcome, Some(value));
+        if buried {
+            let cause = effect.to_string();
+            self.tell("dead", &cause, format!("step \"{}\" failed: {message}", step.id));
+        }
+        let (step, outcome) = (Some(step.id.clone()), outcome.to_owned());
+        self.fail(Failure { step, effect: Some(effect.clone()), outcome, message });
+        Then::Stop
+    }
+
+    /// A rule or a person forbade an effect.
+    pub(super) fn was_denied(&mut self, effect: &EffectId, denial: Denial, message: String) {
+        let Some(state) = self.draft.run.effects.get(effect).cloned() else { return };
+        match &state.purpose {
+            Purpose::Undo(of) => self.undo_dropped(&of.clone(), Some(&message)),
+            Purpose::Probe(of) => self.unclear(&of.clone(), &message),
+            Purpose::Step if self.is_waited_for(effect) => {
+                let Some(step) = self.step(&state.step) else { return };
+                let is_agent = matches!(step.kind, StepKind::Agent { .. });
+                let then = match denial {
+                    Denial::Budget if is_agent && !step.on.contains_key("over_budget") => {
+                        self.without_agent(step, effect, ("over_budget", message))
+                    }
+                    Denial::Budget if is_agent => self.trouble(step, "over_budget", message),
+                    Denial::Policy if is_agent => self.trouble(step, "refused", message),
+                    Denial::Budget | Denial::Policy => self.trouble(step, "denied", message),
+                };
+                self.follow(then);
+            }
+            Purpose::Step => {}
+        }
+    }
+
+    /// The operator let an effect be.
+    pub(super) fn was_dropped(&mut self, effect: &EffectId) {
+        let Some(state) = self.draft.run.effects.get(effect).cloned() else { return };
+        match &state.purpose {
+            Purpose::Undo(of) => self.undo_dropped(&of.clone(), None),
+            Purpose::Probe(of) => self.unclear(&of.clone(), "its probe was dropped"),
+            Purpose::Step if self.is_waited_for(effect) => {
+                let Some(step) = self.step(&state.step) else { return };
+                let outcome = if matches!(step.kind, StepKind::Run { .. }) { "failed" } else { "error" };
+                let then = self.trouble(step, outcome, "the operator let it be".to_owned());
+                self.follow(then);
+            }
+            Purpose::Step => {}
+        }
+    }
+
+    /// The operator takes an effect back: its run fails and unwinds, this effect with it.
+    pub(super) fn take_back(&mut self, effect: &EffectId) {
+        let Some(state) = self.draft.run.effects.get(effect).cloned() else { return };
+        let message = "the operator takes it back".to_owned();
+        if !self.is_unwinding() {
+            let (step, outcome) = (Some(state.step), "error".to_owned());
+            self.fail(Failure { step, effect: Some(effect.clone()), outcome, message });
+        }
+    }
+
+    fn child_started(&mut self, effect: &EffectId, answer: &Value) {
+        let run = answer.get("run").and_then(Value::as_str).unwrap_or_default().to_owned();
+        self.fact(Fact::ChildStarted { effect: effect.clone(), run });
+        if self.is_unwinding() {
+            self.close_child(effect);
+        }
+    }
+
+    /// A child run ended; its start may not have been answered yet.
+    pub(super) fn child_ended(&mut self, effect: &EffectId, (status, output): (&str, &Value)) -> Decision {
+        let known = self.draft.run.effects.get(effect).cloned();
+        let Some(state) = known else {
+            return Err(crate::verdict::Refusal::NoSuchEffect { effect: effect.clone() });
+        };
+        if state.child.as_ref().is_some_and(|child| child.has_ended) {
+            return Ok(verdict(Kind::Repeated));
+        }
+        if state.child.is_none() {
+            let attempt = state.life.attempt;
+            self.drive_effect(effect, &EffectEvent::Succeed { attempt }, Some(&Value::Null))?;
+        }
+        self.fact(Fact::ChildEnded { effect: effect.clone() });
+        if self.is_waited_for(effect) {
+            self.child_answered(&state, (status, output));
+        }
+        Ok(verdict(Kind::Taken))
+    }
+
+    fn child_answered(&mut self, state: &EffectState, (status, output): (&str, &Value)) {
+        let Some(step) = self.step(&state.step) else { return };
+        let then = if status == "done" {
+            let labels = state.labels.join(Default::default());
+            let value = child_output(status, output);
+            self.end_step(step, "ok", Some(Labelled { value, labels }))
+        } else {
+            self.trouble(step, "failed", format!("its run ended as {status}"))
+        };
+        self.follow(then);
+    }
+
+    /// The operator settles a dead effect: of an undo at once, of a run that failed by trying it again.
+    pub(super) fn settle_dead(
+        &mut self,
+        effect: &EffectId,
+        state: &EffectState,
+        settlement: &Settlement,
+    ) -> Decision {
+        match (&state.purpose, settlement) {
+            (Purpose::Undo(of), Settlement::DidNotHappen) => {
+                let of = of.clone();
+                let life = state.life.to(crate::run::EffectPhase::Dropped);
+                self.fact(Fact::EffectMoved { effect: effect.clone(), life });
+                self.fact(Fact::UndoMoved { effect: of, state: UndoState::Registered });
+                Ok(verdict(Kind::Taken))
+            }
+            (Purpose::Undo(_), _) | (_, Settlement::Drop) => {
+                self.plain(effect, &EffectEvent::Settle(settlement.clone()))
+            }
+            (_, Settlement::DidNotHappen) => self.retry(Some(&state.step), &Default::default()),
+            (_, Settlement::Happened(_) | Settlement::Undo) => {
+                let phase = "dead: it definitely failed; `retry` tries its step again".to_owned();
+                Err(crate::verdict::Refusal::EffectPhase { effect: effect.clone(), phase })
+            }
+        }
+    }
+}
+
+/// Returns the outcome of a step whose effect failed so.
+fn outcome_of(step: &Step, class: ErrorClass) -> &'static str {
+    match (&step.kind, class) {
+        (StepKind::Agent { .. }, ErrorClass::Refused) => "refused",
+        (StepKind::Record { op: RecordOp::Write { .. } }, ErrorClass::Conflict) => "conflict",
+        (StepKind::Run { .. }, _) => "failed",
+        _ => "error",
+    }
+}

@@ -1,0 +1,182 @@
+//! Events of the run itself: its start, timers, pause and resume, cancel, retry.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{Decider, Decision, effects::verdict};
+use crate::{
+    draft::Draft,
+    event::{Event, TimerId},
+    fact::Fact,
+    id::EffectId,
+    life::{
+        Kind, Lifecycle,
+        effect::EffectEvent,
+        run::RunEvent,
+        timer::{TimerEvent, TimerLife, TimerPhase},
+    },
+    run::{EffectPhase, Failure, Phase, Run, Wait},
+    verdict::{Refusal, Verdict},
+};
+
+impl<'a> Decider<'a> {
+    /// Takes the first step of a run that was just opened.
+    pub(crate) fn start(mut self) -> Draft<'a> {
+        self.arm_deadline();
+        match self.def.playbook.steps.first() {
+            Some(first) => self.walk(first.id.clone()),
+            None => self.fail(Failure {
+                step: None,
+                effect: None,
+                outcome: "error".to_owned(),
+                message: "the playbook has no steps".to_owned(),
+            }),
+        }
+        self.unwind_on();
+        self.draft
+    }
+
+    /// Answers an event of a run that exists.
+    pub(crate) fn decide(mut self) -> Result<(Verdict, Draft<'a>), Refusal> {
+        let event = &self.draft.envelope.event;
+        let verdict = match event {
+            Event::RunStarted(_) => Verdict::Duplicate { first: Some(begun(&self.draft.run)) },
+            Event::GateDecided(answer) => self.decided(answer)?,
+            Event::TimerFired { timer } => self.timer(timer)?,
+            Event::RunPaused { .. }
+            | Event::RunResumed
+            | Event::RunCancelled { .. }
+            | Event::RunRetried { .. }
+            | Event::RunKilled { .. } => self.control(event)?,
+            _ => self.effect_event(event)?,
+        };
+        self.unwind_on();
+        Ok((verdict, self.draft))
+    }
+
+    fn control(&mut self, event: &Event) -> Decision {
+        let kind = match event {
+            Event::RunPaused { reason } => self.live(&RunEvent::Pause(reason.clone())),
+            Event::RunResumed if self.is_active() => Kind::Repeated,
+            Event::RunResumed => self.live(&RunEvent::Resume),
+            Event::RunCancelled { reason } => self.live(&RunEvent::GiveUp(reason.clone())),
+            Event::RunRetried { step, edits } => return self.retry(step.as_ref(), edits),
+            _ => Kind::Refused,
+        };
+        match (kind, &self.draft.run.phase) {
+            (Kind::Refused, Phase::Ended { status, .. }) => {
+                Err(Refusal::Ended { status: status.word().to_owned() })
+            }
+            (Kind::Refused, _) => Err(Refusal::Phase { phase: self.draft.run.status().to_owned() }),
+            (kind, _) => Ok(verdict(kind)),
+        }
+    }
+
+    fn arm_deadline(&mut self) {
+        if let Some(deadline) = self.def.playbook.deadline {
+            let at = self.draft.at().plus(deadline.millis());
+            self.draft.set_timer(TimerId::Deadline, at);
+        }
+    }
+
+    fn timer(&mut self, timer: &TimerId) -> Decision {
+        let stored = self.draft.run.timers.get(timer).copied();
+        let phase = stored.map_or(TimerPhase::Absent, |at| TimerPhase::Armed { at });
+        let (_, answer) = TimerLife.drive(&phase, &TimerEvent::Fire(self.draft.at()));
+        match (answer.kind, stored) {
+            (Kind::Refused, Some(at)) => Err(Refusal::TooEarly { timer: timer.clone(), at }),
+            (Kind::Taken, _) => self.wake(timer),
+            _ => Ok(Verdict::Stale),
+        }
+    }
+
+    fn wake(&mut self, timer: &TimerId) -> Decision {
+        self.draft.clear_timer(timer);
+        match timer {
+            TimerId::Deadline => {
+                self.live(&RunEvent::Deadline);
+                Ok(Verdict::Applied)
+            }
+            TimerId::Wait(step) => Ok(self.wait_is_over(step)),
+            TimerId::Gate(gate) => self.gate_lapsed(gate),
+            TimerId::Lease(effect, attempt) => {
+                self.lost(effect, *attempt, "its lease lapsed: whoever performed it did not answer")
+            }
+            TimerId::Backoff(effect, attempt) => self.plain(effect, &EffectEvent::Wake { attempt: *attempt }),
+        }
+    }
+
+    fn wait_is_over(&mut self, id: &str) -> Verdict {
+        let position = self.draft.run.position.clone().filter(|position| position.step == id);
+        let (Some(position), Some(step)) = (position, self.step(id)) else { return Verdict::Stale };
+        let Wait::Until { outcome, .. } = position.wait else { return Verdict::Stale };
+        let value = super::steps::ours(super::flow::nothing());
+        let then = self.end_step(step, &outcome, Some(value));
+        self.follow(then);
+        Verdict::Applied
+    }
+
+    /// Takes what has not left out of the outbox; a pause before a retry goes on and is held when it is over.
+    pub(super) fn hold(&mut self) {
+        let waiting =
+            |phase: &EffectPhase| matches!(phase, EffectPhase::Queued | EffectPhase::Deferred { .. });
+        for effect in self.effects_in(waiting) {
+            drop(self.plain(&effect, &EffectEvent::Hold));
+        }
+    }
+
+    /// Puts back what was held, and takes the step that was not begun.
+    pub(super) fn go_on(&mut self) {
+        for effect in self.effects_in(|phase| *phase == EffectPhase::Held) {
+            drop(self.plain(&effect, &EffectEvent::Release));
+        }
+        let position = self.draft.run.position.clone();
+        if let Some(position) = position.filter(|position| position.wait == Wait::Resume) {
+            self.walk(position.step);
+        }
+    }
+
+    fn effects_in(&self, is_in: impl Fn(&EffectPhase) -> bool) -> Vec<EffectId> {
+        let effects = self.draft.run.effects.iter();
+        effects.filter(|(_, state)| is_in(&state.life.phase)).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Tries an ended run again: from the step that is named, else from the first one that was taken back, else from the
+    /// one that failed.
+    pub(super) fn retry(&mut self, step: Option<&String>, edits: &BTreeMap<String, Value>) -> Decision {
+        let from = step.cloned().or_else(|| self.first_undone()).or_else(|| self.failed_step());
+        let from = from.filter(|step| self.step(step).is_some());
+        let from = from.ok_or_else(|| Refusal::NoSuchStep { step: step.cloned().unwrap_or_default() })?;
+        if self.live(&RunEvent::Retry) == Kind::Refused {
+            return Err(match &self.draft.run.phase {
+                Phase::Ended { status, .. } => Refusal::Ended { status: status.word().to_owned() },
+                _ => Refusal::Phase { phase: self.draft.run.status().to_owned() },
+            });
+        }
+        self.fact(Fact::Retried { step: from.clone() });
+        for (path, value) in edits {
+            self.change(path, value, "retry")?;
+        }
+        for effect in self.effects_in(|phase| matches!(phase, EffectPhase::Dead { .. })) {
+            let life = self.draft.run.effects[&effect].life.to(EffectPhase::Dropped);
+            self.fact(Fact::EffectMoved { effect, life });
+        }
+        self.arm_deadline();
+        self.walk(from);
+        Ok(Verdict::Applied)
+    }
+
+    fn failed_step(&self) -> Option<String> {
+        let failed = self.draft.run.failure.as_ref().and_then(|failure| failure.step.clone());
+        let latest = || {
+            let started = self.draft.run.steps.iter().filter(|(_, state)| state.started.is_some());
+            started.max_by_key(|(_, state)| state.started).map(|(id, _)| id.clone())
+        };
+        failed.or_else(latest)
+    }
+}
+
+fn begun(run: &Run) -> crate::verdict::First {
+    crate::verdict::First { by: "host".to_owned(), at: run.started_at }
+}

@@ -1,0 +1,94 @@
+//! Edits: a person changes what a card shows, or corrects a value before a retry.
+
+use std::collections::BTreeMap;
+
+use adjutant_spec::{
+    plan::{StepKind, ValueType},
+    schema,
+    value::Path,
+};
+use serde_json::Value;
+
+use super::Decider;
+use crate::{
+    eval,
+    evolve::is_within,
+    fact::Fact,
+    run::{Card, Edit, Gate},
+    verdict::Refusal,
+};
+
+impl Decider<'_> {
+    /// Applies the edits of a card: only values that it shows, and only such that fit their schema.
+    pub(super) fn edit(&mut self, gate: &Gate, values: &BTreeMap<Path, Value>) -> Result<(), Refusal> {
+        for (path, value) in values {
+            if !gate.card.editable.iter().any(|shown| is_within(path, shown)) {
+                return Err(Refusal::NotEditable { path: path.clone() });
+            }
+            self.change(path, value, &gate.id)?;
+        }
+        Ok(())
+    }
+
+    /// Changes one value; the original stays readable.
+    pub(super) fn change(&mut self, path: &Path, value: &Value, at_gate: &str) -> Result<(), Refusal> {
+        let original = eval::at_path(&self.draft.run, path).cloned();
+        let original = original.ok_or_else(|| Refusal::NotEditable { path: path.clone() })?;
+        let (by, at_gate) = (self.draft.envelope.by.clone(), at_gate.to_owned());
+        let edit = Edit { original, by, at_gate };
+        self.fact(Fact::Edited { path: path.clone(), value: value.clone(), edit });
+        self.still_fits(path)
+    }
+
+    /// Checks the whole value that a path lies in, after the change.
+    fn still_fits(&self, path: &Path) -> Result<(), Refusal> {
+        let mut parts = path.split('.');
+        let (root, name) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let whole = eval::at_path(&self.draft.run, &format!("{root}.{name}")).unwrap_or(&Value::Null);
+        let problem = match root {
+            "input" => self.def.playbook.inputs.get(name).and_then(|input| type_problem(input.type_, whole)),
+            _ => self.schema_of(name).and_then(|schema| {
+                schema::mismatches(&schema, whole).into_iter().next().map(|mismatch| mismatch.to_string())
+            }),
+        };
+        problem.map_or(Ok(()), |problem| Err(Refusal::Invalid { path: path.clone(), problem }))
+    }
+
+    /// Returns the schema of what a step yields, where it is known.
+    fn schema_of(&self, step: &str) -> Option<Value> {
+        match &self.step(step)?.kind {
+            StepKind::Agent { agent, .. } => self.def.agents.get(agent).map(|agent| agent.output.clone()),
+            StepKind::Call { call, .. } => self.def.verbs.get(call).map(|verb| verb.output.clone()),
+            StepKind::Render { .. } => {
+                Some(serde_json::json!({"type": "object", "properties": {"text": {"type": "string"}}}))
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns the digest of a card as it is after an edit: this is what is approved.
+    pub(super) fn digest_after_edit(&self, gate: &Gate) -> Result<String, Refusal> {
+        let invalid = |problem| Refusal::Invalid { path: gate.card.step.clone(), problem };
+        let covered = self.def.covers.get(&gate.card.step).into_iter().flatten();
+        let effects: Result<Vec<_>, String> = covered.map(|call| self.covered_call(&call.step)).collect();
+        let show: Vec<Path> = gate.card.show.keys().cloned().collect();
+        let card = Card { show: self.shown(&show), effects: effects.map_err(invalid)?, ..gate.card.clone() };
+        let number = gate.id.rsplit('.').next().and_then(|number| number.parse().ok()).unwrap_or(0);
+        Ok(self.digest(&gate.card.step, number, &card))
+    }
+}
+
+fn type_problem(expected: ValueType, value: &Value) -> Option<String> {
+    let fits = match expected {
+        ValueType::String => value.is_string(),
+        ValueType::Number => value.is_number(),
+        ValueType::Integer => value.is_i64() || value.is_u64(),
+        ValueType::Boolean => value.is_boolean(),
+        ValueType::List => value.is_array(),
+        ValueType::Table => value.is_object(),
+        ValueType::Money => {
+            value.as_str().is_some_and(|text| text.parse::<adjutant_spec::value::Money>().is_ok())
+        }
+    };
+    (!fits).then(|| format!("it must be of type {expected:?}").to_lowercase())
+}

@@ -1,0 +1,127 @@
+//! The decision: what follows from an event, in facts and commands.
+//!
+//! ```text
+//! event ──► admit (seen? ended?) ──► effect · gate · timer · control ──► life machine ──► facts, commands
+//!                                                        │ its step goes on
+//!                                                        ▼
+//!                                  walk: pure steps one after the other ──► next effect, gate, wait or end
+//! ```
+//! The definition is read, the state is never changed but by facts. Whatever cannot go on fails its run and unwinds it:
+//! there is no state in which nothing will happen any more (law 11).
+
+mod answer;
+mod ask;
+mod calls;
+mod control;
+mod edits;
+mod effects;
+mod fallback;
+mod flow;
+mod gates;
+mod payload;
+mod steps;
+mod unwind;
+
+use adjutant_spec::plan::{Bundle, Step};
+
+use crate::{
+    command::Notice,
+    draft::Draft,
+    eval::Scope,
+    fact::Fact,
+    life::{
+        Kind, Lifecycle,
+        run::{RunAction, RunEvent, RunLife},
+    },
+    run::{Failure, Phase, Position},
+    verdict::{Refusal, Verdict},
+};
+
+/// What an event came to, or why it cannot be.
+pub(crate) type Decision = Result<Verdict, Refusal>;
+
+/// A decision in the making.
+#[derive(Debug)]
+pub(crate) struct Decider<'a> {
+    /// The definition.
+    pub(crate) def: &'a Bundle,
+    /// The transition.
+    pub(crate) draft: Draft<'a>,
+}
+
+impl<'a> Decider<'a> {
+    /// Returns the definition of a step.
+    fn step(&self, id: &str) -> Option<&'a Step> {
+        self.def.playbook.step(id)
+    }
+
+    /// Returns what the templates of this run may read now.
+    fn scope(&self) -> Scope {
+        Scope::of(&self.draft.run, self.def)
+    }
+
+    /// Concludes.
+    fn fact(&mut self, fact: Fact) {
+        self.draft.fact(fact);
+    }
+
+    fn is_active(&self) -> bool {
+        self.draft.run.phase == Phase::Active
+    }
+
+    fn is_paused(&self) -> bool {
+        matches!(self.draft.run.phase, Phase::Paused { .. })
+    }
+
+    fn is_unwinding(&self) -> bool {
+        matches!(self.draft.run.phase, Phase::Unwinding { .. })
+    }
+
+    /// Moves the run's position.
+    fn stand(&mut self, position: Option<Position>) {
+        if self.draft.run.position != position {
+            self.fact(Fact::Positioned { position });
+        }
+    }
+
+    /// Hands an event to the run's life machine and does what it says.
+    fn live(&mut self, event: &RunEvent) -> Kind {
+        let (phase, answer) = RunLife.drive(&self.draft.run.phase, event);
+        if phase != self.draft.run.phase {
+            self.fact(Fact::RunMoved { phase });
+        }
+        for action in &answer.actions {
+            match action {
+                RunAction::Hold => self.hold(),
+                RunAction::GoOn => self.go_on(),
+                RunAction::Unwind => self.begin_unwinding(),
+                RunAction::End => self.end(),
+                RunAction::Begin => {}
+            }
+        }
+        answer.kind
+    }
+
+    /// Fails the run: it unwinds.
+    fn fail(&mut self, failure: Failure) {
+        let message = match &failure.step {
+            Some(step) => format!("step \"{step}\": {}", failure.message),
+            None => failure.message.clone(),
+        };
+        if self.draft.run.failure.is_none() {
+            self.fact(Fact::Failed { failure });
+        }
+        self.live(&RunEvent::Fail(message));
+    }
+
+    /// Tells the operator something once for each cause.
+    fn tell(&mut self, topic: &str, cause: &str, title: String) {
+        let run = &self.draft.run;
+        let action = match topic {
+            "dead" | "unknown" => "adjutant dead".to_owned(),
+            _ => format!("adjutant runs {}", run.id),
+        };
+        let id = format!("{}.{topic}.{cause}", run.id);
+        self.draft.notify(Notice { id, topic: topic.to_owned(), risk: None, title, action });
+    }
+}

@@ -1,0 +1,218 @@
+//! The steps that wait or ask for something without touching the world: wait, agent, route, record, run.
+
+use std::collections::BTreeMap;
+
+use adjutant_spec::{
+    plan::{AgentContract, Effect, Idempotency, RecordOp, Step, StepKind, Until},
+    schema,
+    value::{Arg, Labels, Privacy, Template},
+};
+use serde_json::Value;
+
+use super::{
+    Decider,
+    ask::Wish,
+    flow::{Then, nothing},
+};
+use crate::{
+    command::{AgentCall, Call},
+    eval::Scope,
+    event::{Labelled, TimerId},
+    id::Stamp,
+    labels,
+    run::Wait,
+    time,
+};
+
+/// How long a model may take where the step does not say.
+const AGENT_TIMEOUT: u64 = 120_000;
+/// How long everything inside this machine may take.
+const LOCAL_TIMEOUT: u64 = 30_000;
+
+impl<'a> Decider<'a> {
+    pub(super) fn wait(&mut self, step: &Step, wait: &Until) -> Then {
+        let now = self.draft.at();
+        let target = match wait {
+            Until::For(period) => now.plus(period.millis()),
+            Until::Until(template) => match self.moment(template) {
+                Ok(moment) => moment,
+                Err(message) => return self.trouble(step, "error", message),
+            },
+        };
+        if target <= now {
+            return self.end_step(step, "ok", Some(ours(nothing())));
+        }
+        // Which comes first is known at the start, so one timer is enough.
+        let limit = step.timeout.map(|period| now.plus(period.millis()));
+        let (at, outcome) = match limit {
+            Some(limit) if limit < target => (limit, "expired"),
+            _ => (target, "ok"),
+        };
+        self.draft.set_timer(TimerId::Wait(step.id.clone()), at);
+        self.stop_at(step, Wait::Until { at, outcome: outcome.to_owned() })
+    }
+
+    fn moment(&self, template: &Template) -> Result<Stamp, String> {
+        let text = self.scope().text(template).map_err(|error| error.to_string())?;
+        time::parse(&text).ok_or_else(|| format!("\"{text}\" is no moment: RFC 3339 with an offset is"))
+    }
+
+    pub(super) fn agent(&mut self, step: &Step, agent: &str, with: &BTreeMap<String, Arg>) -> Then {
+        let Some(contract) = self.def.agents.get(agent) else {
+            return self.trouble(step, "error", format!("the agent \"{agent}\" is not in the bundle"));
+        };
+        let labels = self.labels_of(with);
+        if labels.privacy == Privacy::Secret {
+            return self.trouble(step, "error", "a secret may not be shown to a model".to_owned());
+        }
+        match self.agent_call(step, (agent, contract), with) {
+            Ok(call) => {
+                let timeout = step.timeout.map_or(AGENT_TIMEOUT, |period| period.millis());
+                let call = Call::Agent(Box::new(call));
+                self.ask(step, Wish { labels, timeout, ..Wish::pure(call) })
+            }
+            Err(message) => self.trouble(step, "error", message),
+        }
+    }
+
+    fn agent_call(
+        &self,
+        step: &Step,
+        (agent, contract): (&str, &AgentContract),
+        with: &BTreeMap<String, Arg>,
+    ) -> Result<AgentCall, String> {
+        let input = self.scope().args(with).map_err(|error| error.to_string())?;
+        fits(&contract.input, &input, "the agent's input")?;
+        let scope = Scope::of_inputs(&self.draft.run, self.def, &input);
+        for condition in &contract.preconditions {
+            if !scope.holds(condition).map_err(|error| error.to_string())? {
+                return Err(format!("the precondition `{}` does not hold", condition.source));
+            }
+        }
+        let prompt = self.def.templates.get(&contract.prompt);
+        let prompt =
+            prompt.ok_or_else(|| format!("the prompt \"{}\" is not in the bundle", contract.prompt))?;
+        Ok(AgentCall {
+            agent: agent.to_owned(),
+            prompt: scope.text(prompt).map_err(|error| error.to_string())?,
+            input,
+            output: contract.output.clone(),
+            connector: contract.connector.clone(),
+            model: contract.model.clone(),
+            max_tokens: contract.max_tokens,
+            max_cost: step.max_cost,
+        })
+    }
+
+    pub(super) fn route(&mut self, step: &Step, route: &str, text: &Template) -> Then {
+        let labels = labels::of_reads(&self.draft.run, &text.reads);
+        let text = match self.scope().text(text) {
+            Ok(text) => text,
+            Err(error) => return self.trouble(step, "error", error.to_string()),
+        };
+        let input: serde_json::Map<String, Value> =
+            self.draft.run.input.iter().map(|(name, value)| (name.clone(), value.value.clone())).collect();
+        let context = serde_json::json!({ "input": input, "steps": self.draft.run.output() });
+        let call = Call::Route { route: route.to_owned(), text, context };
+        self.ask(step, Wish { labels, timeout: limit(step, LOCAL_TIMEOUT), ..Wish::pure(call) })
+    }
+
+    pub(super) fn record(&mut self, step: &Step, op: &RecordOp) -> Then {
+        let call = match self.record_call(op) {
+            Ok(call) => call,
+            Err(message) => return self.trouble(step, "error", message),
+        };
+        let labels = labels::of_reads(&self.draft.run, &record_reads(op));
+        let pure = Wish { labels, timeout: limit(step, LOCAL_TIMEOUT), ..Wish::pure(call) };
+        match op {
+            RecordOp::ReadOne { .. } | RecordOp::ReadList { .. } => self.ask(step, pure),
+            // The host writes the row in the batch that carries the answer: it happens exactly once.
+            RecordOp::Write { .. } => {
+                let wish = Wish { effect: Effect::Write, idempotency: Idempotency::NativeKey, ..pure };
+                self.write_record(step, wish)
+            }
+        }
+    }
+
+    fn record_call(&self, op: &RecordOp) -> Result<Call, String> {
+        let scope = self.scope();
+        let text = |template: &Template| scope.text(template).map_err(|error| error.to_string());
+        let args = |fields: &BTreeMap<String, Arg>| scope.args(fields).map_err(|error| error.to_string());
+        Ok(match op {
+            RecordOp::ReadOne { record, key } => Call::RecordRead { record: record.clone(), key: text(key)? },
+            RecordOp::ReadList { record, filter } => {
+                Call::RecordList { record: record.clone(), filter: args(filter)? }
+            }
+            RecordOp::Write { record, key, value, expect } => {
+                let expect = expect.as_ref().map(|template| version(&text(template)?)).transpose()?;
+                Call::RecordWrite { record: record.clone(), key: text(key)?, value: args(value)?, expect }
+            }
+        })
+    }
+
+    pub(super) fn child(&mut self, step: &Step, playbook: &str, with: &BTreeMap<String, Arg>) -> Then {
+        let Some(bundle) = self.def.children.get(playbook).cloned() else {
+            return self.trouble(step, "failed", format!("the playbook \"{playbook}\" is not in the bundle"));
+        };
+        let scope = self.scope();
+        let mut input = BTreeMap::new();
+        for (name, arg) in with {
+            match scope.arg(arg) {
+                Ok(value) => {
+                    let labels = labels::of_reads(&self.draft.run, &arg.reads());
+                    input.insert(name.clone(), Labelled { value, labels });
+                }
+                Err(error) => return self.trouble(step, "failed", error.to_string()),
+            }
+        }
+        let labels = self.labels_of(with);
+        let call = Call::StartRun { playbook: playbook.to_owned(), bundle, input };
+        let pure = Wish { labels, timeout: LOCAL_TIMEOUT, ..Wish::pure(call) };
+        self.ask(step, Wish { idempotency: Idempotency::NativeKey, ..pure })
+    }
+
+    /// Returns the join of the labels of everything that a `with` table reads.
+    pub(super) fn labels_of(&self, with: &BTreeMap<String, Arg>) -> Labels {
+        let reads = with.values().flat_map(Arg::reads).collect();
+        labels::of_reads(&self.draft.run, &reads)
+    }
+}
+
+/// Returns a value that is the machine's own.
+pub(super) fn ours(value: Value) -> Labelled {
+    Labelled { value, labels: Labels { privacy: Privacy::Internal, ..Labels::OPERATOR } }
+}
+
+/// Returns whether a value fits a schema, else where it does not.
+pub(super) fn fits(schema: &Value, value: &Value, what: &str) -> Result<(), String> {
+    match schema::mismatches(schema, value).first() {
+        None => Ok(()),
+        Some(mismatch) => Err(format!("{what} does not fit its schema: {mismatch}")),
+    }
+}
+
+/// Returns how a child is treated when its parent ends.
+pub(super) fn parent_close(step: &Step) -> &str {
+    match &step.kind {
+        StepKind::Run { parent_close, .. } => parent_close,
+        _ => "wait",
+    }
+}
+
+fn limit(step: &Step, default: u64) -> u64 {
+    step.timeout.map_or(default, |period| period.millis())
+}
+
+fn version(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("\"{text}\" is no version: a whole number is"))
+}
+
+fn record_reads(op: &RecordOp) -> std::collections::BTreeSet<String> {
+    match op {
+        RecordOp::ReadOne { key, .. } => key.reads.clone(),
+        RecordOp::ReadList { filter, .. } => filter.values().flat_map(Arg::reads).collect(),
+        RecordOp::Write { key, value, .. } => {
+            value.values().flat_map(Arg::reads).chain(key.reads.iter().cloned()).collect()
+        }
+    }
+}

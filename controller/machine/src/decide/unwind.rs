@@ -1,0 +1,244 @@
+//! Unwinding: one path for failure, cancel and deadline.
+//!
+//! First everything that is still open is known: what has not left is withdrawn, what is under way or in doubt is waited
+//! for, children end. Then what happened is taken back, the last first, one at a time, each once.
+
+use adjutant_spec::plan::Step;
+use serde_json::{Map, Value, json};
+
+use super::{Decider, ask::Wish, effects::is_pure, payload::Payload, steps::parent_close};
+use crate::{
+    command::Command,
+    event::{ErrorClass, Event, TimerId},
+    fact::Fact,
+    id::{EffectId, InstanceId},
+    life::{effect::EffectEvent, run::RunEvent},
+    run::{EffectPhase, Purpose, UndoEntry, UndoState},
+};
+
+impl<'a> Decider<'a> {
+    /// Begins to unwind: nothing new starts, gates close, what has not left stays here.
+    pub(super) fn begin_unwinding(&mut self) {
+        self.stand(None);
+        crate::kill::close_gates(&mut self.draft);
+        let timers: Vec<TimerId> = self.draft.run.timers.keys().cloned().collect();
+        for timer in timers.iter().filter(|timer| matches!(timer, TimerId::Wait(_) | TimerId::Deadline)) {
+            self.draft.clear_timer(timer);
+        }
+        for effect in self.unsettled() {
+            if !self.is_probe(&effect) {
+                drop(self.plain(&effect, &EffectEvent::Withdraw));
+            }
+            // What was held by a pause, and may have happened, goes on until it is known.
+            drop(self.plain(&effect, &EffectEvent::Release));
+        }
+        let children: Vec<EffectId> = self
+            .draft
+            .run
+            .effects
+            .iter()
+            .filter(|(_, state)| state.child.is_some())
+            .map(|(id, _)| id.clone())
+            .collect();
+        for child in children {
+            self.close_child(&child);
+        }
+    }
+
+    /// A probe stays: what it asks about must be known before anything is taken back.
+    fn is_probe(&self, effect: &EffectId) -> bool {
+        let state = self.draft.run.effects.get(effect);
+        state.is_some_and(|state| matches!(state.purpose, Purpose::Probe(_)))
+    }
+
+    fn unsettled(&self) -> Vec<EffectId> {
+        let effects = self.draft.run.effects.iter();
+        effects.filter(|(_, state)| !state.is_settled()).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Tells a child run that its parent unwinds, as its step says.
+    pub(super) fn close_child(&mut self, effect: &EffectId) {
+        let Some(state) = self.draft.run.effects.get(effect) else { return };
+        let Some(child) = state.child.clone().filter(|child| !child.has_ended) else { return };
+        let Some(step) = self.step(&state.step) else { return };
+        match parent_close(step) {
+            "detach" => self.fact(Fact::ChildEnded { effect: effect.clone() }),
+            "cancel" => {
+                let reason = format!("its parent \"{}\" unwinds", self.draft.run.id);
+                let event = Event::RunCancelled { reason };
+                self.draft.command(Command::Deliver { to: InstanceId::run(child.run), event });
+            }
+            _ => {}
+        }
+    }
+
+    /// Goes on unwinding as far as possible; called at the end of every transition.
+    pub(super) fn unwind_on(&mut self) {
+        while self.is_unwinding() && self.everything_is_known() {
+            let Some(entry) = self.next_undo() else {
+                let now = self.draft.at();
+                self.live(&RunEvent::Unwound(now));
+                return;
+            };
+            if matches!(entry.state, UndoState::Running(_)) {
+                return;
+            }
+            self.take_one_back(&entry);
+        }
+    }
+
+    fn everything_is_known(&self) -> bool {
+        self.draft.run.effects.values().all(|state| {
+            let is_undo = matches!(state.purpose, Purpose::Undo(_));
+            let child_has_ended = state.child.as_ref().is_none_or(|child| child.has_ended);
+            is_undo || ((state.is_settled() || is_pure(state)) && child_has_ended)
+        })
+    }
+
+    /// Returns the last undo that is not done.
+    fn next_undo(&self) -> Option<UndoEntry> {
+        let open = |entry: &&UndoEntry| matches!(entry.state, UndoState::Registered | UndoState::Running(_));
+        self.draft.run.undo.iter().rev().find(open).cloned()
+    }
+
+    fn take_one_back(&mut self, entry: &UndoEntry) {
+        let happened = self
+            .draft
+            .run
+            .effects
+            .get(&entry.effect)
+            .is_some_and(|state| state.life.phase == EffectPhase::Succeeded);
+        if !happened {
+            self.fact(Fact::UndoMoved { effect: entry.effect.clone(), state: UndoState::NotNeeded });
+            return;
+        }
+        let Some(step) = self.step(&entry.step) else {
+            self.fact(Fact::UndoMoved { effect: entry.effect.clone(), state: UndoState::Dropped });
+            return;
+        };
+        let effect = match self.undo_payload(step, entry) {
+            Ok(payload) => self.send_undo(step, entry, &payload),
+            Err(message) => self.undo_without_payload(step, entry, &message),
+        };
+        self.fact(Fact::UndoMoved { effect: entry.effect.clone(), state: UndoState::Running(effect) });
+    }
+
+    /// Sends an undo; where nobody approved exactly this one and it needs that, a person is asked.
+    fn send_undo(&mut self, step: &Step, entry: &UndoEntry, payload: &Payload) -> EffectId {
+        let wish = Self::undo_wish(payload, entry);
+        let is_as_shown = self.is_undo_as_shown(step, entry);
+        let wish = if is_as_shown { wish } else { Wish { approval: None, ..wish } };
+        let needs_person =
+            wish.approval.is_none() && (payload.effect.is_guarded() || self.needs_person(&wish));
+        if needs_person {
+            return self.propose(step, wish, "undo");
+        }
+        self.put(step, wish, EffectPhase::Queued)
+    }
+
+    /// Only the holes of the approved undo may be filled: everything else must still be as it was shown.
+    fn is_undo_as_shown(&self, step: &Step, entry: &UndoEntry) -> bool {
+        let Some((_, shown)) = &entry.covered else { return false };
+        self.undo_with_holes(step).is_ok_and(|now| now.as_ref() == Some(shown))
+    }
+
+    fn undo_payload(&self, step: &Step, entry: &UndoEntry) -> Result<Payload, String> {
+        let contract = self.contract(&entry.verb)?;
+        let (args, labels) = match &entry.undo {
+            Some(undo) => {
+                let scope = self.scope().with_key(&entry.effect.key());
+                let args = scope.args(&undo.with).map_err(|error| error.to_string())?;
+                (args, self.labels_of(&undo.with))
+            }
+            None => self.default_undo(step, entry, &contract.input),
+        };
+        super::steps::fits(&contract.input, &args, "the undo's arguments")?;
+        Ok(Payload {
+            verb: entry.verb.clone(),
+            effect: contract.effect,
+            idempotency: contract.idempotency,
+            has_probe: contract.probe.is_some(),
+            args,
+            labels,
+            timeout: contract.timeout.millis(),
+        })
+    }
+
+    /// Fills the fields that a verb's default undo declares: from the answer that is taken back, else from what was sent.
+    fn default_undo(
+        &self,
+        step: &Step,
+        entry: &UndoEntry,
+        input: &Value,
+    ) -> (Value, adjutant_spec::value::Labels) {
+        let answer = self.draft.run.steps.get(&step.id).and_then(|state| state.value.as_ref());
+        let state = self.draft.run.effects.get(&entry.effect);
+        let sent = state.and_then(|state| state.call.as_ref()).map(|call| super::gates::described(call).1);
+        let mut labels = state.map_or_else(Default::default, |state| state.labels);
+        if let Some(answer) = answer {
+            labels = labels.join(answer.labels);
+        }
+        let fields = input.get("properties").and_then(Value::as_object).into_iter().flatten();
+        let mut args = Map::new();
+        for (name, _) in fields {
+            let from_answer = answer.and_then(|answer| answer.value.get(name));
+            let found = from_answer.or_else(|| sent.as_ref()?.get(name)).cloned();
+            args.extend(found.map(|value| (name.clone(), value)));
+        }
+        if input.pointer("/properties/key").is_some() {
+            args.entry("key").or_insert(json!(entry.effect.key()));
+        }
+        (Value::Object(args), labels)
+    }
+
+    /// An undo that cannot even be written is dead at once: the operator decides.
+    fn undo_without_payload(&mut self, step: &Step, entry: &UndoEntry, message: &str) -> EffectId {
+        let payload = Payload {
+            verb: entry.verb.clone(),
+            effect: adjutant_spec::plan::Effect::Write,
+            idempotency: adjutant_spec::plan::Idempotency::AtMostOnce,
+            has_probe: false,
+            args: Value::Null,
+            labels: Default::default(),
+            timeout: 0,
+        };
+        let phase = EffectPhase::Dead { class: ErrorClass::Invalid, message: message.to_owned() };
+        let effect = self.put(step, Self::undo_wish(&payload, entry), phase);
+        self.tell_of_undo(&effect, message);
+        effect
+    }
+
+    fn tell_of_undo(&mut self, effect: &EffectId, message: &str) {
+        let step = self.draft.run.effects.get(effect).map_or_else(String::new, |state| state.step.clone());
+        let cause = effect.to_string();
+        self.tell("dead", &cause, format!("step \"{step}\" could not be taken back: {message}"));
+    }
+
+    /// An undo failed for good: the run waits, since what happened must not be forgotten.
+    pub(super) fn undo_died(&mut self, effect: &EffectId, message: &str) {
+        drop(self.plain(effect, &EffectEvent::Bury));
+        self.tell_of_undo(effect, message);
+    }
+
+    /// An effect was taken back.
+    pub(super) fn undone(&mut self, of: &EffectId) {
+        drop(self.plain(of, &EffectEvent::Undone));
+        self.fact(Fact::UndoMoved { effect: of.clone(), state: UndoState::Done });
+    }
+
+    /// An undo is not to be: said by the operator, or by a rule that the operator then hears of.
+    pub(super) fn undo_dropped(&mut self, of: &EffectId, rule: Option<&str>) {
+        self.fact(Fact::UndoMoved { effect: of.clone(), state: UndoState::Dropped });
+        if let Some(rule) = rule {
+            let title = format!("{of} happened and is not taken back: {rule}");
+            let cause = of.to_string();
+            self.tell("failed", &cause, title);
+        }
+    }
+
+    /// Returns the steps that were taken back, the earliest first.
+    pub(super) fn first_undone(&self) -> Option<String> {
+        let done = self.draft.run.undo.iter().find(|entry| entry.state == UndoState::Done);
+        done.map(|entry| entry.step.clone())
+    }
+}

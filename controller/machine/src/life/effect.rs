@@ -1,0 +1,455 @@
+//! The life of an effect: what the retry policy, the idempotency class and the operator make of answers.
+//!
+//! | state | event => next |
+//! |---|---|
+//! | queued, deferred | lease => leased · defer => deferred · deny => denied · ask => waiting for approval · hold => held · withdraw => withdrawn |
+//! | leased | succeed => succeeded · fail => backing off, failed, unknown · lose => backing off (pure, native key), unknown (probe, at most once) |
+//! | backing off, deferred | wake => queued |
+//! | held | release => queued |
+//! | waiting for approval | approve => queued · refuse => denied |
+//! | unknown | probe or operator: happened => succeeded, did not => queued again · unclear => unknown, operator asked · take back => succeeded, then undone · drop => dropped |
+//! | dead | operator: happened => succeeded · did not => queued · drop => dropped |
+//! | succeeded | undone => undone |
+//! | any not settled | a success of an attempt that was sent => succeeded |
+//! | failed | bury => dead |
+//!
+//! An attempt that was lost leaves a doubt; while a doubt stands, an effect that is not pure never counts as failed: it is
+//! `unknown`, and when its run unwinds it is not withdrawn.
+
+use adjutant_spec::plan::Idempotency;
+use statig::Outcome;
+
+use super::{Answer, machine};
+use crate::{
+    event::{Deferral, Denial, ErrorClass, Finding, Settlement},
+    id::{EffectId, Stamp},
+    run::{EffectPhase, Life, Traits},
+};
+
+/// The longest pause that another side may ask for: a day.
+const LONGEST_PAUSE: u64 = 86_400_000;
+
+/// What can happen to an effect.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EffectEvent {
+    /// The host takes it.
+    Lease {
+        /// Which attempt.
+        attempt: u32,
+        /// When the host counts as dead.
+        until: Stamp,
+    },
+    /// The host may not start it yet.
+    Defer {
+        /// What it waits for.
+        reason: Deferral,
+        /// When the host looks again.
+        until: Stamp,
+    },
+    /// A rule forbids it.
+    Deny {
+        /// Which sort of rule.
+        denial: Denial,
+        /// For people.
+        message: String,
+    },
+    /// A person must agree first.
+    Ask {
+        /// At this gate.
+        gate: String,
+    },
+    /// A person agreed.
+    Approve,
+    /// It happened.
+    Succeed {
+        /// Which attempt answered.
+        attempt: u32,
+    },
+    /// An attempt definitely did not happen.
+    Fail {
+        /// Which attempt answered.
+        attempt: u32,
+        /// How.
+        failure: Failing,
+    },
+    /// An attempt is lost: nobody knows.
+    Lose {
+        /// Which attempt.
+        attempt: u32,
+        /// For people.
+        message: String,
+        /// Now, with the seed of the pause.
+        moment: Moment,
+    },
+    /// A pause is over.
+    Wake {
+        /// Before which attempt.
+        attempt: u32,
+    },
+    /// The probe answered.
+    Found(Finding),
+    /// The operator settles it.
+    Settle(Settlement),
+    /// The run pauses.
+    Hold,
+    /// The run goes on.
+    Release,
+    /// Nobody wants it any more.
+    Withdraw,
+    /// The run failed with it.
+    Bury,
+    /// It was taken back.
+    Undone,
+}
+
+/// How an attempt failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failing {
+    /// What sort of failure.
+    pub class: ErrorClass,
+    /// For people.
+    pub message: String,
+    /// The pause that the other side asks for, in milliseconds.
+    pub retry_after: Option<u64>,
+    /// Now, with the seed of the pause.
+    pub moment: Moment,
+}
+
+/// Now, with the seed of the next pause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// Now.
+    pub at: Stamp,
+    /// The journal's seed.
+    pub seed: u64,
+}
+
+/// What follows from an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EffectAction {
+    /// Put it into the outbox.
+    Enqueue,
+    /// Take it out of the outbox.
+    Withdraw,
+    /// Ask its probe.
+    Probe,
+    /// Ask the operator, and say why.
+    AskOperator(String),
+    /// Its step goes on: it happened.
+    Happened,
+    /// Its step goes on: it failed for good.
+    Failed(ErrorClass, String),
+    /// Its step goes on: it was forbidden.
+    Denied(Denial, String),
+    /// Its step goes on: the operator let it be.
+    Dropped,
+    /// It counts as happened and is to be taken back.
+    TakeBack,
+}
+
+machine!(Traits, Life, EffectEvent, EffectAction, Life::new(1, EffectPhase::Queued), on);
+
+type Reply = Answer<EffectAction>;
+
+fn on(traits: &Traits, life: &Life, event: &EffectEvent, answer: &mut Reply) -> Outcome<Life> {
+    match event {
+        EffectEvent::Lease { attempt, until } => lease(life, *attempt, *until, answer),
+        EffectEvent::Succeed { attempt } => succeed(life, *attempt, answer),
+        EffectEvent::Fail { attempt, failure } => fail(traits, life, *attempt, failure, answer),
+        EffectEvent::Lose { attempt, message, moment } => {
+            lose(traits, life, *attempt, (message, *moment), answer)
+        }
+        EffectEvent::Found(finding) => found(life, finding, answer),
+        EffectEvent::Settle(settlement) => settle(life, settlement, answer),
+        EffectEvent::Defer { .. }
+        | EffectEvent::Deny { .. }
+        | EffectEvent::Ask { .. }
+        | EffectEvent::Approve => admit(life, event, answer),
+        EffectEvent::Wake { attempt } => wake(life, *attempt, answer),
+        EffectEvent::Hold | EffectEvent::Release => pause(life, event, answer),
+        EffectEvent::Withdraw => withdraw(traits, life, answer),
+        EffectEvent::Bury => match &life.phase {
+            EffectPhase::Failed { class, message } => {
+                Outcome::Transition(life.to(EffectPhase::Dead { class: *class, message: message.clone() }))
+            }
+            _ => Outcome::Super,
+        },
+        EffectEvent::Undone => match life.phase {
+            EffectPhase::Succeeded => Outcome::Transition(life.to(EffectPhase::Undone)),
+            _ => Outcome::Super,
+        },
+    }
+}
+
+fn lease(life: &Life, attempt: u32, until: Stamp, answer: &mut Reply) -> Outcome<Life> {
+    if life.phase.is_settled() || attempt < life.attempt {
+        return answer.late();
+    }
+    match life.phase {
+        EffectPhase::Queued | EffectPhase::Deferred { .. } if attempt == life.attempt => {
+            Outcome::Transition(life.to(EffectPhase::Leased { until }))
+        }
+        _ => Outcome::Super,
+    }
+}
+
+/// What the host may say of an effect that has not left: it waits, it may not, a person must agree.
+fn admit(life: &Life, event: &EffectEvent, answer: &mut Reply) -> Outcome<Life> {
+    match (&life.phase, event) {
+        (EffectPhase::Queued | EffectPhase::Deferred { .. }, EffectEvent::Defer { reason, until }) => {
+            Outcome::Transition(life.to(EffectPhase::Deferred { reason: *reason, until: *until }))
+        }
+        (EffectPhase::Queued | EffectPhase::Deferred { .. }, EffectEvent::Ask { gate }) => {
+            answer.act(EffectAction::Withdraw);
+            Outcome::Transition(life.to(EffectPhase::WaitingForApproval { gate: gate.clone() }))
+        }
+        (EffectPhase::Queued | EffectPhase::Deferred { .. }, EffectEvent::Deny { denial, message }) => {
+            answer.act(EffectAction::Withdraw);
+            deny(life, *denial, message, answer)
+        }
+        (EffectPhase::WaitingForApproval { .. }, EffectEvent::Deny { denial, message }) => {
+            deny(life, *denial, message, answer)
+        }
+        (EffectPhase::WaitingForApproval { .. }, EffectEvent::Approve) => {
+            answer.act(EffectAction::Enqueue);
+            Outcome::Transition(life.to(EffectPhase::Queued))
+        }
+        (phase, _) if phase.is_settled() => answer.late(),
+        _ => Outcome::Super,
+    }
+}
+
+/// A rule that forbids a later attempt does not undo the doubt about an earlier one.
+fn deny(life: &Life, denial: Denial, message: &str, answer: &mut Reply) -> Outcome<Life> {
+    if !life.doubt.is_empty() {
+        answer.act(EffectAction::AskOperator(message.to_owned()));
+        return Outcome::Transition(
+            life.to(EffectPhase::Unknown { message: message.to_owned(), asked_operator: true }),
+        );
+    }
+    answer.act(EffectAction::Denied(denial, message.to_owned()));
+    Outcome::Transition(life.to(EffectPhase::Denied { denial, message: message.to_owned() }))
+}
+
+/// Returns whether an attempt was ever sent.
+fn was_sent(life: &Life, attempt: u32) -> bool {
+    let now = matches!(life.phase, EffectPhase::Leased { .. } | EffectPhase::Unknown { .. });
+    attempt > 0 && (attempt < life.attempt || (attempt == life.attempt && now))
+}
+
+fn succeed(life: &Life, attempt: u32, answer: &mut Reply) -> Outcome<Life> {
+    match life.phase {
+        EffectPhase::Succeeded | EffectPhase::Undone => return answer.repeated(),
+        _ if life.phase.is_settled() => return answer.late(),
+        _ if !was_sent(life, attempt) => return Outcome::Super,
+        EffectPhase::Queued | EffectPhase::Deferred { .. } => answer.act(EffectAction::Withdraw),
+        _ => {}
+    }
+    answer.act(EffectAction::Happened);
+    Outcome::Transition(Life { doubt: Default::default(), ..life.to(EffectPhase::Succeeded) })
+}
+
+fn fail(traits: &Traits, life: &Life, attempt: u32, failure: &Failing, answer: &mut Reply) -> Outcome<Life> {
+    if life.phase.is_settled() {
+        return answer.late();
+    }
+    if !was_sent(life, attempt) {
+        return Outcome::Super;
+    }
+    let mut next = life.clone();
+    let was_in_doubt = next.doubt.remove(&attempt);
+    let is_unknown = matches!(life.phase, EffectPhase::Unknown { .. });
+    if attempt == life.attempt || (is_unknown && was_in_doubt) {
+        return after_failure(traits, &next, failure, answer);
+    }
+    if was_in_doubt { Outcome::Transition(next) } else { answer.late() }
+}
+
+/// Tries again where the class and the count allow it; else fails, or stays in doubt.
+fn after_failure(traits: &Traits, life: &Life, failure: &Failing, answer: &mut Reply) -> Outcome<Life> {
+    let may_work = matches!(failure.class, ErrorClass::Transient | ErrorClass::RateLimited);
+    let stands_in_doubt = !life.doubt.is_empty() && traits.idempotency != Idempotency::Pure;
+    // A doubt about an at-most-once or probed call forbids another attempt, however this one ended.
+    let may_repeat = !stands_in_doubt || traits.idempotency == Idempotency::NativeKey;
+    if may_work && may_repeat && life.attempt < life.attempts {
+        return back_off(traits, life, failure.retry_after, failure.moment);
+    }
+    if stands_in_doubt {
+        return doubt(traits, life, &failure.message, answer);
+    }
+    answer.act(EffectAction::Failed(failure.class, failure.message.clone()));
+    let phase = EffectPhase::Failed { class: failure.class, message: failure.message.clone() };
+    Outcome::Transition(life.to(phase))
+}
+
+fn back_off(traits: &Traits, life: &Life, asked: Option<u64>, moment: Moment) -> Outcome<Life> {
+    let pause = jitter(traits, life.attempt, moment.seed).max(asked.unwrap_or(0).min(LONGEST_PAUSE));
+    let phase = EffectPhase::BackingOff { until: moment.at.plus(pause) };
+    Outcome::Transition(Life { attempt: life.attempt + 1, ..life.to(phase) })
+}
+
+/// Full jitter: uniform between one millisecond and the doubled pause, drawn from the effect's id, the attempt and the seed.
+#[must_use]
+pub fn jitter(traits: &Traits, attempt: u32, seed: u64) -> u64 {
+    let backoff = traits.retry.backoff;
+    let doubled = backoff.first.millis().saturating_mul(1_u64.checked_shl(attempt - 1).unwrap_or(u64::MAX));
+    let longest = doubled.min(backoff.longest.millis()).max(1);
+    1 + draw(&traits.id, attempt, seed) % longest
+}
+
+fn draw(effect: &EffectId, attempt: u32, seed: u64) -> u64 {
+    let hash = blake3::hash(format!("{effect}#{attempt}#{seed}").as_bytes());
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&hash.as_bytes()[..8]);
+    u64::from_be_bytes(bytes)
+}
+
+fn lose(
+    traits: &Traits,
+    life: &Life,
+    attempt: u32,
+    why: (&str, Moment),
+    answer: &mut Reply,
+) -> Outcome<Life> {
+    let (message, moment) = why;
+    if life.phase.is_settled() || attempt < life.attempt {
+        return answer.late();
+    }
+    match life.phase {
+        EffectPhase::Leased { .. } if attempt == life.attempt => {}
+        EffectPhase::Unknown { .. } if attempt == life.attempt => return answer.repeated(),
+        _ => return Outcome::Super,
+    }
+    let mut next = life.clone();
+    next.doubt.insert(attempt);
+    match traits.idempotency {
+        Idempotency::Pure => {
+            let class = ErrorClass::Transient;
+            let failure = Failing { class, message: message.to_owned(), retry_after: None, moment };
+            after_failure(traits, &Life { doubt: Default::default(), ..next }, &failure, answer)
+        }
+        Idempotency::NativeKey if life.attempt < life.attempts => back_off(traits, &next, None, moment),
+        Idempotency::NativeKey | Idempotency::Probe | Idempotency::AtMostOnce => {
+            doubt(traits, &next, message, answer)
+        }
+    }
+}
+
+/// Asks whoever can know: the probe first, then the operator.
+fn doubt(traits: &Traits, life: &Life, message: &str, answer: &mut Reply) -> Outcome<Life> {
+    let asked_operator = !traits.has_probe;
+    answer.act(if asked_operator {
+        EffectAction::AskOperator(message.to_owned())
+    } else {
+        EffectAction::Probe
+    });
+    Outcome::Transition(life.to(EffectPhase::Unknown { message: message.to_owned(), asked_operator }))
+}
+
+fn wake(life: &Life, attempt: u32, answer: &mut Reply) -> Outcome<Life> {
+    match life.phase {
+        EffectPhase::BackingOff { .. } | EffectPhase::Deferred { .. } if attempt == life.attempt => {
+            answer.act(EffectAction::Enqueue);
+            Outcome::Transition(life.to(EffectPhase::Queued))
+        }
+        _ => answer.late(),
+    }
+}
+
+fn found(life: &Life, finding: &Finding, answer: &mut Reply) -> Outcome<Life> {
+    let EffectPhase::Unknown { asked_operator, .. } = &life.phase else { return answer.late() };
+    match finding {
+        Finding::Happened(_) => happened(life, answer),
+        Finding::DidNotHappen if life.attempt < life.attempts => again(life, answer),
+        Finding::DidNotHappen => {
+            let message = "it did not happen, and no attempt is left".to_owned();
+            answer.act(EffectAction::Failed(ErrorClass::Transient, message.clone()));
+            let phase = EffectPhase::Failed { class: ErrorClass::Transient, message };
+            Outcome::Transition(Life { doubt: Default::default(), ..life.to(phase) })
+        }
+        Finding::Unclear(_) if *asked_operator => answer.repeated(),
+        Finding::Unclear(message) => {
+            answer.act(EffectAction::AskOperator(message.clone()));
+            Outcome::Transition(
+                life.to(EffectPhase::Unknown { message: message.clone(), asked_operator: true }),
+            )
+        }
+    }
+}
+
+fn happened(life: &Life, answer: &mut Reply) -> Outcome<Life> {
+    answer.act(EffectAction::Happened);
+    Outcome::Transition(Life { doubt: Default::default(), ..life.to(EffectPhase::Succeeded) })
+}
+
+fn again(life: &Life, answer: &mut Reply) -> Outcome<Life> {
+    answer.act(EffectAction::Enqueue);
+    let attempt = life.attempt + 1;
+    let attempts = life.attempts.max(attempt);
+    Outcome::Transition(Life { attempt, attempts, doubt: Default::default(), phase: EffectPhase::Queued })
+}
+
+fn settle(life: &Life, settlement: &Settlement, answer: &mut Reply) -> Outcome<Life> {
+    match (&life.phase, settlement) {
+        (EffectPhase::Unknown { .. } | EffectPhase::Dead { .. }, Settlement::Happened(_)) => {
+            happened(life, answer)
+        }
+        (EffectPhase::Unknown { .. } | EffectPhase::Dead { .. }, Settlement::DidNotHappen) => {
+            again(life, answer)
+        }
+        (EffectPhase::Unknown { .. } | EffectPhase::Dead { .. }, Settlement::Drop) => {
+            answer.act(EffectAction::Dropped);
+            Outcome::Transition(life.to(EffectPhase::Dropped))
+        }
+        (EffectPhase::Unknown { .. }, Settlement::Undo) => {
+            answer.act(EffectAction::TakeBack);
+            Outcome::Transition(Life { doubt: Default::default(), ..life.to(EffectPhase::Succeeded) })
+        }
+        (EffectPhase::Succeeded, Settlement::Happened(_)) | (EffectPhase::Dropped, Settlement::Drop) => {
+            answer.repeated()
+        }
+        _ => Outcome::Super,
+    }
+}
+
+fn pause(life: &Life, event: &EffectEvent, answer: &mut Reply) -> Outcome<Life> {
+    match (&life.phase, event) {
+        (EffectPhase::Queued | EffectPhase::Deferred { .. }, EffectEvent::Hold) => {
+            answer.act(EffectAction::Withdraw);
+            Outcome::Transition(life.to(EffectPhase::Held))
+        }
+        (EffectPhase::BackingOff { .. }, EffectEvent::Hold) => {
+            Outcome::Transition(life.to(EffectPhase::Held))
+        }
+        (EffectPhase::Held, EffectEvent::Release) => {
+            answer.act(EffectAction::Enqueue);
+            Outcome::Transition(life.to(EffectPhase::Queued))
+        }
+        (_, EffectEvent::Release) | (EffectPhase::Held, EffectEvent::Hold) => answer.repeated(),
+        _ => Outcome::Super,
+    }
+}
+
+/// Takes back a wish; what may have happened is not forgotten but goes on until it is known.
+fn withdraw(traits: &Traits, life: &Life, answer: &mut Reply) -> Outcome<Life> {
+    let is_pure = traits.idempotency == Idempotency::Pure;
+    let must_be_known = !is_pure && !life.doubt.is_empty();
+    match &life.phase {
+        phase if phase.is_settled() => answer.late(),
+        EffectPhase::Leased { .. } | EffectPhase::Unknown { .. } if !is_pure => Outcome::Handled,
+        EffectPhase::Held if must_be_known => {
+            answer.act(EffectAction::Enqueue);
+            Outcome::Transition(life.to(EffectPhase::Queued))
+        }
+        _ if must_be_known => Outcome::Handled,
+        phase => {
+            if matches!(
+                phase,
+                EffectPhase::Queued | EffectPhase::Deferred { .. } | EffectPhase::Leased { .. }
+            ) {
+                answer.act(EffectAction::Withdraw);
+            }
+            Outcome::Transition(life.to(EffectPhase::Withdrawn))
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The life of a run.
+//!
+//! | state | event => next |
+//! |---|---|
+//! | active | pause => paused · fail, give up, deadline => unwinding · finish => ended |
+//! | paused | resume => active, or unwinding when overdue · fail, give up => unwinding · deadline => paused, overdue · finish => ended |
+//! | unwinding | unwound => ended · give up, fail, deadline => unwinding (first reason stays) |
+//! | ended | retry => active, unless it is done · all else: refused |
+//!
+//! Kill is not here: it is written without asking any machine (`step_kill`).
+
+use statig::Outcome;
+
+use super::{Answer, machine};
+use crate::{
+    id::Stamp,
+    run::{Phase, Status},
+};
+
+/// What never changes about a run's life: nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RunLife;
+
+/// What can happen to a run's life.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunEvent {
+    /// The operator pauses it.
+    Pause(String),
+    /// The operator lets it go on.
+    Resume,
+    /// It cannot go on.
+    Fail(String),
+    /// Somebody, or the playbook, gives up.
+    GiveUp(String),
+    /// Its time is over.
+    Deadline,
+    /// The playbook's own end was reached.
+    Finish(Stamp),
+    /// Everything is taken back.
+    Unwound(Stamp),
+    /// The operator tries it again.
+    Retry,
+}
+
+/// What follows from an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunAction {
+    /// Take effects out of the outbox.
+    Hold,
+    /// Put them back and go on.
+    GoOn,
+    /// Begin to take back what was done.
+    Unwind,
+    /// Write the terminal record.
+    End,
+    /// Begin again.
+    Begin,
+}
+
+machine!(RunLife, Phase, RunEvent, RunAction, Phase::Active, on);
+
+fn on(_: &RunLife, phase: &Phase, event: &RunEvent, answer: &mut Answer<RunAction>) -> Outcome<Phase> {
+    match phase {
+        Phase::Active => active(event, answer),
+        Phase::Paused { reason, overdue } => paused(reason, *overdue, event, answer),
+        Phase::Unwinding { to, reason } => unwinding(*to, reason, event, answer),
+        Phase::Ended { status, .. } => ended(*status, event, answer),
+    }
+}
+
+fn active(event: &RunEvent, answer: &mut Answer<RunAction>) -> Outcome<Phase> {
+    match event {
+        RunEvent::Pause(reason) => {
+            answer.act(RunAction::Hold);
+            Outcome::Transition(Phase::Paused { reason: reason.clone(), overdue: false })
+        }
+        RunEvent::Fail(reason) => unwind(Status::Failed, reason, answer),
+        RunEvent::GiveUp(reason) => unwind(Status::Cancelled, reason, answer),
+        RunEvent::Deadline => unwind(Status::Failed, DEADLINE, answer),
+        RunEvent::Finish(at) => end(Status::Done, *at, None, answer),
+        RunEvent::Resume | RunEvent::Unwound(_) | RunEvent::Retry => Outcome::Super,
+    }
+}
+
+const DEADLINE: &str = "its deadline passed";
+
+fn paused(reason: &str, overdue: bool, event: &RunEvent, answer: &mut Answer<RunAction>) -> Outcome<Phase> {
+    match event {
+        RunEvent::Pause(_) => answer.repeated(),
+        RunEvent::Resume if overdue => unwind(Status::Failed, DEADLINE, answer),
+        RunEvent::Resume => {
+            answer.act(RunAction::GoOn);
+            Outcome::Transition(Phase::Active)
+        }
+        RunEvent::Deadline => Outcome::Transition(Phase::Paused { reason: reason.to_owned(), overdue: true }),
+        RunEvent::Fail(why) => unwind(Status::Failed, why, answer),
+        RunEvent::GiveUp(why) => unwind(Status::Cancelled, why, answer),
+        RunEvent::Finish(at) => end(Status::Done, *at, None, answer),
+        RunEvent::Unwound(_) | RunEvent::Retry => Outcome::Super,
+    }
+}
+
+fn unwinding(to: Status, reason: &str, event: &RunEvent, answer: &mut Answer<RunAction>) -> Outcome<Phase> {
+    match event {
+        RunEvent::Unwound(at) => end(to, *at, Some(reason.to_owned()), answer),
+        RunEvent::GiveUp(_) | RunEvent::Fail(_) | RunEvent::Deadline => answer.repeated(),
+        RunEvent::Pause(_) | RunEvent::Resume | RunEvent::Finish(_) | RunEvent::Retry => Outcome::Super,
+    }
+}
+
+fn ended(status: Status, event: &RunEvent, answer: &mut Answer<RunAction>) -> Outcome<Phase> {
+    match event {
+        RunEvent::Retry if status != Status::Done => {
+            answer.act(RunAction::Begin);
+            Outcome::Transition(Phase::Active)
+        }
+        RunEvent::Deadline => answer.late(),
+        _ => Outcome::Super,
+    }
+}
+
+fn unwind(to: Status, reason: &str, answer: &mut Answer<RunAction>) -> Outcome<Phase> {
+    answer.act(RunAction::Unwind);
+    Outcome::Transition(Phase::Unwinding { to, reason: reason.to_owned() })
+}
+
+fn end(status: Status, at: Stamp, reason: Option<String>, answer: &mut Answer<RunAction>) -> Outcome<Phase> {
+    answer.act(RunAction::End);
+    Outcome::Transition(Phase::Ended { status, at, reason })
+}
