@@ -19,6 +19,7 @@ mod kill;
 pub mod labels;
 pub mod life;
 pub mod memory;
+pub mod money;
 pub mod run;
 mod sample;
 mod step;

@@ -1,0 +1,154 @@
+//! Permissions: who may use which verb without asking. Writes are denied unless granted; autonomy can only be tightened by
+//! a stage, never loosened by it.
+
+use adjutant_spec::plan::{Autonomy, Effect, Level, Stage};
+
+/// What is asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// Who: `playbook:<id>`, then `agent:<id>`; the tightest grant of all counts.
+    pub subjects: &'a [&'a str],
+    /// The verb's full name, or `record.write`.
+    pub verb: &'a str,
+    /// What it does to the world.
+    pub effect: Effect,
+    /// Whether a person approved exactly this payload at a gate.
+    pub is_approved: bool,
+    /// Whether a gate let it pass by its condition.
+    pub passed_by_condition: bool,
+    /// How far the slice's effects reach the world.
+    pub stage: Stage,
+}
+
+/// Whether it may be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It may, by this rule.
+    Allow {
+        /// The rule.
+        rule: String,
+        /// Whether the operator wants to hear of it.
+        tells: bool,
+    },
+    /// It may not.
+    Deny {
+        /// The rule.
+        rule: String,
+    },
+    /// A person must agree first.
+    Ask {
+        /// The rule.
+        rule: String,
+    },
+}
+
+/// Decides.
+#[must_use]
+pub fn decide(grants: &[Autonomy], question: Question<'_>) -> Verdict {
+    if question.effect == Effect::Read {
+        return allow("reads are free", false);
+    }
+    if question.stage == Stage::Observe {
+        return Verdict::Deny { rule: "the slice only observes".to_owned() };
+    }
+    if question.is_approved {
+        return allow("a person approved this payload", false);
+    }
+    let grant = tightest(grants, question);
+    let level = grant.map(|grant| grant.level);
+    let rule = grant.map_or_else(|| format!("nothing grants \"{}\"", question.verb), rule_of);
+    match level {
+        _ if question.stage == Stage::Advise => Verdict::Ask { rule: "the slice only advises".to_owned() },
+        // Send, spend, delete and publish need a gate whatever is granted: a grant alone never lets them out.
+        _ if question.effect.is_guarded() && !question.passed_by_condition => {
+            Verdict::Deny { rule: format!("\"{}\" needs a gate", question.verb) }
+        }
+        Some(Level::Advise | Level::Ask) => Verdict::Ask { rule },
+        Some(Level::Notify) => allow(&rule, true),
+        Some(Level::Act) => allow(&rule, false),
+        None if question.passed_by_condition => allow("its gate let it pass", false),
+        None => Verdict::Deny { rule },
+    }
+}
+
+fn allow(rule: &str, tells: bool) -> Verdict {
+    Verdict::Allow { rule: rule.to_owned(), tells }
+}
+
+fn rule_of(grant: &Autonomy) -> String {
+    format!("autonomy of {} for \"{}\": {:?}", grant.subject, grant.verb, grant.level).to_lowercase()
+}
+
+/// Returns the tightest grant that applies: loosening one subject never loosens another.
+fn tightest<'a>(grants: &'a [Autonomy], question: Question<'_>) -> Option<&'a Autonomy> {
+    let applies = |grant: &&Autonomy| {
+        question.subjects.contains(&grant.subject.as_str()) && matches(&grant.verb, question.verb)
+    };
+    grants.iter().filter(applies).min_by_key(|grant| grant.level)
+}
+
+/// Returns whether a granted verb, such as `billing.*`, covers another one.
+fn matches(granted: &str, verb: &str) -> bool {
+    match granted.strip_suffix(".*") {
+        Some(connector) => verb.strip_prefix(connector).is_some_and(|rest| rest.starts_with('.')),
+        None => granted == verb,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grant(verb: &str, level: Level) -> Autonomy {
+        Autonomy { subject: "playbook:inbound".to_owned(), verb: verb.to_owned(), level }
+    }
+
+    fn question(effect: Effect) -> Question<'static> {
+        Question {
+            subjects: &["playbook:inbound"],
+            verb: "crm.add",
+            effect,
+            is_approved: false,
+            passed_by_condition: false,
+            stage: Stage::Act,
+        }
+    }
+
+    #[test]
+    fn writes_are_denied_unless_granted() {
+        assert!(matches!(decide(&[], question(Effect::Write)), Verdict::Deny { .. }));
+        assert!(matches!(
+            decide(&[grant("crm.*", Level::Act)], question(Effect::Write)),
+            Verdict::Allow { .. }
+        ));
+        assert!(matches!(
+            decide(&[grant("crmx.*", Level::Act)], question(Effect::Write)),
+            Verdict::Deny { .. }
+        ));
+    }
+
+    #[test]
+    fn the_tightest_grant_counts() {
+        let grants = [grant("crm.*", Level::Act), grant("crm.add", Level::Ask)];
+        assert!(matches!(decide(&grants, question(Effect::Write)), Verdict::Ask { .. }));
+    }
+
+    #[test]
+    fn no_grant_lets_a_guarded_verb_out_without_a_gate() {
+        for effect in [Effect::Send, Effect::Spend, Effect::Delete, Effect::Publish] {
+            let verdict = decide(&[grant("crm.*", Level::Act)], question(effect));
+            assert!(matches!(verdict, Verdict::Deny { .. }), "{effect:?}");
+            let approved = Question { is_approved: true, ..question(effect) };
+            assert!(matches!(decide(&[], approved), Verdict::Allow { .. }), "{effect:?}");
+        }
+    }
+
+    #[test]
+    fn a_stage_only_tightens() {
+        let grants = [grant("crm.*", Level::Act)];
+        let advise = Question { stage: Stage::Advise, ..question(Effect::Write) };
+        assert!(matches!(decide(&grants, advise), Verdict::Ask { .. }));
+        let observe = Question { stage: Stage::Observe, is_approved: true, ..question(Effect::Write) };
+        assert!(matches!(decide(&grants, observe), Verdict::Deny { .. }));
+    }
+}
