@@ -22,6 +22,7 @@ pub mod memory;
 pub mod money;
 pub mod run;
 mod sample;
+pub mod sim;
 mod step;
 pub mod time;
 pub mod verdict;

@@ -1,0 +1,104 @@
+//! The oracle: what must be true of the world and the logs after any simulation.
+
+use std::collections::BTreeMap;
+
+use adjutant_spec::plan::Idempotency;
+
+use super::{
+    chaos::{Act, Chaos},
+    host::Kept,
+};
+use crate::{
+    fact::Fact,
+    run::{EffectPhase, UndoState},
+};
+
+/// Returns every promise that was broken, for people; empty when all hold.
+#[must_use]
+pub fn judge(chaos: &Chaos) -> Vec<String> {
+    let mut broken = Vec::new();
+    broken.extend(acted_twice(&chaos.acts));
+    for (id, kept) in &chaos.host.runs {
+        let acts: Vec<&Act> = chaos.acts.iter().filter(|act| act.effect.run == *id).collect();
+        broken.extend(unapproved(kept, &acts));
+        broken.extend(unwound(kept, &acts));
+        if !kept.run.is_ended() {
+            broken.push(format!("{id} has not ended: {:?}", kept.run.waiting()));
+        }
+    }
+    broken
+}
+
+/// Nothing that must not be repeated was; what may be was repeated under its own key only.
+fn acted_twice(acts: &[Act]) -> Vec<String> {
+    let mut counts: BTreeMap<&str, (u32, Idempotency)> = BTreeMap::new();
+    for act in acts {
+        counts.entry(&act.key).or_insert((0, act.idempotency)).0 += 1;
+    }
+    let repeated = counts.into_iter().filter(|(_, (count, class))| {
+        *count > 1 && matches!(class, Idempotency::AtMostOnce | Idempotency::Probe)
+    });
+    repeated.map(|(key, (count, class))| format!("{key} ({class:?}) acted {count} times")).collect()
+}
+
+/// No guarded call acted without an approval of exactly its payload, written before it.
+fn unapproved(kept: &Kept, acts: &[&Act]) -> Vec<String> {
+    let decided: Vec<&String> = facts(kept)
+        .filter_map(|fact| match fact {
+            Fact::GateMoved { decided: Some(decided), .. } => Some(&decided.approved),
+            _ => None,
+        })
+        .collect();
+    let guarded = acts.iter().filter(|act| act.class.is_guarded());
+    let naked = guarded.filter(|act| act.approval.as_ref().is_none_or(|digest| !decided.contains(&digest)));
+    naked.map(|act| format!("{} acted without an approval", act.effect)).collect()
+}
+
+/// A run that did not end well has taken back, in reverse order and once each, what happened, or the operator let it be.
+fn unwound(kept: &Kept, acts: &[&Act]) -> Vec<String> {
+    let mut broken = Vec::new();
+    let run = &kept.run;
+    let is_open = |state: &UndoState| matches!(state, UndoState::Registered | UndoState::Running(_));
+    let ended_badly = run.is_ended() && !matches!(run.status(), "done" | "killed");
+    for entry in run.undo.iter().filter(|_| ended_badly) {
+        if is_open(&entry.state) {
+            broken.push(format!("{} ended and did not take {} back", run.id, entry.effect));
+        }
+        let state = &run.effects[&entry.effect];
+        if entry.state == UndoState::Done && state.life.phase != EffectPhase::Undone {
+            broken.push(format!("{} was taken back and is {}", entry.effect, state.life.phase.word()));
+        }
+    }
+    broken.extend(out_of_order(kept));
+    let mut undone: BTreeMap<&str, u32> = BTreeMap::new();
+    for act in acts.iter().filter(|act| act.is_undo && act.idempotency != Idempotency::NativeKey) {
+        *undone.entry(&act.key).or_default() += 1;
+    }
+    broken
+        .extend(undone.iter().filter(|(_, count)| **count > 1).map(|(key, _)| format!("{key} undid twice")));
+    broken
+}
+
+/// Within one unwinding, undos begin in the reverse order of what they take back.
+fn out_of_order(kept: &Kept) -> Vec<String> {
+    let mut broken = Vec::new();
+    let mut last = None;
+    for fact in facts(kept) {
+        match fact {
+            Fact::Retried { .. } => last = None,
+            Fact::UndoMoved { effect, state: UndoState::Running(_) } => {
+                let place = (effect.seq, effect.index);
+                if last.is_some_and(|before| place > before) {
+                    broken.push(format!("{effect} was taken back too late"));
+                }
+                last = Some(place);
+            }
+            _ => {}
+        }
+    }
+    broken
+}
+
+fn facts(kept: &Kept) -> impl Iterator<Item = &Fact> {
+    kept.log.iter().flat_map(|entry| &entry.facts)
+}

@@ -1,0 +1,240 @@
+//! The tables of the machines, printed from what they answer over all samples; the same run proves that they answer.
+
+#![expect(clippy::disallowed_methods, reason = "golden tables are files")]
+
+use std::{collections::BTreeSet, fmt::Debug, fs, path::Path};
+
+use adjutant_machine::{
+    event::{Deferral, Denial, ErrorClass, Finding, Settlement},
+    id::{EffectId, Stamp},
+    life::{
+        Lifecycle,
+        breaker::{Breaker, BreakerEvent, BreakerPhase},
+        effect::{EffectEvent, Failing, Moment},
+        gate::{GateEvent, GateLife},
+        run::{RunEvent, RunLife},
+        table::{Samples, print},
+        timer::{TimerEvent, TimerLife, TimerPhase},
+    },
+    run::{EffectPhase, GatePhase, Life, Phase, Status, Traits},
+};
+use adjutant_spec::plan::{Backoff, Effect, Idempotency, Retry};
+use serde_json::json;
+
+const AT: Stamp = Stamp(1_000);
+
+fn golden<M>(file: &str, title: &str, samples: &Samples<M>, name: impl Fn(&M::State) -> String)
+where
+    M: Lifecycle,
+    M::Action: Debug,
+    M::State: PartialEq,
+{
+    let text = print(title, samples, name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tables").join(file);
+    if option_env!("ADJUTANT_WRITE_TABLES").is_some() {
+        fs::write(&path, &text).expect("the table is writable");
+    }
+    let stored = fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(stored, text, "tables/{file} is not what the machine answers");
+    let rows = samples.states.len() * samples.events.len();
+    assert_eq!(text.lines().count(), rows + 4, "every pair has its row");
+}
+
+#[test]
+fn a_run_answers_every_event_in_every_phase() {
+    let reason = || "r".to_owned();
+    let ended = |status| Phase::Ended { status, at: AT, reason: None };
+    let samples = Samples {
+        machine: RunLife,
+        states: vec![
+            ("active", Phase::Active),
+            ("paused", Phase::Paused { reason: reason(), overdue: false }),
+            ("paused, overdue", Phase::Paused { reason: reason(), overdue: true }),
+            ("unwinding", Phase::Unwinding { to: Status::Failed, reason: reason() }),
+            ("done", ended(Status::Done)),
+            ("failed", ended(Status::Failed)),
+            ("cancelled", ended(Status::Cancelled)),
+            ("killed", ended(Status::Killed)),
+        ],
+        events: vec![
+            ("pause", RunEvent::Pause(reason())),
+            ("resume", RunEvent::Resume),
+            ("fail", RunEvent::Fail(reason())),
+            ("give up", RunEvent::GiveUp(reason())),
+            ("deadline", RunEvent::Deadline),
+            ("finish", RunEvent::Finish(AT)),
+            ("unwound", RunEvent::Unwound(AT)),
+            ("retry", RunEvent::Retry),
+        ],
+    };
+    golden("run.md", "The life of a run", &samples, |phase| match phase {
+        Phase::Active => "active".to_owned(),
+        Phase::Paused { overdue, .. } => if *overdue { "paused, overdue" } else { "paused" }.to_owned(),
+        Phase::Unwinding { to, .. } => format!("unwinding to {}", to.word()),
+        Phase::Ended { status, .. } => status.word().to_owned(),
+    });
+}
+
+#[test]
+fn a_gate_answers_every_event_in_every_phase() {
+    let phases = [
+        ("open", GatePhase::Open),
+        ("approved", GatePhase::Approved),
+        ("edited", GatePhase::Edited),
+        ("denied", GatePhase::Denied),
+        ("expired", GatePhase::Expired),
+        ("superseded", GatePhase::Superseded),
+        ("withdrawn", GatePhase::Withdrawn),
+    ];
+    let samples = Samples {
+        machine: GateLife,
+        states: phases.to_vec(),
+        events: vec![
+            ("approve", GateEvent::Approve),
+            ("edit", GateEvent::Edit),
+            ("deny", GateEvent::Deny),
+            ("expire", GateEvent::Expire),
+            ("supersede", GateEvent::Supersede),
+            ("withdraw", GateEvent::Withdraw),
+        ],
+    };
+    golden("gate.md", "The life of a gate", &samples, |phase| format!("{phase:?}").to_lowercase());
+}
+
+#[test]
+fn a_timer_answers_every_event_in_every_phase() {
+    let samples = Samples {
+        machine: TimerLife,
+        states: vec![("absent", TimerPhase::Absent), ("armed", TimerPhase::Armed { at: AT })],
+        events: vec![
+            ("arm", TimerEvent::Arm(Stamp(2_000))),
+            ("fire early", TimerEvent::Fire(Stamp(999))),
+            ("fire", TimerEvent::Fire(AT)),
+            ("clear", TimerEvent::Clear),
+        ],
+    };
+    golden("timer.md", "The life of a timer", &samples, |phase| match phase {
+        TimerPhase::Absent => "absent".to_owned(),
+        TimerPhase::Armed { .. } => "armed".to_owned(),
+    });
+}
+
+#[test]
+fn a_breaker_answers_every_event_in_every_phase() {
+    let samples = Samples {
+        machine: Breaker { threshold: 2, first: 100, longest: 150 },
+        states: vec![
+            ("closed", BreakerPhase::Closed { failures: 0 }),
+            ("closed, one short", BreakerPhase::Closed { failures: 1 }),
+            ("open", BreakerPhase::Open { until: AT, pause: 100 }),
+            ("half open", BreakerPhase::HalfOpen { until: AT, pause: 100 }),
+        ],
+        events: vec![
+            ("admit before", BreakerEvent::Admit(Stamp(999))),
+            ("admit after", BreakerEvent::Admit(AT)),
+            ("success", BreakerEvent::Success),
+            ("failure", BreakerEvent::Failure(AT)),
+        ],
+    };
+    golden("breaker.md", "The life of a breaker", &samples, |phase| match phase {
+        BreakerPhase::Closed { failures } => format!("closed, {failures} failures"),
+        BreakerPhase::Open { pause, .. } => format!("open for {pause} ms"),
+        BreakerPhase::HalfOpen { .. } => "half open".to_owned(),
+    });
+}
+
+#[test]
+fn an_effect_answers_every_event_in_every_phase_and_class() {
+    for (file, idempotency, has_probe) in [
+        ("effect-pure.md", Idempotency::Pure, false),
+        ("effect-native-key.md", Idempotency::NativeKey, false),
+        ("effect-probe.md", Idempotency::Probe, true),
+        ("effect-at-most-once.md", Idempotency::AtMostOnce, false),
+    ] {
+        let samples =
+            Samples { machine: traits(idempotency, has_probe), states: lives(), events: happenings() };
+        let covered: BTreeSet<&str> = samples.states.iter().map(|(_, life)| life.phase.word()).collect();
+        assert_eq!(covered.len(), 16, "every phase is sampled: {covered:?}");
+        let title = format!("The life of an effect: {idempotency:?}");
+        golden(file, &title, &samples, |life| {
+            let doubt = if life.doubt.is_empty() { "" } else { ", in doubt" };
+            format!("{} {}{doubt}", life.phase.word(), life.attempt)
+        });
+    }
+}
+
+fn traits(idempotency: Idempotency, has_probe: bool) -> Traits {
+    let period = |text: &str| text.parse().expect("a period");
+    let backoff = Backoff { first: period("1s"), longest: period("10s") };
+    let id = EffectId { run: "r".to_owned(), seq: 1, index: 0 };
+    let retry = Retry { attempts: 3, backoff };
+    Traits { id, effect: Effect::Spend, idempotency, has_probe, retry }
+}
+
+fn life(attempt: u32, doubt: &[u32], phase: EffectPhase) -> Life {
+    Life { attempt, attempts: 3, doubt: doubt.iter().copied().collect(), phase }
+}
+
+fn lives() -> Vec<(&'static str, Life)> {
+    let message = || "m".to_owned();
+    let class = ErrorClass::Invalid;
+    let deferred = |reason| EffectPhase::Deferred { reason, until: AT };
+    vec![
+        ("queued", life(1, &[], EffectPhase::Queued)),
+        ("queued 2, in doubt", life(2, &[1], EffectPhase::Queued)),
+        ("leased", life(1, &[], EffectPhase::Leased { until: AT })),
+        ("leased 2, in doubt", life(2, &[1], EffectPhase::Leased { until: AT })),
+        ("leased, last", life(3, &[], EffectPhase::Leased { until: AT })),
+        ("backing off", life(2, &[], EffectPhase::BackingOff { until: AT })),
+        ("backing off, in doubt", life(2, &[1], EffectPhase::BackingOff { until: AT })),
+        ("blocked by breaker", life(1, &[], deferred(Deferral::BlockedByBreaker))),
+        ("waiting for slot", life(1, &[], deferred(Deferral::WaitingForSlot))),
+        ("waiting for budget", life(1, &[], deferred(Deferral::WaitingForBudget))),
+        ("held", life(1, &[], EffectPhase::Held)),
+        ("waiting for approval", life(1, &[], EffectPhase::WaitingForApproval { gate: message() })),
+        ("unknown", life(1, &[1], EffectPhase::Unknown { message: message(), asked_operator: false })),
+        ("unknown, asked", life(3, &[3], EffectPhase::Unknown { message: message(), asked_operator: true })),
+        ("dead", life(3, &[], EffectPhase::Dead { class, message: message() })),
+        ("succeeded", life(1, &[], EffectPhase::Succeeded)),
+        ("failed", life(3, &[], EffectPhase::Failed { class, message: message() })),
+        ("denied", life(1, &[], EffectPhase::Denied { denial: Denial::Policy, message: message() })),
+        ("undone", life(1, &[], EffectPhase::Undone)),
+        ("withdrawn", life(1, &[], EffectPhase::Withdrawn)),
+        ("dropped", life(1, &[], EffectPhase::Dropped)),
+    ]
+}
+
+fn happenings() -> Vec<(&'static str, EffectEvent)> {
+    let message = || "m".to_owned();
+    let moment = Moment { at: AT, seed: 1 };
+    let failing = |class| Failing { class, message: message(), retry_after: None, moment };
+    let fail = |attempt, class| EffectEvent::Fail { attempt, failure: failing(class) };
+    vec![
+        ("lease 1", EffectEvent::Lease { attempt: 1, until: AT }),
+        ("lease 2", EffectEvent::Lease { attempt: 2, until: AT }),
+        ("defer", EffectEvent::Defer { reason: Deferral::WaitingForSlot, until: AT }),
+        ("deny", EffectEvent::Deny { denial: Denial::Budget, message: message() }),
+        ("ask", EffectEvent::Ask { gate: message() }),
+        ("approve", EffectEvent::Approve),
+        ("succeed 1", EffectEvent::Succeed { attempt: 1 }),
+        ("succeed 2", EffectEvent::Succeed { attempt: 2 }),
+        ("fail 1, transient", fail(1, ErrorClass::Transient)),
+        ("fail 1, invalid", fail(1, ErrorClass::Invalid)),
+        ("fail 3, transient", fail(3, ErrorClass::Transient)),
+        ("lose 1", EffectEvent::Lose { attempt: 1, message: message(), moment }),
+        ("lose 3", EffectEvent::Lose { attempt: 3, message: message(), moment }),
+        ("wake 2", EffectEvent::Wake { attempt: 2 }),
+        ("found: happened", EffectEvent::Found(Finding::Happened(json!(1)))),
+        ("found: did not", EffectEvent::Found(Finding::DidNotHappen)),
+        ("found: unclear", EffectEvent::Found(Finding::Unclear(message()))),
+        ("settle: happened", EffectEvent::Settle(Settlement::Happened(json!(1)))),
+        ("settle: did not", EffectEvent::Settle(Settlement::DidNotHappen)),
+        ("settle: undo", EffectEvent::Settle(Settlement::Undo)),
+        ("settle: drop", EffectEvent::Settle(Settlement::Drop)),
+        ("hold", EffectEvent::Hold),
+        ("release", EffectEvent::Release),
+        ("withdraw", EffectEvent::Withdraw),
+        ("bury", EffectEvent::Bury),
+        ("undone", EffectEvent::Undone),
+    ]
+}
