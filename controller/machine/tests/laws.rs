@@ -1,0 +1,257 @@
+//! Promises that need no story: stored bytes, kill, stages, superseded approvals, deadlines, policies.
+
+#![expect(clippy::disallowed_methods, reason = "fixtures are files")]
+
+mod common;
+
+use std::{fs, path::Path};
+
+use adjutant_machine::{
+    Env, Refusal, Verdict,
+    codec::{CodecError, decode_entry, decode_run, encode_entry, encode_run},
+    event::{Decision, Denial, Envelope, ErrorClass, Event},
+    id::Stamp,
+    run::{GatePhase, Status},
+    step_kill,
+};
+use adjutant_spec::plan::Stage;
+use common::{World, args, company, example, lead, qualified, verb};
+use serde_json::json;
+
+fn at_the_gate(stage: Stage) -> World {
+    let mut world = World::start_at(&example("agency"), ("inbound", stage), &lead());
+    world.answer(json!({"class": "lead", "probability": 0.97}));
+    world.answer(qualified());
+    world
+}
+
+#[test]
+fn records_of_every_released_version_are_read() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    if option_env!("ADJUTANT_WRITE_FIXTURES").is_some() {
+        let mut world = at_the_gate(Stage::Act);
+        world.approve();
+        let kept = &world.host.runs[&world.run];
+        fs::create_dir_all(&folder).expect("writable");
+        fs::write(folder.join("run-v1.bin"), encode_run(&kept.run)).expect("writable");
+        fs::write(folder.join("entry-v1.bin"), encode_entry(&kept.log[3])).expect("writable");
+    }
+    let run =
+        decode_run(&fs::read(folder.join("run-v1.bin")).expect("the fixture exists")).expect("readable");
+    assert_eq!((run.id.as_str(), run.position.map(|at| at.step)), ("inbound-1", Some("send".to_owned())));
+    let entry = decode_entry(&fs::read(folder.join("entry-v1.bin")).expect("the fixture exists"));
+    assert!(entry.is_ok(), "{entry:?}");
+}
+
+#[test]
+fn damaged_and_newer_records_are_refused() {
+    let world = at_the_gate(Stage::Act);
+    let bytes = encode_run(world.state());
+    for cut in [0, 1, 8, 9, bytes.len() - 1] {
+        assert!(decode_run(&bytes[..cut]).is_err(), "cut at {cut}");
+    }
+    for place in (9..bytes.len()).step_by(97) {
+        let mut flipped = bytes.clone();
+        flipped[place] ^= 1;
+        assert!(matches!(decode_run(&flipped), Err(CodecError::Checksum)), "flipped at {place}");
+    }
+    let mut newer = bytes;
+    newer[0] = 2;
+    assert!(matches!(decode_run(&newer), Err(CodecError::Newer { found: 2 })));
+}
+
+#[test]
+fn kill_needs_no_definition_and_undoes_nothing() {
+    let mut world = at_the_gate(Stage::Act);
+    world.approve();
+    world.answer(json!({"message_id": "m"}));
+    let envelope = Envelope {
+        at: Stamp(9),
+        id: "k".to_owned(),
+        by: "operator".to_owned(),
+        event: Event::RunKilled { reason: "now".to_owned() },
+    };
+    let killed = step_kill(world.state(), &envelope, &Env { seq: world.state().seq + 1, seed: 0 });
+    let next = killed.next.expect("a terminal record");
+    assert_eq!(next.run.status(), "killed");
+    assert!(next.run.effects.values().all(|state| state.is_settled()) && next.run.timers.is_empty());
+    let row = world.lease();
+    assert_eq!(world.send("operator", Event::RunKilled { reason: "now".to_owned() }), Verdict::Applied);
+    assert_eq!(world.succeed(&row, json!({"value": {}, "version": 1})), Verdict::Stale);
+    assert_eq!(world.host.ended("inbound-1"), Some(Status::Killed));
+}
+
+#[test]
+fn an_advising_slice_proposes_what_no_gate_approved() {
+    let mut world = at_the_gate(Stage::Advise);
+    world.approve();
+    assert_eq!(verb(&world.waiting()), "mail.send", "the gate covers it");
+}
+
+const NOTE: &str = r#"schema = "adjutant/v1"
+title = "Takes a note"
+deadline = "1d"
+
+[input.note]
+type = "string"
+
+[[step]]
+id = "write"
+call = "crm.add"
+with = { note = "{{ input.note }}" }
+on = { denied = "close" }
+
+[[step]]
+id = "rest"
+wait = "1h"
+
+[[step]]
+id = "done"
+end = "done"
+
+[[step]]
+id = "close"
+end = "cancelled"
+"#;
+
+const CRM: &str = r#"schema = "adjutant/v1"
+kind = "http"
+endpoint = "https://crm.example.com"
+
+[verbs.add]
+method = "POST"
+path = "/notes"
+effect = "write"
+idempotency = "native_key"
+undo = "remove"
+input = { note = "string" }
+output = { id = "string" }
+
+[verbs.remove]
+method = "POST"
+path = "/notes/remove"
+effect = "write"
+idempotency = "native_key"
+input = { id = "string" }
+"#;
+
+const GRANT: &str = r#"schema = "adjutant/v1"
+
+[[autonomy]]
+subject = "playbook:note"
+verb = "crm.add"
+level = "act"
+"#;
+
+#[test]
+fn an_advising_slice_asks_before_a_write_that_an_acting_one_makes() {
+    let plan = company(&[
+        ("playbooks/note.toml", NOTE),
+        ("connectors/crm.toml", CRM),
+        ("policies/permissions.toml", GRANT),
+    ]);
+    let inputs = [("note", json!("call back"))];
+    let acting = World::start(&plan, "note", &inputs);
+    assert!(acting.waiting().approval.is_none());
+    let mut advising = World::start_at(&plan, ("note", Stage::Advise), &inputs);
+    assert!(advising.host.outbox.is_empty());
+    assert_eq!(advising.gate().card.effects[0].args, json!({"note": "call back"}));
+    advising.approve();
+    assert!(advising.answer(json!({"id": "1"})).approval.expect("approved").is_by_person());
+    advising.send("operator", Event::RunCancelled { reason: "no".to_owned() });
+    advising.approve();
+    assert_eq!(
+        args(&advising.answer(json!({}))),
+        json!({"id": "1"}),
+        "the verb's default undo takes the answer"
+    );
+    assert_eq!(advising.host.ended("note-1"), Some(Status::Cancelled));
+    let mut denied = World::start_at(&plan, ("note", Stage::Advise), &inputs);
+    assert_eq!(denied.decide(Decision::Denied), Verdict::Applied);
+    assert_eq!(denied.host.ended("note-1"), Some(Status::Cancelled));
+}
+
+#[test]
+fn an_approval_holds_only_for_what_was_shown() {
+    let mut world = at_the_gate(Stage::Act);
+    world.send("operator", Event::RunPaused { reason: "wait".to_owned() });
+    let first = world.gate();
+    world.approve();
+    assert_eq!(world.at(), "send");
+    assert_eq!(world.send("operator", Event::RunCancelled { reason: "no".to_owned() }), Verdict::Applied);
+    let edits = [("steps.qualify.lead.email".to_owned(), json!("leo@bakery.example"))].into();
+    let step = Some("send".to_owned());
+    assert_eq!(world.send("operator", Event::RunRetried { step, edits }), Verdict::Applied);
+    assert!(world.host.outbox.is_empty(), "nothing leaves under the old approval");
+    assert_eq!(world.state().gates[&first.id].phase, GatePhase::Superseded);
+    let second = world.gate();
+    assert_eq!(second.card.changed["send.args.to"], json!("mia@bakery.example"));
+    assert_ne!(second.digest, first.digest);
+    let old = World::refusal(world.decide_gate(&first, Decision::Denied));
+    assert!(matches!(old, Refusal::Conflict { .. }), "{old}");
+    world.approve();
+    assert_eq!(args(&world.waiting())["to"], "leo@bakery.example");
+}
+
+#[test]
+fn a_deadline_takes_back_what_happened() {
+    let mut world = at_the_gate(Stage::Act);
+    world.approve();
+    world.answer(json!({"message_id": "m"}));
+    world.host.now = world.state().started_at.plus(31 * 86_400_000);
+    let timer = adjutant_machine::event::TimerId::Deadline;
+    assert_eq!(world.send("host", Event::TimerFired { timer }), Verdict::Applied);
+    assert_eq!(args(&world.answer(json!({"message_id": "n"})))["subject"], "Please ignore our last mail");
+    assert_eq!(world.host.ended("inbound-1"), Some(Status::Failed));
+}
+
+#[test]
+fn timers_fire_once_and_not_early() {
+    let mut world = at_the_gate(Stage::Act);
+    let timer = adjutant_machine::event::TimerId::Gate(world.gate().id);
+    let early = World::refusal(world.send("host", Event::TimerFired { timer: timer.clone() }));
+    assert!(matches!(early, Refusal::TooEarly { .. }));
+    world.fire();
+    assert_eq!(world.send("host", Event::TimerFired { timer }), Verdict::Stale);
+}
+
+#[test]
+fn a_policy_that_asks_opens_a_gate_and_one_that_denies_takes_the_edge() {
+    let mut world = at_the_gate(Stage::Act);
+    world.approve();
+    let effect = world.waiting().effect;
+    let asked = Event::EffectNeedsApproval { effect: effect.clone(), rule: "level ask".to_owned() };
+    assert_eq!(world.send("host", asked), Verdict::Applied);
+    assert!(world.host.outbox.is_empty());
+    assert_eq!(world.gate().card.why, "level ask");
+    world.approve();
+    let denied = Event::EffectDenied { effect, denial: Denial::Policy, message: "no".to_owned() };
+    assert_eq!(world.send("host", denied), Verdict::Applied);
+    assert_eq!(world.host.ended("inbound-1"), Some(Status::Failed), "`send` has no edge for denied");
+}
+
+#[test]
+fn a_failed_undo_waits_for_the_operator() {
+    let mut world = at_the_gate(Stage::Act);
+    world.approve();
+    world.answer(json!({"message_id": "m"}));
+    world.send("operator", Event::RunCancelled { reason: "no".to_owned() });
+    let undo = world.lease();
+    assert_eq!(world.fail(&undo, ErrorClass::Invalid), Verdict::Applied);
+    assert_eq!(world.state().status(), "unwinding");
+    let settlement = adjutant_machine::event::Settlement::DidNotHappen;
+    let settled = world.send("operator", Event::EffectSettled { effect: undo.effect.clone(), settlement });
+    assert_eq!(settled, Verdict::Applied);
+    let again = world.answer(json!({"message_id": "n"}));
+    assert_ne!(again.effect, undo.effect);
+    assert_eq!(world.host.ended("inbound-1"), Some(Status::Cancelled));
+}
+
+#[test]
+fn a_repeated_event_id_is_a_duplicate() {
+    let mut world = at_the_gate(Stage::Act);
+    let event = Event::RunPaused { reason: "once".to_owned() };
+    let envelope = Envelope { at: world.host.now, id: "same".to_owned(), by: "operator".to_owned(), event };
+    assert_eq!(world.host.deliver("inbound-1", &envelope), Ok(Verdict::Applied));
+    assert_eq!(world.host.deliver("inbound-1", &envelope), Ok(Verdict::Duplicate { first: None }));
+}
