@@ -15,7 +15,6 @@
 //! reached the other side.
 
 mod connectors;
-mod effects;
 mod egress;
 mod expression;
 mod files;
@@ -25,18 +24,20 @@ mod llm;
 mod mail;
 mod notify;
 mod outcome;
+mod perform;
 mod probe;
 mod redact;
 mod route;
 mod schema;
 pub mod secrets;
-#[cfg(test)]
-mod tests;
 mod wire;
 
-pub use effects::{Effects, Options};
-pub use intake::{Delivery, IntakeError};
+#[cfg(test)]
+mod tests;
+
+pub use intake::{Delivery, IntakeError, Webhook};
 pub use llm::price::{Unpriced, worst_case};
 pub use notify::NotifyFailure;
+pub use perform::{Effects, Options};
 pub use probe::ProbeError;
 pub use redact::Redactor;

@@ -6,10 +6,7 @@
 use std::sync::OnceLock;
 
 use age::secrecy::{ExposeSecret as _, SecretString};
-use base64::{
-    Engine as _,
-    engine::general_purpose::{STANDARD, URL_SAFE},
-};
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use data_encoding::HEXLOWER;
 use regex_lite::Regex;
 use serde_json::{Map, Value};
@@ -133,6 +130,7 @@ fn patterns() -> &'static Regex {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine as _;
     use serde_json::json;
 
     const CANARY: &str = "ops:cäna?ry/7+secret=";

@@ -159,11 +159,12 @@ pub(super) fn hop_call(plan: &Plan, agent: &Agent, route: &Route, text: &str) ->
         .collect();
     let input = json!({ "text": text, "classes": classes });
     let mut bundles = plan.bundles.values();
-    let template = bundles.find_map(|bundle| bundle.templates.get(&agent.prompt)).ok_or_else(|| {
+    let found = bundles.find_map(|bundle| Some((bundle.templates.get(&agent.prompt)?, &bundle.company)));
+    let (template, company) = found.ok_or_else(|| {
         Fault::unavailable(format!("prompt \"{}\" of agent \"{}\" is in no bundle", agent.prompt, agent.id))
     })?;
     let source = Value::String(template.source.clone());
-    let prompt = expression::render(&source, &json!({ "input": input }))?;
+    let prompt = expression::render(&source, &json!({ "input": input, "company": company }))?;
     Ok(AgentCall {
         agent: agent.id.clone(),
         prompt: prompt.as_str().map_or_else(|| prompt.to_string(), str::to_owned),

@@ -16,7 +16,8 @@ use super::schema;
 #[cfg(test)]
 pub(super) use drop_folder::pass;
 pub use drop_folder::{Refused, watch};
-pub(super) use webhook::{Received, verify};
+pub use webhook::Webhook;
+pub(super) use webhook::verify;
 
 /// A message from outside, verified.
 #[derive(Debug, Clone, PartialEq)]

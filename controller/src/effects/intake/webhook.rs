@@ -18,17 +18,23 @@ const TOLERANCE: u64 = 300;
 const MAX_BODY: usize = 256 * 1024;
 
 /// A request as it came.
-pub(in crate::effects) struct Received<'a> {
-    pub(in crate::effects) headers: &'a HeaderMap,
-    pub(in crate::effects) body: &'a [u8],
-    pub(in crate::effects) now: Stamp,
+#[derive(Debug, Clone, Copy)]
+pub struct Webhook<'a> {
+    /// The connector that its path names.
+    pub connector: &'a str,
+    /// Its headers.
+    pub headers: &'a HeaderMap,
+    /// Its body, byte for byte.
+    pub body: &'a [u8],
+    /// When it came.
+    pub now: Stamp,
 }
 
 /// Verifies a request and makes a delivery of it.
 pub(in crate::effects) fn verify(
     connector: &Connector,
     secret: &Secret,
-    received: &Received<'_>,
+    received: &Webhook<'_>,
 ) -> Result<Delivery, IntakeError> {
     let limit = limit(connector, MAX_BODY);
     if received.body.len() > limit {
@@ -55,7 +61,7 @@ pub(in crate::effects) fn verify(
 fn verify_standard(
     connector: &Connector,
     secret: &Secret,
-    received: &Received<'_>,
+    received: &Webhook<'_>,
 ) -> Result<String, IntakeError> {
     let id = header(received, "webhook-id")?;
     let time = header(received, "webhook-timestamp")?;
@@ -74,7 +80,7 @@ fn verify_standard(
 }
 
 /// The simple form signs the body alone: a replay is the same delivery, and the id says so.
-fn verify_hex(connector: &Connector, secret: &Secret, received: &Received<'_>) -> Result<(), IntakeError> {
+fn verify_hex(connector: &Connector, secret: &Secret, received: &Webhook<'_>) -> Result<(), IntakeError> {
     let name = setting(connector, "header").unwrap_or("X-Signature");
     let signature = header(received, name)?;
     if fits_hex(secret, &[received.body], signature) { Ok(()) } else { Err(IntakeError::BadSignature) }
@@ -100,7 +106,7 @@ fn event_of(connector: &Connector, body: &Value) -> Result<String, IntakeError> 
 
 /// The simple form signs the body alone, so an id from inside of it is the best one. A header may name the delivery where
 /// the operator says so, although it is not signed. Without either, the same body is the same delivery.
-fn id_of(connector: &Connector, received: &Received<'_>, body: &Value) -> String {
+fn id_of(connector: &Connector, received: &Webhook<'_>, body: &Value) -> String {
     let field =
         setting(connector, "id_field").and_then(|path| at(body, path)).and_then(|value| match value {
             Value::String(text) if !text.is_empty() => Some(text.clone()),
@@ -111,7 +117,7 @@ fn id_of(connector: &Connector, received: &Received<'_>, body: &Value) -> String
     field.or_else(named).unwrap_or_else(|| blake3::hash(received.body).to_hex().to_string())
 }
 
-fn header<'a>(received: &Received<'a>, name: &str) -> Result<&'a str, IntakeError> {
+fn header<'a>(received: &Webhook<'a>, name: &str) -> Result<&'a str, IntakeError> {
     let value = received.headers.get(name).and_then(|value| value.to_str().ok());
     value.filter(|text| !text.is_empty()).ok_or_else(|| IntakeError::MissingHeader(name.to_owned()))
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{
     AgentJob,
     endpoint::Completion,
-    prompt,
+    prompt::{self, Question},
     strict::{self, Lowered},
 };
 
@@ -27,7 +27,9 @@ impl Conversation {
     /// Writes the first turn. The prompt has no secret of ours in it when it leaves.
     pub(super) fn begin(job: &AgentJob<'_>) -> Self {
         let fence = prompt::fence(&job.key);
-        let user = prompt::user(&job.call.prompt, &job.call.input, job.labels, &fence);
+        let AgentJob { call, reads_input, labels, .. } = *job;
+        let question = Question { prompt: &call.prompt, input: &call.input, reads_input, labels };
+        let user = prompt::user(&question, &fence);
         let lowered = strict::lower(&job.call.output);
         let mut system = prompt::system(&job.call.agent, &fence);
         if !lowered.is_strict || response_format(job) != "json_schema" {

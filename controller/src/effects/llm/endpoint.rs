@@ -1,5 +1,7 @@
 //! The wire: `POST <endpoint>/chat/completions`, and what its answers mean.
 
+use std::time::{Duration, Instant};
+
 use adjutant_machine::event::ErrorClass;
 use adjutant_spec::plan::Connector;
 use reqwest::{
@@ -41,6 +43,10 @@ pub(super) async fn complete(
     conversation: &Conversation,
     bill: &mut Bill,
 ) -> Result<Completion, Fault> {
+    let timeout = job.deadline.saturating_duration_since(Instant::now());
+    if timeout.is_zero() {
+        return Err(Fault::transient("no time is left to ask").costing(spent(bill)));
+    }
     let body = conversation.request(job);
     let bytes = body.len();
     let mut headers = HeaderMap::new();
@@ -50,7 +56,7 @@ pub(super) async fn complete(
         url: url(job.connector, "chat/completions")?,
         headers: with_settings(job.connector, job.secret.as_ref(), headers)?,
         body: Some(body),
-        timeout: job.timeout,
+        timeout,
         max_response: MAX_RESPONSE,
     };
     let digest = request.digest();
@@ -78,7 +84,7 @@ pub(super) async fn complete(
 pub(in crate::effects) async fn models(
     connector: &Connector,
     secret: Option<&Secret>,
-    timeout: std::time::Duration,
+    timeout: Duration,
 ) -> Result<Vec<String>, Fault> {
     let request = Request {
         method: Method::GET,

@@ -15,7 +15,7 @@ pub(super) mod price;
 mod prompt;
 mod strict;
 
-use std::time::Duration;
+use std::time::Instant;
 
 use adjutant_machine::{command::AgentCall, event::ErrorClass};
 use adjutant_spec::{
@@ -41,12 +41,15 @@ pub(super) struct AgentJob<'a> {
     pub(super) model: String,
     pub(super) tariff: Tariff,
     pub(super) call: &'a AgentCall,
+    /// Whether the prompt's template reads its inputs.
+    pub(super) reads_input: bool,
     pub(super) labels: Labels,
     /// Makes fences and request ids that a text cannot guess.
     pub(super) key: String,
     pub(super) secret: Option<Secret>,
     pub(super) redactor: &'a Redactor,
-    pub(super) timeout: Duration,
+    /// When both turns together must have ended: the lease is not longer.
+    pub(super) deadline: Instant,
 }
 
 /// Returns the connector and model that a question goes to.
@@ -66,6 +69,15 @@ pub(super) fn resolve<'a>(plan: &'a Plan, call: &AgentCall) -> Result<(&'a Conne
         ))
     })?;
     Ok((connector, model.to_owned()))
+}
+
+/// Returns whether the prompt of an agent reads its inputs. A prompt that is not found is taken to: its text is fenced.
+pub(super) fn reads_input(plan: &Plan, agent: &str) -> bool {
+    let Some(agent) = plan.agents.get(agent) else { return true };
+    let template = plan.bundles.values().find_map(|bundle| bundle.templates.get(&agent.prompt));
+    template.is_none_or(|template| {
+        template.reads.iter().any(|path| path == "input" || path.starts_with("input."))
+    })
 }
 
 /// Asks once, and a second time where the first answer breaks the contract.

@@ -140,8 +140,9 @@ fn worst_of_agent(plan: &Plan, call: &AgentCall) -> Result<Money, Unpriced> {
         super::resolve(plan, call).map_err(|fault| Unpriced::Unavailable(fault.message().to_owned()))?;
     let tariff = Tariff::of(&plan.prices, &model)?;
     let answer = usize::try_from(call.max_tokens).unwrap_or(usize::MAX);
-    // Fencing and lowering lengthen what they touch by less than their own length.
-    let first = (call.prompt.len() + call.output.to_string().len()) * 2 + FRAME;
+    // Fences, lowering, indentation and escapes lengthen what they touch; three times its length is never passed.
+    let said = call.prompt.len() + call.input.to_string().len() + call.output.to_string().len();
+    let first = said.saturating_mul(3).saturating_add(FRAME);
     let second = first.saturating_add(answer).saturating_add(COMPLAINTS);
     let prompt = first.saturating_add(second);
     let worst = tariff.worst(prompt, u64::from(call.max_tokens) * 2).ok_or(Unpriced::Range(model))?;

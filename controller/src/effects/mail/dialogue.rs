@@ -128,14 +128,9 @@ pub(super) async fn deliver(server: &Server<'_>, letter: &Letter) -> Result<Rece
             return Err(Fault::transient(format!("no answer within {} ms", server.timeout.as_millis())));
         }
     };
-    let answer = match timeout_at(deadline, session.connection.message(&letter.bytes)).await {
-        Ok(answer) => answer,
-        Err(_) => {
-            return Err(Fault::Unknown(format!(
-                "the letter was sent, and no answer came within {} ms",
-                server.timeout.as_millis()
-            )));
-        }
+    let Ok(answer) = timeout_at(deadline, session.connection.message(&letter.bytes)).await else {
+        let waited = server.timeout.as_millis();
+        return Err(Fault::Unknown(format!("the letter was sent, and no answer came within {waited} ms")));
     };
     let response = answer.map_err(|error| match error.status() {
         Some(_) => refused("the letter", &error),

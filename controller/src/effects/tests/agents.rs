@@ -251,3 +251,16 @@ async fn the_agencys_own_agent_is_answered() {
     let value = value_of(&event);
     assert_eq!((&value["lead"]["email"], &value["budget"]), (&json!("ana@client.example"), &json!(5000)));
 }
+
+#[tokio::test]
+async fn both_turns_together_have_the_time_of_one_lease() {
+    let mut slow = rule(&beyond());
+    slow["delay_ms"] = 1_500.into();
+    let doubles = doubles(json!([slow])).await;
+    let room = room(&doubles);
+    let mut job = job(Call::Agent(Box::new(question())));
+    job.timeout = 2_500;
+    let event = room.effects.perform(&job).await;
+    assert_eq!(class_of(&event), Ok(ErrorClass::Transient), "{event:?}");
+    assert_eq!(doubles.model().requests().len(), 2);
+}

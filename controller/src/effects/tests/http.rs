@@ -88,7 +88,8 @@ async fn a_status_decides_the_class() {
     let doubles = doubles().await;
     let room = room(&doubles);
     let script = |code| {
-        doubles.faults().script(Script::new(Fault::Billing(HttpFault::Status { code, retry_after: Some(7) })))
+        let fault = HttpFault::Status { code, retry_after: Some(7) };
+        doubles.faults().script(Script::new(Fault::Billing(fault)));
     };
     script(429);
     match invoice(&room).await {

@@ -133,6 +133,7 @@ fn with_hop(mut plan: Plan, endpoint: &str) -> Plan {
         templates: BTreeMap::from([("prompts/sorter.md".to_owned(), prompt)]),
         records: BTreeMap::new(),
         children: BTreeMap::new(),
+        company: BTreeMap::new(),
         covers: BTreeMap::new(),
     };
     plan.bundles.insert("inbound".into(), Arc::new(bundle));

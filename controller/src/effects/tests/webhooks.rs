@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use super::plans::{Room, connector, plan, table};
-use crate::effects::{Delivery, IntakeError};
+use crate::effects::{Delivery, IntakeError, Webhook};
 
 const SECRET: &str = "website-webhook-secret";
 const NOW: Stamp = Stamp(1_763_000_000_000);
@@ -51,7 +51,7 @@ fn body() -> Vec<u8> {
 }
 
 fn receive(room: &Room, headers: &HeaderMap, body: &[u8]) -> Result<Delivery, IntakeError> {
-    room.effects.verify_webhook("website", headers, body, NOW)
+    room.effects.verify_webhook(&Webhook { connector: "website", headers, body, now: NOW })
 }
 
 #[test]
@@ -148,6 +148,7 @@ fn what_cannot_be_verified_is_not_taken() {
     let without = Room::new(plan([website(&json!({}))]), &[]);
     let refused = receive(&without, &signed("m", NOW.0 / 1_000, &body()), &body()).unwrap_err();
     assert_eq!(refused.status(), 503);
-    let unknown = without.effects.verify_webhook("billing", &HeaderMap::new(), b"{}", NOW).unwrap_err();
+    let nobody = Webhook { connector: "billing", headers: &HeaderMap::new(), body: b"{}", now: NOW };
+    let unknown = without.effects.verify_webhook(&nobody).unwrap_err();
     assert_eq!(unknown.status(), 404);
 }

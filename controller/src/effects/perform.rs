@@ -3,19 +3,17 @@
 use std::{
     path::PathBuf,
     sync::{Arc, PoisonError, RwLock},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use adjutant_machine::{
     command::{AgentCall, Call, Notice, Perform, VerbCall},
     event::{Event, Finding},
-    id::Stamp,
 };
 use adjutant_spec::{
-    plan::{Connector, Plan},
+    plan::{Connector, Plan, Route},
     value::Money,
 };
-use reqwest::header::HeaderMap;
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -23,7 +21,7 @@ use super::{
     Delivery, IntakeError, NotifyFailure, ProbeError, Redactor, Unpriced,
     connectors::{self, VerbJob},
     http,
-    intake::{self},
+    intake::{self, Webhook},
     llm::{self, AgentJob, price},
     notify::{self, Caps},
     outcome::{self, Answer, Fault},
@@ -79,19 +77,21 @@ impl Effects {
     pub async fn perform(&self, job: &Perform) -> Event {
         let plan = self.plan();
         let redactor = self.redactor(&plan, &job.call);
+        let deadline = Instant::now() + Duration::from_millis(job.timeout.max(1));
+        let attempt = Attempt { plan: &plan, job, redactor: &redactor, deadline };
         let answer = match &job.call {
-            Call::Verb(call) => self.verb(&plan, job, call).await,
+            Call::Verb(call) => self.verb(&attempt, call).await,
             Call::Probe { of, probe } => {
-                let finding = self.probe_call(&plan, job, of, probe).await;
+                let finding = self.probe_call(&attempt, of, probe).await;
                 return Event::EffectProbed {
                     effect: job.effect.clone(),
                     finding: redacted(finding, &redactor),
                 };
             }
-            Call::Agent(call) => self.agent(&plan, job, call, &redactor).await,
+            Call::Agent(call) => self.agent(&attempt, call).await,
             Call::Route { route, text, context } => {
                 let asked = Asked { route, text, context };
-                self.route(&plan, job, &asked, &redactor).await
+                self.route(&attempt, &asked).await
             }
             Call::RecordRead { .. }
             | Call::RecordList { .. }
@@ -139,20 +139,15 @@ impl Effects {
     ///
     /// # Errors
     /// [`IntakeError`], whose status tells the sender.
-    pub fn verify_webhook(
-        &self,
-        connector: &str,
-        headers: &HeaderMap,
-        body: &[u8],
-        now: Stamp,
-    ) -> Result<Delivery, IntakeError> {
+    pub fn verify_webhook(&self, webhook: &Webhook<'_>) -> Result<Delivery, IntakeError> {
         let plan = self.plan();
-        let found = plan.connectors.get(connector).filter(|found| found.kind == "webhook");
-        let found = found.ok_or_else(|| IntakeError::NoConnector(connector.to_owned()))?;
-        let no_secret = |reason: String| IntakeError::NoSecret { connector: connector.to_owned(), reason };
+        let found = plan.connectors.get(webhook.connector).filter(|found| found.kind == "webhook");
+        let found = found.ok_or_else(|| IntakeError::NoConnector(webhook.connector.to_owned()))?;
+        let no_secret =
+            |reason: String| IntakeError::NoSecret { connector: webhook.connector.to_owned(), reason };
         let secret = self.secret(&plan, found).map_err(no_secret)?;
         let secret = secret.ok_or_else(|| no_secret("it names none".to_owned()))?;
-        intake::verify(found, &secret, &intake::Received { headers, body, now })
+        intake::verify(found, &secret, webhook)
     }
 
     /// Looks at a connector without changing anything, for `connectors probe`.
@@ -198,7 +193,8 @@ impl Effects {
         connector.endpoint.as_deref().map(|endpoint| super::files::root_of(&self.options.files, endpoint))
     }
 
-    async fn verb(&self, plan: &Plan, job: &Perform, call: &VerbCall) -> Answer {
+    async fn verb(&self, attempt: &Attempt<'_>, call: &VerbCall) -> Answer {
+        let Attempt { plan, job, .. } = *attempt;
         let (connector, verb) = connectors::resolve(plan, &call.verb)?;
         let secret = self.secret_of_call(plan, connector)?;
         let timeout = Duration::from_millis(job.timeout.min(verb.timeout.millis()).max(1));
@@ -206,41 +202,50 @@ impl Effects {
         connectors::perform(&work, job.dry).await
     }
 
-    async fn probe_call(&self, plan: &Plan, job: &Perform, of: &VerbCall, probe: &str) -> Finding {
-        let verb = match connectors::resolve(plan, probe) {
+    async fn probe_call(&self, attempt: &Attempt<'_>, of: &VerbCall, probe: &str) -> Finding {
+        let verb = match connectors::resolve(attempt.plan, probe) {
             Ok((_, verb)) => verb,
             Err(fault) => return Finding::Unclear(fault.message().to_owned()),
         };
         let probed = http::Probed { verb, of };
         let answer = match http::probe_arguments(&probed) {
-            Ok(args) => self.verb(plan, job, &looking(probe, args, of)).await,
+            Ok(args) => self.verb(attempt, &looking(probe, args, of)).await,
             Err(fault) => Err(fault),
         };
         http::find(&probed, answer)
     }
 
-    async fn agent(&self, plan: &Plan, job: &Perform, call: &AgentCall, redactor: &Redactor) -> Answer {
+    async fn agent(&self, attempt: &Attempt<'_>, call: &AgentCall) -> Answer {
+        let Attempt { plan, job, redactor, deadline } = *attempt;
         let (connector, model) = llm::resolve(plan, call)?;
         let tariff = price::Tariff::of(&plan.prices, &model)
             .map_err(|unpriced| Fault::unavailable(unpriced.to_string()))?;
         let secret = self.secret_of_call(plan, connector)?;
-        let timeout = Duration::from_millis(job.timeout.max(1));
-        let key = job.effect.key();
-        let work =
-            AgentJob { connector, model, tariff, call, labels: job.labels, key, secret, redactor, timeout };
+        let work = AgentJob {
+            connector,
+            model,
+            tariff,
+            call,
+            reads_input: llm::reads_input(plan, &call.agent),
+            labels: job.labels,
+            key: job.effect.key(),
+            secret,
+            redactor,
+            deadline,
+        };
         llm::ask(&work).await
     }
 
-    async fn route(&self, plan: &Plan, job: &Perform, asked: &Asked<'_>, redactor: &Redactor) -> Answer {
-        let route = plan.routes.get(asked.route).ok_or_else(|| {
-            Fault::unavailable(format!("route \"{}\" is not in the company any more", asked.route))
-        })?;
+    async fn route(&self, attempt: &Attempt<'_>, asked: &Asked<'_>) -> Answer {
+        let missing =
+            || Fault::unavailable(format!("route \"{}\" is not in the company any more", asked.route));
+        let route = attempt.plan.routes.get(asked.route).ok_or_else(missing)?;
         let mut classification = match route::begin(&self.routers, route, asked.text, asked.context)? {
             Ok(done) => return Ok(done),
             Err(classification) => classification,
         };
         for name in &route.escalate {
-            let hop = self.hop(plan, job, name, (route, asked.text, redactor)).await;
+            let hop = self.hop(attempt, name, (route, asked.text)).await;
             if let Some(class) = classification.heard(name, hop) {
                 return Ok(classification.finish(&class, name));
             }
@@ -248,22 +253,16 @@ impl Effects {
         Ok(classification.unsure())
     }
 
-    async fn hop(
-        &self,
-        plan: &Plan,
-        job: &Perform,
-        name: &str,
-        (route, text, redactor): (&adjutant_spec::plan::Route, &str, &Redactor),
-    ) -> route::Hop {
+    async fn hop(&self, attempt: &Attempt<'_>, name: &str, (route, text): (&Route, &str)) -> route::Hop {
         let skipped = |reason: String| route::Hop::Skipped { reason, cost: None };
-        let Some(agent) = name.strip_prefix("agent:").and_then(|id| plan.agents.get(id)) else {
+        let Some(agent) = name.strip_prefix("agent:").and_then(|id| attempt.plan.agents.get(id)) else {
             return skipped("there is no such agent".to_owned());
         };
-        let call = match route::hop_call(plan, agent, route, text) {
+        let call = match route::hop_call(attempt.plan, agent, route, text) {
             Ok(call) => call,
             Err(fault) => return skipped(fault.message().to_owned()),
         };
-        match self.agent(plan, job, &call, redactor).await {
+        match self.agent(attempt, &call).await {
             Ok(done) => route::named(done),
             Err(Fault::Definite(failure)) => {
                 route::Hop::Skipped { reason: failure.message, cost: failure.cost }
@@ -312,6 +311,14 @@ impl Effects {
             plan.secrets.values().filter_map(|sealed| self.options.keys.decrypt(sealed).ok()).collect();
         Redactor::of(&opened)
     }
+}
+
+/// One attempt under the plan in force when it began.
+struct Attempt<'a> {
+    plan: &'a Plan,
+    job: &'a Perform,
+    redactor: &'a Redactor,
+    deadline: Instant,
 }
 
 /// A question to a route.
