@@ -1,5 +1,6 @@
 //! The room against real sockets: the doubles, and minimal servers where a double is too well-behaved.
 
+mod agency;
 mod agents;
 mod drops;
 mod http;
