@@ -1,15 +1,15 @@
-//! What a question may cost, and what it did cost: exact decimals from the committed price table.
+//! What a question may cost, and what it did cost. The arithmetic is the machine's; here is what a question consists of.
 
-use adjutant_machine::command::{AgentCall, Call};
+use adjutant_machine::{
+    command::{AgentCall, Call},
+    money::price,
+};
 use adjutant_spec::{
     plan::{Agent, Plan, Price, Prices},
     value::{Currency, Money},
 };
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
-
-/// Prices are per this many tokens.
-const PER: Decimal = Decimal::from_parts(1_000_000, 0, 0, false, 0);
 
 /// What surrounds a prompt, schema and answer in a request, in bytes; generous, and counted once for each turn.
 const FRAME: usize = 4_096;
@@ -61,24 +61,23 @@ pub(super) struct Bill {
 impl Tariff {
     /// Returns the row of a model.
     pub(in crate::effects) fn of(prices: &Prices, model: &str) -> Result<Self, Unpriced> {
-        let price = prices.models.get(model).ok_or_else(|| Unpriced::Model(model.to_owned()))?;
+        let price = price::of_model(prices, model).ok_or_else(|| Unpriced::Model(model.to_owned()))?;
         Ok(Self { price: price.clone(), currency: prices.currency })
     }
 
     fn of_usage(&self, usage: Usage) -> Option<Decimal> {
         let cached = usage.cached.min(usage.prompt);
-        let fresh = Decimal::from(usage.prompt - cached).checked_mul(self.price.input)?;
-        let read = Decimal::from(cached).checked_mul(self.price.cache_read)?;
-        let output = Decimal::from(usage.completion).checked_mul(self.price.output)?;
-        fresh.checked_add(read)?.checked_add(output)?.checked_div(PER)
+        let normalised = price::Usage {
+            input: usage.prompt - cached,
+            cache_read: cached,
+            cache_write: 0,
+            output: usage.completion,
+        };
+        price::cost(&self.price, normalised)
     }
 
-    /// Every token fresh, or written to a cache where that is dearer.
-    fn worst(&self, prompt: usize, completion: u64) -> Option<Decimal> {
-        let dearest = self.price.input.max(self.price.cache_write).max(self.price.cache_read);
-        let input = Decimal::from(prompt).checked_mul(dearest)?;
-        let output = Decimal::from(completion).checked_mul(self.price.output)?;
-        input.checked_add(output)?.checked_div(PER)
+    fn worst(&self, bytes: usize, max_tokens: u32) -> Option<Decimal> {
+        price::worst_case(&self.price, u64::try_from(bytes).ok()?, max_tokens)
     }
 
     fn money(&self, amount: Decimal) -> Money {
@@ -108,7 +107,7 @@ impl Bill {
     }
 
     pub(super) fn worst_turn(&self, bytes: usize, max_tokens: u32) -> Money {
-        let worst = self.tariff.worst(bytes, max_tokens.into());
+        let worst = self.tariff.worst(bytes, max_tokens);
         self.tariff.money(worst.unwrap_or(Decimal::MAX))
     }
 
@@ -145,7 +144,7 @@ fn worst_of_agent(plan: &Plan, call: &AgentCall) -> Result<Money, Unpriced> {
     let first = said.saturating_mul(3).saturating_add(FRAME);
     let second = first.saturating_add(answer).saturating_add(COMPLAINTS);
     let prompt = first.saturating_add(second);
-    let worst = tariff.worst(prompt, u64::from(call.max_tokens) * 2).ok_or(Unpriced::Range(model))?;
+    let worst = tariff.worst(prompt, call.max_tokens.saturating_mul(2)).ok_or(Unpriced::Range(model))?;
     Ok(tariff.money(worst))
 }
 
