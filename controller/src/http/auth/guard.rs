@@ -67,6 +67,9 @@ async fn over_tcp(app: &App, request: &Parts) -> Result<Option<Principal>, Refus
     if principal.is_none() && !is_public(path) {
         return Err(unauthorized());
     }
+    if principal.is_none() && is_limited(path) && app.vault.throttle.public(app.vault.now()) {
+        return Err(Refusal::new(Code::TooMany, "too many requests").help("come again in a moment"));
+    }
     if let Some(Principal { via: Via::Session(session), .. }) = &principal
         && path.starts_with("/api/")
         && !is_safe(&request.method)
@@ -84,6 +87,11 @@ fn is_public(path: &str) -> bool {
     let open = ["/login/", "/gate/", "/hooks/", "/assets/"];
     matches!(path, "/login" | "/healthz" | "/readyz" | "/favicon.ico")
         || open.iter().any(|prefix| path.starts_with(prefix))
+}
+
+/// Returns whether a public path costs us work: all but what watches the process, and files in memory.
+fn is_limited(path: &str) -> bool {
+    ["/login/", "/gate/", "/hooks/"].iter().any(|prefix| path.starts_with(prefix))
 }
 
 fn is_safe(method: &Method) -> bool {

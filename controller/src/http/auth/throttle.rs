@@ -1,4 +1,5 @@
-//! A bound on wrong credentials: guessing is slowed for everybody who guesses, never for who knows.
+//! Bounds on callers that nobody knows: guessing is slowed for everybody who guesses, never for who knows, and
+//! public addresses take only so many requests.
 
 use std::{collections::VecDeque, sync::Mutex};
 
@@ -7,13 +8,31 @@ use adjutant_machine::id::Stamp;
 /// How many wrong credentials a minute takes before the rest is answered 429.
 const WRONG_PER_MINUTE: usize = 30;
 
-/// Counts wrong credentials of the last minute.
+/// How many milliseconds a request to a public address pays for.
+const PUBLIC_PAUSE: u64 = 20;
+/// How many of them may come at once.
+const PUBLIC_BURST: u64 = 200;
+
+/// Counts wrong credentials of the last minute, and requests to public addresses.
 #[derive(Debug, Default)]
 pub(super) struct Throttle {
     wrong: Mutex<VecDeque<Stamp>>,
+    /// When the requests so far are paid for.
+    paid: Mutex<Stamp>,
 }
 
 impl Throttle {
+    /// Notes a request to a public address; returns whether there were too many.
+    pub(super) fn public(&self, now: Stamp) -> bool {
+        let mut paid = self.paid.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let next = (*paid).max(now).plus(PUBLIC_PAUSE);
+        if next > now.plus(PUBLIC_PAUSE * PUBLIC_BURST) {
+            return true;
+        }
+        *paid = next;
+        false
+    }
+
     /// Notes a wrong credential; returns whether there were too many.
     pub(super) fn wrong(&self, now: Stamp) -> bool {
         let mut wrong = self.wrong.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -31,6 +50,15 @@ impl Throttle {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn public_addresses_take_a_burst_and_then_a_steady_stream() {
+        let throttle = Throttle::default();
+        assert!((0..PUBLIC_BURST).all(|_| !throttle.public(Stamp(5_000))));
+        assert!(throttle.public(Stamp(5_000)));
+        assert!(!throttle.public(Stamp(5_020)));
+        assert!(throttle.public(Stamp(5_020)));
+    }
 
     #[test]
     fn guesses_are_slowed_and_a_minute_forgets_them() {

@@ -108,7 +108,12 @@ impl Vault {
     /// [`Error::Journal`] where the store refuses.
     pub async fn open(journal: Arc<dyn Journal>, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let store = journal.clone();
-        let key = blocking(move || first_key(store.as_ref())).await?;
+        let now = clock.now();
+        let key = blocking(move || {
+            forget_lapsed(store.as_ref(), now)?;
+            first_key(store.as_ref())
+        })
+        .await?;
         Ok(Self { journal, clock, key, logins: Mutex::default(), throttle: Throttle::default() })
     }
 
@@ -313,6 +318,21 @@ fn first_key(journal: &dyn Journal) -> Result<Key, JournalError> {
         ..Batch::default()
     };
     journal.append(batch).map(|_| key)
+}
+
+/// Deletes the sessions that have lapsed.
+fn forget_lapsed(journal: &dyn Journal, now: Stamp) -> Result<(), JournalError> {
+    let scan = Scan { prefix: session_key("").into_bytes(), limit: 1_000, ..Scan::default() };
+    let rows = journal.scan(Table::Host, &scan)?;
+    let is_lapsed =
+        |value: &[u8]| serde_json::from_slice::<SessionRow>(value).is_ok_and(|row| row.expires <= now);
+    let lapsed = rows.into_iter().filter(|row| is_lapsed(&row.value));
+    let writes: Vec<RowWrite> =
+        lapsed.map(|row| RowWrite { table: Table::Host, key: row.key, value: None }).collect();
+    if writes.is_empty() {
+        return Ok(());
+    }
+    journal.append(Batch { writes, ..Batch::default() }).map(drop)
 }
 
 const KEY_ROW: &str = "http/key";

@@ -84,7 +84,7 @@ pub(super) fn effect(frame: &Frame, effect: &EffectView) -> Markup {
     html! {
         div.effect {
             (status(&effect.phase))
-            " " span.call { (effect.call.replace('_', " ")) " " code { (effect.target) } }
+            @if !effect.target.is_empty() { " " span.call { (effect.call.replace('_', " ")) " " code { (effect.target) } } }
             @if effect.attempt > 1 { span.soft { " · attempt " (effect.attempt) } }
             @if let Some(until) = effect.until { span.soft { " · looked at again " (frame.time(until)) } }
             @if let Some(error) = &effect.error { p.error { (error) } }

@@ -23,11 +23,20 @@ pub(super) struct OneRun {
     /// The reason chain of its present place.
     pub(super) why: Option<WhyView>,
     /// The playbook for the diagram.
-    pub(super) playbook: Option<Playbook>,
+    pub(super) playbook: Option<(Playbook, Match)>,
     /// The entry after which it is shown; nothing for now.
     pub(super) at: Option<u64>,
     /// Its last entry.
     pub(super) last: u64,
+}
+
+/// How a playbook fits a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Match {
+    /// It is what the run pins.
+    Pinned,
+    /// It has the same steps; the ways between them may be others.
+    SameSteps,
 }
 
 /// What is asked for.
@@ -63,24 +72,21 @@ pub(super) async fn page(
     Ok(Page(frame.page(Tab::Runs, &shown.run.line.id, &content(&frame, &shown))))
 }
 
-/// Returns the playbook in force where it still has the run's steps; a run keeps the one that it began with.
-fn playbook_of(app: &App, run: &RunView) -> Option<Playbook> {
+/// Returns the playbook that the run pins where it is in force, else the one in force where it has the same steps.
+fn playbook_of(app: &App, run: &RunView) -> Option<(Playbook, Match)> {
     let plan = app.handle.plan()?;
-    let bundles = plan.bundles.values();
-    let pinned = bundles
-        .into_iter()
-        .find(|bundle| bundle.id() == run.line.bundle)
-        .map(|bundle| bundle.playbook.clone());
-    pinned.or_else(|| {
-        let present = plan.playbooks.get(&run.line.playbook)?;
-        let is_same = present.steps.len() == run.steps.len()
-            && present
-                .steps
-                .iter()
-                .zip(&run.steps)
-                .all(|(step, view)| step.id == view.id && step.kind.word() == view.kind);
-        is_same.then(|| present.clone())
-    })
+    let bundle = plan.bundles.get(&run.line.playbook)?;
+    if bundle.id() == run.line.bundle {
+        return Some((bundle.playbook.clone(), Match::Pinned));
+    }
+    let present = &bundle.playbook;
+    let is_same = present.steps.len() == run.steps.len()
+        && present
+            .steps
+            .iter()
+            .zip(&run.steps)
+            .all(|(step, view)| step.id == view.id && step.kind.word() == view.kind);
+    is_same.then(|| (present.clone(), Match::SameSteps))
 }
 
 /// Returns the page.
@@ -89,7 +95,7 @@ pub(super) fn content(frame: &Frame, shown: &OneRun) -> Markup {
     html! {
         p.crumbs { a href="/runs" { "Runs" } " / " (run.line.id) }
         header.run-head {
-            h1 { @match &shown.playbook { Some(playbook) => (playbook.title), None => (run.line.playbook) } }
+            h1 { @match &shown.playbook { Some((playbook, _)) => (playbook.title), None => (run.line.playbook) } }
             p {
                 (parts::status(&run.line.status))
                 @if let Some(step) = &run.line.step { " at " a href={ "#step-" (step) } { (step) } }
@@ -222,7 +228,10 @@ fn picture(shown: &OneRun) -> Markup {
         section.panel aria-labelledby="picture" {
             h2 #picture { "Where it stands" }
             @match &shown.playbook {
-                Some(playbook) => (diagram::diagram(playbook, &Progress::of(&shown.run))),
+                Some((playbook, fit)) => {
+                    (diagram::diagram(playbook, &Progress::of(&shown.run)))
+                    @if *fit == Match::SameSteps { p.soft { "The ways are those in force now; this run keeps the ones that it began with." } }
+                }
                 None => p.soft { "This run keeps the playbook that it began with; the one in force has other steps." },
             }
         }

@@ -19,7 +19,7 @@ use crate::{
         doors::{HoldView, ProposalView, SliceView},
         pages::{
             frame::Frame,
-            run::OneRun,
+            run::{Match, OneRun},
             today::{Coming, Held, Today},
         },
     },
@@ -268,6 +268,7 @@ pub(super) fn lines() -> Vec<RunLine> {
 }
 
 /// A run in the middle of the agency's main job: approved and edited, the invoice backing off.
+#[expect(clippy::too_many_lines, reason = "one run, read from its first step to its last")]
 pub(super) fn run() -> OneRun {
     let plan = agency();
     let playbook = plan.playbooks["inbound"].clone();
@@ -378,7 +379,7 @@ pub(super) fn run() -> OneRun {
             why("file", "playbooks/inbound.toml:83"),
         ],
     };
-    OneRun { run, why: Some(why), playbook: Some(playbook), at: None, last: 8 }
+    OneRun { run, why: Some(why), playbook: Some((playbook, Match::Pinned)), at: None, last: 8 }
 }
 
 pub(super) fn proposal() -> ProposalView {

@@ -11,6 +11,7 @@ use super::{connectors, frame::Tab, gate, login, parts, playbooks, proposals, ru
 use crate::http::{Refusal, auth::GateLink};
 use fixtures::*;
 
+#[expect(clippy::too_many_lines, reason = "a list: one line for each page and state")]
 fn pages() -> Vec<(&'static str, Markup)> {
     let frame = frame();
     let weak = super::frame::Frame {
