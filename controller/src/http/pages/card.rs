@@ -40,9 +40,9 @@ pub(super) fn card(desk: &Desk<'_>, gate: &GateView) -> Markup {
                 }
             }
             @match &parsed {
-                Ok(card) => (content(card)),
+                Ok(card) => (content(desk, card)),
                 // A card of a newer build: everything that it says, as it says it.
-                Err(_) => section.part { h4 { "What it shows" } (parts::value(&gate.card)) },
+                Err(_) => section.part { (title(desk, "What it shows")) (parts::value(&gate.card)) },
             }
             @if gate.state == "open" { (verbs(desk, gate, parsed.as_ref().ok())) } @else { (decided(desk.frame, gate)) }
         }
@@ -54,11 +54,11 @@ pub(super) fn anchor(id: &str) -> String {
     format!("gate-{}", id.replace('.', "-"))
 }
 
-fn content(card: &Card) -> Markup {
+fn content(desk: &Desk<'_>, card: &Card) -> Markup {
     html! {
-        @if !card.changed.is_empty() { (changed(card)) }
+        @if !card.changed.is_empty() { (changed(desk, card)) }
         section.part.happens {
-            h4 { @if card.form.is_some() { "If you answer" } @else { "If you approve" } }
+            (title(desk, if card.form.is_some() { "If you answer" } else { "If you approve" }))
             @if card.effects.is_empty() {
                 p { "Nothing leaves the company by this decision alone: the playbook goes on with the next step." }
             }
@@ -66,7 +66,7 @@ fn content(card: &Card) -> Markup {
         }
         @if !card.show.is_empty() {
             section.part {
-                h4 { "What you decide on" }
+                (title(desk, "What you decide on"))
                 @for (path, shown) in &card.show { (shown_value(card, path, shown)) }
             }
         }
@@ -74,10 +74,15 @@ fn content(card: &Card) -> Markup {
     }
 }
 
-fn changed(card: &Card) -> Markup {
+/// Returns the title of a part: the level below the question's own.
+fn title(desk: &Desk<'_>, text: &str) -> Markup {
+    html! { @if desk.is_alone { h2.part-title { (text) } } @else { h4.part-title { (text) } } }
+}
+
+fn changed(desk: &Desk<'_>, card: &Card) -> Markup {
     html! {
         section.part.is-changed {
-            h4 { "Changed since the card before this one" }
+            (title(desk, "Changed since the card before this one"))
             dl.fields {
                 @for (path, before) in &card.changed {
                     dt { (path) }
