@@ -12,6 +12,8 @@ use adjutant_machine::{
         breaker::{Breaker, BreakerEvent, BreakerPhase},
         effect::{EffectEvent, Failing, Moment},
         gate::{GateEvent, GateLife},
+        proposal::{ProposalEvent, ProposalLife, ProposalPhase},
+        revision::{RevisionEvent, RevisionLife, RevisionPhase},
         run::{RunEvent, RunLife},
         table::{Samples, print},
         timer::{TimerEvent, TimerLife, TimerPhase},
@@ -237,4 +239,62 @@ fn happenings() -> Vec<(&'static str, EffectEvent)> {
         ("bury", EffectEvent::Bury),
         ("undone", EffectEvent::Undone),
     ]
+}
+
+#[test]
+fn a_revision_answers_every_event_in_every_phase() {
+    let text = || "x".to_owned();
+    let samples = Samples {
+        machine: RevisionLife,
+        states: vec![
+            ("seen", RevisionPhase::Seen),
+            ("checked", RevisionPhase::Checked),
+            ("planned", RevisionPhase::Planned { plan: text() }),
+            ("applying", RevisionPhase::Applying { plan: text() }),
+            ("live", RevisionPhase::Live),
+            ("refused", RevisionPhase::Refused { reason: text() }),
+            ("held", RevisionPhase::Held { reason: text() }),
+            ("superseded", RevisionPhase::Superseded { by: text() }),
+        ],
+        events: vec![
+            ("check passed", RevisionEvent::CheckPassed),
+            ("check failed", RevisionEvent::CheckFailed { reason: text() }),
+            ("planned", RevisionEvent::Planned { plan: text() }),
+            ("withheld", RevisionEvent::Withheld { reason: text() }),
+            ("begun", RevisionEvent::Begun),
+            ("activated", RevisionEvent::Activated),
+            ("moved", RevisionEvent::Moved),
+            ("again", RevisionEvent::Again),
+            ("newer", RevisionEvent::Newer { by: text() }),
+        ],
+    };
+    golden("revision.md", "The life of a revision", &samples, |phase| phase.word().to_owned());
+}
+
+#[test]
+fn a_proposal_answers_every_event_in_every_phase() {
+    let text = || "x".to_owned();
+    let samples = Samples {
+        machine: ProposalLife,
+        states: vec![
+            ("draft", ProposalPhase::Draft),
+            ("open", ProposalPhase::Open),
+            ("changed", ProposalPhase::Changed),
+            ("approved", ProposalPhase::Approved { digest: text() }),
+            ("merged", ProposalPhase::Merged { commit: text() }),
+            ("applied", ProposalPhase::Applied),
+            ("refused", ProposalPhase::Refused { reason: text() }),
+        ],
+        events: vec![
+            ("opened", ProposalEvent::Opened),
+            ("head replaced", ProposalEvent::HeadReplaced),
+            ("approved", ProposalEvent::Approved { digest: text() }),
+            ("approved, another digest", ProposalEvent::Approved { digest: "y".to_owned() }),
+            ("landed", ProposalEvent::Landed { commit: text() }),
+            ("could not land", ProposalEvent::CouldNotLand),
+            ("activated", ProposalEvent::Activated),
+            ("refused", ProposalEvent::Refused { reason: text() }),
+        ],
+    };
+    golden("proposal.md", "The life of a proposal", &samples, |phase| phase.word().to_owned());
 }
