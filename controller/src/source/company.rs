@@ -79,6 +79,8 @@ pub struct Company {
     git: Git,
     limits: Limits,
     cache: Arc<Mutex<Cache>>,
+    /// Further objects to read: those of a push in quarantine.
+    objects: Option<PathBuf>,
 }
 
 impl Company {
@@ -94,7 +96,7 @@ impl Company {
             init_bare(&path)?
         };
         configure(&repository, &path)?;
-        Ok(Self { path, git, limits, cache: Arc::default() })
+        Ok(Self { path, git, limits, cache: Arc::default(), objects: None })
     }
 
     /// Returns the folder of the bare repository.
@@ -275,7 +277,20 @@ impl Company {
         self.move_reference(&name, now.as_deref(), Some(commit))
     }
 
-    fn bring(&self, from: &Path, commit: &str) -> Result<(), Error> {
+    /// Returns the same repository with a further folder of objects.
+    pub(super) fn with_objects(&self, folder: PathBuf) -> Self {
+        Self { objects: Some(folder), ..self.clone() }
+    }
+
+    pub(super) fn git(&self) -> &Git {
+        &self.git
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    pub(super) fn bring(&self, from: &Path, commit: &str) -> Result<(), Error> {
         let fetch = Invocation::bare(&self.path, "fetch")
             .args([
                 "--quiet",
@@ -307,6 +322,9 @@ impl Company {
         let mut config = repository.config().map_err(failed())?;
         config.add_file(&self.path.join(LIBGIT2_CONFIG), ConfigLevel::App, true).map_err(failed())?;
         repository.set_config(&config).map_err(failed())?;
+        if let Some(folder) = &self.objects {
+            super::commit::add_objects(&repository, folder).map_err(failed())?;
+        }
         Ok(repository)
     }
 }

@@ -140,7 +140,7 @@ fn conflicts(index: &Index) -> Result<Vec<String>, git2::Error> {
 }
 
 /// Reads `Name <mail>`; a text without a mail address gets one that leads nowhere.
-fn signature(author: &str) -> Result<Signature<'static>, git2::Error> {
+pub(super) fn signature(author: &str) -> Result<Signature<'static>, git2::Error> {
     let parts = author.split_once('<').map(|(name, mail)| (name.trim(), mail.trim_end_matches('>').trim()));
     let (name, mail) = parts
         .filter(|(name, mail)| !name.is_empty() && !mail.is_empty())

@@ -14,6 +14,7 @@
 //! `git2` reads the two private bare repositories; the `git` program moves data and updates references. The operator's own
 //! repository is neither opened by libgit2 nor written.
 
+mod commit;
 mod company;
 mod error;
 mod follow;
@@ -37,6 +38,7 @@ mod worktree;
 #[cfg(test)]
 mod tests;
 
+pub use commit::Note;
 pub use company::{Company, HookSetup, Seeded};
 pub use error::Error;
 pub use follow::{Mode, Observations, Settings, Source, Watching};

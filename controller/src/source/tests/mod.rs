@@ -1,5 +1,6 @@
 //! The promises of the room, on real folders and the real `git`.
 
+mod commits;
 mod folder;
 mod follow;
 mod landing;
