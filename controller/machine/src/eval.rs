@@ -56,6 +56,16 @@ impl Scope {
         Self { root }
     }
 
+    /// Returns the scope of a trigger, before there is a run: its event and the company.
+    #[must_use]
+    pub fn of_event(def: &Bundle, event: &Value) -> Self {
+        let root = BTreeMap::from([
+            ("event".to_owned(), jinja(event)),
+            ("company".to_owned(), jinja(&def.company)),
+        ]);
+        Self { root }
+    }
+
     /// Returns the scope of an agent: its own inputs, the run's identity and the company.
     #[must_use]
     pub fn of_inputs(run: &Run, def: &Bundle, inputs: &Value) -> Self {

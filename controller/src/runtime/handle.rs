@@ -2,24 +2,34 @@
 //!
 //! Everything is durable before it is answered. Reads run beside the writers and never block a worker of the async runtime.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use adjutant_machine::{
-    event::{Envelope, GateDecided, Settlement},
-    id::{EffectId, InstanceId},
+    event::{Decision, Envelope, Event, GateDecided, Settlement},
+    id::{EffectId, InstanceId, InstanceKind},
     journal::Journal,
 };
-use adjutant_spec::plan::Plan;
+use adjutant_spec::plan::{BundleId, Plan};
 use futures::future::BoxFuture;
-use tokio::sync::broadcast;
+use tokio::sync::{Semaphore, SemaphorePermit, broadcast, oneshot};
 
 use super::{
     Activation, Answer, Clock, Delivery, Error, PauseScope, Performer, Retry, RunFilter, StartRun, Started,
+    activate, answer,
+    core::{Core, Job, Stop, Told},
+    identity::run_of,
+    open, start, view,
     views::{
         AppliedView, AuditView, DeadView, GateView, LogView, Notification, RecordView, RunLine, RunView,
         SlotView, SpendView, StatusView, WhyView,
     },
+    words,
 };
+
+/// The most callers that wait at once.
+const SEATS: usize = 4_096;
+/// How long a shutdown waits for work under way.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a runtime stands on.
 pub struct Settings {
@@ -42,22 +52,23 @@ pub struct Runtime;
 
 /// The door to a runtime.
 #[derive(Clone)]
-pub struct Handle;
+pub struct Handle {
+    core: Arc<Core>,
+    /// Callers that wait for their answers: more of them wait outside, so that memory stays bounded.
+    seats: Arc<Semaphore>,
+}
 
 /// What every call answers.
 type Answered<T> = Result<T, Error>;
-
-fn closed<T>() -> Answered<T> {
-    Err(Error::unavailable("the runtime is not open"))
-}
 
 impl Runtime {
     /// Opens a runtime on a store: reads the outbox and what is due, and takes up the work that is left.
     ///
     /// # Errors
     /// [`Error::Journal`] where the store cannot be read.
-    pub async fn open(_settings: Settings) -> Answered<Handle> {
-        closed()
+    pub async fn open(settings: Settings) -> Answered<Handle> {
+        let core = open::open(settings).await?;
+        Ok(Handle { core, seats: Arc::new(Semaphore::new(SEATS)) })
     }
 }
 
@@ -65,149 +76,170 @@ impl Handle {
     /// Starts a run; the same key is the same run.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for the playbook, [`Error::Invalid`] for inputs, [`Error::Conflict`] for the same key with other inputs.
-    pub async fn start(&self, _wish: StartRun) -> Answered<Started> {
-        closed()
+    /// [`Error::NotFound`] for the playbook, [`Error::Invalid`] for inputs.
+    pub async fn start(&self, wish: StartRun) -> Answered<Started> {
+        let _seat = self.seat().await?;
+        start::manual(&self.core, wish).await
     }
 
     /// Takes in what a connector tells: starts every playbook whose trigger matches, once for each delivery id.
     ///
     /// # Errors
     /// [`Error::Unavailable`]: the sender shall come again.
-    pub async fn intake(&self, _delivery: Delivery) -> Answered<Vec<Started>> {
-        closed()
+    pub async fn intake(&self, delivery: Delivery) -> Answered<Vec<Started>> {
+        self.core.check_open()?;
+        let _seat = self.seat().await?;
+        start::intake(&self.core, delivery).await
     }
 
     /// Puts an event into an instance's mailbox and waits until it is durable.
     ///
     /// # Errors
     /// [`Error::NotFound`], or [`Error::Conflict`] where the machine refuses.
-    pub async fn deliver(&self, _to: InstanceId, _envelope: Envelope) -> Answered<Answer> {
-        closed()
+    pub async fn deliver(&self, to: InstanceId, envelope: Envelope) -> Answered<Answer> {
+        let event = words::event(&envelope.event);
+        let told = self.put(to, envelope).await?;
+        answer::of(told, event)
     }
 
     /// Decides a gate: compare-and-set on the digest that was shown.
     ///
     /// # Errors
     /// [`Error::NotFound`], or [`Error::Conflict`] for an opposite decision and a stale digest.
-    pub async fn decide(&self, _decided: GateDecided, _by: &str) -> Answered<Answer> {
-        closed()
+    pub async fn decide(&self, decided: GateDecided, by: &str) -> Answered<Answer> {
+        let run = InstanceId::run(run_of(&decided.gate));
+        let word = match decided.decision {
+            Decision::Approved { .. } => "approved",
+            Decision::Edited { .. } => "edited and approved",
+            Decision::Denied => "denied",
+        };
+        let told = self.control(run, Event::GateDecided(Box::new(decided)), by).await?;
+        answer::of(told, word)
     }
 
     /// Pauses one run.
     ///
     /// # Errors
     /// As [`Handle::deliver`].
-    pub async fn pause(&self, _run: &str, _reason: &str, _by: &str) -> Answered<Answer> {
-        closed()
+    pub async fn pause(&self, run: &str, reason: &str, by: &str) -> Answered<Answer> {
+        let event = Event::RunPaused { reason: reason.to_owned() };
+        answer::of(self.control(InstanceId::run(run), event, by).await?, "paused")
     }
 
     /// Resumes one run.
     ///
     /// # Errors
     /// As [`Handle::deliver`].
-    pub async fn resume(&self, _run: &str, _by: &str) -> Answered<Answer> {
-        closed()
+    pub async fn resume(&self, run: &str, by: &str) -> Answered<Answer> {
+        answer::of(self.control(InstanceId::run(run), Event::RunResumed, by).await?, "resumed")
     }
 
     /// Cancels one run: it unwinds.
     ///
     /// # Errors
     /// As [`Handle::deliver`].
-    pub async fn cancel(&self, _run: &str, _reason: &str, _by: &str) -> Answered<Answer> {
-        closed()
+    pub async fn cancel(&self, run: &str, reason: &str, by: &str) -> Answered<Answer> {
+        let event = Event::RunCancelled { reason: reason.to_owned() };
+        answer::of(self.control(InstanceId::run(run), event, by).await?, "cancelled: it unwinds")
     }
 
     /// Ends one run at once: nothing is undone, no definition is loaded.
     ///
     /// # Errors
     /// As [`Handle::deliver`].
-    pub async fn kill(&self, _run: &str, _reason: &str, _by: &str) -> Answered<Answer> {
-        closed()
+    pub async fn kill(&self, run: &str, reason: &str, by: &str) -> Answered<Answer> {
+        let event = Event::RunKilled { reason: reason.to_owned() };
+        answer::of(self.control(InstanceId::run(run), event, by).await?, "killed")
     }
 
     /// Tries a failed run again.
     ///
     /// # Errors
     /// As [`Handle::deliver`].
-    pub async fn retry(&self, _run: &str, _retry: Retry, _by: &str) -> Answered<Answer> {
-        closed()
+    pub async fn retry(&self, run: &str, retry: Retry, by: &str) -> Answered<Answer> {
+        let event = Event::RunRetried { step: retry.step, edits: retry.edits };
+        answer::of(self.control(InstanceId::run(run), event, by).await?, "tried again")
     }
 
     /// Settles an unknown or dead effect.
     ///
     /// # Errors
     /// As [`Handle::deliver`].
-    pub async fn settle(&self, _effect: &EffectId, _how: Settlement, _by: &str) -> Answered<Answer> {
-        closed()
+    pub async fn settle(&self, effect: &EffectId, how: Settlement, by: &str) -> Answered<Answer> {
+        let event = Event::EffectSettled { effect: effect.clone(), settlement: how };
+        answer::of(self.control(effect.instance(), event, by).await?, "settled")
     }
 
     /// Pauses everything, a playbook, or a connector: no further effect of it starts.
     ///
     /// # Errors
     /// [`Error::Journal`].
-    pub async fn pause_scope(&self, _scope: PauseScope, _reason: &str, _by: &str) -> Answered<Answer> {
-        closed()
+    pub async fn pause_scope(&self, scope: PauseScope, reason: &str, by: &str) -> Answered<Answer> {
+        activate::pause(&self.core, scope, reason, by).await
     }
 
     /// Ends such a pause.
     ///
     /// # Errors
     /// [`Error::Journal`].
-    pub async fn resume_scope(&self, _scope: PauseScope, _by: &str) -> Answered<Answer> {
-        closed()
+    pub async fn resume_scope(&self, scope: PauseScope, by: &str) -> Answered<Answer> {
+        tracing::info!(%scope, by, "a pause ends");
+        activate::resume(&self.core, &scope).await
     }
 
     /// Puts a revision in force, in one batch: its plan, its bundles, its schedules. Compare-and-swap on the revision.
     ///
     /// # Errors
     /// [`Error::Conflict`] where another revision is in force than expected.
-    pub async fn activate(&self, _activation: Activation) -> Answered<()> {
-        closed()
+    pub async fn activate(&self, activation: Activation) -> Answered<()> {
+        activate::activate(&self.core, activation).await
     }
 
     /// Returns the plan in force; `None` before the first activation.
     #[must_use]
     pub fn plan(&self) -> Option<Arc<Plan>> {
-        None
+        self.core.live().plan.clone()
     }
 
     /// Returns the revision in force.
     #[must_use]
     pub fn applied(&self) -> Option<AppliedView> {
-        None
+        self.core.live().applied.clone()
     }
 
     /// Lists runs, newest first.
     ///
     /// # Errors
     /// [`Error::Journal`].
-    pub async fn runs(&self, _filter: RunFilter) -> Answered<Vec<RunLine>> {
-        closed()
+    pub async fn runs(&self, filter: RunFilter) -> Answered<Vec<RunLine>> {
+        self.core.read(move |core| view::runs(core, &filter)).await
     }
 
     /// Shows a run as it is.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Quarantined`].
-    pub async fn run(&self, _id: &str) -> Answered<RunView> {
-        closed()
+    pub async fn run(&self, id: &str) -> Answered<RunView> {
+        let id = id.to_owned();
+        self.core.read(move |core| view::run(core, &id)).await
     }
 
     /// Shows a run as it was after one of its entries.
     ///
     /// # Errors
     /// As [`Handle::run`].
-    pub async fn run_at(&self, _id: &str, _seq: u64) -> Answered<RunView> {
-        closed()
+    pub async fn run_at(&self, id: &str, seq: u64) -> Answered<RunView> {
+        let id = id.to_owned();
+        self.core.read(move |core| view::run_at(core, &id, seq)).await
     }
 
     /// Shows entries of an instance from a number on.
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn log(&self, _id: &InstanceId, _from: u64, _limit: usize) -> Answered<Vec<LogView>> {
-        closed()
+    pub async fn log(&self, id: &InstanceId, from: u64, limit: usize) -> Answered<Vec<LogView>> {
+        let id = id.clone();
+        self.core.read(move |core| view::log(core, &id, from, limit)).await
     }
 
     /// Lists the gates that wait, oldest first.
@@ -215,15 +247,16 @@ impl Handle {
     /// # Errors
     /// [`Error::Journal`].
     pub async fn inbox(&self) -> Answered<Vec<GateView>> {
-        closed()
+        self.core.read(view::inbox).await
     }
 
     /// Shows one gate, decided or not.
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn gate(&self, _id: &str) -> Answered<GateView> {
-        closed()
+    pub async fn gate(&self, id: &str) -> Answered<GateView> {
+        let id = id.to_owned();
+        self.core.read(move |core| view::gate(core, &id)).await
     }
 
     /// Lists dead and unknown effects.
@@ -231,7 +264,7 @@ impl Handle {
     /// # Errors
     /// [`Error::Journal`].
     pub async fn dead(&self) -> Answered<Vec<DeadView>> {
-        closed()
+        self.core.read(view::dead).await
     }
 
     /// Shows the runtime's part of `status`.
@@ -239,28 +272,25 @@ impl Handle {
     /// # Errors
     /// [`Error::Journal`].
     pub async fn status(&self) -> Answered<StatusView> {
-        closed()
+        self.core.read(view::status).await
     }
 
     /// Explains a run, a gate or an effect: cause behind cause, down to the file.
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn why(&self, _id: &str) -> Answered<WhyView> {
-        closed()
+    pub async fn why(&self, id: &str) -> Answered<WhyView> {
+        let id = id.to_owned();
+        self.core.read(move |core| view::why(core, &id)).await
     }
 
     /// Lists business records of a kind after a key; at most 1,000.
     ///
     /// # Errors
     /// [`Error::Journal`].
-    pub async fn records(
-        &self,
-        _kind: &str,
-        _after: Option<&str>,
-        _limit: usize,
-    ) -> Answered<Vec<RecordView>> {
-        closed()
+    pub async fn records(&self, kind: &str, after: Option<&str>, limit: usize) -> Answered<Vec<RecordView>> {
+        let (kind, after) = (kind.to_owned(), after.map(str::to_owned));
+        self.core.read(move |core| view::records(core, &kind, after.as_deref(), limit)).await
     }
 
     /// Shows what was spent against the caps in force.
@@ -268,15 +298,16 @@ impl Handle {
     /// # Errors
     /// [`Error::Journal`].
     pub async fn spend(&self) -> Answered<SpendView> {
-        closed()
+        self.core.read(view::spend).await
     }
 
     /// Lists the last slots of a playbook's schedule, newest first.
     ///
     /// # Errors
     /// [`Error::Journal`].
-    pub async fn slots(&self, _playbook: &str, _limit: usize) -> Answered<Vec<SlotView>> {
-        closed()
+    pub async fn slots(&self, playbook: &str, limit: usize) -> Answered<Vec<SlotView>> {
+        let playbook = playbook.to_owned();
+        self.core.read(move |core| view::slots(core, &playbook, limit)).await
     }
 
     /// Checks the hash chain, and that every instance's fold and index rows are what is stored.
@@ -284,24 +315,73 @@ impl Handle {
     /// # Errors
     /// [`Error::Journal`].
     pub async fn audit(&self) -> Answered<AuditView> {
-        closed()
+        self.core.read(view::audit).await
+    }
+
+    /// Returns the live runs by the bundle that they pin: what a change of a playbook touches.
+    ///
+    /// # Errors
+    /// [`Error::Journal`].
+    pub async fn live_runs(&self) -> Answered<BTreeMap<BundleId, Vec<String>>> {
+        self.core.read(view::live_runs).await
     }
 
     /// Returns a receiver of changes; one that lags misses some and reads again.
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<Notification> {
-        broadcast::channel(1).1
+        self.core.changes.subscribe()
     }
 
     /// Resolves when the store has failed and the process must exit, with the reason and its exit code.
     #[must_use]
     pub fn failed(&self) -> BoxFuture<'static, Error> {
-        Box::pin(std::future::pending())
+        let mut failure = self.core.failure.subscribe();
+        Box::pin(async move {
+            match failure.wait_for(Option::is_some).await {
+                Ok(stop) => {
+                    stop.as_ref().map_or_else(|| Error::unavailable("the runtime stopped"), Stop::error)
+                }
+                Err(_) => Error::unavailable("the runtime is closed"),
+            }
+        })
     }
 
     /// Waits until nothing is under way and nothing is due: for `up --once` and tests.
-    pub async fn settled(&self) {}
+    pub async fn settled(&self) {
+        self.core.settled().await;
+    }
 
-    /// Takes no more work, lets what is under way finish for a while, and leaves the rest in the outbox.
-    pub async fn shutdown(&self) {}
+    /// Takes no more work, lets what is under way finish for a while, and leaves the rest in the outbox. When it returns and
+    /// the last handle is dropped, nothing of the runtime holds the store any more.
+    pub async fn shutdown(&self) {
+        open::close(&self.core, PATIENCE).await;
+    }
+
+    async fn seat(&self) -> Answered<SemaphorePermit<'_>> {
+        self.seats.acquire().await.map_err(|_| Error::unavailable("the runtime is closing"))
+    }
+
+    /// Puts an event of a person into a mailbox and waits.
+    async fn control(&self, to: InstanceId, event: Event, by: &str) -> Answered<Told> {
+        let id = self.core.unique(words::event(&event));
+        let envelope = Envelope { at: self.core.clock.now(), id, by: by.to_owned(), event };
+        self.put(to, envelope).await
+    }
+
+    async fn put(&self, to: InstanceId, envelope: Envelope) -> Answered<Told> {
+        self.core.check_open()?;
+        if to.kind != InstanceKind::Run {
+            return Err(Error::NotFound { what: to.kind.word(), id: to.name });
+        }
+        let _seat = self.seat().await?;
+        let (sender, receiver) = oneshot::channel();
+        let job = Job::Event { envelope: Box::new(envelope), consume: None, reply: Some(sender) };
+        let name = to.name.clone();
+        self.core.send(to, job);
+        let told = receiver.await.map_err(|_| Error::unavailable("the runtime is closing"))?;
+        told.map_err(|error| match error {
+            Error::Quarantined { reason, .. } => Error::Quarantined { id: name, reason },
+            other => other,
+        })
+    }
 }

@@ -8,15 +8,39 @@
 //! ```
 //! It never imports the store, Git, HTTP or a connector: only the machine's words, the journal's trait, and plan types.
 
+mod activate;
+mod admission;
+mod answer;
 mod clock;
+mod core;
+mod crash;
+mod draft;
 mod error;
 mod handle;
+mod identity;
+mod money;
+mod open;
+mod outbox;
 mod performer;
+mod pools;
+mod project;
+mod records;
 mod request;
+mod rows;
+mod schedule;
+mod shard;
+mod shared;
+mod start;
+mod view;
 pub mod views;
+mod wheel;
+mod words;
+
+#[cfg(test)]
+mod tests;
 
 pub use clock::{Clock, ManualClock, RealClock};
 pub use error::Error;
 pub use handle::{Handle, Runtime, Settings};
-pub use performer::{NotifyFailure, Performer};
+pub use performer::{NotifyFailure, Performer, Worst};
 pub use request::{Activation, Answer, Delivery, PauseScope, Retry, RunFilter, StartRun, Started};

@@ -1,10 +1,11 @@
 //! The world as the runtime sees it: somebody who performs one attempt and answers with an event.
 
 use adjutant_machine::{
-    command::{Notice, Perform},
+    command::{Call, Notice, Perform},
     event::Event,
     id::Stamp,
 };
+use adjutant_spec::{plan::Plan, value::Money};
 use futures::future::BoxFuture;
 
 /// Performs effects. The composition root implements it over the effects room; tests script it.
@@ -17,8 +18,22 @@ pub trait Performer: Send + Sync + 'static {
     /// Performs one attempt; it should give up before `lease_until`.
     fn perform(&self, job: Perform, lease_until: Stamp) -> BoxFuture<'static, Event>;
 
+    /// Returns the most that a call can cost under a plan: what is reserved before it starts.
+    fn worst_case(&self, plan: &Plan, call: &Call) -> Worst;
+
     /// Tells the operator something.
     fn notify(&self, notice: Notice) -> BoxFuture<'static, Result<(), NotifyFailure>>;
+}
+
+/// The most that a call can cost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Worst {
+    /// It costs nothing, or nobody can be asked and it will fail at once.
+    Nothing,
+    /// At most so much.
+    AtMost(Money),
+    /// Nobody knows the price: it must not start. For people.
+    Unpriced(String),
 }
 
 /// Why a notice did not go out.

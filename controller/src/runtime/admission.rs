@@ -1,0 +1,390 @@
+//! Admission: may this effect start now? Pauses, freezes, policies, breakers, rates and money, all read live.
+//!
+//! Whatever is taken here (a rate's slot, money) is a row in the batch that leases the effect, so a crash can neither lose nor
+//! leak it. The order matters: what can refuse without changing anything comes first, money comes last.
+
+use adjutant_machine::{
+    command::{Call, Perform},
+    event::{Deferral, Denial, Envelope, ErrorClass, Event},
+    id::{EffectId, Stamp},
+    journal::{JournalError, Table},
+    life::{
+        Lifecycle,
+        breaker::{Breaker, BreakerAction, BreakerEvent, BreakerPhase},
+    },
+    money::{
+        budget::{self, Account},
+        policy::{self, Question},
+        rate::{self, Cell},
+    },
+    run::{EffectPhase, Run},
+};
+use adjutant_spec::{
+    plan::{Effect, Freeze, Plan, Rate, Stage},
+    value::Money,
+};
+use jiff::Timestamp;
+
+use super::{
+    Worst,
+    core::Live,
+    draft::Draft,
+    money::{Cap, Place, Reservation, Spender},
+    request::PauseScope,
+    rows,
+};
+
+/// Who approved what passed a gate by its condition.
+const BY_CONDITION: &str = "auto";
+
+/// What admission says.
+pub(super) enum Admitted {
+    /// It starts now, with so much money held.
+    Go { reserved: Option<Money> },
+    /// It does not start now, or never: this event says why.
+    Stop { event: Event },
+    /// It waits in memory for the end of a pause; its outbox row stays.
+    Park { scope: String },
+}
+
+/// Returns the verdict on an effect, and takes in the draft what it needs.
+pub(super) fn decide(draft: &mut Draft<'_>, perform: &Perform) -> Result<Admitted, JournalError> {
+    let Some(run) = &draft.run else { return Ok(Admitted::Go { reserved: None }) };
+    let (run, playbook, stage) = (run.id.clone(), run.playbook.clone(), run.stage);
+    let live = draft.core.live();
+    let Some(plan) = live.plan.clone() else { return Ok(defer(perform, Deferral::Held, None)) };
+    if let Some(scope) = pause(&live, &playbook, &perform.call) {
+        return Ok(Admitted::Park { scope });
+    }
+    if let Some(stop) = forbidden(&plan, perform, (&playbook, stage), draft.now) {
+        return Ok(stop);
+    }
+    if let Some(verb) = verb(&perform.call) {
+        let rate = plan.verb(verb).and_then(|(_, verb)| verb.rate);
+        if let Some(stop) = passes(draft, perform, verb, rate)? {
+            return Ok(stop);
+        }
+    }
+    let spender = Spender { run: &run, playbook: &playbook, agent: agent(&perform.call) };
+    reserve(draft, perform, &plan, &spender)
+}
+
+fn defer(perform: &Perform, reason: Deferral, until: Option<Stamp>) -> Admitted {
+    Admitted::Stop { event: Event::EffectDeferred { effect: perform.effect.clone(), reason, until } }
+}
+
+fn deny(perform: &Perform, denial: Denial, message: String) -> Admitted {
+    Admitted::Stop { event: Event::EffectDenied { effect: perform.effect.clone(), denial, message } }
+}
+
+fn verb(call: &Call) -> Option<&str> {
+    match call {
+        Call::Verb(verb) => Some(&verb.verb),
+        Call::Probe { probe, .. } => Some(probe),
+        _ => None,
+    }
+}
+
+fn agent(call: &Call) -> Option<&str> {
+    if let Call::Agent(agent) = call { Some(&agent.agent) } else { None }
+}
+
+/// What the call does to the world; a model's answer changes nothing.
+fn effect(call: &Call) -> Effect {
+    match call {
+        Call::Verb(verb) => verb.effect,
+        Call::RecordWrite { .. } => Effect::Write,
+        _ => Effect::Read,
+    }
+}
+
+/// Returns the pause that holds the call back.
+fn pause(live: &Live, playbook: &str, call: &Call) -> Option<String> {
+    if live.pauses.is_empty() {
+        return None;
+    }
+    let connector =
+        verb(call).and_then(|verb| verb.split_once('.')).map(|(connector, _)| connector.to_owned());
+    let scopes = [
+        Some(PauseScope::Everything),
+        Some(PauseScope::Playbook(playbook.to_owned())),
+        connector.map(PauseScope::Connector),
+    ];
+    scopes.into_iter().flatten().map(|scope| scope.to_string()).find(|scope| live.pauses.contains_key(scope))
+}
+
+/// Returns what a freeze or a policy says against the call.
+fn forbidden(
+    plan: &Plan,
+    perform: &Perform,
+    (playbook, stage): (&str, Stage),
+    now: Stamp,
+) -> Option<Admitted> {
+    let effect = effect(&perform.call);
+    let is_undo = matches!(&perform.call, Call::Verb(verb) if verb.undo_of.is_some());
+    if effect != Effect::Read || agent(&perform.call).is_some() {
+        let spender = Spender { run: "", playbook, agent: agent(&perform.call) };
+        if let Some(until) = frozen(&plan.policies.freezes, &spender.scopes(plan), now) {
+            return Some(defer(perform, Deferral::Held, Some(until)));
+        }
+    }
+    if is_undo {
+        // Taking back is never in the way of a policy: what it takes back was allowed.
+        return None;
+    }
+    let subject = format!("playbook:{playbook}");
+    let slice = plan.slice_of_playbook(playbook).map_or(stage, |slice| slice.stage);
+    let by = perform.approval.as_ref().map(|approval| approval.by.as_str());
+    let question = Question {
+        subjects: &[&subject],
+        verb: verb(&perform.call).unwrap_or("record.write"),
+        effect,
+        is_approved: by.is_some_and(|by| by != BY_CONDITION),
+        passed_by_condition: by == Some(BY_CONDITION),
+        stage: slice.min(stage),
+    };
+    match policy::decide(&plan.policies.autonomy, question) {
+        policy::Verdict::Allow { .. } => None,
+        policy::Verdict::Deny { rule } => Some(deny(perform, Denial::Policy, rule)),
+        policy::Verdict::Ask { rule } => {
+            let effect = perform.effect.clone();
+            Some(Admitted::Stop { event: Event::EffectNeedsApproval { effect, rule } })
+        }
+    }
+}
+
+/// Returns when the freeze that holds now ends.
+fn frozen(freezes: &[Freeze], scopes: &[String], now: Stamp) -> Option<Stamp> {
+    let moment = |text: &str| text.parse::<Timestamp>().ok().map(|moment| Stamp(moment.as_millisecond()));
+    freezes
+        .iter()
+        .filter(|freeze| scopes.contains(&freeze.scope))
+        .filter_map(|freeze| Some((moment(&freeze.from)?, moment(&freeze.until)?)))
+        .filter(|(from, until)| *from <= now && now < *until)
+        .map(|(_, until)| until)
+        .max()
+}
+
+/// Asks the breaker and the rate of a verb.
+fn passes(
+    draft: &mut Draft<'_>,
+    perform: &Perform,
+    verb: &str,
+    rate: Option<Rate>,
+) -> Result<Option<Admitted>, JournalError> {
+    let now = draft.now;
+    let phase = breaker(draft, verb)?;
+    let (next, answer) = Breaker::default().drive(&phase, &BreakerEvent::Admit(now));
+    let wait = answer.actions.iter().find_map(|action| match action {
+        BreakerAction::Wait(until) => Some(*until),
+        BreakerAction::Pass | BreakerAction::Opened(_) => None,
+    });
+    if let Some(until) = wait {
+        return Ok(Some(defer(perform, Deferral::BlockedByBreaker, Some(until))));
+    }
+    if let Some(rate) = rate {
+        let key = rows::admission::rate(verb);
+        let row: Cell = get(draft, Table::Admission, &key)?.unwrap_or_default();
+        match rate::admit(row, rate, now) {
+            rate::Verdict::Admit(row) => put(draft, Table::Admission, &key, Some(&row)),
+            rate::Verdict::Wait(until) => {
+                return Ok(Some(defer(perform, Deferral::WaitingForSlot, Some(until))));
+            }
+        }
+    }
+    if next != phase {
+        put(draft, Table::Admission, &rows::admission::breaker(verb), Some(&next));
+    }
+    Ok(None)
+}
+
+fn breaker(draft: &mut Draft<'_>, verb: &str) -> Result<BreakerPhase, JournalError> {
+    let found = get(draft, Table::Admission, &rows::admission::breaker(verb))?;
+    Ok(found.unwrap_or_else(Breaker::beginning))
+}
+
+/// Holds the worst case under every cap that the call falls under.
+fn reserve(
+    draft: &mut Draft<'_>,
+    perform: &Perform,
+    plan: &Plan,
+    spender: &Spender<'_>,
+) -> Result<Admitted, JournalError> {
+    let amount = match draft.core.performer.worst_case(plan, &perform.call) {
+        Worst::Nothing => return Ok(Admitted::Go { reserved: None }),
+        Worst::Unpriced(message) => return Ok(deny(perform, Denial::Budget, message)),
+        Worst::AtMost(amount) => amount,
+    };
+    if let Call::Agent(call) = &perform.call
+        && let Some(most) = call.max_cost
+        && !matches!(amount.exceeds(most), Ok(false))
+    {
+        let message = format!("asking \"{}\" may cost up to {amount}, more than its {most}", call.agent);
+        return Ok(deny(perform, Denial::Budget, message));
+    }
+    let caps = spender.caps(plan, draft.now);
+    let mut judged = Vec::with_capacity(caps.len());
+    for cap in &caps {
+        judged.push(cap.with(account(draft, &cap.place, amount)?));
+    }
+    match budget::admit(&judged, amount) {
+        budget::Verdict::Admit { .. } => {}
+        budget::Verdict::Wait { cap } => {
+            let place = judged.iter().position(|judged| judged.name == cap);
+            let until = place.and_then(|place| caps[place].ends);
+            return Ok(defer(perform, Deferral::WaitingForBudget, until));
+        }
+        budget::Verdict::Refuse { cap, reason } => {
+            let message = format!("{cap} has no room for up to {amount}: {reason}");
+            return Ok(deny(perform, Denial::Budget, message));
+        }
+    }
+    hold(draft, perform, amount, places(caps, spender.today(plan, draft.now)))
+}
+
+/// Returns each row once that a call's money is counted in: under its caps, and of today for people.
+fn places(caps: Vec<Cap>, today: Vec<Place>) -> Vec<Place> {
+    let mut places: Vec<Place> = caps.into_iter().map(|cap| cap.place).chain(today).collect();
+    places.sort();
+    places.dedup();
+    places
+}
+
+/// Writes a reservation into its rows.
+fn hold(
+    draft: &mut Draft<'_>,
+    perform: &Perform,
+    amount: Money,
+    places: Vec<Place>,
+) -> Result<Admitted, JournalError> {
+    for place in &places {
+        let account = account(draft, place, amount)?;
+        let reserved =
+            account.reserved.checked_add(amount.amount).filter(|_| account.currency == amount.currency);
+        let Some(reserved) = reserved else {
+            let message = format!("{amount} does not add up with what {} has spent", place.scope);
+            return Ok(deny(perform, Denial::Budget, message));
+        };
+        let key = rows::ledger::sums(&place.scope, &place.window, &place.slot);
+        put(draft, Table::Ledger, &key, Some(&Account { reserved, ..account }));
+    }
+    let key = rows::ledger::lease(&perform.effect, perform.attempt);
+    put(draft, Table::Ledger, &key, Some(&Reservation { amount, places }));
+    Ok(Admitted::Go { reserved: Some(amount) })
+}
+
+fn account(draft: &mut Draft<'_>, place: &Place, like: Money) -> Result<Account, JournalError> {
+    let key = rows::ledger::sums(&place.scope, &place.window, &place.slot);
+    Ok(get(draft, Table::Ledger, &key)?.unwrap_or_else(|| Account::empty(like.currency)))
+}
+
+fn get<T: serde::de::DeserializeOwned>(
+    draft: &mut Draft<'_>,
+    table: Table,
+    key: &[u8],
+) -> Result<Option<T>, JournalError> {
+    let core = draft.core;
+    let Some(bytes) = draft.shared().get(core.journal.as_ref(), table, key)? else { return Ok(None) };
+    serde_json::from_slice(&bytes).map(Some).map_err(|error| JournalError::Corrupt {
+        place: format!("row \"{}\" of {table:?}", String::from_utf8_lossy(key).replace('\0', " ")),
+        problem: error.to_string(),
+    })
+}
+
+fn put<T: serde::Serialize>(draft: &mut Draft<'_>, table: Table, key: &[u8], value: Option<&T>) {
+    let bytes = value.map(|value| serde_json::to_vec(value).expect("a shared row has a JSON form"));
+    draft.shared().put(table, key, bytes);
+}
+
+/// Settles what a transition ended: money of attempts that are over, and the breaker of the verb that answered.
+pub(super) fn settle(
+    draft: &mut Draft<'_>,
+    before: Option<&Run>,
+    envelope: &Envelope,
+) -> Result<(), JournalError> {
+    let Some(before) = before else { return Ok(()) };
+    let mut over = Vec::new();
+    for (id, old) in &before.effects {
+        let (EffectPhase::Leased { .. }, Some(call)) = (&old.life.phase, &old.call) else { continue };
+        let attempt = old.life.attempt;
+        let new = draft.run.as_ref().and_then(|run| run.effects.get(id));
+        let goes_on = new.is_some_and(|new| {
+            matches!(new.life.phase, EffectPhase::Leased { .. }) && new.life.attempt == attempt
+        });
+        if !goes_on {
+            over.push((id.clone(), attempt, call.clone()));
+        }
+    }
+    for (id, attempt, call) in over {
+        if matches!(call, Call::Agent(_) | Call::Route { .. }) {
+            release(draft, &id, attempt, &envelope.event)?;
+        }
+        if let Some(verb) = verb(&call) {
+            feed(draft, &id, verb, &envelope.event)?;
+        }
+    }
+    Ok(())
+}
+
+/// Turns a reservation into what the attempt really cost; where nobody can tell, into all of it.
+fn release(
+    draft: &mut Draft<'_>,
+    effect: &EffectId,
+    attempt: u32,
+    event: &Event,
+) -> Result<(), JournalError> {
+    let key = rows::ledger::lease(effect, attempt);
+    let Some(held) = get::<Reservation>(draft, Table::Ledger, &key)? else { return Ok(()) };
+    let nothing = Money::zero(held.amount.currency);
+    let cost = match event {
+        Event::EffectSucceeded { effect: of, attempt: at, cost, .. } if of == effect && *at == attempt => {
+            cost.unwrap_or(held.amount)
+        }
+        Event::EffectFailed { effect: of, attempt: at, cost, .. } if of == effect && *at == attempt => {
+            cost.unwrap_or(nothing)
+        }
+        _ => held.amount,
+    };
+    for place in &held.places {
+        let account = account(draft, place, held.amount)?;
+        let row = rows::ledger::sums(&place.scope, &place.window, &place.slot);
+        // A cost in another currency cannot be counted here: the reservation stands for it.
+        let settled = budget::settle(account, held.amount, Some(cost))
+            .or_else(|_| budget::settle(account, held.amount, Some(held.amount)));
+        if let Ok(settled) = settled {
+            put(draft, Table::Ledger, &row, Some(&settled));
+        }
+    }
+    put::<Reservation>(draft, Table::Ledger, &key, None);
+    Ok(())
+}
+
+/// Tells the breaker of a verb how a call of it went.
+fn feed(draft: &mut Draft<'_>, effect: &EffectId, verb: &str, event: &Event) -> Result<(), JournalError> {
+    let now = draft.now;
+    let told = match event {
+        Event::EffectSucceeded { effect: of, .. } | Event::EffectProbed { effect: of, .. }
+            if of == effect =>
+        {
+            BreakerEvent::Success
+        }
+        Event::EffectFailed { effect: of, class, .. } if of == effect => match class {
+            ErrorClass::Transient | ErrorClass::RateLimited | ErrorClass::Auth | ErrorClass::Unavailable => {
+                BreakerEvent::Failure(now)
+            }
+            ErrorClass::Invalid | ErrorClass::Conflict | ErrorClass::Gone | ErrorClass::Refused => {
+                BreakerEvent::Success
+            }
+        },
+        Event::EffectUnknown { effect: of, .. } if of == effect => BreakerEvent::Failure(now),
+        // A lease that ran out is a call that was never answered.
+        Event::TimerFired { .. } => BreakerEvent::Failure(now),
+        _ => return Ok(()),
+    };
+    let phase = breaker(draft, verb)?;
+    let (next, _) = Breaker::default().drive(&phase, &told);
+    if next != phase {
+        put(draft, Table::Admission, &rows::admission::breaker(verb), Some(&next));
+    }
+    Ok(())
+}

@@ -1,0 +1,439 @@
+//! What all parts of the runtime share.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        mpsc,
+    },
+};
+
+use adjutant_machine::{
+    event::{Envelope, TimerId},
+    id::{EffectId, InstanceId, Stamp},
+    journal::{Batch, Journal, JournalError, Receipt, RowWrite, Table},
+    verdict::Verdict,
+};
+use adjutant_spec::plan::{Bundle, BundleId, Plan, Playbook};
+use tokio::sync::{Notify, broadcast, oneshot, watch};
+
+use super::{
+    Clock, Error, Performer,
+    crash::Crash,
+    identity::NewRun,
+    pools::{Class, Permit, Pools},
+    request::Started,
+    rows,
+    shared::Shared,
+    views::{AppliedView, Notification, PauseView, QuarantineView},
+    wheel::Wheel,
+};
+
+/// What became of an event, once it is durable.
+#[derive(Debug, Clone)]
+pub(super) struct Told {
+    pub(super) verdict: Verdict,
+}
+
+/// Where an answer goes.
+pub(super) type Reply<T> = Option<oneshot::Sender<Result<T, Error>>>;
+
+/// One thing that an instance shall deal with.
+pub(super) enum Job {
+    /// An event.
+    Event {
+        envelope: Box<Envelope>,
+        /// A row that is used up when the event is recorded, or is nothing new.
+        consume: Option<(Table, Vec<u8>)>,
+        reply: Reply<Told>,
+    },
+    /// A run shall begin.
+    Start { wish: Arc<NewRun>, reply: Reply<Started> },
+    /// An effect has a place in its pool.
+    Lease { effect: EffectId, permit: Option<Permit> },
+}
+
+/// What a shard is told.
+pub(super) enum Message {
+    /// Something for an instance.
+    Job { instance: InstanceId, job: Job },
+    /// The batch of an instance is durable, or refused.
+    Written { instance: InstanceId, outcome: Result<Receipt, JournalError> },
+    /// The thread ends.
+    Stop,
+}
+
+/// What is in force: replaced as a whole.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Live {
+    pub(super) plan: Option<Arc<Plan>>,
+    /// What runs of each playbook pin: computed once, since it hashes the whole bundle.
+    pub(super) bundles: BTreeMap<String, BundleId>,
+    pub(super) applied: Option<AppliedView>,
+    pub(super) pauses: BTreeMap<String, PauseView>,
+    pub(super) quarantined: BTreeMap<InstanceId, QuarantineView>,
+}
+
+impl Live {
+    /// Returns the playbook with this id, else the one that had it formerly.
+    pub(super) fn playbook(&self, id: &str) -> Option<&Playbook> {
+        let plan = self.plan.as_ref()?;
+        let renamed = || plan.playbooks.values().find(|playbook| playbook.was.iter().any(|was| was == id));
+        plan.playbooks.get(id).or_else(renamed)
+    }
+}
+
+/// What all parts of the runtime share.
+pub(super) struct Core {
+    pub(super) journal: Arc<dyn Journal>,
+    pub(super) performer: Arc<dyn Performer>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) tokio: tokio::runtime::Handle,
+    pub(super) seed: u64,
+    pub(super) shards: Vec<mpsc::Sender<Message>>,
+    pub(super) live: RwLock<Arc<Live>>,
+    pub(super) shared: Shared,
+    pub(super) pools: Pools,
+    pub(super) wheel: Wheel,
+    pub(super) changes: broadcast::Sender<Notification>,
+    pub(super) failure: watch::Sender<Option<Stop>>,
+    pub(super) crash: Crash,
+    pub(super) closing: AtomicBool,
+    /// Turns true at the end of a shutdown: whoever sleeps goes.
+    pub(super) ended: watch::Sender<bool>,
+    pub(super) threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
+    /// Every task of the runtime holds a copy, dropped after everything else of it.
+    tasks: Arc<()>,
+    pub(super) most_agents: usize,
+    /// Effects that a pause holds back, by its scope; their outbox rows stay.
+    pub(super) parked: Mutex<BTreeMap<String, Vec<(EffectId, Class)>>>,
+    /// Serialises what reads many rows and then writes host rows.
+    pub(super) host: tokio::sync::Mutex<()>,
+    /// Makes ids of events that the host sends more than once in a millisecond.
+    pub(super) counter: AtomicU64,
+    bundles: Mutex<BTreeMap<BundleId, Arc<Bundle>>>,
+    work: AtomicUsize,
+    idle: Notify,
+}
+
+/// Why the runtime stopped: what [`Error`] can be made of, as often as it is asked for.
+#[derive(Debug, Clone)]
+pub(super) enum Stop {
+    Disk(String),
+    Corrupt { place: String, problem: String },
+    Newer { found: u32, known: u32 },
+    Bug(String),
+}
+
+impl Stop {
+    pub(super) fn error(&self) -> Error {
+        match self.clone() {
+            Self::Disk(reason) => Error::Journal(JournalError::Disk(reason)),
+            Self::Corrupt { place, problem } => Error::Journal(JournalError::Corrupt { place, problem }),
+            Self::Newer { found, known } => Error::Journal(JournalError::Newer { found, known }),
+            Self::Bug(reason) => Error::Bug(reason),
+        }
+    }
+}
+
+impl From<JournalError> for Stop {
+    fn from(error: JournalError) -> Self {
+        match error {
+            JournalError::Disk(reason) => Self::Disk(reason),
+            JournalError::Corrupt { place, problem } => Self::Corrupt { place, problem },
+            JournalError::Newer { found, known } => Self::Newer { found, known },
+            other => Self::Bug(format!("a batch that could not be refused was refused: {other}")),
+        }
+    }
+}
+
+/// Counts work under way, so that [`Core::settled`] knows when nothing is left.
+pub(super) struct Busy(Arc<Core>);
+
+impl Busy {
+    pub(super) fn new(core: &Arc<Core>) -> Self {
+        core.begin();
+        Self(Arc::clone(core))
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+/// What [`Core::new`] is made of.
+pub(super) struct Parts {
+    pub(super) settings: super::Settings,
+    pub(super) shards: Vec<mpsc::Sender<Message>>,
+    pub(super) pools: Pools,
+    pub(super) seed: u64,
+    pub(super) live: Live,
+}
+
+impl Core {
+    pub(super) fn new(parts: Parts) -> Self {
+        let Parts { settings, shards, pools, seed, live } = parts;
+        Self {
+            journal: settings.journal,
+            performer: settings.performer,
+            clock: settings.clock,
+            tokio: tokio::runtime::Handle::current(),
+            seed,
+            shards,
+            live: RwLock::new(Arc::new(live)),
+            shared: Shared::default(),
+            pools,
+            wheel: Wheel::default(),
+            changes: broadcast::channel(1_024).0,
+            failure: watch::Sender::new(None),
+            crash: Crash::from_env(),
+            closing: AtomicBool::new(false),
+            ended: watch::Sender::new(false),
+            threads: Mutex::default(),
+            tasks: Arc::new(()),
+            most_agents: settings.agents,
+            parked: Mutex::new(BTreeMap::new()),
+            host: tokio::sync::Mutex::new(()),
+            counter: AtomicU64::new(0),
+            bundles: Mutex::new(BTreeMap::new()),
+            work: AtomicUsize::new(0),
+            idle: Notify::new(),
+        }
+    }
+
+    /// Returns what is in force.
+    pub(super) fn live(&self) -> Arc<Live> {
+        Arc::clone(&self.live.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Replaces what is in force.
+    pub(super) fn set_live(&self, change: impl FnOnce(&mut Live)) {
+        let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
+        change(Arc::make_mut(&mut live));
+    }
+
+    /// Puts something into an instance's mailbox.
+    pub(super) fn send(&self, instance: InstanceId, job: Job) {
+        self.begin();
+        let shard = self.shard(&instance);
+        if self.shards[shard].send(Message::Job { instance, job }).is_err() {
+            self.end();
+        }
+    }
+
+    /// Returns where the shard of an instance takes its messages.
+    pub(super) fn door(&self, instance: &InstanceId) -> mpsc::Sender<Message> {
+        self.shards[self.shard(instance)].clone()
+    }
+
+    /// Runs that may be one another's collisions share a shard: only the first eight letters of the hash count.
+    fn shard(&self, instance: &InstanceId) -> usize {
+        let name = instance.name.as_str();
+        let end = name.rfind('-').map_or(name.len(), |dash| (dash + 9).min(name.len()));
+        let hash = blake3::hash(name.get(..end).unwrap_or(name).as_bytes());
+        usize::from(hash.as_bytes()[0]) % self.shards.len()
+    }
+
+    pub(super) fn begin(&self) {
+        self.work.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(super) fn end(&self) {
+        if self.work.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.idle.notify_waiters();
+        }
+    }
+
+    /// Returns when nothing is under way and no timer is due.
+    pub(super) async fn settled(&self) {
+        loop {
+            let idle = self.idle.notified();
+            tokio::pin!(idle);
+            idle.as_mut().enable();
+            let is_due = self.wheel.next().is_some_and(|at| at <= self.clock.now());
+            if self.is_stopped() {
+                return;
+            }
+            if is_due && !self.is_closing() {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            if self.work.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            let mut failure = self.failure.subscribe();
+            tokio::select! {
+                () = idle => {}
+                _ = failure.wait_for(Option::is_some) => return,
+            }
+        }
+    }
+
+    /// Returns when the runtime has ended, by a shutdown or by a failure.
+    pub(super) async fn gone(&self) {
+        let (mut ended, mut failure) = (self.ended.subscribe(), self.failure.subscribe());
+        tokio::select! {
+            _ = ended.wait_for(|ended| *ended) => {}
+            _ = failure.wait_for(Option::is_some) => {}
+        }
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.failure.borrow().is_some()
+    }
+
+    /// Stops everything: the store has failed, or a promise of our own code is broken.
+    pub(super) fn fail(&self, stop: Stop) {
+        let is_first = self.failure.send_if_modified(|reason| {
+            let is_first = reason.is_none();
+            reason.get_or_insert(stop);
+            is_first
+        });
+        if is_first {
+            tracing::error!(reason = ?*self.failure.borrow(), "the runtime stops");
+            self.pools.clear();
+        }
+    }
+
+    /// Refuses where the runtime has stopped or closes.
+    pub(super) fn check_open(&self) -> Result<(), Error> {
+        if let Some(stop) = &*self.failure.borrow() {
+            return Err(stop.error());
+        }
+        if self.is_closing() {
+            return Err(Error::unavailable("the runtime is closing"));
+        }
+        Ok(())
+    }
+
+    /// Returns a bundle: from memory, the plan in force, or the store.
+    pub(super) fn bundle(&self, id: &str) -> Result<Option<Arc<Bundle>>, JournalError> {
+        if let Some(found) = self.bundles.lock().unwrap_or_else(PoisonError::into_inner).get(id) {
+            return Ok(Some(Arc::clone(found)));
+        }
+        let Some(bytes) = self.journal.blob(id)? else { return Ok(None) };
+        let bundle = serde_json::from_slice(&bytes).map_err(|error| JournalError::Corrupt {
+            place: format!("bundle {id}"),
+            problem: error.to_string(),
+        })?;
+        let bundle = Arc::new(bundle);
+        self.keep_bundle(id, &bundle);
+        Ok(Some(bundle))
+    }
+
+    /// Keeps a bundle in memory.
+    pub(super) fn keep_bundle(&self, id: &str, bundle: &Arc<Bundle>) {
+        let mut bundles = self.bundles.lock().unwrap_or_else(PoisonError::into_inner);
+        bundles.insert(id.to_owned(), Arc::clone(bundle));
+    }
+
+    /// Runs a task that counts as work under way.
+    pub(super) fn spawn(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
+        let busy = Busy::new(self);
+        self.spawn_quietly(async move {
+            task.await;
+            drop(busy);
+        });
+    }
+
+    /// Runs a task that counts as no work.
+    pub(super) fn spawn_quietly(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let token = Arc::clone(&self.tasks);
+        drop(self.tokio.spawn(async move {
+            task.await;
+            drop(token);
+        }));
+    }
+
+    /// Returns when every task is gone, and with it what it held.
+    pub(super) async fn tasks_gone(&self) {
+        while Arc::strong_count(&self.tasks) > 1 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Queues an effect for its pool.
+    pub(super) fn enqueue(&self, effect: EffectId, class: Class) {
+        if !self.is_closing() {
+            self.pools.request(class, effect);
+        }
+    }
+
+    /// Holds an effect back until its pause ends.
+    pub(super) fn park(&self, scope: &str, effect: EffectId, class: Class) {
+        let mut parked = self.parked.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.live().pauses.contains_key(scope) {
+            parked.entry(scope.to_owned()).or_default().push((effect, class));
+            return;
+        }
+        drop(parked);
+        self.enqueue(effect, class);
+    }
+
+    /// Returns an id for an event of which there may be more than one.
+    pub(super) fn unique(&self, word: &str) -> String {
+        let count = self.counter.fetch_add(1, Ordering::Relaxed);
+        format!("{word}@{}.{count}", self.clock.now().0)
+    }
+
+    /// Writes host rows and waits until they are durable, off the async workers.
+    pub(super) async fn write(self: &Arc<Self>, batch: Batch) -> Result<Receipt, Error> {
+        let core = Arc::clone(self);
+        let (sender, receiver) = oneshot::channel();
+        let submitted = tokio::task::spawn_blocking(move || {
+            core.journal.submit(
+                batch,
+                Box::new(move |outcome| {
+                    // A caller that has gone away needs no answer.
+                    drop(sender.send(outcome));
+                }),
+            );
+        });
+        submitted.await.map_err(|_| Error::unavailable("the runtime is closing"))?;
+        let outcome = receiver.await.map_err(|_| Error::unavailable("the runtime is closing"))?;
+        if let Err(JournalError::Disk(reason)) = &outcome {
+            self.fail(Stop::Disk(reason.clone()));
+        }
+        outcome.map_err(Error::from)
+    }
+
+    /// Runs a read off the async workers.
+    pub(super) async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        read: impl FnOnce(&Self) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let core = Arc::clone(self);
+        let answer = tokio::task::spawn_blocking(move || read(&core)).await;
+        answer.map_err(|error| Error::Bug(format!("a read panicked: {error}")))?
+    }
+
+    /// Sets an instance aside: its row is durable soon, everything else goes on.
+    pub(super) fn quarantine(&self, instance: &InstanceId, reason: &str) {
+        let view = QuarantineView {
+            instance: instance.clone(),
+            reason: reason.to_owned(),
+            at: super::views::When(self.clock.now()),
+        };
+        tracing::error!(%instance, reason, "instance is quarantined");
+        let row = RowWrite {
+            table: Table::Host,
+            key: rows::host::quarantine(instance),
+            value: serde_json::to_vec(&view).ok(),
+        };
+        self.set_live(|live| drop(live.quarantined.insert(instance.clone(), view)));
+        self.journal.submit(Batch { writes: vec![row], ..Batch::default() }, Box::new(|_| {}));
+    }
+}
+
+/// Returns the id of a timer's event: one for each firing.
+pub(super) fn timer_event_id(timer: &TimerId, at: Stamp) -> String {
+    let name = serde_json::to_string(timer).unwrap_or_default();
+    format!("timer:{name}@{}", at.0)
+}

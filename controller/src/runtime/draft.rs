@@ -1,0 +1,337 @@
+//! One batch of one run in the making: the jobs that wait for it, stepped one after the other, with everything that follows.
+//!
+//! A draft may hold several entries: an answer, the lease of the next keyed effect, a record written on the way. They are
+//! durable together or not at all, so a run of k keyed effects costs k+1 batches. At-most-once and probe verbs are not leased
+//! here but by a batch of their own, just before they are sent.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use adjutant_machine::{
+    codec,
+    command::{Call, Command, Notice, Perform},
+    event::{Envelope, Event},
+    id::{EffectId, InstanceId, Stamp},
+    journal::{Guard, JournalError, RowWrite, Table},
+    run::{EffectPhase, Run},
+    step, step_kill,
+    verdict::{Env, Verdict},
+};
+use adjutant_spec::plan::{Bundle, Idempotency};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    admission::{self, Admitted},
+    core::Core,
+    pools::{Class, Permit},
+    rows,
+    shared::Held,
+};
+
+/// The most entries of one batch: the rest waits in the outbox for the next.
+const MOST_ENTRIES: usize = 64;
+/// How long after its timeout an attempt counts as lost, in milliseconds.
+const GRACE: u64 = 5_000;
+
+/// What is done once the batch is durable.
+pub(super) enum Action {
+    /// An attempt begins.
+    Send { perform: Box<Perform>, until: Stamp, permit: Permit },
+    /// A child run begins.
+    Child { perform: Box<Perform> },
+    /// An effect waits for a place in its pool.
+    Enqueue { effect: EffectId, class: Class },
+    /// An effect waits for the end of a pause.
+    Park { scope: String, effect: EffectId, class: Class },
+    /// A message leaves.
+    Message { key: Vec<u8>, message: Box<Outgoing> },
+}
+
+/// A message in the outbox.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "message")]
+pub(super) enum Outgoing {
+    /// To another instance.
+    Deliver {
+        /// To whom.
+        to: InstanceId,
+        /// What.
+        envelope: Envelope,
+    },
+    /// To the operator.
+    Notice {
+        /// What.
+        notice: Notice,
+    },
+}
+
+/// One batch of one run in the making.
+pub(super) struct Draft<'a> {
+    pub(super) core: &'a Arc<Core>,
+    pub(super) instance: InstanceId,
+    pub(super) now: Stamp,
+    /// The state as it will be.
+    pub(super) run: Option<Run>,
+    pub(super) entries: Vec<Vec<u8>>,
+    pub(super) writes: Vec<RowWrite>,
+    pub(super) guards: Vec<Guard>,
+    pub(super) actions: Vec<Action>,
+    /// The last event's word.
+    pub(super) word: &'static str,
+    /// Whether a gate was decided, or an effect answered: for the crash points.
+    pub(super) decides: bool,
+    pub(super) completes: bool,
+    held: Option<Held<'a>>,
+    /// Whether a record that is written here may have moved: then the batch is decided again.
+    pub(super) writes_records: bool,
+    /// Effects that this draft has dealt with already.
+    tried: BTreeSet<EffectId>,
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn new(core: &'a Arc<Core>, instance: InstanceId, run: Option<Run>) -> Self {
+        Self {
+            core,
+            instance,
+            now: core.clock.now(),
+            run,
+            entries: Vec::new(),
+            writes: Vec::new(),
+            guards: Vec::new(),
+            actions: Vec::new(),
+            word: "",
+            decides: false,
+            completes: false,
+            held: None,
+            writes_records: false,
+            tried: BTreeSet::new(),
+        }
+    }
+
+    /// Returns the shared rows, under their lock until the batch is submitted.
+    pub(super) fn shared(&mut self) -> &mut Held<'a> {
+        self.held.get_or_insert_with(|| self.core.shared.hold())
+    }
+
+    /// Returns the lock, for the submission.
+    pub(super) fn take_held(&mut self) -> Option<Held<'a>> {
+        self.held.take()
+    }
+
+    /// Gives the lock back where nothing was changed under it.
+    pub(super) fn release_unchanged(&mut self) {
+        if self.held.as_ref().is_some_and(|held| !held.is_changed()) {
+            self.held = None;
+        }
+    }
+
+    /// Returns whether further jobs must wait for the next batch: what may be decided again carries no shared rows.
+    pub(super) fn is_full(&self) -> bool {
+        self.writes_records || self.changes_shared_rows() || self.entries.len() >= MOST_ENTRIES
+    }
+
+    fn changes_shared_rows(&self) -> bool {
+        self.held.as_ref().is_some_and(Held::is_changed)
+    }
+
+    /// Steps the machine once.
+    pub(super) fn apply(&mut self, envelope: &Envelope) -> Result<Verdict, JournalError> {
+        let seq = self.run.as_ref().map_or(0, |run| run.seq) + 1;
+        let env = Env { seq, seed: self.core.seed };
+        let stepped = match (&envelope.event, &self.run) {
+            (Event::RunKilled { .. }, Some(run)) => step_kill(run, envelope, &env),
+            _ => {
+                let Some(def) = self.definition(&envelope.event)? else {
+                    return Ok(Verdict::Refused(adjutant_machine::Refusal::NotStarted));
+                };
+                step(&def, self.run.as_ref(), envelope, &env)
+            }
+        };
+        let Some(next) = stepped.next else { return Ok(stepped.verdict) };
+        self.entries.push(codec::encode_entry(&next.entry));
+        self.word = super::words::event(&envelope.event);
+        self.decides |= matches!(envelope.event, Event::GateDecided(_));
+        let before = self.run.replace(next.run);
+        self.messages(seq, next.entry.commands);
+        admission::settle(self, before.as_ref(), envelope)?;
+        Ok(stepped.verdict)
+    }
+
+    fn definition(&self, event: &Event) -> Result<Option<Arc<Bundle>>, JournalError> {
+        let id = match (&self.run, event) {
+            (Some(run), _) => &run.bundle,
+            (None, Event::RunStarted(started)) => &started.bundle,
+            (None, _) => return Ok(None),
+        };
+        let missing = || JournalError::Corrupt {
+            place: format!("bundle {id}"),
+            problem: "the store does not hold it".to_owned(),
+        };
+        self.core.bundle(id)?.ok_or_else(missing).map(Some)
+    }
+
+    /// Puts what the machine wants to tell others into the outbox. Effects and timers are rows of the state's projection.
+    fn messages(&mut self, seq: u64, commands: Vec<Command>) {
+        for (place, command) in commands.into_iter().enumerate() {
+            let message = match command {
+                Command::Deliver { to, event } => {
+                    let id = format!("{}.{seq}.{place}", self.instance.name);
+                    let by = "host".to_owned();
+                    Outgoing::Deliver { to, envelope: Envelope { at: self.now, id, by, event } }
+                }
+                Command::Notify(notice) => Outgoing::Notice { notice },
+                Command::Perform(_)
+                | Command::Withdraw { .. }
+                | Command::SetTimer { .. }
+                | Command::ClearTimer { .. } => continue,
+            };
+            self.post(seq, u16::try_from(place).unwrap_or(u16::MAX), message);
+        }
+    }
+
+    /// Puts a message into the outbox.
+    fn post(&mut self, seq: u64, place: u16, message: Outgoing) {
+        let key = rows::outbox::message(&self.instance, seq, place);
+        let value = serde_json::to_vec(&message).expect("a message has a JSON form");
+        self.writes.push(RowWrite { table: Table::Outbox, key: key.clone(), value: Some(value) });
+        self.actions.push(Action::Message { key, message: Box::new(message) });
+    }
+
+    /// Leases an effect that has a place, if admission lets it.
+    pub(super) fn lease(&mut self, effect: &EffectId, permit: Permit) -> Result<(), JournalError> {
+        let Some(perform) = self.queued(effect) else { return Ok(()) };
+        self.tried.insert(effect.clone());
+        if matches!(perform.call, Call::RecordWrite { .. }) && self.changes_shared_rows() {
+            return Ok(());
+        }
+        match admission::decide(self, &perform)? {
+            Admitted::Park { scope } => {
+                let class = Class::of(&perform.call);
+                self.actions.push(Action::Park { scope, effect: effect.clone(), class });
+                Ok(())
+            }
+            Admitted::Go { reserved } => {
+                let until = self.now.plus(perform.timeout.saturating_add(GRACE));
+                let attempt = perform.attempt;
+                self.host_event(
+                    format!("{effect}#{attempt}#lease"),
+                    Event::EffectLeased { effect: effect.clone(), attempt, until, reserved },
+                )?;
+                self.dispatch(perform, until, permit)
+            }
+            Admitted::Stop { event } => {
+                let id = self.core.unique(&format!("{effect}#{}#admission", perform.attempt));
+                self.host_event(id, event)
+            }
+        }
+    }
+
+    fn dispatch(&mut self, perform: Perform, until: Stamp, permit: Permit) -> Result<(), JournalError> {
+        let perform = Box::new(perform);
+        match perform.call {
+            Call::StartRun { .. } => {
+                self.actions.push(Action::Child { perform });
+                Ok(())
+            }
+            Call::RecordRead { .. } | Call::RecordList { .. } | Call::RecordWrite { .. } => {
+                let event = super::records::perform(self, &perform)?;
+                let id = format!("{}#{}", perform.effect, perform.attempt);
+                self.host_event(id, event)
+            }
+            _ => {
+                self.actions.push(Action::Send { perform, until, permit });
+                Ok(())
+            }
+        }
+    }
+
+    /// Steps an event that the host itself decided on; the machine must take it.
+    fn host_event(&mut self, id: String, event: Event) -> Result<(), JournalError> {
+        let envelope = Envelope { at: self.now, id, by: "host".to_owned(), event };
+        match self.apply(&envelope)? {
+            Verdict::Applied => Ok(()),
+            other => Err(JournalError::Corrupt {
+                place: format!("a decision of the host about {}", self.instance),
+                problem: format!("the machine answers {other:?} to {:?}", envelope.event),
+            }),
+        }
+    }
+
+    /// Returns what a queued effect wants to have done; it is read from the state, not from the row.
+    pub(super) fn queued(&self, effect: &EffectId) -> Option<Perform> {
+        let run = self.run.as_ref()?;
+        let state = run.effects.get(effect)?;
+        if !matches!(state.life.phase, EffectPhase::Queued) {
+            return None;
+        }
+        Some(Perform {
+            effect: effect.clone(),
+            step: state.step.clone(),
+            attempt: state.life.attempt,
+            call: state.call.clone()?,
+            labels: state.labels,
+            approval: state.approval.clone(),
+            timeout: state.timeout,
+            dry: run.only_observes(),
+        })
+    }
+
+    /// Takes what may ride in this batch: what the runtime does itself, and leases of keyed and pure effects.
+    pub(super) fn ride(&mut self) -> Result<(), JournalError> {
+        while self.entries.len() < MOST_ENTRIES {
+            let Some((effect, class)) = self.next_ride() else { return Ok(()) };
+            self.tried.insert(effect.clone());
+            if let Some(permit) = self.core.pools.try_take(class) {
+                self.lease(&effect, permit)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A batch that changes shared rows must not be refused for a moved record, and the other way round: these two never ride together.
+    fn next_ride(&self) -> Option<(EffectId, Class)> {
+        let run = self.run.as_ref()?;
+        run.effects.iter().find_map(|(id, state)| {
+            if !matches!(state.life.phase, EffectPhase::Queued) || self.tried.contains(id) {
+                return None;
+            }
+            let call = state.call.as_ref()?;
+            let class = Class::of(call);
+            let guards = matches!(call, Call::RecordWrite { .. });
+            let rides = match class {
+                Class::Local => !guards || !self.changes_shared_rows(),
+                Class::Verb | Class::Agent => {
+                    !self.writes_records
+                        && matches!(state.traits.idempotency, Idempotency::NativeKey | Idempotency::Pure)
+                }
+            };
+            rides.then(|| (id.clone(), class))
+        })
+    }
+
+    /// Queues the effects that became ready and did not ride.
+    pub(super) fn queue_rest(&mut self, before: Option<&Run>) {
+        let Some(run) = &self.run else { return };
+        let parked: BTreeSet<&EffectId> = self
+            .actions
+            .iter()
+            .filter_map(|action| if let Action::Park { effect, .. } = action { Some(effect) } else { None })
+            .collect();
+        let is_known = |id: &EffectId, attempt: u32| {
+            let old = before.and_then(|before| before.effects.get(id));
+            old.is_some_and(|old| {
+                matches!(old.life.phase, EffectPhase::Queued) && old.life.attempt == attempt
+            })
+        };
+        let ready: Vec<(EffectId, Class)> = run
+            .effects
+            .iter()
+            .filter(|(id, state)| {
+                matches!(state.life.phase, EffectPhase::Queued)
+                    && !parked.contains(id)
+                    && (!is_known(id, state.life.attempt) || self.tried.contains(*id))
+            })
+            .filter_map(|(id, state)| Some((id.clone(), Class::of(state.call.as_ref()?))))
+            .collect();
+        self.actions.extend(ready.into_iter().map(|(effect, class)| Action::Enqueue { effect, class }));
+    }
+}

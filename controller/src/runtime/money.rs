@@ -1,0 +1,140 @@
+//! Which caps on money a call falls under, and which civil window of them holds now. The arithmetic is the machine's.
+
+use adjutant_machine::{
+    id::Stamp,
+    money::budget::{self, Account},
+};
+use adjutant_spec::{
+    plan::{Budget, OnExceed, Plan, Window},
+    value::Money,
+};
+use jiff::{Timestamp, ToSpan, Zoned, civil::Weekday, tz::TimeZone};
+use serde::{Deserialize, Serialize};
+
+/// Money that is held for one attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Reservation {
+    pub(super) amount: Money,
+    /// The rows that hold it: scope, window, slot.
+    pub(super) places: Vec<Place>,
+}
+
+/// One row of sums.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Place {
+    pub(super) scope: String,
+    pub(super) window: String,
+    pub(super) slot: String,
+}
+
+/// A cap that a call falls under, with the place of its row.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Cap {
+    pub(super) place: Place,
+    pub(super) limit: Money,
+    pub(super) on_exceed: OnExceed,
+    /// When its window ends; `None` for a run's own.
+    pub(super) ends: Option<Stamp>,
+}
+
+impl Cap {
+    /// Returns the cap with its row, as the machine judges it.
+    pub(super) fn with(&self, account: Account) -> budget::Cap {
+        let name = format!("the {} budget of {}", self.place.window, self.place.scope);
+        budget::Cap { name, limit: self.limit, on_exceed: self.on_exceed, account }
+    }
+}
+
+/// Who a call spends for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Spender<'a> {
+    pub(super) run: &'a str,
+    pub(super) playbook: &'a str,
+    pub(super) agent: Option<&'a str>,
+}
+
+impl Spender<'_> {
+    /// Returns the scopes that count for it: `company`, `slice:…`, `playbook:…`, `agent:…`.
+    pub(super) fn scopes(&self, plan: &Plan) -> Vec<String> {
+        let slice = plan.slice_of_playbook(self.playbook).map(|slice| format!("slice:{}", slice.id));
+        let agent = self.agent.map(|agent| format!("agent:{agent}"));
+        let playbook = Some(format!("playbook:{}", self.playbook));
+        [Some("company".to_owned()), slice, playbook, agent].into_iter().flatten().collect()
+    }
+
+    /// Returns the caps that hold now; where no budget says anything, the default cap of a day.
+    pub(super) fn caps(&self, plan: &Plan, now: Stamp) -> Vec<Cap> {
+        let (scopes, zone) = (self.scopes(plan), zone(plan));
+        let cap = |budget: &Budget| {
+            let (slot, ends) = slot(budget.window, now, &zone);
+            let slot = if budget.window == Window::Run { self.run.to_owned() } else { slot };
+            let place = Place { scope: budget.scope.clone(), window: word(budget.window).to_owned(), slot };
+            Cap { place, limit: budget.limit, on_exceed: budget.on_exceed, ends }
+        };
+        let caps: Vec<Cap> =
+            plan.policies.budgets.iter().filter(|budget| scopes.contains(&budget.scope)).map(cap).collect();
+        if !caps.is_empty() {
+            return caps;
+        }
+        let scope = "company".to_owned();
+        let (window, on_exceed) = (Window::Day, OnExceed::Refuse);
+        vec![cap(&Budget { scope, limit: plan.prices.default_cap, window, on_exceed })]
+    }
+
+    /// Returns the rows of today that are kept for people, whether or not a cap is on them.
+    pub(super) fn today(&self, plan: &Plan, now: Stamp) -> Vec<Place> {
+        let (day, _) = slot(Window::Day, now, &zone(plan));
+        let place = |scope| Place { scope, window: "day".to_owned(), slot: day.clone() };
+        self.scopes(plan).into_iter().map(place).collect()
+    }
+}
+
+/// Returns the company's zone; UTC where it names none that exists, which `check` refuses.
+pub(super) fn zone(plan: &Plan) -> TimeZone {
+    TimeZone::get(&plan.company.zone).unwrap_or(TimeZone::UTC)
+}
+
+/// Returns the word of a window.
+pub(super) fn word(window: Window) -> &'static str {
+    match window {
+        Window::Run => "run",
+        Window::Day => "day",
+        Window::Week => "week",
+        Window::Month => "month",
+    }
+}
+
+/// Returns the civil window that a moment lies in, by its first day, and when it ends.
+pub(super) fn slot(window: Window, now: Stamp, zone: &TimeZone) -> (String, Option<Stamp>) {
+    let Ok(moment) = Timestamp::from_millisecond(now.0) else { return (String::new(), None) };
+    let today = moment.to_zoned(zone.clone()).date();
+    let (first, length) = match window {
+        Window::Run => return (String::new(), None),
+        Window::Day => (today, 1.day()),
+        Window::Week => {
+            let since = i64::from(today.weekday().since(Weekday::Monday));
+            (today.saturating_sub(since.days()), 1.week())
+        }
+        Window::Month => (today.first_of_month(), 1.month()),
+    };
+    let ends: Option<Zoned> = first.saturating_add(length).to_zoned(zone.clone()).ok();
+    (first.to_string(), ends.map(|ends| Stamp(ends.timestamp().as_millisecond())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Stamp {
+        Stamp(text.parse::<Timestamp>().unwrap().as_millisecond())
+    }
+
+    #[test]
+    fn windows_are_civil_time_of_the_company() {
+        let zone = TimeZone::get("Europe/Berlin").unwrap();
+        let now = at("2026-03-28T23:30:00Z");
+        assert_eq!(slot(Window::Day, now, &zone), ("2026-03-29".into(), Some(at("2026-03-29T22:00:00Z"))));
+        assert_eq!(slot(Window::Week, now, &zone), ("2026-03-23".into(), Some(at("2026-03-29T22:00:00Z"))));
+        assert_eq!(slot(Window::Month, now, &zone), ("2026-03-01".into(), Some(at("2026-03-31T22:00:00Z"))));
+    }
+}

@@ -1,0 +1,167 @@
+//! Opening and closing: threads, the seed, what was in force, the work that was left; and the task that watches the clock.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::{Arc, OnceLock, PoisonError, Weak, atomic::Ordering, mpsc},
+};
+
+use adjutant_machine::{
+    event::{Envelope, Event},
+    id::Stamp,
+    journal::{Batch, Journal, RowWrite, Table},
+};
+
+use super::{
+    Error, Settings, activate,
+    core::{Busy, Core, Job, Message, Parts, timer_event_id},
+    outbox,
+    pools::Pools,
+    rows,
+    rows::timer::Timer,
+    schedule,
+    shard::Shard,
+};
+
+/// How long a schedule waits before it is tried again, in milliseconds.
+const SCHEDULE_PAUSE: u64 = 1_000;
+
+/// Opens a runtime on a store.
+pub(super) async fn open(settings: Settings) -> Result<Arc<Core>, Error> {
+    let journal = Arc::clone(&settings.journal);
+    let read = tokio::task::spawn_blocking(move || {
+        Ok::<_, Error>((seed(journal.as_ref())?, activate::load(journal.as_ref())?))
+    });
+    let (seed, live) = read.await.map_err(|error| Error::Bug(error.to_string()))??;
+    let most_bytes = settings.cache_bytes;
+    let door: Arc<OnceLock<Weak<Core>>> = Arc::default();
+    let pools = pools(&settings, &door);
+    let count = std::thread::available_parallelism().map_or(2, |count| count.get().clamp(1, 8));
+    let (shards, inboxes): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::channel()).unzip();
+    let core = Arc::new(Core::new(Parts { settings, shards, pools, seed, live }));
+    // It is set once, here.
+    drop(door.set(Arc::downgrade(&core)));
+    if let Some(plan) = &core.live().plan {
+        core.pools.set_agents(activate::most_agents(&core, plan));
+    }
+    for (number, inbox) in inboxes.into_iter().enumerate() {
+        let shard = Shard::new(Arc::clone(&core), inbox, most_bytes / count);
+        let thread = std::thread::Builder::new().name(format!("shard-{number}")).spawn(move || shard.run());
+        let thread = thread.map_err(|error| Error::unavailable(format!("no thread: {error}")))?;
+        core.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+    }
+    let left = Arc::clone(&core);
+    let resumed = tokio::task::spawn_blocking(move || {
+        left.wheel.open(left.journal.as_ref())?;
+        outbox::resume(&left)
+    });
+    resumed.await.map_err(|error| Error::Bug(error.to_string()))??;
+    core.spawn_quietly(watch_clock(Arc::clone(&core)));
+    Ok(core)
+}
+
+/// An effect whose turn comes is sent to its shard.
+fn pools(settings: &Settings, door: &Arc<OnceLock<Weak<Core>>>) -> Pools {
+    let door = Arc::clone(door);
+    Pools::new(
+        settings.verbs,
+        settings.agents,
+        Box::new(move |effect, permit| {
+            if let Some(core) = door.get().and_then(Weak::upgrade) {
+                core.send(effect.instance(), Job::Lease { effect, permit: Some(permit) });
+            }
+        }),
+    )
+}
+
+/// Returns the journal's seed, drawn once for each store: the only source of jitter.
+fn seed(journal: &dyn Journal) -> Result<u64, Error> {
+    if let Some(row) = journal.row(Table::Host, rows::host::SEED)? {
+        let bytes = row.value.as_slice().try_into().unwrap_or([0; 8]);
+        return Ok(u64::from_be_bytes(bytes));
+    }
+    let seed = RandomState::new().hash_one("adjutant");
+    let key = rows::host::SEED.to_vec();
+    let row = RowWrite { table: Table::Host, key, value: Some(seed.to_be_bytes().to_vec()) };
+    journal.append(Batch { writes: vec![row], ..Batch::default() })?;
+    Ok(seed)
+}
+
+/// Fires what is due, then sleeps until the earliest timer: nothing runs while nothing is due.
+async fn watch_clock(core: Arc<Core>) {
+    while !core.is_closing() && !core.is_stopped() {
+        let busy = Busy::new(&core);
+        let now = core.clock.now();
+        match core.read(move |core| Ok(core.wheel.due(core.journal.as_ref(), now)?)).await {
+            Ok(due) => due.into_iter().for_each(|timer| fire(&core, timer)),
+            Err(Error::Journal(error)) => core.fail(error.into()),
+            Err(error) => tracing::error!(%error, "timers cannot be read"),
+        }
+        let next = core.wheel.next().unwrap_or(Stamp(i64::MAX));
+        drop(busy);
+        if next <= core.clock.now() {
+            continue;
+        }
+        tokio::select! {
+            () = core.clock.wait_until(next) => {}
+            () = core.wheel.changed() => {}
+            () = core.gone() => return,
+        }
+    }
+}
+
+fn fire(core: &Arc<Core>, timer: Timer) {
+    let Some(id) = timer.id else {
+        let own = Arc::clone(core);
+        core.spawn(async move { fire_slot(&own, timer).await });
+        return;
+    };
+    let (at, name) = (core.clock.now(), timer_event_id(&id, timer.at));
+    let event = Event::TimerFired { timer: id };
+    let envelope = Box::new(Envelope { at, id: name, by: "host".to_owned(), event });
+    core.send(timer.instance, Job::Event { envelope, consume: None, reply: None });
+}
+
+/// Deals with a schedule's slot; what cannot be dealt with now stays armed.
+async fn fire_slot(core: &Arc<Core>, timer: Timer) {
+    while !core.is_closing() && !core.is_stopped() {
+        match schedule::fire(core, timer.clone()).await {
+            Ok(()) => return,
+            Err(Error::Unavailable { reason }) => {
+                tracing::warn!(schedule = timer.instance.name, reason, "a slot waits");
+                let again = core.clock.now().plus(SCHEDULE_PAUSE);
+                tokio::select! {
+                    () = core.clock.wait_until(again) => {}
+                    () = core.gone() => return,
+                }
+            }
+            Err(error) => {
+                tracing::error!(schedule = timer.instance.name, %error, "a slot cannot be dealt with");
+                return;
+            }
+        }
+    }
+}
+
+/// Takes no more work, lets what is under way finish for a while, and leaves the rest in the outbox.
+pub(super) async fn close(core: &Arc<Core>, patience: std::time::Duration) {
+    core.closing.store(true, Ordering::SeqCst);
+    core.pools.clear();
+    if tokio::time::timeout(patience, core.settled()).await.is_err() {
+        tracing::info!("work under way is left to the outbox");
+    }
+    core.ended.send_replace(true);
+    for shard in &core.shards {
+        // A shard that has ended needs no message.
+        drop(shard.send(Message::Stop));
+    }
+    let threads = std::mem::take(&mut *core.threads.lock().unwrap_or_else(PoisonError::into_inner));
+    let joined = tokio::task::spawn_blocking(move || {
+        threads.into_iter().map(std::thread::JoinHandle::join).filter(Result::is_err).count()
+    });
+    if joined.await.unwrap_or(1) > 0 {
+        tracing::error!("a shard's thread panicked");
+    }
+    if tokio::time::timeout(patience, core.tasks_gone()).await.is_err() {
+        tracing::warn!("a task does not end");
+    }
+}

@@ -1,0 +1,240 @@
+//! The outbox: what leaves once it is durable, and what is taken up again at the start.
+//!
+//! A row goes in the batch that records its completion, never before. At the start every row is read once: what is queued
+//! asks for its place again; what was leased when the process died is answered as lost, and the machine decides by the
+//! verb's class: keyed and pure ones go again with the same key, the others are unknown.
+
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+use adjutant_machine::{
+    command::{Notice, Perform},
+    event::{Envelope, ErrorClass, Event},
+    id::{EffectId, Stamp},
+    journal::{Batch, RowWrite, Scan, Table},
+};
+use futures::FutureExt;
+use serde_json::{Value, json};
+
+use super::{
+    Error,
+    core::{Busy, Core, Job},
+    crash::Point,
+    draft::{Action, Outgoing},
+    pools::Permit,
+    rows,
+};
+
+/// The first pause before a notice is sent again, in milliseconds; it doubles.
+const NOTICE_PAUSE: u64 = 5_000;
+/// How often a notice is tried before it is given up; the inbox shows its cause anyway.
+const NOTICE_TRIES: u32 = 10;
+const PAGE: usize = 1_000;
+
+/// Does what a durable batch asks for.
+pub(super) fn act(core: &Arc<Core>, action: Action) {
+    match action {
+        Action::Enqueue { effect, class } => core.enqueue(effect, class),
+        Action::Park { scope, effect, class } => core.park(&scope, effect, class),
+        Action::Send { perform, until, permit } => {
+            core.spawn(Attempt { core: Arc::clone(core), perform: *perform, until }.run(permit));
+        }
+        Action::Child { perform } => {
+            let own = Arc::clone(core);
+            core.spawn(async move { child(&own, *perform).await });
+        }
+        Action::Message { key, message } => send(core, key, *message),
+    }
+}
+
+fn send(core: &Arc<Core>, key: Vec<u8>, message: Outgoing) {
+    match message {
+        Outgoing::Deliver { to, envelope } => {
+            let consume = Some((Table::Outbox, key));
+            core.send(to, Job::Event { envelope: Box::new(envelope), consume, reply: None });
+        }
+        Outgoing::Notice { notice } => {
+            let busy = Busy::new(core);
+            core.spawn_quietly(notify(Arc::clone(core), key, notice, busy));
+        }
+    }
+}
+
+/// One attempt of an effect.
+struct Attempt {
+    core: Arc<Core>,
+    perform: Perform,
+    until: Stamp,
+}
+
+impl Attempt {
+    /// Performs it and brings its answer back; what is late by its lease is left to the lease's timer.
+    async fn run(self, permit: Permit) {
+        let Self { core, perform, until } = self;
+        core.crash.at(Point::BeforeSend);
+        let (effect, attempt) = (perform.effect.clone(), perform.attempt);
+        let work = {
+            let core = Arc::clone(&core);
+            AssertUnwindSafe(async move { core.performer.perform(perform, until).await }).catch_unwind()
+        };
+        let answer = tokio::select! {
+            answer = work => answer.unwrap_or_else(|_| Event::EffectUnknown {
+                effect: effect.clone(),
+                attempt,
+                message: "our own mistake: performing it panicked".to_owned(),
+            }),
+            () = passed(&core, until) => {
+                tracing::warn!(%effect, attempt, "an attempt outlived its lease");
+                return;
+            }
+            () = core.gone() => return,
+        };
+        core.crash.at(Point::AfterSend);
+        let event = fitting(&effect, attempt, answer);
+        let id = format!("{effect}#{attempt}");
+        let by = "host".to_owned();
+        let envelope = Box::new(Envelope { at: core.clock.now(), id, by, event });
+        core.send(effect.instance(), Job::Event { envelope, consume: None, reply: None });
+        drop(permit);
+    }
+}
+
+/// Returns after a moment has passed, however the clock jumps.
+async fn passed(core: &Core, moment: Stamp) {
+    while core.clock.now() < moment {
+        core.clock.wait_until(moment).await;
+    }
+}
+
+/// Returns the answer where it is one to this attempt; anything else is nobody's knowledge.
+fn fitting(effect: &EffectId, attempt: u32, answer: Event) -> Event {
+    let fits = match &answer {
+        Event::EffectSucceeded { effect: of, attempt: at, .. }
+        | Event::EffectFailed { effect: of, attempt: at, .. }
+        | Event::EffectUnknown { effect: of, attempt: at, .. } => of == effect && *at == attempt,
+        Event::EffectProbed { effect: of, .. } => of == effect,
+        _ => false,
+    };
+    if fits {
+        return answer;
+    }
+    let message = "our own mistake: the answer belongs to another effect".to_owned();
+    Event::EffectUnknown { effect: effect.clone(), attempt, message }
+}
+
+/// Starts a child run; a repetition finds the one that is there, since its key is the effect's.
+async fn child(core: &Arc<Core>, perform: Perform) {
+    let (effect, attempt) = (perform.effect.clone(), perform.attempt);
+    let event = match super::start::child(core, &perform).await {
+        Ok(started) => {
+            let value = json!({ "run": started.run });
+            Event::EffectSucceeded {
+                effect: effect.clone(),
+                attempt,
+                value,
+                cost: None,
+                provenance: Value::Null,
+            }
+        }
+        // The lease's timer, or the next process, asks again.
+        Err(Error::Unavailable { .. } | Error::Journal(_)) => return,
+        Err(error) => {
+            let (class, message) = (ErrorClass::Invalid, error.to_string());
+            Event::EffectFailed {
+                effect: effect.clone(),
+                attempt,
+                class,
+                message,
+                retry_after: None,
+                cost: None,
+            }
+        }
+    };
+    let (at, id) = (core.clock.now(), format!("{effect}#{attempt}"));
+    let envelope = Box::new(Envelope { at, id, by: "host".to_owned(), event });
+    core.send(effect.instance(), Job::Event { envelope, consume: None, reply: None });
+}
+
+/// Tells the operator, again and again for a while; the row goes once somebody took the notice.
+async fn notify(core: Arc<Core>, key: Vec<u8>, notice: Notice, busy: Busy) {
+    let mut busy = Some(busy);
+    for tries in 0..NOTICE_TRIES {
+        if core.is_stopped() || core.is_closing() {
+            return;
+        }
+        let work = {
+            let (core, notice) = (Arc::clone(&core), notice.clone());
+            AssertUnwindSafe(async move { core.performer.notify(notice).await }).catch_unwind()
+        };
+        match work.await {
+            Ok(Ok(())) => break,
+            Ok(Err(failure)) if failure.retry => {
+                tracing::warn!(notice = notice.id, error = %failure, "a notice did not go out yet");
+            }
+            Ok(Err(failure)) => {
+                tracing::error!(notice = notice.id, error = %failure, "a notice cannot go out");
+                break;
+            }
+            Err(_) => {
+                tracing::error!(notice = notice.id, "our own mistake: telling the operator panicked");
+                break;
+            }
+        }
+        // Waiting for the next try is no work under way.
+        busy = None;
+        let again = core.clock.now().plus(NOTICE_PAUSE << tries);
+        tokio::select! {
+            () = passed(&core, again) => {}
+            () = core.gone() => return,
+        }
+    }
+    let row = RowWrite { table: Table::Outbox, key, value: None };
+    if let Err(error) = core.write(Batch { writes: vec![row], ..Batch::default() }).await {
+        tracing::warn!(%error, "a notice may be told twice");
+    }
+    drop(busy);
+}
+
+/// Takes up the work that an earlier process left: reads the outbox, and nothing else.
+pub(super) fn resume(core: &Arc<Core>) -> Result<(), Error> {
+    let mut after = None;
+    loop {
+        let scan = Scan { after: after.take(), limit: PAGE, ..Scan::default() };
+        let page = core.journal.scan(Table::Outbox, &scan)?;
+        for row in &page {
+            take_up(core, &row.key, &row.value);
+        }
+        match page.last() {
+            Some(last) if page.len() == PAGE => after = Some(last.key.clone()),
+            _ => return Ok(()),
+        }
+    }
+}
+
+fn take_up(core: &Arc<Core>, key: &[u8], value: &[u8]) {
+    if key.starts_with(rows::outbox::MESSAGES) {
+        match serde_json::from_slice(value) {
+            Ok(message) => send(core, key.to_vec(), message),
+            Err(error) => tracing::error!(%error, "a message in the outbox is not readable"),
+        }
+        return;
+    }
+    let row = rows::outbox::effect_of(key).zip(rows::outbox::lease_of(value));
+    let Some((effect, (is_leased, class, attempt))) = row else {
+        tracing::error!("a row of the outbox is not readable");
+        return;
+    };
+    if !is_leased {
+        core.enqueue(effect, class);
+        return;
+    }
+    lost(core, &effect, attempt);
+}
+
+/// The process that performed it is gone, and its lease with it.
+fn lost(core: &Arc<Core>, effect: &EffectId, attempt: u32) {
+    let message = "the process stopped while the attempt was under way".to_owned();
+    let event = Event::EffectUnknown { effect: effect.clone(), attempt, message };
+    let id = format!("{effect}#{attempt}#lost");
+    let envelope = Box::new(Envelope { at: core.clock.now(), id, by: "host".to_owned(), event });
+    core.send(effect.instance(), Job::Event { envelope, consume: None, reply: None });
+}

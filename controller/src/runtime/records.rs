@@ -1,0 +1,203 @@
+//! Business records: read, listed and written in the batch that carries the answer.
+//!
+//! The row's own version counts from 1 and is what playbooks see; the store's row version guards the write. Records of a run that
+//! only observes are not written; its machine logs what it would have done.
+
+use adjutant_machine::{
+    command::{Call, Perform},
+    event::{ErrorClass, Event},
+    id::{EffectId, Stamp},
+    journal::{Guard, Journal, JournalError, RowWrite, Scan, Table},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{draft::Draft, rows};
+
+/// The most records that a list answers; more is an error, never a silent cut.
+const MOST_LISTED: usize = 1_000;
+
+/// A record as stored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Record {
+    pub(super) version: u64,
+    pub(super) value: Value,
+    pub(super) effect: Option<EffectId>,
+    pub(super) step: Option<String>,
+    pub(super) at: Stamp,
+}
+
+/// Performs a record call inside a draft and returns its answer.
+pub(super) fn perform(draft: &mut Draft<'_>, perform: &Perform) -> Result<Event, JournalError> {
+    let answer = match &perform.call {
+        Call::RecordRead { record, key } => read_one(draft, record, key)?,
+        Call::RecordList { record, filter } => read_list(draft, record, filter)?,
+        Call::RecordWrite { record, key, value, expect } => {
+            write(draft, perform, &Write { record, key, value, expect: *expect })?
+        }
+        _ => Err((ErrorClass::Invalid, "no record call".to_owned())),
+    };
+    let (effect, attempt) = (perform.effect.clone(), perform.attempt);
+    Ok(match answer {
+        Ok(value) => Event::EffectSucceeded { effect, attempt, value, cost: None, provenance: Value::Null },
+        Err((class, message)) => {
+            Event::EffectFailed { effect, attempt, class, message, retry_after: None, cost: None }
+        }
+    })
+}
+
+type Answer = Result<Value, (ErrorClass, String)>;
+
+/// Reads a stored record.
+pub(super) fn load(
+    journal: &dyn Journal,
+    kind: &str,
+    key: &str,
+) -> Result<Option<(Record, u64)>, JournalError> {
+    let Some(row) = journal.row(Table::Record, &rows::record::of(kind, key))? else { return Ok(None) };
+    Ok(Some((parse(kind, key, &row.value)?, row.version)))
+}
+
+pub(super) fn parse(kind: &str, key: &str, bytes: &[u8]) -> Result<Record, JournalError> {
+    serde_json::from_slice(bytes).map_err(|error| JournalError::Corrupt {
+        place: format!("record {kind} \"{key}\""),
+        problem: error.to_string(),
+    })
+}
+
+/// Reads a record as this draft will leave it.
+fn current(draft: &Draft<'_>, kind: &str, key: &str) -> Result<Option<(Record, Option<u64>)>, JournalError> {
+    let place = rows::record::of(kind, key);
+    let own = draft.writes.iter().rev().find(|write| write.table == Table::Record && write.key == place);
+    if let Some(bytes) = own.and_then(|write| write.value.as_ref()) {
+        return Ok(Some((parse(kind, key, bytes)?, None)));
+    }
+    Ok(load(draft.core.journal.as_ref(), kind, key)?.map(|(record, version)| (record, Some(version))))
+}
+
+fn read_one(draft: &Draft<'_>, kind: &str, key: &str) -> Result<Answer, JournalError> {
+    let found = current(draft, kind, key)?;
+    Ok(Ok(
+        found.map_or(Value::Null, |(record, _)| json!({ "value": record.value, "version": record.version }))
+    ))
+}
+
+fn read_list(draft: &Draft<'_>, kind: &str, filter: &Value) -> Result<Answer, JournalError> {
+    let prefix = rows::record::kind(kind);
+    let (mut items, mut after) = (Vec::new(), None);
+    loop {
+        let scan = Scan { prefix: prefix.clone(), after: after.take(), limit: 1_000, ..Scan::default() };
+        let page = draft.core.journal.scan(Table::Record, &scan)?;
+        for row in &page {
+            let key = String::from_utf8_lossy(&row.key[prefix.len()..]).into_owned();
+            let Some((record, _)) = current(draft, kind, &key)? else { continue };
+            if matches(&record.value, filter) {
+                items.push(json!({ "key": key, "value": record.value, "version": record.version }));
+            }
+        }
+        if items.len() > MOST_LISTED {
+            let message = format!("more than {MOST_LISTED} records of kind \"{kind}\" match");
+            return Ok(Err((ErrorClass::Invalid, message)));
+        }
+        match page.last() {
+            Some(last) if page.len() == 1_000 => after = Some(last.key.clone()),
+            _ => return Ok(Ok(json!({ "items": items }))),
+        }
+    }
+}
+
+/// Returns whether every field of the filter has the same value in the record.
+fn matches(value: &Value, filter: &Value) -> bool {
+    let Value::Object(wanted) = filter else { return true };
+    wanted.iter().all(|(field, wanted)| value.get(field) == Some(wanted))
+}
+
+struct Write<'a> {
+    record: &'a str,
+    key: &'a str,
+    value: &'a Value,
+    expect: Option<u64>,
+}
+
+fn write(draft: &mut Draft<'_>, perform: &Perform, write: &Write<'_>) -> Result<Answer, JournalError> {
+    let found = current(draft, write.record, write.key)?;
+    let version = found.as_ref().map_or(0, |(record, _)| record.version);
+    if write.expect.is_some_and(|expected| expected != version) {
+        let expected = write.expect.unwrap_or_default();
+        let message =
+            format!("record {} \"{}\" is at version {version}, not {expected}", write.record, write.key);
+        return Ok(Err((ErrorClass::Conflict, message)));
+    }
+    let merged = merge(found.as_ref().map(|(record, _)| &record.value), write.value);
+    if let Err(problem) = valid(draft, write.record, &merged)? {
+        return Ok(Err((ErrorClass::Invalid, problem)));
+    }
+    let place = rows::record::of(write.record, write.key);
+    let row_version = found.map_or(Some(0), |(_, row_version)| row_version);
+    // What this draft wrote itself is guarded already.
+    if let Some(version) = row_version {
+        draft.guards.push(Guard { table: Table::Record, key: place.clone(), version });
+    }
+    let record = Record {
+        version: version + 1,
+        value: merged,
+        effect: Some(perform.effect.clone()),
+        step: Some(perform.step.clone()),
+        at: draft.now,
+    };
+    let answer = json!({ "value": record.value, "version": record.version });
+    let value = Some(serde_json::to_vec(&record).expect("a record has a JSON form"));
+    draft.writes.retain(|write| write.table != Table::Record || write.key != place);
+    draft.writes.push(RowWrite { table: Table::Record, key: place, value });
+    draft.writes_records = true;
+    Ok(Ok(answer))
+}
+
+/// Returns the old fields with the new ones over them.
+fn merge(old: Option<&Value>, new: &Value) -> Value {
+    match (old, new) {
+        (Some(Value::Object(old)), Value::Object(new)) => {
+            let mut merged = old.clone();
+            merged.extend(new.iter().map(|(field, value)| (field.clone(), value.clone())));
+            Value::Object(merged)
+        }
+        _ => new.clone(),
+    }
+}
+
+/// Checks a record against the schema that the run pins.
+fn valid(draft: &Draft<'_>, kind: &str, value: &Value) -> Result<Result<(), String>, JournalError> {
+    let Some(run) = &draft.run else { return Ok(Err("there is no run".to_owned())) };
+    let Some(bundle) = draft.core.bundle(&run.bundle)? else {
+        return Ok(Err(format!("the bundle {} is not there", run.bundle)));
+    };
+    let Some(schema) = bundle.records.get(kind) else {
+        return Ok(Err(format!("there is no kind of record \"{kind}\"")));
+    };
+    let mismatches = adjutant_spec::schema::mismatches(schema, value);
+    let problems: Vec<String> =
+        mismatches.iter().map(|found| format!("{}: {}", found.path, found.problem)).collect();
+    Ok(if problems.is_empty() { Ok(()) } else { Err(problems.join("; ")) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_keeps_the_fields_that_it_does_not_name() {
+        let old = json!({ "name": "Ada", "stage": "lead" });
+        assert_eq!(
+            merge(Some(&old), &json!({ "stage": "client" })),
+            json!({ "name": "Ada", "stage": "client" })
+        );
+    }
+
+    #[test]
+    fn a_filter_compares_every_field() {
+        let record = json!({ "a": 1, "b": 2 });
+        assert!(matches(&record, &json!({ "a": 1 })));
+        assert!(!matches(&record, &json!({ "a": 1, "b": 3 })));
+        assert!(!matches(&record, &json!({ "c": null })));
+    }
+}

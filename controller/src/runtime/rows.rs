@@ -1,0 +1,314 @@
+//! The keys of the runtime's rows, and what is in them. Letters are on disk: only added to, retired ones stay reserved.
+//!
+//! | table | key | value |
+//! |---|---|---|
+//! | outbox | `p` effect | whether it is leased, its pool, its attempt |
+//! | outbox | `m` instance, seq, index | a message to another instance or to the operator |
+//! | timer | due moment, instance, timer | – |
+//! | index | `s` status, newest first, run · `p` playbook, newest first, run · `l` playbook, live run · `b` bundle, live run | – |
+//! | index | `g` opened, gate · `d` effect that is dead or unknown · `c` parent run, child run | run, or the parent's effect |
+//! | record | kind, key | the record |
+//! | ledger | `b` scope, window, slot · `l` effect, attempt | sums · a reservation |
+//! | dedupe | `r` playbook's oldest id, key · `d` connector, delivery id | the runs |
+//! | admission | `r` verb · `b` verb | rate · breaker |
+//! | host | `applied` · `seed` · `pause` scope · `quarantine` instance · `schedule` playbook · `slot` playbook, slot | JSON |
+
+use adjutant_machine::{
+    event::TimerId,
+    id::{EffectId, InstanceId, Stamp},
+};
+
+const END: u8 = 0;
+
+fn key(parts: &[&[u8]]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(parts.iter().map(|part| part.len() + 1).sum());
+    for (place, part) in parts.iter().enumerate() {
+        if place > 0 {
+            bytes.push(END);
+        }
+        bytes.extend_from_slice(part);
+    }
+    bytes
+}
+
+/// Bytes that sort as the moments do, those before 1970 too.
+fn ordered(at: Stamp) -> [u8; 8] {
+    (at.0.cast_unsigned() ^ (1 << 63)).to_be_bytes()
+}
+
+fn unordered(bytes: [u8; 8]) -> Stamp {
+    Stamp((u64::from_be_bytes(bytes) ^ (1 << 63)).cast_signed())
+}
+
+/// Bytes that sort from the newest to the oldest.
+fn newest_first(at: Stamp) -> [u8; 8] {
+    (!(at.0.cast_unsigned() ^ (1 << 63))).to_be_bytes()
+}
+
+pub(super) mod outbox {
+    use super::{EffectId, InstanceId, key};
+    use crate::runtime::pools::Class;
+
+    pub(in crate::runtime) const EFFECTS: &[u8] = b"p\0";
+    pub(in crate::runtime) const MESSAGES: &[u8] = b"m\0";
+
+    pub(in crate::runtime) fn effect(id: &EffectId) -> Vec<u8> {
+        let mut bytes = key(&[b"p", id.run.as_bytes(), b""]);
+        bytes.extend_from_slice(&id.seq.to_be_bytes());
+        bytes.extend_from_slice(&id.index.to_be_bytes());
+        bytes
+    }
+
+    pub(in crate::runtime) fn effect_of(bytes: &[u8]) -> Option<EffectId> {
+        let rest = bytes.strip_prefix(EFFECTS)?;
+        let split = rest.len().checked_sub(11)?;
+        let (run, tail) = rest.split_at_checked(split)?;
+        let seq = u64::from_be_bytes(tail.get(1..9)?.try_into().ok()?);
+        let index = u16::from_be_bytes(tail.get(9..11)?.try_into().ok()?);
+        Some(EffectId { run: String::from_utf8(run.to_vec()).ok()?, seq, index })
+    }
+
+    pub(in crate::runtime) fn message(from: &InstanceId, seq: u64, index: u16) -> Vec<u8> {
+        let mut bytes = key(&[b"m", from.to_string().as_bytes(), b""]);
+        bytes.extend_from_slice(&seq.to_be_bytes());
+        bytes.extend_from_slice(&index.to_be_bytes());
+        bytes
+    }
+
+    /// The value of an effect's row: whether it is leased, its pool, its attempt.
+    pub(in crate::runtime) fn lease(leased: bool, class: Class, attempt: u32) -> Vec<u8> {
+        let pool = match class {
+            Class::Verb => b'v',
+            Class::Agent => b'a',
+            Class::Local => b'l',
+        };
+        let mut bytes = vec![if leased { b'l' } else { b'q' }, pool];
+        bytes.extend_from_slice(&attempt.to_be_bytes());
+        bytes
+    }
+
+    pub(in crate::runtime) fn lease_of(bytes: &[u8]) -> Option<(bool, Class, u32)> {
+        let class = match bytes.get(1)? {
+            b'v' => Class::Verb,
+            b'a' => Class::Agent,
+            b'l' => Class::Local,
+            _ => return None,
+        };
+        let attempt = u32::from_be_bytes(bytes.get(2..)?.try_into().ok()?);
+        Some((bytes.first() == Some(&b'l'), class, attempt))
+    }
+}
+
+pub(super) mod timer {
+    use super::{InstanceId, Stamp, TimerId, key, ordered, unordered};
+
+    /// A stored timer: of a run, or the next slot of a schedule.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub(in crate::runtime) struct Timer {
+        pub(in crate::runtime) at: Stamp,
+        pub(in crate::runtime) instance: InstanceId,
+        /// Absent for a schedule.
+        pub(in crate::runtime) id: Option<TimerId>,
+    }
+
+    pub(in crate::runtime) fn of(at: Stamp, instance: &InstanceId, id: Option<&TimerId>) -> Vec<u8> {
+        let name =
+            id.map(|id| serde_json::to_vec(id).expect("a timer's id has a JSON form")).unwrap_or_default();
+        let mut bytes = ordered(at).to_vec();
+        bytes.extend_from_slice(&key(&[instance.to_string().as_bytes(), &name]));
+        bytes
+    }
+
+    pub(in crate::runtime) fn read(bytes: &[u8]) -> Option<Timer> {
+        let (due, rest) = bytes.split_at_checked(8)?;
+        let at = unordered(due.try_into().ok()?);
+        let split = rest.iter().position(|byte| *byte == 0)?;
+        let instance = std::str::from_utf8(&rest[..split]).ok()?.parse().ok()?;
+        let name = &rest[split + 1..];
+        let id = if name.is_empty() { None } else { Some(serde_json::from_slice(name).ok()?) };
+        Some(Timer { at, instance, id })
+    }
+}
+
+pub(super) mod index {
+    use super::{EffectId, Stamp, key, newest_first, ordered};
+
+    pub(in crate::runtime) const GATES: &[u8] = b"g\0";
+    pub(in crate::runtime) const DEAD: &[u8] = b"d\0";
+    pub(in crate::runtime) const STATUS: &[u8] = b"s\0";
+    pub(in crate::runtime) const PLAYBOOK: &[u8] = b"p\0";
+
+    fn listed(kind: &[u8], group: &str, started: Stamp, run: &str) -> Vec<u8> {
+        let mut bytes = key(&[kind, group.as_bytes(), &newest_first(started)]);
+        bytes.extend_from_slice(run.as_bytes());
+        bytes
+    }
+
+    pub(in crate::runtime) fn status(status: &str, started: Stamp, run: &str) -> Vec<u8> {
+        listed(b"s", status, started, run)
+    }
+
+    pub(in crate::runtime) fn playbook(playbook: &str, started: Stamp, run: &str) -> Vec<u8> {
+        listed(b"p", playbook, started, run)
+    }
+
+    /// The prefix of one group of a list.
+    pub(in crate::runtime) fn group(kind: &[u8], group: &str) -> Vec<u8> {
+        [kind, group.as_bytes(), b"\0"].concat()
+    }
+
+    /// The run that a row of a group names.
+    pub(in crate::runtime) fn listed_run(bytes: &[u8], prefix: &[u8]) -> Option<String> {
+        String::from_utf8(bytes.strip_prefix(prefix)?.get(8..)?.to_vec()).ok()
+    }
+
+    pub(in crate::runtime) fn live(playbook: &str, run: &str) -> Vec<u8> {
+        key(&[b"l", playbook.as_bytes(), run.as_bytes()])
+    }
+
+    pub(in crate::runtime) fn live_of(playbook: &str) -> Vec<u8> {
+        key(&[b"l", playbook.as_bytes(), b""])
+    }
+
+    pub(in crate::runtime) fn bundle(bundle: &str, run: &str) -> Vec<u8> {
+        key(&[b"b", bundle.as_bytes(), run.as_bytes()])
+    }
+
+    pub(in crate::runtime) const BUNDLES: &[u8] = b"b\0";
+
+    /// The bundle and the live run that a row names.
+    pub(in crate::runtime) fn bundle_of(bytes: &[u8]) -> Option<(String, String)> {
+        let text = std::str::from_utf8(bytes.strip_prefix(BUNDLES)?).ok()?;
+        let (bundle, run) = text.split_once('\0')?;
+        Some((bundle.to_owned(), run.to_owned()))
+    }
+
+    pub(in crate::runtime) fn gate(opened: Stamp, gate: &str) -> Vec<u8> {
+        let mut bytes = key(&[b"g", &ordered(opened)]);
+        bytes.extend_from_slice(gate.as_bytes());
+        bytes
+    }
+
+    pub(in crate::runtime) fn gate_of(bytes: &[u8]) -> Option<String> {
+        String::from_utf8(bytes.strip_prefix(GATES)?.get(8..)?.to_vec()).ok()
+    }
+
+    pub(in crate::runtime) fn dead(effect: &EffectId) -> Vec<u8> {
+        key(&[b"d", effect.to_string().as_bytes()])
+    }
+
+    pub(in crate::runtime) fn child(parent: &str, child: &str) -> Vec<u8> {
+        key(&[b"c", parent.as_bytes(), child.as_bytes()])
+    }
+
+    pub(in crate::runtime) fn children(parent: &str) -> Vec<u8> {
+        key(&[b"c", parent.as_bytes(), b""])
+    }
+}
+
+pub(super) mod record {
+    use super::key;
+
+    pub(in crate::runtime) fn of(kind: &str, name: &str) -> Vec<u8> {
+        key(&[kind.as_bytes(), name.as_bytes()])
+    }
+
+    pub(in crate::runtime) fn kind(kind: &str) -> Vec<u8> {
+        key(&[kind.as_bytes(), b""])
+    }
+}
+
+pub(super) mod ledger {
+    use super::{EffectId, key};
+
+    pub(in crate::runtime) fn sums(scope: &str, window: &str, slot: &str) -> Vec<u8> {
+        key(&[b"b", scope.as_bytes(), window.as_bytes(), slot.as_bytes()])
+    }
+
+    pub(in crate::runtime) fn lease(effect: &EffectId, attempt: u32) -> Vec<u8> {
+        key(&[b"l", effect.to_string().as_bytes(), &attempt.to_be_bytes()])
+    }
+}
+
+pub(super) mod dedupe {
+    use super::key;
+
+    pub(in crate::runtime) fn run(oldest: &str, run_key: &str) -> Vec<u8> {
+        key(&[b"r", oldest.as_bytes(), run_key.as_bytes()])
+    }
+
+    pub(in crate::runtime) fn delivery(connector: &str, id: &str) -> Vec<u8> {
+        key(&[b"d", connector.as_bytes(), id.as_bytes()])
+    }
+}
+
+pub(super) mod admission {
+    use super::key;
+
+    pub(in crate::runtime) fn rate(verb: &str) -> Vec<u8> {
+        key(&[b"r", verb.as_bytes()])
+    }
+
+    pub(in crate::runtime) fn breaker(verb: &str) -> Vec<u8> {
+        key(&[b"b", verb.as_bytes()])
+    }
+}
+
+pub(super) mod host {
+    use super::{InstanceId, Stamp, key, ordered};
+
+    pub(in crate::runtime) const APPLIED: &[u8] = b"applied";
+    pub(in crate::runtime) const SEED: &[u8] = b"seed";
+    pub(in crate::runtime) const PAUSES: &[u8] = b"pause\0";
+    pub(in crate::runtime) const QUARANTINES: &[u8] = b"quarantine\0";
+    pub(in crate::runtime) const SCHEDULES: &[u8] = b"schedule\0";
+
+    pub(in crate::runtime) fn pause(scope: &str) -> Vec<u8> {
+        key(&[b"pause", scope.as_bytes()])
+    }
+
+    pub(in crate::runtime) fn quarantine(instance: &InstanceId) -> Vec<u8> {
+        key(&[b"quarantine", instance.to_string().as_bytes()])
+    }
+
+    pub(in crate::runtime) fn schedule(playbook: &str) -> Vec<u8> {
+        key(&[b"schedule", playbook.as_bytes()])
+    }
+
+    pub(in crate::runtime) fn slots(playbook: &str) -> Vec<u8> {
+        key(&[b"slot", playbook.as_bytes(), b""])
+    }
+
+    pub(in crate::runtime) fn slot(playbook: &str, at: Stamp) -> Vec<u8> {
+        key(&[b"slot", playbook.as_bytes(), &ordered(at)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timers_sort_by_their_moment_and_read_back() {
+        let run = InstanceId::run("lead-abc");
+        let moments = [Stamp(-5), Stamp(0), Stamp(1), Stamp(i64::MAX)];
+        let keys: Vec<_> = moments.iter().map(|at| timer::of(*at, &run, Some(&TimerId::Deadline))).collect();
+        assert!(keys.is_sorted());
+        let read = timer::read(&keys[0]).expect("a timer");
+        assert_eq!((read.at, read.instance, read.id), (Stamp(-5), run, Some(TimerId::Deadline)));
+    }
+
+    #[test]
+    fn effects_read_back_whatever_bytes_their_numbers_have() {
+        let id = EffectId { run: "lead-abc".into(), seq: 0x00ff_0000_0001, index: 256 };
+        assert_eq!(outbox::effect_of(&outbox::effect(&id)), Some(id));
+    }
+
+    #[test]
+    fn lists_begin_with_the_newest() {
+        let old = index::status("running", Stamp(5), "a");
+        let new = index::status("running", Stamp(6), "b");
+        assert!(new < old);
+        assert_eq!(index::listed_run(&new, &index::group(index::STATUS, "running")), Some("b".into()));
+    }
+}

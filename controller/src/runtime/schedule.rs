@@ -1,0 +1,335 @@
+//! Schedules: civil time becomes slots here, and only here; a run sees the slot as data.
+//!
+//! Each slot is dealt with in one batch that records it and arms the next one. The run is started before that batch: its key is
+//! made of the slot, so a crash in between finds the same run. A slot counts as missed when the one after it is due already, or
+//! when it is later than [`LATE`]; `catch_up` says what becomes of missed ones.
+
+use std::sync::Arc;
+
+use adjutant_machine::{
+    id::{InstanceId, InstanceKind, Stamp},
+    journal::{Append, Batch, RowWrite, Table},
+};
+use adjutant_spec::plan::{Overlap, Plan, Playbook, Trigger};
+use croner::{
+    Cron,
+    parser::{CronParser, Seconds},
+};
+use jiff::{Timestamp, tz::TimeZone};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{
+    Error,
+    core::{Core, Live},
+    rows,
+    rows::timer::Timer,
+    start::{self, Fired},
+    views::SlotView,
+};
+
+/// A slot that is later than this was missed, in milliseconds.
+const LATE: i64 = 60_000;
+/// The most slots that are recorded as skipped in one batch.
+const MOST_SKIPPED: usize = 1_000;
+
+/// What is stored of a schedule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Stored {
+    cron: String,
+    zone: String,
+    next: Option<Stamp>,
+}
+
+/// A schedule, parsed.
+struct Slots {
+    cron: Cron,
+    zone: TimeZone,
+}
+
+impl Slots {
+    fn parse(cron: &str, zone: &str) -> Result<Self, Error> {
+        let parser = CronParser::builder().seconds(Seconds::Required).build();
+        let parsed =
+            parser.parse(cron).map_err(|error| Error::invalid(format!("cron \"{cron}\": {error}")))?;
+        let zone =
+            TimeZone::get(zone).map_err(|error| Error::invalid(format!("zone \"{zone}\": {error}")))?;
+        Ok(Self { cron: parsed, zone })
+    }
+
+    /// Returns the first slot after a moment; `None` where there is none any more.
+    fn after(&self, moment: Stamp) -> Option<Stamp> {
+        let moment = Timestamp::from_millisecond(moment.0).ok()?.to_zoned(self.zone.clone());
+        let next = self.cron.find_next_occurrence(&moment, false).ok()?;
+        Some(Stamp(next.timestamp().as_millisecond()))
+    }
+
+    /// Returns a slot as people and keys write it: civil time with its offset.
+    fn text(&self, slot: Stamp) -> String {
+        Timestamp::from_millisecond(slot.0).map_or_else(
+            |_| slot.0.to_string(),
+            |moment| moment.to_zoned(self.zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
+        )
+    }
+}
+
+fn instance(oldest: &str) -> InstanceId {
+    InstanceId { kind: InstanceKind::Schedule, name: oldest.to_owned() }
+}
+
+/// What an activation changes about the schedules.
+#[derive(Default)]
+pub(super) struct Arming {
+    pub(super) writes: Vec<RowWrite>,
+}
+
+/// Returns the rows that arm the schedules of a plan; those that stay as they are keep their next slot.
+pub(super) fn arm(core: &Core, plan: &Plan) -> Result<Arming, Error> {
+    let mut arming = Arming::default();
+    let mut known = super::view::schedules(core.journal.as_ref())?;
+    for playbook in plan.playbooks.values() {
+        let Trigger::Schedule { cron, zone, .. } = &playbook.trigger else { continue };
+        let oldest = playbook.oldest_id();
+        let old = known.remove(oldest);
+        if old.as_ref().is_some_and(|old| old.cron == *cron && old.zone == *zone) {
+            continue;
+        }
+        let next = Slots::parse(cron, zone)?.after(core.clock.now());
+        arming.disarm(oldest, old.and_then(|old| old.next));
+        arming.arm(oldest, &Stored { cron: cron.clone(), zone: zone.clone(), next });
+    }
+    for (oldest, stored) in known {
+        arming.disarm(&oldest, stored.next);
+        arming.writes.push(RowWrite { table: Table::Host, key: rows::host::schedule(&oldest), value: None });
+    }
+    Ok(arming)
+}
+
+impl Arming {
+    fn disarm(&mut self, oldest: &str, next: Option<Stamp>) {
+        if let Some(at) = next {
+            let key = rows::timer::of(at, &instance(oldest), None);
+            self.writes.push(RowWrite { table: Table::Timer, key, value: None });
+        }
+    }
+
+    fn arm(&mut self, oldest: &str, stored: &Stored) {
+        let value = serde_json::to_vec(stored).ok();
+        self.writes.push(RowWrite { table: Table::Host, key: rows::host::schedule(oldest), value });
+        if let Some(at) = stored.next {
+            let key = rows::timer::of(at, &instance(oldest), None);
+            self.writes.push(RowWrite { table: Table::Timer, key, value: Some(Vec::new()) });
+        }
+    }
+}
+
+/// Tells the wheel about timer rows that are durable.
+pub(super) fn turn(core: &Core, writes: &[RowWrite]) {
+    for write in writes.iter().filter(|write| write.table == Table::Timer) {
+        match write.value {
+            Some(_) => core.wheel.insert(write.key.clone()),
+            None => core.wheel.remove(&write.key),
+        }
+    }
+}
+
+/// Deals with a slot that is due.
+pub(super) async fn fire(core: &Arc<Core>, timer: Timer) -> Result<(), Error> {
+    let oldest = timer.instance.name.clone();
+    let live = core.live();
+    let plan = live.plan.as_ref().ok_or_else(|| Error::unavailable("no revision is in force yet"))?;
+    let found = plan.playbooks.values().find(|playbook| playbook.oldest_id() == oldest);
+    let Some((playbook, schedule)) = found.and_then(|playbook| Some((playbook, Schedule::of(playbook)?)))
+    else {
+        return Ok(());
+    };
+    let slots = Slots::parse(schedule.cron, schedule.zone)?;
+    let fate = Fate::of(&slots, schedule.catch_up, timer.at, core.clock.now());
+    let mut records = fate.skipped;
+    let mut next = fate.next;
+    if let Some(slot) = fate.fires {
+        records.push(begin(core, (&live, playbook), &schedule, (slot, &slots)).await?);
+        next = slots.after(slot);
+    }
+    settle(core, &schedule, &timer, Dealt { oldest, slots, records, next }).await
+}
+
+/// The schedule of a playbook.
+struct Schedule<'a> {
+    cron: &'a str,
+    zone: &'a str,
+    catch_up: &'a str,
+    key: &'a adjutant_spec::value::Template,
+    overlap: Overlap,
+}
+
+impl<'a> Schedule<'a> {
+    fn of(playbook: &'a Playbook) -> Option<Self> {
+        match &playbook.trigger {
+            Trigger::Schedule { cron, zone, catch_up, key, overlap } => {
+                Some(Self { cron, zone, catch_up, key, overlap: *overlap })
+            }
+            Trigger::Manual | Trigger::Event { .. } => None,
+        }
+    }
+}
+
+/// What becomes of a due slot and of those between it and now.
+struct Fate {
+    skipped: Vec<Recorded>,
+    fires: Option<Stamp>,
+    next: Option<Stamp>,
+}
+
+/// A slot with what became of it.
+struct Recorded {
+    slot: Stamp,
+    run: Option<String>,
+    reason: Option<String>,
+    late: i64,
+}
+
+impl Fate {
+    fn of(slots: &Slots, catch_up: &str, due: Stamp, now: Stamp) -> Self {
+        let mut fate = Self { skipped: Vec::new(), fires: None, next: Some(due) };
+        while let Some(slot) = fate.next.filter(|slot| *slot <= now) {
+            let after = slots.after(slot);
+            let is_last = after.is_none_or(|after| after > now);
+            let is_late = now.0 - slot.0 > LATE;
+            let fires = match catch_up {
+                "all" => true,
+                "once" => is_last,
+                _ => is_last && !is_late,
+            };
+            if fires {
+                fate.fires = Some(slot);
+                return fate;
+            }
+            let reason = Some(format!("missed, and catch_up is \"{catch_up}\""));
+            fate.skipped.push(Recorded { slot, run: None, reason, late: now.0 - slot.0 });
+            fate.next = after;
+            if fate.skipped.len() >= MOST_SKIPPED {
+                return fate;
+            }
+        }
+        fate
+    }
+}
+
+async fn begin(
+    core: &Arc<Core>,
+    (live, playbook): (&Live, &Playbook),
+    schedule: &Schedule<'_>,
+    (slot, slots): (Stamp, &Slots),
+) -> Result<Recorded, Error> {
+    let late = core.clock.now().0 - slot.0;
+    let event = json!({ "slot": slots.text(slot), "late_ms": late });
+    let fired = Fired { key: schedule.key, overlap: schedule.overlap, event: &event, by: "host" };
+    let (run, reason) = match start::triggered(core, live, playbook, &fired).await {
+        Ok(Some(started)) => (Some(started.run), None),
+        Ok(None) => (None, Some("another run of the playbook is live".to_owned())),
+        Err(Error::Invalid { problems }) => (None, Some(problems.join("; "))),
+        Err(error) => return Err(error),
+    };
+    Ok(Recorded { slot, run, reason, late })
+}
+
+/// What a batch says about a schedule.
+struct Dealt {
+    oldest: String,
+    slots: Slots,
+    records: Vec<Recorded>,
+    next: Option<Stamp>,
+}
+
+/// Records the slots and arms the next one, in one batch.
+async fn settle(core: &Arc<Core>, schedule: &Schedule<'_>, timer: &Timer, dealt: Dealt) -> Result<(), Error> {
+    let _one_at_a_time = core.host.lock().await;
+    let Dealt { oldest, slots, records, next } = dealt;
+    // An activation may have changed the schedule meanwhile: its slots are armed already.
+    let known = core.read(|core| Ok(super::view::schedules(core.journal.as_ref())?)).await?;
+    if known.get(&oldest).is_none_or(|known| known.next != Some(timer.at)) {
+        return Ok(());
+    }
+    let mut arming = Arming::default();
+    arming.disarm(&oldest, Some(timer.at));
+    let stored = Stored { cron: schedule.cron.to_owned(), zone: schedule.zone.to_owned(), next };
+    arming.arm(&oldest, &stored);
+    let views: Vec<(Stamp, SlotView)> = records
+        .into_iter()
+        .map(|record| {
+            let outcome = if record.run.is_some() { "fired" } else { "skipped" }.to_owned();
+            let Recorded { slot, run, reason, late } = record;
+            let view = SlotView {
+                playbook: oldest.clone(),
+                slot: slots.text(slot),
+                outcome,
+                reason,
+                late_ms: late,
+                run,
+            };
+            (slot, view)
+        })
+        .collect();
+    for (slot, view) in &views {
+        let value = serde_json::to_vec(view).ok();
+        arming.writes.push(RowWrite { table: Table::Host, key: rows::host::slot(&oldest, *slot), value });
+    }
+    let log = instance(&oldest);
+    let place = log.clone();
+    let seq = core.read(move |core| Ok(core.journal.load(&place)?.map_or(0, |stored| stored.seq))).await?;
+    let entries = views.iter().map(|(_, view)| serde_json::to_vec(view).unwrap_or_default()).collect();
+    let state = serde_json::to_vec(&stored).unwrap_or_default();
+    let appends = vec![Append { instance: log, expected: seq, entries, state }];
+    let writes = arming.writes;
+    core.write(Batch { appends, writes: writes.clone(), ..Batch::default() }).await?;
+    turn(core, &writes);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamp(text: &str) -> Stamp {
+        Stamp(text.parse::<Timestamp>().unwrap().as_millisecond())
+    }
+
+    fn daily() -> Slots {
+        Slots::parse("0 0 8 * * *", "Europe/Berlin").unwrap()
+    }
+
+    #[test]
+    fn slots_follow_the_clocks_of_their_zone() {
+        let slots = daily();
+        let first = slots.after(stamp("2026-03-27T12:00:00Z")).unwrap();
+        assert_eq!(first, stamp("2026-03-28T07:00:00Z"));
+        let summer = slots.after(first).unwrap();
+        assert_eq!(summer, stamp("2026-03-29T06:00:00Z"));
+        assert_eq!(slots.text(summer), "2026-03-29T08:00:00+02:00");
+    }
+
+    #[test]
+    fn a_slot_in_time_fires_under_every_policy() {
+        for policy in ["skip", "once", "all"] {
+            let due = stamp("2026-05-04T06:00:00Z");
+            let fate = Fate::of(&daily(), policy, due, due.plus(500));
+            assert_eq!((fate.fires, fate.skipped.len()), (Some(due), 0), "{policy}");
+        }
+    }
+
+    #[test]
+    fn missed_slots_are_skipped_caught_up_once_or_all_fired() {
+        let due = stamp("2026-05-04T06:00:00Z");
+        let now = stamp("2026-05-06T12:00:00Z");
+        let skip = Fate::of(&daily(), "skip", due, now);
+        assert_eq!(
+            (skip.fires, skip.skipped.len(), skip.next),
+            (None, 3, Some(stamp("2026-05-07T06:00:00Z")))
+        );
+        let once = Fate::of(&daily(), "once", due, now);
+        assert_eq!((once.fires, once.skipped.len()), (Some(stamp("2026-05-06T06:00:00Z")), 2));
+        let all = Fate::of(&daily(), "all", due, now);
+        assert_eq!((all.fires, all.skipped.len()), (Some(due), 0));
+    }
+}

@@ -1,0 +1,489 @@
+//! A shard: one thread that is the only writer of its runs. It loads, steps, and submits; it never waits for the disk.
+//!
+//! While a run's batch is under way its further jobs queue; other runs of the shard go on and share the store's groups.
+//! States are kept decoded, the least recently used ones are forgotten first.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, mpsc},
+};
+
+use adjutant_machine::{
+    codec,
+    event::{Envelope, Event},
+    id::InstanceId,
+    journal::{Append, Batch, Guard, JournalError, Receipt, RowWrite, Table},
+    run::Run,
+    verdict::Verdict,
+};
+
+use super::{
+    Error,
+    core::{Core, Job, Message, Reply, Stop, Told},
+    crash::Point,
+    draft::{Action, Draft},
+    identity::{KeyRow, NewRun},
+    project::{self, Rows},
+    request::Started,
+    rows,
+    views::Notification,
+};
+
+/// The most jobs of one batch.
+const MOST_JOBS: usize = 16;
+/// How often a moved record is decided again before the jobs are refused.
+const MOST_TRIES: u32 = 1_000;
+/// A decoded state takes about so many times the bytes of its stored form.
+const DECODED: usize = 3;
+
+/// What memory holds of a run.
+#[derive(Default)]
+struct Slot {
+    run: Option<Run>,
+    rows: Rows,
+    bytes: usize,
+    is_loaded: bool,
+    queue: VecDeque<Job>,
+    flight: Option<Flight>,
+    tries: u32,
+    tick: u64,
+}
+
+/// A batch under way.
+struct Flight {
+    jobs: Vec<Job>,
+    outcomes: Vec<Outcome>,
+    run: Option<Run>,
+    rows: Rows,
+    bytes: usize,
+    timers: Vec<RowWrite>,
+    shared: Vec<(Table, Vec<u8>)>,
+    actions: Vec<Action>,
+    word: &'static str,
+    decides: bool,
+}
+
+/// What a job's caller will be told.
+enum Outcome {
+    Told(Result<Told, Error>),
+    Started(Result<Started, Error>),
+    Nothing,
+}
+
+/// The thread's own things.
+pub(super) struct Shard {
+    core: Arc<Core>,
+    inbox: mpsc::Receiver<Message>,
+    slots: HashMap<InstanceId, Slot>,
+    order: BTreeMap<u64, InstanceId>,
+    tick: u64,
+    bytes: usize,
+    most_bytes: usize,
+}
+
+impl Shard {
+    pub(super) fn new(core: Arc<Core>, inbox: mpsc::Receiver<Message>, most_bytes: usize) -> Self {
+        let (slots, order) = (HashMap::new(), BTreeMap::new());
+        Self { core, inbox, slots, order, tick: 0, bytes: 0, most_bytes }
+    }
+
+    /// Works until it is told to stop.
+    pub(super) fn run(mut self) {
+        while let Ok(message) = self.inbox.recv() {
+            match message {
+                Message::Stop => return,
+                Message::Job { instance, job } => {
+                    self.slots.entry(instance.clone()).or_default().queue.push_back(job);
+                    self.pump(&instance);
+                }
+                Message::Written { instance, outcome } => {
+                    self.written(&instance, outcome);
+                    self.pump(&instance);
+                }
+            }
+            self.evict();
+        }
+    }
+
+    /// Takes up the waiting jobs of a run, unless a batch of it is under way.
+    fn pump(&mut self, instance: &InstanceId) {
+        loop {
+            let Some(slot) = self.slots.get_mut(instance) else { return };
+            if slot.flight.is_some() || slot.queue.is_empty() {
+                break;
+            }
+            let most = slot.queue.len().min(MOST_JOBS);
+            let jobs: Vec<Job> = slot.queue.drain(..most).collect();
+            if let Err(error) = self.begin(instance) {
+                self.refuse(jobs, &error);
+                continue;
+            }
+            self.process(instance, jobs);
+        }
+        self.touch(instance);
+    }
+
+    /// Loads a run's state where memory does not hold it.
+    fn begin(&mut self, instance: &InstanceId) -> Result<(), Fault> {
+        if let Some(stop) = &*self.core.failure.borrow() {
+            return Err(Fault::Stopped(stop.clone()));
+        }
+        if let Some(found) = self.core.live().quarantined.get(instance) {
+            return Err(Fault::Quarantined(found.reason.clone()));
+        }
+        let Some(slot) = self.slots.get_mut(instance) else { return Ok(()) };
+        if slot.is_loaded {
+            return Ok(());
+        }
+        let stored = self.core.journal.load(instance).map_err(|error| self.core.stop(error))?;
+        if let Some(stored) = stored {
+            let run = match codec::decode_run(&stored.state) {
+                Ok(run) if run.seq == stored.seq => run,
+                Ok(run) => {
+                    return Err(self.core.damaged(
+                        instance,
+                        &format!("its state is at {}, its log at {}", run.seq, stored.seq),
+                    ));
+                }
+                Err(error) => return Err(self.core.damaged(instance, &error.to_string())),
+            };
+            slot.rows = project::rows(&run);
+            slot.bytes = stored.state.len() * DECODED;
+            self.bytes += slot.bytes;
+            slot.run = Some(run);
+        }
+        slot.is_loaded = true;
+        Ok(())
+    }
+
+    fn refuse(&self, jobs: Vec<Job>, fault: &Fault) {
+        for job in jobs {
+            match job {
+                Job::Event { reply, .. } => answer(reply, Err(fault.error())),
+                Job::Start { reply, .. } => answer(reply, Err(fault.error())),
+                Job::Lease { .. } => {}
+            }
+            self.core.end();
+        }
+    }
+
+    /// Makes a batch of jobs and submits it; a panic of ours sets the run aside and leaves the others alone.
+    fn process(&mut self, instance: &InstanceId, mut jobs: Vec<Job>) {
+        let core = Arc::clone(&self.core);
+        let slot = self.slots.get_mut(instance).expect("the slot exists: its jobs were just taken from it");
+        let made = catch_unwind(AssertUnwindSafe(|| make(&core, instance, slot, &mut jobs)));
+        let fault = match made {
+            Ok(Ok(Made::Nothing { outcomes, actions })) => {
+                give_back(slot, &mut jobs, outcomes.len());
+                finish(&core, jobs, outcomes);
+                act(&core, actions);
+                return;
+            }
+            Ok(Ok(Made::Submitted(mut flight))) => {
+                give_back(slot, &mut jobs, flight.outcomes.len());
+                flight.jobs = jobs;
+                slot.flight = Some(*flight);
+                return;
+            }
+            Ok(Err(error)) => match error {
+                JournalError::Corrupt { place, problem } if place == instance.to_string() => {
+                    core.damaged(instance, &problem)
+                }
+                JournalError::Corrupt { place, problem } => Fault::Refused(format!("{place}: {problem}")),
+                other => core.stop(other),
+            },
+            Err(_) => core.damaged(instance, "a transition of it panicked"),
+        };
+        self.refuse(jobs, &fault);
+    }
+
+    /// Takes the answer of the store.
+    fn written(&mut self, instance: &InstanceId, outcome: Result<Receipt, JournalError>) {
+        let Some(slot) = self.slots.get_mut(instance) else { return };
+        let Some(flight) = slot.flight.take() else { return };
+        let receipt = match outcome {
+            Ok(receipt) => receipt,
+            Err(error) => return self.rejected(instance, flight, error),
+        };
+        self.core.crash.at(Point::AfterAppend);
+        if flight.decides {
+            self.core.crash.at(Point::AfterApproval);
+        }
+        slot.tries = 0;
+        self.bytes = self.bytes + flight.bytes - slot.bytes;
+        slot.bytes = flight.bytes;
+        let seq = flight.run.as_ref().map_or(0, |run| run.seq);
+        slot.run = flight.run;
+        slot.rows = flight.rows;
+        self.core.shared.committed(&flight.shared, receipt.batch);
+        for timer in flight.timers {
+            match timer.value {
+                Some(_) => self.core.wheel.insert(timer.key),
+                None => self.core.wheel.remove(&timer.key),
+            }
+        }
+        if !flight.word.is_empty() {
+            let change = Notification { instance: instance.clone(), seq, kind: flight.word.to_owned() };
+            // Nobody watching is the usual case.
+            drop(self.core.changes.send(change));
+        }
+        act(&self.core, flight.actions);
+        finish(&self.core, flight.jobs, flight.outcomes);
+    }
+
+    /// A moved record is decided again; anything else means that the store or our own books are wrong.
+    fn rejected(&mut self, instance: &InstanceId, flight: Flight, error: JournalError) {
+        let slot = self.slots.get_mut(instance).expect("the slot exists: its flight was just taken from it");
+        let may_decide_again = matches!(error, JournalError::Moved { .. }) && flight.shared.is_empty();
+        if may_decide_again && slot.tries < MOST_TRIES {
+            slot.tries += 1;
+            for job in flight.jobs.into_iter().rev() {
+                slot.queue.push_front(job);
+            }
+            return;
+        }
+        let fault = if matches!(error, JournalError::Busy) && self.core.is_closing() {
+            Fault::Closing
+        } else {
+            self.core.stop(error)
+        };
+        self.refuse(flight.jobs, &fault);
+    }
+
+    fn touch(&mut self, instance: &InstanceId) {
+        self.tick += 1;
+        let Some(slot) = self.slots.get_mut(instance) else { return };
+        self.order.remove(&slot.tick);
+        slot.tick = self.tick;
+        self.order.insert(self.tick, instance.clone());
+    }
+
+    /// Forgets the states that were not used for longest.
+    fn evict(&mut self) {
+        while self.bytes > self.most_bytes && self.order.len() > 1 {
+            let Some((_, instance)) = self.order.pop_first() else { return };
+            let is_used =
+                self.slots.get(&instance).is_some_and(|slot| slot.flight.is_some() || !slot.queue.is_empty());
+            if is_used {
+                self.touch(&instance);
+                return;
+            }
+            self.drop_slot(&instance);
+        }
+    }
+
+    fn drop_slot(&mut self, instance: &InstanceId) {
+        if let Some(slot) = self.slots.remove(instance) {
+            self.order.remove(&slot.tick);
+            self.bytes -= slot.bytes;
+        }
+    }
+}
+
+/// Why jobs are refused without being looked at.
+enum Fault {
+    Stopped(Stop),
+    Quarantined(String),
+    Refused(String),
+    Closing,
+}
+
+impl Fault {
+    fn error(&self) -> Error {
+        match self {
+            Self::Stopped(stop) => stop.error(),
+            Self::Quarantined(reason) => Error::Quarantined { id: String::new(), reason: reason.clone() },
+            Self::Refused(reason) => Error::Conflict { reason: reason.clone() },
+            Self::Closing => Error::unavailable("the runtime is closing"),
+        }
+    }
+}
+
+impl Core {
+    fn stop(&self, error: JournalError) -> Fault {
+        let stop = Stop::from(error);
+        self.fail(stop.clone());
+        Fault::Stopped(stop)
+    }
+
+    fn damaged(&self, instance: &InstanceId, reason: &str) -> Fault {
+        self.quarantine(instance, reason);
+        Fault::Quarantined(reason.to_owned())
+    }
+}
+
+/// Puts the jobs that the batch did not take back to the front.
+fn give_back(slot: &mut Slot, jobs: &mut Vec<Job>, taken: usize) {
+    for job in jobs.drain(taken..).rev() {
+        slot.queue.push_front(job);
+    }
+}
+
+/// What came of a group of jobs.
+enum Made {
+    Nothing { outcomes: Vec<Outcome>, actions: Vec<Action> },
+    Submitted(Box<Flight>),
+}
+
+/// Steps the jobs and submits the batch.
+fn make(
+    core: &Arc<Core>,
+    instance: &InstanceId,
+    slot: &mut Slot,
+    jobs: &mut [Job],
+) -> Result<Made, JournalError> {
+    let mut draft = Draft::new(core, instance.clone(), slot.run.clone());
+    let mut outcomes = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        outcomes.push(one(&mut draft, job)?);
+        if draft.is_full() {
+            break;
+        }
+    }
+    draft.ride()?;
+    draft.queue_rest(slot.run.as_ref());
+    if draft.entries.is_empty() && draft.writes.is_empty() {
+        return Ok(Made::Nothing { outcomes, actions: draft.actions });
+    }
+    Ok(Made::Submitted(Box::new(submit(slot, draft, outcomes))))
+}
+
+fn one(draft: &mut Draft<'_>, job: &mut Job) -> Result<Outcome, JournalError> {
+    match job {
+        Job::Event { envelope, consume, .. } => {
+            let verdict = draft.apply(envelope)?;
+            if let Some((table, key)) = consume {
+                draft.writes.push(RowWrite { table: *table, key: key.clone(), value: None });
+            }
+            draft.completes |= is_answer(&envelope.event);
+            Ok(Outcome::Told(Ok(Told { verdict })))
+        }
+        Job::Start { wish, reply } => start(draft, wish, reply),
+        Job::Lease { effect, permit } => {
+            let taken = permit.take().or_else(|| {
+                let class = super::pools::Class::of(&draft.queued(effect)?.call);
+                draft.core.pools.try_take(class)
+            });
+            if let Some(permit) = taken {
+                draft.lease(effect, permit)?;
+            } else if let Some(perform) = draft.queued(effect) {
+                let class = super::pools::Class::of(&perform.call);
+                draft.actions.push(Action::Enqueue { effect: effect.clone(), class });
+            }
+            Ok(Outcome::Nothing)
+        }
+    }
+}
+
+fn is_answer(event: &Event) -> bool {
+    matches!(event, Event::EffectSucceeded { .. } | Event::EffectFailed { .. } | Event::EffectUnknown { .. })
+}
+
+/// Begins a run, finds the one that the key means, or goes on to a longer name.
+fn start(
+    draft: &mut Draft<'_>,
+    wish: &Arc<NewRun>,
+    reply: &mut Reply<Started>,
+) -> Result<Outcome, JournalError> {
+    let key = rows::dedupe::run(&wish.oldest, &wish.started.key);
+    if draft.writes.iter().any(|write| write.table == Table::Dedupe && write.key == key) {
+        return Ok(Outcome::Started(Ok(Started { run: draft.instance.name.clone(), created: false })));
+    }
+    if let Some(row) = draft.core.journal.row(Table::Dedupe, &key)? {
+        let known: KeyRow = serde_json::from_slice(&row.value).map_err(|error| JournalError::Corrupt {
+            place: format!("the key \"{}\" of playbook \"{}\"", wish.started.key, wish.oldest),
+            problem: error.to_string(),
+        })?;
+        return Ok(Outcome::Started(Ok(Started { run: known.run, created: false })));
+    }
+    let name = draft.instance.name.clone();
+    if draft.run.is_some() {
+        let longer = wish.name(name.len() + 1 - wish.name(0).len());
+        let job = Job::Start { wish: Arc::clone(wish), reply: reply.take() };
+        draft.core.send(InstanceId::run(longer), job);
+        return Ok(Outcome::Nothing);
+    }
+    let event = Event::RunStarted(Box::new(wish.named(&name)));
+    let envelope = Envelope { at: draft.now, id: "start".to_owned(), by: wish.by.clone(), event };
+    match draft.apply(&envelope)? {
+        Verdict::Applied => {
+            let value =
+                serde_json::to_vec(&KeyRow { run: name.clone() }).expect("a key's row has a JSON form");
+            draft.guards.push(Guard { table: Table::Dedupe, key: key.clone(), version: 0 });
+            draft.writes.push(RowWrite { table: Table::Dedupe, key, value: Some(value) });
+            Ok(Outcome::Started(Ok(Started { run: name, created: true })))
+        }
+        Verdict::Refused(refusal) => Ok(Outcome::Started(Err(Error::invalid(refusal.to_string())))),
+        other => Ok(Outcome::Started(Err(Error::Bug(format!("a start was answered {other:?}"))))),
+    }
+}
+
+/// Builds the batch and hands it to the store.
+fn submit(slot: &Slot, mut draft: Draft<'_>, outcomes: Vec<Outcome>) -> Flight {
+    let core = Arc::clone(draft.core);
+    let mut batch = Batch { guards: std::mem::take(&mut draft.guards), ..Batch::default() };
+    let rows = draft.run.as_ref().map(project::rows).unwrap_or_default();
+    batch.writes = project::difference(&slot.rows, &rows);
+    let timers = batch.writes.iter().filter(|write| write.table == Table::Timer).cloned().collect();
+    batch.writes.append(&mut draft.writes);
+    let mut bytes = slot.bytes;
+    let entries = std::mem::take(&mut draft.entries);
+    if let Some(run) = draft.run.as_ref().filter(|_| !entries.is_empty()) {
+        let state = codec::encode_run(run);
+        bytes = state.len() * DECODED;
+        let expected = slot.run.as_ref().map_or(0, |run| run.seq);
+        batch.appends.push(Append { instance: draft.instance.clone(), expected, entries, state });
+    }
+    draft.release_unchanged();
+    let mut held = draft.take_held();
+    let mut shared = Vec::new();
+    if let Some(held) = &mut held {
+        let (mut writes, mut guards, keys) = held.seal();
+        batch.writes.append(&mut writes);
+        batch.guards.append(&mut guards);
+        shared = keys;
+    }
+    if draft.completes {
+        core.crash.at(Point::BeforeComplete);
+    }
+    core.crash.at(Point::BeforeAppend);
+    let (back, instance) = (core.door(&draft.instance), draft.instance.clone());
+    core.journal.submit(
+        batch,
+        Box::new(move |outcome| {
+            // A shard that has ended needs no message.
+            drop(back.send(Message::Written { instance, outcome }));
+        }),
+    );
+    if let Some(held) = held {
+        held.submitted();
+    }
+    let Draft { run, actions, word, decides, .. } = draft;
+    Flight { jobs: Vec::new(), outcomes, run, rows, bytes, timers, shared, actions, word, decides }
+}
+
+/// Tells the callers.
+fn finish(core: &Core, jobs: Vec<Job>, outcomes: Vec<Outcome>) {
+    for (job, outcome) in jobs.into_iter().zip(outcomes) {
+        match (job, outcome) {
+            (Job::Event { reply, .. }, Outcome::Told(told)) => answer(reply, told),
+            (Job::Start { reply, .. }, Outcome::Started(started)) => answer(reply, started),
+            _ => {}
+        }
+        core.end();
+    }
+}
+
+/// Sends an answer; a caller that has gone away needs none.
+fn answer<T>(reply: Reply<T>, told: Result<T, Error>) {
+    if let Some(reply) = reply {
+        drop(reply.send(told));
+    }
+}
+
+fn act(core: &Arc<Core>, actions: Vec<Action>) {
+    for action in actions {
+        super::outbox::act(core, action);
+    }
+}

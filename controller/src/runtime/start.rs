@@ -1,0 +1,304 @@
+//! Starting runs: by hand, by a connector's event, by a schedule's slot, by a parent run. The same key is the same run.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use adjutant_machine::{
+    command::{Call, Perform},
+    eval::Scope,
+    event::{Labelled, RunStarted},
+    id::EffectId,
+    journal::{Batch, RowWrite, Scan, Table},
+};
+use adjutant_spec::{
+    plan::{Input, Overlap, Playbook, Stage, Trigger, ValueType},
+    value::{Labels, Money, Template},
+};
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use super::{
+    Error,
+    core::{Core, Job, Live},
+    identity::NewRun,
+    request::{Delivery, StartRun, Started},
+    rows,
+};
+
+/// Starts a run by hand.
+pub(super) async fn manual(core: &Arc<Core>, wish: StartRun) -> Result<Started, Error> {
+    let live = core.live();
+    let playbook = known(&live, &wish.playbook)?;
+    let input = given(playbook, wish.input)?;
+    let key = match wish.key {
+        Some(key) if key.trim().is_empty() => return Err(Error::invalid("the key is empty")),
+        Some(key) => key,
+        None => unique_key(core),
+    };
+    let by = if wish.by.is_empty() { "operator".to_owned() } else { wish.by };
+    let begin = Begin { key, input, trigger: wish.trigger, parent: None, dry: wish.dry, by };
+    begin_run(core, new_run(&live, playbook, begin)?).await
+}
+
+fn unique_key(core: &Core) -> String {
+    let moment = core.unique("manual");
+    let salt = blake3::hash(format!("{moment} {}", core.seed).as_bytes()).to_hex();
+    format!("{moment}-{}", &salt[..8])
+}
+
+fn known<'a>(live: &'a Live, id: &str) -> Result<&'a Playbook, Error> {
+    if live.plan.is_none() {
+        return Err(Error::unavailable("no revision is in force yet"));
+    }
+    live.playbook(id).ok_or_else(|| Error::NotFound { what: "playbook", id: id.to_owned() })
+}
+
+/// What a run begins with, beside its playbook.
+struct Begin {
+    key: String,
+    input: BTreeMap<String, Labelled>,
+    trigger: Value,
+    parent: Option<EffectId>,
+    dry: bool,
+    by: String,
+}
+
+fn new_run(live: &Live, playbook: &Playbook, begin: Begin) -> Result<NewRun, Error> {
+    let missing = || Error::Bug(format!("the plan in force has no bundle for playbook \"{}\"", playbook.id));
+    let plan = live.plan.as_ref().ok_or_else(missing)?;
+    let bundle = live.bundles.get(&playbook.id).cloned().ok_or_else(missing)?;
+    let revision = live.applied.as_ref().map_or_else(String::new, |applied| applied.revision.clone());
+    let started = RunStarted {
+        run: String::new(),
+        playbook: playbook.id.clone(),
+        bundle,
+        key: begin.key,
+        revision,
+        stage: plan.slice_of_playbook(&playbook.id).map_or(plan.company.stage, |slice| slice.stage),
+        input: begin.input,
+        trigger: begin.trigger,
+        parent: begin.parent,
+        dry: begin.dry,
+    };
+    Ok(NewRun { started, oldest: playbook.oldest_id().to_owned(), by: begin.by })
+}
+
+/// Sends the wish to the run's shard and waits until it is durable.
+pub(super) async fn begin_run(core: &Arc<Core>, run: NewRun) -> Result<Started, Error> {
+    core.check_open()?;
+    let (sender, receiver) = oneshot::channel();
+    core.send(run.instance(), Job::Start { wish: Arc::new(run), reply: Some(sender) });
+    receiver.await.map_err(|_| Error::unavailable("the runtime is closing"))?
+}
+
+/// Starts the child run of an effect, on the bundle that the parent pins.
+pub(super) async fn child(core: &Arc<Core>, perform: &Perform) -> Result<Started, Error> {
+    let Call::StartRun { playbook, bundle: id, input } = &perform.call else {
+        return Err(Error::Bug("the effect starts no run".to_owned()));
+    };
+    let digest = id.clone();
+    let bundle = core.read(move |core| Ok(core.bundle(&digest)?)).await?;
+    let bundle = bundle.ok_or_else(|| Error::NotFound { what: "bundle", id: id.clone() })?;
+    let live = core.live();
+    let revision = live.applied.as_ref().map_or_else(String::new, |applied| applied.revision.clone());
+    let slice = live.plan.as_ref().and_then(|plan| plan.slice_of_playbook(playbook));
+    let started = RunStarted {
+        run: String::new(),
+        playbook: playbook.clone(),
+        bundle: id.clone(),
+        key: perform.effect.key(),
+        revision,
+        stage: slice.map_or(Stage::Act, |slice| slice.stage),
+        input: input.clone(),
+        trigger: json!({ "parent": perform.effect }),
+        parent: Some(perform.effect.clone()),
+        dry: perform.dry,
+    };
+    let by = format!("run:{}", perform.effect.run);
+    let oldest = bundle.playbook.oldest_id().to_owned();
+    begin_run(core, NewRun { started, oldest, by }).await
+}
+
+/// Takes in what a connector tells. The runs come first and the delivery's row last: a crash in between makes the sender come
+/// again, and the keys find the same runs.
+pub(super) async fn intake(core: &Arc<Core>, delivery: Delivery) -> Result<Vec<Started>, Error> {
+    let place = rows::dedupe::delivery(&delivery.connector, &delivery.id);
+    let known = {
+        let place = place.clone();
+        core.read(move |core| Ok(core.journal.row(Table::Dedupe, &place)?)).await?
+    };
+    if let Some(row) = known {
+        let runs: Vec<String> = serde_json::from_slice::<Value>(&row.value)
+            .ok()
+            .and_then(|row| serde_json::from_value(row["runs"].clone()).ok())
+            .unwrap_or_default();
+        return Ok(runs.into_iter().map(|run| Started { run, created: false }).collect());
+    }
+    let live = core.live();
+    let plan = live.plan.as_ref().ok_or_else(|| Error::unavailable("no revision is in force yet"))?;
+    let mut started = Vec::new();
+    let mut refused = Vec::new();
+    for playbook in plan.playbooks.values() {
+        let Trigger::Event { connector, event, key, overlap } = &playbook.trigger else { continue };
+        if *connector != delivery.connector || *event != delivery.event {
+            continue;
+        }
+        let fired = Fired { key, overlap: *overlap, event: &delivery.fields, by: &delivery.by };
+        match triggered(core, &live, playbook, &fired).await {
+            Ok(Some(run)) => started.push(run),
+            Ok(None) => {
+                refused.push(json!({ "playbook": playbook.id, "reason": "another run of it is live" }));
+            }
+            // What is wrong with the message stays wrong: the sender must not come again, and the operator finds it here.
+            Err(Error::Invalid { problems }) => {
+                tracing::warn!(
+                    playbook = playbook.id,
+                    delivery = delivery.id,
+                    ?problems,
+                    "a delivery starts nothing"
+                );
+                refused.push(json!({ "playbook": playbook.id, "reason": problems.join("; ") }));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    record(core, place, &delivery, (&started, refused)).await?;
+    Ok(started)
+}
+
+/// Writes the row of a delivery, also of one that nobody wants.
+async fn record(
+    core: &Arc<Core>,
+    key: Vec<u8>,
+    delivery: &Delivery,
+    (started, refused): (&[Started], Vec<Value>),
+) -> Result<(), Error> {
+    let runs: Vec<&str> = started.iter().map(|started| started.run.as_str()).collect();
+    let row = json!({
+        "at": core.clock.now(), "by": delivery.by, "event": delivery.event, "runs": runs, "refused": refused,
+        "fields": if runs.is_empty() { delivery.fields.clone() } else { Value::Null },
+    });
+    let value = Some(row.to_string().into_bytes());
+    let writes = vec![RowWrite { table: Table::Dedupe, key, value }];
+    core.write(Batch { writes, ..Batch::default() }).await?;
+    Ok(())
+}
+
+/// What fires a playbook.
+pub(super) struct Fired<'a> {
+    pub(super) key: &'a Template,
+    pub(super) overlap: Overlap,
+    pub(super) event: &'a Value,
+    pub(super) by: &'a str,
+}
+
+/// Starts a playbook for an event; `None` where another run is live and must not be overlapped.
+pub(super) async fn triggered(
+    core: &Arc<Core>,
+    live: &Live,
+    playbook: &Playbook,
+    fired: &Fired<'_>,
+) -> Result<Option<Started>, Error> {
+    let missing = || Error::Bug(format!("the plan in force has no bundle for playbook \"{}\"", playbook.id));
+    let bundle = live.plan.as_ref().and_then(|plan| plan.bundles.get(&playbook.id)).ok_or_else(missing)?;
+    let scope = Scope::of_event(bundle, fired.event);
+    let key = scope.text(fired.key).map_err(|error| Error::invalid(error.to_string()))?;
+    if key.trim().is_empty() {
+        return Err(Error::invalid(format!("the key of playbook \"{}\" is empty", playbook.id)));
+    }
+    let mut values = BTreeMap::new();
+    for (name, input) in &playbook.inputs {
+        let Some(from) = &input.from else { continue };
+        let value =
+            scope.render(from).map_err(|error| Error::invalid(format!("input \"{name}\": {error}")))?;
+        values.insert(name.clone(), value);
+    }
+    let input = given(playbook, values)?;
+    let trigger = json!({ "event": fired.event });
+    let begin = Begin {
+        key,
+        input,
+        trigger: trigger["event"].clone(),
+        parent: None,
+        dry: false,
+        by: fired.by.to_owned(),
+    };
+    let run = new_run(live, playbook, begin)?;
+    if fired.overlap == Overlap::Allow {
+        return begin_run(core, run).await.map(Some);
+    }
+    // One at a time: between the look and the start nothing else may begin.
+    let _one_at_a_time = core.host.lock().await;
+    if is_live(core, &run).await? { Ok(None) } else { begin_run(core, run).await.map(Some) }
+}
+
+/// Returns whether another run of the playbook is live; the run of the same key is not another one.
+async fn is_live(core: &Arc<Core>, run: &NewRun) -> Result<bool, Error> {
+    let prefix = rows::index::live_of(&run.started.playbook);
+    let known = rows::dedupe::run(&run.oldest, &run.started.key);
+    core.read(move |core| {
+        if core.journal.row(Table::Dedupe, &known)?.is_some() {
+            return Ok(false);
+        }
+        let scan = Scan { prefix, limit: 1, ..Scan::default() };
+        Ok(!core.journal.scan(Table::Index, &scan)?.is_empty())
+    })
+    .await
+}
+
+/// Returns the inputs with their labels: all mistakes at once.
+fn given(
+    playbook: &Playbook,
+    mut values: BTreeMap<String, Value>,
+) -> Result<BTreeMap<String, Labelled>, Error> {
+    let (mut input, mut problems) = (BTreeMap::new(), Vec::new());
+    for (name, wanted) in &playbook.inputs {
+        let value = values.remove(name).or_else(|| wanted.default.clone());
+        match value.map(|value| typed(wanted, value)) {
+            Some(Ok(value)) => {
+                let labels = Labels { trust: wanted.trust, privacy: wanted.privacy };
+                input.insert(name.clone(), Labelled { value, labels });
+            }
+            Some(Err(problem)) => problems.push(format!("input \"{name}\" {problem}")),
+            None => {
+                problems.push(format!("input \"{name}\" is missing: playbook \"{}\" needs it", playbook.id));
+            }
+        }
+    }
+    problems
+        .extend(values.keys().map(|name| format!("playbook \"{}\" has no input \"{name}\"", playbook.id)));
+    if problems.is_empty() { Ok(input) } else { Err(Error::Invalid { problems }) }
+}
+
+/// Returns the value where it has the type.
+fn typed(input: &Input, value: Value) -> Result<Value, String> {
+    let fits = match input.type_ {
+        ValueType::String => value.is_string(),
+        ValueType::Number => value.is_number(),
+        ValueType::Integer => value.is_i64() || value.is_u64(),
+        ValueType::Boolean => value.is_boolean(),
+        ValueType::List => value.is_array(),
+        ValueType::Table => value.is_object(),
+        ValueType::Money => value.as_str().is_some_and(|text| text.parse::<Money>().is_ok()),
+    };
+    if fits {
+        return Ok(value);
+    }
+    let wanted = match input.type_ {
+        ValueType::String => "a text",
+        ValueType::Number => "a number",
+        ValueType::Integer => "a whole number",
+        ValueType::Boolean => "true or false",
+        ValueType::List => "a list",
+        ValueType::Table => "a table",
+        ValueType::Money => "money, such as \"20.00 EUR\"",
+    };
+    let found = match value {
+        Value::Null => "nothing",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a table",
+    };
+    Err(format!("must be {wanted}, it is {found}"))
+}

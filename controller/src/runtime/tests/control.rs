@@ -1,0 +1,142 @@
+use serde_json::json;
+
+use super::*;
+use crate::runtime::{Error, PauseScope, tests::runs::world};
+
+const PARENT: &str = r#"schema = "adjutant/v1"
+title = "Runs another"
+deadline = "30d"
+[[step]]
+id = "child"
+run = "put"
+with = { text = "from above" }
+parent_close = "cancel"
+on = { failed = "close" }
+next = "done"
+[[step]]
+id = "close"
+end = "cancelled"
+[[step]]
+id = "done"
+end = "done"
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_child_run_answers_its_parent() {
+    let world = World::with(&[("playbooks/parent.toml", PARENT)]).await;
+    let parent = world.ran("parent", "k").await;
+    assert_eq!(parent.line.status, "done", "{parent:#?}");
+    let child = world.run(&parent.children[0]).await;
+    assert_eq!(
+        (child.line.status.as_str(), child.parent.as_ref().map(|effect| effect.run.clone())),
+        ("done", Some(parent.line.id))
+    );
+    world.sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_child_run_is_cancelled_with_its_parent() {
+    let world = World::with(&[("playbooks/parent.toml", PARENT)]).await;
+    world.handle.pause_scope(PauseScope::Playbook("put".to_owned()), "test", "operator").await.unwrap();
+    let parent = world.ran("parent", "k").await;
+    let world = world.killed().await;
+    world.rest().await;
+    world.handle.cancel(&parent.line.id, "test", "operator").await.unwrap();
+    world.rest().await;
+    assert_eq!(world.run(&parent.line.id).await.line.status, "cancelled");
+    assert_eq!(world.run(&parent.children[0]).await.line.status, "cancelled");
+    assert_eq!(world.script.calls("desk.put"), []);
+    world.sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_run_starts_nothing_and_a_killed_one_ends_at_once() {
+    let world = World::with(&[]).await;
+    world.script.will("desk.post", [Turn::Fail(ErrorClass::Transient)]);
+    let run = world.ran("post", "k").await.line.id;
+    world.handle.pause(&run, "wait", "operator").await.unwrap();
+    world.pass(60_000).await;
+    assert_eq!(world.script.calls("desk.post").len(), 1);
+    world.handle.resume(&run, "operator").await.unwrap();
+    world.rest().await;
+    world.pass(60_000).await;
+    assert_eq!(world.run(&run).await.line.status, "done");
+    assert!(matches!(world.handle.kill(&run, "late", "operator").await, Err(Error::Conflict { .. })));
+    world.script.will("desk.put", [Turn::Held(json!({ "id": "1" }))]);
+    let other = world.start("put", "l").await.run;
+    world.handle.kill(&other, "enough", "operator").await.unwrap();
+    assert_eq!(world.run(&other).await.line.status, "killed");
+    world.script.released.send_replace(true);
+    world.rest().await;
+    assert_eq!(world.run(&other).await.line.status, "killed", "a late answer changes nothing");
+    world.sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tighter_policy_acts_on_live_runs_at_once() {
+    let world = World::with(&[]).await;
+    world.script.will("desk.put", [Turn::Fail(ErrorClass::Transient)]);
+    let run = world.ran("put", "k").await.line.id;
+    let ask = "schema = \"adjutant/v1\"\ntitle = \"Ask\"\n[[autonomy]]\nsubject = \"playbook:put\"\n\
+               verb = \"desk.put\"\nlevel = \"ask\"\n";
+    let tighter = company(&[("policies/ask.toml", ask)]);
+    let activation = Activation {
+        plan: tighter,
+        revision: "r2".to_owned(),
+        expected: Some("r1".to_owned()),
+        held: BTreeMap::new(),
+        detail: Value::Null,
+        by: "operator".to_owned(),
+    };
+    let stale = Activation { expected: Some("r0".to_owned()), ..activation.clone() };
+    assert!(matches!(world.handle.activate(stale).await, Err(Error::Conflict { .. })));
+    world.handle.activate(activation).await.unwrap();
+    world.pass(60_000).await;
+    assert_eq!(world.script.calls("desk.put").len(), 1, "the second attempt waits for a person");
+    let shown = world.run(&run).await;
+    assert_eq!(shown.effects[0].phase, "waiting_for_approval", "{shown:#?}");
+    assert_eq!(world.handle.applied().unwrap().revision, "r2");
+    let world = world.killed().await;
+    assert_eq!(world.handle.applied().unwrap().revision, "r2", "it is in force after a restart");
+    world.handle.decide(approve(&world.gate().await), "operator").await.unwrap();
+    world.rest().await;
+    assert_eq!(world.run(&run).await.line.status, "done");
+    world.sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_freeze_holds_until_it_ends() {
+    let freeze = "schema = \"adjutant/v1\"\ntitle = \"F\"\n[[freeze]]\nfrom = \"2026-05-04T00:00:00Z\"\n\
+                  until = \"2026-05-04T07:00:00Z\"\nreason = \"holiday\"\nscope = \"company\"\n";
+    let world = world(&[("policies/freeze.toml", freeze.to_owned())]).await;
+    let run = world.ran("put", "k").await;
+    assert_eq!(run.effects[0].phase, "held", "{run:#?}");
+    world.pass(3_600_000 - 1).await;
+    assert_eq!(world.script.calls("desk.put"), []);
+    world.pass(1).await;
+    assert_eq!(world.run(&run.line.id).await.line.status, "done");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shutdown_leaves_the_rest_to_the_next_process() {
+    let world = World::with(&[]).await;
+    world.handle.pause_scope(PauseScope::Connector("desk".to_owned()), "test", "operator").await.unwrap();
+    let run = world.ran("put", "k").await.line.id;
+    world.handle.shutdown().await;
+    let refused = world.handle.cancel(&run, "late", "operator").await;
+    assert!(matches!(refused, Err(Error::Unavailable { .. })), "{refused:?}");
+    let world = world.killed().await;
+    world.handle.resume_scope(PauseScope::Connector("desk".to_owned()), "operator").await.unwrap();
+    world.rest().await;
+    assert_eq!(world.run(&run).await.line.status, "done");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn watchers_hear_of_each_change() {
+    let world = World::with(&[]).await;
+    let mut changes = world.handle.subscribe();
+    let run = world.ran("put", "k").await.line.id;
+    let first = changes.recv().await.unwrap();
+    assert_eq!((first.instance.name.as_str(), first.kind.as_str()), (run.as_str(), "effect_leased"));
+    assert_eq!(changes.recv().await.unwrap().kind, "effect_succeeded");
+}

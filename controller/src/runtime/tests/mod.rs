@@ -1,0 +1,397 @@
+//! A world for tests: a company written as TOML, a store in memory that can crash, a clock that stands still, and a scripted outside.
+
+mod control;
+mod crashes;
+mod money;
+mod runs;
+mod schedules;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use adjutant_machine::{
+    command::{Call, Notice, Perform},
+    event::{Decision, ErrorClass, Event, Finding, GateDecided},
+    id::Stamp,
+    journal::Journal,
+    memory::MemoryJournal,
+};
+use adjutant_spec::{files::FileSet, plan::Plan, value::Money};
+use futures::future::BoxFuture;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use super::{
+    Activation, Handle, ManualClock, NotifyFailure, Performer, Runtime, Settings, StartRun, Started, Worst,
+    views::{GateView, RunView},
+};
+
+/// How one attempt goes.
+#[derive(Debug, Clone)]
+enum Turn {
+    Ok(Value),
+    Costs(Value, &'static str),
+    Fail(ErrorClass),
+    Unknown,
+    Found(Option<Value>),
+    /// Never answers.
+    Silent,
+    /// Answers once the script is released.
+    Held(Value),
+}
+
+/// What the outside saw, and what it will do.
+struct Script {
+    turns: Mutex<BTreeMap<String, VecDeque<Turn>>>,
+    seen: Mutex<Vec<(String, String, u32)>>,
+    notices: Mutex<Vec<Notice>>,
+    worst: Mutex<Option<&'static str>>,
+    released: watch::Sender<bool>,
+}
+
+impl Script {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            turns: Mutex::default(),
+            seen: Mutex::default(),
+            notices: Mutex::default(),
+            worst: Mutex::default(),
+            released: watch::Sender::new(false),
+        })
+    }
+
+    fn will(&self, target: &str, turns: impl IntoIterator<Item = Turn>) {
+        self.turns.lock().unwrap().entry(target.to_owned()).or_default().extend(turns);
+    }
+
+    fn calls(&self, target: &str) -> Vec<(String, u32)> {
+        let seen = self.seen.lock().unwrap();
+        seen.iter()
+            .filter(|(name, ..)| name == target)
+            .map(|(_, key, attempt)| (key.clone(), *attempt))
+            .collect()
+    }
+
+    fn take(&self, target: &str) -> Turn {
+        let mut turns = self.turns.lock().unwrap();
+        turns.get_mut(target).and_then(VecDeque::pop_front).unwrap_or_else(|| Turn::Ok(json!({ "id": "1" })))
+    }
+}
+
+fn target(call: &Call) -> String {
+    match call {
+        Call::Verb(verb) => verb.verb.clone(),
+        Call::Probe { probe, .. } => probe.clone(),
+        Call::Agent(agent) => agent.agent.clone(),
+        Call::Route { route, .. } => route.clone(),
+        other => format!("{other:?}"),
+    }
+}
+
+impl Performer for Script {
+    fn perform(&self, job: Perform, _until: Stamp) -> BoxFuture<'static, Event> {
+        let name = target(&job.call);
+        let key = if let Call::Verb(verb) = &job.call { verb.key.clone() } else { job.effect.key() };
+        self.seen.lock().unwrap().push((name.clone(), key, job.attempt));
+        let (turn, mut released) = (self.take(&name), self.released.subscribe());
+        let (effect, attempt) = (job.effect, job.attempt);
+        Box::pin(async move {
+            let (value, cost) = match turn {
+                Turn::Ok(value) => (value, None),
+                Turn::Costs(value, cost) => (value, Some(cost.parse().unwrap())),
+                Turn::Held(value) => {
+                    released.wait_for(|released| *released).await.unwrap();
+                    (value, None)
+                }
+                Turn::Silent => std::future::pending().await,
+                Turn::Fail(class) => {
+                    let message = "scripted".to_owned();
+                    return Event::EffectFailed {
+                        effect,
+                        attempt,
+                        class,
+                        message,
+                        retry_after: None,
+                        cost: None,
+                    };
+                }
+                Turn::Unknown => {
+                    return Event::EffectUnknown { effect, attempt, message: "scripted".to_owned() };
+                }
+                Turn::Found(found) => {
+                    let finding = found.map_or(Finding::DidNotHappen, Finding::Happened);
+                    return Event::EffectProbed { effect, finding };
+                }
+            };
+            Event::EffectSucceeded { effect, attempt, value, cost, provenance: Value::Null }
+        })
+    }
+
+    fn worst_case(&self, _plan: &Plan, call: &Call) -> Worst {
+        match (call, *self.worst.lock().unwrap()) {
+            (Call::Agent(_), Some(amount)) => Worst::AtMost(amount.parse::<Money>().unwrap()),
+            _ => Worst::Nothing,
+        }
+    }
+
+    fn notify(&self, notice: Notice) -> BoxFuture<'static, Result<(), NotifyFailure>> {
+        self.notices.lock().unwrap().push(notice);
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+/// Eight in the morning of a Monday in Berlin.
+fn monday() -> Stamp {
+    Stamp("2026-05-04T06:00:00Z".parse::<jiff::Timestamp>().unwrap().as_millisecond())
+}
+
+const COMPANY: &str = r#"schema = "adjutant/v1"
+name = "Test"
+owner = "founder"
+zone = "Europe/Berlin"
+currency = "EUR"
+
+[[persona]]
+id = "founder"
+email = "founder@test.example"
+"#;
+
+const DESK: &str = r#"schema = "adjutant/v1"
+title = "The desk"
+kind = "http"
+endpoint = "http://127.0.0.1:9"
+
+[verbs.put]
+method = "PUT"
+path = "/put"
+effect = "write"
+idempotency = "native_key"
+input = { text = "string" }
+output = { id = "string" }
+
+[verbs.post]
+method = "POST"
+path = "/post"
+effect = "write"
+idempotency = "at_most_once"
+input = { text = "string" }
+output = { id = "string" }
+
+[verbs.book]
+method = "POST"
+path = "/book"
+effect = "write"
+idempotency = "probe"
+probe = "find"
+input = { text = "string" }
+output = { id = "string" }
+
+[verbs.find]
+method = "GET"
+path = "/find"
+effect = "read"
+idempotency = "pure"
+input = { key = "string" }
+with = { key = "{{ effect.key }}" }
+found = "result.data | length > 0"
+value = "result.data[0]"
+
+[verbs.cancel]
+method = "POST"
+path = "/cancel"
+effect = "write"
+idempotency = "native_key"
+input = { id = "string" }
+
+[verbs.slow]
+method = "PUT"
+path = "/slow"
+effect = "write"
+idempotency = "native_key"
+rate = { calls = 2, per = "2s" }
+input = { text = "string" }
+output = { id = "string" }
+"#;
+
+const MODEL: &str = r#"schema = "adjutant/v1"
+title = "The model"
+kind = "openai"
+endpoint = "http://127.0.0.1:9/v1"
+"#;
+
+const THINKER: &str = r#"schema = "adjutant/v1"
+title = "Thinks"
+prompt = "prompts/thinker.md"
+input = { text = "string" }
+[model]
+connector = "llm"
+name = "m"
+fallback = "error"
+max_tokens = 100
+[output]
+answer = "string"
+"#;
+
+const PRICES: &str = r#"schema = "adjutant/v1"
+currency = "EUR"
+default_cap = "1.00 EUR"
+[models.m]
+input = "1"
+output = "1"
+"#;
+
+const CUSTOMER: &str = r#"{ "type": "object", "required": ["name"], "additionalProperties": false,
+ "properties": { "name": { "type": "string" }, "note": { "type": "string" } } }"#;
+
+/// A playbook of one call of a verb, started by hand.
+fn calls(verb: &str) -> String {
+    format!(
+        "schema = \"adjutant/v1\"\ntitle = \"Calls\"\ndeadline = \"30d\"\n\
+         [input.text]\ntype = \"string\"\ndefault = \"hi\"\ntrust = \"operator\"\n\
+         [[step]]\nid = \"act\"\ncall = \"desk.{verb}\"\nwith = {{ text = \"{{{{ input.text }}}}\" }}\n\
+         retry = {{ attempts = 3, backoff = \"1s..4s\" }}\n\
+         undo = {{ call = \"desk.cancel\", with = {{ id = \"{{{{ steps.act.id }}}}\" }} }}\nnext = \"done\"\n\
+         [[step]]\nid = \"done\"\nend = \"done\"\n"
+    )
+}
+
+fn grants(playbook: &str, verbs: &[&str]) -> String {
+    let grant = |verb: &&str| {
+        format!("[[autonomy]]\nsubject = \"playbook:{playbook}\"\nverb = \"{verb}\"\nlevel = \"act\"\n")
+    };
+    verbs.iter().map(grant).collect()
+}
+
+/// The files that every company here has, with some more.
+fn company(more: &[(&str, &str)]) -> Arc<Plan> {
+    let mut files = FileSet::new();
+    let mut put = |path: &str, text: &str| files.insert(path, text.as_bytes().to_vec());
+    put("adjutant.toml", COMPANY);
+    put("connectors/desk.toml", DESK);
+    put("connectors/llm.toml", MODEL);
+    put("agents/thinker.toml", THINKER);
+    put("prompts/thinker.md", "Think about {{ input.text }}.");
+    put("prices.toml", PRICES);
+    put("records/customer.json", CUSTOMER);
+    let mut policy = "schema = \"adjutant/v1\"\ntitle = \"Grants\"\n".to_owned();
+    for verb in ["put", "post", "book", "slow"] {
+        put(&format!("playbooks/{verb}.toml"), &calls(verb));
+        policy += &grants(verb, &[&format!("desk.{verb}")]);
+    }
+    put("policies/grants.toml", &policy);
+    for (path, text) in more {
+        put(path, text);
+    }
+    let loaded = adjutant_spec::load(&files);
+    let plan =
+        loaded.plan.unwrap_or_else(|| panic!("the test company is wrong:\n{}", loaded.report.render()));
+    Arc::new(plan)
+}
+
+/// A process with its store and its outside.
+struct World {
+    journal: Arc<MemoryJournal>,
+    clock: ManualClock,
+    script: Arc<Script>,
+    handle: Handle,
+}
+
+impl World {
+    /// Opens a fresh world with a company in force.
+    async fn with(more: &[(&str, &str)]) -> Self {
+        let world = Self::on(MemoryJournal::new(), ManualClock::at(monday()), Script::new()).await;
+        world.activate(company(more), "r1", None).await;
+        world
+    }
+
+    async fn on(journal: MemoryJournal, clock: ManualClock, script: Arc<Script>) -> Self {
+        let journal = Arc::new(journal);
+        let settings = Settings {
+            journal: Arc::clone(&journal) as Arc<dyn Journal>,
+            performer: Arc::clone(&script) as Arc<dyn Performer>,
+            clock: Arc::new(clock.clone()),
+            verbs: 64,
+            agents: 64,
+            cache_bytes: 1 << 20,
+        };
+        let handle = Runtime::open(settings).await.expect("the runtime opens");
+        Self { journal, clock, script, handle }
+    }
+
+    async fn activate(&self, plan: Arc<Plan>, revision: &str, expected: Option<&str>) {
+        let activation = Activation {
+            plan,
+            revision: revision.to_owned(),
+            expected: expected.map(str::to_owned),
+            held: BTreeMap::new(),
+            detail: Value::Null,
+            by: "operator".to_owned(),
+        };
+        self.handle.activate(activation).await.expect("the revision is activated");
+    }
+
+    /// Kills the process and opens the next one on what was durable.
+    async fn killed(self) -> Self {
+        let left = self.journal.crash(0);
+        Self::on(left, self.clock, self.script).await
+    }
+
+    async fn start(&self, playbook: &str, key: &str) -> Started {
+        let wish =
+            StartRun { playbook: playbook.to_owned(), key: Some(key.to_owned()), ..StartRun::default() };
+        self.handle.start(wish).await.expect("the run starts")
+    }
+
+    /// Starts a run and lets everything come to rest.
+    async fn ran(&self, playbook: &str, key: &str) -> RunView {
+        let started = self.start(playbook, key).await;
+        self.rest().await;
+        self.run(&started.run).await
+    }
+
+    async fn run(&self, id: &str) -> RunView {
+        self.handle.run(id).await.expect("the run is there")
+    }
+
+    /// Waits until nothing is under way.
+    async fn rest(&self) {
+        tokio::time::timeout(Duration::from_secs(20), self.handle.settled()).await.expect("it comes to rest");
+    }
+
+    async fn pass(&self, millis: u64) {
+        self.clock.advance(millis);
+        self.rest().await;
+    }
+
+    /// Waits for something that leaves work under way, without sleeping for a set time.
+    async fn until(&self, what: impl Fn(&Script) -> bool) {
+        let wait = async {
+            while !what(&self.script) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), wait).await.expect("it happens");
+    }
+
+    async fn gate(&self) -> GateView {
+        let mut inbox = self.handle.inbox().await.expect("the inbox is readable");
+        assert_eq!(inbox.len(), 1, "one gate waits: {inbox:?}");
+        inbox.remove(0)
+    }
+
+    async fn sound(&self) {
+        let audit = self.handle.audit().await.expect("the audit runs");
+        assert!(audit.ok, "{audit:?}");
+    }
+}
+
+fn decision(gate: &GateView, decision: Decision) -> GateDecided {
+    GateDecided { gate: gate.id.clone(), digest: gate.digest.clone(), decision, reason: None }
+}
+
+fn approve(gate: &GateView) -> GateDecided {
+    decision(gate, Decision::Approved { form: None })
+}

@@ -1,0 +1,248 @@
+//! Lists from the index rows: runs, the inbox, dead letters, records, slots, and the counts of `status`.
+
+use std::collections::BTreeMap;
+
+use adjutant_machine::{
+    id::EffectId,
+    journal::{Scan, Table},
+};
+use adjutant_spec::plan::BundleId;
+
+use crate::runtime::{
+    Error, RunFilter,
+    core::Core,
+    identity::run_of,
+    records, rows,
+    views::{DeadView, GateView, RecordView, RunLine, SlotView, StatusView},
+};
+
+/// How many runs a list has where nobody says more.
+const USUAL: usize = 100;
+const STATUSES: [&str; 8] =
+    ["running", "waiting", "paused", "unwinding", "done", "failed", "cancelled", "killed"];
+
+/// Lists runs, newest first.
+pub(in crate::runtime) fn runs(core: &Core, filter: &RunFilter) -> Result<Vec<RunLine>, Error> {
+    let limit = if filter.limit == 0 { USUAL } else { filter.limit.min(super::PAGE) };
+    if let Some(status) = filter.status.as_deref().filter(|status| !STATUSES.contains(status)) {
+        let known = STATUSES.join(", ");
+        return Err(Error::invalid(format!("no run has the status \"{status}\"; there are {known}")));
+    }
+    let cursor = filter.after.as_deref().map(|id| super::load(core, id)).transpose()?;
+    let prefixes = match (&filter.status, &filter.playbook) {
+        (Some(status), _) => vec![rows::index::group(rows::index::STATUS, status)],
+        (None, Some(playbook)) => vec![rows::index::group(rows::index::PLAYBOOK, playbook)],
+        (None, None) => {
+            STATUSES.iter().map(|status| rows::index::group(rows::index::STATUS, status)).collect()
+        }
+    };
+    let mut lines = Vec::new();
+    for prefix in prefixes {
+        let after = cursor.as_ref().map(|run| {
+            let place = rows::index::status("", run.started_at, &run.id);
+            let tail = place.get(rows::index::group(rows::index::STATUS, "").len()..).unwrap_or_default();
+            [prefix.as_slice(), tail].concat()
+        });
+        group(core, &Group { prefix, after, limit, filter }, &mut lines)?;
+    }
+    lines.sort_by(|a: &RunLine, b| b.started.cmp(&a.started).then_with(|| a.id.cmp(&b.id)));
+    lines.truncate(limit);
+    Ok(lines)
+}
+
+struct Group<'a> {
+    prefix: Vec<u8>,
+    after: Option<Vec<u8>>,
+    limit: usize,
+    filter: &'a RunFilter,
+}
+
+fn group(core: &Core, group: &Group<'_>, lines: &mut Vec<RunLine>) -> Result<(), Error> {
+    let (mut after, mut found) = (group.after.clone(), 0);
+    while found < group.limit {
+        let scan = Scan {
+            prefix: group.prefix.clone(),
+            after,
+            limit: super::PAGE.min(group.limit * 2),
+            ..Scan::default()
+        };
+        let page = core.journal.scan(Table::Index, &scan)?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.key.clone());
+        for row in &page {
+            let Some(id) = rows::index::listed_run(&row.key, &group.prefix) else { continue };
+            let Some(line) = line(core, &id)? else { continue };
+            if group.filter.playbook.as_ref().is_none_or(|wanted| *wanted == line.playbook) {
+                lines.push(line);
+                found += 1;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Returns a run's line; a damaged run is listed as quarantined.
+fn line(core: &Core, id: &str) -> Result<Option<RunLine>, Error> {
+    match super::load(core, id) {
+        Ok(run) => Ok(Some(super::run::line_of(&run))),
+        Err(Error::Quarantined { .. }) => Ok(Some(RunLine {
+            id: id.to_owned(),
+            playbook: id.rsplit_once('-').map_or(id, |(playbook, _)| playbook).to_owned(),
+            status: "quarantined".to_owned(),
+            step: None,
+            since: crate::runtime::views::When(Default::default()),
+            key: String::new(),
+            revision: String::new(),
+            bundle: String::new(),
+            started: crate::runtime::views::When(Default::default()),
+        })),
+        Err(Error::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Returns the live runs by the bundle that they pin.
+pub(in crate::runtime) fn live_runs(core: &Core) -> Result<BTreeMap<BundleId, Vec<String>>, Error> {
+    let mut found: BTreeMap<BundleId, Vec<String>> = BTreeMap::new();
+    super::each(core.journal.as_ref(), Table::Index, rows::index::BUNDLES, |row| {
+        if let Some((bundle, run)) = rows::index::bundle_of(&row.key) {
+            found.entry(bundle).or_default().push(run);
+        }
+        Ok(true)
+    })?;
+    Ok(found)
+}
+
+/// Lists the gates that wait, oldest first.
+pub(in crate::runtime) fn inbox(core: &Core) -> Result<Vec<GateView>, Error> {
+    let mut gates = Vec::new();
+    super::each(core.journal.as_ref(), Table::Index, rows::index::GATES, |row| {
+        let Some(id) = rows::index::gate_of(&row.key) else { return Ok(true) };
+        match gate(core, &id) {
+            // It may have been decided between the two reads.
+            Ok(found) if found.state == "open" => gates.push(found),
+            Ok(_) | Err(Error::NotFound { .. } | Error::Quarantined { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(true)
+    })?;
+    Ok(gates)
+}
+
+/// Shows one gate.
+pub(in crate::runtime) fn gate(core: &Core, id: &str) -> Result<GateView, Error> {
+    let missing = || Error::NotFound { what: "gate", id: id.to_owned() };
+    let run = match super::load(core, run_of(id)) {
+        Err(Error::NotFound { .. }) => return Err(missing()),
+        other => other?,
+    };
+    let gate = run.gates.get(id).ok_or_else(missing)?;
+    Ok(super::run::gate(&run, gate))
+}
+
+/// Lists dead and unknown effects.
+pub(in crate::runtime) fn dead(core: &Core) -> Result<Vec<DeadView>, Error> {
+    let mut found = Vec::new();
+    super::each(core.journal.as_ref(), Table::Index, rows::index::DEAD, |row| {
+        let text =
+            String::from_utf8_lossy(row.key.get(rows::index::DEAD.len()..).unwrap_or_default()).into_owned();
+        let Ok(id) = text.parse::<EffectId>() else { return Ok(true) };
+        match super::load(core, &id.run) {
+            Ok(run) => {
+                found.extend(run.dead_letters().filter(|(effect, _)| **effect == id).map(|(id, state)| {
+                    let effect = super::run::effect(id, state);
+                    let actions = actions(&effect.phase, &id.to_string(), &id.run);
+                    DeadView { effect, playbook: run.playbook.clone(), actions }
+                }));
+            }
+            Err(Error::NotFound { .. } | Error::Quarantined { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(true)
+    })?;
+    Ok(found)
+}
+
+fn actions(phase: &str, effect: &str, run: &str) -> Vec<String> {
+    let mut actions = vec![
+        format!("adjutant dead settle {effect} happened"),
+        format!("adjutant dead settle {effect} did-not-happen"),
+        format!("adjutant dead drop {effect}"),
+    ];
+    match phase {
+        "dead" => actions.insert(0, format!("adjutant retry {run}")),
+        _ => actions.push(format!("adjutant dead undo {effect}")),
+    }
+    actions
+}
+
+/// Counts for `status`.
+pub(in crate::runtime) fn status(core: &Core) -> Result<StatusView, Error> {
+    let live = core.live();
+    let mut runs = BTreeMap::new();
+    for status in STATUSES {
+        let count = count(core, &rows::index::group(rows::index::STATUS, status))?;
+        if count > 0 {
+            runs.insert(status.to_owned(), count);
+        }
+    }
+    Ok(StatusView {
+        applied: live.applied.clone(),
+        runs,
+        inbox: count(core, rows::index::GATES)?,
+        dead: count(core, rows::index::DEAD)?,
+        spend_today: super::spend::today(core)?,
+        paused: live.pauses.values().cloned().collect(),
+        quarantined: live.quarantined.values().cloned().collect(),
+        outbox: core.pools.waiting() as u64,
+    })
+}
+
+fn count(core: &Core, prefix: &[u8]) -> Result<u64, Error> {
+    let mut count = 0;
+    super::each(core.journal.as_ref(), Table::Index, prefix, |_| {
+        count += 1;
+        Ok(true)
+    })?;
+    Ok(count)
+}
+
+/// Lists records of a kind after a key.
+pub(in crate::runtime) fn records(
+    core: &Core,
+    kind: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<RecordView>, Error> {
+    let prefix = rows::record::kind(kind);
+    let limit = if limit == 0 { USUAL } else { limit.min(super::PAGE) };
+    let after = after.map(|key| rows::record::of(kind, key));
+    let scan = Scan { prefix: prefix.clone(), after, limit, ..Scan::default() };
+    let page = core.journal.scan(Table::Record, &scan)?;
+    page.iter()
+        .map(|row| {
+            let key = String::from_utf8_lossy(row.key.get(prefix.len()..).unwrap_or_default()).into_owned();
+            let record = records::parse(kind, &key, &row.value)?;
+            Ok(RecordView {
+                kind: kind.to_owned(),
+                key,
+                version: record.version,
+                value: record.value,
+                run: record.effect.as_ref().map(|effect| effect.run.clone()),
+                effect: record.effect,
+                step: record.step,
+                at: crate::runtime::views::When(record.at),
+            })
+        })
+        .collect()
+}
+
+/// Lists the last slots of a schedule, newest first.
+pub(in crate::runtime) fn slots(core: &Core, playbook: &str, limit: usize) -> Result<Vec<SlotView>, Error> {
+    let oldest =
+        core.live().playbook(playbook).map_or(playbook.to_owned(), |found| found.oldest_id().to_owned());
+    let limit = if limit == 0 { USUAL } else { limit.min(super::PAGE) };
+    let scan = Scan { prefix: rows::host::slots(&oldest), limit, backwards: true, ..Scan::default() };
+    let page = core.journal.scan(Table::Host, &scan)?;
+    Ok(page.iter().filter_map(|row| serde_json::from_slice(&row.value).ok()).collect())
+}

@@ -1,0 +1,303 @@
+//! One run: as it is, as it was, and its log.
+
+use adjutant_machine::{
+    codec,
+    command::Call,
+    event::Event,
+    fact::Entry,
+    fold,
+    id::{EffectId, InstanceId, InstanceKind},
+    run::{Cause, EffectPhase, EffectState, Gate, GatePhase, Phase, Run, StepState},
+};
+use adjutant_spec::plan::Bundle;
+use serde_json::Value;
+
+use crate::runtime::{
+    Error,
+    core::Core,
+    views::{EffectView, GateView, LogView, RunLine, RunView, StepView, TimelineLine, TimerView, When},
+    words,
+};
+
+/// The most lines of a timeline: the newest.
+const MOST_LINES: usize = 1_000;
+
+/// Shows a run as it is.
+pub(in crate::runtime) fn run(core: &Core, id: &str) -> Result<RunView, Error> {
+    let state = super::load(core, id)?;
+    let first = state.seq.saturating_sub(MOST_LINES as u64) + 1;
+    let entries = entries(core, id, first, MOST_LINES)?;
+    show(core, &state, &entries)
+}
+
+/// Shows a run as it was after one of its entries, by folding them.
+pub(in crate::runtime) fn run_at(core: &Core, id: &str, seq: u64) -> Result<RunView, Error> {
+    let count = usize::try_from(seq).unwrap_or(usize::MAX);
+    let entries = entries(core, id, 1, count)?;
+    if entries.len() as u64 != seq {
+        return Err(Error::NotFound { what: "entry", id: format!("{id}@{seq}") });
+    }
+    let state = fold(entries.iter().map(|(_, entry)| entry));
+    let state = state.ok_or_else(|| Error::NotFound { what: "entry", id: format!("{id}@{seq}") })?;
+    show(core, &state, &entries)
+}
+
+/// Reads entries of a run, at most so many.
+pub(super) fn entries(core: &Core, id: &str, first: u64, most: usize) -> Result<Vec<(u64, Entry)>, Error> {
+    let instance = InstanceId::run(id);
+    let (mut found, mut from) = (Vec::new(), first);
+    while found.len() < most {
+        let page = core.journal.entries(&instance, from, (most - found.len()).min(super::PAGE))?;
+        let Some((last, _)) = page.last() else { break };
+        from = last + 1;
+        for (seq, bytes) in page {
+            let entry = codec::decode_entry(&bytes).map_err(|error| Error::Quarantined {
+                id: id.to_owned(),
+                reason: format!("its entry {seq}: {error}"),
+            })?;
+            found.push((seq, entry));
+        }
+    }
+    Ok(found)
+}
+
+/// Shows entries of an instance: of a run in full, of any other as stored.
+pub(in crate::runtime) fn log(
+    core: &Core,
+    id: &InstanceId,
+    from: u64,
+    limit: usize,
+) -> Result<Vec<LogView>, Error> {
+    let limit = if limit == 0 { super::PAGE } else { limit.min(super::PAGE) };
+    if core.journal.load(id)?.is_none() {
+        return Err(Error::NotFound { what: id.kind.word(), id: id.name.clone() });
+    }
+    if id.kind != InstanceKind::Run {
+        return host_log(core, id, from, limit);
+    }
+    let lines = entries(core, &id.name, from.max(1), limit)?;
+    lines.into_iter().map(|(seq, entry)| line(seq, &entry)).collect()
+}
+
+fn line(seq: u64, entry: &Entry) -> Result<LogView, Error> {
+    let json = |value: serde_json::Result<Value>| value.map_err(|error| Error::Bug(error.to_string()));
+    Ok(LogView {
+        seq,
+        at: When(entry.envelope.at),
+        by: entry.envelope.by.clone(),
+        event: json(serde_json::to_value(&entry.envelope.event))?,
+        facts: json(serde_json::to_value(&entry.facts))?,
+        commands: json(serde_json::to_value(&entry.commands))?,
+    })
+}
+
+/// Schedules and revisions: their entries are plain JSON of the host.
+fn host_log(core: &Core, id: &InstanceId, from: u64, limit: usize) -> Result<Vec<LogView>, Error> {
+    let page = core.journal.entries(id, from.max(1), limit)?;
+    Ok(page
+        .into_iter()
+        .map(|(seq, bytes)| {
+            let event: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+            let at = serde_json::from_value(event["at"].clone()).unwrap_or(When(Default::default()));
+            let by = event["by"].as_str().unwrap_or("host").to_owned();
+            LogView { seq, at, by, event, facts: Value::Null, commands: Value::Null }
+        })
+        .collect())
+}
+
+fn show(core: &Core, run: &Run, entries: &[(u64, Entry)]) -> Result<RunView, Error> {
+    let bundle = core.bundle(&run.bundle)?;
+    let ended = if let Phase::Ended { at, .. } = &run.phase { Some(When(*at)) } else { None };
+    let children = super::children(core.journal.as_ref(), &run.id)?;
+    Ok(RunView {
+        line: self::line_of(run),
+        seq: run.seq,
+        stage: run.stage,
+        ended,
+        input: run.input.iter().map(|(name, value)| (name.clone(), value.value.clone())).collect(),
+        steps: steps(run, bundle.as_deref()),
+        effects: run.effects.iter().map(|(id, state)| effect(id, state)).collect(),
+        gates: gates(run),
+        timers: run.timers.iter().map(|(id, at)| TimerView { timer: id.clone(), at: When(*at) }).collect(),
+        waiting: run.waiting().iter().map(cause).collect(),
+        parent: run.parent.clone(),
+        children: children.into_iter().map(|(child, _)| child).collect(),
+        timeline: entries.iter().map(|(seq, entry)| timeline(*seq, entry)).collect(),
+    })
+}
+
+/// Returns the line of a run in lists.
+pub(in crate::runtime) fn line_of(run: &Run) -> RunLine {
+    let since = run.position.as_ref().map_or(run.updated_at, |position| position.since);
+    RunLine {
+        id: run.id.clone(),
+        playbook: run.playbook.clone(),
+        status: run.status().to_owned(),
+        step: run.position.as_ref().map(|position| position.step.clone()),
+        since: When(since),
+        key: run.key.clone(),
+        revision: run.revision.clone(),
+        bundle: run.bundle.clone(),
+        started: When(run.started_at),
+    }
+}
+
+/// Lists the steps in the order of the playbook; those that it does not know any more come last.
+fn steps(run: &Run, bundle: Option<&Bundle>) -> Vec<StepView> {
+    let empty = StepState::default();
+    let known = bundle.map(|bundle| bundle.playbook.steps.as_slice()).unwrap_or_default();
+    let listed = known.iter().map(|step| {
+        let state = run.steps.get(&step.id).unwrap_or(&empty);
+        (step.id.as_str(), step.kind.word(), step.title.clone(), state)
+    });
+    let rest = run
+        .steps
+        .iter()
+        .filter(|(id, _)| !known.iter().any(|step| step.id == **id))
+        .map(|(id, state)| (id.as_str(), "", None, state));
+    listed.chain(rest).map(|(id, kind, title, state)| step(run, (id, kind, title), state)).collect()
+}
+
+fn step(run: &Run, (id, kind, title): (&str, &str, Option<String>), state: &StepState) -> StepView {
+    let prefix = format!("steps.{id}");
+    let originals: serde_json::Map<String, Value> = run
+        .edits
+        .iter()
+        .filter(|(path, _)| {
+            path.strip_prefix(&prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
+        .map(|(path, edit)| (path.clone(), edit.original.clone()))
+        .collect();
+    StepView {
+        id: id.to_owned(),
+        kind: kind.to_owned(),
+        title,
+        visits: state.visits,
+        outcome: state.outcome.clone(),
+        value: state.value.as_ref().map(|value| value.value.clone()),
+        labels: state.value.as_ref().map(|value| value.labels),
+        original: (!originals.is_empty()).then_some(Value::Object(originals)),
+        started: state.started.map(When),
+        ended: state.ended.map(When),
+        effects: state.effects.clone(),
+    }
+}
+
+/// Returns what people see of an effect.
+pub(in crate::runtime) fn effect(id: &EffectId, state: &EffectState) -> EffectView {
+    let (call, target) = state.call.as_ref().map_or(("settled", ""), called);
+    let (until, error) = match &state.life.phase {
+        EffectPhase::Leased { until }
+        | EffectPhase::BackingOff { until }
+        | EffectPhase::Deferred { until, .. } => (Some(When(*until)), None),
+        EffectPhase::Unknown { message, .. }
+        | EffectPhase::Dead { message, .. }
+        | EffectPhase::Failed { message, .. }
+        | EffectPhase::Denied { message, .. } => (None, Some(message.clone())),
+        _ => (None, None),
+    };
+    EffectView {
+        id: id.clone(),
+        run: id.run.clone(),
+        step: state.step.clone(),
+        call: call.to_owned(),
+        target: target.to_owned(),
+        phase: state.life.phase.word().to_owned(),
+        attempt: state.life.attempt,
+        until,
+        error,
+    }
+}
+
+fn called(call: &Call) -> (&'static str, &str) {
+    match call {
+        Call::Verb(verb) => ("verb", &verb.verb),
+        Call::Probe { probe, .. } => ("probe", probe),
+        Call::Agent(agent) => ("agent", &agent.agent),
+        Call::Route { route, .. } => ("route", route),
+        Call::RecordRead { record, .. } => ("record_read", record),
+        Call::RecordList { record, .. } => ("record_list", record),
+        Call::RecordWrite { record, .. } => ("record_write", record),
+        Call::StartRun { playbook, .. } => ("start_run", playbook),
+    }
+}
+
+fn gates(run: &Run) -> Vec<GateView> {
+    let mut gates: Vec<&Gate> = run.gates.values().collect();
+    gates.sort_by_key(|gate| gate.opened);
+    gates.into_iter().map(|gate| self::gate(run, gate)).collect()
+}
+
+/// Returns what people see of a gate.
+pub(in crate::runtime) fn gate(run: &Run, gate: &Gate) -> GateView {
+    let state = match gate.phase {
+        GatePhase::Open => "open",
+        GatePhase::Superseded => "superseded",
+        ended => ended.outcome().unwrap_or("ended"),
+    };
+    let decided = gate.decided.as_ref();
+    GateView {
+        id: gate.id.clone(),
+        run: run.id.clone(),
+        step: gate.card.step.clone(),
+        question: gate.card.question.clone(),
+        risk: gate.card.risk,
+        digest: gate.digest.clone(),
+        expires: Some(When(gate.card.expires)),
+        card: serde_json::to_value(&gate.card).unwrap_or(Value::Null),
+        state: state.to_owned(),
+        by: decided.map(|decided| decided.by.clone()),
+        at: decided.map(|decided| When(decided.at)),
+        reason: decided.and_then(|decided| decided.reason.clone()),
+    }
+}
+
+/// Says why a run waits.
+pub(super) fn cause(cause: &Cause) -> String {
+    match cause {
+        Cause::Timer { timer, at } => format!("timer {timer:?} fires at {}", When(*at)),
+        Cause::Effect { effect, phase, until: Some(until) } => {
+            format!("effect {effect} is {phase} until {}", When(*until))
+        }
+        Cause::Effect { effect, phase, until: None } => format!("effect {effect} is {phase}"),
+        Cause::Gate { gate, expires } => format!("gate {gate} waits for you until {}", When(*expires)),
+        Cause::Operator { effect, message } => {
+            format!("effect {effect} waits for you to settle it: {message}")
+        }
+        Cause::Child { effect, run } => format!("run {run}, started by effect {effect}, is not over"),
+        Cause::Paused { reason } => format!("paused: {reason}"),
+    }
+}
+
+fn timeline(seq: u64, entry: &Entry) -> TimelineLine {
+    TimelineLine {
+        seq,
+        at: When(entry.envelope.at),
+        by: entry.envelope.by.clone(),
+        event: words::event(&entry.envelope.event).to_owned(),
+        about: about(&entry.envelope.event),
+    }
+}
+
+fn about(event: &Event) -> Option<String> {
+    match event {
+        Event::EffectLeased { effect, .. }
+        | Event::EffectDeferred { effect, .. }
+        | Event::EffectDenied { effect, .. }
+        | Event::EffectNeedsApproval { effect, .. }
+        | Event::EffectSucceeded { effect, .. }
+        | Event::EffectFailed { effect, .. }
+        | Event::EffectUnknown { effect, .. }
+        | Event::EffectProbed { effect, .. }
+        | Event::EffectSettled { effect, .. }
+        | Event::ChildEnded { effect, .. } => Some(effect.to_string()),
+        Event::GateDecided(decided) => Some(decided.gate.clone()),
+        Event::TimerFired { timer } => Some(format!("{timer:?}")),
+        Event::RunRetried { step, .. } => step.clone(),
+        Event::RunStarted(_)
+        | Event::RunPaused { .. }
+        | Event::RunResumed
+        | Event::RunCancelled { .. }
+        | Event::RunKilled { .. } => None,
+    }
+}

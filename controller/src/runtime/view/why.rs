@@ -1,0 +1,117 @@
+//! The reason chain: from a run, gate or effect back to what started it, and to the file that says so.
+
+use adjutant_machine::{
+    id::EffectId,
+    run::{Phase, Run},
+};
+use adjutant_spec::plan::Stage;
+
+use crate::runtime::{
+    Error,
+    core::Core,
+    identity::run_of,
+    views::{When, WhyLine, WhyView},
+};
+
+/// How far up a chain of parent runs is followed.
+const MOST_PARENTS: usize = 20;
+
+/// Explains a run, a gate or an effect.
+pub(in crate::runtime) fn why(core: &Core, id: &str) -> Result<WhyView, Error> {
+    let run = super::load(core, run_of(id))?;
+    let mut chain = Vec::new();
+    if let Some(gate) = run.gates.get(id) {
+        let text =
+            format!("gate is {:?}: {} ({})", gate.phase, gate.card.question, gate.card.why).to_lowercase();
+        chain.push(line("gate", id, text, Some(When(gate.opened))));
+        chain.push(step(core, &run, &gate.card.step)?);
+    } else if let Ok(effect) = id.parse::<EffectId>() {
+        let state = run.effects.get(&effect);
+        let state = state.ok_or_else(|| Error::NotFound { what: "effect", id: id.to_owned() })?;
+        let text = format!("effect is {}, attempt {}", state.life.phase.word(), state.life.attempt);
+        chain.push(line("effect", id, text, None));
+        chain.push(step(core, &run, &state.step)?);
+    }
+    of_run(core, &run, &mut chain)?;
+    Ok(WhyView { subject: id.to_owned(), chain })
+}
+
+fn line(kind: &str, id: &str, text: impl Into<String>, at: Option<When>) -> WhyLine {
+    WhyLine { kind: kind.to_owned(), id: id.to_owned(), text: text.into(), at }
+}
+
+/// A step with the file that declares it.
+fn step(core: &Core, run: &Run, step: &str) -> Result<WhyLine, Error> {
+    let bundle = core.bundle(&run.bundle)?;
+    let found = bundle.as_ref().and_then(|bundle| bundle.playbook.step(step));
+    let word = found.map_or("step", |step| step.kind.word());
+    let text = format!("step \"{step}\" ({word}) of {}", file(run));
+    Ok(line("step", step, text, run.steps.get(step).and_then(|state| state.started).map(When)))
+}
+
+fn file(run: &Run) -> String {
+    format!("{} at revision {}", path(run), run.revision)
+}
+
+/// The file of a run's playbook: a slice's playbook is written `slice/playbook`.
+fn path(run: &Run) -> String {
+    match run.playbook.split_once('/') {
+        Some((slice, name)) => format!("slices/{slice}/playbooks/{name}.toml"),
+        None => format!("playbooks/{}.toml", run.playbook),
+    }
+}
+
+fn of_run(core: &Core, run: &Run, chain: &mut Vec<WhyLine>) -> Result<(), Error> {
+    pauses(core, run, chain);
+    causes(run, chain);
+    let mut current = run.clone();
+    for _ in 0..MOST_PARENTS {
+        chain.push(line("run", &current.id, summary(&current), Some(When(current.started_at))));
+        if let Some(position) = &current.position {
+            chain.push(step(core, &current, &position.step)?);
+        }
+        let Some(parent) = current.parent.clone() else { break };
+        let text = format!("started by step of run \"{}\"", parent.run);
+        chain.push(line("effect", &parent.to_string(), text, None));
+        current = super::load(core, &parent.run)?;
+    }
+    let first = super::run::entries(core, &current.id, 1, 1)?;
+    if let Some((_, entry)) = first.first() {
+        let text = format!("started by {} with key \"{}\"", entry.envelope.by, current.key);
+        chain.push(line("trigger", &entry.envelope.id, text, Some(When(entry.envelope.at))));
+    }
+    chain.push(line("file", &path(&current), file(&current), None));
+    Ok(())
+}
+
+fn pauses(core: &Core, run: &Run, chain: &mut Vec<WhyLine>) {
+    let live = core.live();
+    let scopes = ["everything".to_owned(), format!("playbook:{}", run.playbook)];
+    for pause in scopes.iter().filter_map(|scope| live.pauses.get(scope)) {
+        let text = format!("{} is paused by {}: {}", pause.scope, pause.by, pause.reason);
+        chain.push(line("pause", &pause.scope, text, Some(pause.at)));
+    }
+}
+
+fn causes(run: &Run, chain: &mut Vec<WhyLine>) {
+    for cause in run.waiting() {
+        chain.push(line("waits", &run.id, super::run::cause(&cause), None));
+    }
+    if let Some(failure) = &run.failure {
+        let text = format!("failed with outcome {}: {}", failure.outcome, failure.message);
+        chain.push(line("failure", failure.step.as_deref().unwrap_or(&run.id), text, None));
+    }
+    if let Phase::Ended { status, at, reason } = &run.phase {
+        let reason = reason.as_deref().map_or_else(String::new, |reason| format!(": {reason}"));
+        chain.push(line("end", &run.id, format!("ended as {}{reason}", status.word()), Some(When(*at))));
+    }
+}
+
+fn summary(run: &Run) -> String {
+    let stage = match run.stage {
+        Stage::Observe => "only observes",
+        Stage::Advise => "only advises",
+        Stage::Act => "acts",
+    };
+    format!("run of playbook \"{}\" is {} and {stage}", run.playbook, run.status())
+}
