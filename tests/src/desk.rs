@@ -1,0 +1,415 @@
+//! The operator's desk in one process: a runtime on the in-memory store, a scripted world, and the real HTTP server.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, Once},
+    time::Duration,
+};
+
+use adjutant::{
+    http::{self, Code, Doors, GitDoor, HookRefusal, Hooks, Probes, Refusal, Server, doors::*},
+    runtime::{
+        Activation, Delivery, Handle, ManualClock, NotifyFailure, Performer, Runtime, Settings, StartRun,
+        Worst,
+    },
+};
+use adjutant_machine::{
+    command::{Call, Notice, Perform, VerbCall},
+    event::{ErrorClass, Event},
+    id::Stamp,
+    memory::MemoryJournal,
+};
+use adjutant_spec::{files::FileSet, plan::Plan};
+use axum::http::HeaderMap;
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use serde_json::{Value, json};
+
+/// Far above what anything here takes; only a hang reaches it.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// When the manual clock stands still: 20 November 2026, 13:02 UTC.
+const START: Stamp = Stamp(1_795_179_720_000);
+
+/// What left the company: the verb's full name with its arguments.
+pub type Sent = Arc<Mutex<Vec<(String, Value)>>>;
+
+/// A running desk.
+pub struct Desk {
+    /// The server; gone after [`Desk::close`].
+    server: Option<Server>,
+    /// The runtime behind it.
+    pub handle: Handle,
+    /// Its clock.
+    pub clock: ManualClock,
+    /// What left the company.
+    pub sent: Sent,
+    /// Where the control socket is.
+    pub data: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl Desk {
+    /// Opens a desk with the agency example in force.
+    pub async fn open() -> Self {
+        let desk = Self::empty().await;
+        desk.activate().await;
+        desk
+    }
+
+    /// Opens a desk with nothing in force.
+    pub async fn empty() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().to_owned();
+        Self::at(folder, data).await
+    }
+
+    /// Opens a desk whose data folder has a path that is too long for a socket.
+    pub async fn far_away() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("a".repeat(120));
+        std::fs::create_dir(&data).unwrap();
+        let desk = Self::at(folder, data).await;
+        desk.activate().await;
+        desk
+    }
+
+    async fn at(folder: tempfile::TempDir, data: PathBuf) -> Self {
+        let journal = Arc::new(MemoryJournal::new());
+        let clock = ManualClock::at(START);
+        let sent = Sent::default();
+        let settings = Settings {
+            journal: journal.clone(),
+            performer: Arc::new(Scripted { sent: sent.clone() }),
+            clock: Arc::new(clock.clone()),
+            verbs: 4,
+            agents: 2,
+            cache_bytes: 1 << 20,
+        };
+        let handle = Runtime::open(settings).await.unwrap();
+        let doors = Doors {
+            git: Arc::new(Shelf::default()),
+            hooks: Arc::new(Gatekeeper),
+            probes: Arc::new(Gatekeeper),
+        };
+        let server = Server::open(http::Settings {
+            handle: handle.clone(),
+            journal,
+            clock: Arc::new(clock.clone()),
+            doors,
+            data: data.clone(),
+            listen: Some(([127, 0, 0, 1], 0).into()),
+            public_url: None,
+        });
+        let server = Some(server.await.unwrap());
+        Self { server, handle, clock, sent, data, _folder: folder }
+    }
+
+    /// Puts the agency example in force.
+    pub async fn activate(&self) {
+        let activation = Activation {
+            plan: Arc::new(agency()),
+            revision: "4f1c9e2b7a".repeat(4),
+            expected: None,
+            held: BTreeMap::new(),
+            detail: Value::Null,
+            by: "operator".to_owned(),
+        };
+        self.handle.activate(activation).await.unwrap();
+    }
+
+    /// Returns the server.
+    ///
+    /// # Panics
+    /// After [`Desk::close`].
+    #[must_use]
+    pub fn server(&self) -> &Server {
+        self.server.as_ref().expect("the desk is open")
+    }
+
+    /// Returns an address of the server.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.server().url())
+    }
+
+    /// Starts a run of the main job for a message and waits for its gate: high risk for a lead, low for one that is unclear.
+    pub async fn gate(&self, message: &str) -> adjutant::runtime::views::GateView {
+        let mut changes = self.handle.subscribe();
+        let input = [("message", message), ("sender", "ada@engines.example"), ("name", "Ada Lovelace")];
+        let input = input.map(|(name, value)| (name.to_owned(), Value::from(value))).into();
+        let wish = StartRun {
+            playbook: "inbound".into(),
+            input,
+            key: Some(message.into()),
+            by: "operator".into(),
+            ..StartRun::default()
+        };
+        let run = self.handle.start(wish).await.unwrap().run;
+        let waiting = async {
+            loop {
+                if let Some(gate) =
+                    self.handle.inbox().await.unwrap().into_iter().find(|gate| gate.run == run)
+                {
+                    return gate;
+                }
+                drop(changes.recv().await);
+            }
+        };
+        match tokio::time::timeout(PATIENCE, waiting).await {
+            Ok(gate) => gate,
+            Err(_) => panic!("no gate: {:#?}", self.handle.run(&run).await),
+        }
+    }
+
+    /// Waits until a run stands so.
+    pub async fn until(&self, run: &str, stands: impl Fn(&adjutant::runtime::views::RunView) -> bool) {
+        let mut changes = self.handle.subscribe();
+        let waiting = async {
+            while !stands(&self.handle.run(run).await.unwrap()) {
+                drop(changes.recv().await);
+            }
+        };
+        if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
+            panic!("the run does not get there: {:#?}", self.handle.run(run).await);
+        }
+    }
+
+    /// Returns what left the company by a verb.
+    #[must_use]
+    pub fn sent(&self, verb: &str) -> Vec<Value> {
+        let sent = self.sent.lock().unwrap();
+        sent.iter().filter(|(name, _)| name == verb).map(|(_, args)| args.clone()).collect()
+    }
+
+    /// Closes the server and the runtime.
+    pub async fn close(mut self) {
+        if let Some(server) = self.server.take() {
+            server.shutdown().await;
+        }
+        self.handle.shutdown().await;
+    }
+}
+
+/// Returns the plan of the agency example.
+#[must_use]
+pub fn agency() -> Plan {
+    fn read(root: &Path, folder: &Path, files: &mut FileSet) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                read(root, &path, files);
+            } else {
+                let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+                files.insert(name, std::fs::read(&path).unwrap());
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/agency");
+    let mut files = FileSet::new();
+    read(&root, &root, &mut files);
+    let loaded = adjutant_spec::load(&files);
+    loaded.plan.unwrap_or_else(|| panic!("{}", loaded.report.render()))
+}
+
+/// Returns a client that follows no redirects; the TLS provider is a formality of the client, no test speaks TLS.
+#[must_use]
+pub fn client() -> reqwest::Client {
+    builder().build().unwrap()
+}
+
+/// Returns a client of a control socket.
+#[must_use]
+pub fn socket_client(socket: &Path) -> reqwest::Client {
+    builder().unix_socket(socket).build().unwrap()
+}
+
+fn builder() -> reqwest::ClientBuilder {
+    static PROVIDER: Once = Once::new();
+    PROVIDER.call_once(|| rustls::crypto::ring::default_provider().install_default().unwrap());
+    reqwest::Client::builder().no_proxy().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none())
+}
+
+/// The world: a lead is a lead unless it is "unclear"; every verb works and is noted.
+struct Scripted {
+    sent: Sent,
+}
+
+impl Performer for Scripted {
+    fn perform(&self, job: Perform, _: Stamp) -> BoxFuture<'static, Event> {
+        let (effect, attempt) = (job.effect, job.attempt);
+        let value = match job.call {
+            Call::Route { text, .. } => {
+                let class = if text.contains("unclear") { "unsure" } else { "lead" };
+                Some(json!({ "class": class, "probability": 0.97, "margin": 0.9, "stage": "rules" }))
+            }
+            Call::Agent(call) => Some(qualified(&call.input)),
+            Call::Verb(call) => self.act(call),
+            _ => None,
+        };
+        let event = match value {
+            Some(value) => {
+                Event::EffectSucceeded { effect, attempt, value, cost: None, provenance: Value::Null }
+            }
+            None => {
+                let message = "the test's world has no such thing".to_owned();
+                Event::EffectFailed {
+                    effect,
+                    attempt,
+                    class: ErrorClass::Unavailable,
+                    message,
+                    retry_after: None,
+                    cost: None,
+                }
+            }
+        };
+        Box::pin(async move { event })
+    }
+
+    fn worst_case(&self, _: &Plan, _: &Call) -> Worst {
+        Worst::Nothing
+    }
+
+    fn notify(&self, _: Notice) -> BoxFuture<'static, Result<(), NotifyFailure>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+impl Scripted {
+    fn act(&self, call: VerbCall) -> Option<Value> {
+        let answer = match call.verb.as_str() {
+            "mail.send" => {
+                json!({ "message_id": format!("<{}@test>", call.key), "accepted": [call.args["to"]], "response": "250 ok" })
+            }
+            "billing.create_invoice" => json!({ "id": "in_1", "status": "open" }),
+            _ => return None,
+        };
+        self.sent.lock().unwrap().push((call.verb, call.args));
+        Some(answer)
+    }
+}
+
+fn qualified(input: &Value) -> Value {
+    let lead =
+        json!({ "name": input["name"], "email": input["sender"], "company": "Engines", "need": "a website" });
+    json!({ "lead": lead, "budget": 4200, "fit": "good", "confidence": 0.93, "reasons": ["names a budget"], "summary": "a website" })
+}
+
+/// Webhooks with a signature that is a word, and probes that find everything.
+struct Gatekeeper;
+
+impl Hooks for Gatekeeper {
+    fn verify(
+        &self,
+        connector: &str,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> BoxFuture<'static, Result<Delivery, HookRefusal>> {
+        let connector = connector.to_owned();
+        Box::pin(async move {
+            if connector != "website" {
+                return Err(HookRefusal::Unknown(connector));
+            }
+            if headers.get("x-signature").is_none_or(|value| value != "right") {
+                return Err(HookRefusal::Signature("the signature is wrong".to_owned()));
+            }
+            let fields: Value = serde_json::from_slice(&body)
+                .map_err(|error| HookRefusal::Invalid(vec![error.to_string()]))?;
+            let id = headers.get("x-id").and_then(|id| id.to_str().ok()).unwrap_or("1").to_owned();
+            let by = "connector:website".to_owned();
+            Ok(Delivery { connector, event: "lead".to_owned(), id, fields, by })
+        })
+    }
+}
+
+impl Probes for Gatekeeper {
+    fn probe(&self, connector: &str) -> Answered<ProbeView> {
+        let found = match connector {
+            "mail" => Ok(ProbeView { ok: true, message: "220 ready".to_owned(), millis: 3 }),
+            other => Err(Refusal::not_found("connector", other)),
+        };
+        Box::pin(async move { found })
+    }
+}
+
+/// One proposal on a shelf.
+struct Shelf(Arc<Mutex<ProposalView>>);
+
+impl Default for Shelf {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(ProposalView {
+            id: "p-1".to_owned(),
+            state: "open".to_owned(),
+            title: "Let the qualifier spend more".to_owned(),
+            author: "agent:ratchet".to_owned(),
+            base: "aaaa".to_owned(),
+            head: "bbbb".to_owned(),
+            digest: "feedbeef".to_owned(),
+            plan: json!({ "text": "1 policy changes" }),
+            diff: Some("--- a/x\n+++ b/x\n@@ -1 +1 @@\n-one\n+two\n".to_owned()),
+            ..ProposalView::default()
+        })))
+    }
+}
+
+fn done(message: &str) -> Done {
+    Done { applied: true, message: message.to_owned(), next: None }
+}
+
+fn ready<T: Send + 'static>(answer: Result<T, Refusal>) -> Answered<T> {
+    Box::pin(async move { answer })
+}
+
+impl GitDoor for Shelf {
+    fn source(&self) -> Answered<SourceView> {
+        ready(Ok(SourceView { mode: "worktree".to_owned(), ready: true, ..SourceView::default() }))
+    }
+
+    fn plan(&self, wish: PlanWish) -> Answered<Value> {
+        ready(Ok(json!({ "to": wish.to })))
+    }
+
+    fn proposals(&self) -> Answered<Vec<ProposalView>> {
+        ready(Ok(vec![ProposalView { diff: None, ..self.0.lock().unwrap().clone() }]))
+    }
+
+    fn proposal(&self, id: &str) -> Answered<ProposalView> {
+        let proposal = self.0.lock().unwrap().clone();
+        ready(if proposal.id == id { Ok(proposal) } else { Err(Refusal::not_found("proposal", id)) })
+    }
+
+    fn propose(&self, wish: NewProposal, by: &str) -> Answered<ProposalView> {
+        ready(Ok(ProposalView { title: wish.title, author: by.to_owned(), ..self.0.lock().unwrap().clone() }))
+    }
+
+    fn approve(&self, _: &str, digest: &str, _: &str) -> Answered<Done> {
+        let mut proposal = self.0.lock().unwrap();
+        if proposal.digest != digest {
+            return ready(Err(Refusal::new(Code::Conflict, "the proposal has changed")));
+        }
+        "approved".clone_into(&mut proposal.state);
+        ready(Ok(done("approved")))
+    }
+
+    fn refuse(&self, _: &str, reason: &str, _: &str) -> Answered<Done> {
+        "refused".clone_into(&mut self.0.lock().unwrap().state);
+        ready(Ok(done(reason)))
+    }
+
+    fn revert(&self, _: Option<&str>, _: &str) -> Answered<Done> {
+        ready(Ok(done("reverted")))
+    }
+
+    fn hold(&self, reason: &str, _: &str) -> Answered<Done> {
+        ready(Ok(done(reason)))
+    }
+
+    fn release(&self, _: &str) -> Answered<Done> {
+        ready(Ok(done("released")))
+    }
+
+    fn pushed(&self, push: Push) -> Answered<PushAnswer> {
+        ready(Ok(PushAnswer { ok: true, text: push.hook, ..PushAnswer::default() }))
+    }
+}

@@ -1,0 +1,136 @@
+//! The API's contract: its description is whole, and what it describes is what is answered.
+
+use std::{collections::BTreeSet, path::Path};
+
+use adjutant_tests::desk::Desk;
+use serde_json::{Value, json as value};
+
+use super::{Operator, json, refused};
+
+#[test]
+fn the_description_is_the_golden_one() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/openapi.json");
+    let mut found = adjutant::http::openapi().to_pretty_json().unwrap();
+    found.push('\n');
+    if std::env::var_os("ADJUTANT_BLESS").is_some() {
+        std::fs::create_dir_all(golden.parent().unwrap()).unwrap();
+        std::fs::write(&golden, &found).unwrap();
+    }
+    let known = std::fs::read_to_string(&golden).unwrap_or_default();
+    assert!(
+        known == found,
+        "the API changed: look at the difference after `ADJUTANT_BLESS=1 cargo test -p adjutant-tests --test http golden`"
+    );
+}
+
+#[test]
+fn every_address_says_who_answers_and_what() {
+    let api = serde_json::to_value(adjutant::http::openapi()).unwrap();
+    let paths = api["paths"].as_object().unwrap();
+    assert!(paths.len() >= 40, "{}", paths.len());
+    for (path, methods) in paths {
+        assert!(path.starts_with("/api/v1/"), "{path}");
+        for (method, operation) in methods.as_object().unwrap() {
+            let said = operation["summary"].as_str().or(operation["description"].as_str());
+            assert!(said.is_some_and(|text| !text.is_empty()), "{method} {path} says nothing");
+            assert!(
+                operation["responses"].as_object().is_some_and(|answers| !answers.is_empty()),
+                "{method} {path}"
+            );
+        }
+    }
+}
+
+fn fields(value: &Value) -> BTreeSet<&str> {
+    value.as_object().unwrap_or_else(|| panic!("no table: {value}")).keys().map(String::as_str).collect()
+}
+
+#[tokio::test]
+async fn answers_have_exactly_the_fields_that_are_described() {
+    let desk = Desk::open().await;
+    let gate = desk.gate("a website").await;
+    let operator = Operator::of(&desk);
+    let api = serde_json::to_value(adjutant::http::openapi()).unwrap();
+    let described = |name: &str| api["components"]["schemas"][name]["properties"].clone();
+    let run = format!("/api/v1/runs/{}", gate.run);
+    let cases = [
+        ("FullStatus", "/api/v1/status".to_owned(), ""),
+        ("RunLine", "/api/v1/runs".to_owned(), "/0"),
+        ("RunView", run.clone(), ""),
+        ("StepView", run.clone(), "/steps/0"),
+        ("EffectView", run.clone(), "/effects/0"),
+        ("TimelineLine", run.clone(), "/timeline/0"),
+        ("GateView", "/api/v1/inbox".to_owned(), "/0"),
+        ("LogView", format!("{run}/log"), "/0"),
+        ("WhyView", format!("{run}/why"), ""),
+        ("WhyLine", format!("{run}/why"), "/chain/0"),
+        ("SpendView", "/api/v1/spend".to_owned(), ""),
+        ("AuditView", "/api/v1/audit".to_owned(), ""),
+        ("ConnectorView", "/api/v1/connectors".to_owned(), "/0"),
+        ("PlaybookView", "/api/v1/playbooks".to_owned(), "/0"),
+    ];
+    for (name, path, place) in cases {
+        let answer = operator.get(&path).await;
+        assert_eq!(answer.status(), 200, "{path}");
+        let body = json(answer).await;
+        let found = body.pointer(place).unwrap_or_else(|| panic!("{path} has no {place}: {body}"));
+        assert_eq!(fields(found), fields(&described(name)), "{name}");
+    }
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn starting_is_idempotent_by_key() {
+    let desk = Desk::open().await;
+    let operator = Operator::of(&desk);
+    let input = value!({ "message": "a website", "sender": "ada@engines.example", "name": "Ada" });
+    let wish = value!({ "playbook": "inbound", "input": input, "key": "k-1" });
+    let first = operator.post("/api/v1/runs", &wish).await;
+    assert_eq!(first.status(), 201);
+    let again = operator.post("/api/v1/runs", &wish).await;
+    assert_eq!(again.status(), 200);
+    assert_eq!(json(first).await["run"], json(again).await["run"]);
+    let unknown = operator.post("/api/v1/runs", &value!({ "playbook": "nothing" })).await;
+    assert_eq!(refused(unknown, 404).await, "not_found");
+    let wrong =
+        operator.post("/api/v1/runs", &value!({ "playbook": "inbound", "input": { "message": 3 } })).await;
+    assert_eq!(refused(wrong, 422).await, "invalid");
+    let typo = operator.post("/api/v1/runs", &value!({ "playbok": "inbound" })).await;
+    assert_eq!(refused(typo, 422).await, "invalid");
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn a_run_is_shown_as_it_was_after_any_entry() {
+    let desk = Desk::open().await;
+    let gate = desk.gate("a website").await;
+    let operator = Operator::of(&desk);
+    let path = format!("/api/v1/runs/{}", gate.run);
+    let by_name = json(operator.get(&format!("{path}@1")).await).await;
+    let by_question = json(operator.get(&format!("{path}?at=1")).await).await;
+    assert_eq!(by_name, by_question);
+    assert_eq!(by_name["seq"], 1);
+    assert_eq!(refused(operator.get(&format!("{path}@x")).await, 422).await, "invalid");
+    assert_eq!(refused(operator.get("/api/v1/runs/nobody").await, 404).await, "not_found");
+    assert_eq!(refused(operator.get("/api/v1/nothing").await, 404).await, "not_found");
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn runs_are_steered_over_the_api() {
+    let desk = Desk::open().await;
+    let gate = desk.gate("unclear").await;
+    let operator = Operator::of(&desk);
+    let path = |verb: &str| format!("/api/v1/runs/{}/{verb}", gate.run);
+    for (verb, status) in [("pause", "paused"), ("resume", "waiting"), ("kill", "killed")] {
+        let answer = operator.post(&path(verb), &value!({ "reason": "a test" })).await;
+        assert_eq!(answer.status(), 200, "{verb}");
+        assert_eq!(desk.handle.run(&gate.run).await.unwrap().line.status, status);
+    }
+    let dead = operator.post("/api/v1/effects/nobody.1.0/settle", &value!({ "how": "drop" })).await;
+    assert_eq!(refused(dead, 404).await, "not_found");
+    let scope = operator.post("/api/v1/pause", &value!({ "scope": "everyone" })).await;
+    assert_eq!(refused(scope, 422).await, "invalid");
+    assert_eq!(json(operator.post("/api/v1/connectors/mail/probe", &value!({})).await).await["ok"], true);
+    desk.close().await;
+}
