@@ -1,10 +1,7 @@
 //! New commits in the company's repository that no pusher made: a revert, a patch, a branch brought from a folder; and the
 //! objects of a push that is still in quarantine.
 
-use std::{
-    borrow::Cow,
-    path::{Path, PathBuf},
-};
+use std::{borrow::Cow, path::Path};
 
 use adjutant_spec::files::FileSet;
 use git2::{ApplyOptions, Diff, FileMode, Oid, Repository, Signature, build::TreeUpdateBuilder};
@@ -168,6 +165,6 @@ fn header(old: Option<&str>, new: Option<&str>) -> String {
 }
 
 /// Makes the objects of another folder readable, for as long as the repository is open.
-pub(super) fn add_objects(repository: &Repository, folder: &PathBuf) -> Result<(), git2::Error> {
+pub(super) fn add_objects(repository: &Repository, folder: &Path) -> Result<(), git2::Error> {
     repository.odb()?.add_disk_alternate(&folder.to_string_lossy())
 }
