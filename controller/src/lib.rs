@@ -3,5 +3,6 @@
 pub mod effects;
 pub mod http;
 pub mod journal;
+pub mod reconcile;
 pub mod runtime;
 pub mod source;

@@ -1,0 +1,137 @@
+//! Asking what a revision would change, without changing anything.
+
+use std::sync::Arc;
+
+use adjutant_spec::{
+    files::FileSet,
+    plan::{Bundle, BundleId, Plan},
+};
+use serde_json::{Value, json};
+
+use super::{
+    Error, Reconciler,
+    desk::Desk,
+    files,
+    judge::Judged,
+    plan::{Artefact, LiveRuns, Question, Side},
+    store::blocking,
+};
+
+/// What a question for a plan is answered with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlanAnswer {
+    /// The plan; absent where mistakes keep everything out.
+    pub plan: Option<Artefact>,
+    /// The mistakes, in the form of `check`.
+    pub diagnostics: Vec<Value>,
+    /// Whether there is none that refuses.
+    pub ok: bool,
+    /// Mistakes and plan for people.
+    pub text: String,
+}
+
+impl PlanAnswer {
+    /// Returns the form for programs: the plan's fields with `ok`, `has_changes`, `diagnostics` and `text`.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let mut value = self.plan.as_ref().map_or_else(|| json!({}), |plan| json!(plan));
+        value["ok"] = json!(self.ok);
+        value["has_changes"] = json!(self.plan.as_ref().is_some_and(Artefact::has_changes));
+        value["diagnostics"] = json!(self.diagnostics);
+        value["text"] = json!(self.text);
+        value
+    }
+}
+
+impl Reconciler {
+    /// Works out what a revision would change: one that was in force, one that Git knows, or what the source wishes.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if nobody knows it.
+    pub async fn plan(&self, to: Option<&str>) -> Result<PlanAnswer, Error> {
+        let desk = self.inner.desk.lock().await;
+        let (name, files) = match to {
+            None => {
+                desk.last.as_ref().map(|last| (last.revision.clone(), Arc::clone(&last.files))).ok_or_else(
+                    || Error::conflict("the source was not read yet", "`adjutant status` says why"),
+                )?
+            }
+            Some(name) => self.find(&desk, name).await?,
+        };
+        let judged = self.judge(&desk.in_force, files).await?;
+        self.answer(&desk, &name, &judged).await
+    }
+
+    /// Finds the files of a revision by its name.
+    async fn find(&self, desk: &Desk, name: &str) -> Result<(String, Arc<FileSet>), Error> {
+        if let Some(last) = desk.last.as_ref().filter(|last| last.revision == name) {
+            return Ok((last.revision.clone(), Arc::clone(&last.files)));
+        }
+        if let Some(good) = desk.course.state.stored(name) {
+            let (journal, manifest) = (Arc::clone(&self.inner.settings.journal), good.files.clone());
+            let found = blocking(move || files::load(journal.as_ref(), &manifest)).await?;
+            return Ok((good.tree, Arc::new(found)));
+        }
+        let (repository, wanted) = (Arc::clone(&self.inner.settings.repository), name.to_owned());
+        blocking(move || match repository.resolve(&wanted)? {
+            Some(commit) => {
+                repository.commit(&commit).map(|commit| (commit.id, commit.files)).map_err(Error::from)
+            }
+            None => Err(Error::NotFound { what: "revision", id: wanted }),
+        })
+        .await
+    }
+
+    pub(super) async fn answer(&self, desk: &Desk, name: &str, judged: &Judged) -> Result<PlanAnswer, Error> {
+        let mut text = judged.text.clone();
+        let plan = match &judged.plan {
+            Some(after) if judged.errors == 0 || !judged.held.is_empty() => {
+                Some(self.artefact(desk, name, (judged, after)).await?)
+            }
+            _ => None,
+        };
+        if let Some(plan) = &plan {
+            text.push_str(&plan.render());
+        }
+        Ok(PlanAnswer { plan, diagnostics: judged.diagnostics.clone(), ok: judged.errors == 0, text })
+    }
+
+    pub(super) async fn artefact(
+        &self,
+        desk: &Desk,
+        name: &str,
+        (judged, after): (&Judged, &Arc<Plan>),
+    ) -> Result<Artefact, Error> {
+        let runs = self.live_runs().await?;
+        let before = self.inner.settings.handle.plan();
+        let base_files = desk.in_force.manifest.digest();
+        let base = before.as_deref().map(|plan| Side {
+            name: desk.in_force.tree.as_deref().unwrap_or_default(),
+            files: &base_files,
+            plan,
+        });
+        let target = Side { name, files: &judged.manifest.digest(), plan: after.as_ref() };
+        let now = self.inner.settings.clock.now();
+        Ok(Artefact::of(Question { base, target, runs: &runs, held: judged.held_lines(), now }))
+    }
+
+    async fn live_runs(&self) -> Result<Vec<LiveRuns>, Error> {
+        let by_bundle = self.inner.settings.handle.live_runs().await?;
+        let journal = Arc::clone(&self.inner.settings.journal);
+        blocking(move || {
+            let row = |(bundle, runs): (BundleId, Vec<String>)| -> Result<LiveRuns, Error> {
+                let bytes = journal.blob(&bundle)?;
+                let definition: Option<Bundle> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+                let named = runs
+                    .first()
+                    .and_then(|run| run.rsplit_once('-'))
+                    .map(|(playbook, _)| playbook.to_owned());
+                let playbook =
+                    definition.as_ref().map(|found| found.playbook.id.clone()).or(named).unwrap_or_default();
+                Ok(LiveRuns { bundle, playbook, definition, runs })
+            };
+            by_bundle.into_iter().map(row).collect()
+        })
+        .await
+    }
+}

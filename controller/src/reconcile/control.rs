@@ -1,0 +1,218 @@
+//! What the operator does without Git: revert, hold, release.
+
+use std::sync::Arc;
+
+use adjutant_machine::life::revision::{RevisionEvent, RevisionPhase};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Error, Reconciler,
+    course::{Good, Hold, What},
+    desk::{Desk, InForce},
+    files,
+    judge::{self, Judged},
+    proposal::{NewProposal, Source},
+    store::blocking,
+};
+
+/// What came of a command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    /// Whether it changed anything.
+    pub applied: bool,
+    /// In words.
+    pub message: String,
+    /// What to type next, where there is something.
+    pub next: Option<String>,
+}
+
+impl Done {
+    pub(super) fn new(applied: bool, message: impl Into<String>) -> Self {
+        Self { applied, message: message.into(), next: None }
+    }
+
+    pub(super) fn next(self, next: impl Into<String>) -> Self {
+        Self { next: Some(next.into()), ..self }
+    }
+}
+
+const RELEASE: &str = "adjutant hold --release";
+
+impl Reconciler {
+    /// Keeps what is in force, whatever the source says.
+    ///
+    /// # Errors
+    /// [`Error::Runtime`] where the store refuses.
+    pub async fn hold(&self, reason: &str, by: &str) -> Result<Done, Error> {
+        let mut desk = self.inner.desk.lock().await;
+        if let Some(hold) = &desk.course.state.hold {
+            let message = format!("already held by {}: {}", hold.by, hold.reason);
+            return Ok(Done::new(false, message).next(RELEASE));
+        }
+        self.note_hold(&mut desk, (reason, by), None).await?;
+        self.publish(&desk);
+        Ok(Done::new(true, "what is in force stays; newer revisions are checked and wait").next(RELEASE))
+    }
+
+    /// Follows the source again; where a revision waits for a confirmation, this confirms it.
+    ///
+    /// # Errors
+    /// [`Error::Runtime`] where the store refuses or the activation does.
+    pub async fn release(&self, by: &str) -> Result<Done, Error> {
+        let mut desk = self.inner.desk.lock().await;
+        let outcome = self.release_on(&mut desk, by).await;
+        self.publish(&desk);
+        outcome
+    }
+
+    async fn release_on(&self, desk: &mut Desk, by: &str) -> Result<Done, Error> {
+        let mut draft = self.draft(desk, by);
+        if desk.course.state.hold.is_some() {
+            draft.note(What::Released)?;
+        } else if let Some(plan) = self.waiting(desk).await? {
+            draft.note(What::Confirmed(plan))?;
+        } else {
+            return Ok(Done::new(false, "nothing is held"));
+        }
+        self.commit(desk, draft, Vec::new()).await?;
+        self.reconcile(desk).await?;
+        Ok(match desk.course.state.attempt.as_ref().map(|attempt| &attempt.phase) {
+            Some(RevisionPhase::Held { reason }) => {
+                Done::new(true, format!("the hold ended, but the revision {reason}")).next(RELEASE)
+            }
+            Some(RevisionPhase::Refused { reason }) => {
+                Done::new(true, format!("the hold ended, but the revision is refused: {reason}"))
+                    .next("adjutant status")
+            }
+            _ => Done::new(true, "the source is followed again"),
+        })
+    }
+
+    /// Returns the plan of the candidate that waits for a confirmation, as it is now.
+    async fn waiting(&self, desk: &Desk) -> Result<Option<String>, Error> {
+        let attempt = desk.course.state.attempt.as_ref();
+        let is_waiting = attempt.is_some_and(|attempt| matches!(attempt.phase, RevisionPhase::Held { .. }));
+        let Some(last) = desk.last.as_ref().filter(|_| is_waiting) else { return Ok(None) };
+        let judged = self.judge(&desk.in_force, Arc::clone(&last.files)).await?;
+        let Some(after) = &judged.plan else { return Ok(None) };
+        let plan = self.artefact(desk, &last.revision, (&judged, after)).await?;
+        Ok(plan.confirm.is_some().then_some(plan.id))
+    }
+
+    /// Puts a stored revision in force at once, without Git; holds the one that was, and opens the revert as a proposal.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the revision was never in force; [`Error::Conflict`] if it is in force already.
+    pub async fn revert(&self, to: Option<&str>, by: &str) -> Result<Done, Error> {
+        let mut desk = self.inner.desk.lock().await;
+        let outcome = self.revert_on(&mut desk, to, by).await;
+        self.publish(&desk);
+        outcome
+    }
+
+    async fn revert_on(&self, desk: &mut Desk, to: Option<&str>, by: &str) -> Result<Done, Error> {
+        let goal = self.goal(desk, to)?;
+        let judged = self.judge_stored(&goal).await?;
+        let after = judged.plan.clone().filter(|_| judged.errors == 0).ok_or_else(|| {
+            let reason = format!(
+                "revision {} does not pass the checks of this version: {}",
+                short(&goal.tree),
+                judged.reason()
+            );
+            Error::invalid(reason, "choose another one with `adjutant revert --to REV`")
+        })?;
+        let bad = desk.course.state.last_good().map(|good| good.revision.clone());
+        let reason = format!("reverted to {}", short(&goal.tree));
+        // The hold first: after a crash in between the bad revision must not come back by itself.
+        let before = desk.course.state.hold.clone();
+        self.note_hold(desk, (&reason, by), Some(bad.clone().unwrap_or_default())).await?;
+        let goal = Good { at: self.inner.settings.clock.now(), ..goal };
+        if let Err(error) = self.activate(desk, (&goal, after), Default::default()).await {
+            let mut draft = self.draft(desk, by);
+            draft.note(before.map_or(What::Released, What::Held))?;
+            self.commit(desk, draft, Vec::new()).await?;
+            return Err(error);
+        }
+        let manifest = judged.manifest.clone();
+        desk.in_force = InForce { files: Arc::clone(&judged.files), manifest, tree: Some(goal.tree.clone()) };
+        let mut draft = self.draft(desk, by);
+        if desk.course.state.attempt.as_ref().is_some_and(|attempt| attempt.phase == RevisionPhase::Live) {
+            draft.life(RevisionEvent::Withheld { reason: reason.clone() })?;
+        }
+        draft.note(What::Good(goal.clone()))?;
+        self.commit(desk, draft, Vec::new()).await?;
+        tracing::warn!(applied = goal.tree, by, "reverted");
+        Ok(self.open_revert(desk, (&goal, bad.as_deref()), by).await)
+    }
+
+    /// Finds where to go back to.
+    fn goal(&self, desk: &Desk, to: Option<&str>) -> Result<Good, Error> {
+        let applied = desk.in_force.tree.as_deref();
+        let found = match to {
+            Some(name) => desk.course.state.stored(name),
+            None => {
+                desk.course.state.good.iter().rev().find(|good| Some(good.tree.as_str()) != applied).cloned()
+            }
+        };
+        let found = found.ok_or_else(|| Error::NotFound {
+            what: "revision that was in force",
+            id: to.unwrap_or("before this one").to_owned(),
+        })?;
+        if Some(found.tree.as_str()) == applied {
+            let reason = format!("{} is in force already", short(&found.tree));
+            return Err(Error::conflict(reason, "`adjutant status` shows what is in force"));
+        }
+        Ok(found)
+    }
+
+    async fn judge_stored(&self, good: &Good) -> Result<Judged, Error> {
+        let (journal, manifest) = (Arc::clone(&self.inner.settings.journal), good.files.clone());
+        blocking(move || Ok(judge::whole(&Arc::new(files::load(journal.as_ref(), &manifest)?)))).await
+    }
+
+    async fn note_hold(
+        &self,
+        desk: &mut Desk,
+        (reason, by): (&str, &str),
+        revision: Option<String>,
+    ) -> Result<(), Error> {
+        let at = self.inner.settings.clock.now();
+        let ends_itself = revision.is_some();
+        let mut draft = self.draft(desk, by);
+        draft.note(What::Held(Hold {
+            reason: reason.to_owned(),
+            by: by.to_owned(),
+            at,
+            revision: revision.filter(|id| !id.is_empty()),
+            ends_itself,
+        }))?;
+        self.commit(desk, draft, Vec::new()).await
+    }
+
+    /// Opens the revert as a proposal; without a `main` there is nothing to propose for, and the revert stands all the same.
+    async fn open_revert(&self, desk: &mut Desk, (goal, bad): (&Good, Option<&str>), by: &str) -> Done {
+        let done = Done::new(true, format!("{} is in force; the source is held", short(&goal.tree)));
+        let wish = NewProposal {
+            title: format!(
+                "Revert to {}",
+                if goal.title.is_empty() { short(&goal.tree) } else { &goal.title }
+            ),
+            reason: bad.map(|bad| format!("{} was reverted by {by}", short(bad))),
+            topic: format!("revert-{}", short(&goal.tree)),
+            source: Source::Files(Arc::clone(&desk.in_force.files)),
+            evidence: serde_json::json!({ "reverted": bad, "to": goal.tree }),
+        };
+        match self.propose_on(desk, wish, by).await {
+            Ok(id) => done.next(format!("adjutant proposals {id}")),
+            Err(error) => {
+                tracing::warn!(%error, "the revert could not be opened as a proposal");
+                done.next("undo the change at the source, then `adjutant hold --release`")
+            }
+        }
+    }
+}
+
+/// Returns the first digits of an id, for people.
+pub(super) fn short(id: &str) -> &str {
+    id.get(..10).unwrap_or(id)
+}

@@ -1,0 +1,216 @@
+//! What the reconciler has on its desk: the durable course, the proposals, what is in force, and the candidate at hand.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use adjutant_machine::{
+    id::Stamp,
+    life::revision::{RevisionEvent, RevisionPhase},
+};
+use adjutant_spec::{files::FileSet, plan::Plan};
+use serde_json::Value;
+
+use super::{
+    Error,
+    course::{Attempt, Course, Entry, Good, What},
+    files::Manifest,
+    judge::{self, Judged},
+    plan::{Artefact, missing_secrets},
+    proposal::Book,
+    status::{Facts, Status},
+    store::Kept,
+    wish::{Candidate, Unreadable},
+};
+use crate::runtime::views::AppliedView;
+
+/// Everything that changes, under one lock.
+pub(super) struct Desk {
+    pub(super) course: Kept<Course>,
+    pub(super) book: Book,
+    /// The last complete reading of the source.
+    pub(super) last: Option<Candidate>,
+    pub(super) unreadable: Option<Unreadable>,
+    pub(super) stalled: Option<String>,
+    pub(super) in_force: InForce,
+    pub(super) judged: Option<Told>,
+}
+
+/// What is in force, by its files.
+#[derive(Clone, Default)]
+pub(super) struct InForce {
+    pub(super) files: Arc<FileSet>,
+    pub(super) manifest: Manifest,
+    /// The tree; absent before the first activation.
+    pub(super) tree: Option<String>,
+}
+
+/// What the last check told, for the status.
+#[derive(Default)]
+pub(super) struct Told {
+    pub(super) diagnostics: Vec<Value>,
+    pub(super) held: BTreeMap<String, String>,
+    pub(super) held_rows: BTreeMap<String, Vec<Value>>,
+}
+
+/// What is to be done with a candidate.
+pub(super) enum Fate {
+    Refuse(String),
+    Hold { plan: Artefact, reason: String },
+    Nothing { plan: Artefact },
+    Activate { plan: Artefact },
+}
+
+/// Entries that are gathered until one batch takes them.
+pub(super) struct Draft {
+    pub(super) course: Course,
+    pub(super) entries: Vec<Entry>,
+    pub(super) at: Stamp,
+    pub(super) by: String,
+}
+
+impl Draft {
+    pub(super) fn note(&mut self, what: What) -> Result<(), Error> {
+        if !self.course.apply(&what) {
+            return Err(Error::Bug(format!("the revision's life refuses {what:?}")));
+        }
+        self.entries.push(Entry { at: self.at, by: self.by.clone(), what });
+        Ok(())
+    }
+
+    pub(super) fn life(&mut self, event: RevisionEvent) -> Result<(), Error> {
+        self.note(What::Life(event))
+    }
+}
+
+impl Desk {
+    /// Returns the status that the desk amounts to.
+    pub(super) fn status(&self, settings: &super::Settings) -> Status {
+        let none = Told::default();
+        let told = self.judged.as_ref().unwrap_or(&none);
+        let plan = settings.handle.plan();
+        let nothing = BTreeMap::new();
+        Facts {
+            mode: settings.mode,
+            place: &settings.place,
+            desired: self.last.as_ref().map(|last| last.revision.as_str()),
+            course: &self.course.state,
+            applied: self.in_force.tree.as_deref(),
+            unreadable: self.unreadable.as_ref(),
+            stalled: self.stalled.as_deref(),
+            held: &told.held,
+            held_rows: &told.held_rows,
+            diagnostics: &told.diagnostics,
+            secrets: &plan.as_deref().map(missing_secrets).unwrap_or_default(),
+            slices: self.course.state.last_good().map_or(&nothing, |good| &good.slices),
+        }
+        .status()
+    }
+
+    /// Returns whether the candidate brought what is in force.
+    pub(super) fn is_from(&self, candidate: &Candidate) -> bool {
+        let last = self.course.state.last_good();
+        last.is_some_and(|good| {
+            good.revision == candidate.revision && Some(&good.tree) == self.in_force.tree.as_ref()
+        })
+    }
+
+    /// Returns the revision that each slice would come from.
+    pub(super) fn slices(
+        &self,
+        candidate: &Candidate,
+        judged: &Judged,
+        plan: &Plan,
+    ) -> BTreeMap<String, String> {
+        let moved = judge::moved(&self.in_force.files, &judged.files);
+        let before = self.course.state.last_good().map(|good| &good.slices);
+        let row = |id: &String| {
+            let stays = !moved.contains(id) || judged.held.contains_key(id);
+            let known = before.and_then(|slices| slices.get(id)).filter(|_| stays);
+            (id.clone(), known.unwrap_or(&candidate.revision).clone())
+        };
+        plan.slices.keys().map(row).collect()
+    }
+}
+
+impl InForce {
+    /// Returns what a set of files is once it is in force as a tree.
+    pub(super) fn of(files: FileSet, tree: String) -> Self {
+        Self { manifest: Manifest::of(&files), files: Arc::new(files), tree: Some(tree) }
+    }
+}
+
+impl Good {
+    /// Returns what the runtime says is in force, as this room tells it.
+    pub(super) fn of(view: &AppliedView) -> Self {
+        let text = |key: &str| view.detail[key].as_str().unwrap_or_default().to_owned();
+        Self {
+            tree: view.revision.clone(),
+            files: text("files"),
+            revision: text("revision"),
+            commit: view.detail["commit"].as_str().map(str::to_owned),
+            title: text("title"),
+            plan: text("plan"),
+            slices: serde_json::from_value(view.detail["slices"].clone()).unwrap_or_default(),
+            at: view.at.0,
+        }
+    }
+}
+
+/// Notes how far a candidate comes, unless that is what is known already.
+pub(super) fn note(
+    draft: &mut Draft,
+    candidate: &Candidate,
+    (files, fate): (&str, &Fate),
+) -> Result<(), Error> {
+    let attempt = draft.course.attempt.as_ref();
+    let known = attempt.filter(|known| known.revision == candidate.revision && known.files == files);
+    if known.is_some_and(|known| fate.is_reached(&known.phase)) {
+        return Ok(());
+    }
+    match (known.is_some(), attempt.is_some()) {
+        (true, _) => draft.life(RevisionEvent::Again)?,
+        (false, is_newer) => {
+            if is_newer {
+                draft.life(RevisionEvent::Newer { by: candidate.revision.clone() })?;
+            }
+            draft.note(What::Attempted(Attempt {
+                revision: candidate.revision.clone(),
+                commit: candidate.commit.clone(),
+                title: candidate.title.clone(),
+                files: files.to_owned(),
+                phase: RevisionPhase::Seen,
+            }))?;
+        }
+    }
+    fate.events().into_iter().try_for_each(|event| draft.life(event))
+}
+
+impl Fate {
+    fn is_reached(&self, phase: &RevisionPhase) -> bool {
+        match (self, phase) {
+            (Self::Refuse(reason), RevisionPhase::Refused { reason: known })
+            | (Self::Hold { reason, .. }, RevisionPhase::Held { reason: known }) => reason == known,
+            (Self::Nothing { .. }, phase) => *phase == RevisionPhase::Live,
+            _ => false,
+        }
+    }
+
+    fn events(&self) -> Vec<RevisionEvent> {
+        let planned = |plan: &Artefact| {
+            vec![RevisionEvent::CheckPassed, RevisionEvent::Planned { plan: plan.id.clone() }]
+        };
+        match self {
+            Self::Refuse(reason) => vec![RevisionEvent::CheckFailed { reason: reason.clone() }],
+            Self::Hold { plan, reason } => {
+                let mut events = planned(plan);
+                events.push(RevisionEvent::Withheld { reason: reason.clone() });
+                events
+            }
+            Self::Nothing { plan } => {
+                let mut events = planned(plan);
+                events.extend([RevisionEvent::Begun, RevisionEvent::Activated]);
+                events
+            }
+            Self::Activate { plan } => planned(plan),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Why the room refuses, split by what the caller can do.
+
+use adjutant_machine::journal::JournalError;
+
+use super::repository::{RepositoryError, Trouble};
+use crate::runtime;
+
+/// Why the room refuses.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such thing: exit code 4.
+    #[error("there is no {what} \"{id}\"")]
+    NotFound {
+        /// `revision`, `proposal`, …
+        what: &'static str,
+        /// The id that was asked for.
+        id: String,
+    },
+    /// What was given is wrong: exit code 1.
+    #[error("{reason}")]
+    Invalid {
+        /// What is wrong.
+        reason: String,
+        /// What to type instead.
+        help: Option<String>,
+    },
+    /// A rule forbids it: exit code 3.
+    #[error("{reason}")]
+    Forbidden {
+        /// The rule.
+        reason: String,
+        /// What may be done instead.
+        help: Option<String>,
+    },
+    /// It does not fit what is there now: exit code 5.
+    #[error("{reason}")]
+    Conflict {
+        /// What is there now.
+        reason: String,
+        /// What to do about it.
+        help: Option<String>,
+    },
+    /// Git refused.
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
+    /// The runtime refused.
+    #[error(transparent)]
+    Runtime(#[from] runtime::Error),
+    /// A promise of our own code is broken: exit code 70.
+    #[error("our own mistake: {0}")]
+    Bug(String),
+}
+
+impl Error {
+    /// Returns what to do about it, where there is something to do.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::Invalid { help, .. } | Self::Forbidden { help, .. } | Self::Conflict { help, .. } => {
+                help.clone()
+            }
+            Self::Repository(error) => error.hint.clone(),
+            Self::NotFound { what: "proposal", .. } => {
+                Some("`adjutant proposals` lists what there is".to_owned())
+            }
+            Self::NotFound { .. } | Self::Runtime(_) | Self::Bug(_) => None,
+        }
+    }
+
+    /// Returns whether somebody else came first, so that deciding again can help.
+    #[must_use]
+    pub fn has_moved(&self) -> bool {
+        match self {
+            Self::Conflict { .. } | Self::Runtime(runtime::Error::Conflict { .. }) => true,
+            Self::Repository(error) => error.trouble == Trouble::Moved,
+            Self::NotFound { .. }
+            | Self::Invalid { .. }
+            | Self::Forbidden { .. }
+            | Self::Runtime(_)
+            | Self::Bug(_) => false,
+        }
+    }
+
+    pub(super) fn conflict(reason: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Conflict { reason: reason.into(), help: Some(help.into()) }
+    }
+
+    pub(super) fn forbidden(reason: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Forbidden { reason: reason.into(), help: Some(help.into()) }
+    }
+
+    pub(super) fn invalid(reason: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Invalid { reason: reason.into(), help: Some(help.into()) }
+    }
+}
+
+impl From<JournalError> for Error {
+    fn from(error: JournalError) -> Self {
+        match error {
+            JournalError::Conflict { .. } | JournalError::Moved { .. } => {
+                Self::Bug(format!("two writers of one record: {error}"))
+            }
+            other => Self::Runtime(other.into()),
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! From what the source wishes to what is in force: check, plan, activate, and say what became of it.
+//!
+//! ```text
+//!  source ─► Seen ─► judge (compose with the last good) ─► plan ─► hold or confirm? ─► Handle::activate ─► live
+//!                        │ mistakes                          │                              │ compare-and-swap
+//!                        ▼                                   ▼                              ▼
+//!                     refused                              held                        proposals settle
+//! ```
+//! The room is level-triggered: it compares what is wished with what is in force, and the reason of a wake-up never changes the
+//! result. A source that cannot be read removes nothing. Everything up to the activation may be repeated after a crash; what was in
+//! force is stored file by file in the journal, so that a revert needs no Git.
+//!
+//! It never imports the store, Git, HTTP, connectors or the source: Git is asked through [`Repository`], and the composition root
+//! hands in what the source saw as [`Seen`].
+
+mod ask;
+mod control;
+mod course;
+mod desk;
+mod error;
+mod files;
+mod judge;
+mod plan;
+mod proposal;
+mod push;
+mod reconciler;
+mod repository;
+mod status;
+mod store;
+mod wish;
+
+pub use ask::PlanAnswer;
+pub use control::Done;
+pub use course::Hold;
+pub use error::Error;
+pub use plan::{Artefact, Class, Confirm, LiveRuns, MissingSecret, NextSlot, Retained};
+pub use proposal::{NewProposal, ProposalView, Source as ProposalSource};
+pub use push::Admission;
+pub use reconciler::{Reconciler, Settings};
+pub use repository::{Commit, Landing, Merged, Repository, RepositoryError, Trouble};
+pub use status::{Condition, SliceStatus, Status};
+pub use wish::{Candidate, Mode, Seen, Unreadable};

@@ -1,0 +1,129 @@
+//! Live runs against a plan: each stays on the bundle that it began with, and the plan says how far that is from the new one.
+
+use std::{collections::BTreeSet, mem::discriminant};
+
+use adjutant_spec::plan::{Bundle, BundleId, Id, Plan, Playbook};
+use serde::{Deserialize, Serialize};
+
+use crate::reconcile::files::digest;
+
+/// The live runs that pin one bundle.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LiveRuns {
+    /// The bundle.
+    pub bundle: BundleId,
+    /// The playbook, by the id that it had when they began.
+    pub playbook: Id,
+    /// What the bundle says; absent if the store cannot tell any more.
+    pub definition: Option<Bundle>,
+    /// The runs.
+    pub runs: Vec<String>,
+}
+
+/// How far a live run is from what new runs would pin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// New runs pin the same.
+    Same,
+    /// Every step that it can be in is there still, and of the same kind.
+    Compatible,
+    /// A step that it can be in is gone, or of another kind.
+    Incompatible,
+    /// Its playbook is gone.
+    Retired,
+}
+
+/// The live runs of one bundle, with what becomes of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retained {
+    /// The playbook.
+    pub playbook: Id,
+    /// How far they are from what new runs would pin.
+    pub class: Class,
+    /// What they pin.
+    pub bundle: BundleId,
+    /// The runs.
+    pub runs: Vec<String>,
+    /// What makes them incompatible, where they are.
+    pub reason: Option<String>,
+    /// Verbs and agents' connectors that they can still need and that would be gone.
+    pub lost: Vec<String>,
+    /// What becomes of them, for people.
+    pub then: String,
+}
+
+/// Puts live runs into classes.
+pub(super) fn classify(runs: &[LiveRuns], after: &Plan) -> Vec<Retained> {
+    let mut rows: Vec<Retained> = runs.iter().map(|live| retained(live, after)).collect();
+    rows.sort_by(|one, other| {
+        (&one.playbook, one.class, &one.bundle).cmp(&(&other.playbook, other.class, &other.bundle))
+    });
+    rows
+}
+
+/// Returns the version of the live state that a plan depends on: which run is in which class, and what would be gone for it.
+pub(super) fn version(rows: &[Retained]) -> String {
+    let mut lines = BTreeSet::new();
+    for row in rows {
+        for run in &row.runs {
+            lines.insert(format!("{run} {:?} {}\n", row.class, row.lost.join(",")));
+        }
+    }
+    digest(lines.into_iter().collect::<String>().as_bytes())
+}
+
+fn retained(live: &LiveRuns, after: &Plan) -> Retained {
+    let heir = heir(after, &live.playbook);
+    let is_same =
+        heir.is_some_and(|heir| after.bundles.get(&heir.id).is_some_and(|new| new.id() == live.bundle));
+    let (class, reason) = match (heir, is_same) {
+        (None, _) => (Class::Retired, None),
+        (Some(_), true) => (Class::Same, None),
+        (Some(heir), false) => match mismatch(live.definition.as_ref(), heir) {
+            None => (Class::Compatible, None),
+            reason => (Class::Incompatible, reason),
+        },
+    };
+    Retained {
+        playbook: heir.map_or_else(|| live.playbook.clone(), |heir| heir.id.clone()),
+        class,
+        bundle: live.bundle.clone(),
+        runs: live.runs.clone(),
+        reason,
+        lost: live.definition.as_ref().map(|bundle| lost(bundle, after)).unwrap_or_default(),
+        then: match class {
+            Class::Same => "go on as they are",
+            Class::Compatible | Class::Incompatible => "finish on what they began with",
+            Class::Retired => "finish on what they began with; no new one starts",
+        }
+        .to_owned(),
+    }
+}
+
+/// Returns what became of a playbook, under its id or a new one.
+fn heir<'a>(plan: &'a Plan, id: &str) -> Option<&'a Playbook> {
+    let renamed = || plan.playbooks.values().find(|playbook| playbook.was.iter().any(|was| was == id));
+    plan.playbooks.get(id).or_else(renamed)
+}
+
+/// Says why a run of the old definition could not go on in the new one, if so.
+fn mismatch(old: Option<&Bundle>, new: &Playbook) -> Option<String> {
+    let Some(old) = old else { return Some("what it began with is no longer stored".to_owned()) };
+    old.playbook.steps.iter().find_map(|step| match new.step(&step.id) {
+        None => Some(format!("step \"{}\" is gone", step.id)),
+        Some(other) if discriminant(&other.kind) != discriminant(&step.kind) => {
+            Some(format!("step \"{}\" is of another kind", step.id))
+        }
+        Some(_) => None,
+    })
+}
+
+/// Lists what a bundle uses live and the plan does not have: such a call could only fail.
+fn lost(bundle: &Bundle, after: &Plan) -> Vec<String> {
+    let verbs = bundle.verbs.keys().filter(|verb| after.verb(verb).is_none()).cloned();
+    let models = bundle.agents.values().filter_map(|agent| agent.connector.as_ref());
+    let gone = models.filter(|connector| !after.connectors.contains_key(*connector)).cloned();
+    let lost: BTreeSet<String> = verbs.chain(gone).collect();
+    lost.into_iter().collect()
+}

@@ -1,0 +1,146 @@
+//! A plan as text: what `git push` shows and what `adjutant plan` prints.
+
+use std::fmt::Write;
+
+use super::{Artefact, Class, Retained};
+
+/// Writes a plan; sections without content are left out.
+pub(super) fn render(plan: &Artefact) -> String {
+    let mut text = String::new();
+    let count = match plan.changes.len() {
+        0 => "no change".to_owned(),
+        1 => "1 change".to_owned(),
+        many => format!("{many} changes"),
+    };
+    line(&mut text, &format!("plan {}: {count}", plan.short()));
+    for change in &plan.changes {
+        line(&mut text, &format!("  {change}"));
+    }
+    section(&mut text, "live runs", plan.runs.iter().map(runs));
+    let slots = plan.schedules.iter().map(|slot| {
+        let at = slot.at.as_deref().unwrap_or("never again");
+        format!("\"{}\" fires next at {at} ({})", slot.playbook, slot.zone)
+    });
+    section(&mut text, "schedules", slots);
+    let secrets = plan.secrets.iter().map(|secret| {
+        format!("\"{0}\" of connector \"{1}\": adjutant secrets set {0}", secret.name, secret.connector)
+    });
+    section(&mut text, "secrets missing", secrets);
+    let held = plan.held.iter().map(|(slice, reason)| format!("slice \"{slice}\": {reason}"));
+    section(&mut text, "stays as it is", held);
+    if let Some(confirm) = &plan.confirm {
+        section(&mut text, "needs a confirmation", confirm.because.iter().cloned());
+    }
+    text
+}
+
+fn runs(row: &Retained) -> String {
+    let class = match row.class {
+        Class::Same => "same",
+        Class::Compatible => "compatible",
+        Class::Incompatible => "incompatible",
+        Class::Retired => "retired",
+    };
+    let reason = row.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
+    format!("{} of \"{}\" {} ({class}{reason})", row.runs.len(), row.playbook, row.then)
+}
+
+fn section(text: &mut String, title: &str, lines: impl Iterator<Item = String>) {
+    for (place, content) in lines.enumerate() {
+        if place == 0 {
+            line(text, title);
+        }
+        line(text, &format!("  {content}"));
+    }
+}
+
+fn line(text: &mut String, content: &str) {
+    // Writing to a string cannot fail.
+    writeln!(text, "{content}").unwrap_or_default();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use adjutant_spec::diff::{Change, ChangeKind, Direction};
+
+    use super::{super::*, *};
+
+    fn change(kind: ChangeKind, text: &str, direction: Direction) -> Change {
+        Change { kind, subject: "x".to_owned(), text: text.to_owned(), direction }
+    }
+
+    fn plan() -> Artefact {
+        Artefact {
+            id: "0123456789abcdef".to_owned(),
+            base: None,
+            target: "t".to_owned(),
+            live: String::new(),
+            policy: String::new(),
+            changes: Vec::new(),
+            runs: Vec::new(),
+            schedules: Vec::new(),
+            secrets: Vec::new(),
+            held: BTreeMap::new(),
+            confirm: None,
+        }
+    }
+
+    #[test]
+    fn what_is_empty_is_left_out() {
+        assert_eq!(render(&plan()), "plan 0123456789ab: no change\n");
+    }
+
+    #[test]
+    fn a_plan_reads_from_what_changes_to_what_it_needs() {
+        let full = Artefact {
+            changes: vec![
+                change(ChangeKind::Added, "playbook \"weekly\" is new", Direction::Neutral),
+                change(
+                    ChangeKind::Budget,
+                    "budget of company a day: 20 EUR instead of 10 EUR",
+                    Direction::Widened,
+                ),
+            ],
+            runs: vec![Retained {
+                playbook: "lead".to_owned(),
+                class: Class::Incompatible,
+                bundle: String::new(),
+                runs: vec!["lead-a".to_owned(), "lead-b".to_owned()],
+                reason: Some("step \"ask\" is gone".to_owned()),
+                lost: Vec::new(),
+                then: "finish on what they began with".to_owned(),
+            }],
+            schedules: vec![NextSlot {
+                playbook: "weekly".to_owned(),
+                cron: "0 0 8 * * MON".to_owned(),
+                zone: "Europe/Berlin".to_owned(),
+                at: Some("2026-05-11T08:00:00+02:00".to_owned()),
+            }],
+            secrets: vec![MissingSecret { name: "billing".to_owned(), connector: "invoices".to_owned() }],
+            held: BTreeMap::from([("sales".to_owned(), "slices/sales/slice.toml:1: unknown key".to_owned())]),
+            confirm: Some(Confirm {
+                token: "t".to_owned(),
+                because: vec!["12 resources are retired".to_owned()],
+            }),
+            ..plan()
+        };
+        let text = "\
+plan 0123456789ab: 2 changes
+  + playbook \"weekly\" is new
+  ~ budget of company a day: 20 EUR instead of 10 EUR (widened)
+live runs
+  2 of \"lead\" finish on what they began with (incompatible: step \"ask\" is gone)
+schedules
+  \"weekly\" fires next at 2026-05-11T08:00:00+02:00 (Europe/Berlin)
+secrets missing
+  \"billing\" of connector \"invoices\": adjutant secrets set billing
+stays as it is
+  slice \"sales\": slices/sales/slice.toml:1: unknown key
+needs a confirmation
+  12 resources are retired
+";
+        assert_eq!(render(&full), text);
+    }
+}

@@ -1,0 +1,84 @@
+//! Proposals: changes that wait for the operator's yes.
+//!
+//! ```text
+//!  push to refs/for/main, `proposals new`, revert ─► open ─► changed ─► approved(digest) ─► merged ─► applied
+//!                                                      └────────┴──────────┴─► refused
+//! ```
+//! What is judged is always the merge result with `main`. The digest of an approval binds the merged tree, the version of the
+//! policies and the plan; when any of them moves, the digest is stale. Agents may open and never approve.
+
+mod act;
+mod book;
+mod look;
+
+use std::sync::Arc;
+
+use adjutant_spec::files::FileSet;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub(super) use book::Book;
+
+/// Where a proposed change comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A commit or a branch, here or in the folder that is followed.
+    Head(String),
+    /// A unified diff against `main`.
+    Patch(String),
+    /// All files of the language as they should be.
+    Files(Arc<FileSet>),
+}
+
+/// A wish to propose.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewProposal {
+    /// One line; the commit's when empty.
+    pub title: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// One open proposal for each author and topic.
+    pub topic: String,
+    /// The change.
+    pub source: Source,
+    /// What speaks for it.
+    pub evidence: Value,
+}
+
+/// A proposal, as people and programs see it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProposalView {
+    /// Its id.
+    pub id: String,
+    /// `draft`, `open`, `changed`, `approved`, `merged`, `applied`, `refused`.
+    pub state: String,
+    /// One line.
+    pub title: String,
+    /// Who proposes.
+    pub author: String,
+    /// The topic.
+    pub topic: String,
+    /// The commit of `main` that it is judged against.
+    pub base: String,
+    /// Its newest commit.
+    pub head: String,
+    /// What an approval must name; empty while it cannot be approved.
+    pub digest: String,
+    /// What would change: the plan's fields with `ok`, `has_changes`, `diagnostics` and `text`.
+    pub plan: Value,
+    /// Unified diff from `main` to the merge result.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub diff: Option<String>,
+    /// What speaks for it.
+    pub evidence: Value,
+    /// What would have been decided otherwise; not in this version.
+    pub backtest: Value,
+    /// Why it was refused, or what the author says.
+    pub reason: Option<String>,
+    /// Files in conflict with `main`.
+    pub conflicts: Vec<String>,
+    /// Files that only the operator's own key may change.
+    pub protected: Vec<String>,
+    /// What to type next.
+    pub next: Option<String>,
+}

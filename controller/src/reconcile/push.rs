@@ -1,0 +1,115 @@
+//! What a push is told before it is taken: the mistakes, or the plan.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{Error, Mode, Reconciler, Repository, control::short, course::What, desk::Desk, store::blocking};
+
+/// The answer to a push.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Admission {
+    /// Whether it is taken.
+    pub ok: bool,
+    /// What the pusher reads.
+    pub text: String,
+    /// The plan, for programs.
+    pub plan: Value,
+}
+
+impl Admission {
+    fn refused(text: impl Into<String>) -> Self {
+        Self { ok: false, text: text.into(), plan: Value::Null }
+    }
+}
+
+impl Reconciler {
+    /// Judges a push to `main` while it is in quarantine; `repository` reads it there.
+    ///
+    /// # Errors
+    /// [`Error::Repository`] if it cannot be read.
+    pub async fn admit(
+        &self,
+        commit: &str,
+        options: &[String],
+        repository: Arc<dyn Repository>,
+    ) -> Result<Admission, Error> {
+        if self.inner.settings.mode != Mode::Push {
+            return Ok(Admission::refused(self.elsewhere()));
+        }
+        let wanted = commit.to_owned();
+        let pushed = blocking(move || Ok(repository.commit(&wanted)?)).await?;
+        let mut desk = self.inner.desk.lock().await;
+        let judged = self.judge(&desk.in_force, pushed.files).await?;
+        let answer = self.answer(&desk, commit, &judged).await?;
+        let plan_json = answer.to_json();
+        let Some(plan) = answer.plan.filter(|_| answer.ok) else {
+            return Ok(Admission { plan: plan_json, ..Admission::refused(answer.text) });
+        };
+        let mut text = answer.text;
+        if let Some(confirm) = &plan.confirm {
+            let given = options.iter().find_map(|option| option.strip_prefix("confirm="));
+            if given != Some(confirm.token.as_str()) {
+                let again =
+                    format!("push again with `git push -o confirm={}` if you mean it\n", confirm.token);
+                return Ok(Admission { plan: plan_json, ..Admission::refused(text + &again) });
+            }
+            self.confirm(&mut desk, &plan.id).await?;
+        }
+        text.push_str(&match &desk.course.state.hold {
+            None => format!("{} goes live now\n", short(commit)),
+            Some(hold) => {
+                format!("held by {}: {}; it goes live with `adjutant hold --release`\n", hold.by, hold.reason)
+            }
+        });
+        Ok(Admission { ok: true, text, plan: plan_json })
+    }
+
+    /// Judges a push to `refs/for/main` while it is in quarantine: the merge result, never the branch.
+    ///
+    /// # Errors
+    /// [`Error::Repository`] if it cannot be read.
+    pub async fn admit_proposal(
+        &self,
+        commit: &str,
+        repository: Arc<dyn Repository>,
+    ) -> Result<Admission, Error> {
+        let desk = self.inner.desk.lock().await;
+        let merge = self.merge_on(repository, commit).await?;
+        let Some(files) = merge.files else {
+            let files = merge.conflicts.join(", ");
+            return Ok(Admission::refused(format!(
+                "it is in conflict with `main` in {files}; rebase it and push again\n"
+            )));
+        };
+        let judged = self.judge_merge(files).await?;
+        let answer = self.answer(&desk, commit, &judged).await?;
+        Ok(Admission { ok: answer.ok, plan: answer.to_json(), text: answer.text })
+    }
+
+    /// Remembers that the operator confirmed a plan.
+    pub(super) async fn confirm(&self, desk: &mut Desk, plan: &str) -> Result<(), Error> {
+        if desk.course.state.confirmed.iter().any(|known| known == plan) {
+            return Ok(());
+        }
+        let mut draft = self.draft(desk, "operator");
+        draft.note(What::Confirmed(plan.to_owned()))?;
+        self.commit(desk, draft, Vec::new()).await
+    }
+
+    /// Says where the truth lives.
+    fn elsewhere(&self) -> String {
+        let settings = &self.inner.settings;
+        let how = match settings.mode {
+            Mode::Worktree => "save the change there",
+            Mode::Commit => "commit the change there",
+            Mode::Remote => "push the change there",
+            Mode::Push => "push the change here",
+        };
+        format!(
+            "`main` only mirrors {} (mode {}): {how}, or propose it with `git push ... HEAD:refs/for/main`\n",
+            settings.place,
+            settings.mode.word(),
+        )
+    }
+}

@@ -1,0 +1,382 @@
+//! The reconciler: one candidate at a time, from the look at it until it is in force, refused or held.
+//!
+//! Everything that decides runs under one lock; readers take the status from a channel and never wait for a check.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use adjutant_machine::{journal::Journal, life::revision::RevisionEvent};
+use adjutant_spec::{files::FileSet, plan::Plan};
+use serde_json::json;
+use tokio::sync::{Mutex, watch};
+
+use super::{
+    Error, Repository,
+    course::{Course, Good, What},
+    desk::{Desk, Draft, Fate, InForce, Told, note},
+    files::{self, Manifest},
+    judge::{self, Judged},
+    plan::Artefact,
+    proposal::Book,
+    repository::Commit,
+    status::Status,
+    store::{self, Change, Kept, blocking},
+    wish::{Candidate, Mode, Seen},
+};
+use crate::runtime::{Activation, Clock, Handle};
+
+/// How often a candidate is planned again because something else came into force.
+const MOST_TRIES: u32 = 5;
+/// The first and the longest pause after a failure that may pass.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
+
+/// What a reconciler stands on.
+pub struct Settings {
+    /// The runtime.
+    pub handle: Handle,
+    /// The store.
+    pub journal: Arc<dyn Journal>,
+    /// Git.
+    pub repository: Arc<dyn Repository>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Where the truth lives.
+    pub mode: Mode,
+    /// The folder, address or repository that is followed, for people.
+    pub place: String,
+    /// The company's own repository, as one would write it after `git pull`.
+    pub company: String,
+}
+
+/// The door to the room: a cheap clone.
+#[derive(Clone)]
+pub struct Reconciler {
+    pub(super) inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    pub(super) settings: Settings,
+    pub(super) desk: Mutex<Desk>,
+    status: watch::Sender<Status>,
+}
+
+impl Reconciler {
+    /// Opens the room on what the store remembers; nothing is activated yet.
+    ///
+    /// # Errors
+    /// [`Error::Runtime`] where the store cannot be read.
+    pub async fn open(settings: Settings) -> Result<Self, Error> {
+        let (course, in_force) = read_in_force(&settings).await?;
+        let journal = Arc::clone(&settings.journal);
+        let book = blocking(move || Book::load(journal.as_ref())).await?;
+        let desk = Desk { course, book, last: None, unreadable: None, stalled: None, in_force, judged: None };
+        let status = watch::Sender::new(desk.status(&settings));
+        let reconciler = Self { inner: Arc::new(Inner { settings, desk: Mutex::new(desk), status }) };
+        reconciler.catch_up().await?;
+        Ok(reconciler)
+    }
+
+    /// Notes what came into force just before the last process ended, if its record did not follow.
+    async fn catch_up(&self) -> Result<(), Error> {
+        let mut desk = self.inner.desk.lock().await;
+        let Some(view) = self.inner.settings.handle.applied() else { return Ok(()) };
+        if desk.course.state.last_good().is_none_or(|good| good.tree != view.revision) {
+            let mut draft = self.draft(&desk, "source");
+            draft.note(What::Good(Good::of(&view)))?;
+            self.commit(&mut desk, draft, Vec::new()).await?;
+        }
+        self.publish(&desk);
+        Ok(())
+    }
+
+    /// Follows the source until it ends: the latest observation wins, and what may pass is tried again.
+    pub async fn follow<T>(&self, mut observations: watch::Receiver<Option<T>>, seen: impl Fn(&T) -> Seen) {
+        let mut pause = BACKOFF.0;
+        loop {
+            let now = observations.borrow_and_update().as_ref().map(&seen);
+            let outcome = match now {
+                Some(now) => self.observe(now).await,
+                None => Ok(()),
+            };
+            let is_over = match outcome {
+                Ok(()) => {
+                    pause = BACKOFF.0;
+                    observations.changed().await.is_err()
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a revision could not be activated, trying again");
+                    let changed = tokio::time::timeout(pause, observations.changed()).await;
+                    pause = (pause * 2).min(BACKOFF.1);
+                    matches!(changed, Ok(Err(_)))
+                }
+            };
+            if is_over {
+                return;
+            }
+        }
+    }
+
+    /// Takes in what a look at the source found, and brings it in force as far as it can be.
+    ///
+    /// # Errors
+    /// Only what may pass, such as a store that is busy; a candidate with mistakes is no error.
+    pub async fn observe(&self, seen: Seen) -> Result<(), Error> {
+        let mut desk = self.inner.desk.lock().await;
+        let outcome = match seen {
+            Seen::Unreadable(problem) => {
+                tracing::warn!(code = problem.code, message = problem.message, "the source cannot be read");
+                desk.unreadable = Some(problem);
+                Ok(())
+            }
+            Seen::Candidate(candidate) => {
+                desk.unreadable = None;
+                desk.last = Some(candidate);
+                let outcome = self.reconcile(&mut desk).await;
+                self.finish_approvals(&mut desk).await;
+                outcome
+            }
+        };
+        self.publish(&desk);
+        outcome
+    }
+
+    /// Returns what the room tells about itself.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.inner.status.borrow().clone()
+    }
+
+    /// Returns a receiver of the status; for `up --once` and tests.
+    #[must_use]
+    pub fn statuses(&self) -> watch::Receiver<Status> {
+        self.inner.status.subscribe()
+    }
+
+    pub(super) async fn judge(&self, base: &InForce, files: Arc<FileSet>) -> Result<Judged, Error> {
+        let (mode, base) = (self.inner.settings.mode, Arc::clone(&base.files));
+        blocking(move || {
+            Ok(match mode {
+                Mode::Push => judge::whole(&files),
+                Mode::Worktree | Mode::Commit | Mode::Remote => judge::by_slice(&base, &files),
+            })
+        })
+        .await
+    }
+
+    /// Brings the last candidate in force, as far as it can be.
+    pub(super) async fn reconcile(&self, desk: &mut Desk) -> Result<(), Error> {
+        let Some(candidate) = desk.last.clone() else { return Ok(()) };
+        let mut outcome = Ok(());
+        for _ in 0..MOST_TRIES {
+            outcome = self.attempt(desk, &candidate).await;
+            if !outcome.as_ref().is_err_and(Error::has_moved) {
+                break;
+            }
+            self.look_again(desk).await?;
+        }
+        desk.stalled = outcome.as_ref().err().map(ToString::to_string);
+        outcome?;
+        self.mirror(&candidate).await;
+        self.settle_proposals(desk).await
+    }
+
+    /// Reads what is in force anew: somebody else was faster, or the last batch of this room did not come through.
+    async fn look_again(&self, desk: &mut Desk) -> Result<(), Error> {
+        (desk.course, desk.in_force) = read_in_force(&self.inner.settings).await?;
+        Ok(())
+    }
+
+    async fn attempt(&self, desk: &mut Desk, candidate: &Candidate) -> Result<(), Error> {
+        let judged = self.judge(&desk.in_force, Arc::clone(&candidate.files)).await?;
+        let fate = self.decide(desk, candidate, &judged).await?;
+        desk.judged = Some(Told {
+            diagnostics: judged.diagnostics.clone(),
+            held: judged.held_lines(),
+            held_rows: judged.held.clone(),
+        });
+        let mut draft = self.draft(desk, "source");
+        if let Some(hold) = &desk.course.state.hold
+            && hold.ends_itself
+            && judged.manifest == desk.in_force.manifest
+        {
+            draft.note(What::Released)?;
+        }
+        note(&mut draft, candidate, (&Manifest::of(&candidate.files).digest(), &fate))?;
+        match &fate {
+            Fate::Refuse(reason) => {
+                tracing::warn!(revision = candidate.revision, reason, "revision refused");
+            }
+            Fate::Hold { reason, .. } => {
+                tracing::info!(revision = candidate.revision, reason, "revision held");
+            }
+            Fate::Nothing { .. } => {}
+            Fate::Activate { plan } => {
+                return self.carry_out(desk, draft, Work { candidate, judged: &judged, plan }).await;
+            }
+        }
+        self.commit(desk, draft, Vec::new()).await
+    }
+
+    /// Decides what becomes of a candidate: from what is wished, what is in force and what is held, and nothing else.
+    async fn decide(&self, desk: &Desk, candidate: &Candidate, judged: &Judged) -> Result<Fate, Error> {
+        let is_same = judged.manifest == desk.in_force.manifest && desk.in_force.tree.is_some();
+        let Some(after) =
+            judged.plan.as_ref().filter(|_| judged.errors == 0 || !is_same || desk.is_from(candidate))
+        else {
+            return Ok(Fate::Refuse(judged.reason()));
+        };
+        let plan = self.artefact(desk, &candidate.revision, (judged, after)).await?;
+        // Another build may read the same files otherwise.
+        let is_compiled_so = self.inner.settings.handle.plan().is_some_and(|live| *live == **after);
+        if is_same && is_compiled_so {
+            return Ok(Fate::Nothing { plan });
+        }
+        let course = &desk.course.state;
+        if let Some(hold) = course.hold.as_ref().filter(|_| !is_same) {
+            return Ok(Fate::Hold { plan, reason: format!("held by {}: {}", hold.by, hold.reason) });
+        }
+        if let Some(confirm) = plan.confirm.clone().filter(|_| !course.confirmed.contains(&plan.id)) {
+            let reason = format!("needs a confirmation: {}", confirm.because.join("; "));
+            return Ok(Fate::Hold { plan, reason });
+        }
+        Ok(Fate::Activate { plan })
+    }
+
+    async fn carry_out(&self, desk: &mut Desk, mut draft: Draft, work: Work<'_>) -> Result<(), Error> {
+        let Work { candidate, judged, plan } = work;
+        let after =
+            judged.plan.clone().ok_or_else(|| Error::Bug("a candidate without a plan moves".to_owned()))?;
+        draft.life(RevisionEvent::Begun)?;
+        let tree = self.keep_tree(&judged.files).await?;
+        let blobs = judged.manifest.blobs(&judged.files, &desk.in_force.manifest);
+        self.commit(desk, draft, blobs).await?;
+        let good = Good {
+            slices: desk.slices(candidate, judged, &after),
+            tree: tree.clone(),
+            files: judged.manifest.digest(),
+            revision: candidate.revision.clone(),
+            commit: candidate.commit.clone(),
+            title: candidate.title.clone(),
+            plan: plan.id.clone(),
+            at: self.inner.settings.clock.now(),
+        };
+        let activated = self.activate(desk, (&good, after), judged.held_lines()).await;
+        if activated.as_ref().is_err_and(Error::has_moved) {
+            let mut draft = self.draft(desk, "source");
+            draft.life(RevisionEvent::Moved)?;
+            self.commit(desk, draft, Vec::new()).await?;
+        }
+        activated?;
+        let (files, manifest) = (Arc::clone(&judged.files), judged.manifest.clone());
+        desk.in_force = InForce { files, manifest, tree: Some(tree) };
+        tracing::info!(
+            revision = candidate.revision,
+            applied = good.tree,
+            plan = plan.short(),
+            "revision in force"
+        );
+        let mut draft = self.draft(desk, "source");
+        draft.life(RevisionEvent::Activated)?;
+        draft.note(What::Good(good))?;
+        self.commit(desk, draft, Vec::new()).await
+    }
+
+    /// Puts a set of files in force: compare-and-swap on what is in force now.
+    pub(super) async fn activate(
+        &self,
+        desk: &Desk,
+        (good, plan): (&Good, Arc<Plan>),
+        held: BTreeMap<String, String>,
+    ) -> Result<(), Error> {
+        let activation = Activation {
+            plan,
+            revision: good.tree.clone(),
+            expected: desk.in_force.tree.clone(),
+            held,
+            detail: json!({
+                "files": good.files,
+                "revision": good.revision,
+                "commit": good.commit,
+                "title": good.title,
+                "plan": good.plan,
+                "slices": good.slices,
+            }),
+            by: "reconcile".to_owned(),
+        };
+        Ok(self.inner.settings.handle.activate(activation).await?)
+    }
+
+    pub(super) async fn keep_tree(&self, files: &Arc<FileSet>) -> Result<String, Error> {
+        let (repository, files) = (Arc::clone(&self.inner.settings.repository), Arc::clone(files));
+        blocking(move || Ok(repository.keep_tree(&files)?)).await
+    }
+
+    /// Lets `main` follow the source where the truth lives elsewhere, so that proposals are merged onto it.
+    async fn mirror(&self, candidate: &Candidate) {
+        if self.inner.settings.mode == Mode::Push {
+            return;
+        }
+        let Some(commit) = candidate.commit.clone() else { return };
+        let repository = Arc::clone(&self.inner.settings.repository);
+        if let Err(error) = blocking(move || Ok(repository.follow(&commit)?)).await {
+            tracing::warn!(%error, "`main` of the company's repository could not follow the source");
+        }
+    }
+
+    pub(super) fn draft(&self, desk: &Desk, by: &str) -> Draft {
+        let at = self.inner.settings.clock.now();
+        Draft { course: desk.course.state.clone(), entries: Vec::new(), at, by: by.to_owned() }
+    }
+
+    /// Makes gathered entries durable; without any there is nothing to do.
+    pub(super) async fn commit(
+        &self,
+        desk: &mut Desk,
+        draft: Draft,
+        blobs: Vec<(String, Vec<u8>)>,
+    ) -> Result<(), Error> {
+        if draft.entries.is_empty() {
+            return Ok(());
+        }
+        let change = Change {
+            instance: store::course(),
+            expected: desk.course.seq,
+            state: &draft.course,
+            entries: &draft.entries,
+            blobs,
+        };
+        let seq = store::append(&self.inner.settings.journal, change).await?;
+        desk.course = Kept { seq, state: draft.course };
+        Ok(())
+    }
+
+    pub(super) fn publish(&self, desk: &Desk) {
+        self.inner.status.send_replace(desk.status(&self.inner.settings));
+    }
+
+    /// Reads a commit as a candidate, as the source would show it.
+    pub(super) async fn candidate(&self, commit: &str) -> Result<Candidate, Error> {
+        let (repository, commit) = (Arc::clone(&self.inner.settings.repository), commit.to_owned());
+        let Commit { id, title, files, .. } = blocking(move || Ok(repository.commit(&commit)?)).await?;
+        Ok(Candidate { revision: id.clone(), commit: Some(id), title, files, uncommitted: Vec::new() })
+    }
+}
+
+/// A candidate that is being put in force.
+struct Work<'a> {
+    candidate: &'a Candidate,
+    judged: &'a Judged,
+    plan: &'a Artefact,
+}
+
+/// Reads the course and the files in force from the store.
+async fn read_in_force(settings: &Settings) -> Result<(Kept<Course>, InForce), Error> {
+    let journal = Arc::clone(&settings.journal);
+    let applied = settings.handle.applied();
+    blocking(move || {
+        let course: Kept<Course> = store::load(journal.as_ref(), &store::course())?;
+        let Some(view) = applied else { return Ok((course, InForce::default())) };
+        let files = files::load(journal.as_ref(), &Good::of(&view).files)?;
+        Ok((course, InForce::of(files, view.revision)))
+    })
+    .await
+}

@@ -1,0 +1,178 @@
+//! What the room tells about itself: conditions with reasons, and the slices.
+
+use std::collections::BTreeMap;
+
+use adjutant_machine::life::revision::RevisionPhase;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{
+    course::{Course, Hold},
+    plan::MissingSecret,
+    wish::{Mode, Unreadable},
+};
+
+/// The source, as it is and as far as it came.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// Where the truth lives.
+    pub mode: Mode,
+    /// The folder, address or repository that is followed.
+    pub place: String,
+    /// The revision that the source wishes.
+    pub desired: Option<String>,
+    /// The last one that was tried.
+    pub attempted: Option<String>,
+    /// How far that came: `seen`, `checked`, `planned`, `applying`, `live`, `refused`, `held`, `superseded`.
+    pub phase: Option<String>,
+    /// The tree in force.
+    pub applied: Option<String>,
+    /// Whether what is desired is in force and everything that it needs is there.
+    pub ready: bool,
+    /// The state of each resource.
+    pub conditions: Vec<Condition>,
+    /// What is wrong with the attempted revision, in the form of `check`.
+    pub diagnostics: Vec<Value>,
+    /// The slices.
+    pub slices: Vec<SliceStatus>,
+    /// Why the source is not followed.
+    pub hold: Option<Hold>,
+}
+
+/// One condition of a resource.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Condition {
+    /// Of what.
+    pub resource: String,
+    /// `Ready`, `Reconciling`, `Stalled`, `Degraded`.
+    pub condition: String,
+    /// Whether it holds.
+    pub holds: bool,
+    /// A stable word.
+    pub reason: String,
+    /// For people.
+    pub message: String,
+    /// The revision that was looked at.
+    pub revision: Option<String>,
+}
+
+/// One slice.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SliceStatus {
+    /// Its name.
+    pub id: String,
+    /// The revision that it comes from.
+    pub applied: Option<String>,
+    /// Why it stays as it is, where it does.
+    pub held: Option<String>,
+    /// The mistakes that keep it.
+    pub diagnostics: Vec<Value>,
+}
+
+/// What a status is made of.
+pub(super) struct Facts<'a> {
+    pub(super) mode: Mode,
+    pub(super) place: &'a str,
+    pub(super) desired: Option<&'a str>,
+    pub(super) course: &'a Course,
+    pub(super) applied: Option<&'a str>,
+    pub(super) unreadable: Option<&'a Unreadable>,
+    /// Why the last activation did not come through.
+    pub(super) stalled: Option<&'a str>,
+    pub(super) held: &'a BTreeMap<String, String>,
+    pub(super) held_rows: &'a BTreeMap<String, Vec<Value>>,
+    pub(super) diagnostics: &'a [Value],
+    pub(super) secrets: &'a [MissingSecret],
+    pub(super) slices: &'a BTreeMap<String, String>,
+}
+
+impl Facts<'_> {
+    /// Puts a status together.
+    pub(super) fn status(&self) -> Status {
+        let attempt = self.course.attempt.as_ref();
+        let mut conditions = vec![self.company(), self.source()];
+        conditions.extend(self.held.iter().map(|(slice, reason)| Condition {
+            resource: format!("slice/{slice}"),
+            condition: "Degraded".to_owned(),
+            holds: true,
+            reason: "held_by_mistakes".to_owned(),
+            message: reason.clone(),
+            revision: attempt.map(|attempt| attempt.revision.clone()),
+        }));
+        conditions.extend(self.secrets.iter().map(|secret| Condition {
+            resource: format!("connector/{}", secret.connector),
+            condition: "Ready".to_owned(),
+            holds: false,
+            reason: "secret_missing".to_owned(),
+            message: format!("secret \"{0}\" is missing: adjutant secrets set {0}", secret.name),
+            revision: self.applied.map(str::to_owned),
+        }));
+        Status {
+            mode: self.mode,
+            place: self.place.to_owned(),
+            desired: self.desired.map(str::to_owned),
+            attempted: attempt.map(|attempt| attempt.revision.clone()),
+            phase: attempt.map(|attempt| attempt.phase.word().to_owned()),
+            applied: self.applied.map(str::to_owned),
+            ready: conditions.iter().all(|found| found.holds == (found.condition == "Ready")),
+            conditions,
+            diagnostics: self.diagnostics.to_vec(),
+            slices: self.slice_rows(),
+            hold: self.course.hold.clone(),
+        }
+    }
+
+    /// The one condition of the company that matters most now.
+    fn company(&self) -> Condition {
+        let phase = self.course.attempt.as_ref().map(|attempt| &attempt.phase);
+        let (condition, reason, message) = match (self.stalled, phase) {
+            (Some(why), _) => ("Stalled", "activation_failed", why.to_owned()),
+            (None, None) if self.applied.is_none() => {
+                ("Reconciling", "nothing_seen", "no revision was read yet".to_owned())
+            }
+            (None, None) => ("Ready", "in_force", "what was in force is in force".to_owned()),
+            (None, Some(RevisionPhase::Refused { reason })) => ("Stalled", "refused", reason.clone()),
+            (None, Some(RevisionPhase::Held { reason })) => ("Stalled", "held", reason.clone()),
+            (None, Some(RevisionPhase::Live)) => {
+                ("Ready", "in_force", "what the source wishes is in force".to_owned())
+            }
+            (None, Some(phase)) => ("Reconciling", phase.word(), format!("the revision is {}", phase.word())),
+        };
+        self.condition("company", condition, (reason, message))
+    }
+
+    fn source(&self) -> Condition {
+        match self.unreadable {
+            None => self.condition("source", "Ready", ("readable", format!("{} is read", self.place))),
+            Some(problem) => {
+                let hint = problem.hint.as_deref().map_or_else(String::new, |hint| format!("; {hint}"));
+                let message = format!("{}{hint}; nothing was removed", problem.message);
+                self.condition("source", "Degraded", (&problem.code, message))
+            }
+        }
+    }
+
+    fn condition(&self, resource: &str, condition: &str, (reason, message): (&str, String)) -> Condition {
+        Condition {
+            resource: resource.to_owned(),
+            condition: condition.to_owned(),
+            holds: true,
+            reason: reason.to_owned(),
+            message,
+            revision: self.course.attempt.as_ref().map(|attempt| attempt.revision.clone()),
+        }
+    }
+
+    fn slice_rows(&self) -> Vec<SliceStatus> {
+        let mut ids: Vec<&String> = self.slices.keys().chain(self.held.keys()).collect();
+        ids.sort();
+        ids.dedup();
+        let rows = ids.into_iter().map(|id| SliceStatus {
+            id: id.clone(),
+            applied: self.slices.get(id).cloned(),
+            held: self.held.get(id).cloned(),
+            diagnostics: self.held_rows.get(id).cloned().unwrap_or_default(),
+        });
+        rows.collect()
+    }
+}

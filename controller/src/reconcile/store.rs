@@ -1,0 +1,98 @@
+//! Entries and states of this room's instances: JSON, one synced batch for each change.
+
+use std::sync::Arc;
+
+use adjutant_machine::{
+    id::{InstanceId, InstanceKind},
+    journal::{Append, Batch, Journal, JournalError},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::sync::oneshot;
+
+use super::Error;
+
+/// The instance of the course of revisions.
+pub(super) fn course() -> InstanceId {
+    InstanceId { kind: InstanceKind::Revision, name: "source".to_owned() }
+}
+
+/// The instance of a proposal.
+pub(super) fn proposal(id: &str) -> InstanceId {
+    InstanceId { kind: InstanceKind::Proposal, name: id.to_owned() }
+}
+
+/// A state with the number of its last entry.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Kept<T> {
+    pub(super) seq: u64,
+    pub(super) state: T,
+}
+
+/// New entries of an instance, with the state after them.
+pub(super) struct Change<'a, T, E> {
+    pub(super) instance: InstanceId,
+    pub(super) expected: u64,
+    pub(super) state: &'a T,
+    pub(super) entries: &'a [E],
+    pub(super) blobs: Vec<(String, Vec<u8>)>,
+}
+
+/// Reads a state.
+pub(super) fn load<T: DeserializeOwned + Default>(
+    journal: &dyn Journal,
+    instance: &InstanceId,
+) -> Result<Kept<T>, Error> {
+    let Some(stored) = journal.load(instance)? else { return Ok(Kept::default()) };
+    let state = serde_json::from_slice(&stored.state)
+        .map_err(|error| JournalError::Corrupt { place: instance.to_string(), problem: error.to_string() })?;
+    Ok(Kept { seq: stored.seq, state })
+}
+
+/// Lists the ids of all proposals.
+pub(super) fn proposals(journal: &dyn Journal) -> Result<Vec<InstanceId>, Error> {
+    const PAGE: usize = 1_000;
+    let mut found = Vec::new();
+    let mut after = proposal("");
+    loop {
+        let page = journal.instances(Some(&after), PAGE)?;
+        let is_last = page.len() < PAGE || page.iter().any(|id| id.kind != InstanceKind::Proposal);
+        found.extend(page.into_iter().filter(|id| id.kind == InstanceKind::Proposal));
+        match found.last() {
+            Some(last) if !is_last => after = last.clone(),
+            _ => return Ok(found),
+        }
+    }
+}
+
+/// Appends entries and waits until they are durable; returns the number of the last one.
+pub(super) async fn append<T: Serialize, E: Serialize>(
+    journal: &Arc<dyn Journal>,
+    change: Change<'_, T, E>,
+) -> Result<u64, Error> {
+    let bytes = |error: serde_json::Error| Error::Bug(format!("a record has no JSON form: {error}"));
+    let entries =
+        change.entries.iter().map(serde_json::to_vec).collect::<Result<Vec<_>, _>>().map_err(bytes)?;
+    let state = serde_json::to_vec(change.state).map_err(bytes)?;
+    let last = change.expected + entries.len() as u64;
+    let append = Append { instance: change.instance, expected: change.expected, entries, state };
+    let batch = Batch { appends: vec![append], blobs: change.blobs, ..Batch::default() };
+    let (sender, receiver) = oneshot::channel();
+    let store = Arc::clone(journal);
+    blocking(move || {
+        // Nobody waits any more only where the process ends.
+        store.submit(batch, Box::new(move |answer| drop(sender.send(answer))));
+        Ok(())
+    })
+    .await?;
+    receiver.await.map_err(|_| JournalError::Busy)??;
+    Ok(last)
+}
+
+/// Runs something that blocks beside the async workers.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Error::Bug(format!("a task of reconcile ended: {error}")))?
+}

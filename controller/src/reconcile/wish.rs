@@ -1,0 +1,68 @@
+//! What the source wishes, as the composition root hands it in.
+
+use std::sync::Arc;
+
+use adjutant_spec::files::FileSet;
+use serde::{Deserialize, Serialize};
+
+/// Where the truth lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// What is saved in a folder.
+    Worktree,
+    /// A folder's `HEAD`.
+    Commit,
+    /// A branch of a remote.
+    Remote,
+    /// `main` of the daemon's own repository.
+    Push,
+}
+
+impl Mode {
+    /// Returns the word for people and programs.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Worktree => "worktree",
+            Self::Commit => "commit",
+            Self::Remote => "remote",
+            Self::Push => "push",
+        }
+    }
+}
+
+/// A complete reading of the source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// The revision: a commit, or the tree of uncommitted work.
+    pub revision: String,
+    /// The commit that it is, or is based on.
+    pub commit: Option<String>,
+    /// One line about it.
+    pub title: String,
+    /// Its files.
+    pub files: Arc<FileSet>,
+    /// The paths that differ from the commit that it is based on.
+    pub uncommitted: Vec<String>,
+}
+
+/// A reading that failed; it says nothing about which files exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// A stable word.
+    pub code: String,
+    /// What failed.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// What the latest look at the source found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// A complete revision.
+    Candidate(Candidate),
+    /// A failure: what is in force stays in force.
+    Unreadable(Unreadable),
+}
