@@ -1,0 +1,206 @@
+//! The source of truth behind the API: what HTTP asks of Git, answered by reconcile over the source room.
+
+mod repository;
+mod shapes;
+#[cfg(test)]
+mod tests;
+
+use std::{path::Path, sync::Arc};
+
+use serde_json::Value;
+
+pub use repository::Git;
+pub use shapes::seen;
+
+use crate::{
+    http::{
+        Refusal,
+        doors::{self, Answered, Done, NewProposal, PlanWish, ProposalView, Push, PushAnswer, SourceView},
+    },
+    reconcile::{self, Reconciler},
+    source::{Destination, Dialogue, RefUpdate},
+};
+
+/// The name of the environment variable that tells where a push lies in quarantine.
+const QUARANTINE: &str = "GIT_QUARANTINE_PATH";
+
+/// Implements the door of HTTP to Git.
+#[derive(Clone)]
+pub struct GitDoor {
+    reconciler: Reconciler,
+    git: Arc<Git>,
+    wake: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl GitDoor {
+    /// Returns the door; `wake` makes the source look at once.
+    #[must_use]
+    pub fn new(reconciler: Reconciler, git: Arc<Git>, wake: Arc<dyn Fn() + Send + Sync>) -> Self {
+        Self { reconciler, git, wake }
+    }
+
+    async fn pre_receive(&self, push: &Push) -> Result<PushAnswer, Refusal> {
+        let mut answer = PushAnswer { ok: true, ..PushAnswer::default() };
+        let quarantine = push.environment.get(QUARANTINE).map(Path::new);
+        let git: Arc<dyn reconcile::Repository> =
+            Arc::new(self.git.within(quarantine).map_err(shapes::repository)?);
+        for update in &push.updates {
+            let (ok, text) = match shapes::update(update).destination() {
+                Err(refusal) => (false, format!("{refusal}\n")),
+                Ok(Destination::Tag) => (true, String::new()),
+                Ok(Destination::Main { commit }) => {
+                    let admitted = self.reconciler.admit(&commit, &push.options, Arc::clone(&git)).await;
+                    let admitted = admitted.map_err(shapes::refusal)?;
+                    answer.plan = admitted.plan;
+                    (admitted.ok, admitted.text)
+                }
+                Ok(Destination::Proposal { commit, .. }) => {
+                    let admitted = self.reconciler.admit_proposal(&commit, Arc::clone(&git)).await;
+                    let admitted = admitted.map_err(shapes::refusal)?;
+                    answer.plan = admitted.plan;
+                    (admitted.ok, admitted.text)
+                }
+            };
+            answer.ok &= ok;
+            answer.text.push_str(&text);
+        }
+        Ok(answer)
+    }
+
+    async fn proc_receive(&self, push: &Push) -> PushAnswer {
+        let mut answer = PushAnswer { ok: true, ..PushAnswer::default() };
+        let updates: Vec<RefUpdate> = push.updates.iter().map(shapes::update).collect();
+        let dialogue = Dialogue { updates, push_options: push.options.clone() };
+        for update in &dialogue.updates {
+            let outcome = match update.destination() {
+                Ok(Destination::Proposal { commit, .. }) => {
+                    self.propose_push(&dialogue, &commit, &push.by).await
+                }
+                Ok(_) => Err("not a proposal".to_owned()),
+                Err(refusal) => Err(refusal.to_string()),
+            };
+            let refused = match outcome {
+                Ok(view) => {
+                    answer.text.push_str(&shapes::opened(&view));
+                    answer.plan[&update.name] = Value::String(format!("refs/adjutant/proposals/{}", view.id));
+                    None
+                }
+                Err(reason) => Some(reason),
+            };
+            answer.refs.insert(update.name.clone(), refused);
+        }
+        answer
+    }
+
+    async fn propose_push(
+        &self,
+        dialogue: &Dialogue,
+        commit: &str,
+        by: &str,
+    ) -> Result<reconcile::ProposalView, String> {
+        let option = |name: &str| {
+            dialogue.push_options.iter().find_map(|option| option.strip_prefix(name)).map(str::to_owned)
+        };
+        let wish = reconcile::NewProposal {
+            title: option("title=").unwrap_or_default(),
+            reason: option("reason="),
+            topic: dialogue.topic().to_owned(),
+            source: reconcile::ProposalSource::Head(commit.to_owned()),
+            evidence: Value::Null,
+        };
+        self.reconciler.propose(wish, by).await.map_err(|error| error.to_string())
+    }
+}
+
+impl doors::GitDoor for GitDoor {
+    fn source(&self) -> Answered<SourceView> {
+        let status = self.reconciler.status();
+        Box::pin(async move { Ok(shapes::source(status)) })
+    }
+
+    fn plan(&self, wish: PlanWish) -> Answered<Value> {
+        let door = self.clone();
+        Box::pin(async move {
+            if wish.simulate.is_some() {
+                return Err(Refusal::invalid("`--simulate` is not in this version")
+                    .help("`adjutant plan` shows what would change"));
+            }
+            let answer = door.reconciler.plan(wish.to.as_deref()).await.map_err(shapes::refusal)?;
+            Ok(answer.to_json())
+        })
+    }
+
+    fn proposals(&self) -> Answered<Vec<ProposalView>> {
+        let door = self.clone();
+        Box::pin(async move {
+            let views = door.reconciler.proposals().await.map_err(shapes::refusal)?;
+            Ok(views.into_iter().map(shapes::proposal).collect())
+        })
+    }
+
+    fn proposal(&self, id: &str) -> Answered<ProposalView> {
+        let (door, id) = (self.clone(), id.to_owned());
+        Box::pin(async move {
+            Ok(shapes::proposal(door.reconciler.proposal(&id).await.map_err(shapes::refusal)?))
+        })
+    }
+
+    fn propose(&self, wish: NewProposal, by: &str) -> Answered<ProposalView> {
+        let (door, by) = (self.clone(), by.to_owned());
+        Box::pin(async move {
+            let view = door.reconciler.propose(shapes::wish(wish)?, &by).await.map_err(shapes::refusal)?;
+            Ok(shapes::proposal(view))
+        })
+    }
+
+    fn approve(&self, id: &str, digest: &str, by: &str) -> Answered<Done> {
+        let (door, id, digest, by) = (self.clone(), id.to_owned(), digest.to_owned(), by.to_owned());
+        Box::pin(async move {
+            let done = door.reconciler.approve(&id, &digest, &by).await.map_err(shapes::refusal)?;
+            (door.wake)();
+            Ok(shapes::done(done))
+        })
+    }
+
+    fn refuse(&self, id: &str, reason: &str, by: &str) -> Answered<Done> {
+        let (door, id, reason, by) = (self.clone(), id.to_owned(), reason.to_owned(), by.to_owned());
+        Box::pin(async move {
+            Ok(shapes::done(door.reconciler.refuse(&id, &reason, &by).await.map_err(shapes::refusal)?))
+        })
+    }
+
+    fn revert(&self, to: Option<&str>, by: &str) -> Answered<Done> {
+        let (door, to, by) = (self.clone(), to.map(str::to_owned), by.to_owned());
+        Box::pin(async move {
+            Ok(shapes::done(door.reconciler.revert(to.as_deref(), &by).await.map_err(shapes::refusal)?))
+        })
+    }
+
+    fn hold(&self, reason: &str, by: &str) -> Answered<Done> {
+        let (door, reason, by) = (self.clone(), reason.to_owned(), by.to_owned());
+        Box::pin(async move {
+            Ok(shapes::done(door.reconciler.hold(&reason, &by).await.map_err(shapes::refusal)?))
+        })
+    }
+
+    fn release(&self, by: &str) -> Answered<Done> {
+        let (door, by) = (self.clone(), by.to_owned());
+        Box::pin(
+            async move { Ok(shapes::done(door.reconciler.release(&by).await.map_err(shapes::refusal)?)) },
+        )
+    }
+
+    fn pushed(&self, push: Push) -> Answered<PushAnswer> {
+        let door = self.clone();
+        Box::pin(async move {
+            match push.hook.as_str() {
+                "pre-receive" => door.pre_receive(&push).await,
+                "proc-receive" => Ok(door.proc_receive(&push).await),
+                _ => {
+                    (door.wake)();
+                    Ok(PushAnswer { ok: true, ..PushAnswer::default() })
+                }
+            }
+        })
+    }
+}

@@ -1,0 +1,159 @@
+//! `git push` to the daemon's own repository: the mistakes or the plan come back to whoever pushes.
+
+use super::{Place, World, asks, run_git};
+use crate::reconcile::Mode;
+
+async fn pushed() -> World {
+    let world = Place::new(Mode::Push).open().await;
+    let (is_taken, text) = world.place.push(&["HEAD:main"]).await;
+    assert!(is_taken, "{text}");
+    let head = world.place.git(&["rev-parse", "HEAD"]);
+    world.until_live(&head).await;
+    world
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_good_push_prints_the_plan_and_goes_live() {
+    let world = pushed().await;
+    let run = world.start("hello").await;
+    world.place.write("playbooks/hello.toml", &asks("Hello again", ""));
+    world.place.write("playbooks/more.toml", &asks("More", ""));
+    let head = world.place.commit("more");
+    let (is_taken, text) = world.place.push(&["HEAD:main"]).await;
+    assert!(is_taken, "{text}");
+    assert!(
+        text.contains("+ playbook \"more\" is new") && text.contains("playbook \"hello\" changes"),
+        "{text}"
+    );
+    assert!(text.contains("1 of \"hello\" finish on what they began with (compatible)"), "{text}");
+    let status = world.until_live(&head).await;
+    assert!(status.ready && status.applied.is_some(), "{status:#?}");
+    assert_eq!(world.title("more").as_deref(), Some("More"));
+    assert_eq!(world.handle.run(&run).await.expect("the run is there").line.status, "waiting");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bad_push_is_refused_with_its_place_and_changes_nothing() {
+    let world = pushed().await;
+    let before = world.reconciler.status().applied;
+    world
+        .place
+        .write("playbooks/hello.toml", &asks("Hello", "").replace("next = \"done\"", "next = \"dome\""));
+    world.place.commit("broken");
+    let (is_taken, text) = world.place.push(&["HEAD:main"]).await;
+    assert!(!is_taken, "{text}");
+    assert!(text.contains("error[E") && text.contains("--> playbooks/hello.toml:"), "{text}");
+    assert!(text.contains("dome") && text.contains("nothing changed"), "{text}");
+    assert_eq!(world.reconciler.status().applied, before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_daemon_nothing_is_taken_and_the_pusher_is_told() {
+    let mut world = pushed().await;
+    world.server.take().expect("it serves").shutdown().await;
+    let before = world.company.main().expect("readable");
+    world.place.write("playbooks/more.toml", &asks("More", ""));
+    world.place.commit("more");
+    let (is_taken, text) = world.place.push(&["HEAD:main"]).await;
+    assert!(!is_taken && text.contains("start `adjutant up`; nothing changed"), "{text}");
+    assert_eq!(world.company.main().expect("readable"), before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_branch_is_refused_with_what_to_type() {
+    let world = pushed().await;
+    let (is_taken, text) = world.place.push(&["HEAD:topic"]).await;
+    assert!(!is_taken && text.contains("refs/for/main"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn elsewhere_a_push_to_main_is_told_where_the_truth_lives() {
+    let world = Place::new(Mode::Worktree).open().await;
+    let head = world.place.git(&["rev-parse", "HEAD"]);
+    world.until_live(&head).await;
+    world.place.commit("more");
+    let (is_taken, text) = world.place.push(&["HEAD:main"]).await;
+    assert!(!is_taken && text.contains("mirrors the folder (mode worktree)"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn retiring_a_playbook_with_live_runs_needs_the_token_of_the_plan() {
+    let world = pushed().await;
+    world.start("hello").await;
+    std::fs::remove_file(world.place.folder().join("playbooks/hello.toml")).expect("it was there");
+    let head = world.place.commit("without hello");
+    let (is_taken, text) = world.place.push(&["HEAD:main"]).await;
+    assert!(!is_taken && text.contains("retired while 1 of its runs are live"), "{text}");
+    let token = text.split("confirm=").nth(1).and_then(|rest| rest.get(..12)).expect("a token").to_owned();
+    let (is_taken, text) = world.place.push(&["-o", "confirm=000000000000", "HEAD:main"]).await;
+    assert!(!is_taken, "{text}");
+    let (is_taken, text) = world.place.push(&["-o", &format!("confirm={token}"), "HEAD:main"]).await;
+    assert!(is_taken, "{text}");
+    world.until_live(&head).await;
+    assert_eq!(world.title("hello"), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hold_survives_a_restart_and_pushes_wait_for_its_end() {
+    let world = pushed().await;
+    let done = world.reconciler.hold("release week", "operator").await.expect("held");
+    assert!(done.applied);
+    let world = world.restart().await;
+    world.place.write("playbooks/more.toml", &asks("More", ""));
+    let head = world.place.commit("more");
+    let (is_taken, text) = world.place.push(&["HEAD:main"]).await;
+    assert!(is_taken && text.contains("release week"), "{text}");
+    let held = |status: &crate::reconcile::Status| status.phase.as_deref() == Some("held");
+    let status =
+        world.until(|status| status.attempted.as_deref() == Some(head.as_str()) && held(status)).await;
+    assert!(!status.ready && status.hold.is_some(), "{status:#?}");
+    assert_eq!(world.title("more"), None);
+    let world = world.restart().await;
+    world.until(|status| status.attempted.as_deref() == Some(head.as_str()) && held(status)).await;
+    world.until(|status| status.desired.is_some()).await;
+    world.reconciler.release("operator").await.expect("released");
+    world.until_live(&head).await;
+    assert_eq!(world.title("more").as_deref(), Some("More"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_pushed_while_the_last_process_ended_is_live_after_the_start() {
+    let world = pushed().await;
+    let mut world = world;
+    world.server.take().expect("it serves").shutdown().await;
+    world.plug.pull();
+    let before = world.company.main().expect("readable");
+    world.place.write("playbooks/more.toml", &asks("More", ""));
+    let head = world.place.commit("more");
+    // As a push that Git took just when the daemon was killed: `main` moved, and nobody heard of it.
+    world.company.bring_from(&world.place.folder(), "HEAD").expect("brought");
+    world.company.move_reference("refs/heads/main", before.as_deref(), Some(&head)).expect("moved");
+    let world = world.restart().await;
+    world.until_live(&head).await;
+    assert_eq!(world.title("more").as_deref(), Some("More"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_pushes_at_once_one_is_live_and_the_other_is_told() {
+    let world = pushed().await;
+    let clone = |name: &str| {
+        let folder = world.place.root.path().join(name);
+        let target = folder.display().to_string();
+        assert!(run_git(world.place.root.path(), &["clone", "--quiet", &world.place.bare(), &target]).0);
+        std::fs::write(folder.join(format!("playbooks/{name}.toml")), asks(name, "")).expect("a file");
+        assert!(run_git(&folder, &["add", "--all"]).0);
+        assert!(run_git(&folder, &["commit", "--quiet", "--message", name]).0);
+        folder
+    };
+    let folders = ["left", "right"].map(clone);
+    let pushes = folders.clone().map(|folder| {
+        tokio::task::spawn_blocking(move || run_git(&folder, &["push", "origin", "HEAD:main"]))
+    });
+    let mut outcomes = Vec::new();
+    for push in pushes {
+        outcomes.push(push.await.expect("git runs"));
+    }
+    assert_eq!(outcomes.iter().filter(|(won, _)| *won).count(), 1, "{outcomes:?}");
+    let winner = folders.iter().zip(&outcomes).find(|(_, (won, _))| *won).expect("one won").0;
+    world.until_live(&run_git(winner, &["rev-parse", "HEAD"]).1).await;
+}
