@@ -253,16 +253,19 @@ impl Core {
             let idle = self.idle.notified();
             tokio::pin!(idle);
             idle.as_mut().enable();
-            let is_due = self.wheel.next().is_some_and(|at| at <= self.clock.now());
             if self.is_stopped() {
                 return;
             }
-            if is_due && !self.is_closing() {
-                tokio::task::yield_now().await;
-                continue;
-            }
             if self.work.load(Ordering::SeqCst) == 0 {
-                return;
+                let is_due = self.wheel.next().is_some_and(|at| at <= self.clock.now());
+                if is_due && !self.is_closing() {
+                    tokio::task::yield_now().await;
+                    continue;
+                }
+                // What was due a moment ago may have become work under way while we looked.
+                if self.work.load(Ordering::SeqCst) == 0 {
+                    return;
+                }
             }
             let mut failure = self.failure.subscribe();
             tokio::select! {

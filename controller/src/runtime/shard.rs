@@ -176,8 +176,8 @@ impl Shard {
         let fault = match made {
             Ok(Ok(Made::Nothing { outcomes, actions })) => {
                 give_back(slot, &mut jobs, outcomes.len());
-                finish(&core, jobs, outcomes);
                 act(&core, actions);
+                finish(&core, jobs, outcomes);
                 return;
             }
             Ok(Ok(Made::Submitted(mut flight))) => {

@@ -71,7 +71,12 @@ impl Wheel {
 
     /// Forgets a timer whose row is gone.
     pub(super) fn remove(&self, key: &[u8]) {
-        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).keys.remove(key);
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_used_up = loaded.keys.remove(key) && loaded.keys.is_empty() && loaded.horizon.is_some();
+        drop(loaded);
+        if is_used_up {
+            self.changed.notify_one();
+        }
     }
 
     /// Takes out what is due.
@@ -100,14 +105,76 @@ impl Wheel {
         }
     }
 
-    /// Returns the moment of the earliest timer in memory.
+    /// Returns the moment of the earliest timer; one long past where memory is used up and the store holds more.
     pub(super) fn next(&self) -> Option<Stamp> {
         let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if loaded.keys.is_empty() && loaded.horizon.is_some() {
+            return Some(Stamp(i64::MIN));
+        }
         loaded.keys.first().and_then(|key| timer::read(key)).map(|timer| timer.at)
     }
 
-    /// Returns when an earlier timer than the first was taken up.
+    /// Returns when an earlier timer than the first was taken up, or memory is used up.
     pub(super) async fn changed(&self) {
         self.changed.notified().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use adjutant_machine::{
+        event::TimerId,
+        id::InstanceId,
+        journal::{Batch, RowWrite},
+        memory::MemoryJournal,
+    };
+
+    use super::*;
+
+    fn key(at: i64, run: &str) -> Vec<u8> {
+        timer::of(Stamp(at), &InstanceId::run(run), Some(&TimerId::Deadline))
+    }
+
+    fn stored(journal: &MemoryJournal, count: i64) {
+        let row = |at| RowWrite { table: Table::Timer, key: key(at, "r"), value: Some(Vec::new()) };
+        let writes = (0..count).map(row).collect();
+        journal.append(Batch { writes, ..Batch::default() }).unwrap();
+    }
+
+    #[test]
+    fn every_stored_timer_fires_once_however_many_there_are() {
+        let (journal, wheel) = (MemoryJournal::new(), Wheel::default());
+        stored(&journal, 3_500);
+        wheel.open(&journal).unwrap();
+        let early = wheel.due(&journal, Stamp(10)).unwrap();
+        assert_eq!(early.len(), 11);
+        assert_eq!(wheel.next(), Some(Stamp(11)));
+        let rest = wheel.due(&journal, Stamp(9_999)).unwrap();
+        assert_eq!(rest.len(), 3_500 - 11);
+        assert_eq!(wheel.next(), None);
+    }
+
+    #[test]
+    fn timers_beyond_memory_are_found_when_those_before_them_are_cleared() {
+        let (journal, wheel) = (MemoryJournal::new(), Wheel::default());
+        stored(&journal, 1_500);
+        wheel.open(&journal).unwrap();
+        for at in 0..1_000 {
+            wheel.remove(&key(at, "r"));
+        }
+        assert!(wheel.next().is_some_and(|at| at <= Stamp(0)), "the store is asked again");
+        assert_eq!(wheel.due(&journal, Stamp(0)).unwrap(), []);
+        assert_eq!(wheel.next(), Some(Stamp(1_000)));
+    }
+
+    #[test]
+    fn a_timer_that_was_cleared_does_not_fire() {
+        let (journal, wheel) = (MemoryJournal::new(), Wheel::default());
+        wheel.open(&journal).unwrap();
+        wheel.insert(key(5, "a"));
+        wheel.insert(key(5, "b"));
+        wheel.remove(&key(5, "a"));
+        let due = wheel.due(&journal, Stamp(5)).unwrap();
+        assert_eq!(due.iter().map(|timer| timer.instance.name.as_str()).collect::<Vec<_>>(), ["b"]);
     }
 }
