@@ -59,10 +59,8 @@ impl Scope {
     /// Returns the scope of a trigger, before there is a run: its event and the company.
     #[must_use]
     pub fn of_event(def: &Bundle, event: &Value) -> Self {
-        let root = BTreeMap::from([
-            ("event".to_owned(), jinja(event)),
-            ("company".to_owned(), jinja(&def.company)),
-        ]);
+        let root =
+            BTreeMap::from([("event".to_owned(), jinja(event)), ("company".to_owned(), jinja(&def.company))]);
         Self { root }
     }
 
