@@ -33,7 +33,7 @@ pub use api::openapi;
 pub use auth::{GateLink, Issued, NewToken, Scope, TokenView, Vault};
 pub use doors::{GitDoor, HookRefusal, Hooks, Probes};
 pub use refusal::{Code, Refusal};
-pub use serve::{Server, find_control};
+pub use serve::{Error as ServeError, Server, find_control};
 
 use crate::runtime::{Clock, Handle};
 
