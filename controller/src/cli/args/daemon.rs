@@ -1,0 +1,157 @@
+//! Arguments of the daemon, and of what reviews and serves it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+/// Where HTTP listens unless told otherwise.
+pub(crate) const DEFAULT_LISTEN: &str = "127.0.0.1:7717";
+
+/// `plan`.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// The revision to go to; what the source has now when absent.
+    #[arg(long, value_name = "REV")]
+    pub to: Option<String>,
+    /// 0 without a change, 10 with changes.
+    #[arg(long)]
+    pub exit_code: bool,
+    /// Try it on so many recorded runs.
+    #[arg(long, value_name = "N")]
+    pub simulate: Option<u32>,
+}
+
+/// `up`.
+#[derive(Debug, Args)]
+pub(crate) struct UpArgs {
+    /// A folder, or the URL of a repository.
+    #[arg(long, value_name = "DIR or URL")]
+    pub repo: Option<String>,
+    /// Where the truth lives.
+    #[arg(long, value_enum)]
+    pub(crate) mode: Option<Mode>,
+    /// The branch of a remote.
+    #[arg(long, default_value = "main")]
+    pub branch: String,
+    /// Where HTTP listens.
+    #[arg(long, value_name = "ADDR", default_value = DEFAULT_LISTEN)]
+    pub listen: std::net::SocketAddr,
+    /// Reconcile, settle what is due, and exit.
+    #[arg(long)]
+    pub once: bool,
+    /// Log lines as JSON.
+    #[arg(long)]
+    pub log_json: bool,
+}
+
+/// Where the truth lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Mode {
+    /// What is saved in a folder is live.
+    Worktree,
+    /// A folder's HEAD.
+    Commit,
+    /// A branch of a remote.
+    Remote,
+    /// The bare repository `<data>/company.git`, which takes pushes.
+    Push,
+}
+
+/// `demo`.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Play the whole story unattended; exit code 0 only if it holds.
+    #[arg(long)]
+    pub script: bool,
+    /// Without any model endpoint: a gate with a form takes its place.
+    #[arg(long)]
+    pub no_model: bool,
+    /// Where the company and the data go; a new folder when absent.
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+}
+
+/// `proposals ID …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProposalAction {
+    /// The change as a diff.
+    Diff,
+    /// Approve what the digest is bound to.
+    Approve {
+        /// The digest that was shown.
+        #[arg(long)]
+        digest: String,
+    },
+    /// Refuse it; the refusal is remembered.
+    Refuse {
+        /// Why.
+        #[arg(short = 'm', long = "message")]
+        reason: String,
+    },
+    /// Open one from a branch or commit of a repository.
+    New {
+        /// The repository.
+        #[arg(long, default_value = ".")]
+        repo: PathBuf,
+        /// The branch or commit.
+        #[arg(long, default_value = "HEAD")]
+        head: String,
+        /// One open proposal for each topic.
+        #[arg(long, default_value = "main")]
+        topic: String,
+        /// What it is about.
+        #[arg(long)]
+        title: Option<String>,
+    },
+}
+
+/// `connectors …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConnectorAction {
+    /// Find out whether a connector works, without changing anything.
+    Probe {
+        /// The connector.
+        name: String,
+    },
+    /// Later: what differs between our records and theirs.
+    #[command(hide = true)]
+    Drift,
+    /// Later: reads only, for every connector.
+    #[command(hide = true)]
+    SafeMode,
+}
+
+/// `token …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenAction {
+    /// Make a token and show it once.
+    New {
+        /// What it is for; entries carry it.
+        #[arg(long)]
+        name: Option<String>,
+        /// The agent that it is for: it may propose, never approve.
+        #[arg(long)]
+        agent: Option<String>,
+        /// What it may: read, run, propose, approve, operate.
+        #[arg(long = "scope", value_delimiter = ',')]
+        scopes: Vec<String>,
+        /// After how many days it lapses.
+        #[arg(long, default_value_t = 90)]
+        days: u32,
+    },
+}
+
+/// `audit …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditAction {
+    /// Walk the hash chain and fold every instance.
+    Verify,
+}
+
+/// `demo-doubles`.
+#[derive(Debug, Args)]
+pub(crate) struct DoublesArgs {
+    /// Where what they accepted is recorded.
+    #[arg(long, value_name = "FILE")]
+    pub ledger: PathBuf,
+}

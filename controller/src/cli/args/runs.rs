@@ -1,0 +1,100 @@
+//! Arguments of the commands on runs, gates and dead letters.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+/// `run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The playbook.
+    pub playbook: String,
+    /// A JSON object, or `@FILE`.
+    #[arg(long, value_name = "JSON or @FILE", default_value = "{}")]
+    pub input: String,
+    /// The run's idempotency key.
+    #[arg(long)]
+    pub key: Option<String>,
+    /// Wait until it ends.
+    #[arg(long)]
+    pub wait: bool,
+    /// Nothing but reads touches the world.
+    #[arg(long)]
+    pub dry: bool,
+}
+
+/// `runs`.
+#[derive(Debug, Args)]
+pub(crate) struct RunsArgs {
+    /// One run, with `@seq` as it was then.
+    pub id: Option<String>,
+    /// Only of this status.
+    #[arg(long)]
+    pub status: Option<String>,
+    /// Only of this playbook.
+    #[arg(long)]
+    pub playbook: Option<String>,
+    /// At most so many.
+    #[arg(long, default_value_t = 50)]
+    pub limit: usize,
+}
+
+/// `approve`.
+#[derive(Debug, Args)]
+pub(crate) struct ApproveArgs {
+    /// The gate, or its run.
+    pub gate: String,
+    /// The digest that the card showed.
+    #[arg(long)]
+    pub digest: String,
+    /// A JSON file with changed values by path.
+    #[arg(long, value_name = "FILE")]
+    pub edit: Option<PathBuf>,
+    /// A JSON file with the form's values.
+    #[arg(long, value_name = "FILE", conflicts_with = "edit")]
+    pub form: Option<PathBuf>,
+    /// Why; the run's record keeps it.
+    #[arg(short = 'm', long = "message")]
+    pub reason: Option<String>,
+}
+
+/// `dead …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeadAction {
+    /// Try it again: it did not happen.
+    Retry {
+        /// The effect.
+        effect: String,
+    },
+    /// Tell what the world says.
+    Settle {
+        /// The effect.
+        effect: String,
+        /// It happened; with its answer as JSON.
+        #[arg(long, value_name = "JSON", num_args = 0..=1, default_missing_value = "{}", conflicts_with = "did_not_happen")]
+        happened: Option<String>,
+        /// It did not happen: it is tried again.
+        #[arg(long)]
+        did_not_happen: bool,
+    },
+    /// Take it back.
+    Undo {
+        /// The effect.
+        effect: String,
+    },
+    /// Leave it and take the error edge.
+    Drop {
+        /// The effect.
+        effect: String,
+    },
+}
+
+/// What a pause is about.
+#[derive(Debug, Args)]
+pub(crate) struct ScopeArgs {
+    /// A run; `playbook:ID`, `connector:ID`, or `all`.
+    pub scope: String,
+    /// Why.
+    #[arg(short = 'm', long = "message", default_value = "by the operator")]
+    pub reason: String,
+}

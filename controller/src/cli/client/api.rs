@@ -1,0 +1,184 @@
+//! One request, one answer: over the control socket of a data folder, or to `--server` with a token.
+
+use std::path::{Path, PathBuf};
+
+use reqwest::{Method, StatusCode};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
+use url::Url;
+
+use crate::cli::{
+    args::Global,
+    failure::{Exit, Failure},
+    place,
+};
+
+/// A daemon that can be asked.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    http: reqwest::Client,
+    base: Url,
+    token: Option<String>,
+    /// What people call it, for errors.
+    place: String,
+}
+
+/// An answer of the API that is no success.
+#[derive(Debug, Deserialize)]
+struct Refused {
+    code: String,
+    message: String,
+    help: Option<String>,
+}
+
+impl Client {
+    /// Finds the daemon that the command line means; nothing is sent yet.
+    ///
+    /// # Errors
+    /// A URL that is none.
+    pub(crate) fn find(global: &Global) -> Result<Self, Failure> {
+        match &global.server {
+            Some(server) => Self::at_url(server, global.token.clone()),
+            None => Self::at_socket(&place::socket(&place::data(global)?)),
+        }
+    }
+
+    /// Returns the client of a control socket.
+    ///
+    /// # Errors
+    /// Our own bug.
+    pub(crate) fn at_socket(socket: &Path) -> Result<Self, Failure> {
+        let http = reqwest::Client::builder().unix_socket(PathBuf::from(socket)).no_proxy().build();
+        let base = Url::parse("http://localhost/").map_err(|error| Failure::of(Exit::Bug, &error))?;
+        Ok(Self { http: built(http)?, base, token: None, place: socket.display().to_string() })
+    }
+
+    fn at_url(server: &str, token: Option<String>) -> Result<Self, Failure> {
+        let wrong = |why: String| {
+            Failure::new(Exit::Usage, format!("\"{server}\" is no address of a daemon: {why}"))
+                .hint("such as `--server http://127.0.0.1:7717`")
+        };
+        let base = Url::parse(server).map_err(|error| wrong(error.to_string()))?;
+        if !["http", "https"].contains(&base.scheme()) {
+            return Err(wrong("it must begin with http:// or https://".to_owned()));
+        }
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build();
+        Ok(Self { http: built(http)?, base, token, place: server.to_owned() })
+    }
+
+    /// Asks for something.
+    ///
+    /// # Errors
+    /// What the daemon refuses, and exit code 69 where none answers.
+    pub(crate) async fn get(&self, path: &[&str], query: &[(&str, String)]) -> Result<Value, Failure> {
+        let mut url = self.url(path)?;
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        self.send(self.request(Method::GET, url)).await
+    }
+
+    /// Asks for something and reads it as a view.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub(crate) async fn view<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<T, Failure> {
+        read(self.get(path, query).await?)
+    }
+
+    /// Commands something.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub(crate) async fn post(&self, path: &[&str], body: &Value) -> Result<Value, Failure> {
+        let request = self.request(Method::POST, self.url(path)?);
+        let text = serde_json::to_vec(body).map_err(|error| Failure::of(Exit::Bug, &error))?;
+        self.send(request.header("content-type", "application/json").body(text)).await
+    }
+
+    /// Opens the stream of changes.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub(crate) async fn events(&self) -> Result<reqwest::Response, Failure> {
+        let mut url = self.base.clone();
+        url.set_path("/events");
+        let response = self.request(Method::GET, url).send().await.map_err(|error| self.silent(&error))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let (status, text) = (response.status(), response.text().await.unwrap_or_default());
+        Err(self.refused(status, &text))
+    }
+
+    fn url(&self, path: &[&str]) -> Result<Url, Failure> {
+        let mut url = self.base.clone();
+        let cannot = || Failure::new(Exit::Usage, format!("\"{}\" is no address of a daemon", self.base));
+        url.path_segments_mut().map_err(|()| cannot())?.pop_if_empty().extend(["api", "v1"]).extend(path);
+        Ok(url)
+    }
+
+    fn request(&self, method: Method, url: Url) -> reqwest::RequestBuilder {
+        let request = self.http.request(method, url).header("accept", "application/json");
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Value, Failure> {
+        let response = request.send().await.map_err(|error| self.silent(&error))?;
+        let status = response.status();
+        let text = response.text().await.map_err(|error| self.silent(&error))?;
+        if !status.is_success() {
+            return Err(self.refused(status, &text));
+        }
+        if text.is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_str(&text).map_err(|error| {
+            Failure::new(Exit::Bug, format!("\"{}\" answered something else than JSON", self.place))
+                .caused_by(&error)
+        })
+    }
+
+    /// Nobody answered, or not to the end.
+    fn silent(&self, error: &reqwest::Error) -> Failure {
+        let failure = Failure::new(Exit::Unreachable, format!("no daemon answers at \"{}\"", self.place));
+        failure
+            .because_of(error)
+            .hint("`adjutant up --repo DIR` starts it; `--data DIR` names its data folder")
+    }
+
+    fn refused(&self, status: StatusCode, text: &str) -> Failure {
+        match serde_json::from_str::<Refused>(text) {
+            Ok(Refused { code, message, help }) => {
+                Failure { hint: help, ..Failure::new(Exit::of_code(&code), message) }
+            }
+            Err(_) => {
+                let exit = if status.is_server_error() { Exit::Again } else { Exit::Bug };
+                Failure::new(exit, format!("\"{}\" answered {status}", self.place))
+            }
+        }
+    }
+}
+
+fn built(http: reqwest::Result<reqwest::Client>) -> Result<reqwest::Client, Failure> {
+    http.map_err(|error| Failure::of(Exit::Bug, &error))
+}
+
+/// Reads an answer as a view.
+///
+/// # Errors
+/// A daemon of another version.
+pub(crate) fn read<T: DeserializeOwned>(answer: Value) -> Result<T, Failure> {
+    serde_json::from_value(answer).map_err(|error| {
+        Failure::new(Exit::Bug, "the daemon answered in another form")
+            .caused_by(&error)
+            .hint("are both of the same version? `adjutant --version`")
+    })
+}

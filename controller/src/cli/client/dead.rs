@@ -1,0 +1,76 @@
+//! `dead`: what failed for good, or what nobody can tell, and the ways out.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::{Cx, api::read, show::done};
+use crate::{
+    cli::{
+        args::DeadAction,
+        failure::{Exit, Failure, Outcome},
+        out::{Cell, Paint, Table},
+    },
+    runtime::views::DeadView,
+};
+
+/// Lists dead and unknown effects by cause, or settles one.
+pub(crate) async fn dead(cx: &Cx, action: Option<&DeadAction>) -> Outcome {
+    let (effect, body) = match action {
+        None => return list(cx).await,
+        Some(DeadAction::Retry { effect }) => (effect, json!({ "how": "did_not_happen" })),
+        Some(DeadAction::Undo { effect }) => (effect, json!({ "how": "undo" })),
+        Some(DeadAction::Drop { effect }) => (effect, json!({ "how": "drop" })),
+        Some(DeadAction::Settle { effect, happened, did_not_happen }) => {
+            (effect, settlement(happened.as_deref(), *did_not_happen)?)
+        }
+    };
+    done(&cx.out, &cx.client.post(&["effects", effect, "settle"], &body).await?)
+}
+
+fn settlement(happened: Option<&str>, did_not_happen: bool) -> Result<Value, Failure> {
+    match (happened, did_not_happen) {
+        (Some(answer), _) => {
+            let value: Value = serde_json::from_str(answer)
+                .map_err(|error| Failure::invalid("the answer is no JSON").caused_by(&error))?;
+            Ok(json!({ "how": "happened", "value": value }))
+        }
+        (None, true) => Ok(json!({ "how": "did_not_happen" })),
+        (None, false) => Err(Failure::new(Exit::Usage, "nothing says what the world says")
+            .hint("`--happened [JSON]` or `--did-not-happen`")),
+    }
+}
+
+async fn list(cx: &Cx) -> Outcome {
+    let answer = cx.client.get(&["dead"], &[]).await?;
+    if cx.out.json {
+        return cx.out.value(&answer);
+    }
+    let dead: Vec<DeadView> = read(answer)?;
+    if dead.is_empty() {
+        cx.out.say("nothing is dead, nothing is unknown");
+        return Ok(Exit::Done);
+    }
+    let mut causes: BTreeMap<String, Vec<&DeadView>> = BTreeMap::new();
+    for line in &dead {
+        let cause = line.effect.error.clone().unwrap_or_else(|| line.effect.phase.clone());
+        causes.entry(format!("{}: {cause}", line.effect.target)).or_default().push(line);
+    }
+    for (cause, lines) in &causes {
+        cx.out.data(cx.out.paint(Paint::Bold, cause))?;
+        let mut table = Table::new(&["effect", "phase", "playbook", "step", "attempt"]);
+        for line in lines {
+            table.row([
+                line.effect.id.to_string().into(),
+                Cell::shown(&line.effect.phase, cx.out.status(&line.effect.phase)),
+                line.playbook.as_str().into(),
+                line.effect.step.as_str().into(),
+                line.effect.attempt.to_string().into(),
+            ]);
+        }
+        cx.out.data(table.render(&cx.out))?;
+    }
+    let next = dead[0].actions.first().cloned();
+    cx.out.say(format!("next: {}", next.unwrap_or_else(|| format!("adjutant why {}", dead[0].effect.id))));
+    Ok(Exit::Done)
+}

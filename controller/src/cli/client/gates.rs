@@ -1,0 +1,112 @@
+//! `inbox`, `show`, `approve`, `deny`.
+
+use serde_json::{Value, json};
+
+use super::{
+    Cx, card,
+    show::{done, json_file, maybe, object, when},
+};
+use crate::{
+    cli::{
+        args::ApproveArgs,
+        failure::{Exit, Failure, Outcome},
+        out::{Cell, Table},
+    },
+    runtime::views::GateView,
+};
+
+/// Lists what waits for the operator.
+pub(crate) async fn inbox(cx: &Cx) -> Outcome {
+    let answer = cx.client.get(&["inbox"], &[]).await?;
+    if cx.out.json {
+        return cx.out.value(&answer);
+    }
+    let gates: Vec<GateView> = super::api::read(answer)?;
+    let Some(first) = gates.first() else {
+        cx.out.say("nothing waits for you");
+        return Ok(Exit::Done);
+    };
+    let mut table = Table::new(&["gate", "risk", "expires", "question"]);
+    for gate in &gates {
+        let risk = serde_json::to_value(gate.risk).ok().and_then(|risk| risk.as_str().map(str::to_owned));
+        table.row([
+            gate.id.as_str().into(),
+            Cell::from(risk.unwrap_or_default()),
+            maybe(gate.expires).into(),
+            gate.question.as_str().into(),
+        ]);
+    }
+    cx.out.data(table.render(&cx.out))?;
+    cx.out.say(format!("next: adjutant show {}", first.id));
+    Ok(Exit::Done)
+}
+
+/// Shows the card of a gate.
+pub(crate) async fn show(cx: &Cx, gate: &str) -> Outcome {
+    let id = resolve(cx, gate).await?;
+    let answer = cx.client.get(&["gates", &id], &[]).await?;
+    if cx.out.json {
+        return cx.out.value(&answer);
+    }
+    let gate: GateView = super::api::read(answer)?;
+    cx.out.data(card::card(&cx.out, &gate))?;
+    if let Some(next) = card::next(&gate) {
+        cx.out.say(next);
+    }
+    Ok(Exit::Done)
+}
+
+/// Approves a gate as its card showed it.
+pub(crate) async fn approve(cx: &Cx, args: &ApproveArgs) -> Outcome {
+    let id = resolve(cx, &args.gate).await?;
+    let mut body = json!({ "digest": args.digest });
+    if let Some(file) = &args.edit {
+        body["edits"] = object(json_file(file)?, "the file of edits")?;
+    }
+    if let Some(file) = &args.form {
+        body["form"] = object(json_file(file)?, "the file of the form")?;
+    }
+    if let Some(reason) = &args.reason {
+        body["reason"] = Value::from(reason.as_str());
+    }
+    let answer = cx.client.post(&["gates", &id, "approve"], &body).await?;
+    told(cx, &id, &answer).await
+}
+
+/// Refuses a gate.
+pub(crate) async fn deny(cx: &Cx, gate: &str, reason: &str) -> Outcome {
+    let id = resolve(cx, gate).await?;
+    let answer = cx.client.post(&["gates", &id, "deny"], &json!({ "reason": reason })).await?;
+    told(cx, &id, &answer).await
+}
+
+async fn told(cx: &Cx, id: &str, answer: &Value) -> Outcome {
+    done(&cx.out, answer)?;
+    if !cx.out.json {
+        let gate: GateView = cx.client.view(&["gates", id], &[]).await?;
+        cx.out.say(format!("next: adjutant watch {}", gate.run));
+    }
+    Ok(Exit::Done)
+}
+
+/// Returns the id of a gate that is named by itself or by its run.
+async fn resolve(cx: &Cx, name: &str) -> Result<String, Failure> {
+    let waiting: Vec<GateView> = cx.client.view(&["inbox"], &[]).await?;
+    if waiting.iter().any(|gate| gate.id == name) {
+        return Ok(name.to_owned());
+    }
+    let of_run: Vec<&GateView> = waiting.iter().filter(|gate| gate.run == name).collect();
+    match of_run.as_slice() {
+        // A gate that was decided is not in the inbox: the daemon knows it, or refuses with 4.
+        [] => Ok(name.to_owned()),
+        [gate] => Ok(gate.id.clone()),
+        several => {
+            let names: Vec<String> = several
+                .iter()
+                .map(|gate| format!("{} (expires {})", gate.id, gate.expires.map_or_else(String::new, when)))
+                .collect();
+            Err(Failure::new(Exit::Conflict, format!("several gates of \"{name}\" wait"))
+                .hint(format!("name one: {}", names.join(", "))))
+        }
+    }
+}

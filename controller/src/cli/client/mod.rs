@@ -1,0 +1,33 @@
+//! The client side: the same API as everybody else's, over the control socket.
+
+mod api;
+mod card;
+mod dead;
+mod gates;
+mod people;
+mod runs;
+mod show;
+mod source;
+mod status;
+mod steer;
+mod watch;
+mod world;
+
+pub(super) use api::{Client, read};
+pub(super) use dead::dead;
+pub(super) use gates::{approve, deny, inbox, show};
+pub(super) use people::{login, token};
+pub(super) use runs::{log, run, runs, why};
+pub(super) use source::{hold, plan, proposals, revert};
+pub(super) use status::{audit, cost, status};
+pub(super) use steer::{cancel, kill, pause, resume, retry};
+pub(super) use watch::watch;
+pub(super) use world::{connectors, records};
+
+use super::out::Out;
+
+/// What a command on a daemon has: where to write, and whom to ask.
+pub(super) struct Cx {
+    pub(super) out: Out,
+    pub(super) client: Client,
+}

@@ -1,0 +1,124 @@
+//! Small texts that several commands share.
+
+use serde_json::Value;
+
+use crate::{
+    cli::{
+        failure::{Failure, Outcome},
+        moments,
+        out::{Out, one_line},
+    },
+    runtime::views::When,
+};
+
+/// Returns a moment relative to now.
+pub(super) fn when(moment: When) -> String {
+    moments::relative(moment, moments::now())
+}
+
+/// Returns a moment relative to now, or `-`.
+pub(super) fn maybe(moment: Option<When>) -> String {
+    moment.map_or_else(|| "-".to_owned(), when)
+}
+
+/// Returns the beginning of an id that is a hash.
+pub(super) fn short(id: &str) -> &str {
+    let is_hash = id.len() > 12 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_hash { &id[..12] } else { id }
+}
+
+/// Returns a value as one line.
+pub(super) fn compact(value: &Value) -> String {
+    match value {
+        Value::String(text) => one_line(text),
+        Value::Null => "-".to_owned(),
+        other => one_line(&other.to_string()),
+    }
+}
+
+/// Returns a value in full: a text of several lines indented below.
+pub(super) fn full(value: &Value, indent: usize) -> String {
+    let pad = " ".repeat(indent);
+    match value {
+        Value::String(text) if text.contains('\n') => {
+            let lines =
+                text.trim_end().lines().map(|line| format!("\n{pad}{line}").trim_end_matches(' ').to_owned());
+            lines.collect()
+        }
+        Value::String(text) => text.clone(),
+        Value::Array(_) | Value::Object(_) => {
+            let text = serde_json::to_string_pretty(value).unwrap_or_default();
+            if text.len() <= 60 { value.to_string() } else { full(&Value::String(text), indent) }
+        }
+        other => other.to_string(),
+    }
+}
+
+/// Prints what came of a command: `{applied, message, next}`.
+pub(super) fn done(out: &Out, answer: &Value) -> Outcome {
+    if out.json {
+        return out.value(answer);
+    }
+    out.data(answer["message"].as_str().unwrap_or("done"))?;
+    if let Some(next) = answer["next"].as_str() {
+        out.say(format!("next: {next}"));
+    }
+    Ok(crate::cli::failure::Exit::Done)
+}
+
+/// Reads JSON given as a text, or as `@FILE`.
+///
+/// # Errors
+/// What is no JSON.
+pub(super) fn json_of(text: &str) -> Result<Value, Failure> {
+    match text.strip_prefix('@') {
+        Some(file) => json_file(std::path::Path::new(file)),
+        None => parse(text, "the text"),
+    }
+}
+
+/// Reads a JSON file; `-` is stdin.
+///
+/// # Errors
+/// What cannot be read, or is no JSON.
+pub(super) fn json_file(file: &std::path::Path) -> Result<Value, Failure> {
+    let text = if file.as_os_str() == "-" {
+        std::io::read_to_string(std::io::stdin()).map_err(Failure::file("read", file))?
+    } else {
+        std::fs::read_to_string(file).map_err(Failure::file("read", file))?
+    };
+    parse(&text, &format!("\"{}\"", file.display()))
+}
+
+fn parse(text: &str, what: &str) -> Result<Value, Failure> {
+    serde_json::from_str(text)
+        .map_err(|error| Failure::invalid(format!("{what} is no JSON")).caused_by(&error))
+}
+
+/// Reads a JSON object.
+///
+/// # Errors
+/// Any other value.
+pub(super) fn object(value: Value, what: &str) -> Result<Value, Failure> {
+    if value.is_object() {
+        return Ok(value);
+    }
+    Err(Failure::invalid(format!("{what} is no JSON object")).hint("such as '{\"name\": \"Ada\"}'"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_of_several_lines_stand_below() {
+        assert_eq!(full(&Value::from("a\n\nb\n"), 2), "\n  a\n\n  b");
+        assert_eq!(full(&Value::from("a"), 2), "a");
+    }
+
+    #[test]
+    fn only_hashes_are_cut() {
+        assert_eq!(short("0123456789abcdef0123"), "0123456789ab");
+        assert_eq!(short("inbound-abcdefgh"), "inbound-abcdefgh");
+    }
+}

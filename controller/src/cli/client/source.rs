@@ -1,0 +1,192 @@
+//! `plan`, `revert`, `hold`, `proposals`: what would change, and who says yes.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::{
+    Cx,
+    api::read,
+    show::{done, full, short},
+};
+use crate::{
+    cli::{
+        args::{PlanArgs, ProposalAction},
+        failure::{Exit, Failure, Outcome},
+        out::{Cell, Paint, Table},
+    },
+    http::doors::ProposalView,
+    source::{Git, Invocation},
+};
+
+/// Tells what would change.
+pub(crate) async fn plan(cx: &Cx, args: &PlanArgs) -> Outcome {
+    let answer = cx.client.post(&["plan"], &json!({ "to": args.to, "simulate": args.simulate })).await?;
+    if cx.out.json {
+        cx.out.value(&answer)?;
+    } else {
+        cx.out.data(plan_text(&answer))?;
+    }
+    Ok(if args.exit_code && changes(&answer) { Exit::Changes } else { Exit::Done })
+}
+
+/// A plan says its own text; one without is shown as it is.
+fn plan_text(plan: &Value) -> String {
+    match plan["text"].as_str() {
+        Some(text) => text.to_owned(),
+        None => full(plan, 0).trim_start().to_owned(),
+    }
+}
+
+fn changes(plan: &Value) -> bool {
+    match &plan["changes"] {
+        Value::Array(changes) => !changes.is_empty(),
+        Value::Bool(has) => *has,
+        _ => plan["base"] != plan["target"],
+    }
+}
+
+/// Goes back to a stored revision.
+pub(crate) async fn revert(cx: &Cx, to: Option<&str>) -> Outcome {
+    done(&cx.out, &cx.client.post(&["revert"], &json!({ "to": to })).await?)
+}
+
+/// Keeps the revision in force, or follows the source again.
+pub(crate) async fn hold(cx: &Cx, release: bool, reason: &str) -> Outcome {
+    let answer = if release {
+        cx.client.post(&["release"], &json!({})).await?
+    } else {
+        cx.client.post(&["hold"], &json!({ "reason": reason })).await?
+    };
+    done(&cx.out, &answer)
+}
+
+/// Lists, shows and decides proposals.
+pub(crate) async fn proposals(cx: &Cx, id: Option<&str>, action: Option<&ProposalAction>) -> Outcome {
+    match (id, action) {
+        (None, None) => list(cx).await,
+        (None, Some(ProposalAction::New { repo, head, topic, title })) => {
+            let wish = Wish { repo, head, topic, title: title.as_deref() };
+            propose(cx, &wish).await
+        }
+        (Some(id), None) => show(cx, id).await,
+        (Some(id), Some(ProposalAction::Diff)) => diff(cx, id).await,
+        (Some(id), Some(ProposalAction::Approve { digest })) => {
+            done(&cx.out, &cx.client.post(&["proposals", id, "approve"], &json!({ "digest": digest })).await?)
+        }
+        (Some(id), Some(ProposalAction::Refuse { reason })) => {
+            done(&cx.out, &cx.client.post(&["proposals", id, "refuse"], &json!({ "reason": reason })).await?)
+        }
+        _ => Err(Failure::new(Exit::Usage, "no proposal is named")
+            .hint("`adjutant proposals` lists them; then `adjutant proposals ID diff`")),
+    }
+}
+
+async fn list(cx: &Cx) -> Outcome {
+    let answer = cx.client.get(&["proposals"], &[]).await?;
+    if cx.out.json {
+        return cx.out.value(&answer);
+    }
+    let proposals: Vec<ProposalView> = read(answer)?;
+    let mut table = Table::new(&["proposal", "state", "author", "title"]);
+    for found in &proposals {
+        table.row([
+            found.id.as_str().into(),
+            Cell::shown(&found.state, cx.out.status(&found.state)),
+            found.author.as_str().into(),
+            found.title.as_str().into(),
+        ]);
+    }
+    if table.is_empty() {
+        cx.out.say("no proposals; `adjutant proposals new` opens one");
+        return Ok(Exit::Done);
+    }
+    cx.out.data(table.render(&cx.out))?;
+    if let Some(open) = proposals.iter().find(|found| ["open", "changed"].contains(&found.state.as_str())) {
+        cx.out.say(format!("next: adjutant proposals {}", open.id));
+    }
+    Ok(Exit::Done)
+}
+
+async fn show(cx: &Cx, id: &str) -> Outcome {
+    let answer = cx.client.get(&["proposals", id], &[]).await?;
+    if cx.out.json {
+        return cx.out.value(&answer);
+    }
+    let found: ProposalView = read(answer)?;
+    cx.out.data(format!(
+        "{}  {}\n  by {}, from {} to {}\n\n{}\ndigest {}",
+        cx.out.paint(Paint::Bold, &found.title),
+        cx.out.status(&found.state),
+        found.author,
+        short(&found.base),
+        short(&found.head),
+        plan_text(&found.plan),
+        found.digest
+    ))?;
+    if let Some(reason) = &found.reason {
+        cx.out.data(format!("reason: {reason}"))?;
+    }
+    if ["open", "changed"].contains(&found.state.as_str()) {
+        cx.out.say(format!(
+            "next: adjutant proposals {id} diff\n      adjutant proposals {id} approve --digest {}\n      adjutant proposals {id} refuse -m WHY",
+            found.digest
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+async fn diff(cx: &Cx, id: &str) -> Outcome {
+    let found: ProposalView = cx.client.view(&["proposals", id], &[]).await?;
+    let diff = found.diff.unwrap_or_default();
+    if cx.out.json {
+        return cx.out.value(&json!({ "id": found.id, "diff": diff }));
+    }
+    let colour = |line: &str| match line.as_bytes().first() {
+        Some(b'+') => cx.out.paint(Paint::Green, line),
+        Some(b'-') => cx.out.paint(Paint::Red, line),
+        Some(b'@') => cx.out.paint(Paint::Dim, line),
+        _ => line.to_owned(),
+    };
+    cx.out.data(diff.lines().map(|line| format!("{}\n", colour(line))).collect::<String>())
+}
+
+/// What to propose.
+struct Wish<'a> {
+    repo: &'a Path,
+    head: &'a str,
+    topic: &'a str,
+    title: Option<&'a str>,
+}
+
+/// Opens a proposal from a commit of a repository: the daemon gets it as a patch against what it has.
+async fn propose(cx: &Cx, wish: &Wish<'_>) -> Outcome {
+    let git = Git::default();
+    let read_git = |command: &str, args: &[&str]| -> Result<String, Failure> {
+        let invocation = Invocation::reading(wish.repo, command).args(args.iter().copied());
+        Ok(git.run(&invocation)?.text())
+    };
+    let head =
+        read_git("rev-parse", &["--verify", "--end-of-options", &format!("{}^{{commit}}", wish.head)])?;
+    let title = match wish.title {
+        Some(title) => title.to_owned(),
+        None => read_git("log", &["-1", "--format=%s", &head])?,
+    };
+    let patch = git.run(&Invocation::reading(wish.repo, "format-patch").args([
+        "--stdout",
+        "--no-signature",
+        "--binary",
+        "-1",
+        &head,
+    ]))?;
+    let patch = String::from_utf8_lossy(&patch.stdout).into_owned();
+    let body = json!({ "title": title, "topic": wish.topic, "head": head, "patch": patch });
+    let answer = cx.client.post(&["proposals"], &body).await?;
+    if cx.out.json {
+        return cx.out.value(&answer);
+    }
+    let opened: ProposalView = read(answer)?;
+    cx.out.data(&opened.id)?;
+    cx.out.say(format!("next: adjutant proposals {}", opened.id));
+    Ok(Exit::Done)
+}

@@ -1,0 +1,249 @@
+//! `status`, `cost`, `audit verify`: how everything is.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{
+    Cx,
+    api::read,
+    show::{short, when},
+};
+use crate::{
+    cli::{
+        failure::{Exit, Failure, Outcome},
+        out::{Cell, Out, Paint, Table},
+    },
+    runtime::views::{AuditView, PauseView, QuarantineView, SpendView, When},
+};
+
+/// `status` as the daemon answers it; what a newer one adds is ignored.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Status {
+    revision: Revisions,
+    ready: bool,
+    conditions: Vec<Condition>,
+    runs: Runs,
+    inbox: u64,
+    dead: u64,
+    spend_today: Option<String>,
+    diagnostics: Vec<Value>,
+    slices: Vec<Slice>,
+    url: String,
+    mode: String,
+    place: String,
+    hold: Option<Hold>,
+    paused: Vec<PauseView>,
+    quarantined: Vec<QuarantineView>,
+    outbox: u64,
+    company: Option<String>,
+    applied_at: Option<When>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Revisions {
+    desired: Option<String>,
+    attempted: Option<String>,
+    applied: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Runs {
+    by_status: BTreeMap<String, u64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Condition {
+    resource: String,
+    condition: String,
+    holds: bool,
+    reason: String,
+    message: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Slice {
+    id: String,
+    applied: Option<String>,
+    held: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Hold {
+    reason: String,
+    by: String,
+}
+
+/// Tells how everything is.
+pub(crate) async fn status(cx: &Cx) -> Outcome {
+    let answer = cx.client.get(&["status"], &[]).await?;
+    if cx.out.json {
+        return cx.out.value(&answer);
+    }
+    let status: Status = read(answer)?;
+    cx.out.data(text_of(&cx.out, &status))?;
+    if let Some(next) = next(&status) {
+        cx.out.say(format!("next: {next}"));
+    }
+    Ok(Exit::Done)
+}
+
+/// The one thing to do next.
+fn next(status: &Status) -> Option<&'static str> {
+    let held_back = !status.diagnostics.is_empty() || status.slices.iter().any(|slice| slice.held.is_some());
+    let candidates = [
+        (!status.quarantined.is_empty(), "adjutant audit verify"),
+        (status.dead > 0, "adjutant dead"),
+        (status.inbox > 0, "adjutant inbox"),
+        (held_back, "adjutant check"),
+        (status.hold.is_some(), "adjutant hold --release"),
+    ];
+    candidates.iter().find(|(is_due, _)| *is_due).map(|(_, next)| *next)
+}
+
+fn text_of(out: &Out, status: &Status) -> String {
+    let ready =
+        if status.ready { out.paint(Paint::Green, "ready") } else { out.paint(Paint::Yellow, "not ready") };
+    let company = status.company.as_deref().unwrap_or("no company yet");
+    let mut text = format!("{}  {ready}\n", out.paint(Paint::Bold, company));
+    let revision = |id: &Option<String>| id.as_deref().map_or("-", short).to_owned();
+    let since = status.applied_at.map_or_else(String::new, |at| format!(", {}", when(at)));
+    let mut rows = vec![
+        ("applied", format!("{}{since}", revision(&status.revision.applied))),
+        ("desired", revision(&status.revision.desired)),
+        ("source", format!("{} {}", status.mode, status.place)),
+        ("runs", counts(&status.runs.by_status)),
+        ("inbox", status.inbox.to_string()),
+        ("dead", status.dead.to_string()),
+        ("outbox", status.outbox.to_string()),
+        ("spent", status.spend_today.clone().unwrap_or_else(|| "nothing today".to_owned())),
+        ("dashboard", if status.url.is_empty() { "-".to_owned() } else { status.url.clone() }),
+    ];
+    if status.revision.attempted != status.revision.applied {
+        rows.insert(1, ("attempted", revision(&status.revision.attempted)));
+    }
+    for (name, value) in rows {
+        writeln!(text, "  {name:<10} {value}").expect("a String takes every text");
+    }
+    exceptions(out, status, &mut text);
+    text
+}
+
+fn counts(by_status: &BTreeMap<String, u64>) -> String {
+    let parts: Vec<String> = by_status
+        .iter()
+        .filter(|(_, count)| **count > 0)
+        .map(|(status, count)| format!("{count} {status}"))
+        .collect();
+    if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
+}
+
+/// What is not as it should be, one line each.
+fn exceptions(out: &Out, status: &Status, text: &mut String) {
+    let mut lines = Vec::new();
+    if let Some(hold) = &status.hold {
+        lines.push(format!("held by {}: {}", hold.by, hold.reason));
+    }
+    for slice in &status.slices {
+        let held = slice.held.iter();
+        let kept = slice.applied.as_deref().map_or("nothing", short);
+        lines.extend(held.map(|why| format!("slice \"{}\" stays at {kept}: {why}", slice.id)));
+    }
+    lines.extend(
+        status
+            .paused
+            .iter()
+            .map(|pause| format!("{} is paused by {}: {}", pause.scope, pause.by, pause.reason)),
+    );
+    lines.extend(
+        status.quarantined.iter().map(|found| format!("{} is set aside: {}", found.instance, found.reason)),
+    );
+    let unmet = status.conditions.iter().filter(|found| found.holds != (found.condition == "Ready"));
+    lines.extend(unmet.map(|found| {
+        format!("{} {}: {} ({})", found.resource, found.condition, found.message, found.reason)
+    }));
+    lines.extend(status.diagnostics.iter().take(5).map(diagnostic));
+    for line in lines {
+        writeln!(text, "  {} {line}", out.paint(Paint::Yellow, "!")).expect("a String takes every text");
+    }
+}
+
+fn diagnostic(row: &Value) -> String {
+    let text = |key: &str| row[key].as_str().unwrap_or_default();
+    format!("{}:{}:{} {} {}", text("file"), row["line"], row["column"], text("code"), text("message"))
+}
+
+/// Shows what was spent against the caps in force.
+pub(crate) async fn cost(cx: &Cx) -> Outcome {
+    let answer = cx.client.get(&["spend"], &[]).await?;
+    if cx.out.json {
+        return cx.out.value(&answer);
+    }
+    let spend: SpendView = read(answer)?;
+    cx.out.data(format!(
+        "today  {}",
+        spend.today.map_or_else(|| "nothing".to_owned(), |today| today.to_string())
+    ))?;
+    let mut caps = Table::new(&["cap", "window", "limit", "spent", "reserved"]);
+    for cap in &spend.budgets {
+        caps.row([
+            cap.scope.as_str().into(),
+            Cell::from(format!("{} {}", cap.window, cap.slot)),
+            cap.limit.to_string().into(),
+            cap.settled.to_string().into(),
+            cap.reserved.to_string().into(),
+        ]);
+    }
+    if !caps.is_empty() {
+        cx.out.data(format!("\n{}", caps.render(&cx.out)))?;
+    }
+    let mut by = Table::new(&["today by", "spent"]);
+    spend.by.iter().for_each(|(who, money)| by.row([who.as_str().into(), Cell::from(money.to_string())]));
+    if by.is_empty() { Ok(Exit::Done) } else { cx.out.data(format!("\n{}", by.render(&cx.out))) }
+}
+
+/// Checks the hash chain and folds every instance again.
+pub(crate) async fn audit(cx: &Cx) -> Outcome {
+    let answer = cx.client.get(&["audit"], &[]).await?;
+    let audit: AuditView = read(answer.clone())?;
+    if cx.out.json {
+        cx.out.value(&answer)?;
+    } else {
+        let head = short(&audit.head);
+        cx.out.data(format!(
+            "{} batches, {} entries, head {head}; {} instances folded",
+            audit.batches, audit.entries, audit.instances
+        ))?;
+        audit.findings.iter().for_each(|found| cx.out.say(format!("{}: {}", found.instance, found.reason)));
+    }
+    if audit.ok {
+        return Ok(Exit::Done);
+    }
+    let what = audit.broken_at.map_or_else(
+        || format!("{} instances are not what their entries say", audit.findings.len()),
+        |batch| format!("the chain is broken at batch {batch}"),
+    );
+    Err(Failure::new(Exit::Damaged, what).hint("put a backup in its place, or look at `adjutant log ID`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_of_another_version_is_still_read() {
+        let answer = serde_json::json!({ "ready": true, "inbox": 2, "news": [1] });
+        let status: Status = read(answer).unwrap();
+        assert!(status.ready);
+        assert_eq!(next(&status), Some("adjutant inbox"));
+        let text = text_of(&Out { json: false, colour: false }, &status);
+        assert!(text.starts_with("no company yet  ready\n"), "{text}");
+    }
+}

@@ -1,0 +1,85 @@
+//! `pause`, `resume`, `cancel`, `kill`, `retry`: control of runs, and of more than one.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::{Cx, show::done};
+use crate::cli::{
+    args::ScopeArgs,
+    failure::{Failure, Outcome},
+};
+
+/// What a pause is about.
+enum Scope<'a> {
+    Run(&'a str),
+    Wider(String),
+}
+
+/// Reads `all`, `playbook:ID`, `connector:ID`, or a run.
+fn scope(text: &str) -> Scope<'_> {
+    match text {
+        "all" | "everything" => Scope::Wider("everything".to_owned()),
+        _ if text.starts_with("playbook:") || text.starts_with("connector:") => Scope::Wider(text.to_owned()),
+        run => Scope::Run(run),
+    }
+}
+
+/// Starts no further effect.
+pub(crate) async fn pause(cx: &Cx, args: &ScopeArgs) -> Outcome {
+    held(cx, args, "pause").await
+}
+
+/// Starts effects again.
+pub(crate) async fn resume(cx: &Cx, args: &ScopeArgs) -> Outcome {
+    held(cx, args, "resume").await
+}
+
+async fn held(cx: &Cx, args: &ScopeArgs, verb: &str) -> Outcome {
+    let answer = match scope(&args.scope) {
+        Scope::Run(run) => cx.client.post(&["runs", run, verb], &json!({ "reason": args.reason })).await?,
+        Scope::Wider(scope) => {
+            cx.client.post(&[verb], &json!({ "scope": scope, "reason": args.reason })).await?
+        }
+    };
+    done(&cx.out, &answer)
+}
+
+/// Lets a run take back what it did, and end.
+pub(crate) async fn cancel(cx: &Cx, run: &str, reason: &str) -> Outcome {
+    done(&cx.out, &cx.client.post(&["runs", run, "cancel"], &json!({ "reason": reason })).await?)
+}
+
+/// Ends a run at once.
+pub(crate) async fn kill(cx: &Cx, run: &str, reason: &str) -> Outcome {
+    done(&cx.out, &cx.client.post(&["runs", run, "kill"], &json!({ "reason": reason })).await?)
+}
+
+/// Tries a failed run again.
+pub(crate) async fn retry(cx: &Cx, run: &str, step: Option<&str>, edits: &[String]) -> Outcome {
+    let edits = edits.iter().map(|edit| pair(edit)).collect::<Result<BTreeMap<_, _>, _>>()?;
+    let body = json!({ "step": step, "edits": edits });
+    done(&cx.out, &cx.client.post(&["runs", run, "retry"], &body).await?)
+}
+
+/// Reads `PATH=JSON`; what is no JSON is a text.
+fn pair(text: &str) -> Result<(String, Value), Failure> {
+    let (path, value) = text.split_once('=').ok_or_else(|| {
+        Failure::invalid(format!("\"{text}\" is no correction"))
+            .hint("such as `--set steps.qualify.budget=2000`")
+    })?;
+    let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
+    Ok((path.trim().to_owned(), value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn corrections_are_json_or_texts() {
+        assert_eq!(pair("a.b=2000").unwrap(), ("a.b".to_owned(), Value::from(2000)));
+        assert_eq!(pair("a=x=y").unwrap(), ("a".to_owned(), Value::from("x=y")));
+        assert!(pair("a").is_err());
+    }
+}

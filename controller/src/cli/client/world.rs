@@ -1,0 +1,122 @@
+//! `connectors`, `records`: the edges of the company, and what it knows.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{
+    Cx,
+    api::read,
+    show::{compact, when},
+};
+use crate::{
+    cli::{
+        args::ConnectorAction,
+        failure::{Exit, Failure, Outcome},
+        out::{Cell, Table},
+    },
+    http::doors::ProbeView,
+    runtime::views::RecordView,
+};
+
+/// A connector as the daemon lists it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Line {
+    id: String,
+    kind: String,
+    mode: String,
+    endpoint: Option<String>,
+    has_secret: Option<bool>,
+    verbs: Vec<serde_json::Value>,
+    events: Vec<String>,
+    hook: Option<String>,
+}
+
+/// Lists the connectors, or probes one.
+pub(crate) async fn connectors(cx: &Cx, action: Option<&ConnectorAction>) -> Outcome {
+    match action {
+        None => list(cx).await,
+        Some(ConnectorAction::Probe { name }) => probe(cx, name).await,
+        Some(ConnectorAction::Drift) => Err(later("connectors drift", "`adjutant connectors probe NAME`")),
+        Some(ConnectorAction::SafeMode) => {
+            Err(later("connectors safe-mode", "`adjutant pause connector:NAME`"))
+        }
+    }
+}
+
+fn later(command: &str, help: &str) -> Failure {
+    Failure::new(Exit::Usage, format!("`{command}` is not in this version")).hint(help)
+}
+
+async fn list(cx: &Cx) -> Outcome {
+    let answer = cx.client.get(&["connectors"], &[]).await?;
+    if cx.out.json {
+        return cx.out.value(&answer);
+    }
+    let lines: Vec<Line> = read(answer)?;
+    let mut table = Table::new(&["connector", "kind", "mode", "secret", "does", "at"]);
+    for line in &lines {
+        let secret = line.has_secret.map_or("-", |has| if has { "set" } else { "missing" });
+        let does: Vec<&str> = line.verbs.iter().filter_map(|verb| verb["name"].as_str()).collect();
+        let does = if does.is_empty() { line.events.join(", ") } else { does.join(", ") };
+        table.row([
+            line.id.as_str().into(),
+            line.kind.as_str().into(),
+            line.mode.as_str().into(),
+            Cell::from(secret),
+            does.into(),
+            Cell::from(line.hook.as_deref().or(line.endpoint.as_deref()).unwrap_or("-")),
+        ]);
+    }
+    cx.out.data(table.render(&cx.out))?;
+    match lines.iter().find(|line| line.has_secret == Some(false)) {
+        Some(line) => cx.out.say(format!("next: adjutant secrets set NAME for connector \"{}\"", line.id)),
+        None => cx.out.say("next: adjutant connectors probe NAME"),
+    }
+    Ok(Exit::Done)
+}
+
+async fn probe(cx: &Cx, name: &str) -> Outcome {
+    let answer = cx.client.post(&["connectors", name, "probe"], &json!({})).await?;
+    let found: ProbeView = read(answer.clone())?;
+    if cx.out.json {
+        cx.out.value(&answer)?;
+    } else {
+        let word = if found.ok { "answers" } else { "does not answer" };
+        cx.out.data(format!("{name} {word}: {} ({} ms)", found.message, found.millis))?;
+    }
+    Ok(if found.ok { Exit::Done } else { Exit::Again })
+}
+
+/// Lists kinds of records, or the records of one.
+pub(crate) async fn records(cx: &Cx, kind: Option<&str>) -> Outcome {
+    let Some(kind) = kind else {
+        let answer = cx.client.get(&["records"], &[]).await?;
+        if cx.out.json {
+            return cx.out.value(&answer);
+        }
+        let kinds: Vec<String> = read(answer)?;
+        return cx.out.data(kinds.iter().map(|kind| format!("{kind}\n")).collect::<String>());
+    };
+    let answer = cx.client.get(&["records", kind], &[("limit", "1000".to_owned())]).await?;
+    if cx.out.json {
+        return cx.out.value(&answer);
+    }
+    let records: Vec<RecordView> = read(answer)?;
+    let mut table = Table::new(&["key", "version", "written", "by", "value"]);
+    for record in &records {
+        let by = record.run.as_deref().zip(record.step.as_deref());
+        table.row([
+            record.key.as_str().into(),
+            record.version.to_string().into(),
+            when(record.at).into(),
+            by.map_or_else(|| "-".to_owned(), |(run, step)| format!("{run} {step}")).into(),
+            Cell::from(compact(&record.value)),
+        ]);
+    }
+    if table.is_empty() {
+        cx.out.say(format!("no records of kind \"{kind}\""));
+        return Ok(Exit::Done);
+    }
+    cx.out.data(table.render(&cx.out))
+}

@@ -1,0 +1,165 @@
+//! The command line and the composition root: every command, and the daemon put together from its rooms.
+//!
+//! ```text
+//!  offline ──► a folder of files                                       init, new, check, fmt, explain, secrets, …
+//!  client  ──► the API over the control socket ──► a daemon            status, run, inbox, approve, dead, …
+//!  daemon  ──► journal → runtime → effects → source → reconcile → http up
+//!  demo    ──► daemon + doubles as processes of their own              demo, demo --script
+//! ```
+//! Data goes to stdout, everything else to stderr. Exit codes are the contract; see [`failure::Exit`].
+
+mod args;
+mod client;
+mod failure;
+pub mod git_door;
+pub mod hook;
+mod later;
+mod moments;
+mod offline;
+mod out;
+mod place;
+
+use std::process::ExitCode;
+
+use clap::FromArgMatches as _;
+
+use args::{AuditAction, Cli, Command};
+use client::{Client, Cx};
+use failure::{Exit, Failure, Outcome};
+use hook::Unanswered;
+use out::Out;
+
+use crate::http::doors::{Push, PushAnswer};
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let matches = match args::command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => return usage(&error),
+    };
+    if let Some(refused) = matches.subcommand_name().and_then(later::refusal) {
+        return fail(&refused);
+    }
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    // Only the first one counts; HTTP clients panic where there is none.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    match run(cli) {
+        Ok(exit) => exit.into(),
+        Err(failure) => fail(&failure),
+    }
+}
+
+/// Prints help or a mistake of the command line; help that was asked for is a success.
+fn usage(error: &clap::Error) -> ExitCode {
+    drop(error.print());
+    if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() }
+}
+
+fn fail(failure: &Failure) -> ExitCode {
+    let mut text = failure.text();
+    if out::stderr_colours() {
+        text = text.replacen("error:", "\u{1b}[1;31merror:\u{1b}[0m", 1);
+    }
+    out::say(&text);
+    failure.exit.into()
+}
+
+fn run(cli: Cli) -> Outcome {
+    let out = Out::new(cli.global.json);
+    match &cli.command {
+        Command::Init(args) => offline::init(&out, args),
+        Command::New(args) => offline::new(&out, args),
+        Command::Check(args) => offline::check(&out, args),
+        Command::Fmt(args) => offline::fmt(&out, args),
+        Command::Explain { code } => offline::explain(&out, code.as_deref()),
+        Command::Schema { kind } => offline::schema(&out, kind.as_deref()),
+        Command::Secrets(args) => offline::secrets(&out, args),
+        Command::Route { route, text, dir } => offline::route(&out, (route, text), dir),
+        Command::Completions { shell } => offline::completions(&out, *shell),
+        Command::Man { dir } => offline::man(&out, dir.as_deref()),
+        Command::Service { repo } => offline::service(&out, repo, &place::data(&cli.global)?),
+        Command::Hook { name, .. } => hook(&cli, name),
+        _ => on_store(&out, &cli),
+    }
+}
+
+/// Runs a hook of `company.git`; Git looks at the exit code, the pusher at stderr.
+fn hook(cli: &Cli, name: &str) -> Outcome {
+    let client = Client::at_socket(&place::socket(&place::data(&cli.global)?))?;
+    let ask = |push: &Push| -> Result<PushAnswer, Unanswered> {
+        let asked = block_on(async {
+            let body = serde_json::to_value(push).map_err(|error| Failure::of(Exit::Bug, &error))?;
+            client::read(client.post(&["hook", name], &body).await?)
+        });
+        asked.map_err(|failure| match failure.exit {
+            Exit::Unreachable => Unanswered::Unreachable,
+            _ => Unanswered::Refused(failure.text()),
+        })
+    };
+    Ok(if hook::run(name, &ask) == 0 { Exit::Done } else { Exit::Invalid })
+}
+
+/// Runs a command on a data folder, without a daemon.
+fn on_store(out: &Out, cli: &Cli) -> Outcome {
+    match &cli.command {
+        Command::Doctor => offline::doctor(out, &place::data(&cli.global)?),
+        Command::Backup { dir } => offline::backup(out, &place::data(&cli.global)?, dir),
+        Command::Bench { dir: Some(dir) } => offline::bench(out, dir),
+        Command::Bench { dir: None } => offline::bench(out, &place::data(&cli.global)?),
+        _ => on_daemon(out, cli),
+    }
+}
+
+/// Runs a command that asks a daemon.
+fn on_daemon(out: &Out, cli: &Cli) -> Outcome {
+    let cx = Cx { out: *out, client: Client::find(&cli.global)? };
+    block_on(ask(&cx, &cli.command))
+}
+
+/// Runs a client's few requests on this thread.
+fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Failure::of(Exit::Disk, &error))?.block_on(work)
+}
+
+async fn ask(cx: &Cx, command: &Command) -> Outcome {
+    match command {
+        Command::Status => client::status(cx).await,
+        Command::Cost => client::cost(cx).await,
+        Command::Run(args) => client::run(cx, args).await,
+        Command::Runs(args) => client::runs(cx, args).await,
+        Command::Log { run, from } => client::log(cx, run, *from).await,
+        Command::Watch { run } => client::watch(cx, run).await,
+        Command::Why { id } => client::why(cx, id).await,
+        Command::Inbox => client::inbox(cx).await,
+        Command::Show { gate } => client::show(cx, gate).await,
+        Command::Approve(args) => client::approve(cx, args).await,
+        Command::Deny { gate, reason } => client::deny(cx, gate, reason).await,
+        Command::Dead { action } => client::dead(cx, action.as_ref()).await,
+        Command::Records { kind } => client::records(cx, kind.as_deref()).await,
+        Command::Connectors { action } => client::connectors(cx, action.as_ref()).await,
+        Command::Audit { action: AuditAction::Verify } => client::audit(cx).await,
+        other => steer(cx, other).await,
+    }
+}
+
+async fn steer(cx: &Cx, command: &Command) -> Outcome {
+    match command {
+        Command::Pause(args) => client::pause(cx, args).await,
+        Command::Resume(args) => client::resume(cx, args).await,
+        Command::Cancel { run, reason } => client::cancel(cx, run, reason).await,
+        Command::Kill { run, reason } => client::kill(cx, run, reason).await,
+        Command::Retry { run, step, edits } => client::retry(cx, run, step.as_deref(), edits).await,
+        Command::Plan(args) => client::plan(cx, args).await,
+        Command::Revert { to } => client::revert(cx, to.as_deref()).await,
+        Command::Hold { release, reason } => client::hold(cx, *release, reason).await,
+        Command::Proposals { id, action } => client::proposals(cx, id.as_deref(), action.as_ref()).await,
+        Command::Token { action } => client::token(cx, action).await,
+        Command::Login => client::login(cx).await,
+        other => Err(Failure::new(Exit::Bug, format!("nobody runs {other:?}"))),
+    }
+}

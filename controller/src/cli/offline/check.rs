@@ -1,0 +1,151 @@
+//! `check` and `fmt`: what a push would be told, and canonical files.
+
+use std::{fs, io::Write as _, path::Path, sync::Arc};
+
+use adjutant_spec::{
+    Loaded,
+    diag::{Report, Severity},
+    files::FileSet,
+};
+
+use crate::{
+    cli::{
+        args::{CheckArgs, FmtArgs},
+        failure::{Exit, Failure, Outcome},
+        out::{Out, Paint},
+    },
+    source::{Git, Limits, is_language_path, of_folder, of_revision},
+};
+
+/// Reads, checks and compiles a folder, or a revision of it.
+pub(crate) fn load(folder: &Path, revision: Option<&str>) -> Result<(Arc<FileSet>, Loaded), Failure> {
+    let git = Git::default();
+    let files = match revision {
+        Some(revision) => of_revision(folder, revision, &git)?.1,
+        None => of_folder(folder, &git, Limits::default())?,
+    };
+    let loaded = adjutant_spec::load(&files);
+    Ok((files, loaded))
+}
+
+/// Tells everything that is wrong with a company repository.
+pub(crate) fn check(out: &Out, args: &CheckArgs) -> Outcome {
+    let (files, loaded) = load(&args.dir, args.rev.as_deref())?;
+    let report = &loaded.report;
+    let exit = if report.has_errors() { Exit::Invalid } else { Exit::Done };
+    if args.tests && exit == Exit::Done {
+        refuse_tests(&files)?;
+    }
+    if out.json {
+        out.value(&report.to_json())?;
+        return Ok(exit);
+    }
+    out.data(if out.colour { report.render_coloured() } else { report.render() })?;
+    match loaded.plan {
+        Some(plan) => out.data(format!(
+            "{}: {}, {}, {}{}",
+            out.paint(Paint::Green, "ok"),
+            count(files.len(), "file"),
+            count(plan.playbooks.len(), "playbook"),
+            count(plan.connectors.len(), "connector"),
+            tail(report),
+        ))?,
+        None => {
+            out.say(format!("{}: nothing would go live{}", args.dir.display(), tail(report)));
+            Exit::Invalid
+        }
+    };
+    Ok(exit)
+}
+
+/// Scenario tests are checked as files; this version has nothing to run them.
+fn refuse_tests(files: &FileSet) -> Result<(), Failure> {
+    let is_test = |path: &str| path.split('/').any(|part| part == "tests");
+    match files.iter().filter(|(path, _)| is_test(path)).count() {
+        0 => Ok(()),
+        number => Err(Failure::new(
+            Exit::Usage,
+            format!("{} checked, but running scenarios is not in this version", count(number, "test was")),
+        )
+        .hint("`adjutant run PLAYBOOK --dry --wait` performs nothing but reads")),
+    }
+}
+
+fn tail(report: &Report) -> String {
+    let number = |severity| report.diagnostics().iter().filter(|found| found.severity() == severity).count();
+    let (errors, warnings) = (number(Severity::Error), number(Severity::Warning));
+    let mut text = String::new();
+    if errors > 0 {
+        text.push_str(&format!(", {}", count(errors, "error")));
+    }
+    if warnings > 0 {
+        text.push_str(&format!(", {}", count(warnings, "warning")));
+    }
+    text
+}
+
+/// Returns `1 file`, `2 files`; a word with a verb keeps it, as `2 tests were`.
+pub(crate) fn count(number: usize, word: &str) -> String {
+    match (number, word.split_once(' ')) {
+        (1, _) => format!("1 {word}"),
+        (_, Some((noun, "was"))) => format!("{number} {noun}s were"),
+        _ => format!("{number} {word}s"),
+    }
+}
+
+/// Writes files in canonical form.
+pub(crate) fn fmt(out: &Out, args: &FmtArgs) -> Outcome {
+    let files = of_folder(&args.dir, &Git::default(), Limits::default())?;
+    let (mut changed, mut broken) = (Vec::new(), 0);
+    for (path, bytes) in files.iter().filter(|(path, _)| is_language_path(path) && path.ends_with(".toml")) {
+        let formatted = std::str::from_utf8(bytes)
+            .map_err(|_| "the file is not UTF-8".to_owned())
+            .and_then(|text| adjutant_spec::fmt::fmt(text).map_err(|error| error.to_string()));
+        match formatted {
+            Ok(formatted) if formatted.as_bytes() == bytes.as_ref() => {}
+            Ok(formatted) => changed.push((path, formatted)),
+            Err(reason) => {
+                broken += 1;
+                out.say(format!("{path}: {reason}"));
+            }
+        }
+    }
+    for (path, formatted) in &changed {
+        if !args.check {
+            replace(&args.dir.join(path), formatted)?;
+        }
+        out.data(*path)?;
+    }
+    if broken > 0 {
+        let message = format!("{} not formatted", count(broken, "file was"));
+        return Err(Failure::invalid(message).hint("`adjutant check` tells where"));
+    }
+    Ok(if args.check && !changed.is_empty() { Exit::Invalid } else { Exit::Done })
+}
+
+/// Puts a file in another's place at once: a daemon that watches never sees half of it.
+fn replace(path: &Path, text: &str) -> Result<(), Failure> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let permissions = fs::metadata(path).map_err(Failure::file("read", path))?.permissions();
+    let mut file = tempfile::Builder::new()
+        .prefix(".fmt-")
+        .tempfile_in(folder)
+        .map_err(Failure::file("write in", folder))?;
+    file.write_all(text.as_bytes()).map_err(Failure::file("write", path))?;
+    file.as_file().set_permissions(permissions).map_err(Failure::file("write", path))?;
+    file.persist(path).map_err(|error| Failure::file("write", path)(error.error))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_sentences() {
+        assert_eq!(count(1, "file"), "1 file");
+        assert_eq!(count(0, "file"), "0 files");
+        assert_eq!(count(2, "test was"), "2 tests were");
+        assert_eq!(count(1, "test was"), "1 test was");
+    }
+}

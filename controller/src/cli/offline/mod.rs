@@ -1,0 +1,19 @@
+//! Commands that need no daemon: they read and write a company repository, or print what the binary knows.
+
+mod check;
+mod doctor;
+mod init;
+mod pages;
+mod route;
+mod secrets;
+mod shell;
+mod store;
+
+pub(super) use check::{check, fmt, load};
+pub(super) use doctor::doctor;
+pub(super) use init::{example, init, new, write_files};
+pub(super) use pages::{explain, schema};
+pub(super) use route::route;
+pub(super) use secrets::secrets;
+pub(super) use shell::{completions, man, service};
+pub(super) use store::{backup, bench};
