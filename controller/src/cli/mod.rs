@@ -10,6 +10,7 @@
 
 mod args;
 mod client;
+mod daemon;
 mod failure;
 pub mod git_door;
 pub mod hook;
@@ -82,6 +83,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Completions { shell } => offline::completions(&out, *shell),
         Command::Man { dir } => offline::man(&out, dir.as_deref()),
         Command::Service { repo } => offline::service(&out, repo, &place::data(&cli.global)?),
+        Command::Up(args) => daemon::up(&out, &cli.global, args),
         Command::Hook { name, .. } => hook(&cli, name),
         _ => on_store(&out, &cli),
     }

@@ -1,0 +1,273 @@
+//! Opening and closing the rooms, in their order.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use adjutant_machine::journal::Journal;
+use adjutant_spec::{files::FileSet, plan::Plan};
+use tokio::{sync::watch, task::JoinSet};
+
+use super::{
+    doors::Edge,
+    intake,
+    place::Truth,
+    world::{World, follow_plan},
+};
+use crate::{
+    cli::{
+        failure::{Exit, Failure},
+        git_door::{self, GitDoor},
+    },
+    effects::{Effects, Options, secrets::Keys},
+    http::{self, Doors, Server},
+    journal::{self, RocksJournal},
+    reconcile::{self, Reconciler},
+    runtime::{self, Clock, Handle, RealClock, Runtime},
+    source::{self, Company, Git, HookSetup, Limits, Mirror, Observations, Source},
+};
+
+/// How many verbs, agents and bytes of decoded states the daemon works with at once.
+const VERBS: usize = 16;
+const AGENTS: usize = 4;
+const CACHE_BYTES: usize = 8 << 20;
+
+/// The daemon: every room, open.
+pub(super) struct Daemon {
+    pub(super) data: PathBuf,
+    pub(super) truth: Truth,
+    pub(super) handle: Handle,
+    pub(super) reconciler: Reconciler,
+    pub(super) server: Option<Server>,
+    journal: Arc<RocksJournal>,
+    source: Arc<Source>,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+/// The rooms below the source: they are the same with and without a server.
+pub(super) struct Rooms {
+    pub(super) handle: Handle,
+    pub(super) reconciler: Reconciler,
+    pub(super) journal: Arc<RocksJournal>,
+    pub(super) source: Arc<Source>,
+    pub(super) observations: Observations,
+    pub(super) effects: Arc<Effects>,
+    git: Arc<git_door::Git>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Daemon {
+    /// Opens every room and begins to follow the source.
+    ///
+    /// # Errors
+    /// The first room that does not open; the others are closed again.
+    pub(super) async fn open(data: &Path, truth: Truth, listen: Option<SocketAddr>) -> Result<Self, Failure> {
+        let rooms = Rooms::open(data, &truth).await?;
+        let server = match Server::open(settings(data, &rooms, listen)).await {
+            Ok(server) => server,
+            Err(error) => {
+                rooms.close().await;
+                return Err(not_served(&error));
+            }
+        };
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        let Rooms { handle, reconciler, journal, source, observations, effects, .. } = rooms;
+        tasks.spawn(keep_plan(Arc::clone(&effects), handle.clone(), reconciler.clone()));
+        tasks.spawn(intake::watch_folders(effects, handle.clone(), stopped));
+        let following = reconciler.clone();
+        tasks.spawn(async move { following.follow(observations, git_door::seen).await });
+        let (data, server) = (data.to_owned(), Some(server));
+        Ok(Self { data, truth, handle, reconciler, server, journal, source, stop, tasks })
+    }
+
+    /// Closes the rooms: no new work comes in, what is under way may finish, the rest waits in the outbox.
+    pub(super) async fn close(mut self) {
+        self.stop.send_replace(true);
+        if let Some(server) = self.server.take() {
+            server.shutdown().await;
+        }
+        self.tasks.shutdown().await;
+        drop(self.reconciler);
+        close(self.handle, self.source, self.journal).await;
+    }
+}
+
+impl Rooms {
+    /// Opens the store, the runtime, the effects, Git and reconcile; nothing is served and nothing is followed yet.
+    ///
+    /// # Errors
+    /// The first room that does not open.
+    pub(super) async fn open(data: &Path, truth: &Truth) -> Result<Self, Failure> {
+        let (folder, clock) = (data.to_owned(), Arc::new(RealClock) as Arc<dyn Clock>);
+        let journal = blocking(move || Ok(RocksJournal::open(&folder, journal::Options::default())?)).await?;
+        let journal = Arc::new(journal);
+        let options = Options { keys: Keys::locate()?, files: data.join("files") };
+        let effects = Arc::new(Effects::new(options, Arc::new(nobody()?)));
+        let handle = open_runtime(Arc::clone(&journal) as Arc<dyn Journal>, &effects, &clock).await?;
+        let (company, mirror) = open_git(data, truth).await?;
+        let git = git_door::Git::new(company.clone(), mirror.clone(), truth.folder().map(Path::to_owned));
+        let git = Arc::new(git);
+        let reconciler = Reconciler::open(reconcile::Settings {
+            handle: handle.clone(),
+            journal: Arc::clone(&journal) as Arc<dyn Journal>,
+            repository: Arc::clone(&git) as Arc<dyn reconcile::Repository>,
+            clock: Arc::clone(&clock),
+            mode: truth.mode(),
+            place: truth.place(),
+            company: company.path().display().to_string(),
+        });
+        let reconciler = reconciler.await.map_err(|error| Failure::of(Exit::Bug, &error))?;
+        let previous = handle.applied().and_then(|view| view.detail["commit"].as_str().map(str::to_owned));
+        let following = source::Settings { previous, ..source::Settings::new(followed(truth, company)) };
+        let (source, observations) = Source::start(following, mirror)?;
+        let source = Arc::new(source);
+        Ok(Self { handle, reconciler, journal, source, observations, effects, git, clock })
+    }
+
+    /// Closes the rooms again.
+    pub(super) async fn close(self) {
+        let Self { handle, reconciler, journal, source, git, effects, .. } = self;
+        drop((reconciler, git, effects));
+        close(handle, source, journal).await;
+    }
+}
+
+async fn open_runtime(
+    journal: Arc<dyn Journal>,
+    effects: &Arc<Effects>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Handle, Failure> {
+    let (world, door) = World::new(Arc::clone(effects));
+    let handle = Runtime::open(runtime::Settings {
+        journal,
+        performer: Arc::new(world),
+        clock: Arc::clone(clock),
+        verbs: VERBS,
+        agents: AGENTS,
+        cache_bytes: CACHE_BYTES,
+    })
+    .await?;
+    follow_plan(effects, &handle);
+    door.send_replace(Some(handle.clone()));
+    Ok(handle)
+}
+
+/// Opens the mirror and the company's own repository, which in push mode a folder may fill once.
+async fn open_git(data: &Path, truth: &Truth) -> Result<(Company, Mirror), Failure> {
+    let (data, truth) = (data.to_owned(), truth.clone());
+    blocking(move || {
+        let git = Git::default();
+        let company = Company::open(&data, git.clone(), Limits::default())?;
+        let binary = std::env::current_exe().map_err(Failure::file("find", Path::new("adjutant")))?;
+        company.install_hooks(&HookSetup { binary, data: data.clone() })?;
+        if let Truth::Push { seed: Some(folder) } = &truth {
+            let seeded = company.seed(folder)?;
+            tracing::info!(?seeded, folder = %folder.display(), "company.git has its first commit");
+        }
+        Ok((company, Mirror::open(&data, git, Limits::default())?))
+    })
+    .await
+}
+
+fn followed(truth: &Truth, company: Company) -> source::Mode {
+    match truth.clone() {
+        Truth::Worktree(folder) => source::Mode::Worktree { folder },
+        Truth::Commit(folder) => source::Mode::Commit { folder },
+        Truth::Remote { url, branch } => {
+            let is_full = branch.starts_with("refs/");
+            let reference = if is_full { branch } else { format!("refs/heads/{branch}") };
+            source::Mode::Remote { url, reference }
+        }
+        Truth::Push { .. } => source::Mode::Push { company },
+    }
+}
+
+fn settings(data: &Path, rooms: &Rooms, listen: Option<SocketAddr>) -> http::Settings {
+    let source = Arc::clone(&rooms.source);
+    let wake = Arc::new(move || source.wake());
+    let edge = Edge { effects: Arc::clone(&rooms.effects), handle: rooms.handle.clone() };
+    http::Settings {
+        handle: rooms.handle.clone(),
+        journal: Arc::clone(&rooms.journal) as Arc<dyn Journal>,
+        clock: Arc::clone(&rooms.clock),
+        doors: Doors {
+            git: Arc::new(GitDoor::new(rooms.reconciler.clone(), Arc::clone(&rooms.git), wake)),
+            hooks: Arc::new(edge.clone()),
+            probes: Arc::new(edge),
+        },
+        data: data.to_owned(),
+        listen,
+        public_url: None,
+    }
+}
+
+fn not_served(error: &http::ServeError) -> Failure {
+    let failure = Failure::of(Exit::Again, error);
+    match error {
+        http::ServeError::Listen { .. } => failure.hint("give another address with `--listen 127.0.0.1:0`"),
+        http::ServeError::Taken(_) => {
+            failure.hint("one daemon serves one data folder: give another `--data`")
+        }
+        http::ServeError::Runtime(_) => Failure { exit: Exit::Bug, ..failure },
+    }
+}
+
+/// Webhooks and drop folders need the plan before the first effect does.
+async fn keep_plan(effects: Arc<Effects>, handle: Handle, reconciler: Reconciler) {
+    let mut statuses = reconciler.statuses();
+    drop(reconciler);
+    loop {
+        follow_plan(&effects, &handle);
+        if statuses.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn close(handle: Handle, source: Arc<Source>, journal: Arc<RocksJournal>) {
+    handle.shutdown().await;
+    drop(handle);
+    let closed = blocking(move || {
+        // Hooks and the door to Git hold the source too until their last answer is out: then the last one drops it.
+        if let Ok(source) = Arc::try_unwrap(source) {
+            source.stop();
+        }
+        journal.close();
+        Ok(())
+    });
+    if let Err(failure) = closed.await {
+        tracing::warn!(error = failure.message, "not everything closed");
+    }
+}
+
+/// Before the first activation nobody is a company: nothing can be performed, nothing comes in.
+fn nobody() -> Result<Plan, Failure> {
+    const NOBODY: &str = "schema = \"adjutant/v1\"\nname = \"Nobody\"\nowner = \"operator\"\nzone = \"UTC\"\ncurrency = \"EUR\"\n";
+    let mut files = FileSet::new();
+    files.insert("adjutant.toml", NOBODY.as_bytes());
+    adjutant_spec::load(&files)
+        .plan
+        .ok_or_else(|| Failure::new(Exit::Bug, "the empty company does not check"))
+}
+
+/// Does work that waits for the disk off the async threads.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(Failure::new(Exit::Bug, "a room panicked").caused_by(&error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_empty_company_checks() {
+        assert!(nobody().unwrap().playbooks.is_empty());
+    }
+}

@@ -1,0 +1,116 @@
+//! What HTTP asks of the effects room: webhook intake and connector probes.
+
+use std::{sync::Arc, time::Instant};
+
+use axum::http::HeaderMap;
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use serde_json::Value;
+
+use super::{intake::delivery, world::follow_plan};
+use crate::{
+    cli::moments,
+    effects::{Effects, IntakeError, Webhook},
+    http::{
+        HookRefusal, Hooks, Probes, Refusal,
+        doors::{Answered, ProbeView},
+    },
+    runtime::{Delivery, Handle},
+};
+
+/// The effects room behind HTTP, with the plan in force.
+#[derive(Clone)]
+pub(super) struct Edge {
+    pub(super) effects: Arc<Effects>,
+    pub(super) handle: Handle,
+}
+
+impl Edge {
+    /// Returns the effects with the plan in force; `None` before the first activation.
+    fn current(&self) -> Option<Arc<Effects>> {
+        follow_plan(&self.effects, &self.handle);
+        self.handle.plan().map(|_| Arc::clone(&self.effects))
+    }
+}
+
+impl Hooks for Edge {
+    fn verify(
+        &self,
+        connector: &str,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> BoxFuture<'static, Result<Delivery, HookRefusal>> {
+        let (effects, connector) = (self.current(), connector.to_owned());
+        Box::pin(async move {
+            // A sender that comes before the company is in force shall come again, not give up.
+            let effects =
+                effects.ok_or_else(|| HookRefusal::Unavailable("no company is in force yet".to_owned()))?;
+            let webhook =
+                Webhook { connector: &connector, headers: &headers, body: &body, now: moments::now() };
+            let verified = effects.verify_webhook(&webhook);
+            verified.map(delivery).map_err(|error| refusal(&connector, error))
+        })
+    }
+}
+
+fn refusal(connector: &str, error: IntakeError) -> HookRefusal {
+    match error {
+        IntakeError::NoConnector(_) => HookRefusal::Unknown(connector.to_owned()),
+        IntakeError::NoSecret { .. } => HookRefusal::Unavailable(error.to_string()),
+        IntakeError::TooLarge { limit } => HookRefusal::TooLarge(limit),
+        other if other.status() == 401 => HookRefusal::Signature(other.to_string()),
+        other => HookRefusal::Invalid(vec![other.to_string()]),
+    }
+}
+
+impl Probes for Edge {
+    fn probe(&self, connector: &str) -> Answered<ProbeView> {
+        let (effects, connector) = (self.current(), connector.to_owned());
+        Box::pin(async move {
+            let effects = effects.ok_or_else(|| Refusal::not_found("connector", &connector))?;
+            let begun = Instant::now();
+            let report = effects.probe(&connector).await;
+            let report = report.map_err(|_| Refusal::not_found("connector", &connector))?;
+            let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+            Ok(ProbeView { ok: report["ok"] == Value::Bool(true), message: sentence(&report), millis })
+        })
+    }
+}
+
+/// Says what a probe found in one line.
+fn sentence(report: &Value) -> String {
+    if let Some(error) = report["error"].as_str() {
+        return error.to_owned();
+    }
+    let mut words = vec![report["endpoint"].as_str().unwrap_or("here").to_owned()];
+    let flags =
+        [("auth", "our secret is taken", "our secret is refused"), ("tls", "encrypted", "not encrypted")];
+    for (key, yes, no) in flags {
+        words.extend(report[key].as_bool().map(|is| if is { yes } else { no }.to_owned()));
+    }
+    words.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_probe_is_told_in_one_line() {
+        let report = json!({ "endpoint": "http://127.0.0.1:1", "auth": true, "tls": false, "error": null });
+        assert_eq!(sentence(&report), "http://127.0.0.1:1, our secret is taken, not encrypted");
+        assert_eq!(sentence(&json!({ "error": "connection refused" })), "connection refused");
+    }
+
+    #[test]
+    fn only_a_signature_is_answered_with_401() {
+        let missing = refusal("website", IntakeError::MissingHeader("webhook-id".to_owned()));
+        assert!(matches!(missing, HookRefusal::Signature(_)));
+        assert_eq!(
+            refusal("x", IntakeError::NoConnector("x".to_owned())),
+            HookRefusal::Unknown("x".to_owned())
+        );
+    }
+}

@@ -1,0 +1,124 @@
+//! `up`: the daemon, put together from its rooms.
+//!
+//! ```text
+//!  journal ─► runtime ◄─── World (performer) ─► effects ◄── mail drop, webhooks
+//!                ▲                                             │
+//!                └── reconcile ◄── source (files, Git)         ▼
+//!                        ▲                                 deliveries
+//!                        └──────── http (API, dashboard, hooks, control socket)
+//! ```
+//! What is opened last is closed first. Nothing is lost when it is not closed at all.
+
+mod boot;
+mod doors;
+mod intake;
+mod logs;
+mod once;
+mod place;
+mod world;
+
+use std::path::Path;
+
+use serde_json::json;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::{
+    args::{Global, UpArgs},
+    failure::{Exit, Failure, Outcome},
+    out::Out,
+    place as places,
+};
+use boot::Daemon;
+use place::Truth;
+
+/// Runs the daemon until it is told to stop, or until the store fails.
+pub(super) fn up(out: &Out, global: &Global, args: &UpArgs) -> Outcome {
+    logs::open(args.log_json);
+    let data = places::data(global)?;
+    make_private(&data)?;
+    let truth = Truth::of(args)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("adjutant").build();
+    let runtime = runtime.map_err(|error| Failure::of(Exit::Disk, &error))?;
+    let outcome = runtime.block_on(async {
+        if args.once { once::once(out, &data, truth).await } else { serve(out, &data, (truth, args)).await }
+    });
+    // Work on the blocking pool, such as a look at a remote that does not answer, must not hold the exit.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    outcome
+}
+
+/// The data folder holds secrets of sessions and the socket: it is the operator's alone.
+fn make_private(data: &Path) -> Result<(), Failure> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(Failure::file("make", data))
+}
+
+async fn serve(out: &Out, data: &Path, (truth, args): (Truth, &UpArgs)) -> Outcome {
+    // From here on a signal is a wish to stop, also while the rooms open.
+    let mut wish = Wish::new()?;
+    let daemon = Daemon::open(data, truth, Some(args.listen)).await?;
+    greet(out, &daemon)?;
+    let exit = tokio::select! {
+        name = wish.next() => {
+            tracing::info!(signal = name, "stopping");
+            Ok(Exit::Done)
+        }
+        error = daemon.handle.failed() => {
+            tracing::error!(%error, "the store failed: stopping");
+            Err(Failure::from(error).hint("nothing that was acknowledged is lost; look at the disk, then start again"))
+        }
+    };
+    daemon.close().await;
+    if exit.is_ok() {
+        out.say("stopped; waiting runs wait on disk, `adjutant up` goes on where it was");
+    }
+    exit
+}
+
+/// Says what is watched, where to log in, and how to stop; with `--json`, as one line for programs.
+fn greet(out: &Out, daemon: &Daemon) -> Result<(), Failure> {
+    let Some(server) = &daemon.server else { return Ok(()) };
+    let login = server.login_link()?;
+    if out.json {
+        let ready = json!({
+            "url": server.url(),
+            "login": login,
+            "socket": server.socket(),
+            "data": daemon.data,
+            "pid": std::process::id(),
+            "mode": daemon.truth.word(),
+            "place": daemon.truth.place(),
+        });
+        out.data(ready.to_string())?;
+        return Ok(());
+    }
+    out.say(format!(
+        "adjutant {} follows {} ({})\n  {}\n  dashboard  {login}   (once, within ten minutes; then `adjutant login`)\n  inbox      adjutant inbox --data {}\n  stop       Ctrl-C: nothing is lost",
+        env!("CARGO_PKG_VERSION"),
+        daemon.truth.place(),
+        daemon.truth.word(),
+        daemon.truth.how(&daemon.data),
+        daemon.data.display(),
+    ));
+    Ok(())
+}
+
+/// The signals that ask a daemon to stop.
+struct Wish {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Wish {
+    fn new() -> Result<Self, Failure> {
+        let open = |kind| signal(kind).map_err(|error| Failure::of(Exit::Bug, &error));
+        Ok(Self { interrupt: open(SignalKind::interrupt())?, terminate: open(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "interrupt",
+            _ = self.terminate.recv() => "terminate",
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Where the truth lives: one source for each daemon, chosen by `--repo` and `--mode`.
+
+use std::path::{Path, PathBuf};
+
+use crate::{
+    cli::{
+        args::{Mode, UpArgs},
+        failure::{Exit, Failure},
+    },
+    reconcile,
+};
+
+/// The one source of truth.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Truth {
+    /// What is saved in a folder.
+    Worktree(PathBuf),
+    /// A folder's `HEAD`.
+    Commit(PathBuf),
+    /// A branch of a repository elsewhere.
+    Remote { url: String, branch: String },
+    /// The daemon's own repository; a folder fills it once.
+    Push { seed: Option<PathBuf> },
+}
+
+impl Truth {
+    /// Reads the command line.
+    ///
+    /// # Errors
+    /// A mode that does not fit what `--repo` names.
+    pub(super) fn of(args: &UpArgs) -> Result<Self, Failure> {
+        let branch = args.branch.clone();
+        match (args.repo.as_deref(), args.mode) {
+            (None, None | Some(Mode::Push)) => Ok(Self::Push { seed: None }),
+            (None, Some(mode)) => {
+                Err(Failure::new(Exit::Usage, format!("mode {} needs a repository", word(mode)))
+                    .hint("give `--repo DIR`, or `--repo URL` for mode remote"))
+            }
+            (Some(url), None | Some(Mode::Remote)) if is_url(url) => {
+                Ok(Self::Remote { url: url.to_owned(), branch })
+            }
+            (Some(url), Some(mode)) if is_url(url) => {
+                Err(Failure::new(Exit::Usage, format!("mode {} needs a folder, not \"{url}\"", word(mode)))
+                    .hint("clone it first, or leave `--mode` out to follow the remote"))
+            }
+            (Some(folder), Some(Mode::Remote)) => Ok(Self::Remote { url: folder.to_owned(), branch }),
+            (Some(folder), mode) => {
+                let folder = existing(Path::new(folder))?;
+                Ok(match mode {
+                    Some(Mode::Commit) => Self::Commit(folder),
+                    Some(Mode::Push) => Self::Push { seed: Some(folder) },
+                    _ => Self::Worktree(folder),
+                })
+            }
+        }
+    }
+
+    /// Returns the folder that is followed, where one is.
+    pub(super) fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::Worktree(folder) | Self::Commit(folder) => Some(folder),
+            Self::Remote { .. } | Self::Push { .. } => None,
+        }
+    }
+
+    /// Returns the mode as reconcile names it.
+    pub(super) fn mode(&self) -> reconcile::Mode {
+        match self {
+            Self::Worktree(_) => reconcile::Mode::Worktree,
+            Self::Commit(_) => reconcile::Mode::Commit,
+            Self::Remote { .. } => reconcile::Mode::Remote,
+            Self::Push { .. } => reconcile::Mode::Push,
+        }
+    }
+
+    /// Returns the mode's word.
+    pub(super) fn word(&self) -> &'static str {
+        self.mode().word()
+    }
+
+    /// Returns what is followed, for people.
+    pub(super) fn place(&self) -> String {
+        match self {
+            Self::Worktree(folder) | Self::Commit(folder) => folder.display().to_string(),
+            Self::Remote { url, branch } => format!("{url} {branch}"),
+            Self::Push { .. } => "its own repository".to_owned(),
+        }
+    }
+
+    /// Returns how a change goes live, in one line.
+    pub(super) fn how(&self, data: &Path) -> String {
+        match self {
+            Self::Worktree(_) => "change     save a file: it is live, or the log says why not".to_owned(),
+            Self::Commit(_) => "change     commit: HEAD is live, or the log says why not".to_owned(),
+            Self::Remote { branch, .. } => format!("change     push to `{branch}` there"),
+            Self::Push { .. } => {
+                format!("change     git push {} HEAD:main", data.join("company.git").display())
+            }
+        }
+    }
+}
+
+fn word(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Worktree => "worktree",
+        Mode::Commit => "commit",
+        Mode::Remote => "remote",
+        Mode::Push => "push",
+    }
+}
+
+/// `https://…`, `ssh://…`, `file://…`, or `git@host:path` that is no folder here.
+fn is_url(text: &str) -> bool {
+    let is_scp = text.split_once(':').is_some_and(|(host, _)| host.contains('@') && !host.contains('/'));
+    text.contains("://") || (is_scp && !Path::new(text).exists())
+}
+
+/// The folder that is followed must be there now: a typing mistake must not wait for ever.
+fn existing(folder: &Path) -> Result<PathBuf, Failure> {
+    let folder = std::fs::canonicalize(folder).map_err(Failure::file("find", folder))?;
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    Err(Failure::new(Exit::NotFound, format!("\"{}\" is no folder", folder.display()))
+        .hint("`adjutant init DIR` makes a company repository"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(repo: Option<&str>, mode: Option<Mode>) -> UpArgs {
+        UpArgs {
+            repo: repo.map(str::to_owned),
+            mode,
+            branch: "main".to_owned(),
+            listen: "127.0.0.1:0".parse().unwrap(),
+            once: false,
+            log_json: false,
+        }
+    }
+
+    #[test]
+    fn the_default_mode_follows_from_what_is_named() {
+        let here = std::fs::canonicalize(".").unwrap();
+        assert_eq!(Truth::of(&args(None, None)).unwrap(), Truth::Push { seed: None });
+        assert_eq!(Truth::of(&args(Some("."), None)).unwrap(), Truth::Worktree(here.clone()));
+        assert_eq!(Truth::of(&args(Some("."), Some(Mode::Push))).unwrap(), Truth::Push { seed: Some(here) });
+        for url in ["https://example.com/x.git", "git@example.com:x.git", "file:///srv/x.git"] {
+            assert!(matches!(Truth::of(&args(Some(url), None)).unwrap(), Truth::Remote { .. }), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_mode_that_does_not_fit_is_refused() {
+        assert_eq!(Truth::of(&args(None, Some(Mode::Worktree))).unwrap_err().exit, Exit::Usage);
+        assert_eq!(Truth::of(&args(Some("https://x/y"), Some(Mode::Commit))).unwrap_err().exit, Exit::Usage);
+        assert_eq!(Truth::of(&args(Some("/does/not/exist"), None)).unwrap_err().exit, Exit::NotFound);
+    }
+}

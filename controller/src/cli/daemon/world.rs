@@ -1,0 +1,84 @@
+//! The effects room as the runtime's performer.
+
+use std::sync::Arc;
+
+use adjutant_machine::{
+    command::{Call, Notice, Perform},
+    event::Event,
+    id::Stamp,
+};
+use adjutant_spec::plan::Plan;
+use futures::future::BoxFuture;
+use tokio::sync::watch;
+
+use crate::{
+    effects::{Effects, Unpriced, worst_case},
+    runtime::{Handle, NotifyFailure, Performer, Worst},
+};
+
+/// Performs effects with the plan that is in force at that moment.
+///
+/// The runtime needs a performer to open and the performer needs the runtime for the plan; the door between them opens
+/// once, and what the outbox has left from before waits there.
+#[derive(Clone)]
+pub(super) struct World {
+    effects: Arc<Effects>,
+    door: watch::Receiver<Option<Handle>>,
+}
+
+impl World {
+    /// Returns a performer, and what opens its door.
+    pub(super) fn new(effects: Arc<Effects>) -> (Self, watch::Sender<Option<Handle>>) {
+        let (sender, door) = watch::channel(None);
+        (Self { effects, door }, sender)
+    }
+
+    /// Returns the effects with the plan in force; `None` while the process ends.
+    async fn current(&self) -> Option<Arc<Effects>> {
+        let mut door = self.door.clone();
+        let handle = door.wait_for(Option::is_some).await.ok()?.clone()?;
+        follow_plan(&self.effects, &handle);
+        Some(Arc::clone(&self.effects))
+    }
+}
+
+/// Hands the plan in force to the effects, where it is another one.
+pub(super) fn follow_plan(effects: &Effects, handle: &Handle) {
+    if let Some(plan) = handle.plan()
+        && !Arc::ptr_eq(&plan, &effects.plan())
+    {
+        effects.update(plan);
+    }
+}
+
+impl Performer for World {
+    fn perform(&self, job: Perform, _lease_until: Stamp) -> BoxFuture<'static, Event> {
+        let world = self.clone();
+        Box::pin(async move {
+            match world.current().await {
+                Some(effects) => effects.perform(&job).await,
+                // Nobody reads the answer: the process ends, and the outbox keeps the effect.
+                None => std::future::pending().await,
+            }
+        })
+    }
+
+    fn worst_case(&self, plan: &Plan, call: &Call) -> Worst {
+        match worst_case(plan, call) {
+            Ok(None) | Err(Unpriced::Unavailable(_)) => Worst::Nothing,
+            Ok(Some(money)) => Worst::AtMost(money),
+            Err(unpriced @ (Unpriced::Model(_) | Unpriced::Range(_))) => {
+                Worst::Unpriced(unpriced.to_string())
+            }
+        }
+    }
+
+    fn notify(&self, notice: Notice) -> BoxFuture<'static, Result<(), NotifyFailure>> {
+        let world = self.clone();
+        Box::pin(async move {
+            let Some(effects) = world.current().await else { return std::future::pending().await };
+            let told = effects.notify(&notice).await;
+            told.map_err(|failure| NotifyFailure { retry: failure.retry, message: failure.message })
+        })
+    }
+}
