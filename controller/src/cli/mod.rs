@@ -11,6 +11,7 @@
 mod args;
 mod client;
 mod daemon;
+mod demo;
 mod failure;
 pub mod git_door;
 pub mod hook;
@@ -84,6 +85,8 @@ fn run(cli: Cli) -> Outcome {
         Command::Man { dir } => offline::man(&out, dir.as_deref()),
         Command::Service { repo } => offline::service(&out, repo, &place::data(&cli.global)?),
         Command::Up(args) => daemon::up(&out, &cli.global, args),
+        Command::Demo(args) => block_on(demo::demo(&out, args)),
+        Command::DemoDoubles(args) => block_on(demo::demo_doubles(&out, args)),
         Command::Hook { name, .. } => hook(&cli, name),
         _ => on_store(&out, &cli),
     }

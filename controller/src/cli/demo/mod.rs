@@ -1,0 +1,82 @@
+//! `demo`: the main job end to end on an example company, with doubles of the outside world.
+//!
+//! ```text
+//!  this process ──starts──► demo-doubles (SMTP, billing API, model; a ledger on disk)
+//!               ──starts──► up (the real daemon, on a fresh company and data folder)
+//!               ──sends───► a signed webhook, a mail in the intake folder, an unclear message
+//! ```
+//! Doubles and daemon are processes of their own, so that one survives what is done to the other. Without `--script` the
+//! demo ends with the inbox waiting for a person; with it, it plays that person, kills the daemon at the worst moment, and
+//! proves from the doubles' ledger what came of it.
+
+mod company;
+mod doubles;
+mod letters;
+mod process;
+mod proof;
+mod stage;
+mod story;
+
+use std::time::{Duration, Instant};
+
+use tokio::signal::unix::{SignalKind, signal};
+
+pub(super) use doubles::demo_doubles;
+
+use super::{
+    args::DemoArgs,
+    failure::{Exit, Failure, Outcome},
+    out::{Out, Paint},
+};
+use letters::Letters;
+use stage::Stage;
+
+/// How long the three messages may take until each waits for a person.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Plays the demo, or sets its stage for a person.
+pub(super) async fn demo(out: &Out, args: &DemoArgs) -> Outcome {
+    let begun = Instant::now();
+    let stage = Stage::set(args).await?;
+    if args.script {
+        return story::play(out, stage, begun).await;
+    }
+    wait_for_a_person(out, stage).await
+}
+
+async fn wait_for_a_person(out: &Out, mut stage: Stage) -> Outcome {
+    let daemon = stage.start_daemon(None).await?;
+    let letters = Letters::new(&stage, &daemon)?;
+    letters.send_all().await?;
+    let waiting = stage.wait_for_gates(&daemon, 3, PATIENCE).await?;
+    out.say(format!(
+        "{} is open. Mail, billing and model are doubles on this machine: nothing leaves it.\n",
+        out.paint(Paint::Bold, "North Pier, a studio of one,")
+    ));
+    out.say("Three messages came in, and each waits for you:\n");
+    for gate in &waiting {
+        out.data(format!("  {:<28} {}", gate.id, gate.question))?;
+    }
+    out.say(format!(
+        "\nopen   {}   (once, within ten minutes)\n\ntype   export ADJUTANT_DATA={}\n       adjutant inbox\n       adjutant show {}\n\nedit   {}   a saved file is live\nlook   {}   what mail, billing and model were asked\nstop   Ctrl-C here; everything stays in {}",
+        daemon.login,
+        stage.data().display(),
+        waiting.first().map_or("GATE", |gate| gate.id.as_str()),
+        stage.company().display(),
+        stage.ledger().display(),
+        stage.folder().display(),
+    ));
+    let mut terminate = signal(SignalKind::terminate()).map_err(|error| Failure::of(Exit::Bug, &error))?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted.map_err(|error| Failure::of(Exit::Bug, &error))?,
+        _ = terminate.recv() => {}
+    }
+    daemon.stop().await?;
+    stage.keep();
+    out.say(format!(
+        "stopped; `adjutant up --repo {} --data {}` goes on without the doubles",
+        stage.company().display(),
+        stage.data().display()
+    ));
+    Ok(Exit::Done)
+}
