@@ -1,0 +1,267 @@
+//! Whole stories of the example agency: the real daemon, the doubles' real wire formats, the operator's commands.
+
+#![expect(clippy::unwrap_used, reason = "a story that breaks off has failed")]
+
+use adjutant_doubles::Books;
+use adjutant_tests::{Agency, BUDGET, Daemon, LEAD, Stage, World, lead, letter, quote_form};
+use serde_json::{Value, json};
+
+const CLIENT: &str = "tom@harbour-books.example";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approved_lead_gets_one_quote_and_one_invoice() {
+    let agency = Agency::open().await;
+    let run = agency.webhook("msg_1", &lead()).await;
+    assert_eq!(agency.webhook("msg_1", &lead()).await, run, "the same delivery is the same run");
+    let gate = agency.gate(&run).await;
+    let id = gate["id"].as_str().unwrap();
+    let card = agency.operator(&["show", &run]).await;
+    assert!(
+        card.ok().contains("mail.send") && card.stdout.contains("billing.create_invoice"),
+        "{}",
+        card.all()
+    );
+    assert_eq!(
+        agency.operator(&["approve", id, "--digest", "0123456789abcdef"]).await.code,
+        5,
+        "another card"
+    );
+    let digest = &gate["digest"].as_str().unwrap()[..12];
+    let approved = agency.operator(&["approve", id, "--digest", digest]).await;
+    assert_eq!(approved.code, 0, "{}", approved.all());
+    let view = agency.at(&run, "patience").await;
+    let again = agency.operator(&["approve", id, "--digest", digest]).await;
+    assert!(again.ok().contains("already approved"), "{}", again.all());
+    assert_eq!(agency.operator(&["deny", id, "-m", "no"]).await.code, 5, "an opposite decision");
+
+    assert_eq!(agency.stage.mails_to(LEAD).len(), 1);
+    let invoices = agency.stage.doubles.billing().invoices();
+    assert_eq!(invoices.len(), 1);
+    assert_eq!(invoices[0].fields["customer_email"], LEAD);
+    assert_eq!(invoices[0].fields["amount"].as_f64(), Some(f64::from(BUDGET) * 0.3));
+    let customers = agency.operator(&["records", "customer", "--json"]).await.json();
+    assert_eq!(customers[0]["key"], LEAD);
+    assert_eq!(customers[0]["run"], view["id"], "a record says where it comes from");
+    assert_eq!(agency.operator(&["audit", "verify", "--json"]).await.json()["ok"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_edited_is_what_goes_out() {
+    let agency = Agency::open().await;
+    let run = agency.webhook("msg_1", &lead()).await;
+    let gate = agency.gate(&run).await;
+    agency.stage.world.write("edit.json", r#"{ "steps.quote.text": "Dear Maya, 4000 EUR. North Pier" }"#);
+    let digest = gate["digest"].as_str().unwrap();
+    let edited = agency.operator(&["approve", &run, "--digest", digest, "--edit", "edit.json"]).await;
+    assert_eq!(edited.code, 0, "{}", edited.all());
+    let view = agency.at(&run, "patience").await;
+    let mails = agency.stage.mails_to(LEAD);
+    assert_eq!(mails.len(), 1);
+    assert_eq!(mails[0].text.as_deref().map(str::trim), Some("Dear Maya, 4000 EUR. North Pier"));
+    let quote = view["steps"].as_array().unwrap().iter().find(|step| step["id"] == "quote").unwrap();
+    assert!(!quote["original"].is_null(), "the original stays: {quote}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_denied_quote_never_leaves() {
+    let agency = Agency::open().await;
+    let run = agency.webhook("msg_1", &lead()).await;
+    drop(agency.gate(&run).await);
+    let denied = agency.operator(&["deny", &run, "-m", "we are booked out"]).await;
+    assert_eq!(denied.code, 0, "{}", denied.all());
+    drop(agency.is(&run, "cancelled").await);
+    assert!(agency.stage.mails_to(LEAD).is_empty());
+    assert!(agency.stage.doubles.billing().invoices().is_empty());
+    let log = agency.operator(&["log", &run, "--json"]).await;
+    assert!(log.ok().contains("we are booked out"), "the reason is on record");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unanswered_quote_lapses() {
+    let stage = Stage::agency().await;
+    stage.replace(
+        "playbooks/inbound.toml",
+        "risk = \"high\"\nexpires = \"72h\"",
+        "risk = \"high\"\nexpires = \"1s\"",
+    );
+    let agency = Agency::on(stage).await;
+    let run = agency.webhook("msg_1", &lead()).await;
+    let view = agency.is(&run, "cancelled").await;
+    let gate = &view["gates"][0];
+    assert_eq!(gate["state"], "expired", "{gate}");
+    assert!(agency.stage.mails_to(LEAD).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn support_by_mail_is_acknowledged_once_you_agree() {
+    let agency = Agency::open().await;
+    let mail = letter(
+        CLIENT,
+        "trouble@harbour-books.example",
+        "I cannot log in to the editor, I forgot my password.",
+    );
+    agency.stage.world.write("data/files/intake/one.eml", &mail);
+    let gate = agency.gate_of("support").await;
+    drop(agency.approve(&gate).await);
+    let run = gate["run"].as_str().unwrap();
+    drop(agency.is(run, "done").await);
+    assert_eq!(agency.stage.mails_to(CLIENT).len(), 1);
+    let parents = agency
+        .daemon
+        .api
+        .until("runs?status=done", |runs| runs.as_array().is_some_and(|runs| runs.len() == 3))
+        .await;
+    assert_eq!(parents.as_array().map(Vec::len), Some(3), "the runs above it end too");
+    assert!(agency.stage.world.path("data/files/intake/done/one.eml").exists());
+    agency.stage.world.write("data/files/intake/again.eml", &mail);
+    drop(
+        agency
+            .daemon
+            .api
+            .until("status", |_| agency.stage.world.path("data/files/intake/done/again.eml").exists())
+            .await,
+    );
+    let runs = agency.daemon.api.get("runs").await;
+    assert_eq!(runs.as_array().map(Vec::len), Some(3), "the same Message-ID starts nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unclear_message_waits_for_a_person_and_costs_nothing() {
+    let agency = Agency::open().await;
+    let body = json!({ "name": "Jo", "email": "jo@northlight.example", "message": "Hi! Coffee some time?" });
+    let run = agency.webhook("msg_1", &body).await;
+    let gate = agency.gate(&run).await;
+    assert_eq!(gate["step"], "triage");
+    drop(agency.approve(&gate).await);
+    drop(agency.is(&run, "done").await);
+    assert!(agency.stage.mails_to("jo@northlight.example").is_empty());
+    assert!(agency.stage.doubles.model().requests().is_empty(), "no model was asked");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_model_the_operator_fills_in_the_form() {
+    let stage = Stage::agency().await;
+    std::fs::remove_file(stage.world.path("co/connectors/llm.toml")).unwrap();
+    std::fs::remove_file(stage.world.path("co/secrets/llm.age")).unwrap();
+    stage.replace("agents/qualifier.toml", "connector = \"llm\"\n", "");
+    let agency = Agency::on(stage).await;
+    let run = agency.webhook("msg_1", &lead()).await;
+    let gate = agency.gate(&run).await;
+    assert_eq!(gate["step"], "qualify");
+    agency.stage.world.write("wrong.json", r#"{ "budget": "much" }"#);
+    agency.stage.world.write("form.json", &quote_form().to_string());
+    let digest = gate["digest"].as_str().unwrap();
+    let wrong = agency.operator(&["approve", &run, "--digest", digest, "--form", "wrong.json"]).await;
+    assert_ne!(wrong.code, 0, "the form has a schema: {}", wrong.all());
+    let filled = agency.operator(&["approve", &run, "--digest", digest, "--form", "form.json"]).await;
+    assert_eq!(filled.code, 0, "{}", filled.all());
+    let gate = agency.daemon.api.until("inbox", |inbox| inbox[0]["step"] == "approve").await;
+    drop(agency.approve(&gate[0]).await);
+    drop(agency.at(&run, "patience").await);
+    assert_eq!(agency.stage.mails_to(LEAD).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_daemon_goes_on_where_it_was() {
+    let agency = Agency::open().await;
+    let run = agency.webhook("msg_1", &lead()).await;
+    let before = agency.gate(&run).await;
+    let Agency { stage, daemon } = agency;
+    assert!(daemon.stop().success(), "a wish to stop is no failure");
+    let agency = Agency::on(stage).await;
+    assert_eq!(agency.gate(&run).await["digest"], before["digest"]);
+    let second = agency.operator(&["up", "--repo", "co", "--listen", "127.0.0.1:0"]).await;
+    assert_eq!(second.code, 75, "one daemon serves one data folder: {}", second.all());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_operator_reads_is_what_programs_read() {
+    let agency = Agency::open().await;
+    let run = agency.webhook("msg_1", &lead()).await;
+    drop(agency.gate(&run).await);
+    let status = agency.operator(&["status", "--json"]).await.json();
+    for key in
+        ["revision", "ready", "conditions", "runs", "inbox", "spend_today", "diagnostics", "slices", "url"]
+    {
+        assert!(status.get(key).is_some(), "status lacks `{key}`");
+    }
+    assert_eq!((&status["inbox"], &status["ready"]), (&json!(1), &json!(true)));
+    let runs = agency.operator(&["runs", "--json"]).await.json();
+    for key in ["id", "playbook", "status", "step", "since", "key", "revision", "bundle"] {
+        assert!(runs[0].get(key).is_some(), "runs lack `{key}`");
+    }
+    let then = agency.operator(&["runs", &format!("{run}@1"), "--json"]).await.json();
+    assert_eq!((&then["seq"], &then["step"]), (&json!(1), &json!("sort")));
+    for command in [
+        &["status"][..],
+        &["runs"],
+        &["inbox"],
+        &["cost"],
+        &["connectors"],
+        &["dead"],
+        &["why", &run],
+        &["log", &run],
+    ] {
+        let ran = agency.operator(command).await;
+        assert_eq!(ran.code, 0, "{command:?}: {}", ran.all());
+    }
+    assert!(
+        agency.operator(&["why", &run]).await.stdout.contains("playbooks/inbound.toml"),
+        "down to the file"
+    );
+    assert_eq!(agency.operator(&["runs", "nothing-aaaaaaaa"]).await.code, 4);
+    assert_eq!(agency.operator(&["run", "nothing"]).await.code, 4);
+    let probe = agency.operator(&["connectors", "probe", "billing"]).await;
+    assert_eq!(probe.code, 0, "{}", probe.all());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn once_brings_a_company_in_force_or_says_why_not() {
+    let world = World::new();
+    let _ = world.adjutant(&["init", "co"]).ok();
+    let once = || world.adjutant(&["up", "--once", "--repo", "co", "--json"]);
+    assert_eq!(once().json()["source"]["ready"], true);
+    let text = world.read("co/playbooks/hello.toml");
+    world.write("co/playbooks/hello.toml", &text.replace("render = ", "rendr = "));
+    let refused = once();
+    assert_eq!(refused.code, 1, "{}", refused.all());
+    assert!(refused.stderr.contains("playbooks/hello.toml:"), "{}", refused.all());
+    std::fs::remove_file(world.path("co/adjutant.toml")).unwrap();
+    assert_eq!(world.adjutant(&["up", "--once", "--repo", "nowhere"]).code, 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_saved_file_is_live_and_a_broken_one_changes_nothing() {
+    let world = World::new();
+    let _ = world.adjutant(&["init", "co"]).ok();
+    let daemon = Daemon::start(&world, "co", &[]);
+    let applied = |status: &Value| status["revision"]["applied"].clone();
+    let before = applied(&daemon.api.until("status", |status| status["ready"] == true).await);
+    let text = world.read("co/templates/hello.md");
+    world.write("co/templates/hello.md", &format!("{text}\nSee you.\n"));
+    let after = applied(&daemon.api.until("status", |status| applied(status) != before).await);
+    let playbook = world.read("co/playbooks/hello.toml");
+    world.write("co/playbooks/hello.toml", &playbook.replace("render = ", "rendr = "));
+    let told = daemon
+        .api
+        .until("status", |status| status["diagnostics"].as_array().is_some_and(|all| !all.is_empty()))
+        .await;
+    assert_eq!(applied(&told), after, "what is in force stays");
+    let run = world.asked(&["run", "hello", "--input", r#"{"name": "Ada"}"#]).await;
+    assert_eq!(run.code, 0, "{}", run.all());
+}
+
+#[test]
+fn the_demo_proves_one_mail_and_one_invoice() {
+    for arguments in [&["demo", "--script"][..], &["demo", "--script", "--no-model"]] {
+        let world = World::new();
+        let mut command = world.command(&adjutant_tests::adjutant());
+        command.args(arguments).args(["--dir", "stage"]);
+        let told = world.finish(&mut command, "");
+        assert_eq!(told.code, 0, "{}", told.all());
+        assert!(told.stdout.contains("signal: 9"), "the daemon was killed: {}", told.all());
+        let books = Books::read(&world.path("stage/ledger.jsonl")).expect("the ledger is there");
+        let to_lead = books.mails.iter().filter(|mail| mail.envelope_to.iter().any(|to| to == LEAD));
+        assert_eq!((to_lead.count(), books.invoices.len()), (1, 1));
+    }
+}
