@@ -30,6 +30,7 @@ use super::{
     core::Live,
     draft::Draft,
     money::{Cap, Place, Reservation, Spender},
+    outbox::LOST,
     request::PauseScope,
     rows,
 };
@@ -319,7 +320,10 @@ pub(super) fn settle(
         if matches!(call, Call::Agent(_) | Call::Route { .. }) {
             release(draft, &id, attempt, &envelope.event)?;
         }
-        if let Some(verb) = verb(&call) {
+        // Our own death says nothing about the other side: it must not shut the door to it.
+        if let Some(verb) = verb(&call)
+            && !envelope.id.ends_with(LOST)
+        {
             feed(draft, &id, verb, &envelope.event)?;
         }
     }

@@ -29,6 +29,8 @@ const NOTICE_PAUSE: u64 = 5_000;
 /// How often a notice is tried before it is given up; the inbox shows its cause anyway.
 const NOTICE_TRIES: u32 = 10;
 const PAGE: usize = 1_000;
+/// How the id of an event ends that tells of an attempt lost with the process that made it.
+pub(super) const LOST: &str = "#lost";
 
 /// Does what a durable batch asks for.
 pub(super) fn act(core: &Arc<Core>, action: Action) {
@@ -234,7 +236,7 @@ fn take_up(core: &Arc<Core>, key: &[u8], value: &[u8]) {
 fn lost(core: &Arc<Core>, effect: &EffectId, attempt: u32) {
     let message = "the process stopped while the attempt was under way".to_owned();
     let event = Event::EffectUnknown { effect: effect.clone(), attempt, message };
-    let id = format!("{effect}#{attempt}#lost");
+    let id = format!("{effect}#{attempt}{LOST}");
     let envelope = Box::new(Envelope { at: core.clock.now(), id, by: "host".to_owned(), event });
     core.send(effect.instance(), Job::Event { envelope, consume: None, reply: None });
 }

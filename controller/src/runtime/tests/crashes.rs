@@ -20,6 +20,22 @@ async fn a_keyed_call_that_was_under_way_goes_again_with_the_same_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn our_own_death_opens_no_breaker() {
+    let world = World::with(&[]).await;
+    world.script.will("desk.put", (0..6).map(|_| Turn::Silent));
+    for key in 0..6 {
+        world.start("put", &format!("k{key}")).await;
+    }
+    world.until(|script| script.calls("desk.put").len() == 6).await;
+    let world = world.killed().await;
+    world.rest().await;
+    // Longer than the first pause between attempts, shorter than an open breaker's.
+    world.pass(10_000).await;
+    assert_eq!(world.handle.status().await.unwrap().runs.get("done"), Some(&6));
+    world.sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_at_most_once_call_that_was_under_way_is_unknown_and_never_goes_again() {
     let world = World::with(&[]).await;
     world.script.will("desk.post", [Turn::Silent]);
