@@ -251,6 +251,52 @@ async fn a_saved_file_is_live_and_a_broken_one_changes_nothing() {
     assert_eq!(run.code, 0, "{}", run.all());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_is_live_or_refused_in_the_terminal_that_pushed() {
+    let world = World::new();
+    let _ = world.adjutant(&["init", "co"]).ok();
+    world.git("co", &["init", "-q", "-b", "main"]);
+    world.git("co", &["add", "."]);
+    world.git("co", &["commit", "-qm", "begin"]);
+    let mut command = world.command(&adjutant_tests::adjutant());
+    command.args(["up", "--json", "--mode", "push", "--listen", "127.0.0.1:0", "--repo", "co"]);
+    let daemon = Daemon::spawn(&world, &mut command);
+    let applied = |status: &Value| status["revision"]["applied"].clone();
+    let before = applied(&daemon.api.until("status", |status| applied(status).is_string()).await);
+    let push = |reference: &str| {
+        let mut git = world.command(std::path::Path::new("git"));
+        git.current_dir(world.path("co")).arg("push").arg(world.path("data/company.git"));
+        tokio::task::block_in_place(|| world.finish(git.arg(format!("HEAD:{reference}")), ""))
+    };
+    let change = |file: &str, from: &str, to: &str| {
+        world.write(&format!("co/{file}"), &world.read(&format!("co/{file}")).replace(from, to));
+        world.git("co", &["commit", "-qam", "change"]);
+    };
+    change("templates/hello.md", "Hello", "Good day");
+    let good = push("main");
+    assert_eq!(good.code, 0, "{}", good.all());
+    assert!(good.stderr.contains("plan "), "the pusher reads the plan: {}", good.all());
+    let after = applied(&daemon.api.until("status", |status| applied(status) != before).await);
+    change("playbooks/hello.toml", "render = ", "rendr = ");
+    let bad = push("main");
+    assert_ne!(bad.code, 0);
+    assert!(bad.stderr.contains("playbooks/hello.toml:"), "with its place: {}", bad.all());
+    assert_eq!(applied(&daemon.api.get("status").await), after);
+    world.git("co", &["reset", "-q", "--hard", "HEAD~1"]);
+    change("templates/hello.md", "Good day", "Hi");
+    assert_eq!(push("refs/for/main").code, 0);
+    let proposals = world.asked(&["proposals", "--json"]).await.json();
+    let (id, digest) = (proposals[0]["id"].as_str().unwrap(), proposals[0]["digest"].as_str().unwrap());
+    assert_eq!(world.asked(&["proposals", id, "approve", "--digest", "stale"]).await.code, 5);
+    let approved = world.asked(&["proposals", id, "approve", "--digest", digest]).await;
+    assert_eq!(approved.code, 0, "{}", approved.all());
+    drop(daemon.api.until("status", |status| applied(status) != after).await);
+    daemon.kill();
+    change("templates/hello.md", "Hi", "Hey");
+    let down = push("main");
+    assert!(down.code != 0 && down.stderr.contains("start `adjutant up`"), "{}", down.all());
+}
+
 #[test]
 fn the_demo_proves_one_mail_and_one_invoice() {
     for arguments in [&["demo", "--script"][..], &["demo", "--script", "--no-model"]] {

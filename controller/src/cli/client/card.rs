@@ -65,8 +65,10 @@ fn effects(out: &Out, card: &Value, text: &mut String) {
 
 fn arguments(args: &Value, text: &mut String) {
     let none = Map::new();
-    for (name, value) in args.as_object().unwrap_or(&none) {
-        line(text, &format!("     {name:<12} {}", full(value, 8)));
+    let args = args.as_object().unwrap_or(&none);
+    let width = args.keys().map(String::len).max().unwrap_or_default();
+    for (name, value) in args {
+        line(text, &format!("     {name:<width$}  {}", full(value, 8)));
     }
 }
 
@@ -127,7 +129,10 @@ fn string(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn line(text: &mut String, line: &str) {
-    text.push_str(line.trim_end_matches(' '));
-    text.push('\n');
+/// Adds a line, or a text of several, without blanks at the ends.
+fn line(text: &mut String, lines: &str) {
+    for line in lines.split('\n') {
+        text.push_str(line.trim_end_matches(' '));
+        text.push('\n');
+    }
 }

@@ -27,6 +27,9 @@ pub(crate) async fn plan(cx: &Cx, args: &PlanArgs) -> Outcome {
     } else {
         cx.out.data(plan_text(&answer))?;
     }
+    if answer["ok"] == false {
+        return Ok(Exit::Invalid);
+    }
     Ok(if args.exit_code && changes(&answer) { Exit::Changes } else { Exit::Done })
 }
 
@@ -39,11 +42,7 @@ fn plan_text(plan: &Value) -> String {
 }
 
 fn changes(plan: &Value) -> bool {
-    match &plan["changes"] {
-        Value::Array(changes) => !changes.is_empty(),
-        Value::Bool(has) => *has,
-        _ => plan["base"] != plan["target"],
-    }
+    plan["has_changes"] == true
 }
 
 /// Goes back to a stored revision.

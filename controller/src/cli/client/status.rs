@@ -126,7 +126,7 @@ fn text_of(out: &Out, status: &Status) -> String {
         ("spent", status.spend_today.clone().unwrap_or_else(|| "nothing today".to_owned())),
         ("dashboard", if status.url.is_empty() { "-".to_owned() } else { status.url.clone() }),
     ];
-    if status.revision.attempted != status.revision.applied {
+    if status.revision.attempted != status.revision.desired {
         rows.insert(1, ("attempted", revision(&status.revision.attempted)));
     }
     for (name, value) in rows {
