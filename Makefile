@@ -30,7 +30,7 @@ golden: ## writes the golden files again; review the diff like code
 	@$(ENV); ADJUTANT_GOLDEN=write INSTA_UPDATE=always cargo test --locked --workspace
 
 bench: setup ## journal, check, reconcile and boot, as ratios in one run
-	@$(ENV); cargo bench --locked -p adjutant -p adjutant-spec
+	@$(ENV); cargo bench --locked -p adjutant -p adjutant-spec -p adjutant-tests
 
 torture: build ## 200 random kill -9 rounds on the real daemon under load
-	@$(ENV); ADJUTANT_ROUNDS=200 cargo test --locked -p adjutant-tests --test kill -- --nocapture
+	@$(ENV); ADJUTANT_ROUNDS=200 cargo test --locked --workspace --test kill -- --nocapture
