@@ -142,7 +142,7 @@ impl Api {
     pub fn at(socket: &Path) -> Self {
         TLS.call_once(crate::company::install_tls);
         let http = reqwest::Client::builder().unix_socket(PathBuf::from(socket)).no_proxy();
-        Self { http: http.timeout(Duration::from_secs(20)).build().expect("a client") }
+        Self { http: http.timeout(Duration::from_secs(120)).build().expect("a client") }
     }
 
     /// Asks; `None` where nobody answers.
