@@ -135,9 +135,10 @@ impl From<runtime::Error> for Refusal {
         let (code, help) = match &error {
             runtime::Error::NotFound { what, .. } => (Code::NotFound, Some(list_hint(what))),
             runtime::Error::Invalid { .. } => (Code::Invalid, None),
-            runtime::Error::Conflict { .. } => {
-                (Code::Conflict, Some("look again: it changed since it was shown".to_owned()))
-            }
+            runtime::Error::Conflict { .. } => (
+                Code::Conflict,
+                Some("look again: it was decided, or it changed since it was shown".to_owned()),
+            ),
             runtime::Error::Forbidden { .. } => (Code::Forbidden, None),
             runtime::Error::Unavailable { .. } => {
                 (Code::Unavailable, Some("try again in a moment".to_owned()))

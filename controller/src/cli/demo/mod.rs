@@ -44,6 +44,12 @@ pub(super) async fn demo(out: &Out, args: &DemoArgs) -> Outcome {
     wait_for_a_person(out, stage).await
 }
 
+/// Returns where this program lies: after `make demo` that is seldom on the path.
+fn folder_of_this_program() -> std::path::PathBuf {
+    let program = std::env::current_exe().unwrap_or_default();
+    program.parent().map(std::path::Path::to_path_buf).unwrap_or_default()
+}
+
 async fn wait_for_a_person(out: &Out, mut stage: Stage) -> Outcome {
     let daemon = stage.start_daemon(None).await?;
     let letters = Letters::new(&stage, &daemon)?;
@@ -58,9 +64,10 @@ async fn wait_for_a_person(out: &Out, mut stage: Stage) -> Outcome {
         out.data(format!("  {:<28} {}", gate.id, gate.question))?;
     }
     out.say(format!(
-        "\nopen   {}   (once, within ten minutes)\n\ntype   export ADJUTANT_DATA={}\n       adjutant inbox\n       adjutant show {}\n\nedit   {}   a saved file is live\nlook   {}   what mail, billing and model were asked\nstop   Ctrl-C here; everything stays in {}",
+        "\nopen   {}   (once, within ten minutes)\n\ntype   export ADJUTANT_DATA={}\n       export PATH=\"{}:$PATH\"\n       adjutant inbox\n       adjutant show {}\n\nedit   {}   a saved file is live\nlook   {}   what mail, billing and model were asked\nstop   Ctrl-C here; everything stays in {}",
         daemon.login,
         stage.data().display(),
+        folder_of_this_program().display(),
         waiting.first().map_or("GATE", |gate| gate.id.as_str()),
         stage.company().display(),
         stage.ledger().display(),
