@@ -10,4 +10,4 @@ mod tokens;
 
 pub use embed::{EmbedError, Embedder, Embedding, Model};
 pub use overlap::TokenOverlap;
-pub use router::{Decision, Example, FitError, Neighbour, Router};
+pub use router::{Decision, Example, FitError, Lessons, Neighbour, Promise, Router, Score};

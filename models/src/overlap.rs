@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    router::{Decision, Example, FitError, Neighbour, Router},
+    embed::{EmbedError, Model},
+    router::{Decision, Example, FitError, Neighbour, Router, Score, rounded},
     tokens::{Rarity, Vector, cosine, count, counts, segments, vector},
 };
 
@@ -41,6 +42,7 @@ pub struct TokenOverlap {
     temperature: f64,
     threshold: f64,
     digest: String,
+    model: Model,
 }
 
 struct Known {
@@ -81,16 +83,16 @@ impl TokenOverlap {
             .zip(vectors)
             .map(|(example, vector)| Known { example, vector })
             .collect();
-        let mut fitted =
-            Self { examples, rarity, temperature: PRIOR_TEMPERATURE, threshold: PRIOR_THRESHOLD, digest };
+        let mut fitted = Self {
+            examples,
+            rarity,
+            temperature: PRIOR_TEMPERATURE,
+            threshold: PRIOR_THRESHOLD,
+            digest,
+            model: Model { name: "token-overlap".to_owned(), digest: METHOD.to_owned() },
+        };
         fitted.calibrate(precision);
         Ok(fitted)
-    }
-
-    /// Returns the probability below which the matcher abstains.
-    #[must_use]
-    pub fn threshold(&self) -> f64 {
-        self.threshold
     }
 
     fn calibrate(&mut self, precision: f64) {
@@ -155,7 +157,7 @@ impl TokenOverlap {
 }
 
 impl Router for TokenOverlap {
-    fn decide(&self, text: &str) -> Decision {
+    fn decide(&self, text: &str) -> Result<Decision, EmbedError> {
         let vectors: Vec<Vector> =
             segments(text).iter().map(|segment| vector(&counts(segment), &self.rarity)).collect();
         let scores = self.score(&vectors, None);
@@ -168,17 +170,31 @@ impl Router for TokenOverlap {
         let probability = ranked.first().map_or(0.0, |(_, probability)| *probability);
         let runner_up = ranked.get(1).map_or(0.0, |(_, probability)| *probability);
         let is_alike = !scores.neighbours.is_empty();
-        Decision {
+        let top = ranked.iter().take(NEAREST);
+        Ok(Decision {
             class: ranked.first().filter(|_| is_alike).map(|(class, _)| (*class).clone()),
+            runner_up: ranked.get(1).filter(|_| is_alike).map(|(class, _)| (*class).clone()),
             probability: rounded(probability),
             margin: rounded(probability - runner_up),
             abstains: !is_alike || probability < self.threshold,
+            scores: top
+                .map(|(class, one)| Score { class: (*class).clone(), probability: rounded(*one) })
+                .collect(),
+            features: BTreeMap::new(),
             neighbours: scores.neighbours,
-        }
+        })
     }
 
     fn digest(&self) -> &str {
         &self.digest
+    }
+
+    fn model(&self) -> &Model {
+        &self.model
+    }
+
+    fn threshold(&self) -> f64 {
+        self.threshold
     }
 }
 
@@ -232,11 +248,6 @@ fn digest(examples: &[Example], precision: f64) -> String {
     format!("{METHOD}:{}", &hasher.finalize().to_hex()[..16])
 }
 
-/// Six digits: enough to compare, few enough to read.
-fn rounded(number: f64) -> f64 {
-    (number * 1e6).round() / 1e6
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -281,7 +292,7 @@ mod tests {
             ("", None),
         ];
         for (text, expected) in table {
-            let decision = router.decide(text);
+            let decision = router.decide(text).unwrap();
             let decided = decision.class.as_deref().filter(|_| !decision.abstains);
             assert_eq!(decided, expected, "{text}: {decision:?} at {}", router.threshold());
         }
@@ -310,7 +321,7 @@ mod tests {
         let texts = ["quote website", "error form", "our site", "prices of the site", "help", "shop is down"];
         let decided = |precision: f64| {
             let router = TokenOverlap::fit(agency(), precision).unwrap();
-            texts.iter().filter(|text| !router.decide(text).abstains).count()
+            texts.iter().filter(|text| !router.decide(text).unwrap().abstains).count()
         };
         assert!(decided(0.99) <= decided(0.6), "{} > {}", decided(0.99), decided(0.6));
     }
@@ -324,7 +335,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn every_text_gets_a_probability(text in "\\PC{0,200}") {
-            let decision = fitted().decide(&text);
+            let decision = fitted().decide(&text).unwrap();
             proptest::prop_assert!((0.0..=1.0).contains(&decision.probability));
             proptest::prop_assert!(decision.margin >= 0.0);
         }

@@ -88,7 +88,8 @@ pub(super) fn begin<'a>(
         return Ok(Ok(Done::free(value, json!({ "rule": index + 1 }))));
     }
     let router = routers.of(route);
-    let decision = router.as_ref().map(|router| router.decide(text));
+    let decision = router.as_ref().map(|router| router.decide(text)).transpose();
+    let decision = decision.map_err(|error| Fault::transient(error.to_string()))?;
     let model = router.map_or_else(|| "none".to_owned(), |router| router.digest().to_owned());
     let classification = Classification { route, started, decision, model, hops: Vec::new(), cost: None };
     Ok(match classification.sure_class() {

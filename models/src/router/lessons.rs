@@ -1,0 +1,69 @@
+//! What a router learns from, and what it promises.
+
+use serde::{Deserialize, Serialize};
+
+use crate::embed::EmbedError;
+
+/// A text whose class is known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Example {
+    /// The class it belongs to.
+    pub class: String,
+    /// The text.
+    pub text: String,
+    /// Whether it describes the class instead of being a message of it; descriptions weigh less.
+    pub is_description: bool,
+}
+
+/// All that a router is taught.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lessons {
+    /// Texts of each class.
+    pub examples: Vec<Example>,
+    /// Texts that are known to be of no class, such as the operator's corrections.
+    #[serde(default)]
+    pub strangers: Vec<String>,
+}
+
+impl From<Vec<Example>> for Lessons {
+    fn from(examples: Vec<Example>) -> Self {
+        Self { examples, strangers: Vec::new() }
+    }
+}
+
+/// What the operator was promised.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Promise {
+    /// The share of its decisions that shall be right, from 0.5 to below 1; deciding about a stranger is wrong.
+    pub precision: f64,
+    /// The share of messages that are assumed to be of no class.
+    pub strangers: f64,
+}
+
+impl Promise {
+    /// One message in five is a stranger, until the log knows better.
+    const STRANGERS: f64 = 0.2;
+
+    /// Returns the promise of a precision, over traffic with the usual share of strangers.
+    #[must_use]
+    pub fn of(precision: f64) -> Self {
+        Self { precision, strangers: Self::STRANGERS }
+    }
+}
+
+/// Why a router cannot be made from its lessons.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum FitError {
+    /// There is nothing to choose between.
+    #[error("a router needs examples of at least two classes, and got {0}")]
+    TooFewClasses(usize),
+    /// Nobody can promise that.
+    #[error(
+        "a router promises a precision from 0.5 to below 1 over a share of strangers between 0 and 1, and not {} over {}",
+        .0.precision, .0.strangers
+    )]
+    Promise(Promise),
+    /// The examples got no vectors.
+    #[error("the examples got no vectors")]
+    Embed(#[from] EmbedError),
+}
