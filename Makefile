@@ -1,12 +1,13 @@
 # The two commands are `make demo` and `make test`; both set up what is missing and say what they skipped.
-# Long forms are targets of their own: bench, torture.
+# Long forms are targets of their own: bench, torture, peers, clinc.
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 ENV := . .ci/env
 SCRIPT ?=
+DATA ?=
 
-.PHONY: help setup build demo test check golden bench torture
+.PHONY: help setup build demo test check golden bench torture peers clinc
 
 help: ## these lines
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,3 +35,9 @@ bench: setup ## journal, check, reconcile and boot, as ratios in one run
 
 torture: build ## 200 random kill -9 rounds on the real daemon under load
 	@$(ENV); ADJUTANT_ROUNDS=200 cargo test --locked --workspace --test kill -- --nocapture
+
+peers: ## what `adjutant models bench --peers` compares with, from PyPI into an environment of its own
+	@models/benches/peers/setup
+
+clinc: build ## CLINC150 beside semantic-router; DATA=data_full.json, needs `make peers`
+	@$(ENV); models/benches/peers/clinc "$(DATA)" "$$CARGO_TARGET_DIR/debug/adjutant"
