@@ -4,10 +4,15 @@
 //! [`TokenOverlap`], needs no model file: it compares words and character trigrams with the examples of each class.
 
 mod embed;
+pub mod eval;
 mod overlap;
 mod router;
+mod simd;
 mod tokens;
 
 pub use embed::{EmbedError, Embedder, Embedding, Model};
 pub use overlap::TokenOverlap;
-pub use router::{Decision, Example, FitError, Lessons, Neighbour, Promise, Router, Score};
+pub use router::{
+    Calibration, Decision, ENOUGH_OUTCOMES, Example, FitError, Lessons, Neighbour, Platt, Promise, Router,
+    Score, SentenceRouter, wilson_lower,
+};

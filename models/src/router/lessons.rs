@@ -49,6 +49,11 @@ impl Promise {
     pub fn of(precision: f64) -> Self {
         Self { precision, strangers: Self::STRANGERS }
     }
+
+    /// Returns whether both numbers can be kept to.
+    pub(crate) fn is_sound(self) -> bool {
+        (0.5..1.0).contains(&self.precision) && self.strangers > 0.0 && self.strangers < 1.0
+    }
 }
 
 /// Why a router cannot be made from its lessons.

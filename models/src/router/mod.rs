@@ -6,12 +6,27 @@
 //! ```
 //! A router never looks at rules, hops or money: its caller asks rules first and maps an abstention to the next hop.
 
+mod background;
+mod calibration;
+mod corpus;
 mod decision;
+mod gate;
+mod judge;
 mod lessons;
+mod matrix;
+mod minimise;
+mod regression;
+mod rehearsal;
+mod sentence;
+mod statistics;
+mod weighing;
 
+pub use calibration::{Calibration, ENOUGH_OUTCOMES, Platt};
 pub(crate) use decision::rounded;
 pub use decision::{Decision, Neighbour, Score};
 pub use lessons::{Example, FitError, Lessons, Promise};
+pub use sentence::SentenceRouter;
+pub use statistics::wilson_lower;
 
 use crate::embed::{EmbedError, Model};
 

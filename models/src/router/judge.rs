@@ -1,0 +1,196 @@
+//! What the examples say about a text, before anybody asks whether it can be believed.
+//!
+//! A judge is fitted to some of the examples: weights of a softmax regression, a centroid for each class, and the
+//! examples themselves as neighbours.
+
+use super::{
+    corpus::Corpus,
+    matrix::{Matrix, count, dot, normalise},
+    regression::{self, Labelled},
+};
+
+/// Descriptions are about a class instead of in it.
+const DESCRIPTION_WEIGHT: f32 = 0.5;
+
+/// Logits of centroids: cosines, stretched to the width that a regression gives.
+const CENTROID_SCALE: f32 = 10.0;
+
+/// So many neighbours are looked at.
+pub(super) const NEAREST: usize = 5;
+
+/// Neighbours are looked for in so many of the likeliest classes, which bounds what a decision costs.
+const NEARBY_CLASSES: usize = 5;
+
+/// Fitted to some examples of a corpus; classes are counted among those that it knows.
+pub(super) struct Judge {
+    /// The classes that it knows, by their number in the corpus.
+    pub(super) classes: Vec<usize>,
+    weights: Matrix,
+    centroids: Matrix,
+    members: Vec<Vec<usize>>,
+}
+
+/// What a judge sees in one text.
+pub(super) struct Glance {
+    /// One for each class of the judge.
+    pub(super) logits: Vec<f32>,
+    /// The class with the highest logit.
+    pub(super) best: usize,
+    /// The nearest examples: row in the corpus and cosine, nearest first.
+    pub(super) nearest: Vec<(usize, f32)>,
+    /// The share of the nearest that are of the best class.
+    pub(super) agreeing: f64,
+    /// The cosine to the nearest example of the best class.
+    pub(super) nearest_of_best: f32,
+    /// The cosine to the nearest centroid, the next, and that of the best class.
+    pub(super) centroids: [f32; 3],
+}
+
+impl Judge {
+    /// Fits a judge to rows of a corpus.
+    pub(super) fn fit(corpus: &Corpus, rows: &[usize]) -> Self {
+        let mut classes: Vec<usize> = rows.iter().map(|row| corpus.labels[*row]).collect();
+        classes.sort_unstable();
+        classes.dedup();
+        let of_class =
+            |class: &usize| rows.iter().copied().filter(|row| corpus.labels[*row] == *class).collect();
+        let members: Vec<Vec<usize>> = classes.iter().map(of_class).collect();
+        let centroids = centroids(corpus, &members);
+        let weights = if corpus.can_be_learnt() {
+            learn(corpus, rows, &classes)
+        } else {
+            stretched(&centroids, corpus.vectors.columns())
+        };
+        let members = members.into_iter().map(|rows| neighbours_of_class(corpus, rows)).collect();
+        Self { classes, weights, centroids, members }
+    }
+
+    /// Looks at texts, a row of `texts` each.
+    pub(super) fn glance(&self, corpus: &Corpus, texts: &Matrix) -> Vec<Glance> {
+        let logits = texts.times_transposed(&self.weights);
+        let cosines = texts.times_transposed(&self.centroids);
+        let rows = 0..texts.rows();
+        let sentence = |row: usize| &texts.row(row)[..corpus.dims];
+        rows.map(|row| self.glance_at(corpus, sentence(row), [logits.row(row), cosines.row(row)])).collect()
+    }
+
+    fn glance_at(&self, corpus: &Corpus, sentence: &[f32], products: [&[f32]; 2]) -> Glance {
+        let [logits, cosines] = products;
+        let nearby = highest(logits, NEARBY_CLASSES);
+        let best = nearby.first().map_or(0, |(class, _)| *class);
+        let mut nearest: Vec<(usize, f32)> = Vec::with_capacity(NEAREST + 1);
+        let (mut nearest_of_best, mut agreeing) = (-1.0_f32, 0_usize);
+        for (class, _) in &nearby {
+            for row in &self.members[*class] {
+                let cosine = dot(sentence, corpus.sentence(*row));
+                keep_nearest(&mut nearest, (*row, cosine));
+                if *class == best {
+                    nearest_of_best = nearest_of_best.max(cosine);
+                }
+            }
+        }
+        for (row, _) in &nearest {
+            agreeing += usize::from(corpus.labels[*row] == self.classes[best]);
+        }
+        let agreeing = count(agreeing) / count(nearest.len().max(1));
+        let centroids = highest(cosines, 2);
+        let centroid = |at: usize| centroids.get(at).map_or(0.0, |(_, cosine)| *cosine);
+        let centroids = [centroid(0), centroid(1), cosines[best]];
+        Glance { logits: logits.to_vec(), best, nearest, agreeing, nearest_of_best, centroids }
+    }
+}
+
+/// Inserts a neighbour where it belongs; equally near ones stay in the order of the corpus.
+fn keep_nearest(nearest: &mut Vec<(usize, f32)>, found: (usize, f32)) {
+    if nearest.len() == NEAREST && nearest.last().is_some_and(|last| !comes_before(found, *last)) {
+        return;
+    }
+    let place = nearest.partition_point(|one| comes_before(*one, found));
+    nearest.insert(place, found);
+    nearest.truncate(NEAREST);
+}
+
+fn comes_before(one: (usize, f32), other: (usize, f32)) -> bool {
+    other.1.total_cmp(&one.1).then(one.0.cmp(&other.0)).is_lt()
+}
+
+/// Returns the highest numbers with their places, highest first, equal ones by place.
+pub(super) fn highest(numbers: &[f32], most: usize) -> Vec<(usize, f32)> {
+    let mut highest: Vec<(usize, f32)> = Vec::with_capacity(most + 1);
+    for (place, number) in numbers.iter().enumerate() {
+        if highest.len() == most && highest.last().is_some_and(|last| *number <= last.1) {
+            continue;
+        }
+        let at = highest.partition_point(|one| one.1 >= *number);
+        highest.insert(at, (place, *number));
+        highest.truncate(most);
+    }
+    highest
+}
+
+/// Messages are neighbours; descriptions only where a class has nothing else.
+fn neighbours_of_class(corpus: &Corpus, rows: Vec<usize>) -> Vec<usize> {
+    let messages: Vec<usize> =
+        rows.iter().copied().filter(|row| !corpus.examples[*row].is_description).collect();
+    if messages.is_empty() { rows } else { messages }
+}
+
+fn weight(corpus: &Corpus, row: usize) -> f32 {
+    if corpus.examples[row].is_description { DESCRIPTION_WEIGHT } else { 1.0 }
+}
+
+fn centroids(corpus: &Corpus, members: &[Vec<usize>]) -> Matrix {
+    let mut centroids = Matrix::zeros(members.len(), corpus.dims);
+    for (class, rows) in members.iter().enumerate() {
+        let centroid = centroids.row_mut(class);
+        for row in rows {
+            let weight = weight(corpus, *row);
+            centroid.iter_mut().zip(corpus.sentence(*row)).for_each(|(sum, one)| *sum += weight * one);
+        }
+        normalise(centroid);
+    }
+    centroids
+}
+
+/// Centroids as the weights of a linear judge that reads the sentence vector only.
+fn stretched(centroids: &Matrix, columns: usize) -> Matrix {
+    let mut weights = Matrix::zeros(centroids.rows(), columns);
+    for class in 0..centroids.rows() {
+        let row = weights.row_mut(class);
+        row.iter_mut().zip(centroids.row(class)).for_each(|(weight, one)| *weight = CENTROID_SCALE * one);
+    }
+    weights
+}
+
+fn learn(corpus: &Corpus, rows: &[usize], classes: &[usize]) -> Matrix {
+    let vectors = corpus.vectors.select(rows);
+    let label = |row: &usize| classes.partition_point(|class| *class < corpus.labels[*row]);
+    let labels: Vec<usize> = rows.iter().map(label).collect();
+    let weights: Vec<f32> = rows.iter().map(|row| weight(corpus, *row)).collect();
+    let texts = Labelled { vectors: &vectors, labels: &labels, weights: &weights, classes: classes.len() };
+    regression::fit(&texts, regression::LOOSENESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_highest_come_first_and_equal_ones_by_place() {
+        assert_eq!(highest(&[1.0, 3.0, 3.0, 2.0], 3), [(1, 3.0), (2, 3.0), (3, 2.0)]);
+        assert_eq!(highest(&[1.0], 3), [(0, 1.0)]);
+    }
+
+    #[test]
+    fn only_the_nearest_are_kept_in_any_order_of_arrival() {
+        let all = [(0, 0.1), (1, 0.9), (2, 0.5), (3, 0.9), (4, -0.2), (5, 0.3), (6, 0.4)];
+        let kept = |order: &[(usize, f32)]| {
+            let mut nearest = Vec::new();
+            order.iter().for_each(|one| keep_nearest(&mut nearest, *one));
+            nearest
+        };
+        let expected = [(1, 0.9), (3, 0.9), (2, 0.5), (6, 0.4), (5, 0.3)];
+        assert_eq!(kept(&all), expected);
+        assert_eq!(kept(&all.into_iter().rev().collect::<Vec<_>>()), expected);
+    }
+}

@@ -1,0 +1,244 @@
+//! The router that reads sentence vectors.
+//!
+//! ```text
+//!   text ─► embedder ─► judge ─► features ─► gate ─► (calibration) ─► at least the threshold? class, else abstain
+//! ```
+//! Fitting is a rehearsal: judges that have not seen a text say what they think of it, the gate learns when they are
+//! right, and the threshold is the least at which the rehearsal keeps the promise.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::{
+    Router, background,
+    calibration::Calibration,
+    corpus::{Corpus, embed, view},
+    decision::{Decision, Neighbour, Score, rounded},
+    gate::{Features, Gate, features, named},
+    judge::{Glance, Judge, highest},
+    lessons::{FitError, Lessons, Promise},
+    matrix::Matrix,
+    regression::softmax,
+    rehearsal::{Outside, Played, deals},
+    statistics::{Case, NEVER, threshold},
+    weighing::{Traffic, temperature, weigh},
+};
+use crate::embed::{EmbedError, Embedder, Embedding, Model};
+
+/// The method and its constants; a change here changes every digest.
+const METHOD: &str = "sentence/1";
+
+/// So many of the likeliest classes and of the nearest examples are recorded.
+const RECORDED: usize = 3;
+
+/// From this number of classes on, left-out classes are as strange as strangers are, and no background is needed.
+const BACKGROUND_BELOW: usize = 40;
+
+/// The rehearsal's precision is believed less by so many standard errors.
+const DOUBT: f64 = 0.5;
+
+/// Decides by sentence vectors.
+pub struct SentenceRouter {
+    embedder: Arc<dyn Embedder>,
+    corpus: Corpus,
+    judge: Judge,
+    temperature: f32,
+    gate: Gate,
+    rehearsed: Vec<Case>,
+    promise: Promise,
+    calibration: Option<Calibration>,
+    threshold: f64,
+    digest: String,
+}
+
+impl SentenceRouter {
+    /// Fits a router to lessons, so that it keeps a promise.
+    ///
+    /// # Errors
+    /// [`FitError`]: fewer than two classes, a promise that nobody can keep, or no vectors.
+    pub fn fit(
+        embedder: Arc<dyn Embedder>,
+        lessons: impl Into<Lessons>,
+        promise: Promise,
+    ) -> Result<Self, FitError> {
+        let lessons = lessons.into();
+        if !promise.is_sound() {
+            return Err(FitError::Promise(promise));
+        }
+        let corpus = Corpus::of(embedder.as_ref(), &lessons)?;
+        let outside = outside(embedder.as_ref(), &corpus, &lessons.strangers)?;
+        let (judge, played) = rehearse(&corpus, &outside);
+        let temperature = temperature(&played);
+        let known = weigh(&played, temperature, &Traffic::of(&played, corpus.classes.len(), promise));
+        let gate = Gate::fit(&known);
+        let case = |one: &super::gate::Known| Case {
+            probability: rounded(gate.probability(&one.features)),
+            is_right: one.is_right,
+            weight: one.weight,
+        };
+        let rehearsed: Vec<Case> = known.iter().map(case).collect();
+        let threshold = threshold_of(&rehearsed, corpus.classes.len(), promise.precision);
+        let digest = digest(embedder.model(), &corpus, (&lessons.strangers, promise));
+        let calibration = None;
+        Ok(Self {
+            embedder,
+            corpus,
+            judge,
+            temperature,
+            gate,
+            rehearsed,
+            promise,
+            calibration,
+            threshold,
+            digest,
+        })
+    }
+}
+
+/// Embeds the texts of no class.
+fn outside(embedder: &dyn Embedder, corpus: &Corpus, strangers: &[String]) -> Result<Outside, EmbedError> {
+    let mut texts: Vec<&str> = strangers.iter().map(String::as_str).collect();
+    texts.sort_unstable();
+    texts.dedup();
+    let background = if corpus.classes.len() < BACKGROUND_BELOW {
+        background::unlike(corpus, &embed(embedder, &background::texts())?)
+    } else {
+        Matrix::zeros(0, corpus.vectors.columns())
+    };
+    let strangers = embed(embedder, &texts)?;
+    let vectors = if strangers.rows() == 0 { background.clone() } else { background.above(&strangers) };
+    Ok(Outside { background: background.rows(), vectors })
+}
+
+/// Fits the judge that will decide and, beside it, those of the rehearsal; the results do not depend on who is first.
+fn rehearse(corpus: &Corpus, outside: &Outside) -> (Judge, Vec<Played>) {
+    let deals = deals(corpus, outside);
+    let all: Vec<usize> = (0..corpus.examples.len()).collect();
+    let (judge, played) = rayon::join(
+        || Judge::fit(corpus, &all),
+        || deals.par_iter().with_max_len(1).map(|deal| deal.play(corpus, outside)).collect::<Vec<_>>(),
+    );
+    (judge, played.into_iter().flatten().collect())
+}
+
+fn threshold_of(rehearsed: &[Case], _classes: usize, precision: f64) -> f64 {
+    threshold(rehearsed, precision, DOUBT)
+}
+
+impl SentenceRouter {
+    /// Returns the same router with what the log teaches about it.
+    #[must_use]
+    pub fn with_calibration(mut self, calibration: Calibration) -> Self {
+        if let Some(threshold) = calibration.threshold {
+            self.threshold = rounded(threshold);
+        }
+        let numbers = [calibration.platt.slope, calibration.platt.offset, self.threshold];
+        let taught = serde_json::json!([self.digest, numbers]).to_string();
+        self.digest = format!("{METHOD}:{}", &blake3::hash(taught.as_bytes()).to_hex()[..16]);
+        self.calibration = Some(calibration);
+        self
+    }
+
+    /// Returns the threshold that another precision would need, by the rehearsal.
+    #[must_use]
+    pub fn threshold_for(&self, precision: f64) -> f64 {
+        threshold_of(&self.rehearsed, self.corpus.classes.len(), precision)
+    }
+
+    /// Returns the classes, in order.
+    #[must_use]
+    pub fn classes(&self) -> &[String] {
+        &self.corpus.classes
+    }
+
+    /// Returns what it promises.
+    #[must_use]
+    pub fn promise(&self) -> Promise {
+        self.promise
+    }
+
+    /// Returns the embedder that it asks.
+    #[must_use]
+    pub fn embedder(&self) -> &Arc<dyn Embedder> {
+        &self.embedder
+    }
+
+    /// Returns the decision about a text that is embedded already, by this router's model.
+    #[must_use]
+    pub fn decide_embedding(&self, embedding: &Embedding) -> Decision {
+        let view = view(embedding);
+        let is_alike = embedding.sentence.iter().any(|number| *number != 0.0);
+        let text = Matrix::of(view.len(), view);
+        let glances = self.judge.glance(&self.corpus, &text);
+        let glance = &glances[0];
+        let features = features(glance, self.temperature);
+        let probability = if is_alike { self.probability(&features) } else { 0.0 };
+        let scores = self.scores(glance);
+        let share = |at: usize| scores.get(at).map_or(0.0, |score| score.probability);
+        let class = |at: usize| scores.get(at).filter(|_| is_alike).map(|score| score.class.clone());
+        Decision {
+            class: class(0),
+            runner_up: class(1),
+            probability,
+            margin: rounded(share(0) - share(1)),
+            abstains: !is_alike || probability < self.threshold,
+            features: named(&features),
+            neighbours: self.neighbours(glance),
+            scores,
+        }
+    }
+
+    fn probability(&self, features: &Features) -> f64 {
+        let probability = self.gate.probability(features);
+        let calibrated = self.calibration.as_ref().map_or(probability, |one| one.apply(probability));
+        rounded(calibrated).min(NEVER - 1e-6)
+    }
+
+    fn scores(&self, glance: &Glance) -> Vec<Score> {
+        let mut shares: Vec<f32> = glance.logits.iter().map(|logit| logit / self.temperature).collect();
+        softmax(&mut shares);
+        let score = |(class, share): (usize, f32)| Score {
+            class: self.corpus.classes[self.judge.classes[class]].clone(),
+            probability: rounded(f64::from(share)),
+        };
+        highest(&shares, RECORDED).into_iter().map(score).collect()
+    }
+
+    fn neighbours(&self, glance: &Glance) -> Vec<Neighbour> {
+        let neighbour = |(row, cosine): &(usize, f32)| {
+            let example = &self.corpus.examples[*row];
+            let similarity = rounded(f64::from(*cosine).clamp(0.0, 1.0));
+            Neighbour { class: example.class.clone(), text: example.text.clone(), similarity }
+        };
+        glance.nearest.iter().take(RECORDED).filter(|(_, cosine)| *cosine > 0.0).map(neighbour).collect()
+    }
+}
+
+impl Router for SentenceRouter {
+    fn decide(&self, text: &str) -> Result<Decision, EmbedError> {
+        let embeddings = self.embedder.embed(&[text])?;
+        Ok(self
+            .decide_embedding(embeddings.first().expect("an embedder answers one embedding for each text")))
+    }
+
+    fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    fn model(&self) -> &Model {
+        self.embedder.model()
+    }
+
+    fn threshold(&self) -> f64 {
+        self.threshold
+    }
+}
+
+fn digest(model: &Model, corpus: &Corpus, (strangers, promise): (&[String], Promise)) -> String {
+    let mut strangers: Vec<&String> = strangers.iter().collect();
+    strangers.sort_unstable();
+    strangers.dedup();
+    let taught = serde_json::json!([METHOD, model.digest, corpus.examples, strangers, promise]).to_string();
+    format!("{METHOD}:{}", &blake3::hash(taught.as_bytes()).to_hex()[..16])
+}
