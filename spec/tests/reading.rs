@@ -224,3 +224,54 @@ fn a_template_that_ends_too_early_is_marked_at_its_end() {
     let found = report.diagnostics().iter().find(|found| found.code == Code::E0111).expect("refused");
     assert!(found.span.as_ref().is_some_and(|span| span.end <= text.len()), "{found:?}");
 }
+
+/// What the language has and nothing would act on, with the line that would say it.
+const UNREAD: [(&str, &str, &str); 12] = [
+    ("playbooks/a.toml", "on_update = \"upgrade\"\n[[step]]\nid = \"a\"\nend = \"done\"", "E0900"),
+    ("playbooks/a.toml", "on_update = \"ask\"\n[[step]]\nid = \"a\"\nend = \"done\"", "E0900"),
+    (
+        "agents/a.toml",
+        "prompt = \"prompts/a.md\"\noutput = { a = \"string\" }\nsla = { p95 = \"20s\" }",
+        "E0900",
+    ),
+    (
+        "agents/a.toml",
+        "prompt = \"prompts/a.md\"\noutput = { a = \"string\" }\nsla = { min_accept = 0.9 }",
+        "E0900",
+    ),
+    (
+        "playbooks/a.toml",
+        "[[step]]\nid = \"a\"\ngate = \"So?\"\nauto = { when = \"true\", limit = \"1.00 EUR/day\" }\non = { denied = \"z\", expired = \"z\" }\n[[step]]\nid = \"z\"\nend = \"done\"",
+        "E0900",
+    ),
+    ("slices/a/slice.toml", "metrics = [\"revenue\"]", "E0900"),
+    ("policies/a.toml", "[[notify]]\non = \"budget\"\nvia = \"mail.send\"", "E0900"),
+    ("policies/a.toml", "[[notify]]\non = \"hold\"\nvia = \"mail.send\"", "E0900"),
+    (
+        "policies/a.toml",
+        "[[autonomy]]\nsubject = \"agent:a\"\nverb = \"record.write\"\nlevel = \"act\"",
+        "E0900",
+    ),
+    (
+        "policies/a.toml",
+        "[[autonomy]]\nsubject = \"company\"\nverb = \"record.write\"\nlevel = \"act\"",
+        "E0218",
+    ),
+    ("playbooks/a.toml", "[[step]]\nid = \"a\"\nend = \"done\"\nretry = { attempts = 3 }", "E0101"),
+    (
+        "playbooks/a.toml",
+        "[[step]]\nid = \"a\"\nrender = \"templates/a.md\"\nmax_cost = \"1.00 EUR\"\n[[step]]\nid = \"z\"\nend = \"done\"",
+        "E0101",
+    ),
+];
+
+#[test]
+fn what_nothing_would_act_on_is_refused() {
+    for (path, text, code) in UNREAD {
+        let file = format!("schema = \"adjutant/v1\"\n{text}\n");
+        let files = common::company(&[(path, &file), ("prompts/a.md", "Hi."), ("templates/a.md", "Hi.")]);
+        let report = load(&files).report;
+        let found = report.diagnostics().iter().any(|found| found.code.name() == code);
+        assert!(found, "{path}:\n{text}\n\n{}", report.render());
+    }
+}

@@ -93,7 +93,7 @@ fn policies(draft: &Draft, out: &mut Out<'_>) {
         scope(draft, out, &at.scope, draft.spot(at, "scope"));
     }
     for at in &policies.autonomy {
-        scope(draft, out, &at.subject, draft.spot(at, "subject"));
+        subject(draft, out, &at.subject, draft.spot(at, "subject"));
         granted_verb(draft, out, &at.verb, draft.spot(at, "verb"));
     }
     for at in &policies.notify {
@@ -121,6 +121,28 @@ fn scope(draft: &Draft, out: &mut Out<'_>, written: &str, spot: Spot) {
             .label("no such thing")
             .help_if(help),
         );
+    }
+}
+
+/// A grant is given to a playbook: nothing else calls verbs in this version, so a grant to it would never be looked at.
+fn subject(draft: &Draft, out: &mut Out<'_>, written: &str, spot: Spot) {
+    let help = "grant it to the playbook whose step calls the verb: `playbook:<id>`";
+    match written.split_once(':').map_or(written, |(kind, _)| kind) {
+        "company" | "slice" => out.push(
+            Diagnostic::new(
+                Code::E0218,
+                spot,
+                format!("\"{written}\" calls no verb, so it can be granted none"),
+            )
+            .label("not a subject")
+            .help(help),
+        ),
+        "agent" => out.push(
+            Diagnostic::new(Code::E0900, spot, "grants to agents are not supported by this version")
+                .label("not yet")
+                .help(help),
+        ),
+        _ => scope(draft, out, written, spot),
     }
 }
 

@@ -50,7 +50,7 @@ pub static AGENT: Table = Table::new(
         Field::opt(
             "sla",
             Ty::Table(&SLA),
-            "{ p95 = \"20s\", max_cost = \"0.05 EUR\" }",
+            "{ max_cost = \"0.05 EUR\" }",
             "What it promises; live, never pinned.",
         ),
         Field::opt("tools", Ty::List(&Ty::Verb), "[]", "The read verbs that it may use.").later(),
@@ -94,13 +94,14 @@ static SLA: Table = Table::new(
     "sla",
     "What an agent promises.",
     &[
-        Field::opt("p95", Ty::Period, "\"20s\"", "The 95th percentile of its latency."),
+        Field::opt("p95", Ty::Period, "\"20s\"", "The 95th percentile of its latency.").later(),
         Field::opt("max_cost", Ty::Money, "\"0.05 EUR\"", "The most that one answer may cost."),
         Field::opt(
             "min_accept",
             Ty::Number(0.0, 1.0),
             "0.9",
             "The least share of answers that are accepted unedited.",
-        ),
+        )
+        .later(),
     ],
 );

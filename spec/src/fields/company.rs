@@ -67,7 +67,8 @@ pub static SLICE: Table = Table::new(
             Ty::List(&Ty::Text),
             "[\"revenue\"]",
             "The business metrics that it is judged by.",
-        ),
+        )
+        .later(),
         Field::opt("slo", Ty::Map(&Ty::Any), "{ p95 = \"1h\" }", "What it promises.").later(),
     ],
 );

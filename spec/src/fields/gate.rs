@@ -24,7 +24,7 @@ pub(super) static GATE: Table = Table::new(
         Field::opt(
             "auto",
             Ty::Table(&AUTO),
-            "{ when = \"steps.read.amount < 20\", limit = \"100.00 EUR/month\" }",
+            "{ when = \"steps.read.amount < 20\" }",
             "When it passes without a person, as a recorded fact.",
         ),
         Field::opt("form", Ty::Schema, "{ note = \"string\" }", "What the person fills in."),
@@ -42,6 +42,7 @@ static AUTO: Table = Table::new(
     "When a gate passes without a person.",
     &[
         Field::req("when", Ty::Expression(STEP_ROOTS), "\"steps.read.amount < 20\"", "The condition."),
-        Field::opt("limit", Ty::MoneyPer, "\"100.00 EUR/month\"", "The most that may pass in a window."),
+        Field::opt("limit", Ty::MoneyPer, "\"100.00 EUR/month\"", "The most that may pass in a window.")
+            .later(),
     ],
 );

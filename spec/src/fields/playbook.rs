@@ -15,8 +15,8 @@ pub static PLAYBOOK: Table = Table::new(
             "on_update",
             Ty::Words(&[
                 Word::new("pin", "They stay on the bundle they began with."),
-                Word::new("upgrade", "They move, between steps, where their log folds on the new one."),
-                Word::new("ask", "You are asked."),
+                Word::later("upgrade", "They move, between steps, where their log folds on the new one."),
+                Word::later("ask", "You are asked."),
             ]),
             "\"pin\"",
             "What happens to live runs when this file changes.",

@@ -70,7 +70,7 @@ static AUTONOMY: Table = Table::new(
     "autonomy",
     "A grant.",
     &[
-        Field::req("subject", Ty::Text, "\"playbook:inbound\"", "`playbook:<id>` or `agent:<id>`."),
+        Field::req("subject", Ty::Text, "\"playbook:inbound\"", "`playbook:<id>`; not yet: `agent:<id>`."),
         Field::req(
             "verb",
             Ty::Text,
@@ -101,8 +101,8 @@ static NOTIFY: Table = Table::new(
             Ty::Words(&[
                 Word::new("gate", "A gate waits."),
                 Word::new("dead", "Something failed for good."),
-                Word::new("budget", "A budget is used up."),
-                Word::new("hold", "A revision is held."),
+                Word::later("budget", "A budget is used up."),
+                Word::later("hold", "A revision is held."),
             ]),
             "\"gate\"",
             "Of what.",

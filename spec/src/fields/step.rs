@@ -15,20 +15,12 @@ pub static STEP: Table = Table {
             "\"input.amount > 20\"",
             "The step is skipped unless this holds.",
         ),
-        Field::opt("timeout", Ty::Period, "\"60s\"", "How long one attempt may take."),
-        Field::opt(
-            "retry",
-            Ty::Table(&RETRY),
-            "{ attempts = 5, backoff = \"1s..10m\" }",
-            "How often and how soon it is tried again.",
-        ),
         Field::opt(
             "undo",
             Ty::Table(&UNDO),
             "{ call = \"mail.send\", with = {} }",
             "What takes it back when the run unwinds.",
         ),
-        Field::opt("max_cost", Ty::Money, "\"0.05 EUR\"", "The most that it may cost."),
         Field::opt("tier", TIER, "\"standard\"", "How urgent it is."),
         Field::opt("visits", Ty::Integer(1, 1000), "3", "How often a run may come here: bounds a cycle."),
         Field::opt(
@@ -91,16 +83,34 @@ const WITH: Field = Field::opt(
     "The arguments.",
 );
 
+/// How long one attempt may take, for the kinds that have attempts.
+const TIMEOUT: Field = Field::opt("timeout", Ty::Period, "\"60s\"", "How long one attempt may take.");
+
+const AGAIN: Field = Field::opt(
+    "retry",
+    Ty::Table(&RETRY),
+    "{ attempts = 5, backoff = \"1s..10m\" }",
+    "How often and how soon it is tried again.",
+);
+
+const MAX_COST: Field = Field::opt("max_cost", Ty::Money, "\"0.05 EUR\"", "The most that it may cost.");
+
 static AGENT: Table = Table::new(
     "agent",
     "Asks an agent; the answer is checked against its contract.",
-    &[Field::req("agent", Ty::Name("agent"), "\"qualifier\"", "The agent that is asked."), WITH],
+    &[
+        Field::req("agent", Ty::Name("agent"), "\"qualifier\"", "The agent that is asked."),
+        WITH,
+        TIMEOUT,
+        AGAIN,
+        MAX_COST,
+    ],
 );
 
 static CALL: Table = Table::new(
     "call",
     "Calls a verb of a connector.",
-    &[Field::req("call", Ty::Verb, "\"mail.send\"", "The verb."), WITH],
+    &[Field::req("call", Ty::Verb, "\"mail.send\"", "The verb."), WITH, TIMEOUT, AGAIN],
 );
 
 static ROUTE: Table = Table::new(
@@ -109,6 +119,8 @@ static ROUTE: Table = Table::new(
     &[
         Field::req("route", Ty::Name("route"), "\"inbound\"", "The route."),
         Field::req("text", Ty::Template(STEP_ROOTS), "\"{{ input.message }}\"", "The text."),
+        TIMEOUT,
+        AGAIN,
     ],
 );
 
@@ -121,12 +133,15 @@ static RENDER: Table = Table::new(
 static WAIT: Table = Table::new(
     "wait",
     "Waits; waiting costs nothing.",
-    &[Field::req(
-        "wait",
-        Ty::Either(&[Ty::Period, Ty::Table(&WAIT_FOR)]),
-        "\"3d\"",
-        "A period, `{ until = … }`, or `{ signal = \"signed\", expires = \"7d\" }`.",
-    )],
+    &[
+        Field::req(
+            "wait",
+            Ty::Either(&[Ty::Period, Ty::Table(&WAIT_FOR)]),
+            "\"3d\"",
+            "A period, `{ until = … }`, or `{ signal = \"signed\", expires = \"7d\" }`.",
+        ),
+        Field::opt("timeout", Ty::Period, "\"60s\"", "How long the wait may take."),
+    ],
 );
 
 static WAIT_FOR: Table = Table {
@@ -182,12 +197,16 @@ static ARM: Table = Table::new(
 static RECORD: Table = Table::new(
     "record",
     "Reads or writes a business record.",
-    &[Field::req(
-        "record",
-        Ty::Table(&RECORD_OP),
-        "{ kind = \"customer\", read = \"one\", key = \"…\" }",
-        "What is read or written.",
-    )],
+    &[
+        Field::req(
+            "record",
+            Ty::Table(&RECORD_OP),
+            "{ kind = \"customer\", read = \"one\", key = \"…\" }",
+            "What is read or written.",
+        ),
+        TIMEOUT,
+        AGAIN,
+    ],
 );
 
 static RECORD_OP: Table = Table {
@@ -256,6 +275,7 @@ static RUN: Table = Table::new(
             "\"cancel\"",
             "What happens to the child when this run ends.",
         ),
+        AGAIN,
     ],
 );
 
