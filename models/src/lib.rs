@@ -3,13 +3,17 @@
 //! A [`Router`] says which class a text belongs to, how sure it is, and when it would rather not say. The one built in,
 //! [`TokenOverlap`], needs no model file: it compares words and character trigrams with the examples of each class.
 
+mod bert;
 mod embed;
 pub mod eval;
+pub mod fake;
 mod overlap;
 mod router;
 mod simd;
+mod team;
 mod tokens;
 
+pub use bert::{Device, Encoder, LoadError, Options};
 pub use embed::{EmbedError, Embedder, Embedding, Model};
 pub use overlap::TokenOverlap;
 pub use router::{
