@@ -4,6 +4,7 @@
 //! [`TokenOverlap`], needs no model file: it compares words and character trigrams with the examples of each class.
 
 mod bert;
+mod cache;
 mod embed;
 pub mod eval;
 pub mod fake;
@@ -12,11 +13,14 @@ mod router;
 mod simd;
 mod team;
 mod tokens;
+mod worker;
 
 pub use bert::{Device, Encoder, LoadError, Options};
+pub use cache::{Cached, Uses};
 pub use embed::{EmbedError, Embedder, Embedding, Model};
 pub use overlap::TokenOverlap;
 pub use router::{
     Calibration, Decision, ENOUGH_OUTCOMES, Example, FitError, Lessons, Neighbour, Platt, Promise, Router,
     Score, SentenceRouter, wilson_lower,
 };
+pub use worker::{Answer, Limits, Worker};
