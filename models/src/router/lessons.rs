@@ -36,23 +36,22 @@ impl From<Vec<Example>> for Lessons {
 pub struct Promise {
     /// The share of its decisions that shall be right, from 0.5 to below 1; deciding about a stranger is wrong.
     pub precision: f64,
-    /// The share of messages that are assumed to be of no class.
-    pub strangers: f64,
+    /// The share of messages that are assumed to be of no class; `None`: as the number of classes suggests.
+    #[serde(default)]
+    pub strangers: Option<f64>,
 }
 
 impl Promise {
-    /// One message in five is a stranger, until the log knows better.
-    const STRANGERS: f64 = 0.2;
-
-    /// Returns the promise of a precision, over traffic with the usual share of strangers.
+    /// Returns the promise of a precision, over traffic with as many strangers as the number of classes suggests.
     #[must_use]
     pub fn of(precision: f64) -> Self {
-        Self { precision, strangers: Self::STRANGERS }
+        Self { precision, strangers: None }
     }
 
     /// Returns whether both numbers can be kept to.
     pub(crate) fn is_sound(self) -> bool {
-        (0.5..1.0).contains(&self.precision) && self.strangers > 0.0 && self.strangers < 1.0
+        let is_share = |share: f64| share > 0.0 && share < 1.0;
+        (0.5..1.0).contains(&self.precision) && self.strangers.is_none_or(is_share)
     }
 }
 
@@ -64,8 +63,8 @@ pub enum FitError {
     TooFewClasses(usize),
     /// Nobody can promise that.
     #[error(
-        "a router promises a precision from 0.5 to below 1 over a share of strangers between 0 and 1, and not {} over {}",
-        .0.precision, .0.strangers
+        "a router promises a precision from 0.5 to below 1, over a share of strangers between 0 and 1, and not {}{}",
+        .0.precision, .0.strangers.map_or(String::new(), |share| format!(" over {share}"))
     )]
     Promise(Promise),
     /// The examples got no vectors.

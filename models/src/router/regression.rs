@@ -11,10 +11,10 @@ use super::{
 pub(super) const LOOSENESS: f64 = 30.0;
 
 /// L-BFGS is stopped here: more iterations gained nothing on held-out texts.
-const ITERATIONS: usize = 30;
+const ITERATIONS: usize = 16;
 
 /// Texts are looked at so many at a time, which keeps what is multiplied inside the processor's caches.
-const BLOCK: usize = 512;
+const BLOCK: usize = 1024;
 
 /// Texts with their classes.
 pub(super) struct Labelled<'a> {

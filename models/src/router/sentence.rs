@@ -18,7 +18,7 @@ use super::{
     gate::{Features, Gate, features, named},
     judge::{Glance, Judge, highest},
     lessons::{FitError, Lessons, Promise},
-    matrix::Matrix,
+    matrix::{Matrix, count},
     regression::softmax,
     rehearsal::{Outside, Played, deals},
     statistics::{Case, NEVER, threshold},
@@ -32,11 +32,12 @@ const METHOD: &str = "sentence/1";
 /// So many of the likeliest classes and of the nearest examples are recorded.
 const RECORDED: usize = 3;
 
-/// From this number of classes on, left-out classes are as strange as strangers are, and no background is needed.
-const BACKGROUND_BELOW: usize = 40;
-
 /// The rehearsal's precision is believed less by so many standard errors.
-const DOUBT: f64 = 0.5;
+const DOUBT: f64 = 0.3;
+
+/// Of the allowed errors so much is not spent with hardly any classes, and half of that with `FEW_CLASSES`.
+const UNSPENT: f64 = 0.4;
+const FEW_CLASSES: f64 = 20.0;
 
 /// Decides by sentence vectors.
 pub struct SentenceRouter {
@@ -101,11 +102,7 @@ fn outside(embedder: &dyn Embedder, corpus: &Corpus, strangers: &[String]) -> Re
     let mut texts: Vec<&str> = strangers.iter().map(String::as_str).collect();
     texts.sort_unstable();
     texts.dedup();
-    let background = if corpus.classes.len() < BACKGROUND_BELOW {
-        background::unlike(corpus, &embed(embedder, &background::texts())?)
-    } else {
-        Matrix::zeros(0, corpus.vectors.columns())
-    };
+    let background = background::unlike(corpus, &embed(embedder, &background::texts())?);
     let strangers = embed(embedder, &texts)?;
     let vectors = if strangers.rows() == 0 { background.clone() } else { background.above(&strangers) };
     Ok(Outside { background: background.rows(), vectors })
@@ -122,8 +119,10 @@ fn rehearse(corpus: &Corpus, outside: &Outside) -> (Judge, Vec<Played>) {
     (judge, played.into_iter().flatten().collect())
 }
 
-fn threshold_of(rehearsed: &[Case], _classes: usize, precision: f64) -> f64 {
-    threshold(rehearsed, precision, DOUBT)
+/// With few classes the rehearsal is a little too easy: a part of the errors that the promise allows is not spent.
+fn threshold_of(rehearsed: &[Case], classes: usize, precision: f64) -> f64 {
+    let unspent = UNSPENT * FEW_CLASSES / (FEW_CLASSES + count(classes));
+    threshold(rehearsed, 1.0 - (1.0 - precision) * (1.0 - unspent), DOUBT)
 }
 
 impl SentenceRouter {

@@ -7,8 +7,15 @@ use super::{
     rehearsal::{Origin, Played},
 };
 
-/// With this many classes, left-out classes and the general store count alike; with more, left-out ones count more.
-const EVEN_CLASSES: f64 = 4.0;
+/// Of a route's strangers so many are near to its classes, as a left-out class is, when there are many classes; the others
+/// are about anything at all, as the general store is.
+const NEAR: f64 = 0.6;
+
+/// With this many classes only half as many: few left-out classes say little about what is near.
+const HALF_NEAR_CLASSES: f64 = 4.0;
+
+/// With this many classes the usual share of strangers is halfway between that of few and that of many.
+const HALFWAY_CLASSES: f64 = 20.0;
 
 /// The operator's own strangers outweigh the others from this number on.
 const CONVINCING: f64 = 20.0;
@@ -69,6 +76,12 @@ pub(super) fn weigh(played: &[Played], temperature: f32, traffic: &Traffic) -> V
         .collect()
 }
 
+/// A few classes cover little of what arrives: four messages in ten are strangers there, two in ten with hundreds of
+/// classes. To assume too many costs some share; to assume too few breaks the promise.
+fn usual_strangers(classes: usize) -> f64 {
+    0.17 + 0.23 * HALFWAY_CLASSES / (HALFWAY_CLASSES + count(classes))
+}
+
 /// Where the texts of the traffic come from.
 pub(super) struct Traffic {
     strangers: f64,
@@ -83,12 +96,13 @@ impl Traffic {
         let number = |origin: Origin| count(played.iter().filter(|one| one.origin == origin).count());
         let some = |origin: Origin, weight: f64| if number(origin) > 0.0 { weight } else { 0.0 };
         let strangers = number(Origin::Stranger);
-        let left_out = some(Origin::LeftOut, count(classes));
-        let background = some(Origin::Background, EVEN_CLASSES);
-        let known = strangers / CONVINCING * (left_out + background).max(1.0);
+        let near = NEAR * count(classes) / (count(classes) + HALF_NEAR_CLASSES);
+        let left_out = some(Origin::LeftOut, near);
+        let background = some(Origin::Background, 1.0 - near);
+        let known = strangers / CONVINCING * (left_out + background);
         let total = (left_out + background + known).max(f64::MIN_POSITIVE);
         Self {
-            strangers: promise.strangers,
+            strangers: promise.strangers.unwrap_or_else(|| usual_strangers(classes)),
             left_out: left_out / total,
             background: background / total,
             known: known / total,
