@@ -113,6 +113,9 @@ pub enum Event {
         attempt: u32,
         /// Why, for people.
         message: String,
+        /// Whether its host died with it: that says nothing about the other side, so it uses up no attempt.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        host_died: bool,
     },
     /// The probe of an unknown effect answered.
     EffectProbed {

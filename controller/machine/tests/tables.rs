@@ -10,7 +10,7 @@ use adjutant_machine::{
     life::{
         Lifecycle,
         breaker::{Breaker, BreakerEvent, BreakerPhase},
-        effect::{EffectEvent, Failing, Moment},
+        effect::{EffectEvent, Failing, Loss, Moment},
         gate::{GateEvent, GateLife},
         proposal::{ProposalEvent, ProposalLife, ProposalPhase},
         revision::{RevisionEvent, RevisionLife, RevisionPhase},
@@ -165,6 +165,26 @@ fn an_effect_answers_every_event_in_every_phase_and_class() {
     }
 }
 
+#[test]
+fn what_dies_with_its_host_again_and_again_is_shown_to_a_person() {
+    let traits = traits(Idempotency::NativeKey, false);
+    let mut life = Life::new(3, EffectPhase::Queued);
+    let mut deaths = 0;
+    while !matches!(life.phase, EffectPhase::Unknown { .. }) {
+        let attempt = life.attempt;
+        let moment = Moment { at: AT, seed: 1 };
+        life = traits.drive(&life, &EffectEvent::Lease { attempt, until: AT }).0;
+        let lost = EffectEvent::Lose { attempt, by: Loss::HostDied, message: "it died".to_owned(), moment };
+        life = traits.drive(&life, &lost).0;
+        deaths += 1;
+        let next = life.attempt;
+        life = traits.drive(&life, &EffectEvent::Wake { attempt: next }).0;
+        assert!(deaths <= 21, "a loop of crashes ends: {life:?}");
+    }
+    assert_eq!((deaths, life.attempt), (21, 21), "three attempts are allowed, and deaths are none of them");
+    assert!(matches!(&life.phase, EffectPhase::Unknown { asked_operator: true, .. }), "{life:?}");
+}
+
 fn traits(idempotency: Idempotency, has_probe: bool) -> Traits {
     let period = |text: &str| text.parse().expect("a period");
     let backoff = Backoff { first: period("1s"), longest: period("10s") };
@@ -174,7 +194,7 @@ fn traits(idempotency: Idempotency, has_probe: bool) -> Traits {
 }
 
 fn life(attempt: u32, doubt: &[u32], phase: EffectPhase) -> Life {
-    Life { attempt, attempts: 3, doubt: doubt.iter().copied().collect(), phase }
+    Life { attempt, doubt: doubt.iter().copied().collect(), ..Life::new(3, phase) }
 }
 
 fn lives() -> Vec<(&'static str, Life)> {
@@ -210,6 +230,7 @@ fn happenings() -> Vec<(&'static str, EffectEvent)> {
     let message = || "m".to_owned();
     let moment = Moment { at: AT, seed: 1 };
     let failing = |class| Failing { class, message: message(), retry_after: None, moment };
+    let lose = |attempt, by| EffectEvent::Lose { attempt, by, message: message(), moment };
     let fail = |attempt, class| EffectEvent::Fail { attempt, failure: failing(class) };
     vec![
         ("lease 1", EffectEvent::Lease { attempt: 1, until: AT }),
@@ -223,8 +244,10 @@ fn happenings() -> Vec<(&'static str, EffectEvent)> {
         ("fail 1, transient", fail(1, ErrorClass::Transient)),
         ("fail 1, invalid", fail(1, ErrorClass::Invalid)),
         ("fail 3, transient", fail(3, ErrorClass::Transient)),
-        ("lose 1", EffectEvent::Lose { attempt: 1, message: message(), moment }),
-        ("lose 3", EffectEvent::Lose { attempt: 3, message: message(), moment }),
+        ("lose 1", lose(1, Loss::Unanswered)),
+        ("lose 3", lose(3, Loss::Unanswered)),
+        ("lose 1 with its host", lose(1, Loss::HostDied)),
+        ("lose 3 with its host", lose(3, Loss::HostDied)),
         ("wake 2", EffectEvent::Wake { attempt: 2 }),
         ("found: happened", EffectEvent::Found(Finding::Happened(json!(1)))),
         ("found: did not", EffectEvent::Found(Finding::DidNotHappen)),

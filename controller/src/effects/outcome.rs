@@ -123,7 +123,7 @@ pub(super) fn event(job: &Perform, answer: Answer, redactor: &Redactor) -> Event
             Event::EffectFailed { effect, attempt, class, message, retry_after, cost }
         }
         Err(Fault::Unknown(message)) => {
-            Event::EffectUnknown { effect, attempt, message: redactor.text(&message) }
+            Event::EffectUnknown { effect, attempt, message: redactor.text(&message), host_died: false }
         }
     }
 }

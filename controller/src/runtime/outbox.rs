@@ -83,6 +83,7 @@ impl Attempt {
                 effect: effect.clone(),
                 attempt,
                 message: "our own mistake: performing it panicked".to_owned(),
+                host_died: false,
             }),
             () = passed(&core, until) => {
                 tracing::warn!(%effect, attempt, "an attempt outlived its lease");
@@ -120,7 +121,7 @@ fn fitting(effect: &EffectId, attempt: u32, answer: Event) -> Event {
         return answer;
     }
     let message = "our own mistake: the answer belongs to another effect".to_owned();
-    Event::EffectUnknown { effect: effect.clone(), attempt, message }
+    Event::EffectUnknown { effect: effect.clone(), attempt, message, host_died: false }
 }
 
 /// Starts a child run; a repetition finds the one that is there, since its key is the effect's.
@@ -235,7 +236,7 @@ fn take_up(core: &Arc<Core>, key: &[u8], value: &[u8]) {
 /// The process that performed it is gone, and its lease with it.
 fn lost(core: &Arc<Core>, effect: &EffectId, attempt: u32) {
     let message = "the process stopped while the attempt was under way".to_owned();
-    let event = Event::EffectUnknown { effect: effect.clone(), attempt, message };
+    let event = Event::EffectUnknown { effect: effect.clone(), attempt, message, host_died: true };
     let id = format!("{effect}#{attempt}{LOST}");
     let envelope = Box::new(Envelope { at: core.clock.now(), id, by: "host".to_owned(), event });
     core.send(effect.instance(), Job::Event { envelope, consume: None, reply: None });

@@ -12,7 +12,7 @@ use crate::{
     id::EffectId,
     life::{
         Kind, Lifecycle,
-        effect::EffectEvent,
+        effect::{EffectEvent, Loss},
         run::RunEvent,
         timer::{TimerEvent, TimerLife, TimerPhase},
     },
@@ -101,7 +101,9 @@ impl<'a> Decider<'a> {
             TimerId::Wait(step) => Ok(self.wait_is_over(step)),
             TimerId::Gate(gate) => self.gate_lapsed(gate),
             TimerId::Lease(effect, attempt) => {
-                self.lost(effect, *attempt, "its lease lapsed: whoever performed it did not answer")
+                // What died with its host was told before any timer: here somebody lives and did not answer.
+                let message = "its lease lapsed: whoever performed it did not answer";
+                self.lost(effect, *attempt, (message, Loss::Unanswered))
             }
             TimerId::Backoff(effect, attempt) => self.plain(effect, &EffectEvent::Wake { attempt: *attempt }),
         }

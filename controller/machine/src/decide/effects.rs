@@ -11,7 +11,7 @@ use crate::{
     id::{EffectId, Stamp},
     life::{
         Kind, Lifecycle,
-        effect::{EffectAction, EffectEvent, Failing, Moment},
+        effect::{EffectAction, EffectEvent, Failing, Loss, Moment},
     },
     run::{EffectPhase, EffectState, Life, Purpose},
     verdict::{Refusal, Verdict},
@@ -51,7 +51,10 @@ impl Decider<'_> {
                 self.spent(effect, *cost);
                 Ok(decision)
             }
-            Event::EffectUnknown { effect, attempt, message } => self.lost(effect, *attempt, message),
+            Event::EffectUnknown { effect, attempt, message, host_died } => {
+                let by = if *host_died { Loss::HostDied } else { Loss::Unanswered };
+                self.lost(effect, *attempt, (message, by))
+            }
             Event::EffectProbed { effect, finding } => self.probed(effect, finding),
             Event::EffectSettled { effect, settlement } => self.settled(effect, settlement),
             Event::ChildEnded { effect, status, output } => self.child_ended(effect, (status, output)),
@@ -81,9 +84,9 @@ impl Decider<'_> {
         self.plain(effect, &EffectEvent::Lease { attempt, until })
     }
 
-    pub(super) fn lost(&mut self, effect: &EffectId, attempt: u32, message: &str) -> Decision {
-        let moment = self.moment_now();
-        self.plain(effect, &EffectEvent::Lose { attempt, message: message.to_owned(), moment })
+    pub(super) fn lost(&mut self, effect: &EffectId, attempt: u32, (message, by): (&str, Loss)) -> Decision {
+        let (message, moment) = (message.to_owned(), self.moment_now());
+        self.plain(effect, &EffectEvent::Lose { attempt, by, message, moment })
     }
 
     fn succeeded(

@@ -3,7 +3,7 @@
 //! | state | event => next |
 //! |---|---|
 //! | queued, deferred | lease => leased · defer => deferred · deny => denied · ask => waiting for approval · hold => held · withdraw => withdrawn |
-//! | leased | succeed => succeeded · fail => backing off, failed, unknown · lose => backing off (pure, native key), unknown (probe, at most once) |
+//! | leased | succeed => succeeded · fail => backing off, failed, unknown · lose => backing off (pure, native key), unknown (probe, at most once) · lose with its host: the same, and no attempt is used up |
 //! | backing off, deferred | wake => queued |
 //! | held | release => queued |
 //! | waiting for approval | approve => queued · refuse => denied |
@@ -28,6 +28,10 @@ use crate::{
 
 /// The longest pause that another side may ask for: a day.
 const LONGEST_PAUSE: u64 = 86_400_000;
+
+/// How many attempts may die with their host. A death says nothing about the other side, so it costs no attempt; but what dies
+/// under the same attempt so often may be what kills the host, and a person has to look before it does so for ever.
+const MOST_DEATHS: u32 = 20;
 
 /// What can happen to an effect.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,6 +80,8 @@ pub enum EffectEvent {
     Lose {
         /// Which attempt.
         attempt: u32,
+        /// Who fell silent.
+        by: Loss,
         /// For people.
         message: String,
         /// Now, with the seed of the pause.
@@ -100,6 +106,15 @@ pub enum EffectEvent {
     Bury,
     /// It was taken back.
     Undone,
+}
+
+/// Who fell silent when an attempt was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// The other side, or the way to it.
+    Unanswered,
+    /// The host that made the attempt.
+    HostDied,
 }
 
 /// How an attempt failed.
@@ -156,9 +171,7 @@ fn on(traits: &Traits, life: &Life, event: &EffectEvent, answer: &mut Reply) -> 
         EffectEvent::Lease { attempt, until } => lease(life, *attempt, *until, answer),
         EffectEvent::Succeed { attempt } => succeed(life, *attempt, answer),
         EffectEvent::Fail { attempt, failure } => fail(traits, life, *attempt, failure, answer),
-        EffectEvent::Lose { attempt, message, moment } => {
-            lose(traits, life, *attempt, (message, *moment), answer)
-        }
+        EffectEvent::Lose { attempt, .. } => lose(traits, life, (*attempt, event), answer),
         EffectEvent::Found(finding) => found(life, finding, answer),
         EffectEvent::Settle(settlement) => settle(life, settlement, answer),
         EffectEvent::Defer { .. }
@@ -283,7 +296,9 @@ fn after_failure(traits: &Traits, life: &Life, failure: &Failing, answer: &mut R
 }
 
 fn back_off(traits: &Traits, life: &Life, asked: Option<u64>, moment: Moment) -> Outcome<Life> {
-    let pause = jitter(traits, life.attempt, moment.seed).max(asked.unwrap_or(0).min(LONGEST_PAUSE));
+    // The pause grows with what the other side did, not with our own deaths.
+    let heard = life.attempt.saturating_sub(life.deaths).max(1);
+    let pause = jitter(traits, heard, moment.seed).max(asked.unwrap_or(0).min(LONGEST_PAUSE));
     let phase = EffectPhase::BackingOff { until: moment.at.plus(pause) };
     Outcome::Transition(Life { attempt: life.attempt + 1, ..life.to(phase) })
 }
@@ -307,11 +322,9 @@ fn draw(effect: &EffectId, attempt: u32, seed: u64) -> u64 {
 fn lose(
     traits: &Traits,
     life: &Life,
-    attempt: u32,
-    why: (&str, Moment),
+    (attempt, event): (u32, &EffectEvent),
     answer: &mut Reply,
 ) -> Outcome<Life> {
-    let (message, moment) = why;
     if life.phase.is_settled() || attempt < life.attempt {
         return answer.late();
     }
@@ -320,19 +333,50 @@ fn lose(
         EffectPhase::Unknown { .. } if attempt == life.attempt => return answer.repeated(),
         _ => return Outcome::Super,
     }
+    let EffectEvent::Lose { by, message, moment, .. } = event else { return Outcome::Super };
     let mut next = life.clone();
     next.doubt.insert(attempt);
+    match by {
+        Loss::HostDied if next.deaths >= MOST_DEATHS => died_too_often(traits, &next, message, answer),
+        Loss::HostDied => {
+            let (deaths, attempts) = (next.deaths + 1, next.attempts.saturating_add(1));
+            after_loss(traits, &Life { deaths, attempts, ..next }, (message, *moment), answer)
+        }
+        Loss::Unanswered => after_loss(traits, &next, (message, *moment), answer),
+    }
+}
+
+/// Tries again what may be repeated; else asks whoever can know.
+fn after_loss(
+    traits: &Traits,
+    life: &Life,
+    (message, moment): (&str, Moment),
+    answer: &mut Reply,
+) -> Outcome<Life> {
     match traits.idempotency {
         Idempotency::Pure => {
             let class = ErrorClass::Transient;
             let failure = Failing { class, message: message.to_owned(), retry_after: None, moment };
-            after_failure(traits, &Life { doubt: Default::default(), ..next }, &failure, answer)
+            after_failure(traits, &Life { doubt: Default::default(), ..life.clone() }, &failure, answer)
         }
-        Idempotency::NativeKey if life.attempt < life.attempts => back_off(traits, &next, None, moment),
+        Idempotency::NativeKey if life.attempt < life.attempts => back_off(traits, life, None, moment),
         Idempotency::NativeKey | Idempotency::Probe | Idempotency::AtMostOnce => {
-            doubt(traits, &next, message, answer)
+            doubt(traits, life, message, answer)
         }
     }
+}
+
+/// Ends a loop of crashes: a person looks at what every host died under.
+fn died_too_often(traits: &Traits, life: &Life, message: &str, answer: &mut Reply) -> Outcome<Life> {
+    let message =
+        format!("{message}; that was so {} times: it may be what stops the process", life.deaths + 1);
+    if traits.idempotency == Idempotency::Pure {
+        answer.act(EffectAction::Failed(ErrorClass::Unavailable, message.clone()));
+        let phase = EffectPhase::Failed { class: ErrorClass::Unavailable, message };
+        return Outcome::Transition(Life { doubt: Default::default(), ..life.to(phase) });
+    }
+    answer.act(EffectAction::AskOperator(message.clone()));
+    Outcome::Transition(life.to(EffectPhase::Unknown { message, asked_operator: true }))
 }
 
 /// Asks whoever can know: the probe first, then the operator.
@@ -386,7 +430,8 @@ fn again(life: &Life, answer: &mut Reply) -> Outcome<Life> {
     answer.act(EffectAction::Enqueue);
     let attempt = life.attempt + 1;
     let attempts = life.attempts.max(attempt);
-    Outcome::Transition(Life { attempt, attempts, doubt: Default::default(), phase: EffectPhase::Queued })
+    let phase = EffectPhase::Queued;
+    Outcome::Transition(Life { attempt, attempts, doubt: Default::default(), phase, ..life.clone() })
 }
 
 fn settle(life: &Life, settlement: &Settlement, answer: &mut Reply) -> Outcome<Life> {

@@ -82,6 +82,9 @@ pub struct Life {
     pub attempts: u32,
     /// Attempts of which nobody knows whether they happened.
     pub doubt: BTreeSet<u32>,
+    /// How many attempts died with their host. They say nothing about the other side: `attempts` grows by each.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub deaths: u32,
     /// Where it stands.
     pub phase: EffectPhase,
 }
@@ -166,7 +169,7 @@ impl Life {
     /// Returns the life of a new effect.
     #[must_use]
     pub fn new(attempts: u32, phase: EffectPhase) -> Self {
-        Self { attempt: 1, attempts: attempts.max(1), doubt: BTreeSet::new(), phase }
+        Self { attempt: 1, attempts: attempts.max(1), doubt: BTreeSet::new(), deaths: 0, phase }
     }
 
     /// Returns the same life in another phase.
@@ -220,4 +223,9 @@ impl EffectPhase {
             Self::Dropped => "dropped",
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }

@@ -202,8 +202,8 @@ impl Chaos {
             return Ok(());
         }
         let (effect, attempt) = (perform.effect.clone(), perform.attempt);
-        let message = "the answer was lost".to_owned();
-        self.send(&perform.effect.run, Event::EffectUnknown { effect, attempt, message }).map(drop)
+        let (message, host_died) = ("the answer was lost".to_owned(), self.chance(50));
+        self.send(&perform.effect.run, Event::EffectUnknown { effect, attempt, message, host_died }).map(drop)
     }
 
     fn answer(&mut self, perform: &Perform, event: Event) -> Result<(), Broken> {
@@ -354,7 +354,7 @@ impl Chaos {
         let attempt = 40;
         let event = match self.draw(5) {
             0 => Event::EffectLeased { effect, attempt, until: self.host.now, reserved: None },
-            1 => Event::EffectUnknown { effect, attempt, message: "nonsense".to_owned() },
+            1 => Event::EffectUnknown { effect, attempt, message: "nonsense".to_owned(), host_died: true },
             2 => {
                 Event::ChildEnded { effect, status: "done".to_owned(), output: Value::Null }.when_child(self)
             }

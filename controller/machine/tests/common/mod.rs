@@ -144,7 +144,15 @@ impl World {
     /// Loses a leased effect.
     pub(crate) fn lose(&mut self, perform: &Perform) -> Verdict {
         let (effect, attempt) = (perform.effect.clone(), perform.attempt);
-        self.send("host", Event::EffectUnknown { effect, attempt, message: "the answer was lost".to_owned() })
+        self.send(
+            "host",
+            Event::EffectUnknown {
+                effect,
+                attempt,
+                message: "the answer was lost".to_owned(),
+                host_died: false,
+            },
+        )
     }
 
     /// Returns the only open gate.

@@ -36,6 +36,26 @@ async fn our_own_death_opens_no_breaker() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn our_own_deaths_use_up_no_attempts() {
+    let mut world = World::with(&[]).await;
+    world.script.will("desk.put", (0..6).map(|_| Turn::Silent));
+    let run = world.start("put", "k").await.run;
+    for deaths in 1..=6 {
+        world.until(|script| script.calls("desk.put").len() == deaths).await;
+        world = world.killed().await;
+        world.rest().await;
+        // The next attempt falls silent too: it is waited for by its call.
+        world.clock.advance(60_000);
+    }
+    world.rest().await;
+    let calls = world.script.calls("desk.put");
+    assert_eq!(calls.len(), 7, "three attempts are allowed, six died with us: {calls:?}");
+    assert!(calls.iter().all(|call| call.0 == calls[0].0), "the key is the same: {calls:?}");
+    assert_eq!(world.run(&run).await.line.status, "done");
+    world.sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_at_most_once_call_that_was_under_way_is_unknown_and_never_goes_again() {
     let world = World::with(&[]).await;
     world.script.will("desk.post", [Turn::Silent]);

@@ -119,7 +119,12 @@ impl Performer for Script {
                     };
                 }
                 Turn::Unknown => {
-                    return Event::EffectUnknown { effect, attempt, message: "scripted".to_owned() };
+                    return Event::EffectUnknown {
+                        effect,
+                        attempt,
+                        message: "scripted".to_owned(),
+                        host_died: false,
+                    };
                 }
                 Turn::Found(found) => {
                     let finding = found.map_or(Finding::DidNotHappen, Finding::Happened);
