@@ -189,7 +189,7 @@ pub struct AgentCall {
 pub struct Notice {
     /// Its id: one notice per cause.
     pub id: String,
-    /// `gate`, `dead`, `unknown`, `failed`.
+    /// `gate`, `dead`, `unknown`, `failed`, `act`.
     pub topic: String,
     /// What is at stake, for gates.
     pub risk: Option<adjutant_spec::plan::Risk>,

@@ -61,7 +61,8 @@ fn name(rule: &NotifyRule) -> String {
     format!("{} {} {}", rule.on, rule.via, rule.to.as_deref().unwrap_or_default())
 }
 
-/// Returns the rules that carry a notice.
+/// Returns the rules that carry a notice. What was done under a grant of level `notify` is to be told in any case: where no rule
+/// is about it, those of gates carry it, whatever risk they begin at.
 pub(super) fn rules<'a>(plan: &'a Plan, notice: &Notice) -> Vec<&'a NotifyRule> {
     let on = match notice.topic.as_str() {
         "dead" | "unknown" | "failed" => "dead",
@@ -72,7 +73,11 @@ pub(super) fn rules<'a>(plan: &'a Plan, notice: &Notice) -> Vec<&'a NotifyRule> 
             rule.min_risk.is_none_or(|least| notice.risk.is_none_or(|risk| weight(risk) >= weight(least)));
         (rule.on == on || rule.on == notice.topic) && is_risky_enough
     };
-    plan.policies.notify.iter().filter(fits).collect()
+    let found: Vec<&NotifyRule> = plan.policies.notify.iter().filter(fits).collect();
+    if notice.topic == "act" && found.is_empty() {
+        return plan.policies.notify.iter().filter(|rule| rule.on == "gate").collect();
+    }
+    found
 }
 
 fn weight(risk: Risk) -> u8 {
@@ -111,6 +116,7 @@ fn subject(plan: &Plan, notice: &Notice) -> String {
         "gate" => "Your decision",
         "dead" | "failed" => "Stuck",
         "unknown" => "Did it happen?",
+        "act" => "Done",
         _ => "Notice",
     };
     let line: String =
@@ -122,7 +128,11 @@ fn body(plan: &Plan, notice: &Notice) -> String {
     let risk = notice.risk.map(|risk| json!(risk)).and_then(|word| word.as_str().map(str::to_owned));
     let risk = risk.map_or_else(String::new, |risk| format!("Risk: {risk}\n"));
     let see = "The card shows exactly what would happen. Nothing happens until you decide.";
-    let why = if notice.topic == "gate" { see } else { "Nothing more happens to it until you look." };
+    let why = match notice.topic.as_str() {
+        "gate" => see,
+        "act" => "A grant of level `notify` let it act; nothing waits for you.",
+        _ => "Nothing more happens to it until you look.",
+    };
     format!(
         "{}\n\n{risk}Type: {}\n\n{why}\n\n-- \nAdjutant for {}\n",
         notice.title, notice.action, plan.company.name

@@ -4,7 +4,7 @@
 //! leak it. The order matters: what can refuse without changing anything comes first, money comes last.
 
 use adjutant_machine::{
-    command::{Call, Perform},
+    command::{Approval, Call, Perform},
     event::{Deferral, Denial, Envelope, ErrorClass, Event},
     id::{EffectId, Stamp},
     journal::{JournalError, Table},
@@ -133,18 +133,7 @@ fn forbidden(
         // Taking back is never in the way of a policy: what it takes back was allowed.
         return None;
     }
-    let subject = format!("playbook:{playbook}");
-    let slice = plan.slice_of_playbook(playbook).map_or(stage, |slice| slice.stage);
-    let by = perform.approval.as_ref().map(|approval| approval.by.as_str());
-    let question = Question {
-        subjects: &[&subject],
-        verb: verb(&perform.call).unwrap_or("record.write"),
-        effect,
-        is_approved: by.is_some_and(|by| by != BY_CONDITION),
-        passed_by_condition: by == Some(BY_CONDITION),
-        stage: slice.min(stage),
-    };
-    match policy::decide(&plan.policies.autonomy, question) {
+    match permission(plan, (&perform.call, perform.approval.as_ref()), (playbook, stage)) {
         policy::Verdict::Allow { .. } => None,
         policy::Verdict::Deny { rule } => Some(deny(perform, Denial::Policy, rule)),
         policy::Verdict::Ask { rule } => {
@@ -152,6 +141,31 @@ fn forbidden(
             Some(Admitted::Stop { event: Event::EffectNeedsApproval { effect, rule } })
         }
     }
+}
+
+/// Returns what the grants in force say to a call.
+pub(super) fn permission(
+    plan: &Plan,
+    (call, approval): (&Call, Option<&Approval>),
+    (playbook, stage): (&str, Stage),
+) -> policy::Verdict {
+    let subject = format!("playbook:{playbook}");
+    let slice = plan.slice_of_playbook(playbook).map_or(stage, |slice| slice.stage);
+    let by = approval.map(|approval| approval.by.as_str());
+    let question = Question {
+        subjects: &[&subject],
+        verb: name(call),
+        effect: effect(call),
+        is_approved: by.is_some_and(|by| by != BY_CONDITION),
+        passed_by_condition: by == Some(BY_CONDITION),
+        stage: slice.min(stage),
+    };
+    policy::decide(&plan.policies.autonomy, question)
+}
+
+/// Returns the name that grants call it by.
+pub(super) fn name(call: &Call) -> &str {
+    verb(call).unwrap_or("record.write")
 }
 
 /// Returns when the freeze that holds now ends.

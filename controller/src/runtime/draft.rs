@@ -153,6 +153,7 @@ impl<'a> Draft<'a> {
         let before = self.run.replace(next.run);
         self.messages(seq, next.entry.commands);
         admission::settle(self, before.as_ref(), envelope)?;
+        super::tell::tell(self, before.as_ref());
         Ok(stepped.verdict)
     }
 
@@ -186,6 +187,11 @@ impl<'a> Draft<'a> {
             };
             self.post(seq, u16::try_from(place).unwrap_or(u16::MAX), message);
         }
+    }
+
+    /// Puts what the host itself has to tell the operator into the outbox.
+    pub(super) fn notice(&mut self, seq: u64, place: u16, notice: Notice) {
+        self.post(seq, place, Outgoing::Notice { notice });
     }
 
     /// Puts a message into the outbox.

@@ -31,6 +31,7 @@ mod schedule;
 mod shard;
 mod shared;
 mod start;
+mod tell;
 mod view;
 pub mod views;
 mod wheel;

@@ -101,6 +101,10 @@ static NOTIFY: Table = Table::new(
             Ty::Words(&[
                 Word::new("gate", "A gate waits."),
                 Word::new("dead", "Something failed for good."),
+                Word::new(
+                    "act",
+                    "Something was done under a grant of level `notify`; rules on `gate` carry it where none is on this.",
+                ),
                 Word::later("budget", "A budget is used up."),
                 Word::later("hold", "A revision is held."),
             ]),

@@ -91,7 +91,7 @@ pub enum Level {
 /// Who is told of what.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NotifyRule {
-    /// `gate`, `dead`, `budget`, `hold`.
+    /// `gate`, `dead`, `act`.
     pub on: String,
     /// The send verb that carries it, such as `mail.send`.
     pub via: String,

@@ -87,3 +87,19 @@ async fn a_failure_says_whether_to_try_again() {
     room.effects.notify(&notice("g1")).await.unwrap();
     assert_eq!(doubles.smtp().mails().len(), 1);
 }
+
+#[tokio::test]
+async fn what_acted_is_told_by_its_own_rule_or_by_those_of_gates() {
+    let done = Notice { topic: "act".into(), risk: None, ..notice("a1") };
+    let strict = NotifyRule { min_risk: Some(Risk::High), ..rule("gate", 20) };
+    let (doubles, room) = room(vec![rule("dead", 20), strict.clone()]).await;
+    room.effects.notify(&done).await.unwrap();
+    let mails = doubles.smtp().mails();
+    assert_eq!(mails.len(), 1, "{mails:?}");
+    assert!(format!("{:?}", mails[0].subject).contains("Done"), "{mails:?}");
+    let own = NotifyRule { to: Some("log@example.com".into()), ..rule("act", 20) };
+    let (doubles, room) = self::room(vec![strict, own]).await;
+    room.effects.notify(&done).await.unwrap();
+    assert_eq!(doubles.smtp().mails()[0].envelope_to, ["log@example.com"]);
+    assert_eq!(doubles.smtp().mails().len(), 1);
+}

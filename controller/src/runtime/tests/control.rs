@@ -73,6 +73,25 @@ async fn a_paused_run_starts_nothing_and_a_killed_one_ends_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_grant_of_level_notify_acts_and_tells_once() {
+    let tell = "schema = \"adjutant/v1\"\ntitle = \"Tell\"\n[[autonomy]]\nsubject = \"playbook:put\"\n\
+                verb = \"desk.put\"\nlevel = \"notify\"\n";
+    let world = World::with(&[("policies/tell.toml", tell)]).await;
+    world.script.will("desk.put", [Turn::Fail(ErrorClass::Transient)]);
+    let run = world.ran("put", "k").await.line.id;
+    assert!(world.script.notices.lock().unwrap().is_empty(), "nothing was done yet");
+    world.pass(60_000).await;
+    assert_eq!(world.run(&run).await.line.status, "done");
+    let told = world.script.notices.lock().unwrap().clone();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0].topic, "act");
+    assert_eq!(told[0].title, format!("desk.put was done by step \"act\" of {run}"));
+    assert_eq!(world.ran("post", "k").await.line.status, "done");
+    assert_eq!(world.script.notices.lock().unwrap().len(), 1, "a grant of level act tells nobody");
+    world.sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_tighter_policy_acts_on_live_runs_at_once() {
     let world = World::with(&[]).await;
     world.script.will("desk.put", [Turn::Fail(ErrorClass::Transient)]);
