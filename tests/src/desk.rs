@@ -8,7 +8,7 @@ use std::{
 };
 
 use adjutant::{
-    http::{self, Code, Doors, GitDoor, HookRefusal, Hooks, Probes, Refusal, Server, doors::*},
+    http::{self, Backups, Code, Doors, GitDoor, HookRefusal, Hooks, Probes, Refusal, Server, doors::*},
     runtime::{
         Activation, Delivery, Handle, ManualClock, NotifyFailure, Performer, Runtime, Settings, StartRun,
         Worst,
@@ -92,6 +92,7 @@ impl Desk {
             git: Arc::new(Shelf::default()),
             hooks: Arc::new(Gatekeeper),
             probes: Arc::new(Gatekeeper),
+            backups: Arc::new(Gatekeeper),
         };
         let server = Server::open(http::Settings {
             handle: handle.clone(),
@@ -320,6 +321,13 @@ impl Hooks for Gatekeeper {
             let by = "connector:website".to_owned();
             Ok(Delivery { connector, event: "lead".to_owned(), id, fields, by })
         })
+    }
+}
+
+impl Backups for Gatekeeper {
+    fn backup(&self, folder: &std::path::Path) -> Answered<BackupView> {
+        let refused = Refusal::conflict(format!("there is a store in \"{}\"", folder.display()));
+        Box::pin(std::future::ready(Err(refused)))
     }
 }
 

@@ -297,6 +297,45 @@ async fn a_push_is_live_or_refused_in_the_terminal_that_pushed() {
     assert!(down.code != 0 && down.stderr.contains("start `adjutant up`"), "{}", down.all());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_taken_under_load_is_a_data_folder_that_verifies() {
+    let stage = Stage::load().await;
+    let daemon = Daemon::start(&stage.world, "co", &[]);
+    daemon.api.until("status", |status| status["ready"] == true).await;
+    let order = |number: u64| {
+        let api = daemon.api.clone();
+        let wish = json!({ "playbook": "order", "input": { "n": number }, "key": format!("order-{number}") });
+        async move { api.post("runs", &wish).await["run"].as_str().unwrap().to_owned() }
+    };
+    let mut acknowledged = Vec::new();
+    for number in 0..20 {
+        acknowledged.push(order(number).await);
+    }
+    let copying = {
+        let mut command = stage.world.command(&adjutant_tests::adjutant());
+        command.args(["backup", "copy", "--json"]).stdout(std::process::Stdio::piped()).spawn().unwrap()
+    };
+    // The copy is taken while these come in.
+    for number in 20..60 {
+        drop(order(number).await);
+    }
+    let copied = tokio::task::spawn_blocking(|| copying.wait_with_output()).await.unwrap().unwrap();
+    assert!(copied.status.success(), "{copied:?}");
+    let copied: Value = serde_json::from_slice(&copied.stdout).unwrap();
+    assert_eq!(copied["chain"]["broken_at"], Value::Null, "{copied:#}");
+    let again = stage.world.adjutant(&["backup", "copy"]);
+    assert_eq!(again.code, 5, "a copy is never overwritten: {}", again.all());
+    daemon.kill();
+
+    let data = stage.world.path("copy");
+    let restored = Daemon::start(&stage.world, "co", &[("ADJUTANT_DATA", data.to_str().unwrap())]);
+    let audit = restored.api.get("audit").await;
+    assert_eq!(audit["ok"], true, "{audit:#}");
+    for run in &acknowledged {
+        assert_eq!(restored.api.get(&format!("runs/{run}")).await["id"], run.as_str());
+    }
+}
+
 #[test]
 fn the_demo_proves_one_mail_and_one_invoice() {
     for arguments in [&["demo", "--script"][..], &["demo", "--script", "--no-model"]] {

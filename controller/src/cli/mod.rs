@@ -21,7 +21,7 @@ mod offline;
 mod out;
 mod place;
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
 use clap::FromArgMatches as _;
 
@@ -112,11 +112,25 @@ fn hook(cli: &Cli, name: &str) -> Outcome {
 fn on_store(out: &Out, cli: &Cli) -> Outcome {
     match &cli.command {
         Command::Doctor => offline::doctor(out, &place::data(&cli.global)?),
-        Command::Backup { dir } => offline::backup(out, &place::data(&cli.global)?, dir),
+        Command::Backup { dir } => backup(out, cli, dir),
         Command::Bench { dir: Some(dir) } => offline::bench(out, dir),
         Command::Bench { dir: None } => offline::bench(out, &place::data(&cli.global)?),
         _ => on_daemon(out, cli),
     }
+}
+
+/// Copies the store: by itself where it is at rest, else through the daemon that works with it.
+fn backup(out: &Out, cli: &Cli, dir: &Path) -> Outcome {
+    let data = place::data(&cli.global)?;
+    let folder = std::path::absolute(dir).map_err(Failure::file("resolve", dir))?;
+    if let Some(exit) = offline::backup(out, &data, &folder)? {
+        return Ok(exit);
+    }
+    let client = Client::at_socket(&place::socket(&data))?;
+    let copied = block_on(async {
+        client::read(client.post(&["backup"], &serde_json::json!({ "folder": folder })).await?)
+    })?;
+    offline::tell_backup(out, &data, &copied)
 }
 
 /// Runs a command that asks a daemon.

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use adjutant_machine::journal::ChainReport;
 use axum::http::HeaderMap;
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -71,6 +72,12 @@ pub trait Hooks: Send + Sync + 'static {
 pub trait Probes: Send + Sync + 'static {
     /// Asks a connector whether it is there, without changing anything.
     fn probe(&self, connector: &str) -> Answered<ProbeView>;
+}
+
+/// The store, as far as an operator handles it.
+pub trait Backups: Send + Sync + 'static {
+    /// Copies the store into a new folder of this machine while it works, and verifies the copy.
+    fn backup(&self, folder: &std::path::Path) -> Answered<BackupView>;
 }
 
 /// Why a webhook delivery is refused.
@@ -292,4 +299,16 @@ pub struct ProbeView {
     pub message: String,
     /// How long it took, in milliseconds.
     pub millis: u64,
+}
+
+/// A finished copy of the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BackupView {
+    /// Where it is: a data folder.
+    pub folder: String,
+    /// Its size.
+    pub bytes: u64,
+    /// What the check of its hash chain found.
+    #[schema(value_type = Object)]
+    pub chain: ChainReport,
 }

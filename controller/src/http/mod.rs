@@ -31,7 +31,7 @@ use tower::limit::GlobalConcurrencyLimitLayer;
 
 pub use api::openapi;
 pub use auth::{GateLink, Issued, NewToken, Scope, TokenView, Vault};
-pub use doors::{GitDoor, HookRefusal, Hooks, Probes};
+pub use doors::{Backups, GitDoor, HookRefusal, Hooks, Probes};
 pub use refusal::{Code, Refusal};
 pub use serve::{Error as ServeError, Server, find_control};
 
@@ -69,6 +69,8 @@ pub struct Doors {
     pub hooks: Arc<dyn Hooks>,
     /// Connector probes.
     pub probes: Arc<dyn Probes>,
+    /// Copies of the store.
+    pub backups: Arc<dyn Backups>,
 }
 
 /// What every handler shares.

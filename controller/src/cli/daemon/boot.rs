@@ -11,7 +11,7 @@ use adjutant_spec::{files::FileSet, plan::Plan};
 use tokio::{sync::watch, task::JoinSet};
 
 use super::{
-    doors::Edge,
+    doors::{Edge, Store},
     intake,
     place::Truth,
     world::{World, follow_plan},
@@ -198,6 +198,7 @@ fn settings(data: &Path, rooms: &Rooms, listen: Option<SocketAddr>) -> http::Set
             git: Arc::new(GitDoor::new(rooms.reconciler.clone(), Arc::clone(&rooms.git), wake)),
             hooks: Arc::new(edge.clone()),
             probes: Arc::new(edge),
+            backups: Arc::new(Store(Arc::clone(&rooms.journal))),
         },
         data: data.to_owned(),
         listen,

@@ -1,6 +1,6 @@
-//! What HTTP asks of the effects room: webhook intake and connector probes.
+//! What HTTP asks of the effects room and of the store: webhook intake, connector probes, backups.
 
-use std::{sync::Arc, time::Instant};
+use std::{io, path::Path, sync::Arc, time::Instant};
 
 use axum::http::HeaderMap;
 use bytes::Bytes;
@@ -12,9 +12,10 @@ use crate::{
     cli::moments,
     effects::{Effects, IntakeError, Webhook},
     http::{
-        HookRefusal, Hooks, Probes, Refusal,
-        doors::{Answered, ProbeView},
+        Backups, Code, HookRefusal, Hooks, Probes, Refusal,
+        doors::{Answered, BackupView, ProbeView},
     },
+    journal::{self, Copied, RocksJournal},
     runtime::{Delivery, Handle},
 };
 
@@ -74,6 +75,32 @@ impl Probes for Edge {
             let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
             Ok(ProbeView { ok: report["ok"] == Value::Bool(true), message: sentence(&report), millis })
         })
+    }
+}
+
+/// The store behind HTTP.
+pub(super) struct Store(pub(super) Arc<RocksJournal>);
+
+impl Backups for Store {
+    fn backup(&self, folder: &Path) -> Answered<BackupView> {
+        let (journal, folder) = (Arc::clone(&self.0), folder.to_owned());
+        Box::pin(async move {
+            let named = folder.display().to_string();
+            let copied = tokio::task::spawn_blocking(move || journal.backup(&folder)).await;
+            let copied = copied.map_err(|error| Refusal::new(Code::Bug, error.to_string()))?;
+            let Copied { chain, bytes } = copied.map_err(|error| not_copied(&error))?;
+            Ok(BackupView { folder: named, bytes, chain })
+        })
+    }
+}
+
+fn not_copied(error: &journal::Error) -> Refusal {
+    match error {
+        journal::Error::File { source, .. } if source.kind() == io::ErrorKind::AlreadyExists => {
+            Refusal::conflict(error.to_string()).help("name a folder that holds no store yet")
+        }
+        journal::Error::File { source, .. } => Refusal::invalid(format!("{error}: {source}")),
+        other => Refusal::new(Code::Journal, other.to_string()),
     }
 }
 

@@ -9,7 +9,8 @@ use crate::{
         failure::{Exit, Failure, Outcome},
         out::{Cell, Out, Table},
     },
-    journal::{self, Options, RocksJournal, bench},
+    http::doors::BackupView,
+    journal::{self, Copied, Options, RocksJournal, bench},
 };
 
 /// Measures durable transitions in a scratch folder on a disk.
@@ -44,30 +45,34 @@ pub(crate) fn bench(out: &Out, folder: &Path) -> Outcome {
     out.data(table.render(out))
 }
 
-/// Copies the store of a data folder that no daemon has open, and verifies the copy.
-pub(crate) fn backup(out: &Out, data: &Path, folder: &Path) -> Outcome {
+/// Copies the store of a data folder and verifies the copy; `None` where a daemon has it open, which can do it itself.
+pub(crate) fn backup(out: &Out, data: &Path, folder: &Path) -> Result<Option<Exit>, Failure> {
     if !data.join("store").is_dir() {
         return Err(Failure::new(Exit::NotFound, format!("there is no store in \"{}\"", data.display()))
             .hint("`--data DIR` names the daemon's data folder"));
     }
-    let journal = RocksJournal::open(data, Options::default()).map_err(|error| match error {
-        journal::Error::Locked { .. } => Failure::of(Exit::Again, &error)
-            .hint("stop the daemon for the copy: this version copies only a store at rest"),
-        other => other.into(),
-    })?;
-    let copied = journal.backup(folder)?;
+    let journal = match RocksJournal::open(data, Options::default()) {
+        Err(journal::Error::Locked { .. }) => return Ok(None),
+        opened => opened?,
+    };
+    let Copied { chain, bytes } = journal.backup(folder)?;
     journal.close();
+    tell_backup(out, data, &BackupView { folder: folder.display().to_string(), bytes, chain }).map(Some)
+}
+
+/// Says what was copied, and what a backup needs besides.
+pub(crate) fn tell_backup(out: &Out, data: &Path, copied: &BackupView) -> Outcome {
     if out.json {
-        return out.value(&json!({ "folder": folder, "bytes": copied.bytes, "chain": copied.chain }));
+        return out.value(&json!(copied));
     }
-    out.data(format!("{}", folder.display()))?;
+    out.data(copied.folder.clone())?;
     out.say(format!(
         "{} batches with {} entries, {} bytes, verified; it is a data folder: `adjutant up --data {}` takes it\n\
          the key and `company.git` are not in it: copy {} and the key file too",
         copied.chain.batches,
         copied.chain.entries,
         copied.bytes,
-        folder.display(),
+        copied.folder,
         data.join("company.git").display(),
     ));
     Ok(Exit::Done)

@@ -1,10 +1,10 @@
 //! How everything is: status, money, audit, and the playbooks in force.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use adjutant_spec::plan::{Plan, Trigger};
 use axum::{Json, extract::State};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -13,7 +13,8 @@ use crate::{
     http::{
         App, Refusal, Scope,
         auth::Principal,
-        doors::{ConditionView, HoldView, SliceView, SourceView},
+        doors::{BackupView, ConditionView, HoldView, SliceView, SourceView},
+        extract::Body,
     },
     runtime::views::{AuditView, PauseView, QuarantineView, SpendView, StatusView, When},
 };
@@ -113,6 +114,30 @@ impl FullStatus {
 pub(in crate::http) async fn full_status(app: &App) -> Result<FullStatus, Refusal> {
     let runtime = app.handle.status().await?;
     Ok(FullStatus::new(app, runtime, app.doors.git.source().await?))
+}
+
+/// Where a copy of the store goes.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BackupWish {
+    /// A new folder on the daemon's machine, from the root.
+    #[schema(value_type = String)]
+    folder: PathBuf,
+}
+
+/// Copies the store while it works, and verifies the copy: only over the control socket, since it writes where it is told.
+#[utoipa::path(post, path = "/api/v1/backup", tag = "status", request_body = BackupWish,
+    responses((status = 200, body = BackupView), (status = 403, body = Refusal), (status = 409, body = Refusal)))]
+pub(super) async fn backup(
+    State(app): State<App>,
+    who: Principal,
+    Body(asked): Body<BackupWish>,
+) -> Answered<BackupView> {
+    who.must_be_socket()?;
+    if !asked.folder.is_absolute() {
+        return Err(Refusal::invalid("the folder of a backup is given from the root"));
+    }
+    Ok(Json(app.doors.backups.backup(&asked.folder).await?))
 }
 
 /// Tells how everything is.

@@ -32,7 +32,7 @@ use tempfile::TempDir;
 use super::{Git, GitDoor, seen};
 use crate::{
     cli::hook::{self, Unanswered},
-    http::{self, Doors, HookRefusal, Hooks, Probes, Refusal, Server, doors, find_control},
+    http::{self, Backups, Doors, HookRefusal, Hooks, Probes, Refusal, Server, doors, find_control},
     journal::{Options, RocksJournal},
     reconcile::{Mode, Reconciler, Settings, Status},
     runtime::{self, Delivery, Handle, NotifyFailure, Performer, RealClock, Runtime, StartRun, Worst},
@@ -83,6 +83,13 @@ impl Hooks for Nobody {
         _: Bytes,
     ) -> BoxFuture<'static, Result<Delivery, HookRefusal>> {
         Box::pin(std::future::ready(Err(HookRefusal::Unknown(name.to_owned()))))
+    }
+}
+
+impl Backups for Nobody {
+    fn backup(&self, folder: &Path) -> doors::Answered<doors::BackupView> {
+        let refused = Refusal::not_found("store", &folder.display().to_string());
+        Box::pin(std::future::ready(Err(refused)))
     }
 }
 
@@ -226,7 +233,12 @@ fn follow(
 }
 
 async fn serve(place: &Place, handle: &Handle, journal: Arc<dyn Journal>, door: GitDoor) -> Server {
-    let doors = Doors { git: Arc::new(door), hooks: Arc::new(Nobody), probes: Arc::new(Nobody) };
+    let doors = Doors {
+        git: Arc::new(door),
+        hooks: Arc::new(Nobody),
+        probes: Arc::new(Nobody),
+        backups: Arc::new(Nobody),
+    };
     let settings = http::Settings {
         handle: handle.clone(),
         journal,
