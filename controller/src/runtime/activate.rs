@@ -9,7 +9,7 @@ use adjutant_machine::{
     id::{InstanceId, InstanceKind},
     journal::{Append, Batch, Guard, Journal, Row, RowWrite, Scan, Table},
 };
-use adjutant_spec::plan::{BundleId, Id, Plan};
+use adjutant_spec::plan::{Bundle, BundleId, Id, Plan};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -82,7 +82,12 @@ fn batch(core: &Core, view: AppliedView, plan: &Plan) -> Result<(Batch, BTreeMap
     let digest = blake3::hash(&bytes).to_hex().to_string();
     let mut blobs = vec![(digest.clone(), bytes)];
     let mut ids = BTreeMap::new();
+    let live = core.live();
     for (playbook, bundle) in &plan.bundles {
+        if let Some(id) = kept(&live, playbook, bundle) {
+            ids.insert(playbook.clone(), id);
+            continue;
+        }
         let canonical = bundle.canonical();
         let id = blake3::hash(&canonical).to_hex().to_string();
         blobs.push((id.clone(), canonical));
@@ -98,6 +103,12 @@ fn batch(core: &Core, view: AppliedView, plan: &Plan) -> Result<(Batch, BTreeMap
     let expected = journal.load(&log())?.map_or(0, |stored| stored.seq);
     let appends = vec![Append { instance: log(), expected, entries: vec![state.clone()], state }];
     Ok((Batch { appends, writes, guards, blobs, ..Batch::default() }, ids))
+}
+
+/// Returns the id of a bundle that is in force already: the store holds it, so it is neither written nor digested again.
+fn kept(live: &Live, playbook: &str, bundle: &Bundle) -> Option<BundleId> {
+    let before = live.plan.as_ref()?.bundles.get(playbook)?;
+    (**before == *bundle).then(|| live.bundles.get(playbook).cloned())?
 }
 
 /// Reads what was in force when the last process ended.

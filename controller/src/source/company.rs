@@ -308,7 +308,7 @@ impl Company {
     fn commit_files(&self, files: &FileSet, message: &str) -> Result<String, Error> {
         let repository = self.repository()?;
         let failed = || store("write a commit", &self.path);
-        let tree = tree::write(&repository, files).map_err(failed())?;
+        let tree = tree::write(&repository, files, &mut Cache::default()).map_err(failed())?;
         let tree = repository.find_tree(tree).map_err(failed())?;
         let author = git2::Signature::now("Adjutant", "adjutant@localhost").map_err(failed())?;
         let commit = repository.commit(None, &author, &author, message, &tree, &[]).map_err(failed())?;

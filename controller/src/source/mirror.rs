@@ -196,7 +196,7 @@ impl Mirror {
     pub fn keep_tree(&self, files: &FileSet) -> Result<String, Error> {
         let repository = self.repository()?;
         let failed = || store("write a tree", self.path());
-        let id = tree::write(&repository, files).map_err(failed())?;
+        let id = tree::write(&repository, files, &mut self.cache()).map_err(failed())?;
         let name = format!("{TREE_REFS}/{id}");
         repository.reference(&name, id, true, "work tree").map_err(failed())?;
         self.forget_old_trees(&self.path().join(&name))?;

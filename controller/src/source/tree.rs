@@ -50,11 +50,13 @@ impl Limits {
     }
 }
 
-/// Blobs and the file set of the tree that was read last: an unchanged tree costs nothing, an unchanged blob no read.
+/// Blobs and the file set of the tree that was read last, and the blobs of the tree that was written last: an unchanged tree
+/// costs nothing, an unchanged blob neither a read nor a write.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     blobs: BTreeMap<Oid, Arc<[u8]>>,
     last: Option<(Oid, Arc<FileSet>)>,
+    written: BTreeMap<String, (Arc<[u8]>, Oid)>,
 }
 
 /// Reads a tree into a file set.
@@ -80,13 +82,21 @@ pub(super) fn read(
 }
 
 /// Writes a file set as a tree of blobs and returns its id.
-pub(super) fn write(repository: &Repository, files: &FileSet) -> Result<Oid, git2::Error> {
+///
+/// Content that is the very same in memory as at the last write is in the repository: asking git for it again costs a digest
+/// and two file operations each. The cache is as old as the repository: who makes a new one begins with an empty one.
+pub(super) fn write(repository: &Repository, files: &FileSet, cache: &mut Cache) -> Result<Oid, git2::Error> {
     let mut index = git2::Index::new()?;
+    let mut written = BTreeMap::new();
     for (path, bytes) in files.iter() {
-        let id = repository.blob(bytes)?;
+        let known = cache.written.get(path).filter(|(known, _)| Arc::ptr_eq(known, bytes));
+        let id = known.map_or_else(|| repository.blob(bytes), |(_, id)| Ok(*id))?;
         index.add(&entry(path, id))?;
+        written.insert(path.to_owned(), (Arc::clone(bytes), id));
     }
-    index.write_tree_to(repository)
+    let tree = index.write_tree_to(repository)?;
+    cache.written = written;
+    Ok(tree)
 }
 
 fn entry(path: &str, id: Oid) -> git2::IndexEntry {

@@ -49,6 +49,23 @@ fn a_damaged_object_makes_a_new_mirror() {
 }
 
 #[test]
+fn what_was_written_once_is_written_again_into_a_new_mirror() {
+    let world = World::committed();
+    let mirror = world.mirror();
+    let mut files = FileSet::new();
+    files.insert("prompts/a.md", b"one".as_slice());
+    files.insert("prompts/b.md", b"two".as_slice());
+    let first = mirror.keep_tree(&files).expect("written");
+    files.insert("prompts/b.md", b"three".as_slice());
+    let second = mirror.keep_tree(&files).expect("written");
+    assert_ne!(first, second, "the changed file counts");
+    assert_eq!(*mirror.read_tree(&second).expect("read"), files);
+    mirror.rebuild().expect("made anew");
+    assert_eq!(mirror.keep_tree(&files).expect("written again"), second);
+    assert_eq!(*mirror.read_tree(&second).expect("every blob is there"), files);
+}
+
+#[test]
 fn a_mirror_that_is_no_repository_is_made_anew() {
     let world = World::committed();
     fs::create_dir_all(world.data().join("mirror.git")).expect("a folder");
