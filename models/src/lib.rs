@@ -2,6 +2,9 @@
 //!
 //! A [`Router`] says which class a text belongs to, how sure it is, and when it would rather not say. The one built in,
 //! [`TokenOverlap`], needs no model file: it compares words and character trigrams with the examples of each class.
+//!
+//! An [`Embedder`] turns texts into vectors: [`Encoder`] with a model of the BERT family, on threads of its own;
+//! [`Worker`] in front of it for callers from anywhere; [`Cached`] for texts that come again.
 
 mod bert;
 mod cache;
