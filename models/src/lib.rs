@@ -14,6 +14,7 @@ pub mod fake;
 mod overlap;
 mod router;
 mod simd;
+mod static_table;
 mod team;
 mod tokens;
 mod worker;
@@ -26,4 +27,5 @@ pub use router::{
     Calibration, Decision, ENOUGH_OUTCOMES, Example, FitError, Lessons, Neighbour, Platt, Promise, Router,
     Score, SentenceRouter, wilson_lower,
 };
+pub use static_table::StaticTable;
 pub use worker::{Answer, Limits, Worker};

@@ -168,6 +168,30 @@ impl Encoder {
         self.team.map(texts, |text| self.tokens_of(text)).into_iter().collect()
     }
 
+    /// Returns one embedding for each list of tokens, which begins and ends with what frames a sentence.
+    ///
+    /// # Errors
+    /// [`EmbedError::Forward`], for all of them: also where a list is too long or a token is not in the vocabulary.
+    pub fn embed_tokens(&self, tokens: &[Vec<u32>]) -> Result<Vec<Embedding>, EmbedError> {
+        let Config { most_tokens, vocabulary, .. } = self.config;
+        let unknown = |id: &u32| *id as usize >= vocabulary;
+        if tokens.iter().any(|list| list.len() > most_tokens || list.iter().any(unknown)) {
+            let reason = format!("more than {most_tokens} tokens, or one that is not among {vocabulary}");
+            return Err(EmbedError::Forward { model: self.model.name.clone(), reason });
+        }
+        self.embed_all(tokens)
+    }
+
+    fn embed_all(&self, tokens: &[Vec<u32>]) -> Result<Vec<Embedding>, EmbedError> {
+        let mut all = vec![Embedding { sentence: Vec::new(), words: Vec::new() }; tokens.len()];
+        for batch in batch::batches(tokens, TOKENS_AT_ONCE) {
+            for (text, embedding) in batch.texts.iter().zip(self.forward(&batch)?) {
+                all[*text] = embedding;
+            }
+        }
+        Ok(all)
+    }
+
     fn forward(&self, batch: &Batch) -> Result<Vec<Embedding>, EmbedError> {
         let result = match &self.engine {
             Engine::Packed(forward) => self.team.run(|| forward.run(batch)),
@@ -190,14 +214,7 @@ impl Embedder for Encoder {
     }
 
     fn embed(&self, texts: &[&str]) -> Result<Vec<Embedding>, EmbedError> {
-        let tokens = self.tokenize(texts)?;
-        let mut all = vec![Embedding { sentence: Vec::new(), words: Vec::new() }; texts.len()];
-        for batch in batch::batches(&tokens, TOKENS_AT_ONCE) {
-            for (text, embedding) in batch.texts.iter().zip(self.forward(&batch)?) {
-                all[*text] = embedding;
-            }
-        }
-        Ok(all)
+        self.embed_all(&self.tokenize(texts)?)
     }
 }
 
