@@ -6,6 +6,7 @@
 //! An [`Embedder`] turns texts into vectors: [`Encoder`] with a model of the BERT family, on threads of its own;
 //! [`Worker`] in front of it for callers from anywhere; [`Cached`] for texts that come again.
 
+pub mod bench;
 mod bert;
 mod cache;
 mod embed;
