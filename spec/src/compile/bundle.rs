@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The matcher that stands in where a route has no fit in `adjutant.lock`; part of the digest, so that a new one is a change.
-const BUILT_IN_FIT: &str = "built-in/overlap-1";
+const BUILT_IN_FIT: &str = "built-in/sentence-1";
 
 /// How long a gate that stands in for a model waits: the middle one of 7d, 72h and 24h.
 const FALLBACK_MILLIS: u64 = 72 * 3_600_000;
@@ -136,8 +136,17 @@ impl Parts<'_> {
         for agent in at.escalate.iter().filter_map(|hop| hop.strip_prefix("agent:")) {
             self.agent(agent.rsplit('/').next().unwrap_or(agent), bundle);
         }
-        let fit = self.building.draft.fits.get(id).cloned().unwrap_or_else(|| BUILT_IN_FIT.to_owned());
-        bundle.routes.insert(id.to_owned(), rules_of(&at.value, fit));
+        bundle.routes.insert(id.to_owned(), rules_of(&at.value, self.fit(id)));
+    }
+
+    /// Returns what decides: the fit, and the models that are pinned; another model is another bundle.
+    fn fit(&self, route: &str) -> String {
+        let draft = self.building.draft;
+        let mut fit = draft.fits.get(route).cloned().unwrap_or_else(|| BUILT_IN_FIT.to_owned());
+        for (name, digest) in &draft.models {
+            fit.push_str(&format!(" {name}={digest}"));
+        }
+        fit
     }
 
     fn verb(&self, full: &str, bundle: &mut Bundle) {
@@ -205,6 +214,7 @@ fn rules_of(route: &Route, fit: String) -> RouteRules {
     RouteRules {
         rules: route.rules.clone(),
         classes: route.classes.clone(),
+        strangers: route.strangers.clone(),
         precision: route.precision,
         escalate: route.escalate.clone(),
         fit,

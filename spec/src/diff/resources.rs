@@ -1,6 +1,6 @@
 //! Resources: added, changed, renamed, retired; and what that means for gates, schedules and bundles.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Change, ChangeKind};
 use crate::plan::{Bundle, Id, Plan, Playbook, Step, StepKind, Trigger};
@@ -35,9 +35,33 @@ pub(super) fn diff(old: &Plan, new: &Plan, out: &mut Vec<Change>) {
     if old.company != new.company {
         out.push(Change::new(ChangeKind::Changed, "company", "the company's own settings change"));
     }
+    models(old, new, out);
     if old.prices != new.prices {
         out.push(Change::new(ChangeKind::Changed, "prices", "the prices of models change"));
     }
+}
+
+/// A model that is pinned otherwise: every route decides with it.
+fn models(old: &Plan, new: &Plan, out: &mut Vec<Change>) {
+    let routes: Vec<&str> = new.routes.keys().map(String::as_str).collect();
+    let names: BTreeSet<&String> = old.models.keys().chain(new.models.keys()).collect();
+    for name in names {
+        let (was, is) = (old.models.get(name), new.models.get(name));
+        let text = match (was, is) {
+            (was, is) if was == is => continue,
+            (Some(was), Some(is)) => format!("model \"{name}\" is {} instead of {}", brief(is), brief(was)),
+            (None, Some(is)) => format!("model \"{name}\" is pinned to {}", brief(is)),
+            (_, None) => format!("model \"{name}\" is not pinned any more"),
+        };
+        let routes = if routes.is_empty() { "no route".to_owned() } else { routes.join(", ") };
+        let text = format!("{text}; decides for: {routes}");
+        out.push(Change::new(ChangeKind::Changed, format!("model:{name}"), text));
+    }
+}
+
+/// The head of a digest, which people compare.
+fn brief(digest: &str) -> String {
+    digest.chars().take("sha256:".len() + 12).collect()
 }
 
 fn subject(id: &str) -> String {

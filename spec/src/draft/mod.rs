@@ -150,6 +150,8 @@ pub struct Draft {
     pub secrets: BTreeMap<Id, Arc<[u8]>>,
     /// The digest of each route's fit, from `adjutant.lock`.
     pub fits: BTreeMap<Id, String>,
+    /// The digest of each local model, from `adjutant.lock`.
+    pub models: BTreeMap<Id, String>,
     /// Objects that have a file which could not be read: a reference to one is no mistake of its own.
     pub broken: BTreeSet<(Kind, Id)>,
     /// Where each key is.

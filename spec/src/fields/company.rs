@@ -154,7 +154,12 @@ pub static LOCK: Table = Table::new(
     &[
         SCHEMA_FIELD,
         Field::opt("routes", Ty::Map(&Ty::Text), "{}", "The digest of each route's fit."),
-        Field::opt("models", Ty::Map(&Ty::Text), "{}", "The digest of each local model.").later(),
+        Field::opt(
+            "models",
+            Ty::Map(&Ty::Sha256),
+            "{ \"all-MiniLM-L6-v2\" = \"sha256:…\" }",
+            "The digest of each local model, as `adjutant models pull` tells it. Routes decide with no other.",
+        ),
         Field::opt("tools", Ty::Map(&Ty::Text), "{}", "The hash of each tool of an MCP server.").later(),
         Field::opt("connectors", Ty::Map(&Ty::Text), "{}", "The fingerprint of each connector.").later(),
     ],

@@ -158,6 +158,8 @@ pub enum Ty {
     Email,
     /// A regular expression.
     Regex,
+    /// `sha256:` and 64 hexadecimal digits.
+    Sha256,
     /// A JSON Schema: a path to a JSON file, a table that is one, or the short form `{ name = "string", age = "integer?" }`.
     Schema,
     /// Any value.

@@ -123,6 +123,7 @@ fn type_word(ty: &Ty) -> String {
         Ty::Email => "mail address".to_owned(),
         Ty::Regex => "regular expression".to_owned(),
         Ty::Schema => "schema".to_owned(),
+        Ty::Sha256 => "SHA-256".to_owned(),
         Ty::Any => "anything".to_owned(),
         Ty::Args(_) => "value with templates".to_owned(),
         Ty::List(item) => format!("list of {}", type_word(item)),

@@ -18,6 +18,12 @@ pub static ROUTE: Table = Table::new(
             "Rules in order; the first that matches decides.",
         ),
         Field::req("class", Ty::List(&Ty::Table(&CLASS)), "[]", "What a text can be."),
+        Field::opt(
+            "strangers",
+            Ty::List(&Ty::Text),
+            "[\"Win a cruise!\"]",
+            "Texts that belong to no class; `adjutant models refit` proposes them from your corrections.",
+        ),
         Field::opt("threshold", Ty::Table(&THRESHOLD), "{ precision = 0.98 }", "How sure it must be."),
         Field::opt("escalate", Ty::List(&Ty::Text), "[\"agent:sorter\"]", "Hops after abstention."),
     ],

@@ -95,11 +95,14 @@ pub struct RouteRules {
     pub rules: Vec<Rule>,
     /// Classes with their examples.
     pub classes: Vec<Class>,
+    /// Texts that belong to no class.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub strangers: Vec<String>,
     /// The precision asked for.
     pub precision: f64,
     /// Hops after abstention.
     pub escalate: Vec<String>,
-    /// The digest of the fit, else the name of the built-in matcher.
+    /// The digest of the fit, else the name of the built-in method; then the pinned models.
     pub fit: String,
 }
 

@@ -54,6 +54,9 @@ pub struct Plan {
     pub policies: Policies,
     /// What models cost.
     pub prices: Prices,
+    /// The digest of each local model that `adjutant.lock` pins: routes decide with no other.
+    #[serde(default)]
+    pub models: BTreeMap<String, String>,
     /// What each playbook's runs pin.
     pub bundles: BTreeMap<Id, Arc<Bundle>>,
     /// The Markdown page of each runbook by its code.

@@ -20,6 +20,9 @@ pub struct Route {
     pub rules: Vec<Rule>,
     /// What a text can be.
     pub classes: Vec<Class>,
+    /// Texts that belong to no class, mostly from corrections.
+    #[serde(default)]
+    pub strangers: Vec<String>,
     /// The precision that the operator asks for, between 0.5 and 1.
     pub precision: f64,
     /// Hops after abstention, such as `agent:sorter`.

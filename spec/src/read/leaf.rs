@@ -145,8 +145,17 @@ fn written(ty: &Ty, text: &str, cx: &Cx<'_>) -> Option<Fault> {
         Ty::Regex => regex_lite::Regex::new(text).err().map(|error| {
             Fault::new(Code::E0117, format!("\"{text}\" is no regular expression: {error}"), "here")
         }),
+        Ty::Sha256 => (!is_sha256(text)).then(|| {
+            Fault::new(Code::E0103, format!("\"{text}\" is no SHA-256"), "not a digest")
+                .help("write `sha256:` and 64 digits from 0 to f; `adjutant models pull` tells the line")
+        }),
         _ => None,
     }
+}
+
+fn is_sha256(text: &str) -> bool {
+    let is_digit = |letter: char| letter.is_ascii_digit() || ('a'..='f').contains(&letter);
+    text.strip_prefix("sha256:").is_some_and(|digits| digits.len() == 64 && digits.chars().all(is_digit))
 }
 
 fn bad_id(text: &str) -> Fault {

@@ -279,7 +279,10 @@ impl Reader<'_> {
 
     fn lock(&mut self, path: &str, bytes: &[u8]) {
         if let Some(node) = self.toml(path, bytes, &fields::LOCK) {
-            self.draft.fits = self.cx(path).view(&node).text_map("routes");
+            let cx = self.cx(path);
+            let view = cx.view(&node);
+            self.draft.fits = view.text_map("routes");
+            self.draft.models = view.text_map("models");
         }
     }
 

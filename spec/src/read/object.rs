@@ -103,6 +103,7 @@ pub(super) fn route(view: &View<'_>, head: Head) -> Route {
         slice: head.slice,
         rules: view.list("rule").iter().filter_map(rule).collect(),
         classes: view.list("class").iter().filter_map(class).collect(),
+        strangers: view.texts("strangers"),
         precision: precision.unwrap_or(PRECISION),
         escalate: view.texts("escalate"),
     }

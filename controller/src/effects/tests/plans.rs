@@ -51,6 +51,7 @@ pub(crate) fn plan(connectors: impl IntoIterator<Item = Connector>) -> Plan {
             default_cap: "5.00 EUR".parse().unwrap(),
             models: BTreeMap::from([(MODEL.to_owned(), price)]),
         },
+        models: BTreeMap::new(),
         bundles: BTreeMap::new(),
         runbooks: BTreeMap::new(),
         secrets: BTreeMap::new(),
@@ -172,6 +173,7 @@ pub(crate) fn route(classes: Vec<Class>) -> Route {
         owner: "founder".into(),
         rules: Vec::new(),
         classes,
+        strangers: Vec::new(),
         precision: 0.9,
         escalate: Vec::new(),
     }

@@ -163,6 +163,7 @@ fn nothing(plan: &Plan) -> Plan {
         records: BTreeMap::new(),
         policies: Policies::default(),
         prices: plan.prices.clone(),
+        models: BTreeMap::new(),
         bundles: BTreeMap::new(),
         runbooks: BTreeMap::new(),
         secrets: BTreeMap::new(),
