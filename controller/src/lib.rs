@@ -4,6 +4,7 @@ pub mod cli;
 pub mod effects;
 pub mod http;
 pub mod journal;
+pub mod judgement;
 pub mod reconcile;
 pub mod runtime;
 pub mod source;

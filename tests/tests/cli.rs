@@ -131,6 +131,33 @@ fn a_route_answers_by_rules_and_abstains() {
 }
 
 #[test]
+fn a_model_is_pulled_from_a_folder_pinned_and_verified() {
+    let world = company();
+    for (file, text) in [("config.json", "{}"), ("model.safetensors", "weights"), ("tokenizer.json", "[]")] {
+        world.write(&format!("source/{file}"), text);
+    }
+    let missing = world.adjutant(&["models", "verify"]);
+    assert_eq!((missing.code, missing.stdout.as_str()), (4, ""));
+    let pull = ["models", "pull", "mine", "--from", "source", "--lock", "co", "--json"];
+    let pulled = world.adjutant(&pull).json();
+    let digest = pulled["digest"].as_str().expect("a digest");
+    assert!(world.read("co/adjutant.lock").contains(digest));
+    let _ = world.adjutant(&["check", "co"]).ok();
+    let listed = world.adjutant(&["models", "list", "--json"]).json();
+    assert_eq!(listed[0]["state"], "absent", "{listed}");
+    assert_eq!((&listed[1]["name"], &listed[1]["digest"]), (&"mine".into(), &digest.into()), "{listed}");
+    let _ = world.adjutant(&["models", "verify", "mine"]).ok();
+    std::fs::remove_file(world.path(".cache/adjutant/models/mine/tokenizer.json")).expect("it is there");
+    let damaged = world.adjutant(&["models", "verify", "mine"]);
+    assert_eq!(damaged.code, 1, "{}", damaged.all());
+    assert!(damaged.all().contains("missing"), "{}", damaged.all());
+    let other = world.adjutant(&["models", "pull", "all-MiniLM-L6-v2", "--from", "source"]);
+    assert_eq!(other.code, 1, "{}", other.all());
+    assert!(other.stderr.contains("should have 612 bytes"), "{}", other.all());
+    assert_eq!(world.adjutant(&["models", "pull", "mine", "--from", "nowhere"]).code, 4);
+}
+
+#[test]
 fn shells_and_systemd_get_their_files() {
     let world = World::new();
     assert!(world.adjutant(&["completions", "bash"]).ok().contains("_adjutant"));
@@ -162,14 +189,7 @@ fn doctor_says_what_is_missing_and_what_to_do() {
 fn commands_of_later_versions_refuse_and_say_what_helps() {
     let world = World::new();
     assert_snapshot!("later", world.adjutant(&["backtest", "HEAD", "--last", "10"]).all());
-    for command in [
-        &["fork", "x"][..],
-        &["mcp"],
-        &["freeze"],
-        &["models", "pull"],
-        &["budget"],
-        &["memory", "search", "x"],
-    ] {
+    for command in [&["fork", "x"][..], &["mcp"], &["freeze"], &["budget"], &["memory", "search", "x"]] {
         let ran = world.adjutant(command);
         assert_eq!(ran.code, 2, "{}", ran.all());
         assert!(

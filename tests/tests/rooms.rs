@@ -107,6 +107,21 @@ const ROOMS: &[Room] = &[
         no_dependency: &[],
     },
     Room {
+        folder: "controller/src/judgement",
+        never: &[
+            "adjutant_machine",
+            "crate::journal",
+            "crate::source",
+            "crate::http",
+            "crate::runtime",
+            "crate::effects",
+            "crate::reconcile",
+            "rocksdb::",
+            "git2::",
+        ],
+        no_dependency: &[],
+    },
+    Room {
         folder: "controller/src/http",
         never: &["crate::journal", "crate::effects", "crate::source", "rocksdb::", "git2::"],
         no_dependency: &[],

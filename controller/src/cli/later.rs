@@ -24,7 +24,6 @@ const LATER: &[(&str, &str)] = &[
     ("signal", "a webhook or a mail drop starts a run; see `adjutant connectors`"),
     ("memory", "`adjutant records KIND` lists business records with where they come from"),
     ("find", "`adjutant runs`, `adjutant records KIND` and `adjutant log RUN` list what there is"),
-    ("models", "routing works by rules and examples, without a model file: `adjutant route ROUTE TEXT`"),
     ("budget", "`adjutant cost` shows what was spent against the caps; caps are `[[budget]]` in `policies/`"),
     ("autonomy", "levels are `[[autonomy]]` in `policies/`"),
     ("slo", "`adjutant status` and `/metrics` show runs by status"),

@@ -16,6 +16,7 @@ mod failure;
 pub mod git_door;
 pub mod hook;
 mod later;
+mod models;
 mod moments;
 mod offline;
 mod out;
@@ -81,6 +82,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Schema { kind } => offline::schema(&out, kind.as_deref()),
         Command::Secrets(args) => offline::secrets(&out, args),
         Command::Route { route, text, dir } => offline::route(&out, (route, text), dir),
+        Command::Models { action } => models::models(&out, action),
         Command::Completions { shell } => offline::completions(&out, *shell),
         Command::Man { dir } => offline::man(&out, dir.as_deref()),
         Command::Service { repo } => offline::service(&out, repo, &place::data(&cli.global)?),

@@ -2,6 +2,7 @@
 
 mod company;
 mod daemon;
+mod models;
 mod runs;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ pub(crate) use daemon::{
     AuditAction, ConnectorAction, DEFAULT_LISTEN, DemoArgs, DoublesArgs, Mode, PlanArgs, ProposalAction,
     TokenAction, UpArgs,
 };
+pub(crate) use models::{ModelsAction, PullArgs};
 pub(crate) use runs::{ApproveArgs, DeadAction, RunArgs, RunsArgs, ScopeArgs};
 
 /// The operating layer for a company of one.
@@ -204,6 +206,12 @@ pub(crate) enum Command {
         /// The company repository.
         #[arg(long, default_value = ".")]
         dir: PathBuf,
+    },
+    /// Local models: pull, list, verify.
+    Models {
+        /// What to do.
+        #[command(subcommand)]
+        action: ModelsAction,
     },
     /// The audit trail.
     Audit {
