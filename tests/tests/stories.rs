@@ -46,6 +46,39 @@ async fn an_approved_lead_gets_one_quote_and_one_invoice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_decision_is_recorded_whole_and_never_made_again() {
+    let agency = Agency::open().await;
+    let body = json!({
+        "name": "Ada", "email": "ada@example.com", "company": "Ada",
+        "message": "How much would a redesign of our pottery shop cost?",
+    });
+    let run = agency.webhook("msg_route", &body).await;
+    drop(agency.gate(&run).await);
+    let shown = agency.operator(&["runs", &run, "--json"]).await.json();
+    let sorted = |run: &Value| {
+        let steps = run["steps"].as_array().unwrap();
+        steps.iter().find(|step| step["id"] == "sort").unwrap()["value"].clone()
+    };
+    let decided = sorted(&shown);
+    assert_eq!(decided["model"], "static-minilm-256", "nothing was pulled in this world: {decided}");
+    assert_eq!(decided["neighbours"].as_array().map(Vec::len), Some(3), "{decided}");
+    let log = agency.operator(&["log", &run, "--json"]).await.json();
+    let entries = log.as_array().unwrap();
+    let judged: Vec<&Value> = entries
+        .iter()
+        .map(|entry| &entry["event"]["provenance"]["judged"])
+        .filter(|it| it.is_object())
+        .collect();
+    assert_eq!(judged.len(), 1, "one question, one answer: {log}");
+    assert!(judged[0]["model"]["digest"].as_str().unwrap().starts_with("sha256:"), "{judged:?}");
+    assert!(judged[0]["features"].is_object() && judged[0]["router"].is_string(), "{judged:?}");
+    let folded = agency.operator(&["runs", &format!("{run}@{}", shown["seq"]), "--json"]).await.json();
+    assert_eq!(sorted(&folded), decided, "the log alone says what was decided");
+    let why = agency.operator(&["why", &run]).await;
+    assert!(why.ok().contains("model static-minilm-256"), "{}", why.all());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_edited_is_what_goes_out() {
     let agency = Agency::open().await;
     let run = agency.webhook("msg_1", &lead()).await;

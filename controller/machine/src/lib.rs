@@ -8,6 +8,7 @@ pub mod codec;
 pub mod command;
 pub mod contract;
 mod decide;
+pub mod decided;
 mod draft;
 pub mod eval;
 pub mod event;

@@ -33,7 +33,7 @@ pub mod secrets;
 mod wire;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use intake::{Delivery, IntakeError, Webhook};
 pub use llm::price::{Unpriced, worst_case};

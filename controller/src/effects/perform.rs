@@ -1,6 +1,7 @@
 //! [`Effects`]: the room's one door, over the plan in force.
 
 use std::{
+    ops::ControlFlow,
     path::PathBuf,
     sync::{Arc, PoisonError, RwLock},
     time::{Duration, Instant},
@@ -28,6 +29,7 @@ use super::{
     probe, route,
     secrets::{Keys, Secret},
 };
+use crate::judgement::{Routers, Standing, pin_of};
 
 /// What the room stands on.
 #[derive(Debug, Clone)]
@@ -36,6 +38,8 @@ pub struct Options {
     pub keys: Keys,
     /// Where the relative folders of connectors begin.
     pub files: PathBuf,
+    /// What classifies.
+    pub routers: Routers,
 }
 
 /// Performs effects on the world as the plan in force has it.
@@ -47,7 +51,6 @@ pub struct Effects {
     options: Options,
     live: RwLock<Arc<Plan>>,
     updates: watch::Sender<u64>,
-    routers: route::Routers,
     caps: Caps,
 }
 
@@ -56,13 +59,12 @@ impl Effects {
     #[must_use]
     pub fn new(options: Options, plan: Arc<Plan>) -> Self {
         let (updates, _) = watch::channel(0);
-        let (routers, caps) = (route::Routers::default(), Caps::default());
-        Self { options, live: RwLock::new(plan), updates, routers, caps }
+        Self { options, live: RwLock::new(plan), updates, caps: Caps::default() }
     }
 
     /// Puts another plan into force: calls that begin from now on use its endpoints, secrets, hosts, prices and modes.
     pub fn update(&self, plan: Arc<Plan>) {
-        self.routers.retain(&plan);
+        self.options.routers.prepare(&plan);
         *self.live.write().unwrap_or_else(PoisonError::into_inner) = plan;
         self.updates.send_modify(|count| *count += 1);
     }
@@ -164,15 +166,45 @@ impl Effects {
         Ok(redactor.value(probe::report(&subject).await))
     }
 
-    /// Asks a route, for `adjutant route`: `{class, probability, margin, stage, neighbours, model, micros}`. Hops are not
-    /// asked: nobody has reserved money for them.
+    /// Asks a route, for `adjutant route`: what a step would record, and where that is from. Hops are not asked: nobody
+    /// has reserved money for them. Blocks while the model computes.
     #[must_use]
     pub fn try_route(&self, route: &str, text: &str) -> Option<Value> {
         let plan = self.plan();
         let found = plan.routes.get(route)?;
         let context = serde_json::json!({ "input": {}, "steps": {} });
-        let begun = route::begin(&self.routers, found, text, &context).ok()?;
-        Some(begun.unwrap_or_else(route::Classification::unsure).value)
+        if let Some(done) = route::by_rule(found, text, &context).ok()? {
+            return Some(done.value);
+        }
+        // What is timed is the decision, not the fit that came before it.
+        let fitted = self.options.routers.of(found, pin_of(&plan));
+        let started = Instant::now();
+        let judged = route::Judged::of(fitted, text);
+        let decided = route::by_router(found, judged, started);
+        Some(route::without_hops(decided).value)
+    }
+
+    /// Says again what a route says to texts, each with what its rules may read: by rules and the local router, without
+    /// hops. Blocks while the model computes.
+    #[must_use]
+    pub fn say_again(&self, (plan, route): (&Plan, &Route), asked: &[(String, Value)]) -> Vec<String> {
+        let fitted = self.options.routers.fit(route, pin_of(plan));
+        let say = |(text, context): &(String, Value)| match route::by_rule(route, text, context) {
+            Ok(Some(done)) => route::class_of(&done),
+            Ok(None) => {
+                let judged = route::Judged::of(Arc::clone(&fitted), text);
+                let decided = route::by_router(route, judged, Instant::now());
+                route::class_of(&route::without_hops(decided))
+            }
+            Err(_) => route::UNSURE.to_owned(),
+        };
+        asked.iter().map(say).collect()
+    }
+
+    /// Returns which model answers, where it is loaded already.
+    #[must_use]
+    pub fn standing(&self, pin: Option<&str>) -> Option<Standing> {
+        self.options.routers.standing_now(pin)
     }
 
     /// Returns the most that a call can cost: what is reserved before it starts.
@@ -240,9 +272,14 @@ impl Effects {
         let missing =
             || Fault::unavailable(format!("route \"{}\" is not in the company any more", asked.route));
         let route = attempt.plan.routes.get(asked.route).ok_or_else(missing)?;
-        let mut classification = match route::begin(&self.routers, route, asked.text, asked.context)? {
-            Ok(done) => return Ok(done),
-            Err(classification) => classification,
+        if let Some(done) = route::by_rule(route, asked.text, asked.context)? {
+            return Ok(done);
+        }
+        let started = Instant::now();
+        let judged = self.judge(attempt.plan, route, asked.text).await?;
+        let mut classification = match route::by_router(route, judged, started) {
+            ControlFlow::Break(done) => return Ok(done),
+            ControlFlow::Continue(classification) => classification,
         };
         for name in &route.escalate {
             let hop = self.hop(attempt, name, (route, asked.text)).await;
@@ -251,6 +288,15 @@ impl Effects {
             }
         }
         Ok(classification.unsure())
+    }
+
+    /// Asks the local router on a thread that may wait: for the fit, for the model.
+    async fn judge(&self, plan: &Plan, route: &Route, text: &str) -> Result<route::Judged, Fault> {
+        let (routers, pin) = (self.options.routers.clone(), pin_of(plan).map(str::to_owned));
+        let (route, text) = (route.clone(), text.to_owned());
+        let asked =
+            tokio::task::spawn_blocking(move || route::Judged::of(routers.of(&route, pin.as_deref()), &text));
+        asked.await.map_err(|error| Fault::transient(format!("the local router was stopped: {error}")))
     }
 
     async fn hop(&self, attempt: &Attempt<'_>, name: &str, (route, text): (&Route, &str)) -> route::Hop {

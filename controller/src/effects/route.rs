@@ -6,14 +6,13 @@
 //! Each hop that was asked is recorded with its reason and cost. A hop that cannot be asked (no model, no price, dearer
 //! than its own promise) is skipped and recorded; classification never fails for want of a model.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Instant,
-};
+use std::{ops::ControlFlow, sync::Arc, time::Instant};
 
-use adjutant_machine::command::AgentCall;
-use adjutant_models::{Decision, Example, Router, TokenOverlap};
+use adjutant_machine::{
+    command::AgentCall,
+    decided::{Decided, Near},
+};
+use adjutant_models::{Decision, Neighbour};
 use adjutant_spec::{
     plan::{Agent, Plan, Route, Rule},
     value::Money,
@@ -25,18 +24,16 @@ use super::{
     expression,
     outcome::{Done, Fault},
 };
+use crate::judgement::Fitted;
 
 /// The outcome after the last hop abstained.
-const UNSURE: &str = "unsure";
+pub(super) const UNSURE: &str = "unsure";
 
 /// A hop's answer counts from this confidence, whatever less the route asks for.
 const LEAST_CONFIDENCE: f64 = 0.5;
 
-/// Routers by the digest of what they are fitted to; fitted once, kept while the plan names them.
-#[derive(Default)]
-pub(super) struct Routers {
-    fitted: Mutex<BTreeMap<String, Option<Arc<dyn Router>>>>,
-}
+/// The hop's name of the local router, where it could not be asked.
+const ROUTER: &str = "router";
 
 /// What a hop answered, or why it was skipped.
 pub(super) enum Hop {
@@ -50,57 +47,91 @@ pub(super) enum Hop {
 pub(super) struct Classification<'a> {
     route: &'a Route,
     started: Instant,
-    decision: Option<Decision>,
-    model: String,
+    judged: Judged,
     hops: Vec<Value>,
     cost: Option<Money>,
 }
 
-impl Routers {
-    /// Returns the router of a route; `None` where its examples leave nothing to choose between.
-    fn of(&self, route: &Route) -> Option<Arc<dyn Router>> {
-        let key = fit_key(route);
-        let mut fitted = self.fitted.lock().unwrap_or_else(PoisonError::into_inner);
-        fitted.entry(key).or_insert_with(|| fit(route)).clone()
+/// What the local router said, and which one it was.
+pub(super) struct Judged {
+    fitted: Arc<Fitted>,
+    decision: Option<Decision>,
+    /// Why it said nothing although there is one.
+    fault: Option<String>,
+}
+
+impl Judged {
+    /// Asks the router of a route; blocks while the model computes.
+    pub(super) fn of(fitted: Arc<Fitted>, text: &str) -> Self {
+        let asked = fitted.router.as_ref().map(|router| router.decide(text)).transpose();
+        let (decision, failed) = match asked {
+            Ok(decision) => (decision, None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        let fault = failed.or_else(|| fitted.fault.clone());
+        Self { fitted, decision, fault }
     }
 
-    /// Forgets the routers that no route of the plan needs.
-    pub(super) fn retain(&self, plan: &Plan) {
-        let needed: Vec<String> = plan.routes.values().map(fit_key).collect();
-        let mut fitted = self.fitted.lock().unwrap_or_else(PoisonError::into_inner);
-        fitted.retain(|key, _| needed.contains(key));
+    /// Everything that the decision was made from: who replays the log needs no model.
+    fn provenance(&self) -> Value {
+        let Some(router) = &self.fitted.router else { return Value::Null };
+        let decision = self.decision.as_ref();
+        json!({
+            "model": router.model(),
+            "stand_in": self.fitted.stand_in,
+            "router": router.digest(),
+            "threshold": router.threshold(),
+            "guess": decision.and_then(|one| one.class.as_ref()),
+            "scores": decision.map(|one| &one.scores),
+            "features": decision.map(|one| &one.features),
+        })
     }
 }
 
-/// Begins a classification: an answer where a rule or the router is sure, else what the hops go on with.
-pub(super) fn begin<'a>(
-    routers: &Routers,
-    route: &'a Route,
-    text: &str,
-    context: &Value,
-) -> Result<Result<Done, Classification<'a>>, Fault> {
+/// Returns the answer of the first rule that holds.
+pub(super) fn by_rule(route: &Route, text: &str, context: &Value) -> Result<Option<Done>, Fault> {
     let started = Instant::now();
-    if let Some((index, rule)) = rule_for(route, text, context)? {
-        let value = json!({
-            "class": rule.class, "probability": 1.0, "margin": 1.0, "stage": "rule",
-            "neighbours": [], "model": "rules", "micros": micros(started),
-        });
-        return Ok(Ok(Done::free(value, json!({ "rule": index + 1 }))));
+    let Some((index, rule)) = rule_for(route, text, context)? else { return Ok(None) };
+    let decided = Decided {
+        class: rule.class.clone(),
+        probability: 1.0,
+        margin: 1.0,
+        threshold: None,
+        runner_up: None,
+        stage: "rule".to_owned(),
+        neighbours: Vec::new(),
+        model: "rules".to_owned(),
+        micros: micros(started),
+    };
+    Ok(Some(Done::free(json!(decided), json!({ "rule": index + 1 }))))
+}
+
+/// Goes on with what the router said: an answer where it is sure, else what the hops go on with.
+pub(super) fn by_router(
+    route: &Route,
+    judged: Judged,
+    started: Instant,
+) -> ControlFlow<Done, Classification<'_>> {
+    let skipped = |reason| json!({ "hop": ROUTER, "reason": reason, "cost": null });
+    let hops = judged.fault.as_ref().map(skipped).into_iter().collect();
+    let classification = Classification { route, started, judged, hops, cost: None };
+    match classification.sure_class() {
+        Some(class) => ControlFlow::Break(classification.finish(&class, ROUTER)),
+        None => ControlFlow::Continue(classification),
     }
-    let router = routers.of(route);
-    let decision = router.as_ref().map(|router| router.decide(text)).transpose();
-    let decision = decision.map_err(|error| Fault::transient(error.to_string()))?;
-    let model = router.map_or_else(|| "none".to_owned(), |router| router.digest().to_owned());
-    let classification = Classification { route, started, decision, model, hops: Vec::new(), cost: None };
-    Ok(match classification.sure_class() {
-        Some(class) => Ok(classification.finish(&class, "router")),
-        None => Err(classification),
-    })
+}
+
+/// Returns the answer where no hop is asked.
+pub(super) fn without_hops(decided: ControlFlow<Done, Classification<'_>>) -> Done {
+    match decided {
+        ControlFlow::Break(done) => done,
+        ControlFlow::Continue(classification) => classification.unsure(),
+    }
 }
 
 impl Classification<'_> {
     fn sure_class(&self) -> Option<String> {
-        let decision = self.decision.as_ref().filter(|decision| !decision.abstains)?;
+        let decision = self.judged.decision.as_ref().filter(|decision| !decision.abstains)?;
         decision.class.clone()
     }
 
@@ -129,20 +160,23 @@ impl Classification<'_> {
         };
     }
 
-    /// Returns the answer: a class that a hop named, or `unsure`.
+    /// Returns the answer: a class that the router or a hop named, or `unsure`.
     pub(super) fn finish(self, class: &str, stage: &str) -> Done {
-        let decision = self.decision.as_ref();
-        let value = json!({
-            "class": class,
-            "probability": decision.map_or(0.0, |one| one.probability),
-            "margin": decision.map_or(0.0, |one| one.margin),
-            "stage": stage,
-            "neighbours": decision.map(|one| &one.neighbours).map_or_else(|| json!([]), |all| json!(all)),
-            "model": self.model,
-            "micros": micros(self.started),
-        });
-        let guess = decision.and_then(|one| one.class.clone());
-        Done { value, cost: self.cost, provenance: json!({ "hops": self.hops, "guess": guess }) }
+        let router = self.judged.fitted.router.as_ref();
+        let decision = self.judged.decision.as_ref();
+        let decided = Decided {
+            class: class.to_owned(),
+            probability: decision.map_or(0.0, |one| one.probability),
+            margin: decision.map_or(0.0, |one| one.margin),
+            threshold: router.map(|one| one.threshold()),
+            runner_up: decision.and_then(|one| one.runner_up.clone()),
+            stage: stage.to_owned(),
+            neighbours: decision.map(|one| one.neighbours.iter().map(near).collect()).unwrap_or_default(),
+            model: router.map_or_else(|| "none".to_owned(), |one| one.model().name.clone()),
+            micros: micros(self.started),
+        };
+        let provenance = json!({ "judged": self.judged.provenance(), "hops": self.hops });
+        Done { value: json!(decided), cost: self.cost, provenance }
     }
 
     /// Returns the answer after the last hop abstained.
@@ -233,35 +267,14 @@ fn matches_text(rule: &Rule, text: &str) -> Result<bool, Fault> {
     Ok(false)
 }
 
-fn examples(route: &Route) -> Vec<Example> {
-    let of_class = |class: &adjutant_spec::plan::Class| {
-        let example = |text: &String, is_description| Example {
-            class: class.id.clone(),
-            text: text.clone(),
-            is_description,
-        };
-        let mut all: Vec<Example> = class.examples.iter().map(|text| example(text, false)).collect();
-        if !class.description.trim().is_empty() {
-            all.push(example(&class.description, true));
-        }
-        all
-    };
-    route.classes.iter().flat_map(of_class).collect()
+/// Returns the class of an answer.
+pub(super) fn class_of(done: &Done) -> String {
+    done.value["class"].as_str().unwrap_or(UNSURE).to_owned()
 }
 
-fn fit(route: &Route) -> Option<Arc<dyn Router>> {
-    match TokenOverlap::fit(examples(route), route.precision) {
-        Ok(router) => Some(Arc::new(router)),
-        Err(error) => {
-            tracing::warn!(route = route.id, %error, "route has rules only");
-            None
-        }
-    }
-}
-
-fn fit_key(route: &Route) -> String {
-    let text = json!({ "classes": route.classes, "precision": route.precision }).to_string();
-    format!("{}:{}", route.id, blake3::hash(text.as_bytes()).to_hex())
+fn near(neighbour: &Neighbour) -> Near {
+    let Neighbour { class, text, similarity } = neighbour.clone();
+    Near { class, text, similarity }
 }
 
 fn micros(started: Instant) -> u64 {

@@ -14,7 +14,7 @@ pub(crate) use daemon::{
     AuditAction, ConnectorAction, DEFAULT_LISTEN, DemoArgs, DoublesArgs, Mode, PlanArgs, ProposalAction,
     TokenAction, UpArgs,
 };
-pub(crate) use models::{ModelsAction, PullArgs};
+pub(crate) use models::{BenchArgs, EvalArgs, ModelsAction, PullArgs};
 pub(crate) use runs::{ApproveArgs, DeadAction, RunArgs, RunsArgs, ScopeArgs};
 
 /// The operating layer for a company of one.
@@ -207,7 +207,7 @@ pub(crate) enum Command {
         #[arg(long, default_value = ".")]
         dir: PathBuf,
     },
-    /// Local models: pull, list, verify.
+    /// Local models: pull, list, verify, bench, eval.
     Models {
         /// What to do.
         #[command(subcommand)]

@@ -16,6 +16,45 @@ pub(crate) enum ModelsAction {
         /// The model; all that are here when absent.
         name: Option<String>,
     },
+    /// How fast texts are embedded, beside other engines in the same run.
+    Bench(BenchArgs),
+    /// How well a route, or a router fitted to labelled texts, does on labelled messages.
+    Eval(EvalArgs),
+}
+
+/// `models bench`.
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// Beside ONNX Runtime and PyTorch, which `make peers` installs.
+    #[arg(long)]
+    pub peers: bool,
+    /// More rounds: minutes in place of seconds.
+    #[arg(long)]
+    pub long: bool,
+}
+
+/// `models eval`.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("taught").required(true))]
+pub(crate) struct EvalArgs {
+    /// A route of the company repository.
+    #[arg(long, value_name = "ID", group = "taught")]
+    pub route: Option<String>,
+    /// JSON lines `{"text", "label"}` to fit a router to; label null is of no class.
+    #[arg(long, value_name = "FILE", group = "taught")]
+    pub train: Option<PathBuf>,
+    /// Only so many examples of each class, and no text of no class.
+    #[arg(long, value_name = "N", requires = "train")]
+    pub shots: Option<usize>,
+    /// Which ones.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// JSON lines `{"text", "label"}` to judge it by.
+    #[arg(long, value_name = "FILE")]
+    pub data: PathBuf,
+    /// The company repository.
+    #[arg(long, default_value = ".")]
+    pub dir: PathBuf,
 }
 
 /// `models pull`.

@@ -12,7 +12,7 @@ use tokio::{sync::watch, task::JoinSet};
 
 use super::{
     doors::{Edge, Store},
-    intake,
+    intake, models,
     place::Truth,
     world::{World, follow_plan},
 };
@@ -24,6 +24,7 @@ use crate::{
     effects::{Effects, Options, secrets::Keys},
     http::{self, Doors, Server},
     journal::{self, RocksJournal},
+    judgement::{Files, Routers},
     reconcile::{self, Reconciler},
     runtime::{self, Clock, Handle, RealClock, Runtime},
     source::{self, Company, Git, HookSetup, Limits, Mirror, Observations, Source},
@@ -105,7 +106,8 @@ impl Rooms {
         let (folder, clock) = (data.to_owned(), Arc::new(RealClock) as Arc<dyn Clock>);
         let journal = blocking(move || Ok(RocksJournal::open(&folder, journal::Options::default())?)).await?;
         let journal = Arc::new(journal);
-        let options = Options { keys: Keys::locate()?, files: data.join("files") };
+        let routers = Routers::new(Files::locate());
+        let options = Options { keys: Keys::locate()?, files: data.join("files"), routers };
         let effects = Arc::new(Effects::new(options, Arc::new(nobody()?)));
         let handle = open_runtime(Arc::clone(&journal) as Arc<dyn Journal>, &effects, &clock).await?;
         let (company, mirror) = open_git(data, truth).await?;
@@ -189,13 +191,14 @@ fn followed(truth: &Truth, company: Company) -> source::Mode {
 fn settings(data: &Path, rooms: &Rooms, listen: Option<SocketAddr>) -> http::Settings {
     let source = Arc::clone(&rooms.source);
     let wake = Arc::new(move || source.wake());
+    let door = GitDoor::new(rooms.reconciler.clone(), Arc::clone(&rooms.git), wake);
     let edge = Edge { effects: Arc::clone(&rooms.effects), handle: rooms.handle.clone() };
     http::Settings {
         handle: rooms.handle.clone(),
         journal: Arc::clone(&rooms.journal) as Arc<dyn Journal>,
         clock: Arc::clone(&rooms.clock),
         doors: Doors {
-            git: Arc::new(GitDoor::new(rooms.reconciler.clone(), Arc::clone(&rooms.git), wake)),
+            git: Arc::new(door.with_conditions(models::conditions(Arc::clone(&rooms.effects)))),
             hooks: Arc::new(edge.clone()),
             probes: Arc::new(edge),
             backups: Arc::new(Store(Arc::clone(&rooms.journal))),

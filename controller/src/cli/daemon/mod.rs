@@ -13,6 +13,7 @@ mod boot;
 mod doors;
 mod intake;
 mod logs;
+mod models;
 mod once;
 mod place;
 mod world;

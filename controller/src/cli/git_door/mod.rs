@@ -30,13 +30,23 @@ pub struct GitDoor {
     reconciler: Reconciler,
     git: Arc<Git>,
     wake: Arc<dyn Fn() + Send + Sync>,
+    more: Option<Conditions>,
 }
+
+/// What else the status tells, beside what reconcile knows.
+pub type Conditions = Arc<dyn Fn() -> Vec<doors::ConditionView> + Send + Sync>;
 
 impl GitDoor {
     /// Returns the door; `wake` makes the source look at once.
     #[must_use]
     pub fn new(reconciler: Reconciler, git: Arc<Git>, wake: Arc<dyn Fn() + Send + Sync>) -> Self {
-        Self { reconciler, git, wake }
+        Self { reconciler, git, wake, more: None }
+    }
+
+    /// Adds conditions to the status.
+    #[must_use]
+    pub fn with_conditions(self, more: Conditions) -> Self {
+        Self { more: Some(more), ..self }
     }
 
     async fn pre_receive(&self, push: &Push) -> Result<PushAnswer, Refusal> {
@@ -114,8 +124,9 @@ impl GitDoor {
 
 impl doors::GitDoor for GitDoor {
     fn source(&self) -> Answered<SourceView> {
-        let status = self.reconciler.status();
-        Box::pin(async move { Ok(shapes::source(status)) })
+        let mut source = shapes::source(self.reconciler.status());
+        source.conditions.extend(self.more.iter().flat_map(|more| more()));
+        Box::pin(async move { Ok(source) })
     }
 
     fn plan(&self, wish: PlanWish) -> Answered<Value> {

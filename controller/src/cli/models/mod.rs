@@ -1,5 +1,8 @@
-//! `models`: which local models there are, where they come from, and whether they are what they should be.
+//! `models`: which local models there are, where they come from, whether they are what they
+//! should be, how fast and how good they are.
 
+mod bench;
+mod eval;
 mod lock;
 mod progress;
 mod pull;
@@ -18,6 +21,8 @@ pub(super) fn models(out: &Out, action: &ModelsAction) -> Outcome {
         ModelsAction::Pull(args) => super::block_on(pull::pull(out, args)),
         ModelsAction::List => shelf::list(out),
         ModelsAction::Verify { name } => shelf::verify(out, name.as_deref()),
+        ModelsAction::Bench(args) => bench::bench(out, args),
+        ModelsAction::Eval(args) => eval::eval(out, args),
     }
 }
 

@@ -6,6 +6,7 @@ use adjutant_spec::{
     Loaded,
     diag::{Report, Severity},
     files::FileSet,
+    plan::Plan,
 };
 
 use crate::{
@@ -26,6 +27,13 @@ pub(crate) fn load(folder: &Path, revision: Option<&str>) -> Result<(Arc<FileSet
     };
     let loaded = adjutant_spec::load(&files);
     Ok((files, loaded))
+}
+
+/// Returns the plan of a company that checks.
+pub(crate) fn checked(folder: &Path) -> Result<Plan, Failure> {
+    load(folder, None)?.1.plan.ok_or_else(|| {
+        Failure::invalid("the company does not check").hint("`adjutant check` tells what is wrong")
+    })
 }
 
 /// Tells everything that is wrong with a company repository.

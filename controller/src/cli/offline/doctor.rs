@@ -16,6 +16,7 @@ use crate::{
         place,
     },
     effects::secrets::Keys,
+    judgement::{Files, Loader as _, Store, catalogue::MINILM},
     source::{Git, Invocation},
 };
 
@@ -45,8 +46,18 @@ impl Finding {
 
 /// Looks at everything.
 pub(crate) fn doctor(out: &Out, data: &Path) -> Outcome {
-    let findings =
-        [version(), git(), key(), folder(data), room(data), clock(data), zones(), daemon(data), port(data)];
+    let findings = [
+        version(),
+        git(),
+        key(),
+        folder(data),
+        room(data),
+        clock(data),
+        zones(),
+        daemon(data),
+        port(data),
+        model(),
+    ];
     let exit = if findings.iter().all(|found| found.ok) { Exit::Done } else { Exit::Invalid };
     if out.json {
         out.value(&findings)?;
@@ -168,6 +179,21 @@ fn port(data: &Path) -> Finding {
             format!("{DEFAULT_LISTEN}: {error}"),
             "give another address with `up --listen ADDR`",
         ),
+    }
+}
+
+/// The table in the binary is a model too: that MiniLM is not here is told, and is no mistake.
+fn model() -> Finding {
+    const HINT: &str = "`adjutant models verify`, then `adjutant models pull`";
+    let (store, standing) = (Store::locate(), Files::locate().load(None).standing());
+    let is_here = store.is_ok_and(|store| store.root().join(MINILM).is_dir());
+    match standing.stand_in {
+        None => Finding::good("model", format!("{} answers", standing.model.name)),
+        Some(stand_in) if is_here => Finding::bad("model", stand_in.reason, HINT),
+        Some(stand_in) => {
+            let hint = stand_in.hint;
+            Finding::good("model", format!("{} answers; {MINILM} is not pulled: {hint}", standing.model.name))
+        }
     }
 }
 

@@ -9,7 +9,7 @@ mod secrets;
 mod shell;
 mod store;
 
-pub(super) use check::{check, fmt, load};
+pub(super) use check::{check, checked, fmt, load};
 pub(super) use doctor::doctor;
 pub(super) use init::{example, init, new, write_files};
 pub(super) use pages::{explain, schema};

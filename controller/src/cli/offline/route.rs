@@ -1,24 +1,25 @@
-//! `route`: what a route says about a text, by rules and examples alone. Nothing is asked that costs money.
+//! `route`: what a route says about a text, by rules, examples and the local model. Nothing is asked that costs
+//! money.
 
 use std::{path::Path, sync::Arc};
 
 use serde_json::Value;
 
-use super::load;
+use super::checked;
 use crate::{
     cli::{
         failure::{Exit, Failure, Outcome},
         out::{Out, Paint},
     },
     effects::{Effects, Options, secrets::Keys},
+    judgement::{Files, Routers},
 };
 
 /// Asks a route.
 pub(crate) fn route(out: &Out, (name, text): (&str, &str), folder: &Path) -> Outcome {
-    let plan = load(folder, None)?.1.plan.ok_or_else(|| {
-        Failure::invalid("the company does not check").hint("`adjutant check` tells what is wrong")
-    })?;
-    let effects = Effects::new(Options { keys: Keys::locate()?, files: folder.to_owned() }, Arc::new(plan));
+    let plan = checked(folder)?;
+    let (keys, routers) = (Keys::locate()?, Routers::new(Files::locate()));
+    let effects = Effects::new(Options { keys, files: folder.to_owned(), routers }, Arc::new(plan));
     let answer = effects.try_route(name, text).ok_or_else(|| {
         let names: Vec<String> = effects.plan().routes.keys().cloned().collect();
         Failure::new(Exit::NotFound, format!("there is no route \"{name}\""))
@@ -31,12 +32,21 @@ fn words(out: &Out, answer: &Value) -> String {
     let text = |key: &str| answer[key].as_str().unwrap_or("-").to_owned();
     let number =
         |key: &str| answer[key].as_f64().map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"));
+    let near = answer["neighbours"].as_array().into_iter().flatten().map(|near| {
+        let number = near["similarity"].as_f64().unwrap_or_default();
+        let word = |key: &str| near[key].as_str().unwrap_or_default().to_owned();
+        format!("  {number:.2} {}: {}\n", word("class"), word("text"))
+    });
     format!(
-        "{}  by {}, probability {}, margin {}, {} µs\n",
+        "{}  by {}, probability {} of at least {}, margin {} over {}, model {}, {} µs\n{}",
         out.paint(Paint::Bold, &text("class")),
         text("stage"),
         number("probability"),
+        number("threshold"),
         number("margin"),
-        answer["micros"]
+        text("runner_up"),
+        text("model"),
+        answer["micros"],
+        near.collect::<String>()
     )
 }

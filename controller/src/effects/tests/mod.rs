@@ -6,7 +6,7 @@ mod drops;
 mod http;
 mod mail;
 mod notices;
-pub(super) mod plans;
+pub(crate) mod plans;
 mod probes;
 mod routes;
 mod server;

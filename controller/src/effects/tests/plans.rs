@@ -194,7 +194,11 @@ impl Room {
             let (_, sealed) = keys.encrypt(name, value).unwrap();
             plan.secrets.insert((*name).to_owned(), sealed);
         }
-        let options = Options { keys, files: folder.path().join("files") };
+        let options = Options {
+            keys,
+            files: folder.path().join("files"),
+            routers: crate::judgement::tests::unpulled(),
+        };
         Self { effects: Arc::new(Effects::new(options, Arc::new(plan))), folder }
     }
 

@@ -19,17 +19,23 @@ fn company() -> Plan {
     let lead = class(
         "lead",
         &[
-            "We need a new website, can you send us a quote?",
-            "How much would a redesign of our shop cost?",
-            "I would like an offer for a logo and a landing page",
+            "We need a new website for our shop, could you send a quote?",
+            "How much would a redesign of our website cost? Our budget is around 4000 euros.",
+            "We are looking for an agency to build our online shop this spring.",
+            "Could you make us an offer for a logo and a small website?",
+            "I would like a proposal and a price for a landing page.",
+            "Our company needs a new website. When could you start and what would it cost?",
         ],
     );
     let support = class(
         "support",
         &[
-            "The login on our site is broken",
-            "The contact form does not work any more",
-            "Our website is down, please help",
+            "I cannot log in to the admin page any more, the password is refused.",
+            "The contact form on our site is broken, it shows an error.",
+            "Since yesterday the site does not work on phones, can you help?",
+            "Images are missing on the shop page you built for us.",
+            "How do I reset my password for the editor?",
+            "The site is down, please fix it.",
         ],
     );
     let mut plan = plan([]);
@@ -78,11 +84,13 @@ async fn rules_decide_in_order_before_any_example() {
 async fn examples_decide_what_is_clear_and_the_rest_is_unsure() {
     let room = Room::new(company(), &[]);
     assert_eq!(
-        class_for(&room, "Hello! We need a new website, can you send a quote?").await,
+        class_for(&room, "How much would a redesign of our pottery shop cost?").await,
         both("lead", "router")
     );
-    assert_eq!(class_for(&room, "The login is broken on our site").await, both("support", "router"));
-    assert_eq!(class_for(&room, "Shall we have lunch on Tuesday?").await, both("unsure", "abstained"));
+    let trouble = class_for(&room, "The contact form gives an error since yesterday").await;
+    assert_eq!(trouble, both("support", "router"));
+    let stranger = class_for(&room, "Hi! I saw your talk and had a thought. Coffee some time?").await;
+    assert_eq!(stranger, both("unsure", "abstained"));
 }
 
 #[tokio::test]
@@ -99,7 +107,39 @@ async fn the_same_text_gets_the_same_answer_but_for_its_time() {
     }
     let fields: Vec<String> =
         one.effects.try_route("inbound", "quote").unwrap().as_object().unwrap().keys().cloned().collect();
-    assert_eq!(fields, ["class", "probability", "margin", "stage", "neighbours", "model", "micros"]);
+    let expected = [
+        "class",
+        "probability",
+        "margin",
+        "threshold",
+        "runner_up",
+        "stage",
+        "neighbours",
+        "model",
+        "micros",
+    ];
+    assert_eq!(fields, expected);
+}
+
+#[tokio::test]
+async fn what_decided_is_recorded_whole() {
+    let room = Room::new(company(), &[]);
+    for text in ["Hello! We need a new website, can you send a quote?", "Shall we have lunch on Tuesday?"] {
+        let event = classify(&room, text, json!({})).await;
+        let Event::EffectSucceeded { value, provenance, .. } = event else { panic!("{event:?}") };
+        let judged = &provenance["judged"];
+        assert_eq!(value["model"], judged["model"]["name"], "{judged}");
+        assert!(judged["model"]["digest"].as_str().unwrap().starts_with("sha256:"), "{judged}");
+        assert!(judged["stand_in"]["reason"].is_string(), "the table says that it stands in: {judged}");
+        assert_eq!(value["threshold"], judged["threshold"]);
+        for (key, least) in [("scores", 2), ("features", 5)] {
+            let part = &judged[key];
+            let size = part.as_array().map(Vec::len).or_else(|| part.as_object().map(serde_json::Map::len));
+            assert!(size.unwrap_or(0) >= least, "{key}: {judged}");
+        }
+        assert!(value["neighbours"].as_array().is_some_and(|all| !all.is_empty()), "{value}");
+        assert!(judged["router"].is_string() && judged["guess"].is_string(), "{judged}");
+    }
 }
 
 /// A playbook whose bundle carries the prompt of the hop's agent.

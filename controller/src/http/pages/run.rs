@@ -1,5 +1,6 @@
 //! One run: where it stands and why, its diagram, its steps with values, its effects and gates, at any of its entries.
 
+use adjutant_machine::decided::Decided;
 use adjutant_spec::plan::Playbook;
 use axum::extract::{Path, Query, State};
 use maud::{Markup, html};
@@ -195,12 +196,31 @@ fn step(frame: &Frame, run: &RunView, step: &StepView) -> Markup {
                 @if let Some(ended) = step.ended.or(step.started) { span.soft.when { (frame.time(ended)) } }
             }
             @for effect in effects { (parts::effect(frame, effect)) }
+            @if let Some(decided) = step.value.as_ref().and_then(Decided::read) { (decision(&decided)) }
             @if let Some(value) = &step.value {
                 details.value open[is_here] {
                     summary { "Result " @if let Some(labels) = step.labels { (parts::labels(labels)) } @if step.original.is_some() { span.tag { "edited" } } }
                     (parts::value(value))
                     @if let Some(original) = &step.original { p.soft { "Before it was edited:" } (parts::value(original)) }
                 }
+            }
+        }
+    }
+}
+
+/// Why a route said what it said.
+fn decision(decided: &Decided) -> Markup {
+    let number = |number: f64| format!("{number:.3}");
+    html! {
+        dl.fields.decision {
+            dt { "Class" } dd { strong { (decided.class) } " by " (decided.stage.replace('_', " ")) @if let Some(other) = &decided.runner_up { span.soft { " · before " (other) " by " (number(decided.margin)) } } }
+            @if let Some(threshold) = decided.threshold {
+                dt { "Probability" } dd { span.number { (number(decided.probability)) } span.soft { " · decides from " (number(threshold)) } }
+                dt { "Model" } dd { code { (decided.model) } }
+            }
+            @if !decided.neighbours.is_empty() {
+                dt { "Nearest" }
+                dd { ul.values { @for near in &decided.neighbours { li { span.tag { (near.class) } " " span.number { (format!("{:.2}", near.similarity)) } " " (near.text) } } } }
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The reason chain: from a run, gate or effect back to what started it, and to the file that says so.
 
 use adjutant_machine::{
+    decided::Decided,
     id::EffectId,
     run::{Phase, Run},
 };
@@ -64,6 +65,7 @@ fn path(run: &Run) -> String {
 fn of_run(core: &Core, run: &Run, chain: &mut Vec<WhyLine>) -> Result<(), Error> {
     pauses(core, run, chain);
     causes(run, chain);
+    decisions(run, chain);
     let mut current = run.clone();
     for _ in 0..MOST_PARENTS {
         chain.push(line("run", &current.id, summary(&current), Some(When(current.started_at))));
@@ -105,6 +107,17 @@ fn causes(run: &Run, chain: &mut Vec<WhyLine>) {
         let reason = reason.as_deref().map_or_else(String::new, |reason| format!(": {reason}"));
         chain.push(line("end", &run.id, format!("ended as {}{reason}", status.word()), Some(When(*at))));
     }
+}
+
+/// What routes said in this run, the latest first: it is in the log, nobody is asked again.
+fn decisions(run: &Run, chain: &mut Vec<WhyLine>) {
+    let decided = run.steps.iter().filter_map(|(id, state)| {
+        let decided = Decided::read(&state.value.as_ref()?.value)?;
+        Some((state.ended, line("route", id, decided.sentence(), state.ended.map(When))))
+    });
+    let mut decided: Vec<_> = decided.collect();
+    decided.sort_by_key(|(ended, _)| std::cmp::Reverse(*ended));
+    chain.extend(decided.into_iter().map(|(_, line)| line));
 }
 
 fn summary(run: &Run) -> String {
