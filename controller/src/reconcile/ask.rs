@@ -14,6 +14,7 @@ use super::{
     files,
     judge::Judged,
     plan::{Artefact, LiveRuns, Question, Side},
+    rehearsal::Rehearsed,
     store::blocking,
 };
 
@@ -112,7 +113,18 @@ impl Reconciler {
         });
         let target = Side { name, files: &judged.manifest.digest(), plan: after.as_ref() };
         let now = self.inner.settings.clock.now();
-        Ok(Artefact::of(Question { base, target, runs: &runs, held: judged.held_lines(), now }))
+        let artefact = Artefact::of(Question { base, target, runs: &runs, held: judged.held_lines(), now });
+        Ok(Artefact { routes: self.rehearse(before.as_ref(), after).await, ..artefact })
+    }
+
+    /// Says what would become of recorded decisions.
+    async fn rehearse(&self, before: Option<&Arc<Plan>>, after: &Arc<Plan>) -> Vec<Rehearsed> {
+        match (&self.inner.settings.rehearsal, before) {
+            (Some(rehearsal), Some(before)) => {
+                rehearsal.rehearse(Arc::clone(before), Arc::clone(after)).await
+            }
+            _ => Vec::new(),
+        }
     }
 
     async fn live_runs(&self) -> Result<Vec<LiveRuns>, Error> {

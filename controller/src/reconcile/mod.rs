@@ -24,6 +24,7 @@ mod plan;
 mod proposal;
 mod push;
 mod reconciler;
+mod rehearsal;
 mod repository;
 mod status;
 mod store;
@@ -37,6 +38,7 @@ pub use plan::{Artefact, Class, Confirm, LiveRuns, MissingSecret, NextSlot, Reta
 pub use proposal::{NewProposal, ProposalView, Source as ProposalSource};
 pub use push::Admission;
 pub use reconciler::{Reconciler, Settings};
+pub use rehearsal::{Rehearse, Rehearsed, Turn};
 pub use repository::{Commit, Landing, Merged, Repository, RepositoryError, Trouble};
 pub use status::{Condition, SliceStatus, Status};
 pub use wish::{Candidate, Mode, Seen, Unreadable};

@@ -17,6 +17,7 @@ use super::{
     judge::{self, Judged},
     plan::Artefact,
     proposal::Book,
+    rehearsal::Rehearse,
     repository::Commit,
     status::Status,
     store::{self, Change, Kept, blocking},
@@ -45,6 +46,8 @@ pub struct Settings {
     pub place: String,
     /// The company's own repository, as one would write it after `git pull`.
     pub company: String,
+    /// What decides recorded texts again; plans leave that out where there is none.
+    pub rehearsal: Option<Arc<dyn Rehearse>>,
 }
 
 /// The door to the room: a cheap clone.

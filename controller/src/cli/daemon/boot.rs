@@ -14,6 +14,7 @@ use super::{
     doors::{Edge, Store},
     intake, models,
     place::Truth,
+    rehearsal::Rehearsal,
     world::{World, follow_plan},
 };
 use crate::{
@@ -121,6 +122,7 @@ impl Rooms {
             mode: truth.mode(),
             place: truth.place(),
             company: company.path().display().to_string(),
+            rehearsal: Some(Arc::new(Rehearsal { effects: Arc::clone(&effects), handle: handle.clone() })),
         });
         let reconciler = reconciler.await.map_err(|error| Failure::of(Exit::Bug, &error))?;
         let previous = handle.applied().and_then(|view| view.detail["commit"].as_str().map(str::to_owned));

@@ -16,6 +16,7 @@ mod logs;
 mod models;
 mod once;
 mod place;
+mod rehearsal;
 mod world;
 
 use std::path::Path;

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use live::{Class, LiveRuns, Retained};
 pub use next::NextSlot;
 
-use super::files::digest;
+use super::{files::digest, rehearsal::Rehearsed};
 
 /// The version of the rules by which plans are judged; raised when a build judges otherwise.
 const RULES: u32 = 1;
@@ -45,6 +45,9 @@ pub struct Artefact {
     pub changes: Vec<Change>,
     /// The live runs, by playbook and class.
     pub runs: Vec<Retained>,
+    /// The recorded decisions of routes that change, decided again.
+    #[serde(default)]
+    pub routes: Vec<Rehearsed>,
     /// The next slot of each schedule that is new or changes.
     pub schedules: Vec<NextSlot>,
     /// Secrets that connectors name and the company does not hold.
@@ -122,6 +125,7 @@ impl Artefact {
             policy,
             changes,
             runs,
+            routes: Vec::new(),
         }
     }
 

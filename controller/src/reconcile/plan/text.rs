@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::{Artefact, Class, Retained};
+use crate::reconcile::rehearsal::Rehearsed;
 
 /// Writes a plan; sections without content are left out.
 pub(super) fn render(plan: &Artefact) -> String {
@@ -17,6 +18,7 @@ pub(super) fn render(plan: &Artefact) -> String {
         line(&mut text, &format!("  {change}"));
     }
     section(&mut text, "live runs", plan.runs.iter().map(runs));
+    section(&mut text, "recorded decisions", plan.routes.iter().map(Rehearsed::sentence));
     let slots = plan.schedules.iter().map(|slot| {
         let at = slot.at.as_deref().unwrap_or("never again");
         format!("\"{}\" fires next at {at} ({})", slot.playbook, slot.zone)
@@ -80,6 +82,7 @@ mod tests {
             policy: String::new(),
             changes: Vec::new(),
             runs: Vec::new(),
+            routes: Vec::new(),
             schedules: Vec::new(),
             secrets: Vec::new(),
             held: BTreeMap::new(),
@@ -112,6 +115,10 @@ mod tests {
                 lost: Vec::new(),
                 then: "finish on what they began with".to_owned(),
             }],
+            routes: vec![Rehearsed::of(
+                "inbound".to_owned(),
+                [("lead".to_owned(), "support".to_owned()), ("lead".to_owned(), "lead".to_owned())],
+            )],
             schedules: vec![NextSlot {
                 playbook: "weekly".to_owned(),
                 cron: "0 0 8 * * MON".to_owned(),
@@ -132,6 +139,8 @@ plan 0123456789ab: 2 changes
   ~ budget of company a day: 20 EUR instead of 10 EUR (widened)
 live runs
   2 of \"lead\" finish on what they began with (incompatible: step \"ask\" is gone)
+recorded decisions
+  route \"inbound\": 1 of 2 would change: lead -> support (1)
 schedules
   \"weekly\" fires next at 2026-05-11T08:00:00+02:00 (Europe/Berlin)
 secrets missing

@@ -202,6 +202,7 @@ impl Place {
             mode: self.mode,
             place: "the folder".to_owned(),
             company: self.bare(),
+            rehearsal: None,
         })
         .await
         .expect("reconcile opens");

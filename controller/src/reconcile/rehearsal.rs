@@ -1,0 +1,88 @@
+//! What recorded decisions would become under another plan: asked of whoever can decide, which this room cannot.
+
+use std::sync::Arc;
+
+use adjutant_spec::plan::{Id, Plan};
+use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+
+/// The recorded decisions of one route, decided again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rehearsed {
+    /// The route.
+    pub route: Id,
+    /// How many of its latest decisions were decided again, by the old and by the new route.
+    pub decided: usize,
+    /// Those that would change, the most frequent first.
+    pub changes: Vec<Turn>,
+}
+
+/// Decisions that would change in the same way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turn {
+    /// The class as it is.
+    pub from: String,
+    /// The class as it would be.
+    pub to: String,
+    /// How many.
+    pub count: usize,
+}
+
+/// Decides recorded texts again.
+///
+/// *Guarantees*: bounded work, nothing that costs money, nothing is changed. *Errors*: are told in the log; what could
+/// not be decided again is left out.
+pub trait Rehearse: Send + Sync {
+    /// Returns what would become of the recorded decisions of each route that differs.
+    fn rehearse(&self, before: Arc<Plan>, after: Arc<Plan>) -> BoxFuture<'static, Vec<Rehearsed>>;
+}
+
+impl Rehearsed {
+    /// Counts pairs of old and new classes.
+    #[must_use]
+    pub fn of(route: Id, pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut counts = std::collections::BTreeMap::<(String, String), usize>::new();
+        let mut decided = 0;
+        for (from, to) in pairs {
+            decided += 1;
+            if from != to {
+                *counts.entry((from, to)).or_default() += 1;
+            }
+        }
+        let turn = |((from, to), count)| Turn { from, to, count };
+        let mut changes: Vec<Turn> = counts.into_iter().map(turn).collect();
+        changes.sort_by_key(|turn| std::cmp::Reverse(turn.count));
+        Self { route, decided, changes }
+    }
+
+    /// Says it in one line.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let moved: usize = self.changes.iter().map(|turn| turn.count).sum();
+        if moved == 0 {
+            return format!("route \"{}\": none of {} would change", self.route, self.decided);
+        }
+        let turns: Vec<String> = self
+            .changes
+            .iter()
+            .map(|turn| format!("{} -> {} ({})", turn.from, turn.to, turn.count))
+            .collect();
+        format!("route \"{}\": {moved} of {} would change: {}", self.route, self.decided, turns.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn turns_are_counted_and_the_most_frequent_is_told_first() {
+        let pairs = [("lead", "lead"), ("unsure", "lead"), ("lead", "support"), ("lead", "support")];
+        let pairs = pairs.map(|(from, to)| (from.to_owned(), to.to_owned()));
+        let rehearsed = Rehearsed::of("inbound".to_owned(), pairs);
+        let expected = "route \"inbound\": 3 of 4 would change: lead -> support (2), unsure -> lead (1)";
+        assert_eq!(rehearsed.sentence(), expected);
+        let calm = Rehearsed::of("inbound".to_owned(), [("a".to_owned(), "a".to_owned())]);
+        assert_eq!(calm.sentence(), "route \"inbound\": none of 1 would change");
+    }
+}
