@@ -19,7 +19,7 @@ build: setup ## the binary, in the profile that the tests use
 	@$(ENV); cargo build --locked -p adjutant -p adjutant-doubles --bins
 
 demo: build ## the main job on an example company; SCRIPT=1 runs it unattended
-	@$(ENV); "$$CARGO_TARGET_DIR/debug/adjutant" demo $(if $(SCRIPT),--script,)
+	@$(ENV); ./.ci/models || true; "$$CARGO_TARGET_DIR/debug/adjutant" demo $(if $(SCRIPT),--script,)
 
 test: setup ## everything that a change must pass
 	@$(ENV); ./.ci/test
