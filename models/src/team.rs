@@ -19,6 +19,11 @@ impl Team {
         Ok(Self { pool, threads })
     }
 
+    /// Returns no threads but the caller's own.
+    pub(crate) fn alone() -> Self {
+        Self { pool: None, threads: 1 }
+    }
+
     /// Returns how many threads there are.
     pub(crate) fn threads(&self) -> usize {
         self.threads

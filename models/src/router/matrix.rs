@@ -1,6 +1,9 @@
 //! Rows of numbers, and the few products that fitting needs.
 
-use crate::simd::{Strided, product};
+use crate::{
+    simd::{Activation, Isa, Packed},
+    team::Team,
+};
 
 /// Rows of equal length, one after the other.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,26 +58,57 @@ impl Matrix {
 
     /// Returns this × the transpose of `right`, of whose columns this has perhaps more: the further ones are not read.
     pub(super) fn times_transposed(&self, right: &Self) -> Self {
-        let mut out = Self::zeros(self.rows(), right.rows());
-        let left = Strided::rows_of(&self.numbers, self.rows(), right.columns, self.columns);
-        product(left, right.strided().transposed(), &mut out.numbers);
-        out
+        let cell =
+            |at: usize| dot(&self.row(at / right.rows())[..right.columns], right.row(at % right.rows()));
+        Self::of(right.rows().max(1), (0..self.rows() * right.rows()).map(cell).collect())
     }
 
-    /// Returns the transpose of this × `right`.
-    pub(super) fn transposed_times(&self, right: &Self) -> Self {
-        let mut out = Self::zeros(self.columns, right.columns);
-        product(self.strided().transposed(), right.strided(), &mut out.numbers);
-        out
+    /// Returns the transpose.
+    pub(super) fn transposed(&self) -> Self {
+        let (rows, columns) = (self.rows(), self.columns);
+        let mut numbers = vec![0.0; self.numbers.len()];
+        // Square tiles: neither side then walks through memory a page at a time.
+        for (first_row, first_column) in tiles(rows, columns) {
+            for row in first_row..rows.min(first_row + TILE) {
+                for column in first_column..columns.min(first_column + TILE) {
+                    numbers[column * rows + row] = self.numbers[row * columns + column];
+                }
+            }
+        }
+        Self::of(rows.max(1), numbers)
     }
 
     /// Returns the numbers, row after row.
     pub(super) fn into_numbers(self) -> Vec<f32> {
         self.numbers
     }
+}
 
-    fn strided(&self) -> Strided<'_> {
-        Strided::rows_of(&self.numbers, self.rows(), self.columns, self.columns)
+/// The side of the tiles of a transpose.
+const TILE: usize = 32;
+
+fn tiles(rows: usize, columns: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..rows).step_by(TILE).flat_map(move |row| (0..columns).step_by(TILE).map(move |column| (row, column)))
+}
+
+/// A matrix that many rows are multiplied with: packed once. Everything runs on the caller's thread, and each number is
+/// summed in one order, so its bits depend on nothing else.
+pub(super) struct Factor {
+    packed: Packed,
+    team: Team,
+}
+
+impl Factor {
+    /// Packs the transpose of a matrix.
+    pub(super) fn transposed(matrix: &Matrix) -> Self {
+        let bias = vec![0.0; matrix.rows()];
+        let packed = Packed::new(Isa::detect(), &matrix.numbers, &bias, Activation::None);
+        Self { packed, team: Team::alone() }
+    }
+
+    /// Returns rows × the factor.
+    pub(super) fn after(&self, rows: &Matrix) -> Matrix {
+        Matrix::of(self.packed.outputs(), self.packed.multiply(&self.team, &rows.numbers))
     }
 }
 

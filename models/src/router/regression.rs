@@ -3,7 +3,7 @@
 //! The loss is the mean cross entropy plus ‖W‖² / (2·C·n). Without a bias a text that is like nothing gets equal logits.
 
 use super::{
-    matrix::{Matrix, count},
+    matrix::{Factor, Matrix, count},
     minimise::{Slope, minimise},
 };
 
@@ -49,15 +49,30 @@ pub(super) fn softmax(logits: &mut [f32]) -> f32 {
 
 struct Loss<'a> {
     texts: &'a Labelled<'a>,
-    blocks: Vec<(usize, Matrix)>,
+    blocks: Vec<Block>,
     total: f64,
     ridge: f64,
+}
+
+/// Some texts, as rows and as what errors are multiplied with.
+struct Block {
+    first: usize,
+    texts: Matrix,
+    factor: Factor,
+}
+
+impl Block {
+    fn of(vectors: &Matrix, rows: &[usize]) -> Self {
+        let texts = vectors.select(rows);
+        let factor = Factor::transposed(&texts.transposed());
+        Self { first: rows[0], texts, factor }
+    }
 }
 
 impl<'a> Loss<'a> {
     fn of(texts: &'a Labelled<'a>, looseness: f64) -> Self {
         let rows: Vec<usize> = (0..texts.vectors.rows()).collect();
-        let blocks = rows.chunks(BLOCK).map(|rows| (rows[0], texts.vectors.select(rows))).collect();
+        let blocks = rows.chunks(BLOCK).map(|rows| Block::of(texts.vectors, rows)).collect();
         let total = texts.weights.iter().map(|weight| f64::from(*weight)).sum();
         let ridge = 1.0 / (looseness * count(texts.vectors.rows()));
         Self { texts, blocks, total, ridge }
@@ -81,14 +96,14 @@ impl<'a> Loss<'a> {
 
 impl Slope for Loss<'_> {
     fn at(&mut self, place: &[f32], gradient: &mut [f32]) -> f64 {
-        let weights = Matrix::of(self.texts.vectors.columns(), place.to_vec());
+        let weights = Factor::transposed(&Matrix::of(self.texts.vectors.columns(), place.to_vec()));
         let squares: f64 = place.iter().map(|weight| f64::from(*weight).powi(2)).sum();
         let mut loss = self.ridge * squares / 2.0;
         gradient.iter_mut().zip(place).for_each(|(out, weight)| *out = self.ridge as f32 * weight);
-        for (first, block) in &self.blocks {
-            let mut errors = block.times_transposed(&weights);
-            loss += self.errors(*first, &mut errors);
-            let of_block = errors.transposed_times(block).into_numbers();
+        for block in &self.blocks {
+            let mut errors = weights.after(&block.texts);
+            loss += self.errors(block.first, &mut errors);
+            let of_block = block.factor.after(&errors.transposed()).into_numbers();
             gradient.iter_mut().zip(of_block).for_each(|(out, one)| *out += one);
         }
         loss

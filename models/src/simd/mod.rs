@@ -8,7 +8,6 @@
 //! math.rs      exp, GELU, softmax, layer norm
 //! gemm.rs      packed weights, the register tile, the split over threads
 //! attention.rs one head of one sequence
-//! product.rs   products of two matrices that change, for the router's fit
 //! ```
 //!
 //! *Guarantee*: each number of a result is summed in one order that depends on its own row alone, never on how many
@@ -19,13 +18,11 @@ mod attention;
 mod gemm;
 mod lanes;
 mod math;
-mod product;
 
 pub(crate) use attention::{Attention, attend};
 pub(crate) use gemm::{Activation, Packed};
 use lanes::{Portable, Simd};
 pub(crate) use math::{Norm, add_norm, norm};
-pub(crate) use product::{Strided, product};
 
 /// Which instructions the kernels use; holding one proves that this CPU has them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
