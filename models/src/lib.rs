@@ -1,10 +1,11 @@
 //! Local inference behind small traits, so that it can be replaced or left out.
 //!
-//! A [`Router`] says which class a text belongs to, how sure it is, and when it would rather not say. The one built in,
-//! [`TokenOverlap`], needs no model file: it compares words and character trigrams with the examples of each class.
+//! A [`Router`] says which class a text belongs to, how sure it is, and when it would rather not say;
+//! [`SentenceRouter`] learns that from examples.
 //!
-//! An [`Embedder`] turns texts into vectors: [`Encoder`] with a model of the BERT family, on threads of its own;
-//! [`Worker`] in front of it for callers from anywhere; [`Cached`] for texts that come again.
+//! An [`Embedder`] turns texts into vectors: [`Encoder`] with a model of the BERT family, on threads of its own, and
+//! [`StaticTable`], which is part of the binary and answers where no model was pulled. [`Worker`] stands in front for
+//! callers from anywhere, [`Cached`] for texts that come again.
 
 pub mod bench;
 mod bert;
@@ -12,18 +13,15 @@ mod cache;
 mod embed;
 pub mod eval;
 pub mod fake;
-mod overlap;
 mod router;
 mod simd;
 mod static_table;
 mod team;
-mod tokens;
 mod worker;
 
 pub use bert::{Device, Encoder, LoadError, Options};
 pub use cache::{Cached, Uses};
 pub use embed::{EmbedError, Embedder, Embedding, Model};
-pub use overlap::TokenOverlap;
 pub use router::{
     Calibration, Decision, ENOUGH_OUTCOMES, Example, FitError, Lessons, Neighbour, Platt, Promise, Router,
     Score, SentenceRouter, wilson_lower,
