@@ -137,6 +137,13 @@ fn a_higher_precision_never_decides_more() {
 }
 
 #[test]
+fn what_is_likelier_wrong_than_right_is_never_decided() {
+    // Half of the decisions may be wrong: the rehearsal alone would spend that on guesses.
+    let router = fitted(2, 6, 0.5);
+    assert!(router.threshold() >= 0.5 && router.threshold_for(0.5) >= 0.5, "{}", router.threshold());
+}
+
+#[test]
 fn what_the_operator_calls_strange_becomes_strange() {
     let promise = Promise::of(0.9);
     let asked = "please send a price list and an offer for printer paper";

@@ -39,6 +39,10 @@ const DOUBT: f64 = 0.3;
 const UNSPENT: f64 = 0.4;
 const FEW_CLASSES: f64 = 20.0;
 
+/// A class that is likelier wrong than right is never decided, however much of the promise is left to spend: the promise
+/// is about all decisions together, and the operator reads them one by one.
+const LEAST_THRESHOLD: f64 = 0.5;
+
 /// Decides by sentence vectors.
 pub struct SentenceRouter {
     embedder: Arc<dyn Embedder>,
@@ -122,7 +126,7 @@ fn rehearse(corpus: &Corpus, outside: &Outside) -> (Judge, Vec<Played>) {
 /// With few classes the rehearsal is a little too easy: a part of the errors that the promise allows is not spent.
 fn threshold_of(rehearsed: &[Case], classes: usize, precision: f64) -> f64 {
     let unspent = UNSPENT * FEW_CLASSES / (FEW_CLASSES + count(classes));
-    threshold(rehearsed, 1.0 - (1.0 - precision) * (1.0 - unspent), DOUBT)
+    threshold(rehearsed, 1.0 - (1.0 - precision) * (1.0 - unspent), DOUBT).max(LEAST_THRESHOLD)
 }
 
 impl SentenceRouter {
@@ -130,7 +134,7 @@ impl SentenceRouter {
     #[must_use]
     pub fn with_calibration(mut self, calibration: Calibration) -> Self {
         if let Some(threshold) = calibration.threshold {
-            self.threshold = rounded(threshold);
+            self.threshold = rounded(threshold).max(LEAST_THRESHOLD);
         }
         let numbers = [calibration.platt.slope, calibration.platt.offset, self.threshold];
         let taught = serde_json::json!([self.digest, numbers]).to_string();
