@@ -120,12 +120,26 @@ fn what_else_belongs_to_a_later_version_is_refused_at_its_place() {
         ("policies/p.toml", format!("{head}[[privacy]]\nclass = \"client\"\n")),
         ("policies/p.cedar", "forbid(principal, action, resource);".to_owned()),
         ("models.toml", format!("{head}[[model]]\nid = \"small\"\ntask = \"embed\"\nsource = \"a/b\"\n")),
+        ("adjutant.lock", format!("{head}[routes]\ninbound = \"blake3:1\"\n")),
     ];
     for (path, text) in cases {
         let found = form(&company(&[(path, &text)]));
         assert_eq!(found.len(), 1, "{path}: {found:?}");
         assert!(found[0].starts_with("E0900"), "{found:?}");
     }
+}
+
+#[test]
+fn a_model_that_nothing_decides_with_cannot_be_pinned() {
+    let lock = |name: &str| {
+        let digest = "0".repeat(64);
+        let text = format!("schema = \"adjutant/v1\"\n[models]\n{name} = \"sha256:{digest}\"\n");
+        form(&company(&[("adjutant.lock", &text)]))
+    };
+    assert_eq!(lock("all-MiniLM-L6-v2"), Vec::<String>::new());
+    let found = lock("all-MiniLM-L12-v2");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("E0101 adjutant.lock:3:"), "{found:?}");
 }
 
 #[test]

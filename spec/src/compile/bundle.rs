@@ -16,7 +16,7 @@ use crate::{
     value::Period,
 };
 
-/// The matcher that stands in where a route has no fit in `adjutant.lock`; part of the digest, so that a new one is a change.
+/// The method that routes are fitted by; part of the digest, so that a new one is a change.
 const BUILT_IN_FIT: &str = "built-in/sentence-1";
 
 /// How long a gate that stands in for a model waits: the middle one of 7d, 72h and 24h.
@@ -136,14 +136,13 @@ impl Parts<'_> {
         for agent in at.escalate.iter().filter_map(|hop| hop.strip_prefix("agent:")) {
             self.agent(agent.rsplit('/').next().unwrap_or(agent), bundle);
         }
-        bundle.routes.insert(id.to_owned(), rules_of(&at.value, self.fit(id)));
+        bundle.routes.insert(id.to_owned(), rules_of(&at.value, self.fit()));
     }
 
-    /// Returns what decides: the fit, and the models that are pinned; another model is another bundle.
-    fn fit(&self, route: &str) -> String {
-        let draft = self.building.draft;
-        let mut fit = draft.fits.get(route).cloned().unwrap_or_else(|| BUILT_IN_FIT.to_owned());
-        for (name, digest) in &draft.models {
+    /// Returns what decides: the method, and the models that are pinned; another model is another bundle.
+    fn fit(&self) -> String {
+        let mut fit = BUILT_IN_FIT.to_owned();
+        for (name, digest) in &self.building.draft.models {
             fit.push_str(&format!(" {name}={digest}"));
         }
         fit

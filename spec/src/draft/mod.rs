@@ -148,8 +148,6 @@ pub struct Draft {
     pub runbooks: BTreeMap<Id, Arc<str>>,
     /// The ciphertext of each secret by its name.
     pub secrets: BTreeMap<Id, Arc<[u8]>>,
-    /// The digest of each route's fit, from `adjutant.lock`.
-    pub fits: BTreeMap<Id, String>,
     /// The digest of each local model, from `adjutant.lock`.
     pub models: BTreeMap<Id, String>,
     /// Objects that have a file which could not be read: a reference to one is no mistake of its own.

@@ -153,14 +153,25 @@ pub static LOCK: Table = Table::new(
     "Pins that commands write: the digest of each route's fit, of models, tools and connectors.",
     &[
         SCHEMA_FIELD,
-        Field::opt("routes", Ty::Map(&Ty::Text), "{}", "The digest of each route's fit."),
+        Field::opt("routes", Ty::Map(&Ty::Text), "{}", "The digest of each route's fit.").later(),
         Field::opt(
             "models",
-            Ty::Map(&Ty::Sha256),
+            Ty::Table(&LOCKED_MODELS),
             "{ \"all-MiniLM-L6-v2\" = \"sha256:…\" }",
             "The digest of each local model, as `adjutant models pull` tells it. Routes decide with no other.",
         ),
         Field::opt("tools", Ty::Map(&Ty::Text), "{}", "The hash of each tool of an MCP server.").later(),
         Field::opt("connectors", Ty::Map(&Ty::Text), "{}", "The fingerprint of each connector.").later(),
     ],
+);
+
+static LOCKED_MODELS: Table = Table::new(
+    "models",
+    "The local models that this version can pin.",
+    &[Field::opt(
+        "all-MiniLM-L6-v2",
+        Ty::Sha256,
+        "\"sha256:…\"",
+        "The digest of the model that routes read texts with.",
+    )],
 );

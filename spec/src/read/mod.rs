@@ -281,7 +281,6 @@ impl Reader<'_> {
         if let Some(node) = self.toml(path, bytes, &fields::LOCK) {
             let cx = self.cx(path);
             let view = cx.view(&node);
-            self.draft.fits = view.text_map("routes");
             self.draft.models = view.text_map("models");
         }
     }

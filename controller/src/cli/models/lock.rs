@@ -9,7 +9,7 @@ use toml_edit::{DocumentMut, Item, Table, value};
 
 use crate::{
     cli::failure::{Exit, Failure},
-    judgement::pull::Pulled,
+    judgement::{catalogue::MINILM, pull::Pulled},
 };
 
 const LOCK: &str = "adjutant.lock";
@@ -17,6 +17,15 @@ const LOCK: &str = "adjutant.lock";
 /// Returns the line below `[models]`.
 pub(super) fn line(pulled: &Pulled) -> String {
     format!("\"{}\" = \"{}\"", pulled.name, pulled.digest)
+}
+
+/// Refuses to pin what nothing would decide with.
+pub(super) fn check(name: &str) -> Result<(), Failure> {
+    if name == MINILM {
+        return Ok(());
+    }
+    let message = format!("{name} cannot be pinned: routes decide with {MINILM} alone");
+    Err(Failure::invalid(message).hint("pull it without `--lock`"))
 }
 
 /// Writes the pin into the lock file of a company repository; the rest of the file stays as it is.
@@ -70,7 +79,7 @@ mod tests {
             folder: PathBuf::new(),
             was_there: false,
         };
-        let text = "schema = \"adjutant/v1\"\n\n# mine\n[routes]\ninbound = \"blake3:1\"\n";
+        let text = "schema = \"adjutant/v1\"\n\n# mine\nx-note = \"kept\"\n";
         let once = pinned(text, &pulled).unwrap();
         assert_eq!(once, format!("{text}\n[models]\nall-MiniLM-L6-v2 = \"sha256:00\"\n"));
         assert_eq!(pinned(&once, &pulled).unwrap(), once);

@@ -22,6 +22,9 @@ const HUB: &str = "https://huggingface.co";
 
 /// Fetches a model.
 pub(super) async fn pull(out: &Out, args: &PullArgs) -> Outcome {
+    if args.lock.is_some() {
+        lock::check(&args.name)?;
+    }
     let store = Store::locate()?;
     let told = Told::new();
     let pulled = match args.from.as_deref() {
@@ -73,6 +76,7 @@ fn report(out: &Out, pulled: &Pulled, pinned: Option<&Path>) -> Outcome {
     let word = if pulled.was_there { "is there and whole" } else { "is pulled" };
     out.data(format!("{} {word}: {}\n", pulled.name, pulled.digest))?;
     match pinned {
+        None if lock::check(&pulled.name).is_err() => {}
         Some(path) => out.say(format!("pinned in \"{}\"; commit it", path.display())),
         None => out
             .say(format!("next: pin it in adjutant.lock and commit, or give `--lock`:\n\n[models]\n{line}")),
