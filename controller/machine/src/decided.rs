@@ -50,10 +50,19 @@ impl Decided {
         Self::deserialize(value).ok()
     }
 
+    /// Says who decided, to be read after the class.
+    #[must_use]
+    pub fn author(&self) -> String {
+        match self.stage.as_str() {
+            "abstained" => ": nothing was sure enough".to_owned(),
+            stage => format!(" by {stage}"),
+        }
+    }
+
     /// Says it in one line.
     #[must_use]
     pub fn sentence(&self) -> String {
-        let mut text = format!("\"{}\" by {}", self.class, self.stage);
+        let mut text = format!("\"{}\"{}", self.class, self.author());
         if let Some(threshold) = self.threshold {
             text.push_str(&format!(", probability {:.3} of at least {threshold:.3}", self.probability));
         }

@@ -171,6 +171,13 @@ pub enum Event {
         /// Values corrected by the operator, by path.
         edits: BTreeMap<String, Value>,
     },
+    /// A person said what the text of a route step really is. The run goes on as it was: it is a lesson for the route.
+    ClassCorrected {
+        /// The route step; its last decision is meant.
+        step: StepId,
+        /// The right class; `None`: none of them.
+        class: Option<String>,
+    },
 }
 
 /// What a run begins with.

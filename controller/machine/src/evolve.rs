@@ -73,6 +73,7 @@ pub(crate) fn opened(started: &RunStarted, at: Stamp) -> Run {
         undo: Vec::new(),
         timers: Default::default(),
         edits: Default::default(),
+        corrections: Default::default(),
         spent: Default::default(),
         failure: None,
         seen: Default::default(),
@@ -114,6 +115,9 @@ pub(crate) fn evolve_run(run: &mut Run, fact: &Fact) {
         }
         Fact::Failed { failure } => run.failure = Some(failure.clone()),
         Fact::Retried { .. } => retried(run),
+        Fact::Corrected { effect, correction } => {
+            run.corrections.insert(effect.clone(), correction.clone());
+        }
         Fact::RunOpened { .. } | Fact::Observed { .. } | Fact::GatePassed { .. } | Fact::Ignored { .. } => {}
     }
 }

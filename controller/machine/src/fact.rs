@@ -14,8 +14,8 @@ use crate::{
     event::{Envelope, Labelled, RunStarted, TimerId},
     id::{EffectId, Stamp},
     run::{
-        Coverage, Decided, Edit, EffectState, Failure, Gate, GatePhase, Life, Phase, Position, UndoEntry,
-        UndoState,
+        Correction, Coverage, Decided, Edit, EffectState, Failure, Gate, GatePhase, Life, Phase, Position,
+        UndoEntry, UndoState,
     },
 };
 
@@ -203,6 +203,13 @@ pub enum Fact {
     Retried {
         /// From where.
         step: StepId,
+    },
+    /// What a route step classified has another class, or was confirmed.
+    Corrected {
+        /// The effect that asked the route.
+        effect: EffectId,
+        /// What is right, and who says so.
+        correction: Correction,
     },
     /// An answer came too late to matter.
     Ignored {

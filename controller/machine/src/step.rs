@@ -63,6 +63,7 @@ fn is_too_late(event: &Event) -> bool {
         | Event::GateDecided(_)
         | Event::ChildEnded { .. }
         | Event::RunKilled { .. }
-        | Event::RunRetried { .. } => false,
+        | Event::RunRetried { .. }
+        | Event::ClassCorrected { .. } => false,
     }
 }

@@ -171,6 +171,18 @@ pub enum Refusal {
         /// Which.
         step: StepId,
     },
+    /// The step classifies nothing.
+    #[error("step \"{step}\" is no route step: it gives no class")]
+    NotARoute {
+        /// Which.
+        step: StepId,
+    },
+    /// The route step has not answered.
+    #[error("step \"{step}\" has not classified anything yet")]
+    NotDecided {
+        /// Which.
+        step: StepId,
+    },
     /// The run has no such timer.
     #[error("the run has no timer {timer:?}")]
     NoSuchTimer {

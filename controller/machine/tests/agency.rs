@@ -244,6 +244,37 @@ fn a_mail_that_fails_for_good_goes_to_the_dead_letters_and_can_be_tried_again_un
 }
 
 #[test]
+fn a_routes_decision_is_corrected_at_any_time_and_moves_nothing() {
+    let mut world = World::start(&example("agency"), "inbound", &lead());
+    let correct = |step: &str, class: Option<&str>| Event::ClassCorrected {
+        step: step.to_owned(),
+        class: class.map(str::to_owned),
+    };
+    let refusal = world.send("operator", correct("sort", None));
+    assert_eq!(refusal, Verdict::Refused(Refusal::NotDecided { step: "sort".to_owned() }));
+    world.answer(json!({"class": "lead", "probability": 0.97}));
+    let refusal = world.send("operator", correct("nowhere", None));
+    assert_eq!(refusal, Verdict::Refused(Refusal::NoSuchStep { step: "nowhere".to_owned() }));
+    let refusal = world.send("operator", correct("qualify", None));
+    assert_eq!(refusal, Verdict::Refused(Refusal::NotARoute { step: "qualify".to_owned() }));
+
+    let (at, outbox) = (world.at().to_owned(), world.host.outbox.len());
+    assert_eq!(world.send("operator", correct("sort", Some("support"))), Verdict::Applied);
+    assert_eq!((world.at(), world.host.outbox.len()), (at.as_str(), outbox), "the run goes on as it was");
+    world.send("operator", Event::RunCancelled { reason: "enough".to_owned() });
+    assert_eq!(world.host.ended("inbound-1"), Some(Status::Cancelled));
+    let again = world.send("operator", correct("sort", Some("support")));
+    assert!(
+        matches!(again, Verdict::Duplicate { first: Some(first) } if first.by == "operator"),
+        "said before"
+    );
+    assert_eq!(world.send("operator", correct("sort", None)), Verdict::Applied, "the last word counts");
+    let said: Vec<_> =
+        world.state().corrections.values().map(|said| (&*said.route, said.class.clone())).collect();
+    assert_eq!(said, [("inbound", None)]);
+}
+
+#[test]
 fn an_observed_run_touches_nothing() {
     let plan = example("agency");
     let mut world = World::start_at(&plan, ("inbound", Stage::Observe), &lead());

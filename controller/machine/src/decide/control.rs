@@ -44,6 +44,7 @@ impl<'a> Decider<'a> {
             Event::RunStarted(_) => Verdict::Duplicate { first: Some(begun(&self.draft.run)) },
             Event::GateDecided(answer) => self.decided(answer)?,
             Event::TimerFired { timer } => self.timer(timer)?,
+            Event::ClassCorrected { step, class } => self.correct(step, class.as_ref())?,
             Event::RunPaused { .. }
             | Event::RunResumed
             | Event::RunCancelled { .. }

@@ -13,6 +13,7 @@ mod answer;
 mod ask;
 mod calls;
 mod control;
+mod correct;
 mod edits;
 mod effects;
 mod fallback;

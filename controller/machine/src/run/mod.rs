@@ -79,6 +79,9 @@ pub struct Run {
     pub timers: BTreeMap<TimerId, Stamp>,
     /// Values that the operator changed, by full path such as `steps.quote.text`.
     pub edits: BTreeMap<Path, Edit>,
+    /// What people said of its routes' decisions, by the effect that asked the route.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub corrections: BTreeMap<EffectId, Correction>,
     /// What it cost, by currency.
     pub spent: BTreeMap<String, Decimal>,
     /// Why it failed, where it did.
@@ -192,6 +195,21 @@ pub struct Edit {
     pub by: String,
     /// The gate, or `retry`.
     pub at_gate: String,
+}
+
+/// What a person said of a route's decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Correction {
+    /// The step.
+    pub step: StepId,
+    /// The route that decided.
+    pub route: String,
+    /// The right class, which may be the one that was decided; `None`: none of the route's.
+    pub class: Option<String>,
+    /// Who says so.
+    pub by: String,
+    /// Since when.
+    pub at: Stamp,
 }
 
 /// How to take back one effect.

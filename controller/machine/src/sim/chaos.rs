@@ -371,13 +371,21 @@ impl Chaos {
         let runs: Vec<String> = self.host.runs.keys().cloned().collect();
         let Some(run) = self.pick(&runs) else { return Ok(()) };
         let reason = "the operator wishes so".to_owned();
-        let event = match self.draw(8) {
+        let event = match self.draw(9) {
             0 => Event::RunCancelled { reason },
+            8 => return self.correct(&run),
             1 => Event::RunRetried { step: None, edits: BTreeMap::new() },
             2..=4 => Event::RunPaused { reason },
             _ => Event::RunResumed,
         };
         self.send(&run, event).map(drop)
+    }
+
+    /// Says of some step that it was none of the classes: only route steps take that.
+    fn correct(&mut self, run: &str) -> Result<(), Broken> {
+        let steps = self.host.run(run).map(|run| run.steps.keys().cloned().collect::<Vec<_>>());
+        let Some(step) = self.pick(&steps.unwrap_or_default()) else { return Ok(()) };
+        self.send(run, Event::ClassCorrected { step, class: None }).map(drop)
     }
 }
 
