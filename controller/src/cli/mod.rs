@@ -175,6 +175,7 @@ async fn steer(cx: &Cx, command: &Command) -> Outcome {
         Command::Cancel { run, reason } => client::cancel(cx, run, reason).await,
         Command::Kill { run, reason } => client::kill(cx, run, reason).await,
         Command::Retry { run, step, edits } => client::retry(cx, run, step.as_deref(), edits).await,
+        Command::Correct { run, step, class } => client::correct(cx, run, step, class).await,
         Command::Plan(args) => client::plan(cx, args).await,
         Command::Revert { to } => client::revert(cx, to.as_deref()).await,
         Command::Hold { release, reason } => client::hold(cx, *release, reason).await,

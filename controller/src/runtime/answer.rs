@@ -27,6 +27,7 @@ fn refused(refusal: &Refusal) -> Error {
         Refusal::NoSuchEffect { effect } => missing("effect", effect.to_string()),
         Refusal::NoSuchGate { gate } => missing("gate", gate.clone()),
         Refusal::NoSuchStep { step } => missing("step", step.clone()),
+        Refusal::NotARoute { .. } => Error::invalid(refusal.to_string()),
         Refusal::NoSuchTimer { timer } => missing("timer", format!("{timer:?}")),
         Refusal::NotEditable { .. } | Refusal::Invalid { .. } | Refusal::FormMissing { .. } => {
             Error::invalid(refusal.to_string())

@@ -14,14 +14,14 @@ use futures::future::BoxFuture;
 use tokio::sync::{Semaphore, SemaphorePermit, broadcast, oneshot};
 
 use super::{
-    Activation, Answer, Clock, Delivery, Error, PauseScope, Performer, Retry, RunFilter, StartRun, Started,
-    activate, answer,
+    Activation, Answer, Clock, Delivery, Error, Judged, PauseScope, Performer, Retry, RunFilter, StartRun,
+    Started, activate, answer,
     core::{Core, Job, Stop, Told},
     identity::run_of,
     open, start, view,
     views::{
-        AppliedView, AuditView, DeadView, GateView, LogView, Notification, RecordView, RunLine, RunView,
-        SlotView, SpendView, StatusView, WhyView,
+        AppliedView, AuditView, CorrectionView, DeadView, GateView, LogView, Notification, RecordView,
+        RunLine, RunView, SlotView, SpendView, StatusView, WhyView,
     },
     words,
 };
@@ -159,6 +159,28 @@ impl Handle {
     pub async fn retry(&self, run: &str, retry: Retry, by: &str) -> Answered<Answer> {
         let event = Event::RunRetried { step: retry.step, edits: retry.edits };
         answer::of(self.control(InstanceId::run(run), event, by).await?, "tried again")
+    }
+
+    /// Notes what the text of a route step really is: `None` for none of the route's classes. The run goes on as it was.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a class that the route in force does not have, else as [`Handle::deliver`].
+    pub async fn correct(&self, run: &str, judged: Judged, by: &str) -> Answered<Answer> {
+        let Judged { step, class } = judged;
+        let (run_id, id, named) = (run.to_owned(), step.clone(), class.clone());
+        self.core.read(move |core| view::check_class(core, (&run_id, &id), named.as_deref())).await?;
+        let word = format!("noted as {}", class.as_deref().unwrap_or("none of the classes"));
+        let event = Event::ClassCorrected { step, class };
+        answer::of(self.control(InstanceId::run(run), event, by).await?, &word)
+    }
+
+    /// Lists what people said of a route's decisions, by run.
+    ///
+    /// # Errors
+    /// [`Error::Journal`].
+    pub async fn corrections(&self, route: &str) -> Answered<Vec<CorrectionView>> {
+        let route = route.to_owned();
+        self.core.read(move |core| view::corrections(core, &route)).await
     }
 
     /// Settles an unknown or dead effect.

@@ -44,4 +44,4 @@ pub use clock::{Clock, ManualClock, RealClock};
 pub use error::Error;
 pub use handle::{Handle, Runtime, Settings};
 pub use performer::{NotifyFailure, Performer, Worst};
-pub use request::{Activation, Answer, Delivery, PauseScope, Retry, RunFilter, StartRun, Started};
+pub use request::{Activation, Answer, Delivery, Judged, PauseScope, Retry, RunFilter, StartRun, Started};

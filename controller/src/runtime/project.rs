@@ -42,6 +42,9 @@ fn lists(run: &Run, rows: &mut Rows) {
     for (effect, _) in run.dead_letters() {
         put(rows::index::dead(effect), &run.id);
     }
+    for (effect, correction) in &run.corrections {
+        put(rows::index::judged(&correction.route, effect), &run.id);
+    }
 }
 
 fn work(run: &Run, rows: &mut Rows) {

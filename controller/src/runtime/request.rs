@@ -119,6 +119,15 @@ pub struct Retry {
     pub edits: BTreeMap<String, Value>,
 }
 
+/// What a person says of a route's decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Judged {
+    /// The route step; its last decision is meant.
+    pub step: StepId,
+    /// The right class; `None`: none of them.
+    pub class: Option<String>,
+}
+
 /// What became of an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {

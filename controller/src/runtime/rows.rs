@@ -7,6 +7,7 @@
 //! | timer | due moment, instance, timer | – |
 //! | index | `s` status, newest first, run · `p` playbook, newest first, run · `l` playbook, live run · `b` bundle, live run | – |
 //! | index | `g` opened, gate · `d` effect that is dead or unknown · `c` parent run, child run | run, or the parent's effect |
+//! | index | `r` route, effect whose decision a person judged | run |
 //! | record | kind, key | the record |
 //! | ledger | `b` scope, window, slot · `l` effect, attempt | sums · a reservation |
 //! | dedupe | `r` playbook's oldest id, key · `d` connector, delivery id | the runs |
@@ -195,6 +196,15 @@ pub(super) mod index {
 
     pub(in crate::runtime) fn dead(effect: &EffectId) -> Vec<u8> {
         key(&[b"d", effect.to_string().as_bytes()])
+    }
+
+    /// A decision of a route that a person judged.
+    pub(in crate::runtime) fn judged(route: &str, effect: &EffectId) -> Vec<u8> {
+        key(&[b"r", route.as_bytes(), effect.to_string().as_bytes()])
+    }
+
+    pub(in crate::runtime) fn judged_of(route: &str) -> Vec<u8> {
+        key(&[b"r", route.as_bytes(), b""])
     }
 
     pub(in crate::runtime) fn child(parent: &str, child: &str) -> Vec<u8> {

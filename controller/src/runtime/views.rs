@@ -122,6 +122,39 @@ pub struct StepView {
     pub ended: Option<When>,
     /// Its effects.
     pub effects: Vec<EffectId>,
+    /// What a person said of its last decision, where it is a route step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged: Option<JudgedView>,
+}
+
+/// What a person said of a route step's decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JudgedView {
+    /// The right class; absent: none of the route's.
+    pub class: Option<String>,
+    /// Who says so.
+    pub by: String,
+    /// Since when.
+    pub at: When,
+}
+
+/// What a person said of a route's decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CorrectionView {
+    /// The run.
+    pub run: String,
+    /// The route step.
+    pub step: String,
+    /// The text that was decided about.
+    pub text: String,
+    /// The class that was decided, `unsure` too; absent where the step was taken again since.
+    pub decided: Option<String>,
+    /// The right class; absent: none of the route's.
+    pub class: Option<String>,
+    /// Who says so.
+    pub by: String,
+    /// Since when.
+    pub at: When,
 }
 
 /// One effect.

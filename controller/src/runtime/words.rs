@@ -22,6 +22,7 @@ pub(super) fn event(event: &Event) -> &'static str {
         Event::RunCancelled { .. } => "run_cancelled",
         Event::RunKilled { .. } => "run_killed",
         Event::RunRetried { .. } => "run_retried",
+        Event::ClassCorrected { .. } => "class_corrected",
         Event::EffectNeedsApproval { .. } => "effect_needs_approval",
     }
 }

@@ -151,6 +151,15 @@ pub(crate) enum Command {
         #[arg(long = "set", value_name = "PATH=JSON")]
         edits: Vec<String>,
     },
+    /// Say what the text of a route step really is: a lesson for `models refit`; the run goes on as it was.
+    Correct {
+        /// The run.
+        run: String,
+        /// The route step.
+        step: String,
+        /// The right class, also where the route named it; `none` where it is none of them.
+        class: String,
+    },
     /// Business records with where they come from.
     Records {
         /// The kind.

@@ -1,4 +1,4 @@
-//! `pause`, `resume`, `cancel`, `kill`, `retry`: control of runs, and of more than one.
+//! `pause`, `resume`, `cancel`, `kill`, `retry`, `correct`: control of runs, and of more than one.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +9,9 @@ use crate::cli::{
     args::ScopeArgs,
     failure::{Failure, Outcome},
 };
+
+/// The word for "none of the classes", which no class may have.
+const NONE: &str = "none";
 
 /// What a pause is about.
 enum Scope<'a> {
@@ -60,6 +63,13 @@ pub(crate) async fn retry(cx: &Cx, run: &str, step: Option<&str>, edits: &[Strin
     let edits = edits.iter().map(|edit| pair(edit)).collect::<Result<BTreeMap<_, _>, _>>()?;
     let body = json!({ "step": step, "edits": edits });
     done(&cx.out, &cx.client.post(&["runs", run, "retry"], &body).await?)
+}
+
+/// Says what the text of a route step really is.
+pub(crate) async fn correct(cx: &Cx, run: &str, step: &str, class: &str) -> Outcome {
+    let class = Some(class).filter(|class| *class != NONE);
+    let body = json!({ "step": step, "class": class });
+    done(&cx.out, &cx.client.post(&["runs", run, "correct"], &body).await?)
 }
 
 /// Reads `PATH=JSON`; what is no JSON is a text.

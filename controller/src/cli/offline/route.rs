@@ -37,10 +37,14 @@ fn words(out: &Out, answer: &Value) -> String {
         let word = |key: &str| near[key].as_str().unwrap_or_default().to_owned();
         format!("  {number:.2} {}: {}\n", word("class"), word("text"))
     });
+    let author = match text("stage").as_str() {
+        "abstained" => "(nothing was sure enough)".to_owned(),
+        stage => format!("by {stage}"),
+    };
     format!(
-        "{}  by {}, probability {} of at least {}, margin {} over {}, model {}, {} µs\n{}",
+        "{} {}, probability {} of at least {}, margin {} over {}, model {}, {} µs\n{}",
         out.paint(Paint::Bold, &text("class")),
-        text("stage"),
+        author,
         number("probability"),
         number("threshold"),
         number("margin"),

@@ -47,6 +47,7 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(runs::cancel))
         .routes(routes!(runs::kill))
         .routes(routes!(runs::retry))
+        .routes(routes!(runs::correct))
         .routes(routes!(gates::inbox))
         .routes(routes!(gates::show))
         .routes(routes!(gates::approve))

@@ -20,7 +20,7 @@ use crate::{
         extract::{Asked, Body},
     },
     runtime::{
-        Answer, Retry, RunFilter, StartRun, Started,
+        Answer, Judged, Retry, RunFilter, StartRun, Started,
         views::{LogView, RunLine, RunView, WhyView},
     },
 };
@@ -269,6 +269,30 @@ pub(super) async fn retry(
     who.must(Scope::Operate)?;
     let retry = Retry { step: asked.step, edits: asked.edits };
     Ok(Json(app.handle.retry(&id, retry, &who.by).await?))
+}
+
+/// What a person says of a route's decision.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CorrectWish {
+    /// The route step; its last decision is meant.
+    step: String,
+    /// The right class; null: none of them.
+    class: Option<String>,
+}
+
+/// Notes what the text of a route step really is; the run goes on as it was.
+#[utoipa::path(post, path = "/api/v1/runs/{id}/correct", tag = "runs", params(("id" = String, Path)), request_body = CorrectWish,
+    responses((status = 200, body = shapes::Answer), (status = 404, body = Refusal), (status = 409, body = Refusal), (status = 422, body = Refusal)))]
+pub(super) async fn correct(
+    State(app): State<App>,
+    who: Principal,
+    Path(id): Path<String>,
+    Body(asked): Body<CorrectWish>,
+) -> Answered<Answer> {
+    who.must(Scope::Operate)?;
+    let judged = Judged { step: asked.step, class: asked.class };
+    Ok(Json(app.handle.correct(&id, judged, &who.by).await?))
 }
 
 #[cfg(test)]

@@ -66,6 +66,16 @@ pub(super) struct StepView {
     started: Option<String>,
     ended: Option<String>,
     effects: Vec<String>,
+    judged: Option<JudgedView>,
+}
+
+/// What a person said of a route step's decision.
+#[derive(ToSchema)]
+pub(super) struct JudgedView {
+    /// The right class; absent: none of the route's.
+    class: Option<String>,
+    by: String,
+    at: String,
 }
 
 /// One effect.

@@ -17,7 +17,7 @@ use crate::{
         api::{self, Decide, Settle},
         extract::Form,
     },
-    runtime::{Answer, Retry, views::GateView},
+    runtime::{Answer, Judged, Retry, views::GateView},
 };
 
 /// What came of the form before, in the address.
@@ -107,6 +107,15 @@ pub(super) async fn steer(State(app): State<App>, Path(id): Path<String>, form: 
         other => return Err(Refusal::invalid(format!("a run knows no \"{other}\"")).into()),
     };
     Ok(back(&format!("/runs/{id}"), &told(answer, "done")))
+}
+
+/// Notes what the text of a route step really is; an empty class is none of them.
+pub(super) async fn correct(State(app): State<App>, Path(id): Path<String>, form: Form) -> Acted {
+    form.who.must(Scope::Operate)?;
+    let judged = Judged { step: form.must("step")?.to_owned(), class: form.text("class").map(str::to_owned) };
+    let step = judged.step.clone();
+    let answer = app.handle.correct(&id, judged, &form.who.by).await?;
+    Ok(back(&format!("/runs/{id}"), &format!("{step}: {}", answer.message)))
 }
 
 /// Settles an effect.

@@ -1,7 +1,9 @@
 //! One run: where it stands and why, its diagram, its steps with values, its effects and gates, at any of its entries.
 
+use std::collections::BTreeMap;
+
 use adjutant_machine::decided::Decided;
-use adjutant_spec::plan::Playbook;
+use adjutant_spec::plan::{Playbook, Step, StepKind};
 use axum::extract::{Path, Query, State};
 use maud::{Markup, html};
 
@@ -15,7 +17,7 @@ use super::{
 };
 use crate::{
     http::{App, Scope, api::split_at, auth::Principal},
-    runtime::views::{EffectView, RunView, StepView, WhyView},
+    runtime::views::{EffectView, JudgedView, RunView, StepView, WhyView},
 };
 
 /// What the page shows.
@@ -29,6 +31,8 @@ pub(super) struct OneRun {
     pub(super) at: Option<u64>,
     /// Its last entry.
     pub(super) last: u64,
+    /// What a route step's text may be said to be, by step.
+    pub(super) classes: BTreeMap<String, Vec<String>>,
 }
 
 /// How a playbook fits a run.
@@ -68,7 +72,9 @@ pub(super) async fn page(
         None => app.handle.why(id).await.ok(),
         Some(_) => None,
     };
-    let shown = OneRun { playbook: playbook_of(&app, &run), run, why, at, last };
+    let playbook = playbook_of(&app, &run);
+    let classes = playbook.as_ref().map(|(playbook, _)| classes(&app, playbook)).unwrap_or_default();
+    let shown = OneRun { playbook, run, why, at, last, classes };
     let frame = frame.with_notice(Came { notice: asked.notice }.notice);
     Ok(Page(frame.page(Tab::Runs, &shown.run.line.id, &content(&frame, &shown))))
 }
@@ -88,6 +94,17 @@ fn playbook_of(app: &App, run: &RunView) -> Option<(Playbook, Match)> {
             .zip(&run.steps)
             .all(|(step, view)| step.id == view.id && step.kind.word() == view.kind);
     is_same.then(|| (present.clone(), Match::SameSteps))
+}
+
+/// Returns the classes of the routes in force, by the step that asks them.
+fn classes(app: &App, playbook: &Playbook) -> BTreeMap<String, Vec<String>> {
+    let Some(plan) = app.handle.plan() else { return BTreeMap::new() };
+    let of_step = |step: &Step| {
+        let StepKind::Route { route, .. } = &step.kind else { return None };
+        let classes = plan.routes.get(route)?.classes.iter().map(|class| class.id.clone());
+        Some((step.id.clone(), classes.collect()))
+    };
+    playbook.steps.iter().filter_map(of_step).collect()
 }
 
 /// Returns the page.
@@ -110,7 +127,7 @@ pub(super) fn content(frame: &Frame, shown: &OneRun) -> Markup {
             div {
                 @if shown.at.is_none() { (waiting(frame, shown)) }
                 (gates(frame, run))
-                (steps(frame, run))
+                (steps(frame, shown))
                 (timeline(frame, run))
             }
             div.aside {
@@ -166,18 +183,19 @@ fn gates(frame: &Frame, run: &RunView) -> Markup {
     }
 }
 
-fn steps(frame: &Frame, run: &RunView) -> Markup {
+fn steps(frame: &Frame, shown: &OneRun) -> Markup {
     html! {
         section aria-labelledby="steps" {
             h2 #steps { "Steps" }
             ol.steps {
-                @for step in &run.steps { (self::step(frame, run, step)) }
+                @for step in &shown.run.steps { (self::step(frame, shown, step)) }
             }
         }
     }
 }
 
-fn step(frame: &Frame, run: &RunView, step: &StepView) -> Markup {
+fn step(frame: &Frame, shown: &OneRun, step: &StepView) -> Markup {
+    let run = &shown.run;
     let is_here = run.line.step.as_deref() == Some(step.id.as_str()) && run.ended.is_none();
     let class = match (is_here, step.visits) {
         (true, _) => "step is-here",
@@ -196,7 +214,11 @@ fn step(frame: &Frame, run: &RunView, step: &StepView) -> Markup {
                 @if let Some(ended) = step.ended.or(step.started) { span.soft.when { (frame.time(ended)) } }
             }
             @for effect in effects { (parts::effect(frame, effect)) }
-            @if let Some(decided) = step.value.as_ref().and_then(Decided::read) { (decision(&decided)) }
+            @if let Some(decided) = step.value.as_ref().and_then(Decided::read) {
+                (decision(&decided))
+                @if let Some(judged) = &step.judged { (verdict(frame, judged)) }
+                @if let Some(classes) = shown.classes.get(&step.id).filter(|_| shown.at.is_none()) { (correct(frame, (run, step), (&decided, classes))) }
+            }
             @if let Some(value) = &step.value {
                 details.value open[is_here] {
                     summary { "Result " @if let Some(labels) = step.labels { (parts::labels(labels)) } @if step.original.is_some() { span.tag { "edited" } } }
@@ -213,7 +235,7 @@ fn decision(decided: &Decided) -> Markup {
     let number = |number: f64| format!("{number:.3}");
     html! {
         dl.fields.decision {
-            dt { "Class" } dd { strong { (decided.class) } " by " (decided.stage.replace('_', " ")) @if let Some(other) = &decided.runner_up { span.soft { " · before " (other) " by " (number(decided.margin)) } } }
+            dt { "Class" } dd { strong { (decided.class) } (decided.author()) @if let Some(other) = &decided.runner_up { span.soft { " · before " (other) " by " (number(decided.margin)) } } }
             @if let Some(threshold) = decided.threshold {
                 dt { "Probability" } dd { span.number { (number(decided.probability)) } span.soft { " · decides from " (number(threshold)) } }
                 dt { "Model" } dd { code { (decided.model) } }
@@ -221,6 +243,42 @@ fn decision(decided: &Decided) -> Markup {
             @if !decided.neighbours.is_empty() {
                 dt { "Nearest" }
                 dd { ul.values { @for near in &decided.neighbours { li { span.tag { (near.class) } " " span.number { (format!("{:.2}", near.similarity)) } " " (near.text) } } } }
+            }
+        }
+    }
+}
+
+/// What a person said of it.
+fn verdict(frame: &Frame, judged: &JudgedView) -> Markup {
+    html! {
+        p { "Judged: " strong { (judged.class.as_deref().unwrap_or("none of the classes")) } span.soft { " · " (judged.by) " · " (frame.time(judged.at)) } }
+    }
+}
+
+/// Lets a person say what the text really is.
+fn correct(
+    frame: &Frame,
+    (run, step): (&RunView, &StepView),
+    (decided, classes): (&Decided, &[String]),
+) -> Markup {
+    let id = format!("class-{}", step.id);
+    let said = step.judged.as_ref().map_or(Some(&decided.class), |judged| judged.class.as_ref());
+    let is_none = said.is_none_or(|said| !classes.contains(said));
+    html! {
+        details.verb-more {
+            summary { "Right or wrong?" }
+            form method="post" action={ "/runs/" (run.line.id) "/correct" } {
+                (frame.mark_field())
+                input type="hidden" name="step" value=(step.id);
+                p { "A lesson for the route: " code { "adjutant models refit" } " proposes what it learns. This run goes on as it was." }
+                div.field {
+                    label for=(id) { "What is it?" }
+                    select id=(id) name="class" {
+                        @for class in classes { option value=(class) selected[said == Some(class)] { (class) } }
+                        option value="" selected[is_none] { "none of them" }
+                    }
+                }
+                button type="submit" { "Note it" }
             }
         }
     }

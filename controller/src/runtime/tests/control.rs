@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::runtime::{Error, PauseScope, tests::runs::world};
+use crate::runtime::{Error, Judged, PauseScope, tests::runs::world};
 
 const PARENT: &str = r#"schema = "adjutant/v1"
 title = "Runs another"
@@ -158,4 +158,60 @@ async fn watchers_hear_of_each_change() {
     let first = changes.recv().await.unwrap();
     assert_eq!((first.instance.name.as_str(), first.kind.as_str()), (run.as_str(), "effect_leased"));
     assert_eq!(changes.recv().await.unwrap().kind, "effect_succeeded");
+}
+
+const ROUTE: &str = r#"schema = "adjutant/v1"
+title = "What it is"
+[[class]]
+id = "lead"
+description = "Somebody wants to buy."
+[[class]]
+id = "support"
+description = "Something is broken."
+"#;
+
+const SORT: &str = r#"schema = "adjutant/v1"
+title = "Sorts"
+[[step]]
+id = "sort"
+route = "inbound"
+text = "hello"
+on = { lead = "done", support = "done", unsure = "done" }
+[[step]]
+id = "done"
+end = "done"
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_person_says_of_a_decision_is_kept_and_found_by_its_route() {
+    let world = World::with(&[("routes/inbound.toml", ROUTE), ("playbooks/sort.toml", SORT)]).await;
+    world
+        .script
+        .will("inbound", [Turn::Ok(json!({ "class": "lead", "probability": 0.9, "stage": "router" }))]);
+    let run = world.ran("sort", "k").await;
+    assert_eq!(run.line.status, "done", "{run:#?}");
+    let say = async |step: &str, class: Option<&str>| {
+        let judged = Judged { step: step.to_owned(), class: class.map(str::to_owned) };
+        world.handle.correct(&run.line.id, judged, "operator").await
+    };
+    let refused = say("sort", Some("spam")).await.unwrap_err();
+    assert!(
+        matches!(&refused, Error::Invalid { .. }) && refused.to_string().contains("lead, support"),
+        "{refused}"
+    );
+    assert!(matches!(say("done", None).await, Err(Error::Invalid { .. })), "no route step");
+    assert!(matches!(say("nowhere", None).await, Err(Error::NotFound { .. })));
+
+    assert!(say("sort", Some("support")).await.unwrap().applied);
+    assert!(!say("sort", Some("support")).await.unwrap().applied, "said before");
+    let world = world.killed().await;
+    let found = world.handle.corrections("inbound").await.unwrap();
+    assert_eq!(found.len(), 1, "{found:?}");
+    let words = |class: &Option<String>| class.clone().unwrap_or_default();
+    assert_eq!((words(&found[0].decided), words(&found[0].class)), ("lead".to_owned(), "support".to_owned()));
+    assert_eq!(found[0].text, "hello", "the text is read where the run asked");
+    assert_eq!(world.handle.corrections("other").await.unwrap(), []);
+    let shown = world.run(&run.line.id).await;
+    assert_eq!(shown.steps[0].judged.as_ref().unwrap().class.as_deref(), Some("support"));
+    world.sound().await;
 }

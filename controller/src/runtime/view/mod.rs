@@ -3,6 +3,7 @@
 //! All of it blocks on the store and runs on the blocking pool.
 
 mod audit;
+mod corrections;
 mod lists;
 mod run;
 mod spend;
@@ -19,6 +20,7 @@ use adjutant_machine::{
 };
 
 pub(super) use audit::audit;
+pub(super) use corrections::{check_class, corrections};
 pub(super) use lists::{dead, gate, inbox, live_runs, records, runs, slots, status};
 pub(super) use run::{log, run, run_at};
 pub(super) use spend::spend;

@@ -7,7 +7,7 @@ use adjutant_machine::{
     fact::Entry,
     fold,
     id::{EffectId, InstanceId, InstanceKind},
-    run::{Cause, EffectPhase, EffectState, Gate, GatePhase, Phase, Run, StepState},
+    run::{Cause, Correction, EffectPhase, EffectState, Gate, GatePhase, Phase, Run, StepState},
 };
 use adjutant_spec::plan::Bundle;
 use serde_json::Value;
@@ -15,7 +15,9 @@ use serde_json::Value;
 use crate::runtime::{
     Error,
     core::Core,
-    views::{EffectView, GateView, LogView, RunLine, RunView, StepView, TimelineLine, TimerView, When},
+    views::{
+        EffectView, GateView, JudgedView, LogView, RunLine, RunView, StepView, TimelineLine, TimerView, When,
+    },
     words,
 };
 
@@ -180,7 +182,12 @@ fn step(run: &Run, (id, kind, title): (&str, &str, Option<String>), state: &Step
         started: state.started.map(When),
         ended: state.ended.map(When),
         effects: state.effects.clone(),
+        judged: state.effects.iter().rev().find_map(|effect| run.corrections.get(effect)).map(judged),
     }
+}
+
+fn judged(said: &Correction) -> JudgedView {
+    JudgedView { class: said.class.clone(), by: said.by.clone(), at: When(said.at) }
 }
 
 /// Returns what people see of an effect.
@@ -294,6 +301,7 @@ fn about(event: &Event) -> Option<String> {
         Event::GateDecided(decided) => Some(decided.gate.clone()),
         Event::TimerFired { timer } => Some(format!("{timer:?}")),
         Event::RunRetried { step, .. } => step.clone(),
+        Event::ClassCorrected { step, .. } => Some(step.clone()),
         Event::RunStarted(_)
         | Event::RunPaused { .. }
         | Event::RunResumed

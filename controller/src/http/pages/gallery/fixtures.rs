@@ -316,6 +316,11 @@ pub(super) fn run() -> OneRun {
             } else {
                 Vec::new()
             },
+            judged: (step.id == "sort").then(|| JudgedView {
+                class: Some("lead".into()),
+                by: "operator".into(),
+                at: ago(1),
+            }),
         }
     });
     let events = [
@@ -379,7 +384,8 @@ pub(super) fn run() -> OneRun {
             why("file", "playbooks/inbound.toml:83"),
         ],
     };
-    OneRun { run, why: Some(why), playbook: Some((playbook, Match::Pinned)), at: None, last: 8 }
+    let classes = [("sort".to_owned(), vec!["lead".to_owned(), "support".to_owned()])].into();
+    OneRun { run, why: Some(why), playbook: Some((playbook, Match::Pinned)), at: None, last: 8, classes }
 }
 
 pub(super) fn proposal() -> ProposalView {

@@ -1,0 +1,93 @@
+//! What people said of a route's decisions: the lessons of a refit.
+
+use adjutant_machine::{
+    command::Call,
+    decided::Decided,
+    fact::Fact,
+    id::EffectId,
+    journal::Table,
+    run::{Correction, Run},
+};
+use adjutant_spec::plan::{Route, StepKind};
+
+use crate::runtime::{
+    Error,
+    core::Core,
+    rows,
+    views::{CorrectionView, When},
+};
+
+/// Lists what people said of a route's decisions, by run. What retention let go is left out.
+pub(in crate::runtime) fn corrections(core: &Core, route: &str) -> Result<Vec<CorrectionView>, Error> {
+    let mut runs: Vec<String> = Vec::new();
+    super::each(core.journal.as_ref(), Table::Index, &rows::index::judged_of(route), |row| {
+        runs.extend(String::from_utf8(row.value));
+        Ok(true)
+    })?;
+    runs.dedup();
+    let mut found = Vec::new();
+    for id in runs {
+        let run = super::load(core, &id)?;
+        for (effect, said) in run.corrections.iter().filter(|(_, said)| said.route == route) {
+            if let Some(text) = asked(core, effect)? {
+                found.push(view(&run, (effect, said), text));
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn view(run: &Run, (effect, said): (&EffectId, &Correction), text: String) -> CorrectionView {
+    let step = run.steps.get(&said.step).filter(|step| step.effects.last() == Some(effect));
+    let decided = step.and_then(|step| Decided::read(&step.value.as_ref()?.value));
+    CorrectionView {
+        run: run.id.clone(),
+        step: said.step.clone(),
+        text,
+        decided: decided.map(|decided| decided.class),
+        class: said.class.clone(),
+        by: said.by.clone(),
+        at: When(said.at),
+    }
+}
+
+/// Reads the text of a question to a route where the run asked it: a settled effect forgets what it sent.
+fn asked(core: &Core, effect: &EffectId) -> Result<Option<String>, Error> {
+    let entries = super::run::entries(core, &effect.run, effect.seq, 1)?;
+    let facts = entries.into_iter().filter(|(seq, _)| *seq == effect.seq).flat_map(|(_, entry)| entry.facts);
+    let text = |fact| match fact {
+        Fact::EffectAsked { effect: id, state } if id == *effect => match state.call {
+            Some(Call::Route { text, .. }) => Some(text),
+            _ => None,
+        },
+        _ => None,
+    };
+    Ok(facts.filter_map(text).next())
+}
+
+/// Refuses a class that the route in force does not have: nobody could be taught it.
+pub(in crate::runtime) fn check_class(
+    core: &Core,
+    (run, step): (&str, &str),
+    class: Option<&str>,
+) -> Result<(), Error> {
+    let Some(class) = class else { return Ok(()) };
+    let run = super::load(core, run)?;
+    let Some(bundle) = core.bundle(&run.bundle)? else { return Ok(()) };
+    let Some(StepKind::Route { route, .. }) = bundle.playbook.step(step).map(|step| &step.kind) else {
+        return Ok(());
+    };
+    let plan = core.live().plan.clone();
+    let Some(route) = plan.as_ref().and_then(|plan| plan.routes.get(route)) else {
+        return Err(Error::invalid(format!("route \"{route}\" is not in force any more")));
+    };
+    if route.classes.iter().any(|known| known.id == class) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("route \"{}\" has no class \"{class}\": it has {}", route.id, words(route))))
+}
+
+fn words(route: &Route) -> String {
+    let classes: Vec<&str> = route.classes.iter().map(|class| class.id.as_str()).collect();
+    classes.join(", ")
+}
