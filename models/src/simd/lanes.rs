@@ -5,11 +5,12 @@
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{
-    __m256, __m512, _mm256_add_epi32, _mm256_add_ps, _mm256_castsi256_ps, _mm256_cvtps_epi32, _mm256_div_ps,
-    _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_mul_ps, _mm256_set1_epi32, _mm256_set1_ps,
-    _mm256_slli_epi32, _mm256_storeu_ps, _mm256_sub_ps, _mm512_add_epi32, _mm512_add_ps, _mm512_castsi512_ps,
-    _mm512_cvtps_epi32, _mm512_div_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_max_ps, _mm512_mul_ps,
-    _mm512_set1_epi32, _mm512_set1_ps, _mm512_slli_epi32, _mm512_storeu_ps, _mm512_sub_ps,
+    __m256, __m512, _MM_HINT_T0, _mm_prefetch, _mm256_add_epi32, _mm256_add_ps, _mm256_castsi256_ps,
+    _mm256_cvtps_epi32, _mm256_div_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_mul_ps,
+    _mm256_set1_epi32, _mm256_set1_ps, _mm256_slli_epi32, _mm256_storeu_ps, _mm256_sub_ps, _mm512_add_epi32,
+    _mm512_add_ps, _mm512_castsi512_ps, _mm512_cvtps_epi32, _mm512_div_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
+    _mm512_max_ps, _mm512_mul_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_slli_epi32, _mm512_storeu_ps,
+    _mm512_sub_ps,
 };
 
 /// The most numbers in one vector.
@@ -38,6 +39,10 @@ pub(super) trait Simd: Copy {
     /// # Safety
     /// `LANES` numbers can be written there.
     unsafe fn store(self, to: *mut f32, vector: Self::Vector);
+
+    /// Asks for the cache line at an address, which may lie outside of everything; by default nothing is done.
+    #[inline(always)]
+    fn fetch(self, _: *const f32) {}
 
     fn add(self, left: Self::Vector, right: Self::Vector) -> Self::Vector;
     fn sub(self, left: Self::Vector, right: Self::Vector) -> Self::Vector;
@@ -220,6 +225,12 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn fetch(self, at: *const f32) {
+        // Safety: a prefetch reads nothing, wherever it points.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
+    }
+
+    #[inline(always)]
     fn splat(self, number: f32) -> __m512 {
         // Safety: `self` exists only where the CPU has the instruction.
         unsafe { _mm512_set1_ps(number) }
@@ -276,6 +287,12 @@ impl Simd for Avx2 {
         div(left, right) = _mm256_div_ps;
         max(left, right) = _mm256_max_ps;
         mul_add(left, right, sum) = _mm256_fmadd_ps;
+    }
+
+    #[inline(always)]
+    fn fetch(self, at: *const f32) {
+        // Safety: a prefetch reads nothing, wherever it points.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
     }
 
     #[inline(always)]
