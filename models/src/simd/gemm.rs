@@ -12,7 +12,11 @@
 
 use std::ops::Range;
 
-use super::{Isa, Kernel, Kind, Sheet, filled, lanes::Simd, math::gelu};
+use super::{
+    Isa, Kernel, Kind, Sheet, filled,
+    lanes::{MOST_ROWS, Simd},
+    math::gelu,
+};
 use crate::team::Team;
 
 /// Rows that share a panel while it lies in the cache.
@@ -227,20 +231,36 @@ impl Product {
         // Safety: the caller of `run` promises that all this can be read.
         unsafe {
             let mut panel = self.panel;
-            for depth in 0..self.depth {
+            let mut lefts = self.lefts();
+            for _ in 0..self.depth {
                 let columns = [simd.load(panel), simd.load(panel.add(S::LANES))];
                 for line in (0..2 * S::LANES).step_by(Line::NUMBERS) {
                     simd.fetch(panel.wrapping_add(FETCHED_AHEAD + line));
                 }
                 panel = panel.add(2 * S::LANES);
                 for (row, sums) in sums.iter_mut().enumerate() {
-                    let number = simd.splat(*self.left.add(row * self.left_stride + depth));
+                    let number = simd.splat(*lefts[row / 3].add(row % 3 * self.left_stride));
                     sums[0] = simd.mul_add(number, columns[0], sums[0]);
                     sums[1] = simd.mul_add(number, columns[1], sums[1]);
+                }
+                for left in &mut lefts {
+                    *left = left.wrapping_add(1);
                 }
             }
         }
         sums
+    }
+
+    /// Returns where every third row of a tile begins: the two behind it are one and two strides away, which a load adds by
+    /// itself.
+    ///
+    /// What they have in common is hidden from the compiler, which would find each row from the one before it, in every
+    /// step: those sums take turns with the arithmetic.
+    #[inline(always)]
+    fn lefts(&self) -> [*const f32; MOST_ROWS / 3] {
+        std::array::from_fn(|third| {
+            std::hint::black_box(self.left.wrapping_add(3 * third * self.left_stride))
+        })
     }
 }
 
