@@ -29,14 +29,6 @@ impl Team {
         self.threads
     }
 
-    /// Runs work on one of the threads, so that its tasks need not be carried to them one by one.
-    pub(crate) fn run<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
-        match &self.pool {
-            Some(pool) => pool.install(work),
-            None => work(),
-        }
-    }
-
     /// Runs `work` for each task below `count`, and returns when all are done.
     pub(crate) fn each(&self, count: usize, work: &(impl Fn(usize) + Sync)) {
         match &self.pool {

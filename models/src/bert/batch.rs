@@ -1,4 +1,4 @@
-//! Token lists to batches: texts of like length together, no more tokens at once than the budget.
+//! Token lists to batches: texts of like length together, the tokens shared out evenly.
 
 use super::ops::Spans;
 
@@ -12,22 +12,18 @@ pub(super) struct Batch {
     pub(super) spans: Spans,
 }
 
-/// Returns all texts in batches, the longest texts first.
-pub(super) fn batches(texts: &[Vec<u32>], budget: usize) -> Vec<Batch> {
+/// Returns all texts in at most `count` batches, the longest texts first; a batch is over its share by less than one text.
+pub(super) fn batches(texts: &[Vec<u32>], count: usize) -> Vec<Batch> {
     let mut order: Vec<usize> = (0..texts.len()).collect();
     order.sort_by_key(|index| std::cmp::Reverse(texts[*index].len()));
-    let mut all: Vec<Vec<usize>> = Vec::new();
-    let mut tokens = usize::MAX;
+    let total = texts.iter().map(Vec::len).sum::<usize>().max(1);
+    let mut all = vec![Vec::new(); count];
+    let mut before = 0;
     for index in order {
-        let length = texts[index].len();
-        if tokens.saturating_add(length) > budget {
-            all.push(Vec::new());
-            tokens = 0;
-        }
-        tokens += length;
-        all.last_mut().expect("the first text opens a batch").push(index);
+        all[(before * count / total).min(count - 1)].push(index);
+        before += texts[index].len();
     }
-    all.into_iter().map(|members| batch(texts, members)).collect()
+    all.into_iter().filter(|members| !members.is_empty()).map(|members| batch(texts, members)).collect()
 }
 
 fn batch(texts: &[Vec<u32>], members: Vec<usize>) -> Batch {
@@ -46,18 +42,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_text_is_in_one_batch_and_no_batch_is_over_budget() {
+    fn every_text_is_in_one_batch_and_no_batch_has_more_than_its_share_and_a_text() {
         let texts: Vec<Vec<u32>> = [3usize, 9, 1, 0, 12, 5, 5].iter().map(|count| vec![7; *count]).collect();
-        let all = batches(&texts, 10);
-        let mut seen: Vec<usize> = all.iter().flat_map(|batch| batch.texts.clone()).collect();
-        seen.sort_unstable();
-        assert_eq!(seen, [0, 1, 2, 3, 4, 5, 6]);
-        for batch in &all {
-            assert!(batch.tokens.len() <= 10 || batch.texts.len() == 1, "{:?}", batch.texts);
-            for (text, span) in batch.texts.iter().zip(batch.spans.iter()) {
-                assert_eq!(batch.tokens[span.clone()], texts[*text]);
-                assert_eq!(batch.positions[span.clone()].first().copied().unwrap_or(0), 0);
+        for count in 1..10 {
+            let all = batches(&texts, count);
+            let mut seen: Vec<usize> = all.iter().flat_map(|batch| batch.texts.clone()).collect();
+            seen.sort_unstable();
+            assert_eq!(seen, [0, 1, 2, 3, 4, 5, 6]);
+            assert!(all.len() <= count);
+            for batch in &all {
+                assert!(batch.tokens.len() <= 35 / count + 12, "{:?} of {count}", batch.texts);
+                check(batch, &texts);
             }
+        }
+    }
+
+    #[test]
+    fn texts_without_tokens_are_in_one_batch() {
+        assert_eq!(batches(&[vec![], vec![]], 3).len(), 1);
+    }
+
+    fn check(batch: &Batch, texts: &[Vec<u32>]) {
+        for (text, span) in batch.texts.iter().zip(batch.spans.iter()) {
+            assert_eq!(batch.tokens[span.clone()], texts[*text]);
+            assert_eq!(batch.positions[span.clone()].first().copied().unwrap_or(0), 0);
         }
     }
 }

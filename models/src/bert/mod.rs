@@ -36,8 +36,15 @@ use crate::{
     team::Team,
 };
 
-/// Tokens of one forward pass: enough to read each weight once for many rows, few enough to stay in the cache.
-const TOKENS_AT_ONCE: usize = 2_048;
+/// Tokens of one forward pass on a CPU: enough to read each weight once for many rows, few enough that what they become
+/// stays in the cache of one core.
+const TOKENS_AT_ONCE: usize = 256;
+
+/// The same for candle's own operations, whose devices want many rows.
+const TOKENS_AT_ONCE_STOCK: usize = 2_048;
+
+/// With fewer tokens for each thread they compute one pass together, so that each reads half of the weights.
+const TOKENS_WORTH_A_PASS: usize = 96;
 
 /// Below this many texts, tokenizing on several threads costs more than it saves.
 const TEXTS_WORTH_SHARING: usize = 8;
@@ -183,24 +190,38 @@ impl Encoder {
     }
 
     fn embed_all(&self, tokens: &[Vec<u32>]) -> Result<Vec<Embedding>, EmbedError> {
+        let batches = batch::batches(tokens, self.passes(tokens.iter().map(Vec::len).sum()));
+        let forward = |batch: &Batch| match &self.engine {
+            Engine::Packed(forward) => forward.run(batch),
+            Engine::Stock(forward) => forward.run(batch),
+        };
+        let made: Vec<_> = match &self.engine {
+            Engine::Packed(_) => self.team.map(&batches, forward),
+            Engine::Stock(_) => batches.iter().map(forward).collect(),
+        };
         let mut all = vec![Embedding { sentence: Vec::new(), words: Vec::new() }; tokens.len()];
-        for batch in batch::batches(tokens, TOKENS_AT_ONCE) {
-            for (text, embedding) in batch.texts.iter().zip(self.forward(&batch)?) {
+        for (batch, made) in batches.iter().zip(made) {
+            let made = made.map_err(|error| EmbedError::Forward {
+                model: self.model.name.clone(),
+                reason: error.to_string(),
+            })?;
+            for (text, embedding) in batch.texts.iter().zip(made) {
                 all[*text] = embedding;
             }
         }
         Ok(all)
     }
 
-    fn forward(&self, batch: &Batch) -> Result<Vec<Embedding>, EmbedError> {
-        let result = match &self.engine {
-            Engine::Packed(forward) => self.team.run(|| forward.run(batch)),
-            Engine::Stock(forward) => forward.run(batch),
-        };
-        result.map_err(|error| EmbedError::Forward {
-            model: self.model.name.clone(),
-            reason: error.to_string(),
-        })
+    /// Returns in how many forward passes so many tokens are computed.
+    ///
+    /// Threads with a pass each do not wait for one another between its operations; the last pass is shared by all.
+    fn passes(&self, tokens: usize) -> usize {
+        let threads = self.team.threads();
+        match &self.engine {
+            Engine::Stock(_) => tokens.div_ceil(TOKENS_AT_ONCE_STOCK).max(1),
+            Engine::Packed(_) if tokens < threads * TOKENS_WORTH_A_PASS => 1,
+            Engine::Packed(_) => tokens.div_ceil(TOKENS_AT_ONCE).next_multiple_of(threads),
+        }
     }
 }
 
