@@ -38,7 +38,7 @@ use crate::{
 
 /// Tokens of one forward pass on a CPU: enough to read each weight once for many rows, few enough that what they become
 /// stays in the cache of one core.
-const TOKENS_AT_ONCE: usize = 256;
+const TOKENS_AT_ONCE: usize = 384;
 
 /// The same for candle's own operations, whose devices want many rows.
 const TOKENS_AT_ONCE_STOCK: usize = 2_048;

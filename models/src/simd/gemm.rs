@@ -20,7 +20,7 @@ use super::{
 use crate::team::Team;
 
 /// Rows that share a panel while it lies in the cache.
-const ROWS_TOGETHER: usize = 192;
+const ROWS_TOGETHER: usize = 384;
 
 /// Parts for each thread, so that a thread which the machine delays leaves its last part to another.
 const PARTS_PER_THREAD: usize = 2;
