@@ -146,19 +146,94 @@ fn what_is_likelier_wrong_than_right_is_never_decided() {
 #[test]
 fn what_the_operator_calls_strange_becomes_strange() {
     let promise = Promise::of(0.9);
-    let asked = "please send a price list and an offer for printer paper";
+    let asked = "please price about the quote and offer paper";
     let before = SentenceRouter::fit(embedder(), lessons(2, 12), promise).unwrap();
-    let strangers: Vec<String> = ["toner", "paper", "envelopes", "pens", "staples", "folders"]
-        .iter()
-        .flat_map(|thing| {
-            (0..4).map(move |at| format!("please send a price list and an offer for {thing} {at}"))
-        })
-        .collect();
+    let of = |word: &str| {
+        (0..4).map(|at| format!("please price about the quote and {word} paper {at}")).collect::<Vec<_>>()
+    };
+    let strangers: Vec<String> =
+        ["offer", "price", "toner", "office", "cheap", "white"].into_iter().flat_map(of).collect();
     let taught = Lessons { examples: lessons(2, 12), strangers };
     let after = SentenceRouter::fit(embedder(), taught, promise).unwrap();
     let (was, is) = (before.decide(asked).unwrap(), after.decide(asked).unwrap());
     assert!(is.probability < was.probability - 0.1, "{was:?} became {is:?}");
     assert_ne!(before.digest(), after.digest());
+}
+
+/// What the operator corrected: letters about things that nobody here sells, in the words of those who buy.
+fn corrections() -> Vec<String> {
+    let things = ["toner", "paper", "envelopes", "pens", "staples", "folders", "stamps", "labels"];
+    things.iter().map(|thing| format!("please price about the offer and office {thing}")).collect()
+}
+
+fn corrected(corrections: Vec<String>) -> SentenceRouter {
+    let taught = Lessons { examples: lessons(2, 12), strangers: corrections };
+    SentenceRouter::fit(embedder(), taught, Promise::of(0.9)).unwrap()
+}
+
+const PURCHASES: [&str; 3] = [
+    "please price about the offer and office chairs",
+    "please offer about the price and office desks",
+    "please quote about the price and office lamps",
+];
+
+#[test]
+fn what_is_like_a_correction_is_not_decided_and_the_classes_still_are() {
+    let router = corrected(corrections());
+    for asked in PURCHASES {
+        let decision = router.decide(asked).unwrap();
+        assert!(decision.abstains && decision.probability < 0.5, "{decision:?}");
+    }
+    for (topic, (class, _)) in TOPICS.iter().enumerate().take(2) {
+        let own = texts(topic, 20, 30).iter().map(|text| router.decide(text).unwrap()).collect::<Vec<_>>();
+        let decided = own.iter().filter(|one| !one.abstains && one.class.as_deref() == Some(class)).count();
+        assert!(decided >= 8, "{class}: {decided} of 10");
+    }
+}
+
+#[test]
+fn nobody_hears_that_strangers_are_a_class() {
+    let router = corrected(corrections());
+    assert_eq!(router.classes(), ["lead", "support"]);
+    let asked: Vec<String> = corrections().into_iter().chain(texts(0, 20, 24)).collect();
+    for text in asked {
+        let decision = router.decide(&text).unwrap();
+        let names = decision.class.iter().chain(&decision.runner_up);
+        let names = names.chain(decision.scores.iter().map(|score| &score.class));
+        assert!(
+            names
+                .chain(decision.neighbours.iter().map(|near| &near.class))
+                .all(|name| router.classes().contains(name))
+        );
+        let total: f64 = decision.scores.iter().map(|score| score.probability).sum();
+        assert!(decision.class.is_some() && (total - 1.0).abs() < 1e-5, "{decision:?}");
+        assert!(decision.features["nearest_stranger"] > 0.0, "{decision:?}");
+    }
+}
+
+#[test]
+fn neither_the_order_of_corrections_nor_the_number_of_threads_matters() {
+    let answers = |threads: usize, corrections: Vec<String>| {
+        let router = in_threads(threads, || corrected(corrections));
+        let decisions = PURCHASES.map(|text| router.decide(text).unwrap());
+        (router.digest().to_owned(), router.threshold().to_bits(), decisions)
+    };
+    let reversed: Vec<String> = corrections().into_iter().rev().chain(corrections()).collect();
+    assert_eq!(answers(1, corrections()), answers(2, reversed));
+}
+
+#[test]
+fn a_small_route_does_not_decide_what_is_half_about_a_class() {
+    let router = fitted(2, 6, 0.9);
+    let halves = [
+        "please write about the logo and the history of the castle",
+        "the broken error of the judges and the moon about the down",
+        "please talk about the quote of the poet and the play",
+    ];
+    for text in halves {
+        let decision = router.decide(text).unwrap();
+        assert!(decision.abstains, "{decision:?}");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The shipped agency's route, decided by the published model: sixty messages that were written by hand and are no
 //! examples of it. The golden table says who answered each; a change of it is reviewed like code. The strangers among
-//! them are near on purpose, and more of them are taken for a class than the route's promise allows: the table says so.
+//! them are near on purpose: the promise is about all that was decided, theirs included.
 //!
 //! The weights are not in the repository: where they have not been pulled this test fails and says how, unless
 //! `ADJUTANT_SKIP_MODELS` is set.
@@ -115,5 +115,7 @@ fn sixty_messages_are_answered_as_the_table_says() {
     let confused = answers.iter().filter(own).filter(|answer| !answer.is_right()).count();
     assert_eq!(confused, 0, "no message of one class goes the way of the other");
     let decided = answers.iter().filter(own).count();
-    assert!(decided * 2 >= messages.len(), "a router that never decides is never wrong: {decided} decided");
+    assert!(decided * 3 >= messages.len(), "a router that never decides is never wrong: {decided} decided");
+    let all = answers.iter().filter(|answer| !answer.is_escalated()).count();
+    assert!(decided * 10 >= all * 9, "the route promises nine of ten: {decided} of {all} are right");
 }

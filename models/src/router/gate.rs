@@ -1,6 +1,6 @@
 //! The gate: turns what a judge sees into the probability that its class is right.
 //!
-//! A logistic regression over eleven numbers, fitted to texts whose answer is known: held-out examples, and texts that
+//! A logistic regression over twelve numbers, fitted to texts whose answer is known: held-out examples, and texts that
 //! are of no class, of which every answer is wrong.
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use super::{
 };
 
 /// How many features there are.
-pub(super) const FEATURES: usize = 11;
+pub(super) const FEATURES: usize = 12;
 
 /// Their names, as they are recorded.
 const NAMES: [&str; FEATURES] = [
@@ -27,6 +27,7 @@ const NAMES: [&str; FEATURES] = [
     "centroid",
     "centroid_margin",
     "centroid_of_class",
+    "nearest_stranger",
 ];
 
 /// Log-odds beyond this say no more.
@@ -49,6 +50,8 @@ pub(super) type Features = [f64; FEATURES];
 pub(super) struct Known {
     /// What the judge saw.
     pub(super) features: Features,
+    /// Whether the judge would rather have called it strange.
+    pub(super) is_strange: bool,
     /// Whether its class was right.
     pub(super) is_right: bool,
     /// How much it counts.
@@ -68,11 +71,15 @@ pub(super) fn features(glance: &Glance, temperature: f32) -> Features {
     let mut powers: Vec<f32> = glance.logits.iter().map(|logit| logit / temperature).collect();
     let top = highest(&powers, 2);
     let most = f64::from(top[0].1);
-    let margin = top.get(1).map_or(0.0, |second| most - f64::from(second.1));
+    let strange = glance.strange.map(|logit| logit / temperature);
+    let next = top.get(1).map(|second| second.1).into_iter().chain(strange).reduce(f32::max);
+    let margin = next.map_or(0.0, |next| most - f64::from(next));
     let log_sum = f64::from(softmax(&mut powers));
+    let strange = strange.map_or(0.0, |logit| (f64::from(logit) - log_sum).exp());
     let others: f64 =
         powers.iter().enumerate().filter(|(at, _)| *at != top[0].0).map(|(_, one)| f64::from(*one)).sum();
-    let log_odds = (f64::from(powers[top[0].0]) / others.max(f64::MIN_POSITIVE)).ln().min(SURE);
+    let others = others + strange;
+    let log_odds = (f64::from(powers[top[0].0]) / others.max(f64::MIN_POSITIVE)).ln().clamp(-SURE, SURE);
     let nearest = glance.nearest.first().map_or(0.0, |(_, cosine)| f64::from(*cosine));
     let five: f64 = glance.nearest.iter().map(|(_, cosine)| f64::from(*cosine)).sum();
     let [centroid, next, of_best] = glance.centroids.map(f64::from);
@@ -90,6 +97,7 @@ pub(super) fn features(glance: &Glance, temperature: f32) -> Features {
         centroid,
         centroid - next,
         of_best,
+        f64::from(glance.nearest_stranger),
     ]
 }
 
@@ -121,9 +129,10 @@ impl Gate {
         gate
     }
 
-    /// Returns the probability that the class is right.
-    pub(super) fn probability(&self, features: &Features) -> f64 {
-        logistic(product(&self.weights, &self.inputs(features))).min(MOST)
+    /// Returns the probability that the class is right: never as much as one half for what is rather strange.
+    pub(super) fn probability(&self, features: &Features, is_strange: bool) -> f64 {
+        let probability = logistic(product(&self.weights, &self.inputs(features))).min(MOST);
+        if is_strange { probability / 2.0 } else { probability }
     }
 
     fn inputs(&self, features: &Features) -> [f64; FEATURES + 1] {
@@ -241,7 +250,7 @@ mod tests {
         features[0] = at as f64 / 50.0;
         features[3] = 7.0;
         // Right more often the higher the first feature.
-        Known { features, is_right: (at * 37) % 100 < at, weight: 1.0 }
+        Known { features, is_strange: false, is_right: (at * 37) % 100 < at, weight: 1.0 }
     }
 
     #[test]
@@ -251,8 +260,8 @@ mod tests {
         for (from, to) in [(10, 40), (40, 70), (70, 100)] {
             let part = &texts[from..to];
             let expected = part.iter().filter(|text| text.is_right).count() as f64 / part.len() as f64;
-            let told: f64 =
-                part.iter().map(|text| gate.probability(&text.features)).sum::<f64>() / part.len() as f64;
+            let told: f64 = part.iter().map(|text| gate.probability(&text.features, false)).sum::<f64>()
+                / part.len() as f64;
             assert!((expected - told).abs() < 0.12, "{from}: {expected} {told}");
         }
     }
@@ -261,8 +270,10 @@ mod tests {
     fn texts_that_are_told_apart_wholly_keep_weights_finite() {
         let texts: Vec<Known> = (0..100).map(|at| Known { is_right: at >= 50, ..known(at) }).collect();
         let gate = Gate::fit(&texts);
-        let (low, high) = (gate.probability(&known(10).features), gate.probability(&known(90).features));
+        let probability = |at: usize| gate.probability(&known(at).features, false);
+        let (low, high) = (probability(10), probability(90));
         assert!(low < 0.1 && high > 0.9 && high < 1.0, "{low} {high}");
+        assert!(gate.probability(&known(90).features, true) < 0.5);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! What the examples say about a text, before anybody asks whether it can be believed.
 //!
 //! A judge is fitted to some of the examples: weights of a softmax regression, a centroid for each class, and the
-//! examples themselves as neighbours.
+//! examples themselves as neighbours. Texts that the operator calls strange are a class of the regression too, whose name
+//! nobody ever hears.
 
 use super::{
     corpus::Corpus,
@@ -28,12 +29,15 @@ pub(super) struct Judge {
     weights: Matrix,
     centroids: Matrix,
     members: Vec<Vec<usize>>,
+    strangers: Matrix,
 }
 
 /// What a judge sees in one text.
 pub(super) struct Glance {
     /// One for each class of the judge.
     pub(super) logits: Vec<f32>,
+    /// That of being of no class, where the judge has learnt what is strange.
+    pub(super) strange: Option<f32>,
     /// The class with the highest logit.
     pub(super) best: usize,
     /// The nearest examples: row in the corpus and cosine, nearest first.
@@ -44,11 +48,20 @@ pub(super) struct Glance {
     pub(super) nearest_of_best: f32,
     /// The cosine to the nearest centroid, the next, and that of the best class.
     pub(super) centroids: [f32; 3],
+    /// The cosine to the nearest text that is known to be strange, 0 without any.
+    pub(super) nearest_stranger: f32,
+}
+
+impl Glance {
+    /// Returns whether no class is as likely as none.
+    pub(super) fn is_strange(&self) -> bool {
+        self.strange.is_some_and(|strange| strange > self.logits[self.best])
+    }
 }
 
 impl Judge {
-    /// Fits a judge to rows of a corpus.
-    pub(super) fn fit(corpus: &Corpus, rows: &[usize]) -> Self {
+    /// Fits a judge to rows of a corpus, and to texts of no class.
+    pub(super) fn fit(corpus: &Corpus, rows: &[usize], strangers: Matrix) -> Self {
         let mut classes: Vec<usize> = rows.iter().map(|row| corpus.labels[*row]).collect();
         classes.sort_unstable();
         classes.dedup();
@@ -57,12 +70,12 @@ impl Judge {
         let members: Vec<Vec<usize>> = classes.iter().map(of_class).collect();
         let centroids = centroids(corpus, &members);
         let weights = if corpus.can_be_learnt() {
-            learn(corpus, rows, &classes)
+            learn(corpus, rows, (&classes, &strangers))
         } else {
             stretched(&centroids, corpus.vectors.columns())
         };
         let members = members.into_iter().map(|rows| neighbours_of_class(corpus, rows)).collect();
-        Self { classes, weights, centroids, members }
+        Self { classes, weights, centroids, members, strangers }
     }
 
     /// Looks at texts, a row of `texts` each.
@@ -76,6 +89,7 @@ impl Judge {
 
     fn glance_at(&self, corpus: &Corpus, sentence: &[f32], products: [&[f32]; 2]) -> Glance {
         let [logits, cosines] = products;
+        let (logits, strange) = logits.split_at(self.classes.len());
         let nearby = highest(logits, NEARBY_CLASSES);
         let best = nearby.first().map_or(0, |(class, _)| *class);
         let mut nearest: Vec<(usize, f32)> = Vec::with_capacity(NEAREST + 1);
@@ -96,7 +110,22 @@ impl Judge {
         let centroids = highest(cosines, 2);
         let centroid = |at: usize| centroids.get(at).map_or(0.0, |(_, cosine)| *cosine);
         let centroids = [centroid(0), centroid(1), cosines[best]];
-        Glance { logits: logits.to_vec(), best, nearest, agreeing, nearest_of_best, centroids }
+        Glance {
+            logits: logits.to_vec(),
+            strange: strange.first().copied(),
+            best,
+            nearest,
+            agreeing,
+            nearest_of_best,
+            centroids,
+            nearest_stranger: self.nearest_stranger(sentence),
+        }
+    }
+
+    fn nearest_stranger(&self, sentence: &[f32]) -> f32 {
+        let rows = 0..self.strangers.rows();
+        let cosines = rows.map(|row| dot(sentence, &self.strangers.row(row)[..sentence.len()]));
+        cosines.fold(0.0, f32::max)
     }
 }
 
@@ -162,12 +191,21 @@ fn stretched(centroids: &Matrix, columns: usize) -> Matrix {
     weights
 }
 
-fn learn(corpus: &Corpus, rows: &[usize], classes: &[usize]) -> Matrix {
-    let vectors = corpus.vectors.select(rows);
+/// Learns the weights of the classes and, in the last row, of being strange, if there are strangers.
+fn learn(corpus: &Corpus, rows: &[usize], (classes, strangers): (&[usize], &Matrix)) -> Matrix {
+    let examples = corpus.vectors.select(rows);
     let label = |row: &usize| classes.partition_point(|class| *class < corpus.labels[*row]);
-    let labels: Vec<usize> = rows.iter().map(label).collect();
-    let weights: Vec<f32> = rows.iter().map(|row| weight(corpus, *row)).collect();
-    let texts = Labelled { vectors: &vectors, labels: &labels, weights: &weights, classes: classes.len() };
+    let some = strangers.rows();
+    // Together they weigh no more than a class does: corrections pile up, and would push the classes aside.
+    let strange_weight = (count(rows.len()) / count(classes.len()) / count(some.max(1))).min(1.0) as f32;
+    let vectors = if some == 0 { examples } else { examples.above(strangers) };
+    let strange = std::iter::repeat_n(classes.len(), some);
+    let labels: Vec<usize> = rows.iter().map(label).chain(strange).collect();
+    let weight = |row: &usize| weight(corpus, *row);
+    let weights: Vec<f32> =
+        rows.iter().map(weight).chain(std::iter::repeat_n(strange_weight, some)).collect();
+    let classes = classes.len() + usize::from(some > 0);
+    let texts = Labelled { vectors: &vectors, labels: &labels, weights: &weights, classes };
     regression::fit(&texts, regression::LOOSENESS)
 }
 

@@ -15,6 +15,7 @@ mod judge;
 mod lessons;
 mod matrix;
 mod minimise;
+mod outside;
 mod regression;
 mod rehearsal;
 mod sentence;

@@ -3,14 +3,17 @@
 //! ```text
 //!   examples ─┬─ kept ──► judge ─┬─► held-out examples of kept classes    right or wrong
 //!             ├─ held out        ├─► examples of left-out classes         wrong, whatever it says
-//!             └─ left out        └─► texts of no class                    wrong, whatever it says
+//!             └─ left out        ├─► texts of no class                    wrong, whatever it says
+//!                                └─► mixtures of both                     wrong, whatever it says
 //! ```
-//! Few examples are played through in many ways, many examples in few: what is counted is similar, and so is the time.
+//! A judge is shown the operator's strangers, but not those that it is asked about. Few examples are played through in many
+//! ways, many examples in few: what is counted is similar, and so is the time.
 
 use super::{
     corpus::Corpus,
     judge::{Glance, Judge},
     matrix::{Matrix, count},
+    outside::Outside,
 };
 
 /// Examples and classes are dealt out to so many hands.
@@ -18,6 +21,9 @@ const HANDS: usize = 5;
 
 /// From so many messages on, examples are held out and classes left out in one and the same fit.
 const MANY: usize = 1_000;
+
+/// With few messages classes are dealt out to so many: a class is then missed among most of the others, as a stranger is.
+const HANDS_OF_FEW: usize = 10;
 
 /// With few messages the dealing itself is an accident: it is repeated until so many were held out.
 const ENOUGH_HELD_OUT: usize = 300;
@@ -34,7 +40,13 @@ pub(super) enum Origin {
     Background,
     /// A text that the operator says is of no class.
     Stranger,
+    /// A mixture of a held-out example and a text out of the general store.
+    Mixed,
 }
+
+/// All of them.
+pub(super) const ORIGINS: [Origin; 5] =
+    [Origin::Own, Origin::LeftOut, Origin::Background, Origin::Stranger, Origin::Mixed];
 
 /// One text, played.
 pub(super) struct Played {
@@ -48,28 +60,20 @@ pub(super) struct Played {
     pub(super) crowding: f64,
 }
 
-/// Texts of no class.
-pub(super) struct Outside {
-    /// Their vectors.
-    pub(super) vectors: Matrix,
-    /// The first so many are of the general store, the others the operator's.
-    pub(super) background: usize,
-}
-
 /// One way to divide the examples.
 pub(super) struct Deal {
     kept: Vec<usize>,
     own: Vec<usize>,
     left_out: Vec<usize>,
     outside: Vec<usize>,
+    deal: usize,
 }
 
 /// Returns the ways in which a corpus is divided.
 pub(super) fn deals(corpus: &Corpus, outside: &Outside) -> Vec<Deal> {
     let messages = corpus.messages().count();
     let classes = corpus.classes.len();
-    let may_leave_out = classes >= 3;
-    let outside_of = |hand: usize| (0..outside.vectors.rows()).filter(|at| at % HANDS == hand).collect();
+    let outside_of = |hand: usize| (0..outside.vectors().rows()).filter(|at| at % HANDS == hand).collect();
     if messages >= MANY && classes >= 2 * HANDS {
         let both = |hand| Division { hold: Some(hand), leave: Some(hand), deal: 0 };
         return (0..HANDS).map(|hand| both(hand).deal_out(corpus, outside_of(hand))).collect();
@@ -79,20 +83,33 @@ pub(super) fn deals(corpus: &Corpus, outside: &Outside) -> Vec<Deal> {
         for hand in 0..HANDS {
             let held = Division { hold: Some(hand), leave: None, deal };
             deals.push(held.deal_out(corpus, outside_of(hand)));
-            if may_leave_out && hand < classes {
-                let left = Division { hold: None, leave: Some(hand), deal };
-                deals.push(left.deal_out(corpus, Vec::new()));
-            }
+        }
+        for hand in 0..hands_left_out(corpus, deal) {
+            let left = Division { hold: None, leave: Some(hand), deal };
+            deals.push(left.deal_out(corpus, Vec::new()));
         }
     }
     deals.retain(|deal| !(deal.own.is_empty() && deal.left_out.is_empty()));
     deals
 }
 
+/// Returns how many hands of classes are left out in turn in a dealing.
+fn hands_left_out(corpus: &Corpus, deal: usize) -> usize {
+    let (classes, hands) = (corpus.classes.len(), hands_of_classes(corpus));
+    // One class alone is no judge's choice; and where each hand is one class, another dealing is the same.
+    let says_nothing = classes < 3 || (deal > 0 && hands == classes);
+    if says_nothing { 0 } else { hands }
+}
+
+fn hands_of_classes(corpus: &Corpus) -> usize {
+    let is_few = corpus.messages().count() < ENOUGH_HELD_OUT;
+    corpus.classes.len().min(if is_few { HANDS_OF_FEW } else { HANDS })
+}
+
 impl Deal {
     /// Fits a judge to what was kept, and shows it the others.
     pub(super) fn play(&self, corpus: &Corpus, outside: &Outside) -> Vec<Played> {
-        let judge = Judge::fit(corpus, &self.kept);
+        let judge = Judge::fit(corpus, &self.kept, outside.strangers_without(&self.outside));
         let crowding = count(corpus.classes.len() - 1) / count(judge.classes.len().max(2) - 1);
         let show = |rows: &[usize], vectors: &Matrix| judge.glance(corpus, &vectors.select(rows));
         let mut played = Vec::new();
@@ -103,8 +120,12 @@ impl Deal {
         for glance in show(&self.left_out, &corpus.vectors) {
             played.push(Played { glance, origin: Origin::LeftOut, truth: None, crowding });
         }
-        for (row, glance) in self.outside.iter().zip(show(&self.outside, &outside.vectors)) {
-            let origin = if *row < outside.background { Origin::Background } else { Origin::Stranger };
+        for glance in judge.glance(corpus, &outside.mixtures(corpus, &self.own, self.deal)) {
+            played.push(Played { glance, origin: Origin::Mixed, truth: None, crowding });
+        }
+        for (row, glance) in self.outside.iter().zip(show(&self.outside, outside.vectors())) {
+            let is_known = outside.is_the_operators(*row);
+            let origin = if is_known { Origin::Stranger } else { Origin::Background };
             played.push(Played { glance, origin, truth: None, crowding });
         }
         played
@@ -120,11 +141,11 @@ struct Division {
 
 impl Division {
     fn deal_out(&self, corpus: &Corpus, outside: Vec<usize>) -> Deal {
-        let mut deal = Deal { kept: Vec::new(), own: Vec::new(), left_out: Vec::new(), outside };
-        let classes = corpus.classes.len();
-        let hands_of_classes = hands(classes, HANDS.min(classes), self.deal, 1);
+        let (kept, own, left_out) = (Vec::new(), Vec::new(), Vec::new());
+        let mut deal = Deal { kept, own, left_out, outside, deal: self.deal };
+        let classes = hands(corpus.classes.len(), hands_of_classes(corpus), [self.deal, 1]);
         let mut first = 0;
-        for (class, hand) in hands_of_classes.into_iter().enumerate() {
+        for (class, hand) in classes.into_iter().enumerate() {
             let rows: Vec<usize> = (first..corpus.labels.partition_point(|label| *label <= class)).collect();
             first += rows.len();
             let is_left_out = self.leave == Some(hand);
@@ -146,7 +167,7 @@ impl Division {
             return;
         }
         // A class is never emptied: who holds its only message keeps it.
-        let hands = hands(messages.len(), HANDS.min(messages.len()), self.deal, class);
+        let hands = hands(messages.len(), HANDS.min(messages.len()), [self.deal, class]);
         let mut at = 0;
         for row in rows {
             let hand = is_message(row).then(|| hands[at]);
@@ -158,7 +179,7 @@ impl Division {
 }
 
 /// Deals `count` cards to hands in turn, in an order of the dealing's own.
-fn hands(count: usize, hands: usize, deal: usize, salt: usize) -> Vec<usize> {
+fn hands(count: usize, hands: usize, [deal, salt]: [usize; 2]) -> Vec<usize> {
     let key = |card: usize| {
         let seed =
             [card, deal, salt].map(|part| u64::try_from(part).unwrap_or(u64::MAX).to_le_bytes()).concat();
@@ -169,7 +190,7 @@ fn hands(count: usize, hands: usize, deal: usize, salt: usize) -> Vec<usize> {
     let mut dealt = vec![0; count];
     for (turn, card) in cards.into_iter().enumerate() {
         // The first hand differs by class, so that classes smaller than the number of hands fill all of them.
-        dealt[card] = (turn + salt) % HANDS.min(hands.max(1));
+        dealt[card] = (turn + salt) % hands.max(1);
     }
     dealt
 }

@@ -11,23 +11,24 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::{
-    Router, background,
+    Router,
     calibration::Calibration,
-    corpus::{Corpus, embed, view},
+    corpus::{Corpus, view},
     decision::{Decision, Neighbour, Score, rounded},
-    gate::{Features, Gate, features, named},
+    gate::{Features, Gate, Known, features, named},
     judge::{Glance, Judge, highest},
     lessons::{FitError, Lessons, Promise},
     matrix::{Matrix, count},
+    outside::Outside,
     regression::softmax,
-    rehearsal::{Outside, Played, deals},
+    rehearsal::{Played, deals},
     statistics::{Case, NEVER, threshold},
     weighing::{Traffic, temperature, weigh},
 };
 use crate::embed::{EmbedError, Embedder, Embedding, Model};
 
 /// The method and its constants; a change here changes every digest.
-const METHOD: &str = "sentence/1";
+const METHOD: &str = "sentence/2";
 
 /// So many of the likeliest classes and of the nearest examples are recorded.
 const RECORDED: usize = 3;
@@ -36,8 +37,8 @@ const RECORDED: usize = 3;
 const DOUBT: f64 = 0.3;
 
 /// Of the allowed errors so much is not spent with hardly any classes, and half of that with `FEW_CLASSES`.
-const UNSPENT: f64 = 0.4;
-const FEW_CLASSES: f64 = 20.0;
+const UNSPENT: f64 = 0.25;
+const FEW_CLASSES: f64 = 40.0;
 
 /// A class that is likelier wrong than right is never decided, however much of the promise is left to spend: the promise
 /// is about all decisions together, and the operator reads them one by one.
@@ -72,13 +73,13 @@ impl SentenceRouter {
             return Err(FitError::Promise(promise));
         }
         let corpus = Corpus::of(embedder.as_ref(), &lessons)?;
-        let outside = outside(embedder.as_ref(), &corpus, &lessons.strangers)?;
+        let outside = Outside::of(embedder.as_ref(), &corpus, &lessons.strangers)?;
         let (judge, played) = rehearse(&corpus, &outside);
         let temperature = temperature(&played);
         let known = weigh(&played, temperature, &Traffic::of(&played, corpus.classes.len(), promise));
         let gate = Gate::fit(&known);
-        let case = |one: &super::gate::Known| Case {
-            probability: rounded(gate.probability(&one.features)),
+        let case = |one: &Known| Case {
+            probability: rounded(gate.probability(&one.features, one.is_strange)),
             is_right: one.is_right,
             weight: one.weight,
         };
@@ -101,23 +102,12 @@ impl SentenceRouter {
     }
 }
 
-/// Embeds the texts of no class.
-fn outside(embedder: &dyn Embedder, corpus: &Corpus, strangers: &[String]) -> Result<Outside, EmbedError> {
-    let mut texts: Vec<&str> = strangers.iter().map(String::as_str).collect();
-    texts.sort_unstable();
-    texts.dedup();
-    let background = background::unlike(corpus, &embed(embedder, &background::texts())?);
-    let strangers = embed(embedder, &texts)?;
-    let vectors = if strangers.rows() == 0 { background.clone() } else { background.above(&strangers) };
-    Ok(Outside { background: background.rows(), vectors })
-}
-
 /// Fits the judge that will decide and, beside it, those of the rehearsal; the results do not depend on who is first.
 fn rehearse(corpus: &Corpus, outside: &Outside) -> (Judge, Vec<Played>) {
     let deals = deals(corpus, outside);
     let all: Vec<usize> = (0..corpus.examples.len()).collect();
     let (judge, played) = rayon::join(
-        || Judge::fit(corpus, &all),
+        || Judge::fit(corpus, &all, outside.strangers_without(&[])),
         || deals.par_iter().with_max_len(1).map(|deal| deal.play(corpus, outside)).collect::<Vec<_>>(),
     );
     (judge, played.into_iter().flatten().collect())
@@ -176,7 +166,7 @@ impl SentenceRouter {
         let glances = self.judge.glance(&self.corpus, &text);
         let glance = &glances[0];
         let features = features(glance, self.temperature);
-        let probability = if is_alike { self.probability(&features) } else { 0.0 };
+        let probability = if is_alike { self.probability(&features, glance.is_strange()) } else { 0.0 };
         let scores = self.scores(glance);
         let share = |at: usize| scores.get(at).map_or(0.0, |score| score.probability);
         let class = |at: usize| scores.get(at).filter(|_| is_alike).map(|score| score.class.clone());
@@ -192,8 +182,8 @@ impl SentenceRouter {
         }
     }
 
-    fn probability(&self, features: &Features) -> f64 {
-        let probability = self.gate.probability(features);
+    fn probability(&self, features: &Features, is_strange: bool) -> f64 {
+        let probability = self.gate.probability(features, is_strange);
         let calibrated = self.calibration.as_ref().map_or(probability, |one| one.apply(probability));
         rounded(calibrated).min(NEVER - 1e-6)
     }
