@@ -391,6 +391,16 @@ impl GitDoor for Shelf {
         ready(Ok(ProposalView { title: wish.title, author: by.to_owned(), ..self.0.lock().unwrap().clone() }))
     }
 
+    fn refit(
+        &self,
+        route: &str,
+        said: Vec<adjutant::runtime::views::CorrectionView>,
+        by: &str,
+    ) -> Answered<ProposalView> {
+        let title = format!("teach {route} {} corrections", said.len());
+        ready(Ok(ProposalView { title, author: by.to_owned(), ..self.0.lock().unwrap().clone() }))
+    }
+
     fn approve(&self, _: &str, digest: &str, _: &str) -> Answered<Done> {
         let mut proposal = self.0.lock().unwrap();
         if proposal.digest != digest {

@@ -330,6 +330,88 @@ async fn a_push_is_live_or_refused_in_the_terminal_that_pushed() {
     assert!(down.code != 0 && down.stderr.contains("start `adjutant up`"), "{}", down.all());
 }
 
+const ROUTE: &str = r#"schema = "adjutant/v1"
+title = "What it is"
+
+[[class]]
+id = "lead"
+description = "Somebody wants to buy a website."
+examples = ["How much is a new website?", "Could you send us an offer for a shop?"]
+
+[[class]]
+id = "support"
+description = "Something that we built is broken."
+examples = ["The contact form shows an error.", "Our site is down."]
+"#;
+
+const SORT: &str = r#"schema = "adjutant/v1"
+title = "Sorts a message"
+
+[input.text]
+type = "string"
+
+[[step]]
+id = "sort"
+route = "inbound"
+text = "{{ input.text }}"
+on = { lead = "done", support = "done", unsure = "done" }
+
+[[step]]
+id = "done"
+end = "done"
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_operator_corrects_is_proposed_and_then_known() {
+    let world = World::new();
+    let _ = world.adjutant(&["init", "co"]).ok();
+    world.write("co/routes/inbound.toml", ROUTE);
+    world.write("co/playbooks/sort.toml", SORT);
+    world.git("co", &["init", "-q", "-b", "main"]);
+    world.git("co", &["add", "."]);
+    world.git("co", &["commit", "-qm", "begin"]);
+    let mut command = world.command(&adjutant_tests::adjutant());
+    command.args(["up", "--json", "--mode", "push", "--listen", "127.0.0.1:0", "--repo", "co"]);
+    let daemon = Daemon::spawn(&world, &mut command);
+    let applied = |status: &Value| status["revision"]["applied"].clone();
+    let before = applied(&daemon.api.until("status", |status| applied(status).is_string()).await);
+    let ran = async |key: &str, text: &str| {
+        let input = json!({ "text": text }).to_string();
+        let run = world.asked(&["run", "sort", "--input", &input, "--key", key, "--wait", "--json"]).await;
+        assert_eq!(run.code, 0, "{}", run.all());
+        let runs = world.asked(&["runs", "--playbook", "sort", "--json"]).await.json();
+        runs[0]["id"].as_str().unwrap().to_owned()
+    };
+    let nothing = world.asked(&["models", "refit", "inbound"]).await;
+    assert!(nothing.code == 5 && nothing.stderr.contains("adjutant correct"), "{}", nothing.all());
+
+    let (broken, links) = ("The checkout loses the cart.", "We sell links, cheap.");
+    let run = ran("a", broken).await;
+    let wrong = world.asked(&["correct", &run, "sort", "spam"]).await;
+    assert!(wrong.code == 1 && wrong.stderr.contains("lead, support"), "{}", wrong.all());
+    let noted = world.asked(&["correct", &run, "sort", "support"]).await;
+    assert_eq!(noted.code, 0, "{}", noted.all());
+    let run = ran("b", links).await;
+    assert_eq!(world.asked(&["correct", &run, "sort", "none"]).await.code, 0);
+
+    let opened = world.asked(&["models", "refit", "inbound"]).await;
+    assert_eq!(opened.code, 0, "{}", opened.all());
+    let id = opened.stdout.trim().to_owned();
+    assert_eq!(world.asked(&["models", "refit", "inbound"]).await.stdout.trim(), id, "the same one again");
+    let proposal = world.asked(&["proposals", &id, "--json"]).await.json();
+    let diff = proposal["diff"].as_str().unwrap();
+    assert!(
+        diff.contains(&format!("+    \"{broken}\"")) && diff.contains(&format!("+    \"{links}\"")),
+        "{diff}"
+    );
+    let digest = proposal["digest"].as_str().unwrap();
+    let approved = world.asked(&["proposals", &id, "approve", "--digest", digest]).await;
+    assert_eq!(approved.code, 0, "{}", approved.all());
+    drop(daemon.api.until("status", |status| applied(status) != before).await);
+    let known = world.asked(&["models", "refit", "inbound"]).await;
+    assert!(known.code == 5 && known.stderr.contains("knows everything"), "{}", known.all());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_taken_under_load_is_a_data_folder_that_verifies() {
     let stage = Stage::load().await;

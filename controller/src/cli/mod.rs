@@ -26,7 +26,7 @@ use std::{path::Path, process::ExitCode};
 
 use clap::FromArgMatches as _;
 
-use args::{AuditAction, Cli, Command};
+use args::{AuditAction, Cli, Command, ModelsAction};
 use client::{Client, Cx};
 use failure::{Exit, Failure, Outcome};
 use hook::Unanswered;
@@ -82,6 +82,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Schema { kind } => offline::schema(&out, kind.as_deref()),
         Command::Secrets(args) => offline::secrets(&out, args),
         Command::Route { route, text, dir } => offline::route(&out, (route, text), dir),
+        Command::Models { action: ModelsAction::Refit { .. } } => on_daemon(&out, &cli),
         Command::Models { action } => models::models(&out, action),
         Command::Completions { shell } => offline::completions(&out, *shell),
         Command::Man { dir } => offline::man(&out, dir.as_deref()),
@@ -177,6 +178,7 @@ async fn steer(cx: &Cx, command: &Command) -> Outcome {
         Command::Retry { run, step, edits } => client::retry(cx, run, step.as_deref(), edits).await,
         Command::Correct { run, step, class } => client::correct(cx, run, step, class).await,
         Command::Plan(args) => client::plan(cx, args).await,
+        Command::Models { action: ModelsAction::Refit { route } } => client::refit(cx, route).await,
         Command::Revert { to } => client::revert(cx, to.as_deref()).await,
         Command::Hold { release, reason } => client::hold(cx, *release, reason).await,
         Command::Proposals { id, action } => client::proposals(cx, id.as_deref(), action.as_ref()).await,

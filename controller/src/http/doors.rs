@@ -13,7 +13,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::Refusal;
-use crate::runtime::Delivery;
+use crate::runtime::{Delivery, views::CorrectionView};
 
 /// What a door answers.
 pub type Answered<T> = BoxFuture<'static, Result<T, Refusal>>;
@@ -37,6 +37,9 @@ pub trait GitDoor: Send + Sync + 'static {
 
     /// Opens a proposal, or replaces the head of the open one with the same author and topic.
     fn propose(&self, wish: NewProposal, by: &str) -> Answered<ProposalView>;
+
+    /// Proposes what people said of a route's decisions as lessons in its file.
+    fn refit(&self, route: &str, said: Vec<CorrectionView>, by: &str) -> Answered<ProposalView>;
 
     /// Approves what the digest names; another digest is a conflict.
     fn approve(&self, id: &str, digest: &str, by: &str) -> Answered<Done>;

@@ -15,6 +15,7 @@ mod digest;
 pub mod engine;
 mod error;
 pub mod pull;
+pub mod refit;
 mod routers;
 mod store;
 #[cfg(test)]

@@ -123,7 +123,7 @@ pub struct StepView {
     /// Its effects.
     pub effects: Vec<EffectId>,
     /// What a person said of its last decision, where it is a route step.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub judged: Option<JudgedView>,
 }
 

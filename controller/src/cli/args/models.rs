@@ -16,6 +16,11 @@ pub(crate) enum ModelsAction {
         /// The model; all that are here when absent.
         name: Option<String>,
     },
+    /// Propose what people said of a route's decisions as lessons in its file: see `adjutant correct`.
+    Refit {
+        /// The route.
+        route: String,
+    },
     /// How fast texts are embedded, beside other engines in the same run.
     Bench(BenchArgs),
     /// How well a route, or a router fitted to labelled texts, does on labelled messages.

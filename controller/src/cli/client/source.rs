@@ -180,7 +180,15 @@ async fn propose(cx: &Cx, wish: &Wish<'_>) -> Outcome {
     ]))?;
     let patch = String::from_utf8_lossy(&patch.stdout).into_owned();
     let body = json!({ "title": title, "topic": wish.topic, "head": head, "patch": patch });
-    let answer = cx.client.post(&["proposals"], &body).await?;
+    opened(cx, cx.client.post(&["proposals"], &body).await?)
+}
+
+/// Proposes what people said of a route's decisions.
+pub(crate) async fn refit(cx: &Cx, route: &str) -> Outcome {
+    opened(cx, cx.client.post(&["routes", route, "refit"], &Value::Null).await?)
+}
+
+fn opened(cx: &Cx, answer: Value) -> Outcome {
     if cx.out.json {
         return cx.out.value(&answer);
     }

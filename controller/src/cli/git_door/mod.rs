@@ -1,5 +1,6 @@
 //! The source of truth behind the API: what HTTP asks of Git, answered by reconcile over the source room.
 
+mod lessons;
 mod repository;
 mod shapes;
 #[cfg(test)]
@@ -14,10 +15,11 @@ pub use shapes::seen;
 
 use crate::{
     http::{
-        Refusal,
+        Code, Refusal,
         doors::{self, Answered, Done, NewProposal, PlanWish, ProposalView, Push, PushAnswer, SourceView},
     },
     reconcile::{self, Reconciler},
+    runtime::views::CorrectionView,
     source::{Destination, Dialogue, RefUpdate},
 };
 
@@ -161,6 +163,16 @@ impl doors::GitDoor for GitDoor {
         Box::pin(async move {
             let view = door.reconciler.propose(shapes::wish(wish)?, &by).await.map_err(shapes::refusal)?;
             Ok(shapes::proposal(view))
+        })
+    }
+
+    fn refit(&self, route: &str, said: Vec<CorrectionView>, by: &str) -> Answered<ProposalView> {
+        let (door, route, by) = (self.clone(), route.to_owned(), by.to_owned());
+        Box::pin(async move {
+            let git = Arc::clone(&door.git);
+            let wish = tokio::task::spawn_blocking(move || lessons::wish(git.as_ref(), &route, &said)).await;
+            let wish = wish.map_err(|error| Refusal::new(Code::Bug, error.to_string()))??;
+            Ok(shapes::proposal(door.reconciler.propose(wish, &by).await.map_err(shapes::refusal)?))
         })
     }
 

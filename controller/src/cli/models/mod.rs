@@ -23,6 +23,7 @@ pub(super) fn models(out: &Out, action: &ModelsAction) -> Outcome {
         ModelsAction::Verify { name } => shelf::verify(out, name.as_deref()),
         ModelsAction::Bench(args) => bench::bench(out, args),
         ModelsAction::Eval(args) => eval::eval(out, args),
+        ModelsAction::Refit { .. } => Err(Failure::new(Exit::Bug, "a refit is asked of the daemon")),
     }
 }
 

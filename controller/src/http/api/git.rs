@@ -48,6 +48,19 @@ pub(super) async fn propose(
     Ok((StatusCode::CREATED, Json(app.doors.git.propose(wish, &who.by).await?)))
 }
 
+/// Proposes what people said of a route's decisions as lessons in its file.
+#[utoipa::path(post, path = "/api/v1/routes/{id}/refit", tag = "source", params(("id" = String, Path)),
+    responses((status = 201, body = ProposalView), (status = 404, body = Refusal), (status = 409, body = Refusal), (status = 422, body = Refusal)))]
+pub(super) async fn refit(
+    State(app): State<App>,
+    who: Principal,
+    Path(id): Path<String>,
+) -> Result<(StatusCode, Json<ProposalView>), Refusal> {
+    who.must(Scope::Propose)?;
+    let said = app.handle.corrections(&id).await?;
+    Ok((StatusCode::CREATED, Json(app.doors.git.refit(&id, said, &who.by).await?)))
+}
+
 /// Shows a proposal with its diff, evidence and backtest.
 #[utoipa::path(get, path = "/api/v1/proposals/{id}", tag = "source", params(("id" = String, Path)),
     responses((status = 200, body = ProposalView), (status = 404, body = Refusal)))]

@@ -63,6 +63,7 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(world::resume_scope))
         .routes(routes!(git::plan))
         .routes(routes!(git::proposals, git::propose))
+        .routes(routes!(git::refit))
         .routes(routes!(git::proposal))
         .routes(routes!(git::approve))
         .routes(routes!(git::refuse))

@@ -1,0 +1,248 @@
+//! A refit: what people said of a route's decisions becomes lessons in the route's file.
+//!
+//! ```text
+//!   corrections ─► the last word on each text ─┬─ another class ──► an example of that class
+//!                                              ├─ none of them ───► a stranger
+//!                                              └─ as decided ─────► a confirmation: nothing to learn
+//! ```
+//! The file is edited in place, comments and all; whoever proposes it decides nothing. The text of a message goes into the
+//! repository this way: the proposal shows it before anybody says yes.
+
+use std::collections::BTreeMap;
+
+use adjutant_spec::plan::Route;
+use serde::Serialize;
+use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Value};
+
+/// A text is cut after so many characters: an encoder reads no more than that.
+const LONGEST: usize = 2_000;
+
+/// What a person said of a decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Said {
+    /// The run that asked.
+    pub run: String,
+    /// Its route step.
+    pub step: String,
+    /// The class that was decided, where it is known.
+    pub decided: Option<String>,
+    /// The right class; absent: none of them.
+    pub class: Option<String>,
+    /// The text that was decided about.
+    #[serde(skip)]
+    pub text: String,
+}
+
+/// What came of a refit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refit {
+    /// The route's file as it would be.
+    pub file: String,
+    /// What it was taught, in the order of the texts; each text as it stands in the file.
+    pub taught: Vec<Said>,
+}
+
+/// Why a file cannot be taught.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RefitError {
+    /// It is no TOML.
+    #[error("the route's file is no TOML: {0}")]
+    Toml(String),
+    /// Its classes or texts are written in a form that is not edited.
+    #[error("{0} of the route's file is written in a form that cannot be edited")]
+    Form(String),
+}
+
+/// Teaches a route's file what people said, oldest first; `None` where there is nothing that it does not say already.
+///
+/// # Errors
+/// [`RefitError`] where the file cannot be edited.
+pub fn refit(file: &str, route: &Route, said: &[Said]) -> Result<Option<Refit>, RefitError> {
+    let taught: Vec<Said> = last_words(said).into_iter().filter(|one| is_news(route, one)).collect();
+    if taught.is_empty() {
+        return Ok(None);
+    }
+    let mut document: DocumentMut =
+        file.parse().map_err(|error: toml_edit::TomlError| RefitError::Toml(error.message().to_owned()))?;
+    for one in &taught {
+        forget(&mut document, &one.text)?;
+        match &one.class {
+            Some(class) => push(examples(&mut document, class)?, &one.text),
+            None => push(strangers(&mut document)?, &one.text),
+        }
+    }
+    Ok(Some(Refit { file: document.to_string(), taught }))
+}
+
+/// Returns the last word on each text, in the order of the texts.
+fn last_words(said: &[Said]) -> Vec<Said> {
+    let words = said.iter().map(|one| (lesson(&one.text), one));
+    let last: BTreeMap<String, &Said> = words.collect();
+    last.into_iter().map(|(text, one)| Said { text, ..one.clone() }).collect()
+}
+
+/// Returns whether a word is one that the route's file does not say already.
+fn is_news(route: &Route, said: &Said) -> bool {
+    let has = |texts: &[String]| texts.iter().any(|known| lesson(known) == said.text);
+    if said.text.is_empty() {
+        return false;
+    }
+    match &said.class {
+        None => !has(&route.strangers),
+        Some(class) if said.decided.as_ref() == Some(class) => false,
+        Some(class) => {
+            route.classes.iter().find(|known| known.id == *class).is_some_and(|known| !has(&known.examples))
+        }
+    }
+}
+
+/// Returns a text as it is taught: without outer space, and no longer than an encoder reads.
+fn lesson(text: &str) -> String {
+    text.trim().chars().take(LONGEST).collect::<String>().trim_end().to_owned()
+}
+
+fn classes(document: &mut DocumentMut) -> Result<&mut ArrayOfTables, RefitError> {
+    let classes = document.get_mut("class").and_then(Item::as_array_of_tables_mut);
+    classes.ok_or_else(|| RefitError::Form("`class`".to_owned()))
+}
+
+fn examples<'a>(document: &'a mut DocumentMut, class: &str) -> Result<&'a mut Array, RefitError> {
+    let form = || RefitError::Form(format!("class \"{class}\""));
+    let is_it = |table: &&mut toml_edit::Table| table.get("id").and_then(Item::as_str) == Some(class);
+    let table = classes(document)?.iter_mut().find(is_it).ok_or_else(form)?;
+    let examples = table.entry("examples").or_insert_with(|| Item::Value(Value::Array(Array::new())));
+    examples.as_array_mut().ok_or_else(form)
+}
+
+fn strangers(document: &mut DocumentMut) -> Result<&mut Array, RefitError> {
+    let strangers = document.entry("strangers").or_insert_with(|| Item::Value(Value::Array(Array::new())));
+    strangers.as_array_mut().ok_or_else(|| RefitError::Form("`strangers`".to_owned()))
+}
+
+/// Removes a text wherever it stands: it means one thing.
+fn forget(document: &mut DocumentMut, text: &str) -> Result<(), RefitError> {
+    let is_it = |value: &Value| value.as_str().is_some_and(|known| lesson(known) == text);
+    if let Some(strangers) = document.get_mut("strangers").and_then(Item::as_array_mut) {
+        strangers.retain(|value| !is_it(value));
+    }
+    for class in classes(document)?.iter_mut() {
+        if let Some(examples) = class.get_mut("examples").and_then(Item::as_array_mut) {
+            examples.retain(|value| !is_it(value));
+        }
+    }
+    Ok(())
+}
+
+/// Adds a text on a line of its own; comments between the texts stay where they are.
+fn push(texts: &mut Array, text: &str) {
+    texts.push(text);
+    for value in texts.iter_mut() {
+        let prefix = value.decor().prefix().and_then(|prefix| prefix.as_str()).unwrap_or_default();
+        if !prefix.contains('\n') {
+            value.decor_mut().set_prefix("\n    ");
+        }
+    }
+    if !texts.trailing().as_str().is_some_and(|trailing| trailing.contains('\n')) {
+        texts.set_trailing("\n");
+    }
+    texts.set_trailing_comma(true);
+}
+
+#[cfg(test)]
+mod tests {
+    use adjutant_spec::{files::FileSet, load};
+
+    use super::*;
+
+    const FILE: &str = r#"schema = "adjutant/v1"
+title = "What it is" # mine
+
+[[class]]
+id = "lead"
+description = "Somebody wants to buy."
+examples = ["A quote, please."]
+
+[[class]]
+id = "support"
+description = "Something is broken."
+examples = [
+    # the oldest
+    "It is broken.",
+]
+"#;
+
+    fn route(file: &str) -> Route {
+        let mut files = FileSet::new();
+        let company = "schema = \"adjutant/v1\"\nname = \"Example\"\nowner = \"founder\"\nzone = \"UTC\"\ncurrency = \"EUR\"\n";
+        files.insert("adjutant.toml", company.as_bytes());
+        files.insert("routes/inbound.toml", file.as_bytes());
+        load(&files).plan.unwrap().routes["inbound"].clone()
+    }
+
+    fn said(text: &str, decided: &str, class: Option<&str>) -> Said {
+        Said {
+            run: "r".to_owned(),
+            step: "sort".to_owned(),
+            text: text.to_owned(),
+            decided: Some(decided.to_owned()),
+            class: class.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn what_was_said_becomes_examples_and_strangers_and_the_rest_stays() {
+        let all = [
+            said("Buy links!", "lead", None),
+            said("  The shop is slow.\n", "lead", Some("support")),
+            said("What would it cost?", "unsure", Some("support")),
+            said("What would it cost?", "unsure", Some("lead")),
+            said("Fine as it was.", "lead", Some("lead")),
+            said("It is broken.", "lead", Some("support")),
+            said("Of a class that is gone.", "lead", Some("gone")),
+        ];
+        let refit = refit(FILE, &route(FILE), &all).unwrap().unwrap();
+        let expected = r#"schema = "adjutant/v1"
+title = "What it is" # mine
+strangers = [
+    "Buy links!",
+]
+
+[[class]]
+id = "lead"
+description = "Somebody wants to buy."
+examples = [
+    "A quote, please.",
+    "What would it cost?",
+]
+
+[[class]]
+id = "support"
+description = "Something is broken."
+examples = [
+    # the oldest
+    "It is broken.",
+    "The shop is slow.",
+]
+"#;
+        assert_eq!(refit.file, expected);
+        assert_eq!(refit.taught.len(), 3);
+        let again = super::refit(&refit.file, &route(&refit.file), &all).unwrap();
+        assert_eq!(again, None, "the file says it all");
+    }
+
+    #[test]
+    fn a_text_stands_in_one_place() {
+        let all = [said("A quote, please.", "lead", None)];
+        let refit = refit(FILE, &route(FILE), &all).unwrap().unwrap();
+        let route = route(&refit.file);
+        assert_eq!(route.classes[0].examples, Vec::<String>::new());
+        assert_eq!(route.strangers, ["A quote, please."]);
+    }
+
+    #[test]
+    fn a_form_that_is_not_edited_is_refused() {
+        let file = "schema = \"adjutant/v1\"\nclass = [{ id = \"lead\", description = \"d\" }, { id = \"support\", description = \"d\" }]\n";
+        let refused = refit(file, &route(file), &[said("x", "lead", Some("support"))]).unwrap_err();
+        assert_eq!(refused, RefitError::Form("`class`".to_owned()));
+    }
+}
