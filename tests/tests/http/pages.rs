@@ -91,6 +91,25 @@ async fn a_form_that_is_refused_says_why_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn what_a_text_really_is_can_be_said_where_its_decision_is_read() {
+    let desk = Desk::open().await;
+    let browser = Browser::login(&desk).await;
+    let run = desk.gate("a website").await.run;
+    let (shown, correct) = (format!("/runs/{run}"), format!("/runs/{run}/correct"));
+    let page = browser.get(&shown).await.text().await.unwrap();
+    assert!(page.contains("Right or wrong?") && !page.contains("Propose what it learns"), "{page}");
+    assert_eq!(browser.send(&correct, &[("step", "sort"), ("class", "spam")]).await.status(), 422);
+    assert_eq!(browser.send(&correct, &[("step", "sort"), ("class", "")]).await.status(), 303);
+    let page = browser.get(&shown).await.text().await.unwrap();
+    assert!(page.contains("none of the classes") && page.contains("Propose what it learns"), "{page}");
+    let proposed = browser.send("/routes/inbound/refit", &[]).await;
+    assert_eq!(proposed.status(), 303);
+    let place = proposed.headers()["location"].to_str().unwrap();
+    assert!(place.starts_with("/proposals/p-1?notice=teach+inbound+1"), "{place}");
+    desk.close().await;
+}
+
+#[tokio::test]
 async fn a_proposal_is_approved_by_the_digest_of_its_page() {
     let desk = Desk::open().await;
     let browser = Browser::login(&desk).await;

@@ -118,6 +118,14 @@ pub(super) async fn correct(State(app): State<App>, Path(id): Path<String>, form
     Ok(back(&format!("/runs/{id}"), &format!("{step}: {}", answer.message)))
 }
 
+/// Proposes what people said of a route's decisions as its lessons.
+pub(super) async fn refit(State(app): State<App>, Path(route): Path<String>, form: Form) -> Acted {
+    form.who.must(Scope::Propose)?;
+    let said = app.handle.corrections(&route).await?;
+    let opened = app.doors.git.refit(&route, said, &form.who.by).await?;
+    Ok(back(&format!("/proposals/{}", opened.id), &opened.title))
+}
+
 /// Settles an effect.
 pub(super) async fn settle(State(app): State<App>, Path(id): Path<String>, form: Form) -> Acted {
     form.who.must(Scope::Operate)?;

@@ -40,6 +40,7 @@ pub(super) fn router() -> Router<App> {
         .route("/runs/{id}", get(run::page))
         .route("/runs/{id}/steer", post(act::steer))
         .route("/runs/{id}/correct", post(act::correct))
+        .route("/routes/{id}/refit", post(act::refit))
         .route("/gates/{id}", get(gate::page))
         .route("/gates/{id}/decide", post(act::decide))
         .route("/gate/{token}", get(gate::link_page).post(gate::link_decide))

@@ -31,8 +31,14 @@ pub(super) struct OneRun {
     pub(super) at: Option<u64>,
     /// Its last entry.
     pub(super) last: u64,
-    /// What a route step's text may be said to be, by step.
-    pub(super) classes: BTreeMap<String, Vec<String>>,
+    /// The routes in force, by the step that asks them.
+    pub(super) asks: BTreeMap<String, Asks>,
+}
+
+/// What a route step asks, and what its text may be said to be.
+pub(super) struct Asks {
+    pub(super) route: String,
+    pub(super) classes: Vec<String>,
 }
 
 /// How a playbook fits a run.
@@ -73,8 +79,8 @@ pub(super) async fn page(
         Some(_) => None,
     };
     let playbook = playbook_of(&app, &run);
-    let classes = playbook.as_ref().map(|(playbook, _)| classes(&app, playbook)).unwrap_or_default();
-    let shown = OneRun { playbook, run, why, at, last, classes };
+    let asks = playbook.as_ref().map(|(playbook, _)| asks(&app, playbook)).unwrap_or_default();
+    let shown = OneRun { playbook, run, why, at, last, asks };
     let frame = frame.with_notice(Came { notice: asked.notice }.notice);
     Ok(Page(frame.page(Tab::Runs, &shown.run.line.id, &content(&frame, &shown))))
 }
@@ -96,13 +102,13 @@ fn playbook_of(app: &App, run: &RunView) -> Option<(Playbook, Match)> {
     is_same.then(|| (present.clone(), Match::SameSteps))
 }
 
-/// Returns the classes of the routes in force, by the step that asks them.
-fn classes(app: &App, playbook: &Playbook) -> BTreeMap<String, Vec<String>> {
+/// Returns the routes in force, by the step that asks them.
+fn asks(app: &App, playbook: &Playbook) -> BTreeMap<String, Asks> {
     let Some(plan) = app.handle.plan() else { return BTreeMap::new() };
     let of_step = |step: &Step| {
         let StepKind::Route { route, .. } = &step.kind else { return None };
-        let classes = plan.routes.get(route)?.classes.iter().map(|class| class.id.clone());
-        Some((step.id.clone(), classes.collect()))
+        let classes = plan.routes.get(route)?.classes.iter().map(|class| class.id.clone()).collect();
+        Some((step.id.clone(), Asks { route: route.clone(), classes }))
     };
     playbook.steps.iter().filter_map(of_step).collect()
 }
@@ -217,7 +223,9 @@ fn step(frame: &Frame, shown: &OneRun, step: &StepView) -> Markup {
             @if let Some(decided) = step.value.as_ref().and_then(Decided::read) {
                 (decision(&decided))
                 @if let Some(judged) = &step.judged { (verdict(frame, judged)) }
-                @if let Some(classes) = shown.classes.get(&step.id).filter(|_| shown.at.is_none()) { (correct(frame, (run, step), (&decided, classes))) }
+                @if let Some(asks) = shown.asks.get(&step.id).filter(|_| shown.at.is_none()) {
+                    (correct(frame, (run, step), (&decided, asks)))
+                }
             }
             @if let Some(value) = &step.value {
                 details.value open[is_here] {
@@ -256,29 +264,32 @@ fn verdict(frame: &Frame, judged: &JudgedView) -> Markup {
 }
 
 /// Lets a person say what the text really is.
-fn correct(
-    frame: &Frame,
-    (run, step): (&RunView, &StepView),
-    (decided, classes): (&Decided, &[String]),
-) -> Markup {
+fn correct(frame: &Frame, (run, step): (&RunView, &StepView), (decided, asks): (&Decided, &Asks)) -> Markup {
     let id = format!("class-{}", step.id);
     let said = step.judged.as_ref().map_or(Some(&decided.class), |judged| judged.class.as_ref());
-    let is_none = said.is_none_or(|said| !classes.contains(said));
+    let is_none = said.is_none_or(|said| !asks.classes.contains(said));
     html! {
         details.verb-more {
             summary { "Right or wrong?" }
             form method="post" action={ "/runs/" (run.line.id) "/correct" } {
                 (frame.mark_field())
                 input type="hidden" name="step" value=(step.id);
-                p { "A lesson for the route: " code { "adjutant models refit" } " proposes what it learns. This run goes on as it was." }
+                p { "A lesson for the route; this run goes on as it was." }
                 div.field {
                     label for=(id) { "What is it?" }
                     select id=(id) name="class" {
-                        @for class in classes { option value=(class) selected[said == Some(class)] { (class) } }
+                        @for class in &asks.classes { option value=(class) selected[said == Some(class)] { (class) } }
                         option value="" selected[is_none] { "none of them" }
                     }
                 }
                 button type="submit" { "Note it" }
+            }
+            @if step.judged.is_some() {
+                form method="post" action={ "/routes/" (asks.route) "/refit" } {
+                    (frame.mark_field())
+                    p { "Everything that was said of what route " code { (asks.route) } " decided, as a change of its file for you to approve:" }
+                    button type="submit" { "Propose what it learns" }
+                }
             }
         }
     }

@@ -19,7 +19,7 @@ use crate::{
         doors::{HoldView, ProposalView, SliceView},
         pages::{
             frame::Frame,
-            run::{Match, OneRun},
+            run::{Asks, Match, OneRun},
             today::{Coming, Held, Today},
         },
     },
@@ -384,8 +384,9 @@ pub(super) fn run() -> OneRun {
             why("file", "playbooks/inbound.toml:83"),
         ],
     };
-    let classes = [("sort".to_owned(), vec!["lead".to_owned(), "support".to_owned()])].into();
-    OneRun { run, why: Some(why), playbook: Some((playbook, Match::Pinned)), at: None, last: 8, classes }
+    let asks = Asks { route: "inbound".to_owned(), classes: vec!["lead".to_owned(), "support".to_owned()] };
+    let asks = [("sort".to_owned(), asks)].into();
+    OneRun { run, why: Some(why), playbook: Some((playbook, Match::Pinned)), at: None, last: 8, asks }
 }
 
 pub(super) fn proposal() -> ProposalView {
