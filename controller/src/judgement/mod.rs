@@ -14,6 +14,7 @@ pub mod catalogue;
 mod digest;
 pub mod engine;
 mod error;
+pub mod outcomes;
 pub mod pull;
 pub mod refit;
 mod routers;

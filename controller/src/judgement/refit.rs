@@ -10,9 +10,9 @@
 
 use std::collections::BTreeMap;
 
-use adjutant_spec::plan::Route;
+use adjutant_spec::plan::{Route, RouteCalibration};
 use serde::Serialize;
-use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Value};
+use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Value};
 
 /// A text is cut after so many characters: an encoder reads no more than that.
 const LONGEST: usize = 2_000;
@@ -33,13 +33,12 @@ pub struct Said {
     pub text: String,
 }
 
-/// What came of a refit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refit {
-    /// The route's file as it would be.
-    pub file: String,
-    /// What it was taught, in the order of the texts; each text as it stands in the file.
-    pub taught: Vec<Said>,
+impl Said {
+    /// Returns whether the decision was right.
+    #[must_use]
+    pub fn is_confirmation(&self) -> bool {
+        self.class.is_some() && self.decided == self.class
+    }
 }
 
 /// Why a file cannot be taught.
@@ -53,29 +52,51 @@ pub enum RefitError {
     Form(String),
 }
 
-/// Teaches a route's file what people said, oldest first; `None` where there is nothing that it does not say already.
+/// Returns what of it a route's file does not say already.
+#[must_use]
+pub fn news(route: &Route, last: &[Said]) -> Vec<Said> {
+    last.iter().filter(|one| is_news(route, one)).cloned().collect()
+}
+
+/// Teaches a route's file texts and, where there is one, the calibration. The rest of the file stays as it is.
 ///
 /// # Errors
 /// [`RefitError`] where the file cannot be edited.
-pub fn refit(file: &str, route: &Route, said: &[Said]) -> Result<Option<Refit>, RefitError> {
-    let taught: Vec<Said> = last_words(said).into_iter().filter(|one| is_news(route, one)).collect();
-    if taught.is_empty() {
-        return Ok(None);
-    }
+pub fn teach(
+    file: &str,
+    taught: &[Said],
+    calibration: Option<&RouteCalibration>,
+) -> Result<String, RefitError> {
     let mut document: DocumentMut =
         file.parse().map_err(|error: toml_edit::TomlError| RefitError::Toml(error.message().to_owned()))?;
-    for one in &taught {
+    for one in taught {
         forget(&mut document, &one.text)?;
         match &one.class {
             Some(class) => push(examples(&mut document, class)?, &one.text),
             None => push(strangers(&mut document)?, &one.text),
         }
     }
-    Ok(Some(Refit { file: document.to_string(), taught }))
+    if let Some(calibration) = calibration {
+        document["calibration"] = Item::Value(Value::InlineTable(table(calibration)));
+    }
+    Ok(document.to_string())
 }
 
-/// Returns the last word on each text, in the order of the texts.
-fn last_words(said: &[Said]) -> Vec<Said> {
+fn table(calibration: &RouteCalibration) -> InlineTable {
+    let mut table = InlineTable::new();
+    table.insert("slope", calibration.slope.into());
+    table.insert("offset", calibration.offset.into());
+    table.insert("outcomes", i64::from(calibration.outcomes).into());
+    if let Some(threshold) = calibration.threshold {
+        table.insert("threshold", threshold.into());
+    }
+    table.insert("model", calibration.model.as_str().into());
+    table
+}
+
+/// Returns the last word on each text, in the order of the texts, from words that are told oldest first.
+#[must_use]
+pub fn last_words(said: &[Said]) -> Vec<Said> {
     let words = said.iter().map(|one| (lesson(&one.text), one));
     let last: BTreeMap<String, &Said> = words.collect();
     last.into_iter().map(|(text, one)| Said { text, ..one.clone() }).collect()
@@ -89,7 +110,7 @@ fn is_news(route: &Route, said: &Said) -> bool {
     }
     match &said.class {
         None => !has(&route.strangers),
-        Some(class) if said.decided.as_ref() == Some(class) => false,
+        Some(_) if said.is_confirmation() => false,
         Some(class) => {
             route.classes.iter().find(|known| known.id == *class).is_some_and(|known| !has(&known.examples))
         }
@@ -97,7 +118,7 @@ fn is_news(route: &Route, said: &Said) -> bool {
 }
 
 /// Returns a text as it is taught: without outer space, and no longer than an encoder reads.
-fn lesson(text: &str) -> String {
+pub(super) fn lesson(text: &str) -> String {
     text.trim().chars().take(LONGEST).collect::<String>().trim_end().to_owned()
 }
 
@@ -200,7 +221,8 @@ examples = [
             said("It is broken.", "lead", Some("support")),
             said("Of a class that is gone.", "lead", Some("gone")),
         ];
-        let refit = refit(FILE, &route(FILE), &all).unwrap().unwrap();
+        let taught = news(&route(FILE), &last_words(&all));
+        let file = teach(FILE, &taught, None).unwrap();
         let expected = r#"schema = "adjutant/v1"
 title = "What it is" # mine
 strangers = [
@@ -224,17 +246,16 @@ examples = [
     "The shop is slow.",
 ]
 "#;
-        assert_eq!(refit.file, expected);
-        assert_eq!(refit.taught.len(), 3);
-        let again = super::refit(&refit.file, &route(&refit.file), &all).unwrap();
-        assert_eq!(again, None, "the file says it all");
+        assert_eq!(file, expected);
+        assert_eq!(taught.len(), 3);
+        assert_eq!(news(&route(&file), &last_words(&all)), [], "the file says it all");
     }
 
     #[test]
     fn a_text_stands_in_one_place() {
         let all = [said("A quote, please.", "lead", None)];
-        let refit = refit(FILE, &route(FILE), &all).unwrap().unwrap();
-        let route = route(&refit.file);
+        let file = teach(FILE, &news(&route(FILE), &last_words(&all)), None).unwrap();
+        let route = route(&file);
         assert_eq!(route.classes[0].examples, Vec::<String>::new());
         assert_eq!(route.strangers, ["A quote, please."]);
     }
@@ -242,7 +263,21 @@ examples = [
     #[test]
     fn a_form_that_is_not_edited_is_refused() {
         let file = "schema = \"adjutant/v1\"\nclass = [{ id = \"lead\", description = \"d\" }, { id = \"support\", description = \"d\" }]\n";
-        let refused = refit(file, &route(file), &[said("x", "lead", Some("support"))]).unwrap_err();
+        let refused = teach(file, &[said("x", "lead", Some("support"))], None).unwrap_err();
         assert_eq!(refused, RefitError::Form("`class`".to_owned()));
+    }
+
+    #[test]
+    fn a_calibration_is_written_above_the_classes_and_read_back() {
+        let calibration = RouteCalibration {
+            slope: 0.9,
+            offset: -0.25,
+            outcomes: 120,
+            threshold: Some(0.93),
+            model: format!("sha256:{}", "0".repeat(64)),
+        };
+        let file = teach(FILE, &[], Some(&calibration)).unwrap();
+        assert_eq!(route(&file).calibration, Some(calibration.clone()));
+        assert_eq!(teach(&file, &[], Some(&calibration)).unwrap(), file);
     }
 }

@@ -14,8 +14,8 @@ use std::{
     time::Instant,
 };
 
-use adjutant_models::{Example, FitError, Lessons, Promise, Router, SentenceRouter};
-use adjutant_spec::plan::{Class, Id, Plan, Route};
+use adjutant_models::{Calibration, Example, FitError, Lessons, Platt, Promise, Router, SentenceRouter};
+use adjutant_spec::plan::{Class, Id, Plan, Route, RouteCalibration};
 use serde_json::json;
 
 use super::{
@@ -24,7 +24,7 @@ use super::{
 };
 
 /// Nobody can promise to be always right.
-const MOST_PRECISE: f64 = 0.999;
+pub(super) const MOST_PRECISE: f64 = 0.999;
 
 /// The routers of a company. Clones share them.
 #[derive(Clone)]
@@ -60,6 +60,7 @@ struct Wanted {
     pin: Option<String>,
     lessons: Lessons,
     precision: f64,
+    calibration: Option<RouteCalibration>,
 }
 
 /// A router that is fitted, or why there is none.
@@ -225,7 +226,7 @@ impl Shared {
         let fitted = SentenceRouter::fit(Arc::clone(&engine.embedder), wanted.lessons.clone(), promise);
         let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let (router, fault) = match fitted {
-            Ok(router) => (Some(Arc::new(router) as Arc<dyn Router>), None),
+            Ok(router) => (Some(Arc::new(wanted.calibrated(router)) as Arc<dyn Router>), None),
             Err(FitError::TooFewClasses(_)) => (None, None),
             Err(error) => (None, Some(error.to_string())),
         };
@@ -270,13 +271,32 @@ impl Slot {
 
 impl Wanted {
     fn of(route: &Route, pin: Option<&str>) -> Self {
-        let taught = json!([route.classes, route.strangers, route.precision, pin]).to_string();
+        let taught =
+            json!([route.classes, route.strangers, route.precision, route.calibration, pin]).to_string();
         Self {
             key: format!("{}:{}", route.id, blake3::hash(taught.as_bytes()).to_hex()),
             pin: pin.map(str::to_owned),
             lessons: lessons(route),
             precision: route.precision,
+            calibration: route.calibration.clone(),
         }
+    }
+
+    /// Applies what corrections said of the probabilities, where they were said of this model's.
+    fn calibrated(&self, router: SentenceRouter) -> SentenceRouter {
+        let Some(said) = &self.calibration else { return router };
+        if said.model != router.model().digest {
+            tracing::warn!(
+                key = self.key,
+                judged = said.model,
+                model = router.model().digest,
+                "the calibration of a route is of another model and does not count"
+            );
+            return router;
+        }
+        let outcomes = usize::try_from(said.outcomes).unwrap_or(usize::MAX);
+        let platt = Platt { slope: said.slope, offset: said.offset, outcomes };
+        router.with_calibration(Calibration { platt, threshold: said.threshold })
     }
 
     /// Returns whether a router may answer: the wanted one, or an older one that names no class which is gone.

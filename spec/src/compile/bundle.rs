@@ -216,6 +216,7 @@ fn rules_of(route: &Route, fit: String) -> RouteRules {
         strangers: route.strangers.clone(),
         precision: route.precision,
         escalate: route.escalate.clone(),
+        calibration: route.calibration.clone(),
         fit,
     }
 }

@@ -25,6 +25,12 @@ pub static ROUTE: Table = Table::new(
             "Texts that belong to no class; `adjutant models refit` proposes them from your corrections.",
         ),
         Field::opt("threshold", Ty::Table(&THRESHOLD), "{ precision = 0.98 }", "How sure it must be."),
+        Field::opt(
+            "calibration",
+            Ty::Table(&CALIBRATION),
+            "{ slope = 0.9, offset = -0.2, outcomes = 40, model = \"sha256:…\" }",
+            "What your corrections say about its probabilities; `adjutant models refit` proposes it.",
+        ),
         Field::opt("escalate", Ty::List(&Ty::Text), "[\"agent:sorter\"]", "Hops after abstention."),
     ],
 );
@@ -75,4 +81,21 @@ static THRESHOLD: Table = Table::new(
     "threshold",
     "How sure a route must be.",
     &[Field::req("precision", Ty::Number(0.5, 1.0), "0.98", "The share of its answers that must be right.")],
+);
+
+static CALIBRATION: Table = Table::new(
+    "calibration",
+    "A line through the log-odds of what a route says, and the threshold that the log proves.",
+    &[
+        Field::req("slope", Ty::Number(0.0, 100.0), "0.9", "What log-odds are multiplied with."),
+        Field::req("offset", Ty::Number(-100.0, 100.0), "-0.2", "What is added then."),
+        Field::req("outcomes", Ty::Integer(1, 1_000_000), "40", "How many outcomes it was fitted to."),
+        Field::opt("threshold", Ty::Number(0.5, 1.0), "0.93", "The threshold that the outcomes prove."),
+        Field::req(
+            "model",
+            Ty::Sha256,
+            "\"sha256:…\"",
+            "The model whose vectors were judged; no other is calibrated.",
+        ),
+    ],
 );

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Class, Effect, Fallback, Id, Idempotency, Playbook, Rule, StepId};
+use super::{Class, Effect, Fallback, Id, Idempotency, Playbook, RouteCalibration, Rule, StepId};
 use crate::value::{Period, Template};
 
 /// The digest of a bundle's canonical form, as 64 hex digits.
@@ -102,6 +102,9 @@ pub struct RouteRules {
     pub precision: f64,
     /// Hops after abstention.
     pub escalate: Vec<String>,
+    /// What corrections say about its probabilities.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<RouteCalibration>,
     /// The digest of the fit, else the name of the built-in method; then the pinned models.
     pub fit: String,
 }

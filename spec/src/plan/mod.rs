@@ -25,7 +25,7 @@ pub use playbook::{
 pub use policy::{
     Autonomy, Budget, Freeze, Level, Limit, NotifyRule, OnExceed, Policies, Price, Prices, Retention, Window,
 };
-pub use route::{Class, Route, Rule};
+pub use route::{Class, Route, RouteCalibration, Rule};
 
 /// The id of an object: its file's stem, unique in a company.
 pub type Id = String;

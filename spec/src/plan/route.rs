@@ -27,6 +27,24 @@ pub struct Route {
     pub precision: f64,
     /// Hops after abstention, such as `agent:sorter`.
     pub escalate: Vec<String>,
+    /// What corrections and confirmations say about its probabilities.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<RouteCalibration>,
+}
+
+/// What a log of outcomes says about the probabilities of a route.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RouteCalibration {
+    /// What log-odds are multiplied with.
+    pub slope: f64,
+    /// What is added then.
+    pub offset: f64,
+    /// How many outcomes it was fitted to.
+    pub outcomes: u32,
+    /// The threshold that the log proves; absent where there are too few outcomes.
+    pub threshold: Option<f64>,
+    /// The digest of the model whose vectors were judged: those of another one are not calibrated by it.
+    pub model: String,
 }
 
 /// A rule: the first that matches decides.

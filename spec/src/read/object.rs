@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use crate::plan::{
-    Agent, Class, Company, Fallback, Id, ModelChoice, Persona, Route, Rule, Sla, Slice, Stage,
+    Agent, Class, Company, Fallback, Id, ModelChoice, Persona, Route, RouteCalibration, Rule, Sla, Slice,
+    Stage,
 };
 
 use super::{euro, view::View};
@@ -106,7 +107,18 @@ pub(super) fn route(view: &View<'_>, head: Head) -> Route {
         strangers: view.texts("strangers"),
         precision: precision.unwrap_or(PRECISION),
         escalate: view.texts("escalate"),
+        calibration: view.table("calibration").as_ref().and_then(calibration),
     }
+}
+
+fn calibration(view: &View<'_>) -> Option<RouteCalibration> {
+    Some(RouteCalibration {
+        slope: view.number("slope")?,
+        offset: view.number("offset")?,
+        outcomes: view.count("outcomes")?,
+        threshold: view.number("threshold"),
+        model: view.text("model")?,
+    })
 }
 
 fn rule(view: &View<'_>) -> Option<Rule> {

@@ -57,6 +57,7 @@ pub(super) struct Rooms {
     pub(super) source: Arc<Source>,
     pub(super) observations: Observations,
     pub(super) effects: Arc<Effects>,
+    routers: Routers,
     git: Arc<git_door::Git>,
     clock: Arc<dyn Clock>,
 }
@@ -108,7 +109,7 @@ impl Rooms {
         let journal = blocking(move || Ok(RocksJournal::open(&folder, journal::Options::default())?)).await?;
         let journal = Arc::new(journal);
         let routers = Routers::new(Files::locate());
-        let options = Options { keys: Keys::locate()?, files: data.join("files"), routers };
+        let options = Options { keys: Keys::locate()?, files: data.join("files"), routers: routers.clone() };
         let effects = Arc::new(Effects::new(options, Arc::new(nobody()?)));
         let handle = open_runtime(Arc::clone(&journal) as Arc<dyn Journal>, &effects, &clock).await?;
         let (company, mirror) = open_git(data, truth).await?;
@@ -129,7 +130,7 @@ impl Rooms {
         let following = source::Settings { previous, ..source::Settings::new(followed(truth, company)) };
         let (source, observations) = Source::start(following, mirror)?;
         let source = Arc::new(source);
-        Ok(Self { handle, reconciler, journal, source, observations, effects, git, clock })
+        Ok(Self { handle, reconciler, journal, source, observations, effects, routers, git, clock })
     }
 
     /// Closes the rooms again.
@@ -193,7 +194,7 @@ fn followed(truth: &Truth, company: Company) -> source::Mode {
 fn settings(data: &Path, rooms: &Rooms, listen: Option<SocketAddr>) -> http::Settings {
     let source = Arc::clone(&rooms.source);
     let wake = Arc::new(move || source.wake());
-    let door = GitDoor::new(rooms.reconciler.clone(), Arc::clone(&rooms.git), wake);
+    let door = GitDoor::new((rooms.reconciler.clone(), rooms.routers.clone()), Arc::clone(&rooms.git), wake);
     let edge = Edge { effects: Arc::clone(&rooms.effects), handle: rooms.handle.clone() };
     http::Settings {
         handle: rooms.handle.clone(),

@@ -55,8 +55,8 @@ fn changed(before: &Plan, after: &Plan) -> Vec<Id> {
     let is_pin_moved = pin_of(before) != pin_of(after);
     let differs = |(id, was): (&Id, &adjutant_spec::plan::Route)| {
         let is = after.routes.get(id)?;
-        let teaches = (&was.rules, &was.classes, &was.strangers, was.precision);
-        let would_teach = (&is.rules, &is.classes, &is.strangers, is.precision);
+        let teaches = (&was.rules, &was.classes, &was.strangers, was.precision, &was.calibration);
+        let would_teach = (&is.rules, &is.classes, &is.strangers, is.precision, &is.calibration);
         (is_pin_moved || teaches != would_teach).then(|| id.clone())
     };
     before.routes.iter().filter_map(differs).collect()

@@ -2,13 +2,20 @@
 
 use std::sync::Arc;
 
-use adjutant_spec::load;
+use adjutant_spec::{
+    files::FileSet,
+    load,
+    plan::{Route, RouteCalibration},
+};
 use serde_json::json;
 
 use super::shapes;
 use crate::{
     http::Refusal,
-    judgement::refit::{self, Refit, Said},
+    judgement::{
+        Routers, outcomes, pin_of,
+        refit::{self, RefitError, Said},
+    },
     reconcile::{NewProposal, ProposalSource, Repository},
     runtime::views::CorrectionView,
 };
@@ -16,25 +23,51 @@ use crate::{
 /// So much of a text is told in the reason; the diff has all of it.
 const TOLD: usize = 60;
 
-/// Returns the proposal that teaches a route; reads `main`, and blocks meanwhile.
+/// What a refit comes to.
+struct Refit {
+    taught: Vec<Said>,
+    calibration: Option<RouteCalibration>,
+}
+
+/// Returns the proposal that teaches a route; reads `main`, fits routers, and blocks meanwhile.
 pub(super) fn wish(
-    git: &dyn Repository,
+    (git, routers): (&dyn Repository, &Routers),
     route: &str,
     said: &[CorrectionView],
 ) -> Result<NewProposal, Refusal> {
     let main = git.main().map_err(shapes::repository)?;
-    let main = main.ok_or_else(|| Refusal::conflict("there is no `main` yet to propose for"))?;
+    let main = main.ok_or_else(|| {
+        Refusal::conflict("there is no `main` yet to propose for").help("commit the company first")
+    })?;
     let files = git.commit(&main).map_err(shapes::repository)?.files;
     let loaded = load(&files);
     let Some(known) = loaded.draft.routes.get(route) else { return Err(Refusal::not_found("route", route)) };
     let text = files.get(&known.file).and_then(|bytes| std::str::from_utf8(bytes).ok());
     let text = text.ok_or_else(|| Refusal::not_found("file", &known.file))?;
-    let refit = refit::refit(text, &known.value, &oldest_first(said))
-        .map_err(|error| Refusal::invalid(format!("{}: {error}", known.file)))?;
-    let Some(refit) = refit else { return Err(nothing(route, said.len())) };
+    let last = refit::last_words(&oldest_first(said));
+    let taught = refit::news(&known.value, &last);
+    let unedited = |error: RefitError| Refusal::invalid(format!("{}: {error}", known.file));
+    let lessons = refit::teach(text, &taught, None).map_err(unedited)?;
+    let pin = loaded.plan.as_ref().and_then(pin_of);
+    let calibration =
+        outcomes::calibrate(routers, (&reread(&files, (&known.file, &lessons), route)?, pin), &last);
+    let calibration = calibration.filter(|found| known.value.calibration.as_ref() != Some(found));
+    let refit = Refit { taught, calibration };
+    if refit.taught.is_empty() && refit.calibration.is_none() {
+        return Err(nothing(route, said.len()));
+    }
+    let lessons = refit::teach(&lessons, &[], refit.calibration.as_ref()).map_err(unedited)?;
     let mut changed = (*files).clone();
-    changed.insert(known.file.clone(), refit.file.as_bytes());
-    Ok(proposal(route, &refit, (said.len(), ProposalSource::Files(Arc::new(changed)))))
+    changed.insert(known.file.clone(), lessons.as_bytes());
+    Ok(proposal(route, &refit, (&last, ProposalSource::Files(Arc::new(changed)))))
+}
+
+/// Reads the route out of its new file.
+fn reread(files: &FileSet, (path, text): (&str, &str), route: &str) -> Result<Route, Refusal> {
+    let mut files = files.clone();
+    files.insert(path, text.as_bytes());
+    let mut read = load(&files).draft.routes;
+    read.remove(route).map(|at| at.value).ok_or_else(|| Refusal::not_found("route", route))
 }
 
 fn oldest_first(said: &[CorrectionView]) -> Vec<Said> {
@@ -59,23 +92,35 @@ fn nothing(route: &str, said: usize) -> Refusal {
         .help("`adjutant correct RUN STEP CLASS` says what a text really is; so does the run's page")
 }
 
-fn proposal(route: &str, refit: &Refit, (said, source): (usize, ProposalSource)) -> NewProposal {
+fn proposal(route: &str, refit: &Refit, (last, source): (&[Said], ProposalSource)) -> NewProposal {
     let strangers = refit.taught.iter().filter(|one| one.class.is_none()).count();
     let examples = refit.taught.len() - strangers;
     let count = |(count, word): (usize, &str)| {
         let plural = if count == 1 { "" } else { "s" };
         (count > 0).then(|| format!("{count} {word}{plural}"))
     };
-    let lessons: Vec<String> =
+    let mut lessons: Vec<String> =
         [(examples, "example"), (strangers, "stranger")].into_iter().filter_map(count).collect();
-    let lines: Vec<String> = refit.taught.iter().map(line).collect();
+    lessons.extend(refit.calibration.as_ref().map(|_| "its calibration".to_owned()));
+    let lines: Vec<String> =
+        refit.taught.iter().map(line).chain(refit.calibration.as_ref().map(calibrated)).collect();
+    let confirmed = last.iter().filter(|one| one.is_confirmation()).count();
     NewProposal {
         title: format!("Teach route {route} what was said of it: {}", lessons.join(", ")),
         reason: Some(format!("What was decided, and what it is:\n{}", lines.concat())),
         topic: format!("refit/{route}"),
         source,
-        evidence: json!({ "route": route, "said": said, "taught": refit.taught }),
+        evidence: json!({
+            "route": route, "said": last.len(), "confirmed": confirmed,
+            "taught": refit.taught, "calibration": refit.calibration,
+        }),
     }
+}
+
+fn calibrated(found: &RouteCalibration) -> String {
+    let threshold = found.threshold.map_or(String::new(), |threshold| format!("; decides from {threshold}"));
+    let (outcomes, slope, offset) = (found.outcomes, found.slope, found.offset);
+    format!("- {outcomes} outcomes say: log-odds times {slope} plus {offset}{threshold}\n")
 }
 
 fn line(taught: &Said) -> String {

@@ -18,6 +18,7 @@ use crate::{
         Code, Refusal,
         doors::{self, Answered, Done, NewProposal, PlanWish, ProposalView, Push, PushAnswer, SourceView},
     },
+    judgement::Routers,
     reconcile::{self, Reconciler},
     runtime::views::CorrectionView,
     source::{Destination, Dialogue, RefUpdate},
@@ -31,6 +32,7 @@ const QUARANTINE: &str = "GIT_QUARANTINE_PATH";
 pub struct GitDoor {
     reconciler: Reconciler,
     git: Arc<Git>,
+    routers: Routers,
     wake: Arc<dyn Fn() + Send + Sync>,
     more: Option<Conditions>,
 }
@@ -41,8 +43,12 @@ pub type Conditions = Arc<dyn Fn() -> Vec<doors::ConditionView> + Send + Sync>;
 impl GitDoor {
     /// Returns the door; `wake` makes the source look at once.
     #[must_use]
-    pub fn new(reconciler: Reconciler, git: Arc<Git>, wake: Arc<dyn Fn() + Send + Sync>) -> Self {
-        Self { reconciler, git, wake, more: None }
+    pub fn new(
+        (reconciler, routers): (Reconciler, Routers),
+        git: Arc<Git>,
+        wake: Arc<dyn Fn() + Send + Sync>,
+    ) -> Self {
+        Self { reconciler, git, routers, wake, more: None }
     }
 
     /// Adds conditions to the status.
@@ -169,8 +175,9 @@ impl doors::GitDoor for GitDoor {
     fn refit(&self, route: &str, said: Vec<CorrectionView>, by: &str) -> Answered<ProposalView> {
         let (door, route, by) = (self.clone(), route.to_owned(), by.to_owned());
         Box::pin(async move {
-            let git = Arc::clone(&door.git);
-            let wish = tokio::task::spawn_blocking(move || lessons::wish(git.as_ref(), &route, &said)).await;
+            let (git, routers) = (Arc::clone(&door.git), door.routers.clone());
+            let work = move || lessons::wish((git.as_ref(), &routers), &route, &said);
+            let wish = tokio::task::spawn_blocking(work).await;
             let wish = wish.map_err(|error| Refusal::new(Code::Bug, error.to_string()))??;
             Ok(shapes::proposal(door.reconciler.propose(wish, &by).await.map_err(shapes::refusal)?))
         })

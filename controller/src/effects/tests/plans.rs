@@ -174,6 +174,7 @@ pub(crate) fn route(classes: Vec<Class>) -> Route {
         rules: Vec::new(),
         classes,
         strangers: Vec::new(),
+        calibration: None,
         precision: 0.9,
         escalate: Vec::new(),
     }

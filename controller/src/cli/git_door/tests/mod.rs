@@ -34,6 +34,7 @@ use crate::{
     cli::hook::{self, Unanswered},
     http::{self, Backups, Doors, HookRefusal, Hooks, Probes, Refusal, Server, doors, find_control},
     journal::{Options, RocksJournal},
+    judgement::tests::unpulled,
     reconcile::{Mode, Reconciler, Settings, Status},
     runtime::{self, Delivery, Handle, NotifyFailure, Performer, RealClock, Runtime, StartRun, Worst},
     source::{self, Company, HookSetup, Limits, Mirror, Source},
@@ -230,7 +231,7 @@ fn follow(
     });
     let source = std::sync::Mutex::new(source);
     let wake = move || source.lock().expect("no panic").wake();
-    GitDoor::new(reconciler.clone(), repository, Arc::new(wake))
+    GitDoor::new((reconciler.clone(), unpulled()), repository, Arc::new(wake))
 }
 
 async fn serve(place: &Place, handle: &Handle, journal: Arc<dyn Journal>, door: GitDoor) -> Server {
