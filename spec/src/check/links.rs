@@ -220,6 +220,10 @@ fn model_connector(draft: &Draft, out: &mut Out<'_>, at: &At<Agent>, written: &s
     );
 }
 
+/// Names that no class has, with what they mean.
+const KEPT: [(&str, &str); 2] =
+    [("unsure", "that nothing was sure enough"), ("none", "that a text is of no class")];
+
 fn route(draft: &Draft, out: &mut Out<'_>, at: &At<Route>) {
     for (hop, written) in at.escalate.iter().enumerate() {
         let Some(name) = written.strip_prefix("agent:") else { continue };
@@ -230,6 +234,19 @@ fn route(draft: &Draft, out: &mut Out<'_>, at: &At<Route>) {
             Kind::Agent,
             &Written { name, slice: &at.slice, spot, user: format!("route \"{}\"", at.id) },
         );
+    }
+    for (index, class) in at.classes.iter().enumerate() {
+        if let Some((_, meaning)) = KEPT.iter().find(|(word, _)| class.id == *word) {
+            out.push(
+                Diagnostic::new(
+                    Code::E0222,
+                    draft.spot(at, &format!("class[{index}].id")),
+                    format!("no class can be called \"{}\": it means {meaning}", class.id),
+                )
+                .label("kept for the route itself")
+                .help("call the class something else"),
+            );
+        }
     }
     for (index, rule) in at.rules.iter().enumerate() {
         let known: Vec<&str> = at.classes.iter().map(|class| class.id.as_str()).chain(["unsure"]).collect();

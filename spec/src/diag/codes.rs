@@ -102,6 +102,7 @@ codes! {
     E0219 "a model without a price"
     E0220 "a connector that serves no models"
     E0221 "a rule for a class that a route does not have"
+    E0222 "a class with a name that routes keep for themselves"
     E0301 "two steps with one id"
     E0302 "a step that leads nowhere"
     E0303 "an outcome that a step cannot have"
