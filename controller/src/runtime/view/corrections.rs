@@ -27,7 +27,11 @@ pub(in crate::runtime) fn corrections(core: &Core, route: &str) -> Result<Vec<Co
     runs.dedup();
     let mut found = Vec::new();
     for id in runs {
-        let run = super::load(core, &id)?;
+        // One run that cannot be read keeps no route from learning of the others.
+        let run = match super::load(core, &id) {
+            Err(Error::Quarantined { .. } | Error::NotFound { .. }) => continue,
+            found => found?,
+        };
         for (effect, said) in run.corrections.iter().filter(|(_, said)| said.route == route) {
             if let Some(text) = asked(core, effect)? {
                 found.push(view(&run, (effect, said), text));
