@@ -277,7 +277,8 @@ pub(super) async fn retry(
 pub(super) struct CorrectWish {
     /// The route step; its last decision is meant.
     step: String,
-    /// The right class; null: none of them.
+    /// The right class; null: none of them. It must be there: who forgets it means nothing by it.
+    #[serde(deserialize_with = "Option::deserialize")]
     class: Option<String>,
 }
 
@@ -298,6 +299,13 @@ pub(super) async fn correct(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_correction_names_a_class_or_says_that_it_is_none() {
+        let read = |text| serde_json::from_str::<CorrectWish>(text);
+        assert_eq!(read(r#"{"step": "sort", "class": null}"#).unwrap().class, None);
+        assert!(read(r#"{"step": "sort"}"#).is_err());
+    }
 
     #[test]
     fn a_run_may_be_asked_for_at_an_entry() {
