@@ -16,7 +16,7 @@ setup: ## installs what a fresh Debian machine lacks
 	@./.ci/setup
 
 build: setup ## the binary, in the profile that the tests use
-	@$(ENV); cargo build --locked -p adjutant -p adjutant-doubles --bins
+	@$(ENV); ./.ci/cargo build --locked -p adjutant -p adjutant-doubles --bins
 
 demo: build ## the main job on an example company; SCRIPT=1 runs it unattended
 	@$(ENV); ./.ci/models || true; "$$CARGO_TARGET_DIR/debug/adjutant" demo $(if $(SCRIPT),--script,)
