@@ -22,6 +22,7 @@ pub mod plan;
 pub mod read;
 pub mod scaffold;
 pub mod schema;
+pub mod shown;
 pub mod value;
 
 pub use load::{Loaded, load};
