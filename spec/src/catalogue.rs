@@ -7,7 +7,7 @@
 //! | `files` | `read` `list` (read), `write` (write), `delete` (delete), all pure | – | – |
 //! | `webhook` | – | declared in the file | `signature header tolerance event_field data_field id_field id_header max_body` |
 //! | `mail_drop` | – | `message` | `max_body` |
-//! | `openai` | – | – | `model headers response_format seed private` |
+//! | `openai` | – | – | `model headers response_format seed parameters private` |
 //!
 //! The settings of an http verb are in `VERB_SETTINGS`. Texts in them are templates over `args` (the arguments) and `effect.key`; in
 //! `result` over `status`, `headers`, `body`; in a probe's `with` over `effect.key` and `call`; in `found` and `value` over `result`
@@ -84,7 +84,7 @@ const SETTINGS: [(&str, &[&str]); 5] = [
         ],
     ),
     ("mail_drop", &["max_body"]),
-    ("openai", &["model", "headers", "response_format", "seed", "private"]),
+    ("openai", &["model", "headers", "response_format", "seed", "parameters", "private"]),
 ];
 
 /// The keys of an http verb that are kept as settings.
@@ -164,14 +164,18 @@ pub fn builtin_verbs(kind: &str) -> BTreeMap<String, Verb> {
 }
 
 fn mail_send() -> Verb {
-    let address = json!({ "type": ["string", "array"], "items": { "type": "string" } });
+    // Judged here, and so before the gate: an approved mail that no server takes helps nobody.
+    let mailbox = json!({ "type": "string", "format": "mailbox" });
+    let address =
+        json!({ "type": ["string", "array"], "format": "mailbox", "items": mailbox, "maxItems": 50 });
+    let line = json!({ "type": "string", "format": "line" });
     let input = json!({
         "type": "object",
         "properties": {
             "to": address,
-            "subject": { "type": "string" },
-            "body": { "type": "string" },
-            "reply_to": { "type": "string" },
+            "subject": line,
+            "body": { "type": "string", "maxLength": 1_048_576 },
+            "reply_to": mailbox,
             "cc": address,
         },
         "required": ["to", "subject", "body"],

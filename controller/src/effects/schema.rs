@@ -10,8 +10,8 @@ const MOST: usize = 8;
 /// # Errors
 /// The complaints, at least one.
 pub(super) fn check(schema: &Value, value: &Value) -> Result<(), Vec<String>> {
-    let validator = jsonschema::validator_for(schema)
-        .map_err(|error| vec![format!("the schema itself is wrong: {}", error.masked())])?;
+    let validator = adjutant_spec::schema::validator(schema)
+        .map_err(|problem| vec![format!("the schema itself is wrong: {problem}")])?;
     let complaints: Vec<String> =
         validator.iter_errors(value).take(MOST).map(|error| complaint(&error)).collect();
     if complaints.is_empty() { Ok(()) } else { Err(complaints) }

@@ -186,6 +186,6 @@ fn literal_problem(root: &Value, schema: &Value, literal: &Value) -> Option<Stri
         alone.insert("$defs".to_owned(), definitions.clone());
     }
     // A schema that is itself wrong has been reported where it stands.
-    let validator = jsonschema::validator_for(&alone).ok()?;
+    let validator = crate::schema::validator(&alone).ok()?;
     validator.iter_errors(literal).next().map(|error| error.to_string())
 }

@@ -266,13 +266,7 @@ fn url(text: &str, schemes: &[&str]) -> Option<Fault> {
 }
 
 fn is_email(text: &str) -> bool {
-    let address = text.trim();
-    address.split_once('@').is_some_and(|(name, host)| {
-        !name.is_empty()
-            && !host.is_empty()
-            && !host.contains('@')
-            && !address.contains([' ', '<', '>', ',', '\n', '\r'])
-    })
+    !text.contains('<') && text.parse::<crate::value::Mailbox>().is_ok()
 }
 
 fn integer(node: &Node, low: i64, high: i64) -> Option<Fault> {

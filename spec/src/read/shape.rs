@@ -100,7 +100,7 @@ fn checked(value: Value) -> Result<Value, SchemaFault> {
     if !value.is_object() {
         return Err(SchemaFault::new(Code::E0018, "a schema is a JSON object".to_owned()));
     }
-    match jsonschema::validator_for(&value) {
+    match crate::schema::validator(&value) {
         Ok(_) => Ok(value),
         Err(error) => Err(SchemaFault::new(Code::E0018, format!("not a JSON Schema: {error}"))),
     }
@@ -156,7 +156,7 @@ fn short_word(word: &str, key: &str) -> Result<Value, SchemaFault> {
         "string" | "number" | "integer" | "boolean" => json!({ "type": word }),
         "list" => json!({ "type": "array" }),
         "table" => json!({ "type": "object" }),
-        "email" => json!({ "type": "string", "pattern": "^[^@\\s]+@[^@\\s]+$" }),
+        "email" => json!({ "type": "string", "format": "address", "pattern": "^[^@\\s]+@[^@\\s]+$" }),
         "money" => json!({ "type": "string", "pattern": "^-?[0-9]+(\\.[0-9]+)? [A-Z]{3}$" }),
         "date" => json!({ "type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" }),
         "any" => json!({}),

@@ -1,10 +1,13 @@
 //! A letter: envelope and bytes, checked before anybody is connected to.
 
-use adjutant_spec::plan::Connector;
+use adjutant_spec::{plan::Connector, shown};
 use lettre::{
-    Message,
+    Address, Message,
     address::Envelope,
-    message::{Mailbox, header::ContentType},
+    message::{
+        Mailbox,
+        header::{ContentType, MIME_VERSION_1_0},
+    },
 };
 use serde_json::Value;
 
@@ -37,6 +40,7 @@ impl Letter {
             .message_id(Some(format!("<{message_id}>")))
             .from(from)
             .subject(line("subject", args)?)
+            .header(MIME_VERSION_1_0)
             .header(ContentType::TEXT_PLAIN);
         for to in mailboxes("to", args)? {
             builder = builder.to(to);
@@ -54,12 +58,13 @@ impl Letter {
     }
 }
 
-/// Parses `a@b` or `Name <a@b>`.
+/// Reads an address as the gate judged it; the host goes out as an A-label.
 fn mailbox(text: &str) -> Result<Mailbox, Fault> {
-    if text.chars().any(char::is_control) {
-        return Err(Fault::invalid("a mail address has no line breaks or control characters"));
-    }
-    text.trim().parse().map_err(|error| Fault::invalid(format!("\"{text}\" is no mail address: {error}")))
+    let judged: adjutant_spec::value::Mailbox =
+        text.parse().map_err(|error| Fault::invalid(format!("\"{text}\" is no mail address: {error}")))?;
+    let address = Address::new(judged.local(), judged.host())
+        .map_err(|error| Fault::invalid(format!("\"{text}\" is no mail address: {error}")))?;
+    Ok(Mailbox::new(judged.name().map(str::to_owned), address))
 }
 
 fn mailboxes(name: &str, args: &Value) -> Result<Vec<Mailbox>, Fault> {
@@ -85,11 +90,26 @@ fn line(name: &str, args: &Value) -> Result<String, Fault> {
 }
 
 fn body(args: &Value) -> Result<String, Fault> {
-    let text = args.get("body").and_then(Value::as_str).unwrap_or_default();
+    let text = plain(args.get("body").and_then(Value::as_str).unwrap_or_default());
     if text.len() > MAX_BODY {
         return Err(Fault::invalid(format!("`body` is larger than {MAX_BODY} bytes")));
     }
-    Ok(text.to_owned())
+    Ok(text)
+}
+
+/// Returns a text as a mail can carry it: line breaks of one kind, and control characters as the card showed them, written out.
+/// A bare CR ends a header for some servers, NUL ends a mail, and ESC is obeyed by the reader's terminal.
+fn plain(text: &str) -> String {
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let mut plain = String::with_capacity(text.len());
+    for sign in text.chars() {
+        if sign.is_control() && sign != '\n' && sign != '\t' {
+            plain.push_str(&shown::line(sign.encode_utf8(&mut [0; 4])));
+        } else {
+            plain.push(sign);
+        }
+    }
+    plain
 }
 
 #[cfg(test)]
@@ -110,6 +130,47 @@ mod tests {
         let text = String::from_utf8(letter.bytes).unwrap();
         assert!(text.contains("Message-ID: <adjutant-run.3.0@studio.example>"), "{text}");
         assert!(text.contains("Reply-To: hello@studio.example"), "{text}");
+    }
+
+    #[test]
+    fn a_letter_is_mime_whatever_it_says() {
+        for body in ["plain", "Grüße", "漢字", &"long ".repeat(400), "tab\there"] {
+            let letter = letter(&json!({ "to": "a@b.example", "subject": "s", "body": body })).unwrap();
+            let text = String::from_utf8(letter.bytes).unwrap();
+            let (head, _) = text.split_once("\r\n\r\n").unwrap();
+            assert!(head.contains("MIME-Version: 1.0"), "{head}");
+            assert!(head.contains("Content-Transfer-Encoding: "), "{head}");
+            assert!(text.is_ascii() && text.lines().all(|line| line.len() <= 998), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_control_character_reaches_the_wire() {
+        let body = "a\rb\r\nc\u{0}d\u{1b}[2Je\u{9b}f\u{7f}g\u{8}h\nend";
+        let letter = letter(&json!({ "to": "a@b.example", "subject": "s", "body": body })).unwrap();
+        let bytes = &letter.bytes;
+        for (at, byte) in bytes.iter().enumerate() {
+            let is_break = match byte {
+                b'\r' => bytes.get(at + 1) == Some(&b'\n'),
+                b'\n' => at > 0 && bytes[at - 1] == b'\r',
+                _ => true,
+            };
+            assert!(is_break, "a bare line break at {at}: {:?}", String::from_utf8_lossy(bytes));
+            assert!(*byte >= 0x20 || b"\r\n\t".contains(byte), "{byte:#x} at {at}");
+        }
+        let text = String::from_utf8_lossy(bytes);
+        assert!(
+            text.contains("\\u{1b}[2J") && text.contains("\\u{0}") && text.ends_with("h\r\nend"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_host_outside_ascii_goes_out_as_servers_know_it() {
+        let letter = letter(&json!({ "to": "Info <info@bücher.example>", "cc": ["a@faß.example"], "subject": "s", "body": "b" })).unwrap();
+        let to: Vec<String> = letter.envelope.to().iter().map(ToString::to_string).collect();
+        assert_eq!(to, ["info@xn--bcher-kva.example", "a@xn--fa-hia.example"]);
+        assert!(letter.bytes.is_ascii());
     }
 
     #[test]
