@@ -4,10 +4,13 @@ use adjutant_machine::{
     command::Perform,
     event::{ErrorClass, Event},
 };
-use adjutant_spec::{plan::Idempotency, value::Money};
+use adjutant_spec::{plan::Idempotency, shown, value::Money};
 use serde_json::Value;
 
 use super::redact::Redactor;
+
+/// The most characters that are kept of what the other side said. Nothing is cut before [`told`].
+const MOST_SAID: usize = 600;
 
 /// What an attempt comes to.
 pub(super) type Answer = Result<Done, Fault>;
@@ -107,6 +110,11 @@ impl Fault {
     }
 }
 
+/// Returns the other side's words as they are kept: masked first, cut then. Half a secret is one, too.
+pub(super) fn told(redactor: &Redactor, words: &str) -> String {
+    shown::excerpt(&redactor.text(words), MOST_SAID)
+}
+
 /// Returns the event that answers a job; nothing leaves the room unredacted.
 pub(super) fn event(job: &Perform, answer: Answer, redactor: &Redactor) -> Event {
     let (effect, attempt) = (job.effect.clone(), job.attempt);
@@ -119,11 +127,11 @@ pub(super) fn event(job: &Perform, answer: Answer, redactor: &Redactor) -> Event
             provenance: redactor.value(provenance),
         },
         Err(Fault::Definite(Failure { class, message, retry_after, cost })) => {
-            let message = redactor.text(&message);
+            let message = told(redactor, &message);
             Event::EffectFailed { effect, attempt, class, message, retry_after, cost }
         }
         Err(Fault::Unknown(message)) => {
-            Event::EffectUnknown { effect, attempt, message: redactor.text(&message), host_died: false }
+            Event::EffectUnknown { effect, attempt, message: told(redactor, &message), host_died: false }
         }
     }
 }

@@ -127,7 +127,7 @@ impl Effects {
             let call = notify::call(&plan, rule, notice, &to);
             if let Err(fault) = self.tell(&plan, &call).await {
                 self.caps.give_back(rule);
-                let message = self.redactor(&plan, &Call::Verb(call)).text(fault.message());
+                let message = outcome::told(&self.redactor(&plan, &Call::Verb(call)), fault.message());
                 tracing::warn!(notice = notice.id, message, "notice did not go out");
                 if let Some(failure) = notify::failure(&fault, message) {
                     return Err(failure);
@@ -300,20 +300,21 @@ impl Effects {
     }
 
     async fn hop(&self, attempt: &Attempt<'_>, name: &str, (route, text): (&Route, &str)) -> route::Hop {
-        let skipped = |reason: String| route::Hop::Skipped { reason, cost: None };
+        let skipped = |reason: &str, cost| {
+            let reason = outcome::told(attempt.redactor, reason);
+            route::Hop::Skipped { reason, cost }
+        };
         let Some(agent) = name.strip_prefix("agent:").and_then(|id| attempt.plan.agents.get(id)) else {
-            return skipped("there is no such agent".to_owned());
+            return skipped("there is no such agent", None);
         };
         let call = match route::hop_call(attempt.plan, agent, route, text) {
             Ok(call) => call,
-            Err(fault) => return skipped(fault.message().to_owned()),
+            Err(fault) => return skipped(fault.message(), None),
         };
         match self.agent(attempt, &call).await {
             Ok(done) => route::named(done),
-            Err(Fault::Definite(failure)) => {
-                route::Hop::Skipped { reason: failure.message, cost: failure.cost }
-            }
-            Err(Fault::Unknown(reason)) => skipped(reason),
+            Err(Fault::Definite(failure)) => skipped(&failure.message, failure.cost),
+            Err(Fault::Unknown(reason)) => skipped(&reason, None),
         }
     }
 
@@ -350,9 +351,16 @@ impl Effects {
             }
             _ => false,
         };
-        if !leaves {
-            return Redactor::default();
-        }
+        if leaves { self.full_redactor(plan) } else { Redactor::default() }
+    }
+
+    /// Returns a value without the secrets of the company in force.
+    #[must_use]
+    pub fn masked(&self, value: Value) -> Value {
+        self.full_redactor(&self.plan()).value(value)
+    }
+
+    fn full_redactor(&self, plan: &Plan) -> Redactor {
         let opened: Vec<Secret> =
             plan.secrets.values().filter_map(|sealed| self.options.keys.decrypt(sealed).ok()).collect();
         Redactor::of(&opened)
@@ -390,6 +398,6 @@ fn redacted(finding: Finding, redactor: &Redactor) -> Finding {
     match finding {
         Finding::Happened(value) => Finding::Happened(redactor.value(value)),
         Finding::DidNotHappen => Finding::DidNotHappen,
-        Finding::Unclear(message) => Finding::Unclear(redactor.text(&message)),
+        Finding::Unclear(message) => Finding::Unclear(outcome::told(redactor, &message)),
     }
 }

@@ -18,7 +18,7 @@ use super::{
     Started, activate, answer,
     core::{Core, Job, Stop, Told},
     identity::run_of,
-    open, start, view,
+    masked, open, start, view,
     views::{
         AppliedView, AuditView, CorrectionView, DeadView, GateView, LogView, Notification, RecordView,
         RunLine, RunView, SlotView, SpendView, StatusView, WhyView,
@@ -79,7 +79,7 @@ impl Handle {
     /// [`Error::NotFound`] for the playbook, [`Error::Invalid`] for inputs.
     pub async fn start(&self, wish: StartRun) -> Answered<Started> {
         let _seat = self.seat().await?;
-        start::manual(&self.core, wish).await
+        start::manual(&self.core, masked::wish(&self.core, wish)).await
     }
 
     /// Takes in what a connector tells: starts every playbook whose trigger matches, once for each delivery id.
@@ -89,7 +89,7 @@ impl Handle {
     pub async fn intake(&self, delivery: Delivery) -> Answered<Vec<Started>> {
         self.core.check_open()?;
         let _seat = self.seat().await?;
-        start::intake(&self.core, delivery).await
+        start::intake(&self.core, masked::delivery(&self.core, delivery)).await
     }
 
     /// Puts an event into an instance's mailbox and waits until it is durable.
@@ -107,6 +107,7 @@ impl Handle {
     /// # Errors
     /// [`Error::NotFound`], or [`Error::Conflict`] for an opposite decision and a stale digest.
     pub async fn decide(&self, decided: GateDecided, by: &str) -> Answered<Answer> {
+        let decided = masked::decided(&self.core, decided);
         let run = InstanceId::run(run_of(&decided.gate));
         let word = match decided.decision {
             Decision::Approved { .. } => "approved",

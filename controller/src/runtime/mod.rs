@@ -18,6 +18,7 @@ mod draft;
 mod error;
 mod handle;
 mod identity;
+mod masked;
 mod money;
 mod open;
 mod outbox;

@@ -7,6 +7,7 @@ use adjutant_machine::{
 };
 use adjutant_spec::{plan::Plan, value::Money};
 use futures::future::BoxFuture;
+use serde_json::Value;
 
 /// Performs effects. The composition root implements it over the effects room; tests script it.
 ///
@@ -20,6 +21,11 @@ pub trait Performer: Send + Sync + 'static {
 
     /// Returns the most that a call can cost under a plan: what is reserved before it starts.
     fn worst_case(&self, plan: &Plan, call: &Call) -> Worst;
+
+    /// Returns a value without the company's secrets. A world that has none changes nothing.
+    fn masked(&self, value: Value) -> Value {
+        value
+    }
 
     /// Tells the operator something.
     fn notify(&self, notice: Notice) -> BoxFuture<'static, Result<(), NotifyFailure>>;

@@ -9,6 +9,7 @@ use adjutant_machine::{
 };
 use adjutant_spec::plan::Plan;
 use futures::future::BoxFuture;
+use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::{
@@ -71,6 +72,10 @@ impl Performer for World {
                 Worst::Unpriced(unpriced.to_string())
             }
         }
+    }
+
+    fn masked(&self, value: Value) -> Value {
+        self.effects.masked(value)
     }
 
     fn notify(&self, notice: Notice) -> BoxFuture<'static, Result<(), NotifyFailure>> {

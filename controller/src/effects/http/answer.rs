@@ -6,9 +6,6 @@ use serde_json::{Value, json};
 
 use super::super::{connectors::VerbJob, expression, outcome::Fault, wire::Response};
 
-/// The most characters of the other side's words.
-const MAX_MESSAGE: usize = 300;
-
 /// Returns the result of a call, not yet checked.
 pub(super) fn read(job: &VerbJob<'_>, response: &Response) -> Result<Value, Fault> {
     if !is_expected(job, response.status) {
@@ -61,19 +58,17 @@ fn is_key_in_use(said: &str) -> bool {
     said.contains("in_use") || said.contains("in progress") || said.contains("in use")
 }
 
-/// Returns the other side's own words, short: the message of a JSON error, else the beginning of the body.
+/// Returns the other side's own words, whole: the message of a JSON error, else the body. Who keeps them masks and cuts them.
 pub(in crate::effects) fn message_of(response: &Response) -> String {
     let body = response.json_or_text();
     let error = body.get("error").unwrap_or(&body);
     let words = [error.get("code"), error.get("message"), error.get("detail"), error.get("title")];
     let words: Vec<&str> = words.into_iter().flatten().filter_map(Value::as_str).collect();
-    let text = match (words.is_empty(), error.as_str()) {
+    match (words.is_empty(), error.as_str()) {
         (false, _) => words.join(", "),
         (true, Some(text)) => text.to_owned(),
         (true, None) => body.to_string(),
-    };
-    let clean = text.chars().map(|one| if one.is_control() { ' ' } else { one });
-    clean.take(MAX_MESSAGE).collect()
+    }
 }
 
 #[cfg(test)]
@@ -128,9 +123,9 @@ mod tests {
     }
 
     #[test]
-    fn the_other_sides_words_are_short_and_on_one_line() {
-        let body = json!({ "error": { "message": "no\nsuch customer", "code": "missing" } }).to_string();
+    fn the_other_sides_words_are_kept_whole_until_they_are_masked() {
+        let body = json!({ "error": { "message": "no such customer", "code": "missing" } }).to_string();
         assert_eq!(message_of(&answer(400, &body)), "missing, no such customer");
-        assert_eq!(message_of(&answer(400, &"x".repeat(9_000))).len(), MAX_MESSAGE);
+        assert_eq!(message_of(&answer(400, &"x".repeat(9_000))).len(), 9_000);
     }
 }
