@@ -24,6 +24,9 @@ const MAX_RESPONSE: usize = 1024 * 1024;
 
 const KEY_HEADER: &str = "Idempotency-Key";
 
+/// Stands for every argument among the used ones; no argument has this name.
+const ALL: &str = "*";
+
 /// Builds the request of a call.
 pub(super) fn build(job: &VerbJob<'_>) -> Result<Request, Fault> {
     let context = json!({ "args": job.call.args, "effect": { "key": job.call.key } });
@@ -32,13 +35,18 @@ pub(super) fn build(job: &VerbJob<'_>) -> Result<Request, Fault> {
     let mut url = url(job, &mut used)?;
     query(job, &context, &mut url, &mut used)?;
     let mut headers = HeaderMap::new();
-    named_headers(job.connector.settings.get("headers"), &context, &mut headers)?;
-    named_headers(job.verb.settings.get("headers"), &context, &mut headers)?;
+    for table in
+        [job.connector.settings.get("headers"), job.verb.settings.get("headers")].into_iter().flatten()
+    {
+        named_headers(table, &context, &mut headers)?;
+        named_in(table, &mut used);
+    }
     authorise(job.connector, job.secret.as_ref(), &mut headers)?;
     if job.call.idempotency == Idempotency::NativeKey {
         wire::header(&mut headers, key_header(job), &job.call.key)?;
     }
-    let body = body(job, &context, &used, &method)?;
+    let body = body(job, &context, &mut used, &method)?;
+    nothing_is_left_over(job, &used)?;
     let body = body.map(|body| encoded(job, &body, &mut headers)).transpose()?;
     Ok(Request {
         method,
@@ -155,7 +163,7 @@ fn percent(text: &str) -> String {
     text.bytes().map(encode).collect()
 }
 
-/// A list of argument names, or a table of templates; absent and null ones are left out.
+/// A list of argument names, or a table of templates. A list is repeated; absent and null arguments are left out.
 fn query(
     job: &VerbJob<'_>,
     context: &Value,
@@ -168,14 +176,13 @@ fn query(
         Some(Value::Array(names)) => {
             for name in names.iter().filter_map(Value::as_str) {
                 used.insert(name.to_owned());
-                pairs.extend(job.call.args.get(name).and_then(scalar).map(|text| (name.to_owned(), text)));
+                pairs.extend(repeated(name, job.call.args.get(name).unwrap_or(&Value::Null))?);
             }
         }
         Some(Value::Object(templates)) => {
             for (name, template) in templates {
-                let value = expression::render(template, context)?;
-                used.extend(arguments_in(template));
-                pairs.extend(scalar(&value).map(|text| (name.clone(), text)));
+                named_in(template, used);
+                pairs.extend(repeated(name, &expression::render(template, context)?)?);
             }
         }
         Some(_) => return Err(Fault::invalid("`query` is a list of arguments or a table of templates")),
@@ -186,17 +193,66 @@ fn query(
     Ok(())
 }
 
-fn arguments_in(template: &Value) -> Vec<String> {
-    let text = template.as_str().unwrap_or_default();
-    text.split("args.")
-        .skip(1)
-        .map(|rest| rest.chars().take_while(|one| one.is_alphanumeric() || *one == '_').collect())
-        .collect()
+/// One pair for a single value, one for each item of a list. What a query cannot say is refused: a filter that is dropped
+/// without a word would let the call touch everything.
+fn repeated(name: &str, value: &Value) -> Result<Vec<(String, String)>, Fault> {
+    let cannot = |what: &str| {
+        Fault::invalid(format!(
+            "argument \"{name}\" is {what}, which a query cannot say: give it a text or a list of texts"
+        ))
+    };
+    match value {
+        Value::Null => Ok(Vec::new()),
+        Value::Object(_) => Err(cannot("a table")),
+        Value::Array(items) if items.is_empty() => Err(cannot("an empty list")),
+        Value::Array(items) => {
+            let pairs = items.iter().map(|item| scalar(item).map(|text| (name.to_owned(), text)));
+            pairs.collect::<Option<_>>().ok_or_else(|| cannot("a list with more than single values in it"))
+        }
+        single => Ok(scalar(single).map(|text| (name.to_owned(), text)).into_iter().collect()),
+    }
 }
 
-fn named_headers(setting: Option<&Value>, context: &Value, headers: &mut HeaderMap) -> Result<(), Fault> {
-    let Some(table) = setting.and_then(Value::as_object) else { return Ok(()) };
-    for (name, template) in table {
+/// Notes the arguments that a setting's templates read; one that reads them as a whole reads all.
+fn named_in(setting: &Value, used: &mut BTreeSet<String>) {
+    match setting {
+        Value::String(text) => {
+            for (at, _) in text.match_indices("args") {
+                let rest = &text[at + "args".len()..];
+                let name = rest.strip_prefix('.').map(|rest| {
+                    rest.chars().take_while(|one| one.is_alphanumeric() || *one == '_').collect::<String>()
+                });
+                used.insert(name.unwrap_or_else(|| ALL.to_owned()));
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| named_in(item, used)),
+        Value::Object(fields) => fields.values().for_each(|field| named_in(field, used)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// What was given and stands nowhere in the request is refused: whoever gave it thinks that it counts.
+fn nothing_is_left_over(job: &VerbJob<'_>, used: &BTreeSet<String>) -> Result<(), Fault> {
+    if used.contains(ALL) {
+        return Ok(());
+    }
+    let given = job.call.args.as_object().into_iter().flatten();
+    let left: Vec<&str> = given
+        .filter(|(name, value)| !value.is_null() && !used.contains(name.as_str()))
+        .map(|(name, _)| name.as_str())
+        .collect();
+    if left.is_empty() {
+        return Ok(());
+    }
+    Err(Fault::invalid(format!(
+        "argument \"{}\" of \"{}\" stands nowhere in its `path`, `query`, `headers` or `body`, so it would be dropped",
+        left.join("\", \""),
+        job.call.verb
+    )))
+}
+
+fn named_headers(setting: &Value, context: &Value, headers: &mut HeaderMap) -> Result<(), Fault> {
+    for (name, template) in setting.as_object().into_iter().flatten() {
         let value = expression::render(template, context)?;
         let text =
             scalar(&value).ok_or_else(|| Fault::invalid(format!("header \"{name}\" has no single value")))?;
@@ -208,15 +264,19 @@ fn named_headers(setting: Option<&Value>, context: &Value, headers: &mut HeaderM
 fn body(
     job: &VerbJob<'_>,
     context: &Value,
-    used: &BTreeSet<String>,
+    used: &mut BTreeSet<String>,
     method: &Method,
 ) -> Result<Option<Value>, Fault> {
     match job.verb.settings.get("body") {
         Some(Value::String(word)) if word == "none" => Ok(None),
-        Some(template) => expression::render(template, context).map(Some),
+        Some(template) => {
+            named_in(template, used);
+            expression::render(template, context).map(Some)
+        }
         None if matches!(*method, Method::POST | Method::PUT | Method::PATCH) => {
             let args = job.call.args.as_object().cloned().unwrap_or_default();
             let rest: Map<_, _> = args.into_iter().filter(|(name, _)| !used.contains(name)).collect();
+            used.insert(ALL.to_owned());
             Ok(Some(Value::Object(rest)))
         }
         None => Ok(None),
@@ -239,28 +299,33 @@ fn encoded(job: &VerbJob<'_>, body: &Value, headers: &mut HeaderMap) -> Result<V
     }
 }
 
-/// Nested values are written as Stripe and PHP read them: `a[b]=c`, `a[0]=c`.
+/// Nested values are written as Stripe and PHP read them: `a[b]=c`, `a[0]=c`. Null is left out; an empty list or table has no
+/// form and is refused.
 fn form(body: &Value) -> Result<Vec<u8>, Fault> {
     let fields = body.as_object().ok_or_else(|| Fault::invalid("a form's `body` is a table"))?;
     let mut pairs = Vec::new();
     for (name, value) in fields {
-        flatten(name, value, &mut pairs);
+        flatten(name, value, &mut pairs)?;
     }
     Ok(url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish().into_bytes())
 }
 
-fn flatten(name: &str, value: &Value, pairs: &mut Vec<(String, String)>) {
+fn flatten(name: &str, value: &Value, pairs: &mut Vec<(String, String)>) -> Result<(), Fault> {
     match value {
-        Value::Object(fields) => {
-            fields.iter().for_each(|(inner, value)| flatten(&format!("{name}[{inner}]"), value, pairs));
+        Value::Object(fields) if !fields.is_empty() => {
+            fields.iter().try_for_each(|(inner, value)| flatten(&format!("{name}[{inner}]"), value, pairs))
         }
-        Value::Array(items) => {
-            items
-                .iter()
-                .enumerate()
-                .for_each(|(index, value)| flatten(&format!("{name}[{index}]"), value, pairs));
+        Value::Array(items) if !items.is_empty() => items
+            .iter()
+            .enumerate()
+            .try_for_each(|(index, value)| flatten(&format!("{name}[{index}]"), value, pairs)),
+        Value::Object(_) | Value::Array(_) => Err(Fault::invalid(format!(
+            "field \"{name}\" is an empty list or table, which a form cannot say: leave it out, or use `encoding = \"json\"`"
+        ))),
+        single => {
+            pairs.extend(scalar(single).map(|text| (name.to_owned(), text)));
+            Ok(())
         }
-        single => pairs.extend(scalar(single).map(|text| (name.to_owned(), text))),
     }
 }
 
@@ -297,5 +362,37 @@ mod tests {
         let body = json!({ "a": { "b": 1, "c": ["x y", true] }, "gone": null });
         assert_eq!(form(&body).unwrap(), b"a%5Bb%5D=1&a%5Bc%5D%5B0%5D=x+y&a%5Bc%5D%5B1%5D=true");
         assert!(form(&json!([1])).is_err());
+        for empty in [json!({ "a": [] }), json!({ "a": {} }), json!({ "a": { "b": [] } })] {
+            assert!(form(&empty).is_err(), "{empty}");
+        }
+    }
+
+    #[test]
+    fn a_query_says_all_of_an_argument_or_is_refused() {
+        let pairs = |value: Value| {
+            repeated("tags", &value).map(|pairs| pairs.into_iter().map(|(_, text)| text).collect::<Vec<_>>())
+        };
+        assert_eq!(pairs(json!(["a", 2, true])), Ok(vec!["a".into(), "2".into(), "true".into()]));
+        assert_eq!(pairs(json!("a")), Ok(vec!["a".into()]));
+        assert_eq!(pairs(Value::Null), Ok(vec![]));
+        for value in [json!([]), json!({}), json!({ "a": 1 }), json!([["a"]]), json!(["a", null])] {
+            assert!(pairs(value.clone()).is_err(), "{value}");
+        }
+    }
+
+    #[test]
+    fn the_arguments_that_a_setting_reads_are_found() {
+        let used = |setting: Value| {
+            let mut used = BTreeSet::new();
+            named_in(&setting, &mut used);
+            used.into_iter().collect::<Vec<_>>()
+        };
+        assert_eq!(
+            used(json!({ "a": "{{ args.one }} {{ args.two_x|upper }}", "b": ["{{args.three}}"] })),
+            ["one", "three", "two_x"]
+        );
+        for whole in ["{{ args }}", "{{ args | tojson }}", "{{ args['one'] }}"] {
+            assert_eq!(used(json!(whole)), [ALL], "{whole}");
+        }
     }
 }
