@@ -338,6 +338,22 @@ static MAIL_DROP: Table = Table::new(
     ],
 );
 
+/// Another name, or `false`.
+const RENAMED: Ty = Ty::Either(&[Ty::Boolean, Ty::Text]);
+
+static PARAMETERS: Table = Table::new(
+    "parameters",
+    "How the parameters of a question are called.",
+    &[
+        // Without a limit of tokens nobody could say what a question costs at most: it has a name, always.
+        Field::opt("max_tokens", Ty::Text, "\"max_completion_tokens\"", "The most tokens of the answer."),
+        Field::opt("temperature", RENAMED, "false", "The temperature, which is 0."),
+        Field::opt("seed", RENAMED, "false", "The seed."),
+        Field::opt("stream", RENAMED, "false", "That the answer comes whole."),
+        Field::opt("response_format", RENAMED, "false", "The form of the answer."),
+    ],
+);
+
 static OPENAI: Table = Table::new(
     "openai",
     "An endpoint that speaks the OpenAI chat completions API. The secret is its key.",
@@ -355,11 +371,18 @@ static OPENAI: Table = Table::new(
             Ty::Words(&[
                 Word::new("json_schema", "The answer's schema is sent."),
                 Word::new("json_object", "Only JSON is asked for; the schema goes into the prompt."),
+                Word::new("none", "Nothing is asked for; the schema goes into the prompt."),
             ]),
             "\"json_schema\"",
             "How the endpoint is asked for an answer that fits; `json_schema` when absent.",
         ),
         Field::opt("seed", Ty::Integer(0, i64::MAX), "7", "The seed that is sent."),
+        Field::opt(
+            "parameters",
+            Ty::Table(&PARAMETERS),
+            "{ max_tokens = \"max_completion_tokens\", temperature = false }",
+            "For endpoints that refuse a parameter: its other name, or `false` to leave it out.",
+        ),
         Field::opt("private", Ty::Boolean, "false", "Whether names may lead to private addresses."),
     ],
 );

@@ -44,24 +44,28 @@ impl Conversation {
 
     /// Returns the exact bytes of the next request.
     pub(super) fn request(&self, job: &AgentJob<'_>) -> Vec<u8> {
-        let limit =
-            job.connector.settings.get("max_tokens_field").and_then(Value::as_str).unwrap_or("max_tokens");
         let seed = job.connector.settings.get("seed").and_then(Value::as_u64).unwrap_or(SEED);
-        let mut body = json!({
-            "model": job.model,
-            "messages": self.messages,
-            "temperature": 0,
-            "seed": seed,
-            "stream": false,
-            "response_format": self.format(job),
-        });
-        body[limit] = job.call.max_tokens.into();
+        let mut body = json!({ "model": job.model, "messages": self.messages });
+        let parameters = [
+            ("max_tokens", job.call.max_tokens.into()),
+            ("temperature", 0.into()),
+            ("seed", seed.into()),
+            ("stream", false.into()),
+            ("response_format", self.format(job)),
+        ];
+        for (name, value) in parameters {
+            if let Some(name) = sent_as(job, name).filter(|_| !value.is_null()) {
+                body[name] = value;
+            }
+        }
         body.to_string().into_bytes()
     }
 
     fn format(&self, job: &AgentJob<'_>) -> Value {
-        if response_format(job) != "json_schema" {
-            return json!({ "type": "json_object" });
+        match response_format(job) {
+            "json_object" => return json!({ "type": "json_object" }),
+            "none" => return Value::Null,
+            _ => {}
         }
         json!({ "type": "json_schema", "json_schema": {
             "name": name(&job.call.agent),
@@ -77,12 +81,13 @@ impl Conversation {
     }
 
     /// Writes the repair: the answer as it was, and what is wrong with it.
-    pub(super) fn complain(&mut self, complaints: &[String]) {
-        let list: String = complaints.join("\n- ").chars().take(MAX_COMPLAINTS).collect();
+    pub(super) fn complain(&mut self, job: &AgentJob<'_>, complaints: &[String]) {
+        // Masked before it is cut, as everything that leaves.
+        let list: String = job.redactor.text(&complaints.join("\n- ")).chars().take(MAX_COMPLAINTS).collect();
         let text = format!(
             "That answer breaks the schema:\n- {list}\nAnswer again with one JSON value that keeps to the schema."
         );
-        self.messages.push(json!({ "role": "assistant", "content": self.last }));
+        self.messages.push(json!({ "role": "assistant", "content": job.redactor.text(&self.last) }));
         self.messages.push(json!({ "role": "user", "content": text }));
     }
 
@@ -98,7 +103,19 @@ impl Conversation {
     }
 }
 
+/// Returns the name under which the endpoint takes a parameter; `None` where its connector leaves the parameter out.
+fn sent_as<'a>(job: &'a AgentJob<'_>, name: &'a str) -> Option<&'a str> {
+    match job.connector.settings.get("parameters").and_then(|all| all.get(name)) {
+        Some(Value::Bool(false)) => None,
+        Some(Value::String(other)) => Some(other),
+        _ => Some(name),
+    }
+}
+
 fn response_format<'a>(job: &'a AgentJob<'_>) -> &'a str {
+    if sent_as(job, "response_format").is_none() {
+        return "none";
+    }
     job.connector.settings.get("response_format").and_then(Value::as_str).unwrap_or("json_schema")
 }
 

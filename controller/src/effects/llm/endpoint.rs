@@ -2,8 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use adjutant_machine::event::ErrorClass;
-use adjutant_spec::plan::Connector;
+use adjutant_spec::{plan::Connector, shown};
 use reqwest::{
     Method,
     header::{CONTENT_TYPE, HeaderMap, HeaderValue},
@@ -14,18 +13,22 @@ use url::Url;
 use super::{
     super::{
         egress::Egress,
-        http::{authorise, message_of},
+        http::authorise,
         outcome::Fault,
         secrets::Secret,
-        wire::{self, Request, Response},
+        wire::{self, Request},
     },
     AgentJob,
+    complaint::Complaint,
     conversation::Conversation,
     price::{Bill, Usage},
 };
 
 /// An answer of a few thousand tokens, with room for what providers add.
 const MAX_RESPONSE: usize = 4 * 1024 * 1024;
+
+/// The most characters of an id or of a model's name.
+const LONGEST_WORD: usize = 120;
 
 /// One answer.
 pub(super) struct Completion {
@@ -69,15 +72,19 @@ pub(super) async fn complete(
             return Err(Fault::transient(message).costing(Some(bill.total())));
         }
     };
-    if answer.status != 200 {
-        return Err(refused(&answer).costing(spent(bill)));
+    let said = answer.json_or_text();
+    if let Some(complaint) = Complaint::of(answer.status, &said) {
+        // Nothing was answered, so nothing is booked but what the endpoint itself says that it took.
+        if let Some(usage) = usage(&said) {
+            bill.add(usage);
+        }
+        return Err(complaint.fault(answer.retry_after()).costing(spent(bill)));
     }
-    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    match usage(&body) {
+    match usage(&said) {
         Some(usage) => bill.add(usage),
         None => bill.add_worst(bytes, job.call.max_tokens),
     }
-    read(&body, &digest).map_err(|fault| fault.costing(Some(bill.total())))
+    read(&said, &digest).map_err(|fault| fault.costing(Some(bill.total())))
 }
 
 /// Returns the names of the endpoint's models: the probe of `connectors probe`.
@@ -95,12 +102,14 @@ pub(in crate::effects) async fn models(
         max_response: MAX_RESPONSE,
     };
     let answer = match wire::send(&Egress::of(connector), request).await {
-        Ok(answer) if answer.status == 200 => answer,
-        Ok(answer) => return Err(refused(&answer)),
+        Ok(answer) => answer,
         Err(wire::Error::NotSent(fault)) => return Err(fault),
         Err(wire::Error::Lost(message)) => return Err(Fault::transient(message)),
     };
     let body = answer.json_or_text();
+    if let Some(complaint) = Complaint::of_list(answer.status, &body) {
+        return Err(complaint.fault(answer.retry_after()));
+    }
     let listed = body["data"].as_array().map(Vec::as_slice).unwrap_or_default();
     Ok(listed.iter().filter_map(|model| model["id"].as_str()).map(str::to_owned).collect())
 }
@@ -132,22 +141,6 @@ fn spent(bill: &Bill) -> Option<adjutant_spec::value::Money> {
     Some(bill.total()).filter(|total| !total.amount.is_zero())
 }
 
-fn refused(answer: &Response) -> Fault {
-    let said = message_of(answer);
-    let message = format!("the model endpoint answered {}: {said}", answer.status);
-    let is_quota = said.contains("insufficient_quota") || answer.status == 402;
-    let fault = match answer.status {
-        _ if is_quota => Fault::unavailable(message),
-        401 | 403 => Fault::new(ErrorClass::Auth, message),
-        404 | 410 => Fault::unavailable(message),
-        408 | 409 | 425 => Fault::transient(message),
-        429 => Fault::new(ErrorClass::RateLimited, message),
-        500..=599 => Fault::transient(message),
-        _ => Fault::invalid(message),
-    };
-    fault.after(answer.retry_after())
-}
-
 fn usage(body: &Value) -> Option<Usage> {
     let usage = body.get("usage")?;
     Some(Usage {
@@ -168,12 +161,29 @@ fn read(body: &Value, digest: &str) -> Result<Completion, Fault> {
     let refusal = message["refusal"].as_str().filter(|text| !text.is_empty()).map(str::to_owned).or(filtered);
     let record = json!({
         "request": digest,
-        "id": body["id"],
-        "answered_by": body["model"],
-        "fingerprint": body["system_fingerprint"],
-        "finish": finish,
-        "usage": body["usage"],
+        "id": short(&body["id"]),
+        "answered_by": short(&body["model"]),
+        "fingerprint": short(&body["system_fingerprint"]),
+        "finish": short(&choice["finish_reason"]),
+        "usage": usage(body).map(|usage| json!({
+            "prompt_tokens": usage.prompt, "cached_tokens": usage.cached, "completion_tokens": usage.completion,
+        })),
     });
-    let content = message["content"].as_str().unwrap_or_default().to_owned();
-    Ok(Completion { content, refusal, is_cut: finish == "length", record })
+    Ok(Completion { content: text_of(message), refusal, is_cut: finish == "length", record })
+}
+
+/// The text of a message: written at once or in parts, or as the arguments of a tool, which some endpoints make of a schema.
+fn text_of(message: &Value) -> String {
+    let parts = match &message["content"] {
+        Value::String(text) if !text.trim().is_empty() => return text.clone(),
+        Value::Array(parts) => parts.iter().filter_map(|part| part["text"].as_str()).collect::<String>(),
+        _ => String::new(),
+    };
+    let arguments = message.pointer("/tool_calls/0/function/arguments").and_then(Value::as_str);
+    if parts.trim().is_empty() { arguments.unwrap_or_default().to_owned() } else { parts }
+}
+
+/// What an endpoint says of itself is kept short: it is its own words, and as long as it likes.
+fn short(word: &Value) -> Value {
+    word.as_str().map_or(Value::Null, |word| shown::excerpt(word, LONGEST_WORD).into())
 }

@@ -9,8 +9,10 @@
 //! original. A model that breaks its contract twice has failed; an answer can never be anything else than its schema says,
 //! whatever the text it read told it to do.
 
+mod complaint;
 mod conversation;
 mod endpoint;
+mod extract;
 pub(super) mod price;
 mod prompt;
 mod strict;
@@ -94,7 +96,7 @@ pub(super) async fn ask(job: &AgentJob<'_>) -> Answer {
     if !can_repair(job, &conversation, &bill) {
         return Err(broken(job, &complaints, &bill));
     }
-    conversation.complain(&complaints);
+    conversation.complain(job, &complaints);
     match turn(job, &mut conversation, &mut bill).await? {
         Ok(value) => Ok(done(job, value, &conversation, &bill)),
         Err(complaints) => Err(broken(job, &complaints, &bill)),
@@ -116,11 +118,24 @@ async fn turn(
     if completion.is_cut {
         return Ok(Err(vec![format!("the answer is longer than {} tokens", job.call.max_tokens)]));
     }
-    let Some(value) = json_in(&completion.content) else {
-        return Ok(Err(vec!["the answer is no JSON".to_owned()]));
-    };
-    let value = strict::without_nulls(value, &job.call.output);
-    Ok(schema::check(&job.call.output, &value).map(|()| value))
+    Ok(extract::the_one(&completion.content, |value| {
+        let value = strict::without_nulls(value, &job.call.output);
+        let length = value.to_string().len();
+        if length > longest(job) {
+            return Err(vec![format!("the answer is {length} bytes long, more than {}", longest(job))]);
+        }
+        schema::check(&job.call.output, &value).map(|()| value)
+    }))
+}
+
+/// The most bytes of an answer: far above what its tokens write, far below what a page could not show.
+fn longest(job: &AgentJob<'_>) -> usize {
+    const BYTES_PER_TOKEN: usize = 16;
+    const LONGEST: usize = 256 * 1024;
+    usize::try_from(job.call.max_tokens)
+        .unwrap_or(LONGEST)
+        .saturating_mul(BYTES_PER_TOKEN)
+        .clamp(4_096, LONGEST)
 }
 
 /// The contract's cap holds for both turns together.
@@ -160,12 +175,4 @@ fn fixture(job: &AgentJob<'_>) -> Answer {
     })?;
     let zero = Money::zero(job.tariff.currency);
     Ok(Done { value, cost: Some(zero), provenance: json!({ "mode": "fixture" }) })
-}
-
-/// Returns the JSON of an answer; a code fence around it, as small models like to write, is no part of it.
-fn json_in(content: &str) -> Option<Value> {
-    let text = content.trim();
-    let text = text.strip_prefix("```json").or_else(|| text.strip_prefix("```")).unwrap_or(text);
-    let text = text.strip_suffix("```").unwrap_or(text);
-    serde_json::from_str(text.trim()).ok()
 }

@@ -6,6 +6,7 @@ mod drops;
 mod http;
 mod mail;
 mod notices;
+mod odd_answers;
 pub(crate) mod plans;
 mod probes;
 mod routes;
