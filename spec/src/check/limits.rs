@@ -24,7 +24,7 @@ pub(crate) fn check(cx: &Cx<'_>, children: &BTreeMap<&str, &Playbook>, out: &mut
 }
 
 /// Returns the longest that the attempts of a step can take, pauses among them, in milliseconds.
-fn longest(retry: &Retry, timeout: Period) -> u64 {
+pub(crate) fn longest(retry: &Retry, timeout: Period) -> u64 {
     let attempts = u64::from(retry.attempts.max(1));
     let mut pause = retry.backoff.first.millis();
     let mut total = timeout.millis().saturating_mul(attempts);

@@ -13,7 +13,7 @@ pub(crate) mod flow;
 mod gates;
 mod graph;
 pub(crate) mod labels;
-mod limits;
+pub(crate) mod limits;
 mod links;
 pub(crate) mod names;
 mod reads;

@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 
 use crate::{
     check::{
-        flow,
+        flow, limits,
         names::{self, Found},
     },
     draft::{At, Draft, Kind, RawKind, RawPlaybook, RawStep, RawTrigger},
-    plan::{Backoff, Playbook, RecordOp, Retry, Step, StepKind, Trigger, Undo},
+    plan::{Backoff, Effect, Playbook, RecordOp, Retry, Step, StepKind, Trigger, Undo},
     value::Period,
 };
 
@@ -31,7 +31,7 @@ pub(crate) struct Resolved<'a> {
 /// Resolves one playbook.
 pub(crate) fn playbook<'a>(draft: &'a Draft, at: &'a At<RawPlaybook>) -> Resolved<'a> {
     let raw = &at.value;
-    let known = |(index, step)| known_step(draft, &raw.slice, step).map(|step| (index, step));
+    let known = |(index, step)| known_step(draft, raw, step).map(|step| (index, step));
     let (index, mut steps): (Vec<usize>, Vec<Step>) = raw.steps.iter().enumerate().filter_map(known).unzip();
     let whole = steps.len() == raw.steps.len() && raw.steps.iter().all(|step| step.container.is_none());
     link_next(draft, &mut steps);
@@ -52,17 +52,19 @@ pub(crate) fn playbook<'a>(draft: &'a Draft, at: &'a At<RawPlaybook>) -> Resolve
     Resolved { at, playbook, index, whole }
 }
 
-fn known_step(draft: &Draft, slice: &str, raw: &RawStep) -> Option<Step> {
+fn known_step(draft: &Draft, playbook: &RawPlaybook, raw: &RawStep) -> Option<Step> {
+    let slice = playbook.slice.as_str();
     let RawKind::Known(kind) = &raw.kind else { return None };
     let mut kind = kind.clone();
     resolve_kind(draft, slice, &mut kind);
+    let retry = raw.retry.clone().unwrap_or_else(|| default_retry(draft, &kind, playbook.deadline));
     Some(Step {
         id: raw.id.clone(),
         title: raw.title.clone(),
         kind,
         when: raw.when.clone(),
         timeout: raw.timeout,
-        retry: raw.retry.clone().unwrap_or_else(default_retry),
+        retry,
         undo: raw.undo.as_ref().map(|undo| self::undo(draft, slice, undo)),
         max_cost: raw.max_cost,
         tier: raw.tier,
@@ -127,10 +129,26 @@ fn trigger(draft: &Draft, raw: &RawPlaybook) -> Trigger {
     }
 }
 
-/// Three attempts: enough for a hiccup of the network, too few to hammer a service that is down.
-fn default_retry() -> Retry {
-    let period = |millis| Period::from_millis(millis).expect("a second and a minute are periods");
-    Retry { attempts: 3, backoff: Backoff { first: period(1_000), longest: period(60_000) } }
+/// Returns the attempts of a step that says nothing of them.
+///
+/// A message gets ten over about six hours, where the deadline leaves so much: mail servers put unknown senders off for minutes and
+/// hours (greylisting, RFC 6647), and a message that is given up within a second is lost. Everything else gets three: enough for
+/// a hiccup of the network, too few to hammer a service that is down.
+fn default_retry(draft: &Draft, kind: &StepKind, deadline: Option<Period>) -> Retry {
+    let usual = retry(3, 1, 60);
+    let StepKind::Call { call, .. } = kind else { return usual };
+    let Some(verb) = names::verb(draft, call).filter(|verb| verb.effect == Effect::Send) else {
+        return usual;
+    };
+    let fits = |retry: &Retry| {
+        deadline.is_none_or(|deadline| limits::longest(retry, verb.timeout) <= deadline.millis())
+    };
+    [retry(10, 60, 7_200), retry(8, 30, 900)].into_iter().find(fits).unwrap_or(usual)
+}
+
+fn retry(attempts: u32, first: u64, longest: u64) -> Retry {
+    let period = |seconds| Period::from_millis(seconds * 1_000).expect("seconds and hours are periods");
+    Retry { attempts, backoff: Backoff { first: period(first), longest: period(longest) } }
 }
 
 /// Sets `next` where it is not written: the step that follows, unless nothing falls through.
