@@ -1,6 +1,6 @@
 //! Every code has a page; its bad example gives the diagnostics that the page shows.
 //!
-//! `UPDATE_PAGES=1 cargo test -p adjutant-spec --test codes` writes the shown diagnostics anew, to be reviewed as code.
+//! `ADJUTANT_GOLDEN=1 cargo test -p adjutant-spec --test codes` writes the shown diagnostics anew, to be reviewed as code.
 
 #![expect(clippy::disallowed_methods, reason = "pages are written anew on request")]
 
@@ -13,7 +13,7 @@ use adjutant_spec::{
 
 #[test]
 fn each_bad_example_gives_the_diagnostics_of_its_page() {
-    let update = env::var_os("UPDATE_PAGES").is_some();
+    let update = env::var_os("ADJUTANT_GOLDEN").is_some();
     let mut wrong = Vec::new();
     for code in Code::ALL {
         let page = Page::of(*code);

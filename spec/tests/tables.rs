@@ -1,6 +1,6 @@
 //! What follows from the field tables: schemas, the reference page, new objects.
 //!
-//! `UPDATE_PAGES=1 cargo test -p adjutant-spec --test tables` writes the reference page anew.
+//! `ADJUTANT_GOLDEN=1 cargo test -p adjutant-spec --test tables` writes the reference page anew.
 
 #![expect(clippy::disallowed_methods, reason = "the page is written anew on request")]
 
@@ -61,11 +61,11 @@ fn a_schema_refuses_what_the_reader_refuses() {
 fn the_reference_page_follows_the_tables() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference.md");
     let page = reference();
-    if env::var_os("UPDATE_PAGES").is_some() {
+    if env::var_os("ADJUTANT_GOLDEN").is_some() {
         fs::write(&path, &page).expect("writable");
     }
     let written = fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == page, "docs/reference.md is old: run with UPDATE_PAGES=1");
+    assert!(written == page, "docs/reference.md is old: `make golden` writes it");
 }
 
 #[test]
