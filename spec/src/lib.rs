@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod advice;
 pub mod catalogue;
 pub mod check;
 pub mod compile;
@@ -23,6 +24,7 @@ pub mod read;
 pub mod scaffold;
 pub mod schema;
 pub mod shown;
+pub mod spoken;
 pub mod value;
 
 pub use load::{Loaded, load};

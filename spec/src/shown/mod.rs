@@ -20,12 +20,14 @@
 mod joiner;
 mod quote;
 mod table;
+mod twice;
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 pub use quote::{quoted, wrapped};
 pub use table::is_hidden;
+pub use twice::{look_twice, look_twice_at};
 
 /// Returns a text as one line: breaks and everything that acts or hides is written out.
 ///
