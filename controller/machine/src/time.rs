@@ -1,4 +1,7 @@
 //! Moments written as RFC 3339: the only civil time that the machine reads, and only with an offset.
+//!
+//! What [`write`] prints [`parse`] reads, for every moment that can be stored: before the year 0 and after 9999 the year
+//! has a sign and six digits or more, as ISO 8601 has it.
 
 use crate::id::Stamp;
 
@@ -6,8 +9,7 @@ use crate::id::Stamp;
 #[must_use]
 pub fn parse(text: &str) -> Option<Stamp> {
     let text = text.trim();
-    let (date, rest) = text.split_at_checked(10)?;
-    let (year, month, day) = three(date, '-')?;
+    let ((year, month, day), rest) = date(text)?;
     let rest = rest.strip_prefix(['T', 't', ' '])?;
     let (clock, rest) = rest.split_at_checked(8)?;
     let (hour, minute, second) = three(clock, ':')?;
@@ -22,7 +24,31 @@ pub fn parse(text: &str) -> Option<Stamp> {
     }
     let seconds =
         days(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second - offset_seconds(offset)?;
-    Some(Stamp(seconds * 1_000 + millis))
+    seconds.checked_mul(1_000)?.checked_add(millis).map(Stamp)
+}
+
+/// Returns a moment in UTC with milliseconds, such as `2026-03-01T07:00:00.250Z`; every moment has such a text.
+#[must_use]
+pub fn write(moment: Stamp) -> String {
+    let (seconds, millis) = (moment.0.div_euclid(1_000), moment.0.rem_euclid(1_000));
+    let (day, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    let (year, month, day) = civil(day);
+    let year = if (0..=9_999).contains(&year) { format!("{year:04}") } else { format!("{year:+07}") };
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+}
+
+/// Splits off the date; one with a sign has a year of more than four digits.
+fn date(text: &str) -> Option<((i64, i64, i64), &str)> {
+    let Some(unsigned) = text.strip_prefix(['+', '-']) else {
+        let (date, rest) = text.split_at_checked(10)?;
+        return Some((three(date, '-')?, rest));
+    };
+    let (date, rest) = unsigned.split_at_checked(unsigned.find(['T', 't', ' '])?)?;
+    let (year, month, day) = three(date, '-')?;
+    let sign = if text.starts_with('-') { -1 } else { 1 };
+    // The last moment that can be stored lies in the year 292278994.
+    (year < 300_000_000).then_some(((sign * year, month, day), rest))
 }
 
 fn three(text: &str, separator: char) -> Option<(i64, i64, i64)> {
@@ -73,9 +99,55 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
+/// The date of a day since 1970: the way back of [`days`].
+fn civil(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    #[test]
+    fn moments_are_written_as_people_know_them() {
+        for (moment, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (1_772_348_400_250, "2026-03-01T07:00:00.250Z"),
+            (253_402_300_799_000, "9999-12-31T23:59:59.000Z"),
+            (253_402_300_800_000, "+010000-01-01T00:00:00.000Z"),
+            (-62_167_219_200_001, "-000001-12-31T23:59:59.999Z"),
+            (-1, "1969-12-31T23:59:59.999Z"),
+            (i64::MAX, "+292278994-08-17T07:12:55.807Z"),
+            (i64::MIN, "-292275055-05-16T16:47:04.192Z"),
+        ] {
+            assert_eq!(write(Stamp(moment)), text);
+            assert_eq!(parse(text), Some(Stamp(moment)), "{text}");
+        }
+        assert_eq!(parse("+999999999999-01-01T00:00:00Z"), None);
+        assert_eq!(parse("+292278994-08-17T07:12:55.808Z"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(moment in prop_oneof![any::<i64>(), -99_999_999_999_999..999_999_999_999_999_i64]) {
+            prop_assert_eq!(parse(&write(Stamp(moment))), Some(Stamp(moment)));
+        }
+
+        #[test]
+        fn no_text_is_too_odd_to_be_refused(text in "[-+0-9:.TZ ]{0,40}") {
+            let read = parse(&text);
+            prop_assert!(read.is_none_or(|moment| parse(&write(moment)) == Some(moment)));
+        }
+    }
 
     #[test]
     fn moments_are_read_with_their_offset() {

@@ -5,6 +5,7 @@
 
 use std::{collections::BTreeMap, sync::OnceLock, time::Duration};
 
+use adjutant_spec::spoken;
 use reqwest::{
     Client, Method,
     header::{HeaderMap, HeaderName, HeaderValue},
@@ -87,7 +88,7 @@ pub(super) async fn send(egress: &Egress, request: Request) -> Result<Response, 
     // reqwest has the same limit; this one also covers a resolver that hangs.
     match tokio::time::timeout(timeout + Duration::from_millis(250), exchange).await {
         Ok(answer) => answer,
-        Err(_) => Err(Error::Lost(format!("no answer within {} ms", timeout.as_millis()))),
+        Err(_) => Err(Error::Lost(format!("no answer within {}", spoken::limit(timeout)))),
     }
 }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use adjutant_machine::{
     event::TimerId,
     id::{EffectId, InstanceId, Stamp},
+    time,
 };
 use adjutant_spec::{
     plan::{Risk, Stage},
@@ -21,10 +22,7 @@ pub struct When(pub Stamp);
 
 impl std::fmt::Display for When {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match jiff::Timestamp::from_millisecond(self.0.0) {
-            Ok(moment) => write!(f, "{moment:.3}"),
-            Err(_) => write!(f, "{}ms", self.0.0),
-        }
+        f.write_str(&time::write(self.0))
     }
 }
 
@@ -37,8 +35,8 @@ impl Serialize for When {
 impl<'de> Deserialize<'de> for When {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let moment: jiff::Timestamp = text.parse().map_err(serde::de::Error::custom)?;
-        Ok(Self(Stamp(moment.as_millisecond())))
+        let moment = time::parse(&text);
+        moment.map(Self).ok_or_else(|| serde::de::Error::custom(format!("\"{text}\" is no moment")))
     }
 }
 

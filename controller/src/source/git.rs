@@ -18,6 +18,8 @@ use std::{
     time::Duration,
 };
 
+use adjutant_spec::spoken;
+
 use super::{
     error::Error,
     stderr::{GitCode, classify},
@@ -182,7 +184,7 @@ impl Git {
         let (stdout, stderr) = pipes.finish();
         match status {
             None => {
-                Err(failed(GitCode::Timeout, format!("no answer within {} s", self.deadline.as_secs_f32())))
+                Err(failed(GitCode::Timeout, format!("no answer within {}", spoken::limit(self.deadline))))
             }
             Some(_) if stdout.overflowed => {
                 Err(failed(GitCode::TooMuchOutput, "stdout over its limit".to_owned()))

@@ -3,7 +3,7 @@
 use std::{fmt, net::SocketAddr, time::Duration};
 
 use adjutant_machine::event::ErrorClass;
-use adjutant_spec::plan::Connector;
+use adjutant_spec::{plan::Connector, spoken};
 use lettre::transport::smtp::{
     authentication::{Credentials, Mechanism},
     client::{AsyncSmtpConnection, TlsParameters},
@@ -125,12 +125,12 @@ pub(super) async fn deliver(server: &Server<'_>, letter: &Letter) -> Result<Rece
     let mut session = match timeout_at(deadline, before).await {
         Ok(announced) => announced?,
         Err(_) => {
-            return Err(Fault::transient(format!("no answer within {} ms", server.timeout.as_millis())));
+            return Err(Fault::transient(format!("no answer within {}", spoken::limit(server.timeout))));
         }
     };
     let Ok(answer) = timeout_at(deadline, session.connection.message(&letter.bytes)).await else {
-        let waited = server.timeout.as_millis();
-        return Err(Fault::Unknown(format!("the letter was sent, and no answer came within {waited} ms")));
+        let waited = spoken::limit(server.timeout);
+        return Err(Fault::Unknown(format!("the letter was sent, and no answer came within {waited}")));
     };
     let response = answer.map_err(|error| match error.status() {
         Some(_) => refused("the letter", &error),
@@ -152,7 +152,7 @@ pub(in crate::effects) async fn greet(server: &Server<'_>) -> Result<Session, Fa
     let deadline = Instant::now() + server.timeout;
     let mut session = timeout_at(deadline, open(server))
         .await
-        .map_err(|_| Fault::transient(format!("no answer within {} ms", server.timeout.as_millis())))??;
+        .map_err(|_| Fault::transient(format!("no answer within {}", spoken::limit(server.timeout))))??;
     drop(timeout_at(deadline, session.connection.quit()).await);
     Ok(session)
 }

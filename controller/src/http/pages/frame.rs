@@ -1,6 +1,7 @@
 //! What every page has around it: the head, the bar, the notice, and the clock that its times are told by.
 
 use adjutant_machine::id::Stamp;
+use adjutant_spec::spoken;
 use jiff::{Timestamp, tz::TimeZone};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -147,7 +148,7 @@ impl Frame {
 
     /// Returns a moment: how far it is, with the exact time behind it.
     pub(super) fn time(&self, when: When) -> Markup {
-        html! { time datetime=(when) title=(self.exact(when)) { (distance(when.0, self.now)) } }
+        html! { time datetime=(when) title=(self.exact(when)) { (spoken::distance(when.0.0, self.now.0)) } }
     }
 
     /// Returns the exact civil time of a moment.
@@ -167,21 +168,6 @@ impl Frame {
             Ok(moment) => moment.to_zoned(self.zone.clone()).strftime(form).to_string(),
             Err(_) => when.to_string(),
         }
-    }
-}
-
-/// Returns how far a moment is, in words.
-fn distance(moment: Stamp, now: Stamp) -> String {
-    let seconds = (moment.0 - now.0) / 1_000;
-    let words = |amount: i64, unit: &str| {
-        if seconds < 0 { format!("{amount} {unit} ago") } else { format!("in {amount} {unit}") }
-    };
-    match seconds.abs() {
-        0..=4 => "now".to_owned(),
-        far @ 5..=59 => words(far, "s"),
-        far @ 60..=3_599 => words(far / 60, "min"),
-        far @ 3_600..=172_799 => words(far / 3_600, "h"),
-        far => words(far / 86_400, "days"),
     }
 }
 
@@ -239,23 +225,4 @@ fn icon(tab: Tab) -> Markup {
         Tab::Nowhere => "",
     };
     html! { svg.tab-icon viewBox="0 0 24 24" aria-hidden="true" focusable="false" { path d=(path) {} } }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn distances_are_told_in_the_largest_unit() {
-        let now = Stamp(1_000_000_000);
-        for (millis, words) in [
-            (0, "now"),
-            (-30_000, "30 s ago"),
-            (90_000, "in 1 min"),
-            (-7_200_000, "2 h ago"),
-            (259_200_000, "in 3 days"),
-        ] {
-            assert_eq!(distance(Stamp(now.0 + millis), now), words);
-        }
-    }
 }
