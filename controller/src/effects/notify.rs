@@ -12,7 +12,10 @@ use adjutant_machine::{
     command::{Notice, VerbCall},
     event::ErrorClass,
 };
-use adjutant_spec::plan::{Effect, Idempotency, NotifyRule, Plan, Risk};
+use adjutant_spec::{
+    plan::{Effect, Idempotency, NotifyRule, Plan, Risk},
+    shown,
+};
 use serde_json::{Value, json};
 
 use super::outcome::Fault;
@@ -119,23 +122,36 @@ fn subject(plan: &Plan, notice: &Notice) -> String {
         "act" => "Done",
         _ => "Notice",
     };
-    let line: String =
-        notice.title.chars().map(|one| if one.is_control() { ' ' } else { one }).take(120).collect();
-    format!("[{}] {what}: {line}", plan.company.name.replace(char::is_control, " "))
+    format!("[{}] {what}: {}", company(plan), shown::excerpt(&notice.title, 120))
 }
 
+fn company(plan: &Plan) -> String {
+    shown::excerpt(&plan.company.name, 60)
+}
+
+/// Columns of a mail that no reader has to wrap: what it wrapped would begin a line without our mark.
+const COLUMNS: usize = 72;
+
+/// Returns the text: whatever others may have had a hand in stands behind `> `, so that no line of it can be taken for
+/// one of ours.
 fn body(plan: &Plan, notice: &Notice) -> String {
+    let (what, then) = match notice.topic.as_str() {
+        "gate" => (
+            "A decision waits for you:",
+            "The card shows exactly what would happen. Nothing happens until you decide.",
+        ),
+        "act" => ("This was done:", "A grant of level `notify` let it act; nothing waits for you."),
+        _ => ("Something is stuck:", "Nothing more happens to it until you look."),
+    };
+    let quoted = shown::quoted(&shown::excerpt(&notice.title, 400), "> ", COLUMNS);
     let risk = notice.risk.map(|risk| json!(risk)).and_then(|word| word.as_str().map(str::to_owned));
     let risk = risk.map_or_else(String::new, |risk| format!("Risk: {risk}\n"));
-    let see = "The card shows exactly what would happen. Nothing happens until you decide.";
-    let why = match notice.topic.as_str() {
-        "gate" => see,
-        "act" => "A grant of level `notify` let it act; nothing waits for you.",
-        _ => "Nothing more happens to it until you look.",
-    };
+    let twice = shown::look_twice(&notice.title);
+    let twice: String = twice.iter().map(|warning| format!("Look twice: {warning}\n")).collect();
     format!(
-        "{}\n\n{risk}Type: {}\n\n{why}\n\n-- \nAdjutant for {}\n",
-        notice.title, notice.action, plan.company.name
+        "{what}\n\n{quoted}\n{risk}{twice}Type: {}\n\n{then}\n\n-- \nAdjutant for {}\n",
+        shown::line(&notice.action),
+        company(plan)
     )
 }
 

@@ -10,6 +10,7 @@
 
 mod api;
 mod auth;
+mod clean;
 pub mod doors;
 mod events;
 mod extract;
@@ -114,6 +115,7 @@ fn router(app: App) -> Router {
         .merge(pages::router())
         .fallback(pages::missing)
         .layer(guard)
+        .layer(middleware::map_response(clean::answer))
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
         .layer(GlobalConcurrencyLimitLayer::new(MOST_REQUESTS))
         .with_state(app)

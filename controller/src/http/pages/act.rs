@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use adjutant_machine::{event::Decision, id::EffectId, run::Card};
+use adjutant_spec::shown;
 use axum::{
     extract::{Path, State},
     response::Redirect,
@@ -77,11 +78,19 @@ fn edited(gate: &GateView, form: &Form) -> Result<Decision, Refusal> {
             .map_err(|error| Refusal::invalid(format!("\"{path}\" is no JSON: {error}")))?;
         values.insert(path.to_owned(), value);
     }
-    values.retain(|path, value| card.show.get(path).is_none_or(|shown| shown.value != *value));
+    values.retain(|path, value| card.show.get(path).is_none_or(|before| !is_same(&before.value, value)));
     if values.is_empty() {
         return Ok(Decision::Approved { form: None });
     }
     Ok(Decision::Edited { values })
+}
+
+/// Returns whether a field came back as the page showed it: what cannot be seen was written out there, and leaving it
+/// alone is no edit.
+fn is_same(before: &Value, after: &Value) -> bool {
+    let is_as_shown =
+        before.as_str().zip(after.as_str()).is_some_and(|(before, after)| shown::text(before) == after);
+    before == after || is_as_shown
 }
 
 fn filled(gate: &GateView, form: &Form) -> Result<Decision, Refusal> {

@@ -1,7 +1,10 @@
 //! The card of a gate: the question, exactly what will happen, what is decided on, why, until when, and the verbs.
 
 use adjutant_machine::run::{Card, CoveredCall, Shown};
-use adjutant_spec::plan::{Effect, Risk};
+use adjutant_spec::{
+    plan::{Effect, Risk},
+    shown::{self, look_twice_at},
+};
 use maud::{Markup, html};
 use serde_json::Value;
 
@@ -114,6 +117,7 @@ fn covered(call: &CoveredCall) -> Markup {
                 @if let Some(whom) = &headline.whom { (joint) strong.whom { (whom) } }
                 @if let Some(amount) = &headline.amount { ": " strong.amount { (amount) } }
             }
+            @for warning in look_twice_at(&call.args) { p.notice.is-warning { strong { "Look twice: " } (warning) } }
             p.soft { code { (call.verb) } " · step " (call.step) " · " (taken_back(call)) " " (parts::labels(call.labels)) }
             details.args open[call.args.to_string().len() < 600] {
                 summary { "Exactly this is sent" }
@@ -288,8 +292,9 @@ fn rows(text: &str) -> usize {
     text.lines().map(|line| 1 + line.chars().count() / 60).sum::<usize>().clamp(2, 18)
 }
 
+/// Returns JSON for a field: what cannot be seen is an escape that JSON knows, so that it means the same when it comes back.
 fn pretty(value: &Value) -> String {
-    format!("{value:#}")
+    shown::json(&format!("{value:#}")).into_owned()
 }
 
 fn denied(desk: &Desk<'_>, gate: &GateView) -> Markup {
