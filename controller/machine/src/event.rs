@@ -323,3 +323,19 @@ pub enum TimerId {
     /// The pause before an attempt, or the end of a deferral.
     Backoff(EffectId, u32),
 }
+
+impl std::fmt::Display for TimerId {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Deadline => to.write_str("the run's deadline"),
+            Self::Wait(step) => write!(to, "the wait of step \"{step}\""),
+            Self::Gate(gate) => write!(to, "the time to decide gate \"{gate}\""),
+            Self::Lease(effect, attempt) => {
+                write!(to, "the time that attempt {attempt} of effect {effect} has")
+            }
+            Self::Backoff(effect, attempt) => {
+                write!(to, "the pause before attempt {attempt} of effect {effect}")
+            }
+        }
+    }
+}

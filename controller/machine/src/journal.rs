@@ -172,7 +172,7 @@ pub enum JournalError {
     #[error("the disk refused: {0}")]
     Disk(String),
     /// What is stored is damaged, with its place.
-    #[error("the store is damaged at {place}: {problem}")]
+    #[error("stored data is damaged, {place}: {problem}")]
     Corrupt {
         /// Where.
         place: String,
@@ -188,7 +188,7 @@ pub enum JournalError {
         known: u32,
     },
     /// The store is closing, or its queue is full.
-    #[error("the store takes no more work now")]
+    #[error("the store is closing and takes no more work")]
     Busy,
 }
 

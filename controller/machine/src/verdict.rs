@@ -72,7 +72,7 @@ pub enum Refusal {
     #[error("the run has not started")]
     NotStarted,
     /// The run is over.
-    #[error("the run has ended: {status}")]
+    #[error("the run is over: it is {status}")]
     Ended {
         /// How.
         status: String,
@@ -172,7 +172,7 @@ pub enum Refusal {
         step: StepId,
     },
     /// The step classifies nothing.
-    #[error("step \"{step}\" is no route step: it gives no class")]
+    #[error("step \"{step}\" asks no route, so there is no class to correct")]
     NotARoute {
         /// Which.
         step: StepId,
@@ -184,13 +184,13 @@ pub enum Refusal {
         step: StepId,
     },
     /// The run has no such timer.
-    #[error("the run has no timer {timer:?}")]
+    #[error("the run does not wait for {timer}")]
     NoSuchTimer {
         /// Which.
         timer: TimerId,
     },
     /// The timer is not due yet.
-    #[error("timer {timer:?} is due later")]
+    #[error("{timer} is not over yet")]
     TooEarly {
         /// Which.
         timer: TimerId,

@@ -1,5 +1,6 @@
 //! Why a request is refused: one type, one JSON form `{code, message, help}`.
 
+use adjutant_spec::advice::Advice;
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
@@ -154,14 +155,16 @@ impl From<runtime::Error> for Refusal {
 }
 
 fn list_hint(what: &str) -> String {
-    let command = match what {
-        "gate" => "adjutant inbox",
-        "effect" => "adjutant dead",
-        "playbook" => "adjutant check",
-        "proposal" => "adjutant proposals",
-        _ => "adjutant runs",
+    let list = match what {
+        "gate" => Advice::Inbox,
+        "effect" => Advice::Dead,
+        "playbook" => {
+            return "its id is the name of its file, `playbooks/<id>.toml`, once that is in force".to_owned();
+        }
+        "proposal" => Advice::Proposals,
+        _ => Advice::Runs,
     };
-    format!("`{command}` lists what there is")
+    format!("`{list}` shows those that there are")
 }
 
 impl IntoResponse for Refusal {

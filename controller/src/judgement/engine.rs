@@ -123,7 +123,7 @@ fn told(engine: &Engine) {
                 wanted = stand_in.wanted,
                 reason = stand_in.reason,
                 hint = stand_in.hint,
-                "another local model stands in"
+                "the local model is not usable, another one answers in its place"
             );
         }
     }
@@ -159,7 +159,10 @@ impl Files {
         };
         let folder = store.folder(MINILM).map_err(|error| stand_in(error.to_string(), PULL))?;
         if !folder.is_dir() {
-            return Err(stand_in(format!("it is not in \"{}\"", store.root().display()), PULL));
+            return Err(stand_in(
+                format!("the model {MINILM} is not in \"{}\"", store.root().display()),
+                PULL,
+            ));
         }
         let known = catalogue::find(MINILM).and_then(|known| known.digest());
         let digest = pin.map(str::to_owned).or(known).unwrap_or_default();

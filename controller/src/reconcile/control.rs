@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use adjutant_machine::life::revision::{RevisionEvent, RevisionPhase};
+use adjutant_spec::advice::Advice;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -36,7 +37,7 @@ impl Done {
     }
 }
 
-const RELEASE: &str = "adjutant hold --release";
+const RELEASE: Advice<'_> = Advice::HoldRelease;
 
 impl Reconciler {
     /// Keeps what is in force, whatever the source says.
@@ -82,7 +83,7 @@ impl Reconciler {
             }
             Some(RevisionPhase::Refused { reason }) => {
                 Done::new(true, format!("the hold ended, but the revision is refused: {reason}"))
-                    .next("adjutant status")
+                    .next(Advice::Status)
             }
             _ => Done::new(true, "the source is followed again"),
         })
@@ -203,7 +204,7 @@ impl Reconciler {
             evidence: serde_json::json!({ "reverted": bad, "to": goal.tree }),
         };
         match self.propose_on(desk, wish, by).await {
-            Ok(id) => done.next(format!("adjutant proposals {id}")),
+            Ok(id) => done.next(Advice::Proposal(&id)),
             Err(error) => {
                 tracing::warn!(%error, "the revert could not be opened as a proposal");
                 done.next("undo the change at the source, then `adjutant hold --release`")

@@ -61,7 +61,7 @@ impl Error {
             }
             Self::Repository(error) => error.hint.clone(),
             Self::NotFound { what: "proposal", .. } => {
-                Some("`adjutant proposals` lists what there is".to_owned())
+                Some("`adjutant proposals` shows those that there are".to_owned())
             }
             Self::NotFound { .. } | Self::Runtime(_) | Self::Bug(_) => None,
         }

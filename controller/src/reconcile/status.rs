@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use adjutant_machine::life::revision::RevisionPhase;
+use adjutant_spec::advice::Advice;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -104,7 +105,11 @@ impl Facts<'_> {
             condition: "Ready".to_owned(),
             holds: false,
             reason: "secret_missing".to_owned(),
-            message: format!("secret \"{0}\" is missing: adjutant secrets set {0}", secret.name),
+            message: format!(
+                "secret \"{}\" is missing: type `{}`",
+                secret.name,
+                Advice::SecretsSet(&secret.name)
+            ),
             revision: self.applied.map(str::to_owned),
         }));
         Status {
@@ -130,13 +135,15 @@ impl Facts<'_> {
             (None, None) if self.applied.is_none() => {
                 ("Reconciling", "nothing_seen", "no revision was read yet".to_owned())
             }
-            (None, None) => ("Ready", "in_force", "what was in force is in force".to_owned()),
+            (None, None) => ("Ready", "in_force", "nothing has changed since the last start".to_owned()),
             (None, Some(RevisionPhase::Refused { reason })) => ("Stalled", "refused", reason.clone()),
             (None, Some(RevisionPhase::Held { reason })) => ("Stalled", "held", reason.clone()),
             (None, Some(RevisionPhase::Live)) => {
-                ("Ready", "in_force", "what the source wishes is in force".to_owned())
+                ("Ready", "in_force", "all that the source says is in force".to_owned())
             }
-            (None, Some(phase)) => ("Reconciling", phase.word(), format!("the revision is {}", phase.word())),
+            (None, Some(phase)) => {
+                ("Reconciling", phase.word(), format!("the new revision is {}", phase.word()))
+            }
         };
         self.condition("company", condition, (reason, message))
     }

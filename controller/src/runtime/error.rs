@@ -38,7 +38,7 @@ pub enum Error {
         reason: String,
     },
     /// The instance is set aside; everything else goes on: exit code 65.
-    #[error("\"{id}\" is quarantined because {reason}")]
+    #[error("\"{id}\" was set aside: {reason}")]
     Quarantined {
         /// Which instance.
         id: String,

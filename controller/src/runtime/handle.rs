@@ -141,7 +141,10 @@ impl Handle {
     /// As [`Handle::deliver`].
     pub async fn cancel(&self, run: &str, reason: &str, by: &str) -> Answered<Answer> {
         let event = Event::RunCancelled { reason: reason.to_owned() };
-        answer::of(self.control(InstanceId::run(run), event, by).await?, "cancelled: it unwinds")
+        answer::of(
+            self.control(InstanceId::run(run), event, by).await?,
+            "cancelled: what it did is taken back now, then it ends",
+        )
     }
 
     /// Ends one run at once: nothing is undone, no definition is loaded.

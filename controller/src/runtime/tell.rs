@@ -7,7 +7,10 @@ use adjutant_machine::{
     money::policy,
     run::{EffectPhase, EffectState, Purpose, Run},
 };
-use adjutant_spec::plan::{Level, Plan};
+use adjutant_spec::{
+    advice::Advice,
+    plan::{Level, Plan},
+};
 
 use super::{admission, draft::Draft};
 
@@ -43,7 +46,7 @@ fn notice(plan: &Plan, run: &Run, (id, effect): (&EffectId, &EffectState)) -> Op
             topic: "act".to_owned(),
             risk: None,
             title: format!("{} was done by step \"{}\" of {}", admission::name(call), effect.step, run.id),
-            action: format!("adjutant log {}", run.id),
+            action: Advice::Log(&run.id).into(),
         }),
         _ => None,
     }

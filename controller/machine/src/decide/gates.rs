@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use adjutant_spec::{
+    advice::Advice,
     plan::{Auto, Risk, Stage, Step, StepId, StepKind},
     value::{Path, Template},
 };
@@ -208,7 +209,7 @@ impl<'a> Decider<'a> {
         let gate = Gate { id: id.clone(), subject, card, digest, opened, phase, decided: None, resume };
         self.fact(Fact::GateOpened { gate: Box::new(gate) });
         self.draft.set_timer(TimerId::Gate(id.clone()), expires);
-        let action = format!("adjutant show {id}");
+        let action = Advice::Show(&id).into();
         let (topic, risk) = ("gate".to_owned(), Some(ask.risk));
         self.draft.notify(Notice { id: id.clone(), topic, risk, title, action });
         id

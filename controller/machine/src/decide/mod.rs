@@ -23,7 +23,10 @@ mod payload;
 mod steps;
 mod unwind;
 
-use adjutant_spec::plan::{Bundle, Step};
+use adjutant_spec::{
+    advice::Advice,
+    plan::{Bundle, Step},
+};
 
 use crate::{
     command::Notice,
@@ -119,8 +122,8 @@ impl<'a> Decider<'a> {
     fn tell(&mut self, topic: &str, cause: &str, title: String) {
         let run = &self.draft.run;
         let action = match topic {
-            "dead" | "unknown" => "adjutant dead".to_owned(),
-            _ => format!("adjutant runs {}", run.id),
+            "dead" | "unknown" => Advice::Dead.into(),
+            _ => Advice::Run(&run.id).into(),
         };
         let id = format!("{}.{topic}.{cause}", run.id);
         self.draft.notify(Notice { id, topic: topic.to_owned(), risk: None, title, action });

@@ -127,6 +127,8 @@ pub(in crate::http) struct ConnectorView {
     pub(in crate::http) endpoint: Option<String>,
     /// Whether its secret is in the repository; absent where it needs none.
     pub(in crate::http) has_secret: Option<bool>,
+    /// The name of its secret.
+    pub(in crate::http) secret: Option<String>,
     pub(in crate::http) verbs: Vec<VerbView>,
     /// What it tells.
     pub(in crate::http) events: Vec<String>,
@@ -177,6 +179,7 @@ pub(in crate::http) fn connector_view(
         mode: connector.mode,
         endpoint: connector.endpoint.clone(),
         has_secret,
+        secret: connector.secret.clone(),
         verbs: connector.verbs.iter().map(verb).collect(),
         events: connector.events.keys().cloned().collect(),
         hook: (connector.kind == "webhook").then(|| format!("{url}/hooks/{}", connector.id)),

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use adjutant_spec::plan::{Idempotency, Mode};
+use adjutant_spec::{
+    advice::Advice,
+    plan::{Idempotency, Mode},
+};
 use axum::extract::{Query, State};
 use maud::{Markup, html};
 
@@ -116,7 +119,9 @@ fn connector(frame: &Frame, connector: &ConnectorView, paused: &[PauseView]) -> 
                 @if is_paused { " " span.pill.is-paused { "paused" } }
             }
             @if let Some(endpoint) = &connector.endpoint { p.soft.wrap { (endpoint) } }
-            @if connector.has_secret == Some(false) { p.error { "Its secret is missing: " code { "adjutant secrets set" } "." } }
+            @if let (Some(false), Some(name)) = (connector.has_secret, &connector.secret) {
+                p.error { "Its secret is missing. Type " code { (Advice::SecretsSet(name)) } " in the company's folder, and commit the file that it writes." }
+            }
             @if let Some(hook) = &connector.hook { p { "Takes webhooks at" } pre.command { (hook) } }
             @if !connector.events.is_empty() { p { "Tells " @for event in &connector.events { code { (event) } " " } } }
             @if !connector.verbs.is_empty() {

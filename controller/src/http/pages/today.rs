@@ -3,7 +3,10 @@
 use std::str::FromStr;
 
 use adjutant_machine::{event::TimerId, id::Stamp};
-use adjutant_spec::plan::{Plan, Trigger};
+use adjutant_spec::{
+    advice::Advice,
+    plan::{Plan, Trigger},
+};
 use axum::extract::{Query, State};
 use croner::Cron;
 use jiff::{Timestamp, tz::TimeZone};
@@ -114,7 +117,7 @@ async fn coming(app: &App, frame: &Frame) -> Result<Vec<Coming>, Refusal> {
         let timers = run.timers.iter().filter(|timer| matches!(timer.timer, TimerId::Wait(_)));
         next.extend(timers.map(|timer| Coming {
             at: timer.at,
-            what: format!("{} goes on at {}", line.id, line.step.as_deref().unwrap_or("its step")),
+            what: format!("{} goes on with {}", line.id, line.step.as_deref().unwrap_or("its next step")),
             link: format!("/runs/{}", line.id),
         }));
     }
@@ -223,7 +226,7 @@ fn exceptions(frame: &Frame, today: &Today) -> Markup {
             h2 #exceptions { "Exceptions" }
             @if problems(today) == 0 { p.soft { "None. Everything that was started is under way or done." } }
             @if let Some(hold) = &held.hold {
-                p.error { "The source is not followed: " (hold.reason) " (" (hold.by) "). " code { "adjutant release" } " ends it." }
+                p.error { "The source is not followed: " (hold.reason) " (" (hold.by) "). " code { (Advice::HoldRelease) } " ends it." }
             }
             @for slice in &held.slices {
                 p.error { "Slice " strong { (slice.id) } " keeps its last good revision: " (slice.held.as_deref().unwrap_or_default()) }
@@ -233,7 +236,7 @@ fn exceptions(frame: &Frame, today: &Today) -> Markup {
             @for pause in &held.paused {
                 p.error { strong { (pause.scope) } " is paused: " (pause.reason) " (" (pause.by) ", " (frame.time(pause.at)) "). " a href="/connectors#paused" { "Resume" } }
             }
-            @for damaged in &held.quarantined { p.error { strong { (damaged.instance) } " is set aside: " (damaged.reason) } }
+            @for damaged in &held.quarantined { p.error { strong { (damaged.instance) } " was set aside, because its stored data is damaged: " (damaged.reason) } }
             @if !today.dead.is_empty() {
                 ul.lines {
                     @for dead in today.dead.iter().take(5) {

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use adjutant_spec::{advice::Advice, shown};
+
 use super::{Artefact, Class, Retained};
 use crate::reconcile::rehearsal::Rehearsed;
 
@@ -25,7 +27,8 @@ pub(super) fn render(plan: &Artefact) -> String {
     });
     section(&mut text, "schedules", slots);
     let secrets = plan.secrets.iter().map(|secret| {
-        format!("\"{0}\" of connector \"{1}\": adjutant secrets set {0}", secret.name, secret.connector)
+        let advice = Advice::SecretsSet(&secret.name);
+        format!("\"{}\" of connector \"{}\": {advice}", secret.name, secret.connector)
     });
     section(&mut text, "secrets missing", secrets);
     let held = plan.held.iter().map(|(slice, reason)| format!("slice \"{slice}\": {reason}"));
@@ -56,7 +59,9 @@ fn section(text: &mut String, title: &str, lines: impl Iterator<Item = String>) 
     }
 }
 
+/// Names of files, steps and slices are whoever wrote them: none of them begins a line of its own.
 fn line(text: &mut String, content: &str) {
+    let content = shown::line(content);
     // Writing to a string cannot fail.
     writeln!(text, "{content}").unwrap_or_default();
 }

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use adjutant_machine::life::proposal::{ProposalEvent, ProposalPhase};
+use adjutant_spec::advice::Advice;
 
 use super::{
     NewProposal, ProposalView, Source,
@@ -250,9 +251,9 @@ impl Reconciler {
             (ProposalPhase::Applied, _) => Done::new(true, format!("{id} is merged and in force")),
             (_, Some(hold)) => {
                 Done::new(true, format!("{id} is merged; held by {}: {}", hold.by, hold.reason))
-                    .next("adjutant hold --release")
+                    .next(Advice::HoldRelease)
             }
-            _ => Done::new(true, format!("{id} is merged")).next("adjutant status"),
+            _ => Done::new(true, format!("{id} is merged")).next(Advice::Status),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use adjutant_machine::life::proposal::ProposalPhase;
-use adjutant_spec::files::FileSet;
+use adjutant_spec::{advice::Advice, files::FileSet};
 use serde_json::{Value, json};
 
 use super::{ProposalView, book::Proposal};
@@ -114,7 +114,7 @@ impl Reconciler {
         view.conflicts = assessed.merge.conflicts;
         view.plan = assessed.answer.map_or(Value::Null, |answer| answer.to_json());
         if !view.digest.is_empty() {
-            view.next = Some(format!("adjutant proposals {} approve --digest {}", view.id, view.digest));
+            view.next = Some(Advice::ApproveProposal { proposal: &view.id, digest: &view.digest }.into());
         }
         Ok((view, assessed.merge.tree))
     }

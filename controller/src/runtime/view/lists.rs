@@ -6,7 +6,7 @@ use adjutant_machine::{
     id::EffectId,
     journal::{Scan, Table},
 };
-use adjutant_spec::plan::BundleId;
+use adjutant_spec::{advice::Advice, plan::BundleId};
 
 use crate::runtime::{
     Error, RunFilter,
@@ -164,16 +164,12 @@ pub(in crate::runtime) fn dead(core: &Core) -> Result<Vec<DeadView>, Error> {
 }
 
 fn actions(phase: &str, effect: &str, run: &str) -> Vec<String> {
-    let mut actions = vec![
-        format!("adjutant dead settle {effect} happened"),
-        format!("adjutant dead settle {effect} did-not-happen"),
-        format!("adjutant dead drop {effect}"),
-    ];
+    let mut actions = vec![Advice::Happened(effect), Advice::DidNotHappen(effect), Advice::DeadDrop(effect)];
     match phase {
-        "dead" => actions.insert(0, format!("adjutant retry {run}")),
-        _ => actions.push(format!("adjutant dead undo {effect}")),
+        "dead" => actions.insert(0, Advice::Retry(run)),
+        _ => actions.push(Advice::DeadUndo(effect)),
     }
-    actions
+    actions.into_iter().map(String::from).collect()
 }
 
 /// Counts for `status`.

@@ -262,17 +262,37 @@ pub(in crate::runtime) fn gate(run: &Run, gate: &Gate) -> GateView {
 /// Says why a run waits.
 pub(super) fn cause(cause: &Cause) -> String {
     match cause {
-        Cause::Timer { timer, at } => format!("timer {timer:?} fires at {}", When(*at)),
+        Cause::Timer { timer, at } => format!("{timer}, over at {}", When(*at)),
         Cause::Effect { effect, phase, until: Some(until) } => {
-            format!("effect {effect} is {phase} until {}", When(*until))
+            format!("effect {effect}: {}, until {}", phase_in_words(phase), When(*until))
         }
-        Cause::Effect { effect, phase, until: None } => format!("effect {effect} is {phase}"),
+        Cause::Effect { effect, phase, until: None } => format!("effect {effect}: {}", phase_in_words(phase)),
         Cause::Gate { gate, expires } => format!("gate {gate} waits for you until {}", When(*expires)),
         Cause::Operator { effect, message } => {
-            format!("effect {effect} waits for you to settle it: {message}")
+            format!("only you can say what became of effect {effect}: {message}")
         }
         Cause::Child { effect, run } => format!("run {run}, started by effect {effect}, is not over"),
         Cause::Paused { reason } => format!("paused: {reason}"),
+    }
+}
+
+/// Says what a phase of an effect means; a word that this build does not know is shown as it is.
+pub(super) fn phase_in_words(phase: &str) -> &str {
+    match phase {
+        "queued" => "about to be done",
+        "leased" => "being done now",
+        "backing_off" => "it failed and is tried again",
+        "blocked_by_breaker" => "its connector fails too often and is left alone for a while",
+        "waiting_for_slot" => "waiting for its turn",
+        "waiting_for_budget" => "waiting for room in the budget",
+        "held" => "held by a pause",
+        "waiting_for_approval" => "waiting for your approval",
+        "unknown" => "nobody knows whether it happened",
+        "dead" => "failed for good",
+        "succeeded" => "done",
+        "undone" => "taken back",
+        "dropped" => "left as it is, on your word",
+        other => other,
     }
 }
 

@@ -22,14 +22,18 @@ pub(in crate::runtime) fn why(core: &Core, id: &str) -> Result<WhyView, Error> {
     let run = super::load(core, run_of(id))?;
     let mut chain = Vec::new();
     if let Some(gate) = run.gates.get(id) {
-        let text =
-            format!("gate is {:?}: {} ({})", gate.phase, gate.card.question, gate.card.why).to_lowercase();
+        let phase = format!("{:?}", gate.phase).to_lowercase();
+        let text = format!("it is {phase}: {} ({})", gate.card.question, gate.card.why);
         chain.push(line("gate", id, text, Some(When(gate.opened))));
         chain.push(step(core, &run, &gate.card.step)?);
     } else if let Ok(effect) = id.parse::<EffectId>() {
         let state = run.effects.get(&effect);
         let state = state.ok_or_else(|| Error::NotFound { what: "effect", id: id.to_owned() })?;
-        let text = format!("effect is {}, attempt {}", state.life.phase.word(), state.life.attempt);
+        let text = format!(
+            "{} (attempt {})",
+            super::run::phase_in_words(state.life.phase.word()),
+            state.life.attempt
+        );
         chain.push(line("effect", id, text, None));
         chain.push(step(core, &run, &state.step)?);
     }
@@ -73,7 +77,7 @@ fn of_run(core: &Core, run: &Run, chain: &mut Vec<WhyLine>) -> Result<(), Error>
             chain.push(step(core, &current, &position.step)?);
         }
         let Some(parent) = current.parent.clone() else { break };
-        let text = format!("started by step of run \"{}\"", parent.run);
+        let text = format!("started by a step of run \"{}\"", parent.run);
         chain.push(line("effect", &parent.to_string(), text, None));
         current = super::load(core, &parent.run)?;
     }
@@ -100,12 +104,12 @@ fn causes(run: &Run, chain: &mut Vec<WhyLine>) {
         chain.push(line("waits", &run.id, super::run::cause(&cause), None));
     }
     if let Some(failure) = &run.failure {
-        let text = format!("failed with outcome {}: {}", failure.outcome, failure.message);
+        let text = format!("it failed ({}): {}", failure.outcome, failure.message);
         chain.push(line("failure", failure.step.as_deref().unwrap_or(&run.id), text, None));
     }
     if let Phase::Ended { status, at, reason } = &run.phase {
         let reason = reason.as_deref().map_or_else(String::new, |reason| format!(": {reason}"));
-        chain.push(line("end", &run.id, format!("ended as {}{reason}", status.word()), Some(When(*at))));
+        chain.push(line("end", &run.id, format!("it ended, {}{reason}", status.word()), Some(When(*at))));
     }
 }
 
@@ -122,9 +126,9 @@ fn decisions(run: &Run, chain: &mut Vec<WhyLine>) {
 
 fn summary(run: &Run) -> String {
     let stage = match run.stage {
-        Stage::Observe => "only observes",
-        Stage::Advise => "only advises",
-        Stage::Act => "acts",
+        Stage::Observe => "; its slice only observes: nothing leaves it",
+        Stage::Advise => "; its slice only advises: you decide each effect",
+        Stage::Act => "",
     };
-    format!("run of playbook \"{}\" is {} and {stage}", run.playbook, run.status())
+    format!("a run of playbook \"{}\", {}{stage}", run.playbook, run.status())
 }

@@ -216,7 +216,7 @@ pub(super) fn today() -> Today {
         next: vec![
             Coming {
                 at: ago(-118),
-                what: "inbound-b7n4m1kj goes on at patience".into(),
+                what: "inbound-b7n4m1kj goes on with patience".into(),
                 link: "/runs/inbound-b7n4m1kj".into(),
             },
             Coming {
