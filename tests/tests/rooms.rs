@@ -152,6 +152,28 @@ fn rooms_import_only_what_the_table_allows() {
 }
 
 #[test]
+fn nothing_prints_but_the_one_writer() {
+    // What may: the writer itself, Git's own protocol of packets, and a look whether there is a terminal.
+    const MAY: &[&str] =
+        &["controller/src/cli/out/", "controller/src/cli/hook.rs", "controller/src/cli/models/progress.rs"];
+    let mut broken = Vec::new();
+    for file in sources(&root().join("controller/src")).into_iter().filter(|file| is_shipped(file)) {
+        if MAY.iter().any(|place| shown(&file).contains(place)) {
+            continue;
+        }
+        let text = read(&file);
+        for (number, line) in shipped_lines(&text) {
+            for word in ["stdout()", "stderr()", "println!", "print!(", "io::stdout", "io::stderr"] {
+                if line.contains(word) {
+                    broken.push(format!("{}:{number}: `{word}` goes past `cli::out`", shown(&file)));
+                }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "what others wrote would be printed as it is:\n{}", broken.join("\n"));
+}
+
+#[test]
 fn pure_crates_depend_on_nothing_that_acts() {
     let mut broken = Vec::new();
     for room in ROOMS.iter().filter(|room| !room.no_dependency.is_empty()) {

@@ -4,6 +4,7 @@ use std::{error::Error as StdError, io, path::Path, process::ExitCode};
 
 use adjutant_machine::journal::JournalError;
 
+use super::out::{Paint, Words, words};
 use crate::{effects, journal, runtime, source};
 
 /// How a command ends. The numbers are the contract of the operator's surface.
@@ -150,16 +151,28 @@ impl Failure {
 
     /// Returns the text for people: `error:`, `caused by:`, `hint:`.
     #[must_use]
-    pub(crate) fn text(&self) -> String {
-        let mut text = format!("error: {}\n", self.message);
+    pub(crate) fn text(&self) -> Words {
+        let error = Words::from("error:").painted(Paint::Red);
+        let mut text = words!("{} {}\n", error, below(&self.message));
         for cause in &self.causes {
-            text.push_str(&format!("  caused by: {cause}\n"));
+            text += words!("  caused by: {}\n", below(cause));
         }
         if let Some(hint) = &self.hint {
-            text.push_str(&format!("  hint: {hint}\n"));
+            text += words!("  hint: {}\n", below(hint));
         }
         text
     }
+}
+
+/// A text of several lines, as parsers write them: those after the first stand behind a mark, so that none can be taken
+/// for a hint of ours.
+fn below(text: &str) -> Words {
+    let (first, rest) = text.trim_end().split_once('\n').unwrap_or((text.trim_end(), ""));
+    let mut words = Words::line(first.trim_end());
+    for line in rest.lines() {
+        words += words!("\n    | {}", line);
+    }
+    words
 }
 
 impl From<source::Error> for Failure {
@@ -230,7 +243,7 @@ mod tests {
         let cause = io::Error::new(io::ErrorKind::NotFound, "no such file");
         let failure = Failure::file("read", Path::new("a.json"))(cause).hint("make it");
         assert_eq!(
-            failure.text(),
+            failure.text().render(false),
             "error: cannot read \"a.json\"\n  caused by: no such file\n  hint: make it\n"
         );
         assert_eq!(failure.exit, Exit::NotFound);

@@ -7,8 +7,9 @@ use std::{
     io::{Read, Write},
 };
 
-use adjutant_spec::load;
+use adjutant_spec::{load, shown};
 
+use super::out::{Words, say};
 use crate::{
     http::doors::{Push, PushAnswer, PushedRef},
     source::{
@@ -95,13 +96,13 @@ fn proc_receive(ask: Ask<'_>, input: &mut impl Read, output: &mut impl Write) ->
 fn verdict(update: &RefUpdate, answered: Result<&PushAnswer, &String>) -> Answer {
     let reference = update.name.clone();
     let verdict = match answered {
-        Err(text) => Verdict::Refused(text.clone()),
+        Err(text) => Verdict::Refused(shown::line(text.trim_end()).into_owned()),
         Ok(answer) => {
             match (answer.refs.get(&update.name), answer.plan[&update.name].as_str(), &update.new) {
                 (Some(None), Some(kept), Some(new)) => {
                     Verdict::Taken { reference: kept.to_owned(), old: None, new: new.clone() }
                 }
-                (Some(Some(reason)), _, _) => Verdict::Refused(reason.clone()),
+                (Some(Some(reason)), _, _) => Verdict::Refused(shown::line(reason.trim_end()).into_owned()),
                 _ => Verdict::Refused("the daemon does not know this reference".to_owned()),
             }
         }
@@ -164,9 +165,9 @@ fn explained(error: &Error) -> String {
     hint.map_or_else(|| message.clone(), |hint| format!("{message}; {hint}"))
 }
 
-/// Writes to whoever pushes; one who hung up misses it.
+/// Writes to whoever pushes; names of files and branches, and what stands in files, are theirs.
 fn tell(text: &str) {
     if !text.is_empty() {
-        writeln!(std::io::stderr(), "{text}").unwrap_or_default();
+        say(Words::document(text));
     }
 }

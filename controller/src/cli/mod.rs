@@ -8,6 +8,8 @@
 //! ```
 //! Data goes to stdout, everything else to stderr. Exit codes are the contract; see [`failure::Exit`].
 
+#[cfg(test)]
+mod advised;
 mod args;
 mod client;
 mod daemon;
@@ -30,13 +32,14 @@ use args::{AuditAction, Cli, Command, ModelsAction};
 use client::{Client, Cx};
 use failure::{Exit, Failure, Outcome};
 use hook::Unanswered;
-use out::Out;
+use out::{Out, Words, words};
 
 use crate::http::doors::{Push, PushAnswer};
 
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(panicked));
     let matches = match args::command().try_get_matches() {
         Ok(matches) => matches,
         Err(error) => return usage(&error),
@@ -56,18 +59,30 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Tells of our own mistake. A panic quotes what it stumbled over, and that may be what somebody outside wrote.
+fn panicked(panic: &std::panic::PanicHookInfo<'_>) {
+    let thread = std::thread::current();
+    let place = panic.location().map_or_else(String::new, ToString::to_string);
+    let said = panic.payload_as_str().unwrap_or("no message");
+    out::say(words!("our own mistake in thread \"{}\" at {}: {}", thread.name().unwrap_or("-"), place, said));
+    let trace = std::backtrace::Backtrace::capture();
+    if trace.status() == std::backtrace::BacktraceStatus::Captured {
+        out::say(Words::document(&trace.to_string()));
+    }
+}
+
 /// Prints help or a mistake of the command line; help that was asked for is a success.
 fn usage(error: &clap::Error) -> ExitCode {
-    drop(error.print());
-    if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() }
+    let text = Words::rendered(&error.render().ansi().to_string());
+    if error.use_stderr() {
+        out::say(text);
+        return Exit::Usage.into();
+    }
+    Out::new(false).data(text).map_or(Exit::Disk, |_| Exit::Done).into()
 }
 
 fn fail(failure: &Failure) -> ExitCode {
-    let mut text = failure.text();
-    if out::stderr_colours() {
-        text = text.replacen("error:", "\u{1b}[1;31merror:\u{1b}[0m", 1);
-    }
-    out::say(&text);
+    out::say(failure.text());
     failure.exit.into()
 }
 
@@ -105,7 +120,7 @@ fn hook(cli: &Cli, name: &str) -> Outcome {
         });
         asked.map_err(|failure| match failure.exit {
             Exit::Unreachable => Unanswered::Unreachable,
-            _ => Unanswered::Refused(failure.text()),
+            _ => Unanswered::Refused(failure.text().render(false)),
         })
     };
     Ok(if hook::run(name, &ask) == 0 { Exit::Done } else { Exit::Invalid })

@@ -1,10 +1,14 @@
 //! Caret text, through annotate-snippets.
+//!
+//! Names of files and what stands in them are whoever wrote them: they are cleaned before they are laid out, and the
+//! plain text once more as a whole. The coloured one is cleaned by the writer that knows which escapes are ours.
 
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, renderer::DecorStyle};
 
 use super::{Diagnostic, Report, Severity, Spot, floor_char};
+use crate::shown::{self, line};
 
 /// Whether the text carries colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +30,10 @@ pub(super) fn render(report: &Report, style: Style) -> String {
         out.push_str(&renderer.render(&[group(report, diagnostic)]));
         out.push_str("\n\n");
     }
-    out
+    match style {
+        Style::Plain => shown::text(&out).into_owned(),
+        Style::Coloured => out,
+    }
 }
 
 fn group<'a>(report: &'a Report, diagnostic: &'a Diagnostic) -> Group<'a> {
@@ -34,21 +41,21 @@ fn group<'a>(report: &'a Report, diagnostic: &'a Diagnostic) -> Group<'a> {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.name());
+    let title = level.primary_title(line(&diagnostic.message)).id(diagnostic.code.name());
     let mut group = Group::with_title(title);
     let at = Spot { file: diagnostic.file.clone(), span: diagnostic.span.clone() };
     group = match caret(report, &at) {
         Some((text, span)) => {
-            let annotation = AnnotationKind::Primary.span(span).label(diagnostic.label.as_str());
-            group.element(Snippet::source(text).path(diagnostic.file.as_str()).annotation(annotation))
+            let annotation = AnnotationKind::Primary.span(span).label(line(&diagnostic.label));
+            group.element(Snippet::source(text).path(line(&diagnostic.file)).annotation(annotation))
         }
-        None => group.element(Origin::path(diagnostic.file.as_str())),
+        None => group.element(Origin::path(line(&diagnostic.file))),
     };
     for related in &diagnostic.related {
         group = with_related(group, report, related);
     }
     match &diagnostic.help {
-        Some(help) => group.element(Level::HELP.message(help.as_str())),
+        Some(help) => group.element(Level::HELP.message(line(help))),
         None => group,
     }
 }
@@ -57,10 +64,12 @@ fn with_related<'a>(group: Group<'a>, report: &'a Report, related: &'a super::Re
     let at = Spot { file: related.file.clone(), span: related.span.clone() };
     match caret(report, &at) {
         Some((text, span)) => {
-            let annotation = AnnotationKind::Context.span(span).label(related.message.as_str());
-            group.element(Snippet::source(text).path(related.file.as_str()).annotation(annotation))
+            let annotation = AnnotationKind::Context.span(span).label(line(&related.message));
+            group.element(Snippet::source(text).path(line(&related.file)).annotation(annotation))
         }
-        None => group.element(Level::NOTE.message(format!("{}: {}", related.file, related.message))),
+        None => {
+            group.element(Level::NOTE.message(format!("{}: {}", line(&related.file), line(&related.message))))
+        }
     }
 }
 

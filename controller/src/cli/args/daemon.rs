@@ -36,12 +36,26 @@ pub(crate) struct UpArgs {
     /// Where HTTP listens.
     #[arg(long, value_name = "ADDR", default_value = DEFAULT_LISTEN)]
     pub listen: std::net::SocketAddr,
+    /// How your browser and senders of webhooks reach it, where that is not the listening address: behind a tunnel or a
+    /// proxy, such as https://desk.example.
+    #[arg(long, value_name = "URL", value_parser = public_url)]
+    pub public_url: Option<String>,
     /// Reconcile, settle what is due, and exit.
     #[arg(long)]
     pub once: bool,
     /// Log lines as JSON.
     #[arg(long)]
     pub log_json: bool,
+}
+
+/// Its host is one that requests may name, so it is an address and nothing else.
+fn public_url(text: &str) -> Result<String, String> {
+    let url = url::Url::parse(text).map_err(|error| error.to_string())?;
+    let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    if !["http", "https"].contains(&url.scheme()) || !url.username().is_empty() || !is_bare {
+        return Err("it is http:// or https:// and a host, such as https://desk.example".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// Where the truth lives.

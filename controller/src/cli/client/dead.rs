@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use adjutant_spec::advice::Advice;
 use serde_json::{Value, json};
 
 use super::{Cx, api::read, show::done};
@@ -9,7 +10,7 @@ use crate::{
     cli::{
         args::DeadAction,
         failure::{Exit, Failure, Outcome},
-        out::{Cell, Paint, Table},
+        out::{Paint, Table, words},
     },
     runtime::views::DeadView,
 };
@@ -36,8 +37,10 @@ fn settlement(happened: Option<&str>, did_not_happen: bool) -> Result<Value, Fai
             Ok(json!({ "how": "happened", "value": value }))
         }
         (None, true) => Ok(json!({ "how": "did_not_happen" })),
-        (None, false) => Err(Failure::new(Exit::Usage, "nothing says what the world says")
-            .hint("`--happened [JSON]` or `--did-not-happen`")),
+        (None, false) => {
+            Err(Failure::new(Exit::Usage, "say what you found on the other side: did it happen?")
+                .hint("`--happened [JSON]` or `--did-not-happen`"))
+        }
     }
 }
 
@@ -48,7 +51,7 @@ async fn list(cx: &Cx) -> Outcome {
     }
     let dead: Vec<DeadView> = read(answer)?;
     if dead.is_empty() {
-        cx.out.say("nothing is dead, nothing is unknown");
+        cx.out.say("nothing failed for good, and nothing is in doubt");
         return Ok(Exit::Done);
     }
     let mut causes: BTreeMap<String, Vec<&DeadView>> = BTreeMap::new();
@@ -62,15 +65,16 @@ async fn list(cx: &Cx) -> Outcome {
         for line in lines {
             table.row([
                 line.effect.id.to_string().into(),
-                Cell::shown(&line.effect.phase, cx.out.status(&line.effect.phase)),
+                cx.out.status(&line.effect.phase).into(),
                 line.playbook.as_str().into(),
                 line.effect.step.as_str().into(),
                 line.effect.attempt.to_string().into(),
             ]);
         }
-        cx.out.data(table.render(&cx.out))?;
+        cx.out.table(&table)?;
     }
     let next = dead[0].actions.first().cloned();
-    cx.out.say(format!("next: {}", next.unwrap_or_else(|| format!("adjutant why {}", dead[0].effect.id))));
+    cx.out
+        .say(words!("next: {}", next.unwrap_or_else(|| Advice::Why(&dead[0].effect.id.to_string()).into())));
     Ok(Exit::Done)
 }

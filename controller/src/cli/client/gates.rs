@@ -10,7 +10,7 @@ use crate::{
     cli::{
         args::ApproveArgs,
         failure::{Exit, Failure, Outcome},
-        out::{Cell, Table},
+        out::{Cell, Table, words},
     },
     runtime::views::GateView,
 };
@@ -36,8 +36,8 @@ pub(crate) async fn inbox(cx: &Cx) -> Outcome {
             gate.question.as_str().into(),
         ]);
     }
-    cx.out.data(table.render(&cx.out))?;
-    cx.out.say(format!("next: adjutant show {}", first.id));
+    cx.out.table(&table)?;
+    cx.out.say(words!("next: adjutant show {}", first.id));
     Ok(Exit::Done)
 }
 
@@ -84,7 +84,7 @@ async fn told(cx: &Cx, id: &str, answer: &Value) -> Outcome {
     done(&cx.out, answer)?;
     if !cx.out.json {
         let gate: GateView = cx.client.view(&["gates", id], &[]).await?;
-        cx.out.say(format!("next: adjutant watch {}", gate.run));
+        cx.out.say(words!("next: adjutant watch {}", gate.run));
     }
     Ok(Exit::Done)
 }

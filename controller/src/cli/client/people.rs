@@ -6,6 +6,7 @@ use super::Cx;
 use crate::cli::{
     args::TokenAction,
     failure::{Exit, Failure, Outcome},
+    out::{Words, words},
 };
 
 /// Makes a token; its secret is printed this once.
@@ -17,9 +18,10 @@ pub(crate) async fn token(cx: &Cx, action: &TokenAction) -> Outcome {
     if cx.out.json {
         return cx.out.value(&answer);
     }
-    cx.out.data(answer["token"].as_str().unwrap_or_default())?;
-    cx.out.say(format!(
-        "it is shown this once, and lapses in {days} days; it is sent as `Authorization: Bearer …`"
+    cx.out.data(Words::line(answer["token"].as_str().unwrap_or_default()))?;
+    cx.out.say(words!(
+        "it is shown this once, and lapses in {} days; it is sent as `Authorization: Bearer …`",
+        days
     ));
     Ok(Exit::Done)
 }
@@ -32,7 +34,7 @@ pub(crate) async fn login(cx: &Cx) -> Outcome {
     }
     match answer["url"].as_str() {
         Some(url) => {
-            cx.out.data(url)?;
+            cx.out.data(words!("{}", url))?;
             cx.out.say("it works once, within ten minutes");
             Ok(Exit::Done)
         }

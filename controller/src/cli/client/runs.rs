@@ -1,7 +1,5 @@
 //! `run`, `runs`, `log`, `why`.
 
-use std::fmt::Write as _;
-
 use serde_json::{Value, json};
 
 use super::{
@@ -14,7 +12,7 @@ use crate::{
     cli::{
         args::{RunArgs, RunsArgs},
         failure::{Exit, Outcome},
-        out::{Cell, Out, Paint, Table},
+        out::{Cell, Out, Paint, Table, Words, words},
     },
     runtime::{
         Started,
@@ -34,11 +32,11 @@ pub(crate) async fn run(cx: &Cx, args: &RunArgs) -> Outcome {
     if cx.out.json {
         return cx.out.value(&answer);
     }
-    cx.out.data(&started.run)?;
+    cx.out.data(words!("{}", started.run))?;
     if !started.created {
-        cx.out.say("this key is known: it is the run of before");
+        cx.out.say("a run with this key is there already: this is it, nothing new was started");
     }
-    cx.out.say(format!("next: adjutant watch {}", started.run));
+    cx.out.say(words!("next: adjutant watch {}", started.run));
     Ok(Exit::Done)
 }
 
@@ -67,13 +65,13 @@ async fn list(cx: &Cx, args: &RunsArgs) -> Outcome {
     for run in &runs {
         table.row([
             run.id.as_str().into(),
-            Cell::shown(&run.status, cx.out.status(&run.status)),
+            cx.out.status(&run.status).into(),
             Cell::from(run.step.as_deref().unwrap_or("-")),
             when(run.since).into(),
             when(run.started).into(),
         ]);
     }
-    cx.out.data(table.render(&cx.out))
+    cx.out.table(&table)
 }
 
 async fn one(cx: &Cx, id: &str) -> Outcome {
@@ -85,17 +83,17 @@ async fn one(cx: &Cx, id: &str) -> Outcome {
     cx.out.data(text_of(&cx.out, &run))?;
     let gate = run.gates.iter().find(|gate| gate.state == "open");
     match gate {
-        Some(gate) => cx.out.say(format!("next: adjutant show {}", gate.id)),
-        None if run.line.status == "failed" => cx.out.say(format!("next: adjutant why {}", run.line.id)),
+        Some(gate) => cx.out.say(words!("next: adjutant show {}", gate.id)),
+        None if run.line.status == "failed" => cx.out.say(words!("next: adjutant why {}", run.line.id)),
         None => {}
     }
     Ok(Exit::Done)
 }
 
 /// Returns a run as text.
-fn text_of(out: &Out, run: &RunView) -> String {
+fn text_of(out: &Out, run: &RunView) -> Words {
     let line = &run.line;
-    let mut text = format!("{}  {}\n", out.paint(Paint::Bold, &line.id), out.status(&line.status));
+    let mut text = words!("{}  {}\n", out.paint(Paint::Bold, &line.id), out.status(&line.status));
     let rows = [
         ("playbook", line.playbook.clone()),
         ("step", line.step.clone().unwrap_or_else(|| "-".to_owned())),
@@ -107,17 +105,17 @@ fn text_of(out: &Out, run: &RunView) -> String {
         ("entries", run.seq.to_string()),
     ];
     for (name, value) in rows {
-        writeln!(text, "  {name:<9} {value}").expect("a String takes every text");
+        text += words!("  {:<9} {}\n", name, value);
     }
     for reason in &run.waiting {
-        writeln!(text, "  waits     {reason}").expect("a String takes every text");
+        text += words!("  waits     {}\n", reason);
     }
     steps(out, run, &mut text);
     effects(out, run, &mut text);
     text
 }
 
-fn steps(out: &Out, run: &RunView, text: &mut String) {
+fn steps(out: &Out, run: &RunView, text: &mut Words) {
     let mut table = Table::new(&["step", "kind", "outcome", "ended", "value"]);
     for step in run.steps.iter().filter(|step| step.visits > 0) {
         table.row([
@@ -125,27 +123,27 @@ fn steps(out: &Out, run: &RunView, text: &mut String) {
             step.kind.as_str().into(),
             Cell::from(step.outcome.as_deref().unwrap_or("-")),
             maybe(step.ended).into(),
-            step.value.as_ref().map_or_else(|| "-".to_owned(), compact).into(),
+            step.value.as_ref().map_or_else(|| "-".into(), compact).into(),
         ]);
     }
     if !table.is_empty() {
-        *text += &format!("\n{}", table.render(out));
+        *text += words!("\n{}", table.render(out.window));
     }
 }
 
-fn effects(out: &Out, run: &RunView, text: &mut String) {
+fn effects(out: &Out, run: &RunView, text: &mut Words) {
     let mut table = Table::new(&["effect", "target", "phase", "attempt", "error"]);
     for effect in &run.effects {
         table.row([
             effect.id.to_string().into(),
             effect.target.as_str().into(),
-            Cell::shown(&effect.phase, out.status(&effect.phase)),
+            out.status(&effect.phase).into(),
             effect.attempt.to_string().into(),
             Cell::from(effect.error.as_deref().unwrap_or("-")),
         ]);
     }
     if !table.is_empty() {
-        *text += &format!("\n{}", table.render(out));
+        *text += words!("\n{}", table.render(out.window));
     }
 }
 
@@ -165,17 +163,20 @@ pub(crate) async fn log(cx: &Cx, id: &str, from: u64) -> Outcome {
 }
 
 /// Returns an entry as one line.
-pub(super) fn line(out: &Out, entry: &LogView) -> String {
+pub(super) fn line(out: &Out, entry: &LogView) -> Words {
     let event = entry.event["event"].as_str().or_else(|| entry.event.as_str()).unwrap_or("event");
     let about = ["step", "effect", "gate", "timer"].iter().find_map(|key| match &entry.event[*key] {
         Value::Null => None,
         found => Some(compact(found)),
     });
     let moment = out.paint(Paint::Dim, &entry.at.to_string());
-    let about = about.map_or_else(String::new, |about| format!("  {about}"));
-    format!(
-        "{:>4}  {moment}  {event}{about}  {}",
+    let about = about.map_or_else(Words::default, |about| words!("  {}", about));
+    words!(
+        "{:>4}  {}  {}{}  {}",
         entry.seq,
+        moment,
+        event,
+        about,
         out.paint(Paint::Dim, &format!("by {}", entry.by))
     )
 }
@@ -190,7 +191,7 @@ pub(crate) async fn why(cx: &Cx, id: &str) -> Outcome {
     cx.out.data(cx.out.paint(Paint::Bold, &why.subject))?;
     for (depth, cause) in why.chain.iter().enumerate() {
         let moment = cause.at.map_or_else(String::new, |at| format!("  ({})", when(at)));
-        cx.out.data(format!("{}because {}: {}{moment}", "  ".repeat(depth + 1), cause.kind, cause.text))?;
+        cx.out.data(words!("{}because {}: {}{}", "  ".repeat(depth + 1), cause.kind, cause.text, moment))?;
     }
     Ok(Exit::Done)
 }

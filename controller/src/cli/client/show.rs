@@ -6,7 +6,7 @@ use crate::{
     cli::{
         failure::{Failure, Outcome},
         moments,
-        out::{Out, one_line},
+        out::{Out, Words, one_line, words},
     },
     runtime::views::When,
 };
@@ -28,30 +28,31 @@ pub(super) fn short(id: &str) -> &str {
 }
 
 /// Returns a value as one line.
-pub(super) fn compact(value: &Value) -> String {
+pub(super) fn compact(value: &Value) -> Words {
     match value {
         Value::String(text) => one_line(text),
-        Value::Null => "-".to_owned(),
+        Value::Null => "-".into(),
         other => one_line(&other.to_string()),
     }
 }
 
-/// Returns a value in full: a text of several lines indented below.
-pub(super) fn full(value: &Value, indent: usize) -> String {
-    let pad = " ".repeat(indent);
-    match value {
-        Value::String(text) if text.contains('\n') => {
-            let lines =
-                text.trim_end().lines().map(|line| format!("\n{pad}{line}").trim_end_matches(' ').to_owned());
-            lines.collect()
-        }
+/// Returns a value in full: what does not fit its line is quoted below, each line behind a mark. Whoever wrote it
+/// cannot write a line that looks like one of ours, not even by letting the window wrap it.
+pub(super) fn full(out: &Out, value: &Value, indent: usize) -> Words {
+    let text = match value {
         Value::String(text) => text.clone(),
-        Value::Array(_) | Value::Object(_) => {
-            let text = serde_json::to_string_pretty(value).unwrap_or_default();
-            if text.len() <= 60 { value.to_string() } else { full(&Value::String(text), indent) }
+        Value::Array(_) | Value::Object(_) if value.to_string().len() > out.columns() / 2 => {
+            serde_json::to_string_pretty(value).unwrap_or_default()
         }
         other => other.to_string(),
+    };
+    let line = Words::line(text.trim_end());
+    if !text.trim_end().contains('\n') && line.width() <= out.columns() / 2 {
+        return line;
     }
+    let mut below = Words::from("\n");
+    below += Words::quoted(&text, &format!("{}| ", " ".repeat(indent)), out.columns()).trimmed();
+    below
 }
 
 /// Prints what came of a command: `{applied, message, next}`.
@@ -59,9 +60,9 @@ pub(super) fn done(out: &Out, answer: &Value) -> Outcome {
     if out.json {
         return out.value(answer);
     }
-    out.data(answer["message"].as_str().unwrap_or("done"))?;
+    out.data(Words::line(answer["message"].as_str().unwrap_or("done")))?;
     if let Some(next) = answer["next"].as_str() {
-        out.say(format!("next: {next}"));
+        out.say(words!("next: {}", next));
     }
     Ok(crate::cli::failure::Exit::Done)
 }
@@ -112,8 +113,11 @@ mod tests {
 
     #[test]
     fn texts_of_several_lines_stand_below() {
-        assert_eq!(full(&Value::from("a\n\nb\n"), 2), "\n  a\n\n  b");
-        assert_eq!(full(&Value::from("a"), 2), "a");
+        let out = Out { json: false, colour: false, window: None };
+        let full = |value: &str| full(&out, &Value::from(value), 2).render(false);
+        assert_eq!(full("a\n\nb\n"), "\n  | a\n  |\n  | b");
+        assert_eq!(full("a"), "a");
+        assert_eq!(full(&"x".repeat(120)), format!("\n  | {}\n  | {}", "x".repeat(96), "x".repeat(24)));
     }
 
     #[test]

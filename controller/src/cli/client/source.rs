@@ -13,7 +13,7 @@ use crate::{
     cli::{
         args::{PlanArgs, ProposalAction},
         failure::{Exit, Failure, Outcome},
-        out::{Cell, Paint, Table},
+        out::{Out, Paint, Table, Words, words},
     },
     http::doors::ProposalView,
     source::{Git, Invocation},
@@ -25,7 +25,7 @@ pub(crate) async fn plan(cx: &Cx, args: &PlanArgs) -> Outcome {
     if cx.out.json {
         cx.out.value(&answer)?;
     } else {
-        cx.out.data(plan_text(&answer))?;
+        cx.out.data(plan_text(&cx.out, &answer))?;
     }
     if answer["ok"] == false {
         return Ok(Exit::Invalid);
@@ -34,10 +34,10 @@ pub(crate) async fn plan(cx: &Cx, args: &PlanArgs) -> Outcome {
 }
 
 /// A plan says its own text; one without is shown as it is.
-fn plan_text(plan: &Value) -> String {
+fn plan_text(out: &Out, plan: &Value) -> Words {
     match plan["text"].as_str() {
-        Some(text) => text.to_owned(),
-        None => full(plan, 0).trim_start().to_owned(),
+        Some(text) => Words::document(text),
+        None => full(out, plan, 0),
     }
 }
 
@@ -91,7 +91,7 @@ async fn list(cx: &Cx) -> Outcome {
     for found in &proposals {
         table.row([
             found.id.as_str().into(),
-            Cell::shown(&found.state, cx.out.status(&found.state)),
+            cx.out.status(&found.state).into(),
             found.author.as_str().into(),
             found.title.as_str().into(),
         ]);
@@ -100,9 +100,9 @@ async fn list(cx: &Cx) -> Outcome {
         cx.out.say("no proposals; `adjutant proposals new` opens one");
         return Ok(Exit::Done);
     }
-    cx.out.data(table.render(&cx.out))?;
+    cx.out.table(&table)?;
     if let Some(open) = proposals.iter().find(|found| ["open", "changed"].contains(&found.state.as_str())) {
-        cx.out.say(format!("next: adjutant proposals {}", open.id));
+        cx.out.say(words!("next: adjutant proposals {}", open.id));
     }
     Ok(Exit::Done)
 }
@@ -113,23 +113,26 @@ async fn show(cx: &Cx, id: &str) -> Outcome {
         return cx.out.value(&answer);
     }
     let found: ProposalView = read(answer)?;
-    cx.out.data(format!(
+    cx.out.data(words!(
         "{}  {}\n  by {}, from {} to {}\n\n{}\ndigest {}",
         cx.out.paint(Paint::Bold, &found.title),
         cx.out.status(&found.state),
         found.author,
         short(&found.base),
         short(&found.head),
-        plan_text(&found.plan),
+        plan_text(&cx.out, &found.plan),
         found.digest
     ))?;
     if let Some(reason) = &found.reason {
-        cx.out.data(format!("reason: {reason}"))?;
+        cx.out.data(words!("reason: {}", reason))?;
     }
     if ["open", "changed"].contains(&found.state.as_str()) {
-        cx.out.say(format!(
-            "next: adjutant proposals {id} diff\n      adjutant proposals {id} approve --digest {}\n      adjutant proposals {id} refuse -m WHY",
-            found.digest
+        cx.out.say(words!(
+            "next: adjutant proposals {} diff\n      adjutant proposals {} approve --digest {}\n      adjutant proposals {} refuse -m WHY",
+            id,
+            id,
+            found.digest,
+            id
         ));
     }
     Ok(Exit::Done)
@@ -145,9 +148,10 @@ async fn diff(cx: &Cx, id: &str) -> Outcome {
         Some(b'+') => cx.out.paint(Paint::Green, line),
         Some(b'-') => cx.out.paint(Paint::Red, line),
         Some(b'@') => cx.out.paint(Paint::Dim, line),
-        _ => line.to_owned(),
+        _ => Words::line(line),
     };
-    cx.out.data(diff.lines().map(|line| format!("{}\n", colour(line))).collect::<String>())
+    // By the break alone: a line of a file may hold other ends of lines, and those are to be seen.
+    cx.out.data(diff.split_terminator('\n').map(|line| words!("{}\n", colour(line))).sum::<Words>())
 }
 
 /// What to propose.
@@ -193,7 +197,7 @@ fn opened(cx: &Cx, answer: Value) -> Outcome {
         return cx.out.value(&answer);
     }
     let opened: ProposalView = read(answer)?;
-    cx.out.data(&opened.id)?;
-    cx.out.say(format!("next: adjutant proposals {}", opened.id));
+    cx.out.data(words!("{}", opened.id))?;
+    cx.out.say(words!("next: adjutant proposals {}", opened.id));
     Ok(Exit::Done)
 }

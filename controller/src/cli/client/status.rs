@@ -1,7 +1,8 @@
 //! `status`, `cost`, `audit verify`: how everything is.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::collections::BTreeMap;
 
+use adjutant_spec::advice::Advice;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -13,7 +14,7 @@ use super::{
 use crate::{
     cli::{
         failure::{Exit, Failure, Outcome},
-        out::{Cell, Out, Paint, Table},
+        out::{Cell, Out, Paint, Table, Words, words},
     },
     runtime::views::{AuditView, PauseView, QuarantineView, SpendView, When},
 };
@@ -90,29 +91,29 @@ pub(crate) async fn status(cx: &Cx) -> Outcome {
     let status: Status = read(answer)?;
     cx.out.data(text_of(&cx.out, &status))?;
     if let Some(next) = next(&status) {
-        cx.out.say(format!("next: {next}"));
+        cx.out.say(words!("next: {}", next.to_string()));
     }
     Ok(Exit::Done)
 }
 
 /// The one thing to do next.
-fn next(status: &Status) -> Option<&'static str> {
+fn next(status: &Status) -> Option<Advice<'static>> {
     let held_back = !status.diagnostics.is_empty() || status.slices.iter().any(|slice| slice.held.is_some());
     let candidates = [
-        (!status.quarantined.is_empty(), "adjutant audit verify"),
-        (status.dead > 0, "adjutant dead"),
-        (status.inbox > 0, "adjutant inbox"),
-        (held_back, "adjutant check"),
-        (status.hold.is_some(), "adjutant hold --release"),
+        (!status.quarantined.is_empty(), Advice::AuditVerify),
+        (status.dead > 0, Advice::Dead),
+        (status.inbox > 0, Advice::Inbox),
+        (held_back, Advice::Check),
+        (status.hold.is_some(), Advice::HoldRelease),
     ];
     candidates.iter().find(|(is_due, _)| *is_due).map(|(_, next)| *next)
 }
 
-fn text_of(out: &Out, status: &Status) -> String {
+fn text_of(out: &Out, status: &Status) -> Words {
     let ready =
         if status.ready { out.paint(Paint::Green, "ready") } else { out.paint(Paint::Yellow, "not ready") };
     let company = status.company.as_deref().unwrap_or("no company yet");
-    let mut text = format!("{}  {ready}\n", out.paint(Paint::Bold, company));
+    let mut text = words!("{}  {}\n", out.paint(Paint::Bold, company), ready);
     let revision = |id: &Option<String>| id.as_deref().map_or("-", short).to_owned();
     let since = status.applied_at.map_or_else(String::new, |at| format!(", {}", when(at)));
     let mut rows = vec![
@@ -130,7 +131,7 @@ fn text_of(out: &Out, status: &Status) -> String {
         rows.insert(1, ("attempted", revision(&status.revision.attempted)));
     }
     for (name, value) in rows {
-        writeln!(text, "  {name:<10} {value}").expect("a String takes every text");
+        text += words!("  {:<10} {}\n", name, value);
     }
     exceptions(out, status, &mut text);
     text
@@ -146,7 +147,7 @@ fn counts(by_status: &BTreeMap<String, u64>) -> String {
 }
 
 /// What is not as it should be, one line each.
-fn exceptions(out: &Out, status: &Status, text: &mut String) {
+fn exceptions(out: &Out, status: &Status, text: &mut Words) {
     let mut lines = Vec::new();
     if let Some(hold) = &status.hold {
         lines.push(format!("held by {}: {}", hold.by, hold.reason));
@@ -162,16 +163,16 @@ fn exceptions(out: &Out, status: &Status, text: &mut String) {
             .iter()
             .map(|pause| format!("{} is paused by {}: {}", pause.scope, pause.by, pause.reason)),
     );
-    lines.extend(
-        status.quarantined.iter().map(|found| format!("{} is set aside: {}", found.instance, found.reason)),
-    );
+    lines.extend(status.quarantined.iter().map(|found| {
+        format!("{} was set aside, because its stored data is damaged: {}", found.instance, found.reason)
+    }));
     let unmet = status.conditions.iter().filter(|found| found.holds != (found.condition == "Ready"));
     lines.extend(unmet.map(|found| {
         format!("{} {}: {} ({})", found.resource, found.condition, found.message, found.reason)
     }));
     lines.extend(status.diagnostics.iter().take(5).map(diagnostic));
     for line in lines {
-        writeln!(text, "  {} {line}", out.paint(Paint::Yellow, "!")).expect("a String takes every text");
+        *text += words!("  {} {}\n", out.paint(Paint::Yellow, "!"), line);
     }
 }
 
@@ -187,7 +188,7 @@ pub(crate) async fn cost(cx: &Cx) -> Outcome {
         return cx.out.value(&answer);
     }
     let spend: SpendView = read(answer)?;
-    cx.out.data(format!(
+    cx.out.data(words!(
         "today  {}",
         spend.today.map_or_else(|| "nothing".to_owned(), |today| today.to_string())
     ))?;
@@ -202,11 +203,11 @@ pub(crate) async fn cost(cx: &Cx) -> Outcome {
         ]);
     }
     if !caps.is_empty() {
-        cx.out.data(format!("\n{}", caps.render(&cx.out)))?;
+        cx.out.data(words!("\n{}", caps.render(cx.out.window)))?;
     }
     let mut by = Table::new(&["today by", "spent"]);
     spend.by.iter().for_each(|(who, money)| by.row([who.as_str().into(), Cell::from(money.to_string())]));
-    if by.is_empty() { Ok(Exit::Done) } else { cx.out.data(format!("\n{}", by.render(&cx.out))) }
+    if by.is_empty() { Ok(Exit::Done) } else { cx.out.data(words!("\n{}", by.render(cx.out.window))) }
 }
 
 /// Checks the hash chain and folds every instance again.
@@ -217,11 +218,17 @@ pub(crate) async fn audit(cx: &Cx) -> Outcome {
         cx.out.value(&answer)?;
     } else {
         let head = short(&audit.head);
-        cx.out.data(format!(
-            "{} batches, {} entries, head {head}; {} instances folded",
-            audit.batches, audit.entries, audit.instances
+        cx.out.data(words!(
+            "{} batches, {} entries, head {}; {} instances folded",
+            audit.batches,
+            audit.entries,
+            head,
+            audit.instances
         ))?;
-        audit.findings.iter().for_each(|found| cx.out.say(format!("{}: {}", found.instance, found.reason)));
+        audit
+            .findings
+            .iter()
+            .for_each(|found| cx.out.say(words!("{}: {}", found.instance.to_string(), found.reason)));
     }
     if audit.ok {
         return Ok(Exit::Done);
@@ -242,8 +249,8 @@ mod tests {
         let answer = serde_json::json!({ "ready": true, "inbox": 2, "news": [1] });
         let status: Status = read(answer).unwrap();
         assert!(status.ready);
-        assert_eq!(next(&status), Some("adjutant inbox"));
-        let text = text_of(&Out { json: false, colour: false }, &status);
+        assert_eq!(next(&status), Some(Advice::Inbox));
+        let text = text_of(&Out { json: false, colour: false, window: None }, &status).render(false);
         assert!(text.starts_with("no company yet  ready\n"), "{text}");
     }
 }

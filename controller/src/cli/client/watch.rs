@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use super::{Cx, api::read, runs::line, show::short};
 use crate::{
-    cli::failure::{Exit, Failure, Outcome},
+    cli::{
+        failure::{Exit, Failure, Outcome},
+        out::words,
+    },
     runtime::views::{LogView, RunView},
 };
 
@@ -23,7 +26,7 @@ pub(crate) async fn watch(cx: &Cx, run: &str) -> Outcome {
             let entries: Vec<LogView> = cx.client.view(&["runs", run, "log"], &query).await?;
             for entry in &entries {
                 if cx.out.json {
-                    cx.out.data(serde_json::to_string(entry).unwrap_or_default())?
+                    cx.out.value_line(entry)?
                 } else {
                     cx.out.data(line(&cx.out, entry))?
                 };
@@ -41,13 +44,13 @@ pub(crate) async fn watch(cx: &Cx, run: &str) -> Outcome {
 
 /// Waits until a run ends and prints how: the whole run with `--json`.
 pub(super) async fn until_ended(cx: &Cx, run: &str) -> Outcome {
-    cx.out.say(format!("{run} runs; Ctrl-C stops the waiting, not the run"));
+    cx.out.say(words!("{} runs; Ctrl-C stops the waiting, not the run", run));
     let mut asked = None;
     let ended = follow(cx, run, async |cx: &Cx, view: &RunView| {
         let open = view.gates.iter().find(|gate| gate.state == "open").map(|gate| gate.id.clone());
         if open != asked {
             if let Some(gate) = &open {
-                cx.out.say(format!("it waits for you: adjutant show {gate}"));
+                cx.out.say(words!("it waits for you: adjutant show {}", gate));
             }
             asked = open;
         }
@@ -57,14 +60,14 @@ pub(super) async fn until_ended(cx: &Cx, run: &str) -> Outcome {
     if cx.out.json {
         cx.out.value(&ended)?;
     } else {
-        cx.out.data(run)?;
+        cx.out.data(words!("{}", run))?;
     }
     Ok(verdict(cx, &ended))
 }
 
 fn verdict(cx: &Cx, run: &RunView) -> Exit {
     let line = &run.line;
-    cx.out.say(format!("{} {} under revision {}", line.id, line.status, short(&line.revision)));
+    cx.out.say(words!("{} {} under revision {}", line.id, line.status, short(&line.revision)));
     if line.status == "done" { Exit::Done } else { Exit::Invalid }
 }
 

@@ -1,5 +1,6 @@
 //! `connectors`, `records`: the edges of the company, and what it knows.
 
+use adjutant_spec::advice::Advice;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -12,7 +13,7 @@ use crate::{
     cli::{
         args::ConnectorAction,
         failure::{Exit, Failure, Outcome},
-        out::{Cell, Table},
+        out::{Cell, Table, Words, words},
     },
     http::doors::ProbeView,
     runtime::views::RecordView,
@@ -27,6 +28,7 @@ struct Line {
     mode: String,
     endpoint: Option<String>,
     has_secret: Option<bool>,
+    secret: Option<String>,
     verbs: Vec<serde_json::Value>,
     events: Vec<String>,
     hook: Option<String>,
@@ -68,9 +70,12 @@ async fn list(cx: &Cx) -> Outcome {
             Cell::from(line.hook.as_deref().or(line.endpoint.as_deref()).unwrap_or("-")),
         ]);
     }
-    cx.out.data(table.render(&cx.out))?;
+    cx.out.table(&table)?;
     match lines.iter().find(|line| line.has_secret == Some(false)) {
-        Some(line) => cx.out.say(format!("next: adjutant secrets set NAME for connector \"{}\"", line.id)),
+        Some(line) => {
+            let name = line.secret.as_deref().unwrap_or("NAME");
+            cx.out.say(words!("next: {}", Advice::SecretsSet(name).to_string()));
+        }
         None => cx.out.say("next: adjutant connectors probe NAME"),
     }
     Ok(Exit::Done)
@@ -83,7 +88,7 @@ async fn probe(cx: &Cx, name: &str) -> Outcome {
         cx.out.value(&answer)?;
     } else {
         let word = if found.ok { "answers" } else { "does not answer" };
-        cx.out.data(format!("{name} {word}: {} ({} ms)", found.message, found.millis))?;
+        cx.out.data(words!("{} {}: {} ({} ms)", name, word, found.message, found.millis))?;
     }
     Ok(if found.ok { Exit::Done } else { Exit::Again })
 }
@@ -96,7 +101,7 @@ pub(crate) async fn records(cx: &Cx, kind: Option<&str>) -> Outcome {
             return cx.out.value(&answer);
         }
         let kinds: Vec<String> = read(answer)?;
-        return cx.out.data(kinds.iter().map(|kind| format!("{kind}\n")).collect::<String>());
+        return cx.out.data(kinds.iter().map(|kind| words!("{}\n", kind)).sum::<Words>());
     };
     let answer = cx.client.get(&["records", kind], &[("limit", "1000".to_owned())]).await?;
     if cx.out.json {
@@ -115,8 +120,8 @@ pub(crate) async fn records(cx: &Cx, kind: Option<&str>) -> Outcome {
         ]);
     }
     if table.is_empty() {
-        cx.out.say(format!("no records of kind \"{kind}\""));
+        cx.out.say(words!("no records of kind \"{}\"", kind));
         return Ok(Exit::Done);
     }
-    cx.out.data(table.render(&cx.out))
+    cx.out.table(&table)
 }

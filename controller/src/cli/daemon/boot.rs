@@ -36,6 +36,12 @@ const VERBS: usize = 16;
 const AGENTS: usize = 4;
 const CACHE_BYTES: usize = 8 << 20;
 
+/// Where HTTP is served, and how others reach it.
+pub(super) struct Address {
+    pub(super) listen: SocketAddr,
+    pub(super) public_url: Option<String>,
+}
+
 /// The daemon: every room, open.
 pub(super) struct Daemon {
     pub(super) data: PathBuf,
@@ -67,9 +73,9 @@ impl Daemon {
     ///
     /// # Errors
     /// The first room that does not open; the others are closed again.
-    pub(super) async fn open(data: &Path, truth: Truth, listen: Option<SocketAddr>) -> Result<Self, Failure> {
+    pub(super) async fn open(data: &Path, truth: Truth, address: &Address) -> Result<Self, Failure> {
         let rooms = Rooms::open(data, &truth).await?;
-        let server = match Server::open(settings(data, &rooms, listen)).await {
+        let server = match Server::open(settings(data, &rooms, address)).await {
             Ok(server) => server,
             Err(error) => {
                 rooms.close().await;
@@ -191,7 +197,7 @@ fn followed(truth: &Truth, company: Company) -> source::Mode {
     }
 }
 
-fn settings(data: &Path, rooms: &Rooms, listen: Option<SocketAddr>) -> http::Settings {
+fn settings(data: &Path, rooms: &Rooms, address: &Address) -> http::Settings {
     let source = Arc::clone(&rooms.source);
     let wake = Arc::new(move || source.wake());
     let door = GitDoor::new((rooms.reconciler.clone(), rooms.routers.clone()), Arc::clone(&rooms.git), wake);
@@ -207,8 +213,8 @@ fn settings(data: &Path, rooms: &Rooms, listen: Option<SocketAddr>) -> http::Set
             backups: Arc::new(Store(Arc::clone(&rooms.journal))),
         },
         data: data.to_owned(),
-        listen,
-        public_url: None,
+        listen: Some(address.listen),
+        public_url: address.public_url.clone(),
     }
 }
 

@@ -27,10 +27,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::{
     args::{Global, UpArgs},
     failure::{Exit, Failure, Outcome},
-    out::Out,
+    out::{Out, words},
     place as places,
 };
-use boot::Daemon;
+use boot::{Address, Daemon};
 use place::Truth;
 
 /// Runs the daemon until it is told to stop, or until the store fails.
@@ -58,7 +58,9 @@ fn make_private(data: &Path) -> Result<(), Failure> {
 async fn serve(out: &Out, data: &Path, (truth, args): (Truth, &UpArgs)) -> Outcome {
     // From here on a signal is a wish to stop, also while the rooms open.
     let mut wish = Wish::new()?;
-    let daemon = Daemon::open(data, truth, Some(args.listen)).await?;
+    let daemon =
+        Daemon::open(data, truth, &Address { listen: args.listen, public_url: args.public_url.clone() })
+            .await?;
     greet(out, &daemon)?;
     let exit = tokio::select! {
         name = wish.next() => {
@@ -91,15 +93,16 @@ fn greet(out: &Out, daemon: &Daemon) -> Result<(), Failure> {
             "mode": daemon.truth.word(),
             "place": daemon.truth.place(),
         });
-        out.data(ready.to_string())?;
+        out.value_line(&ready)?;
         return Ok(());
     }
-    out.say(format!(
-        "adjutant {} follows {} ({})\n  {}\n  dashboard  {login}   (once, within ten minutes; then `adjutant login`)\n  inbox      adjutant inbox --data {}\n  stop       Ctrl-C: nothing is lost",
+    out.say(words!(
+        "adjutant {} follows {} ({})\n  {}\n  dashboard  {}   (once, within ten minutes; then `adjutant login`)\n  inbox      adjutant inbox --data {}\n  stop       Ctrl-C: nothing is lost",
         env!("CARGO_PKG_VERSION"),
         daemon.truth.place(),
         daemon.truth.word(),
         daemon.truth.how(&daemon.data),
+        login,
         daemon.data.display(),
     ));
     Ok(())

@@ -2,6 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
+use adjutant_spec::spoken;
 use serde_json::json;
 
 use super::{boot::Rooms, place::Truth};
@@ -9,7 +10,7 @@ use crate::{
     cli::{
         failure::{Exit, Failure, Outcome},
         git_door,
-        out::Out,
+        out::{Out, words},
     },
     reconcile,
 };
@@ -48,7 +49,7 @@ async fn tell(out: &Out, rooms: &Rooms, is_settled: bool) -> Outcome {
         let counts: Vec<String> =
             runs.runs.iter().map(|(status, count)| format!("{count} {status}")).collect();
         let counts = if counts.is_empty() { "none".to_owned() } else { counts.join(", ") };
-        out.data(format!("applied {applied}; runs: {counts}; {} wait for you", runs.inbox))?;
+        out.data(words!("applied {}; runs: {}; {} wait for you", applied, counts, runs.inbox))?;
     }
     if let Some(failure) = refusal(&source) {
         return Err(failure);
@@ -56,7 +57,7 @@ async fn tell(out: &Out, rooms: &Rooms, is_settled: bool) -> Outcome {
     if is_settled {
         return Ok(Exit::Done);
     }
-    let message = format!("work that is due did not come to rest within {} s", PATIENCE.as_secs());
+    let message = format!("work that is due was not finished within {}", spoken::limit(PATIENCE));
     Err(Failure::new(Exit::Again, message).hint("it is in the outbox: `adjutant up` goes on with it"))
 }
 
@@ -69,7 +70,7 @@ fn refusal(source: &reconcile::Status) -> Option<Failure> {
     let errors = source.diagnostics.iter().filter(|row| row["severity"] == "error");
     let causes: Vec<String> = errors.map(line).collect();
     if !causes.is_empty() {
-        let failure = Failure { causes, ..Failure::invalid("not everything that is wished is in force") };
+        let failure = Failure { causes, ..Failure::invalid("not everything in the repository is in force") };
         return Some(failure.hint("`adjutant check` shows each with its place"));
     }
     if source.applied.is_none() {

@@ -135,6 +135,7 @@ mod tests {
             mode,
             branch: "main".to_owned(),
             listen: "127.0.0.1:0".parse().unwrap(),
+            public_url: None,
             once: false,
             log_json: false,
         }

@@ -15,8 +15,7 @@ pub(crate) async fn demo_doubles(out: &Out, args: &DoublesArgs) -> Outcome {
         Options { ledger: Some(args.ledger.clone()), fixtures: fixtures::agency(), ..Options::default() };
     let doubles = Doubles::start(options).await;
     let doubles = doubles.map_err(|error| Failure::of(Exit::Again, &error))?;
-    let addresses = serde_json::to_string(&doubles.addresses);
-    out.data(addresses.map_err(|error| Failure::of(Exit::Bug, &error))?)?;
+    out.value_line(&doubles.addresses)?;
     let mut stdin = tokio::io::stdin();
     let mut nothing = [0; 64];
     while stdin.read(&mut nothing).await.is_ok_and(|read| read > 0) {}

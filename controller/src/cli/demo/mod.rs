@@ -26,7 +26,7 @@ pub(super) use doubles::demo_doubles;
 use super::{
     args::DemoArgs,
     failure::{Exit, Failure, Outcome},
-    out::{Out, Paint},
+    out::{Out, Paint, words},
 };
 use letters::Letters;
 use stage::Stage;
@@ -55,15 +55,15 @@ async fn wait_for_a_person(out: &Out, mut stage: Stage) -> Outcome {
     let letters = Letters::new(&stage, &daemon)?;
     letters.send_all().await?;
     let waiting = stage.wait_for_gates(&daemon, 3, PATIENCE).await?;
-    out.say(format!(
+    out.say(words!(
         "{} is open. Mail, billing and model are doubles on this machine: nothing leaves it.\n",
         out.paint(Paint::Bold, "North Pier, a studio of one,")
     ));
     out.say("Three messages came in, and each waits for you:\n");
     for gate in &waiting {
-        out.data(format!("  {:<28} {}", gate.id, gate.question))?;
+        out.data(words!("  {:<28} {}", gate.id, gate.question))?;
     }
-    out.say(format!(
+    out.say(words!(
         "\nopen   {}   (once, within ten minutes)\n\ntype   export ADJUTANT_DATA={}\n       export PATH=\"{}:$PATH\"\n       adjutant inbox\n       adjutant show {}\n\nedit   {}   a saved file is live\nlook   {}   what mail, billing and model were asked\nstop   Ctrl-C here; everything stays in {}",
         daemon.login,
         stage.data().display(),
@@ -80,7 +80,7 @@ async fn wait_for_a_person(out: &Out, mut stage: Stage) -> Outcome {
     }
     daemon.stop().await?;
     stage.keep();
-    out.say(format!(
+    out.say(words!(
         "stopped; `adjutant up --repo {} --data {}` goes on without the doubles",
         stage.company().display(),
         stage.data().display()

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     cli::{
         failure::{Exit, Failure, Outcome},
-        out::{Out, Paint},
+        out::{Out, Paint, Say, words},
     },
     runtime::views::{AuditView, GateView, RunView},
 };
@@ -28,10 +28,10 @@ struct Teller<'a> {
 }
 
 impl Teller<'_> {
-    fn tell(&self, text: &str) {
+    fn tell(&self, text: &(impl Say + ?Sized)) {
         let clock = format!("{:6.2} s", self.begun.elapsed().as_secs_f64());
         // The story is the data of this command.
-        drop(self.out.data(format!("{}  {text}", self.out.paint(Paint::Dim, &clock))));
+        drop(self.out.data(words!("{}  {}", self.out.paint(Paint::Dim, &clock), *text)));
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{
     cli::{
         args::BenchArgs,
         failure::{Exit, Failure, Outcome},
-        out::Out,
+        out::{Out, Words},
     },
     judgement::{Store, catalogue::MINILM},
 };
@@ -22,8 +22,8 @@ pub(super) fn bench(out: &Out, args: &BenchArgs) -> Outcome {
     let peers = args.peers.then(default_peers);
     let options =
         if args.long { Options::long(report.folder, peers) } else { Options::short(report.folder, peers) };
-    let report = run(&options, &mut |step| out.say(step)).map_err(failed)?;
-    if out.json { out.value(&report) } else { out.data(report.to_string()) }
+    let report = run(&options, &mut |step| out.say(Words::line(step))).map_err(failed)?;
+    if out.json { out.value(&report) } else { out.data(Words::document(&report.to_string())) }
 }
 
 fn failed(error: bench::Error) -> Failure {

@@ -12,7 +12,7 @@ use crate::{
         args::EvalArgs,
         failure::{Exit, Failure, Outcome},
         offline,
-        out::{Out, Table},
+        out::{Out, Table, Words, words},
     },
     judgement::{Files, Loader as _, lessons, pin_of},
 };
@@ -26,15 +26,15 @@ pub(super) fn eval(out: &Out, args: &EvalArgs) -> Outcome {
     let (lessons, promise, pin) = taught(args)?;
     let engine = Files::locate().load(pin.as_deref());
     if let Some(stand_in) = &engine.stand_in {
-        out.say(format!(
-            "{} stands in: {}; {}",
+        out.say(words!(
+            "the model \"{}\" answers in its place, because {}; {}",
             engine.embedder.model().name,
             stand_in.reason,
             stand_in.hint
         ));
     }
     let report = judged(engine.embedder, (lessons, promise), &data)?;
-    if out.json { out.value(&report) } else { out.data(words(out, &report)) }
+    if out.json { out.value(&report) } else { out.data(in_words(out, &report)) }
 }
 
 fn judged(
@@ -75,9 +75,9 @@ fn labelled(path: &Path) -> Result<Vec<Labelled>, Failure> {
     })
 }
 
-fn words(out: &Out, report: &Report) -> String {
+fn in_words(out: &Out, report: &Report) -> Words {
     let percent = |share: f64| format!("{:.1} %", share * 100.0);
-    let mut text = format!(
+    let mut text = words!(
         "{} messages, {} of no class, {} classes, model {}\naccuracy {}, AUROC of strangers {}, calibration error {}, fit {} ms, decision {} µs\n\n",
         report.messages,
         report.strangers,
@@ -98,6 +98,6 @@ fn words(out: &Out, report: &Report) -> String {
             format!("{:.3}", kept.threshold).into(),
         ]);
     }
-    text.push_str(&table.render(out));
+    text += table.render(out.window);
     text
 }

@@ -7,7 +7,12 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::{cli::out::say, judgement::pull::Progress};
+use adjutant_spec::shown;
+
+use crate::{
+    cli::out::{say, words},
+    judgement::pull::Progress,
+};
 
 const LINE: &str = "{msg:28!} {bar:24} {bytes:>10} of {total_bytes} {bytes_per_sec} {eta}";
 
@@ -32,10 +37,10 @@ impl Progress for Told {
     fn begins(&self, file: &str, already: u64, bytes: u64) {
         if !self.is_terminal {
             let rest = if already == 0 { String::new() } else { format!(", going on after {already}") };
-            return say(&format!("{file}: {bytes} bytes{rest}"));
+            return say(words!("{}: {} bytes{}", file, bytes, rest));
         }
         let style = ProgressStyle::with_template(LINE).unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = ProgressBar::new(bytes).with_style(style).with_message(file.to_owned());
+        let bar = ProgressBar::new(bytes).with_style(style).with_message(shown::line(file).into_owned());
         bar.set_position(already);
         *self.bar.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar);
     }
@@ -52,8 +57,8 @@ impl Progress for Told {
     }
 
     fn tells(&self, what: &str) {
-        if !self.with_bar(|bar| bar.println(what)) {
-            say(what);
+        if !self.with_bar(|bar| bar.println(shown::line(what))) {
+            say(words!("{}", what));
         }
     }
 }

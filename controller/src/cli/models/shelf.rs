@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::{
     cli::{
         failure::{Exit, Failure, Outcome},
-        out::{Cell, Out, Paint, Table},
+        out::{Cell, Out, Paint, Table, words},
     },
     judgement::{Fault, FileReport, Report, Store},
 };
@@ -32,15 +32,15 @@ pub(super) fn list(out: &Out) -> Outcome {
     for line in &lines {
         table.row([
             line.name.as_str().into(),
-            Cell::shown(line.state, out.paint(paint(line.state), line.state)),
+            out.paint(paint(line.state), line.state).into(),
             line.bytes.to_string().into(),
             Cell::from(line.digest.as_deref().unwrap_or("-")),
         ]);
     }
-    out.data(table.render(out))?;
+    out.table(&table)?;
     match lines.iter().find(|line| line.state != "whole") {
-        Some(line) => out.say(format!("next: adjutant models pull {}", line.name)),
-        None => out.say(format!("they lie in \"{}\"", store.root().display())),
+        Some(line) => out.say(words!("next: adjutant models pull {}", line.name)),
+        None => out.say(words!("they lie in \"{}\"", store.root().display())),
     }
     Ok(Exit::Done)
 }
@@ -101,22 +101,22 @@ fn tell(out: &Out, reports: &[Report]) -> Outcome {
                 report.name.as_str().into(),
                 file.path.as_str().into(),
                 file.found.as_ref().map_or_else(|| "-".to_owned(), |found| found.bytes.to_string()).into(),
-                Cell::shown(word, out.paint(paint, word)),
+                out.paint(paint, word).into(),
             ]);
         }
     }
-    out.data(table.render(out))?;
+    out.table(&table)?;
     for report in reports {
         for file in &report.files {
             if let (Some(Fault::Digest), Some(expected), Some(found)) =
                 (file.fault, &file.expected, &file.found)
             {
-                out.say(format!("{}: expected {}, found {}", file.path, expected.sha256, found.sha256));
+                out.say(words!("{}: expected {}, found {}", file.path, expected.sha256, found.sha256));
             }
         }
         match (&report.digest, report.is_whole()) {
-            (Some(digest), true) => out.say(format!("{}: {digest}", report.name)),
-            _ => out.say(format!("next: adjutant models pull {}", report.name)),
+            (Some(digest), true) => out.say(words!("{}: {}", report.name, digest)),
+            _ => out.say(words!("next: adjutant models pull {}", report.name)),
         }
     }
     Ok(Exit::Done)

@@ -13,7 +13,7 @@ use crate::{
     cli::{
         args::{CheckArgs, FmtArgs},
         failure::{Exit, Failure, Outcome},
-        out::{Out, Paint},
+        out::{Out, Paint, Words, words},
     },
     source::{Git, Limits, is_language_path, of_folder, of_revision},
 };
@@ -48,9 +48,9 @@ pub(crate) fn check(out: &Out, args: &CheckArgs) -> Outcome {
         out.value(&report.to_json())?;
         return Ok(exit);
     }
-    out.data(if out.colour { report.render_coloured() } else { report.render() })?;
+    out.data(Words::rendered(&if out.colour { report.render_coloured() } else { report.render() }))?;
     match loaded.plan {
-        Some(plan) => out.data(format!(
+        Some(plan) => out.data(words!(
             "{}: {}, {}, {}{}",
             out.paint(Paint::Green, "ok"),
             count(files.len(), "file"),
@@ -59,7 +59,7 @@ pub(crate) fn check(out: &Out, args: &CheckArgs) -> Outcome {
             tail(report),
         ))?,
         None => {
-            out.say(format!("{}: nothing would go live{}", args.dir.display(), tail(report)));
+            out.say(words!("{}: nothing would go live{}", args.dir.display(), tail(report)));
             Exit::Invalid
         }
     };
@@ -114,7 +114,7 @@ pub(crate) fn fmt(out: &Out, args: &FmtArgs) -> Outcome {
             Ok(formatted) => changed.push((path, formatted)),
             Err(reason) => {
                 broken += 1;
-                out.say(format!("{path}: {reason}"));
+                out.say(words!("{}: {}", path, reason));
             }
         }
     }
@@ -122,7 +122,7 @@ pub(crate) fn fmt(out: &Out, args: &FmtArgs) -> Outcome {
         if !args.check {
             replace(&args.dir.join(path), formatted)?;
         }
-        out.data(*path)?;
+        out.data(words!("{}", *path))?;
     }
     if broken > 0 {
         let message = format!("{} not formatted", count(broken, "file was"));

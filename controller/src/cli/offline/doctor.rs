@@ -12,7 +12,7 @@ use crate::{
     cli::{
         args::DEFAULT_LISTEN,
         failure::{Exit, Outcome},
-        out::{Cell, Out, Paint, Table},
+        out::{Cell, Out, Paint, Table, words},
         place,
     },
     effects::secrets::Keys,
@@ -66,15 +66,11 @@ pub(crate) fn doctor(out: &Out, data: &Path) -> Outcome {
     let mut table = Table::new(&["", "check", "found"]);
     for found in &findings {
         let (mark, paint) = if found.ok { ("ok", Paint::Green) } else { ("no", Paint::Red) };
-        table.row([
-            Cell::shown(mark, out.paint(paint, mark)),
-            Cell::from(found.check),
-            found.detail.as_str().into(),
-        ]);
+        table.row([out.paint(paint, mark).into(), Cell::from(found.check), found.detail.as_str().into()]);
     }
-    out.data(table.render(out))?;
+    out.table(&table)?;
     for found in findings.iter().filter(|found| !found.ok) {
-        out.say(format!("{}: {}", found.check, found.hint.unwrap_or_default()));
+        out.say(words!("{}: {}", found.check, found.hint.unwrap_or_default()));
     }
     Ok(exit)
 }

@@ -13,7 +13,7 @@ use crate::{
     cli::{
         args::{InitArgs, NewArgs},
         failure::{Exit, Failure, Outcome},
-        out::Out,
+        out::{Out, Words, words},
     },
     effects::secrets::{self, Keys},
 };
@@ -35,13 +35,19 @@ pub(crate) fn init(out: &Out, args: &InitArgs) -> Outcome {
         Err(error) => return Err(error.into()),
     };
     for (path, _) in files.iter() {
-        out.data(path)?;
+        out.data(words!("{}", path))?;
     }
-    out.say(format!("\n{} files are in {}; {key}.\n\n{}", files.len(), args.dir.display(), next_steps(args)));
+    out.say(words!(
+        "\n{} files are in {}; {}.\n\n{}",
+        files.len(),
+        args.dir.display(),
+        key,
+        next_steps(args)
+    ));
     Ok(Exit::Done)
 }
 
-fn next_steps(args: &InitArgs) -> String {
+fn next_steps(args: &InitArgs) -> Words {
     let start = match args.example.as_deref() {
         Some("agency") => {
             "adjutant connectors               # what still needs an address or a secret of yours"
@@ -49,9 +55,10 @@ fn next_steps(args: &InitArgs) -> String {
         Some("hello") => "adjutant run hello --input '{\"name\":\"Ada\"}'",
         _ => "adjutant run hello --input '{\"name\":\"Ada\"}'",
     };
-    format!(
-        "next:\n  cd {}\n  git init && git add . && git commit -m begin\n  adjutant check\n  adjutant up --repo .              # leave it running\n  {start}\n",
-        args.dir.display()
+    words!(
+        "next:\n  cd {}\n  git init && git add . && git commit -m begin\n  adjutant check\n  adjutant up --repo .              # leave it running\n  {}\n",
+        args.dir.display(),
+        start
     )
 }
 
@@ -100,7 +107,7 @@ pub(crate) fn new(out: &Out, args: &NewArgs) -> Outcome {
         scaffold::new_object(&args.kind, &args.id).map_err(|error| Failure::invalid(error.to_string()))?;
     write_files(&args.dir, &files)?;
     for (path, _) in files.iter() {
-        out.data(path)?;
+        out.data(words!("{}", path))?;
     }
     out.say("next: fill it in, then `adjutant check`");
     Ok(Exit::Done)

@@ -5,7 +5,7 @@ use serde_json::{Map, json};
 
 use crate::cli::{
     failure::{Exit, Failure, Outcome},
-    out::{Out, Paint},
+    out::{Out, Paint, Words, words},
 };
 
 /// Prints the page of a code; without one, every code with its title.
@@ -23,7 +23,7 @@ pub(crate) fn explain(out: &Out, name: Option<&str>) -> Outcome {
             "page": code.page(),
         }));
     }
-    out.data(code.page())
+    out.data(Words::document(code.page()))
 }
 
 fn all_codes(out: &Out) -> Outcome {
@@ -31,8 +31,8 @@ fn all_codes(out: &Out) -> Outcome {
         let row = |code: &Code| json!({ "code": code.name(), "severity": code.severity().word(), "title": code.title() });
         return out.value(&Code::ALL.iter().map(row).collect::<Vec<_>>());
     }
-    let line = |code: &Code| format!("{}  {}\n", out.paint(Paint::Bold, code.name()), code.title());
-    out.data(Code::ALL.iter().map(line).collect::<String>())
+    let line = |code: &Code| words!("{}  {}\n", out.paint(Paint::Bold, code.name()), code.title());
+    out.data(Code::ALL.iter().map(line).sum::<Words>())
 }
 
 /// Prints the JSON Schema of a kind of file; without one, of all kinds by name.

@@ -9,7 +9,7 @@ use super::checked;
 use crate::{
     cli::{
         failure::{Exit, Failure, Outcome},
-        out::{Out, Paint},
+        out::{Out, Paint, Words, words},
     },
     effects::{Effects, Options, secrets::Keys},
     judgement::{Files, Routers},
@@ -25,23 +25,23 @@ pub(crate) fn route(out: &Out, (name, text): (&str, &str), folder: &Path) -> Out
         Failure::new(Exit::NotFound, format!("there is no route \"{name}\""))
             .hint(format!("routes are: {}", names.join(", ")))
     })?;
-    if out.json { out.value(&answer) } else { out.data(words(out, &answer)) }
+    if out.json { out.value(&answer) } else { out.data(in_words(out, &answer)) }
 }
 
-fn words(out: &Out, answer: &Value) -> String {
+fn in_words(out: &Out, answer: &Value) -> Words {
     let text = |key: &str| answer[key].as_str().unwrap_or("-").to_owned();
     let number =
         |key: &str| answer[key].as_f64().map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"));
     let near = answer["neighbours"].as_array().into_iter().flatten().map(|near| {
         let number = near["similarity"].as_f64().unwrap_or_default();
         let word = |key: &str| near[key].as_str().unwrap_or_default().to_owned();
-        format!("  {number:.2} {}: {}\n", word("class"), word("text"))
+        words!("  {} {}: {}\n", format!("{number:.2}"), word("class"), word("text"))
     });
     let author = match text("stage").as_str() {
         "abstained" => "(nothing was sure enough)".to_owned(),
         stage => format!("by {stage}"),
     };
-    format!(
+    words!(
         "{} {}, probability {} of at least {}, margin {} over {}, model {}, {} µs\n{}",
         out.paint(Paint::Bold, &text("class")),
         author,
@@ -51,6 +51,6 @@ fn words(out: &Out, answer: &Value) -> String {
         text("runner_up"),
         text("model"),
         answer["micros"],
-        near.collect::<String>()
+        near.sum::<Words>()
     )
 }

@@ -13,7 +13,7 @@ use crate::{
         args::{SecretsAction, SecretsArgs},
         failure::{Exit, Failure, Outcome},
         offline::load,
-        out::{Cell, Out, Table},
+        out::{Cell, Out, Table, words},
     },
     effects::secrets::{self, Keys},
 };
@@ -34,10 +34,10 @@ fn set(out: &Out, folder: &Path, name: &str) -> Outcome {
     let keys = Keys::locate()?;
     if let Err(secrets::Error::NoKey(_)) = keys.public_key() {
         keys.generate_key()?;
-        out.say(format!("a new key is in {}: keep a copy elsewhere", keys.path().display()));
+        out.say(words!("a new key is in {}: keep a copy elsewhere", keys.path().display()));
     }
     if io::stdin().is_terminal() {
-        out.say(format!("type the secret \"{name}\", then Enter and Ctrl-D:"));
+        out.say(words!("type the secret \"{}\", then Enter and Ctrl-D:", name));
     }
     let mut text = String::new();
     let read = io::stdin().lock().take(LONGEST + 1).read_to_string(&mut text);
@@ -54,7 +54,7 @@ fn set(out: &Out, folder: &Path, name: &str) -> Outcome {
     let mut file = tempfile::NamedTempFile::new_in(parent).map_err(Failure::file("write in", parent))?;
     file.write_all(&sealed).map_err(Failure::file("write", &target))?;
     file.persist(&target).map_err(|error| Failure::file("write", &target)(error.error))?;
-    out.data(path)
+    out.data(words!("{}", path))
 }
 
 struct Line {
@@ -106,9 +106,9 @@ fn show(out: &Out, lines: &[Line]) -> Outcome {
     for line in lines {
         table.row([line.name.as_str().into(), Cell::from(line.state), line.used_by.join(", ").into()]);
     }
-    out.data(table.render(out))?;
+    out.table(&table)?;
     if let Some(line) = lines.iter().find(|line| line.state == "missing") {
-        out.say(format!("next: adjutant secrets set {}", line.name));
+        out.say(words!("next: adjutant secrets set {}", line.name));
     }
     Ok(Exit::Done)
 }

@@ -7,14 +7,14 @@ use clap_mangen::Man;
 use crate::cli::{
     args,
     failure::{Failure, Outcome},
-    out::Out,
+    out::{Out, Words, words},
 };
 
 /// Prints the completions of a shell.
 pub(crate) fn completions(out: &Out, shell: clap_complete::Shell) -> Outcome {
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut args::visible_command(), "adjutant", &mut text);
-    out.bytes(&text)
+    out.generated(&text)
 }
 
 /// Prints the manual page, or writes one for each command into a folder.
@@ -23,18 +23,18 @@ pub(crate) fn man(out: &Out, folder: Option<&Path>) -> Outcome {
         let mut text = Vec::new();
         let page = Man::new(args::visible_command());
         page.render(&mut text).map_err(Failure::file("write", Path::new("stdout")))?;
-        return out.bytes(&text);
+        return out.generated(&text);
     };
     std::fs::create_dir_all(folder).map_err(Failure::file("make", folder))?;
     clap_mangen::generate_to(args::visible_command(), folder).map_err(Failure::file("write in", folder))?;
-    out.data(format!("{}", folder.join("adjutant.1").display()))
+    out.data(words!("{}", folder.join("adjutant.1").display()))
 }
 
 /// Prints a systemd unit for `up`.
 pub(crate) fn service(out: &Out, repo: &Path, data: &Path) -> Outcome {
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let binary = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("adjutant"));
-    out.data(unit(&binary, &absolute(repo), &absolute(data)))?;
+    out.data(Words::document(&unit(&binary, &absolute(repo), &absolute(data))))?;
     out.say(
         "next:\n  adjutant service > ~/.config/systemd/user/adjutant.service\n  systemctl --user daemon-reload\n  systemctl --user enable --now adjutant\n  loginctl enable-linger                # so that it runs while you are logged out",
     );

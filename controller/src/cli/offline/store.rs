@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::{
     cli::{
         failure::{Exit, Failure, Outcome},
-        out::{Cell, Out, Table},
+        out::{Cell, Out, Table, words},
     },
     http::doors::BackupView,
     journal::{self, Copied, Options, RocksJournal, bench},
@@ -22,14 +22,17 @@ pub(crate) fn bench(out: &Out, folder: &Path) -> Outcome {
         .map_err(Failure::file("write in", folder))?;
     let plan = bench::Plan::default();
     let whole = plan.round * u32::try_from(plan.runs.len() * plan.rounds * 2).unwrap_or(u32::MAX);
-    out.say(format!("measuring in {} for about {} s", folder.display(), whole.as_secs() + 2));
+    out.say(words!("measuring in {} for about {} s", folder.display(), whole.as_secs() + 2));
     let report = bench::run(scratch.path(), &plan)?;
     if out.json {
         return out.value(&report);
     }
-    out.data(format!(
-        "{}\nfsync of 4 KiB: p50 {:.0} µs, p99 {:.0} µs; {}\n",
-        report.hardware, report.fsync_us.p50, report.fsync_us.p99, report.sync
+    out.data(words!(
+        "{}\nfsync of 4 KiB: p50 {} µs, p99 {} µs; {}\n",
+        report.hardware.to_string(),
+        format!("{:.0}", report.fsync_us.p50),
+        format!("{:.0}", report.fsync_us.p99),
+        report.sync.to_string()
     ))?;
     let mut table = Table::new(&["runs", "transitions/s", "raw/s", "p50 ms", "p99 ms", "in one sync"]);
     for row in &report.rows {
@@ -42,7 +45,7 @@ pub(crate) fn bench(out: &Out, folder: &Path) -> Outcome {
             format!("{:.1}", row.group).into(),
         ]);
     }
-    out.data(table.render(out))
+    out.table(&table)
 }
 
 /// Copies the store of a data folder and verifies the copy; `None` where a daemon has it open, which can do it itself.
@@ -65,8 +68,8 @@ pub(crate) fn tell_backup(out: &Out, data: &Path, copied: &BackupView) -> Outcom
     if out.json {
         return out.value(&json!(copied));
     }
-    out.data(copied.folder.clone())?;
-    out.say(format!(
+    out.data(words!("{}", copied.folder))?;
+    out.say(words!(
         "{} batches with {} entries, {} bytes, verified; it is a data folder: `adjutant up --data {}` takes it\n\
          the key and `company.git` are not in it: copy {} and the key file too",
         copied.chain.batches,
