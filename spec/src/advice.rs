@@ -28,6 +28,8 @@ pub enum Advice<'a> {
     AuditVerify,
     /// Check the company repository.
     Check,
+    /// Say yes to the plan that waits for it.
+    ConfirmPlan(&'a str),
     /// List what failed for good and what nobody can tell.
     Dead,
     /// Leave an effect and go on without it.
@@ -42,6 +44,8 @@ pub enum Advice<'a> {
     DidNotHappen(&'a str),
     /// Compare a proposal with what is there.
     DiffProposal(&'a str),
+    /// Everything that a proposal changes, however long.
+    DiffProposalFull(&'a str),
     /// An effect happened.
     Happened(&'a str),
     /// Follow the source again.
@@ -85,6 +89,7 @@ impl Display for Advice<'_> {
             }
             Self::AuditVerify => to.write_str("adjutant audit verify"),
             Self::Check => to.write_str("adjutant check"),
+            Self::ConfirmPlan(token) => write!(to, "adjutant plan --confirm {}", word(token)),
             Self::Dead => to.write_str("adjutant dead"),
             Self::DeadDrop(effect) => write!(to, "adjutant dead drop {}", word(effect)),
             Self::DeadRetry(effect) => write!(to, "adjutant dead retry {}", word(effect)),
@@ -94,6 +99,9 @@ impl Display for Advice<'_> {
                 write!(to, "adjutant dead settle {} --did-not-happen", word(effect))
             }
             Self::DiffProposal(proposal) => write!(to, "adjutant proposals {} diff", word(proposal)),
+            Self::DiffProposalFull(proposal) => {
+                write!(to, "adjutant proposals {} diff --full", word(proposal))
+            }
             Self::Happened(effect) => write!(to, "adjutant dead settle {} --happened", word(effect)),
             Self::HoldRelease => to.write_str("adjutant hold --release"),
             Self::Inbox => to.write_str("adjutant inbox"),
@@ -134,6 +142,7 @@ impl Advice<'_> {
             Advice::ApproveProposal { proposal: PROPOSAL, digest: "0123456789ab" },
             Advice::AuditVerify,
             Advice::Check,
+            Advice::ConfirmPlan("0123456789ab"),
             Advice::Dead,
             Advice::DeadDrop(EFFECT),
             Advice::DeadRetry(EFFECT),
@@ -141,6 +150,7 @@ impl Advice<'_> {
             Advice::Deny(GATE),
             Advice::DidNotHappen(EFFECT),
             Advice::DiffProposal(PROPOSAL),
+            Advice::DiffProposalFull(PROPOSAL),
             Advice::Happened(EFFECT),
             Advice::HoldRelease,
             Advice::Inbox,

@@ -57,6 +57,20 @@ impl Daemon {
         Self::spawn(world, &mut command)
     }
 
+    /// Commits the company in `co`, and starts a daemon that takes pushes of it.
+    ///
+    /// # Panics
+    /// As [`Daemon::start`].
+    #[must_use]
+    pub fn takes_pushes(world: &World) -> Self {
+        world.git("co", &["init", "-q", "-b", "main"]);
+        world.git("co", &["add", "."]);
+        world.git("co", &["commit", "-qm", "begin"]);
+        let mut command = world.command(&crate::adjutant());
+        command.args(["up", "--json", "--mode", "push", "--listen", "127.0.0.1:0", "--repo", "co"]);
+        Self::spawn(world, &mut command)
+    }
+
     /// Starts a command that is a daemon.
     ///
     /// # Panics

@@ -382,7 +382,7 @@ impl GitDoor for Shelf {
         ready(Ok(vec![ProposalView { diff: None, ..self.0.lock().unwrap().clone() }]))
     }
 
-    fn proposal(&self, id: &str) -> Answered<ProposalView> {
+    fn proposal(&self, id: &str, _: bool) -> Answered<ProposalView> {
         let proposal = self.0.lock().unwrap().clone();
         ready(if proposal.id == id { Ok(proposal) } else { Err(Refusal::not_found("proposal", id)) })
     }
@@ -425,6 +425,10 @@ impl GitDoor for Shelf {
 
     fn release(&self, _: &str) -> Answered<Done> {
         ready(Ok(done("released")))
+    }
+
+    fn confirm(&self, token: &str, _: &str) -> Answered<Done> {
+        ready(Ok(done(token)))
     }
 
     fn pushed(&self, push: Push) -> Answered<PushAnswer> {

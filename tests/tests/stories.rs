@@ -288,7 +288,7 @@ async fn a_saved_file_is_live_and_a_broken_one_changes_nothing() {
 async fn a_push_is_live_or_refused_in_the_terminal_that_pushed() {
     let world = World::new();
     let _ = world.adjutant(&["init", "co"]).ok();
-    let daemon = takes_pushes(&world);
+    let daemon = Daemon::takes_pushes(&world);
     let applied = |status: &Value| status["revision"]["applied"].clone();
     let before = applied(&daemon.api.until("status", |status| applied(status).is_string()).await);
     let push = |reference: &str| {
@@ -323,16 +323,6 @@ async fn a_push_is_live_or_refused_in_the_terminal_that_pushed() {
     change("templates/hello.md", "Hi", "Hey");
     let down = push("main");
     assert!(down.code != 0 && down.stderr.contains("start `adjutant up`"), "{}", down.all());
-}
-
-/// Commits the company, and starts a daemon that takes pushes of it.
-fn takes_pushes(world: &World) -> Daemon {
-    world.git("co", &["init", "-q", "-b", "main"]);
-    world.git("co", &["add", "."]);
-    world.git("co", &["commit", "-qm", "begin"]);
-    let mut command = world.command(&adjutant_tests::adjutant());
-    command.args(["up", "--json", "--mode", "push", "--listen", "127.0.0.1:0", "--repo", "co"]);
-    Daemon::spawn(world, &mut command)
 }
 
 const ROUTE: &str = r#"schema = "adjutant/v1"
@@ -372,7 +362,7 @@ async fn what_the_operator_corrects_is_proposed_and_then_known() {
     let _ = world.adjutant(&["init", "co"]).ok();
     world.write("co/routes/inbound.toml", ROUTE);
     world.write("co/playbooks/sort.toml", SORT);
-    let daemon = takes_pushes(&world);
+    let daemon = Daemon::takes_pushes(&world);
     let applied = |status: &Value| status["revision"]["applied"].clone();
     let before = applied(&daemon.api.until("status", |status| applied(status).is_string()).await);
     let ran = async |key: &str, text: &str| {

@@ -32,8 +32,8 @@ pub trait GitDoor: Send + Sync + 'static {
     /// Lists the proposals, newest first, without their diffs.
     fn proposals(&self) -> Answered<Vec<ProposalView>>;
 
-    /// Shows one proposal with its diff.
-    fn proposal(&self, id: &str) -> Answered<ProposalView>;
+    /// Shows one proposal with what it changes; all of it where `full` asks, else what one reads at a glance.
+    fn proposal(&self, id: &str, full: bool) -> Answered<ProposalView>;
 
     /// Opens a proposal, or replaces the head of the open one with the same author and topic.
     fn propose(&self, wish: NewProposal, by: &str) -> Answered<ProposalView>;
@@ -55,6 +55,9 @@ pub trait GitDoor: Send + Sync + 'static {
 
     /// Follows the source again.
     fn release(&self, by: &str) -> Answered<Done>;
+
+    /// Says yes to the plan that waits for it, by the token that was shown with it; another one is a conflict.
+    fn confirm(&self, token: &str, by: &str) -> Answered<Done>;
 
     /// Answers a hook of `company.git`.
     fn pushed(&self, push: Push) -> Answered<PushAnswer>;
@@ -114,6 +117,15 @@ pub struct SourceView {
     pub desired: Option<String>,
     /// The last one that was tried.
     pub attempted: Option<String>,
+    /// The commit that this is, or is based on.
+    #[serde(default)]
+    pub commit: Option<String>,
+    /// What waits for the operator's yes.
+    #[serde(default)]
+    pub waits: Option<WaitsView>,
+    /// The commit that proposals are merged with: `main` of the company's own repository.
+    #[serde(default)]
+    pub main: Option<String>,
     /// Whether what is desired is in force and everything it needs is there.
     pub ready: bool,
     /// The state of each resource.
@@ -125,6 +137,17 @@ pub struct SourceView {
     pub slices: Vec<SliceView>,
     /// Why the source is not followed, while it is held.
     pub hold: Option<HoldView>,
+}
+
+/// A change that waits for the operator's yes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WaitsView {
+    /// What the yes must name.
+    pub token: String,
+    /// Why it waits, one line each.
+    pub because: Vec<String>,
+    /// What to type.
+    pub next: String,
 }
 
 /// One condition of a resource.
@@ -194,14 +217,23 @@ pub struct ProposalView {
     pub base: String,
     /// Its newest commit.
     pub head: String,
-    /// What an approval must name.
+    /// What an approval must name; empty while it cannot be approved, and where not everything is shown.
     pub digest: String,
     /// What would change, in domain words.
     #[schema(value_type = Object)]
     pub plan: Value,
-    /// Unified diff from base to the merge result.
+    /// What differs between base and the merge result, line by line, with everything invisible written out.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub diff: Option<String>,
+    /// What the diff does not show; `?full=true` shows it, with the digest.
+    #[serde(default)]
+    pub hidden: Vec<String>,
+    /// The changed files that say who may do what.
+    #[serde(default)]
+    pub protected: Vec<String>,
+    /// What to type next.
+    #[serde(default)]
+    pub next: Option<String>,
     /// What speaks for it.
     #[schema(value_type = Object)]
     #[serde(default)]

@@ -10,10 +10,11 @@ use serde_json::{Value, json};
 
 use super::{
     Error, Reconciler,
-    desk::Desk,
+    course::Good,
+    desk::InForce,
     files,
     judge::Judged,
-    plan::{Artefact, LiveRuns, Question, Side},
+    plan::{self, Artefact, LiveRuns, Question, Side},
     rehearsal::Rehearsed,
     store::blocking,
 };
@@ -50,25 +51,33 @@ impl Reconciler {
     /// # Errors
     /// [`Error::NotFound`] if nobody knows it.
     pub async fn plan(&self, to: Option<&str>) -> Result<PlanAnswer, Error> {
-        let desk = self.inner.desk.lock().await;
-        let (name, files) = match to {
-            None => {
-                desk.last.as_ref().map(|last| (last.revision.clone(), Arc::clone(&last.files))).ok_or_else(
-                    || Error::conflict("the source was not read yet", "`adjutant status` says why"),
-                )?
-            }
-            Some(name) => self.find(&desk, name).await?,
+        // The desk is left free: what is asked about may be large, and of somebody else's making.
+        let (base, last, stored) = {
+            let desk = self.inner.desk.lock().await;
+            let stored = to.and_then(|name| desk.course.state.stored(name));
+            (desk.in_force.clone(), desk.last.clone(), stored)
         };
-        let judged = self.judge(&desk.in_force, files).await?;
-        self.answer(&desk, &name, &judged).await
+        let (name, files) = match (to, last) {
+            (None, Some(last)) => (last.revision, last.files),
+            (None, None) => {
+                return Err(Error::conflict("the source was not read yet", "`adjutant status` says why"));
+            }
+            (Some(name), Some(last)) if last.revision == name => (last.revision, last.files),
+            (Some(name), _) => self.find(name, stored).await?,
+        };
+        let judged = self.judge(&base, files).await?;
+        let mut answer = self.answer(&base, &name, &judged).await?;
+        // Only what the source wishes can be confirmed: another revision is not on its way.
+        let asked = answer.plan.as_ref().and_then(|plan| plan.confirm.as_ref()).filter(|_| to.is_none());
+        if let Some(confirm) = asked {
+            answer.text.push_str(&format!("  say yes with `{}`\n", plan::yes(&confirm.token)));
+        }
+        Ok(answer)
     }
 
     /// Finds the files of a revision by its name.
-    async fn find(&self, desk: &Desk, name: &str) -> Result<(String, Arc<FileSet>), Error> {
-        if let Some(last) = desk.last.as_ref().filter(|last| last.revision == name) {
-            return Ok((last.revision.clone(), Arc::clone(&last.files)));
-        }
-        if let Some(good) = desk.course.state.stored(name) {
+    async fn find(&self, name: &str, stored: Option<Good>) -> Result<(String, Arc<FileSet>), Error> {
+        if let Some(good) = stored {
             let (journal, manifest) = (Arc::clone(&self.inner.settings.journal), good.files.clone());
             let found = blocking(move || files::load(journal.as_ref(), &manifest)).await?;
             return Ok((good.tree, Arc::new(found)));
@@ -83,11 +92,33 @@ impl Reconciler {
         .await
     }
 
-    pub(super) async fn answer(&self, desk: &Desk, name: &str, judged: &Judged) -> Result<PlanAnswer, Error> {
+    /// Answers with the plan, and with what recorded decisions would become.
+    pub(super) async fn answer(
+        &self,
+        base: &InForce,
+        name: &str,
+        judged: &Judged,
+    ) -> Result<PlanAnswer, Error> {
+        let mut answer = self.outline(base, name, judged).await?;
+        if let (Some(plan), Some(after)) = (&mut answer.plan, &judged.plan) {
+            let before = self.inner.settings.handle.plan();
+            plan.routes = self.rehearse(before.as_ref(), after).await;
+            answer.text = judged.text.clone() + &plan.render();
+        }
+        Ok(answer)
+    }
+
+    /// Answers with the plan alone: nothing is decided again for it.
+    pub(super) async fn outline(
+        &self,
+        base: &InForce,
+        name: &str,
+        judged: &Judged,
+    ) -> Result<PlanAnswer, Error> {
         let mut text = judged.text.clone();
         let plan = match &judged.plan {
             Some(after) if judged.errors == 0 || !judged.held.is_empty() => {
-                Some(self.artefact(desk, name, (judged, after)).await?)
+                Some(self.artefact(base, name, (judged, after)).await?)
             }
             _ => None,
         };
@@ -99,22 +130,21 @@ impl Reconciler {
 
     pub(super) async fn artefact(
         &self,
-        desk: &Desk,
+        base: &InForce,
         name: &str,
         (judged, after): (&Judged, &Arc<Plan>),
     ) -> Result<Artefact, Error> {
         let runs = self.live_runs().await?;
         let before = self.inner.settings.handle.plan();
-        let base_files = desk.in_force.manifest.digest();
+        let base_files = base.manifest.digest();
         let base = before.as_deref().map(|plan| Side {
-            name: desk.in_force.tree.as_deref().unwrap_or_default(),
+            name: base.tree.as_deref().unwrap_or_default(),
             files: &base_files,
             plan,
         });
         let target = Side { name, files: &judged.manifest.digest(), plan: after.as_ref() };
         let now = self.inner.settings.clock.now();
-        let artefact = Artefact::of(Question { base, target, runs: &runs, held: judged.held_lines(), now });
-        Ok(Artefact { routes: self.rehearse(before.as_ref(), after).await, ..artefact })
+        Ok(Artefact::of(Question { base, target, runs: &runs, held: judged.held_lines(), now }))
     }
 
     /// Says what would become of recorded decisions.

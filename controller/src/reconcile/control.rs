@@ -12,6 +12,7 @@ use super::{
     desk::{Desk, InForce},
     files,
     judge::{self, Judged},
+    plan::TOKEN,
     proposal::{NewProposal, Source},
     store::blocking,
 };
@@ -89,6 +90,39 @@ impl Reconciler {
         })
     }
 
+    /// Says yes to the plan that waits for it, by the token that was shown with it.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if nothing waits, or something else by now.
+    pub async fn confirm_plan(&self, token: &str, by: &str) -> Result<Done, Error> {
+        let mut desk = self.inner.desk.lock().await;
+        let outcome = self.confirm_on(&mut desk, token, by).await;
+        self.publish(&desk);
+        outcome
+    }
+
+    async fn confirm_on(&self, desk: &mut Desk, token: &str, by: &str) -> Result<Done, Error> {
+        let show = "`adjutant plan` shows what waits, with what to type";
+        let Some(plan) = self.waiting(desk).await? else {
+            return Err(Error::conflict("nothing waits for a yes", show));
+        };
+        if token.len() < TOKEN || !plan.starts_with(token) {
+            let reason =
+                format!("\"{token}\" is not what waits now: the files, the policies or the live runs moved");
+            return Err(Error::conflict(reason, show));
+        }
+        let mut draft = self.draft(desk, by);
+        draft.note(What::Confirmed(plan))?;
+        self.commit(desk, draft, Vec::new()).await?;
+        self.reconcile(desk).await?;
+        Ok(match desk.course.state.attempt.as_ref().map(|attempt| &attempt.phase) {
+            Some(RevisionPhase::Held { reason }) => {
+                Done::new(true, format!("confirmed, but the revision {reason}"))
+            }
+            _ => Done::new(true, "confirmed: what the source wishes is in force"),
+        })
+    }
+
     /// Returns the plan of the candidate that waits for a confirmation, as it is now.
     async fn waiting(&self, desk: &Desk) -> Result<Option<String>, Error> {
         let attempt = desk.course.state.attempt.as_ref();
@@ -96,7 +130,7 @@ impl Reconciler {
         let Some(last) = desk.last.as_ref().filter(|_| is_waiting) else { return Ok(None) };
         let judged = self.judge(&desk.in_force, Arc::clone(&last.files)).await?;
         let Some(after) = &judged.plan else { return Ok(None) };
-        let plan = self.artefact(desk, &last.revision, (&judged, after)).await?;
+        let plan = self.artefact(&desk.in_force, &last.revision, (&judged, after)).await?;
         Ok(plan.confirm.is_some().then_some(plan.id))
     }
 
@@ -203,7 +237,11 @@ impl Reconciler {
             source: Source::Files(Arc::clone(&desk.in_force.files)),
             evidence: serde_json::json!({ "reverted": bad, "to": goal.tree }),
         };
-        match self.propose_on(desk, wish, by).await {
+        let opened = match self.head(&wish).await {
+            Ok(found) => self.open_proposal(desk, (wish, found), by).await,
+            Err(error) => Err(error),
+        };
+        match opened {
             Ok(id) => done.next(Advice::Proposal(&id)),
             Err(error) => {
                 tracing::warn!(%error, "the revert could not be opened as a proposal");

@@ -39,6 +39,9 @@ pub(super) struct Course {
 pub(super) struct Attempt {
     /// Its id at the source.
     pub(super) revision: String,
+    /// The tree of its files of the language: equal to the applied one once all of it is in force.
+    #[serde(default)]
+    pub(super) tree: String,
     /// The commit that it is, or is based on.
     pub(super) commit: Option<String>,
     /// Its title.

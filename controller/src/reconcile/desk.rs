@@ -16,7 +16,7 @@ use super::{
     judge::{self, Judged},
     plan::{Artefact, missing_secrets},
     proposal::Book,
-    status::{Facts, Status},
+    status::{Facts, Status, Waits},
     store::Kept,
     wish::{Candidate, Unreadable},
 };
@@ -28,6 +28,8 @@ pub(super) struct Desk {
     pub(super) book: Book,
     /// The last complete reading of the source.
     pub(super) last: Option<Candidate>,
+    /// The tree of its files of the language: what the source wishes, by the same name that what is in force has.
+    pub(super) wished: Option<String>,
     pub(super) unreadable: Option<Unreadable>,
     pub(super) stalled: Option<String>,
     pub(super) in_force: InForce,
@@ -49,14 +51,25 @@ pub(super) struct Told {
     pub(super) diagnostics: Vec<Value>,
     pub(super) held: BTreeMap<String, String>,
     pub(super) held_rows: BTreeMap<String, Vec<Value>>,
+    /// What waits for the operator's yes, and the slices that stay as they are until then.
+    pub(super) waits: Option<Waits>,
+    pub(super) waiting: BTreeMap<String, String>,
 }
 
 /// What is to be done with a candidate.
 pub(super) enum Fate {
     Refuse(String),
-    Hold { plan: Artefact, reason: String },
-    Nothing { plan: Artefact },
-    Activate { plan: Artefact },
+    /// It stays out until the hold ends, or until the operator confirms it.
+    Hold {
+        plan: Artefact,
+        reason: String,
+    },
+    Nothing {
+        plan: Artefact,
+    },
+    Activate {
+        plan: Artefact,
+    },
 }
 
 /// Entries that are gathered until one batch takes them.
@@ -91,13 +104,16 @@ impl Desk {
         Facts {
             mode: settings.mode,
             place: &settings.place,
-            desired: self.last.as_ref().map(|last| last.revision.as_str()),
+            desired: self.wished.as_deref(),
+            remark: self.last.as_ref().and_then(|last| last.remark.as_deref()),
             course: &self.course.state,
             applied: self.in_force.tree.as_deref(),
             unreadable: self.unreadable.as_ref(),
             stalled: self.stalled.as_deref(),
             held: &told.held,
             held_rows: &told.held_rows,
+            waits: told.waits.as_ref(),
+            waiting: &told.waiting,
             diagnostics: &told.diagnostics,
             secrets: &plan.as_deref().map(missing_secrets).unwrap_or_default(),
             slices: self.course.state.last_good().map_or(&nothing, |good| &good.slices),
@@ -159,7 +175,7 @@ impl Good {
 pub(super) fn note(
     draft: &mut Draft,
     candidate: &Candidate,
-    (files, fate): (&str, &Fate),
+    (tree, files, fate): (&str, &str, &Fate),
 ) -> Result<(), Error> {
     let attempt = draft.course.attempt.as_ref();
     let known = attempt.filter(|known| known.revision == candidate.revision && known.files == files);
@@ -174,6 +190,7 @@ pub(super) fn note(
             }
             draft.note(What::Attempted(Attempt {
                 revision: candidate.revision.clone(),
+                tree: tree.to_owned(),
                 commit: candidate.commit.clone(),
                 title: candidate.title.clone(),
                 files: files.to_owned(),

@@ -29,6 +29,7 @@ mod repository;
 mod status;
 mod store;
 mod wish;
+mod withhold;
 
 pub use ask::PlanAnswer;
 pub use control::Done;
@@ -39,6 +40,6 @@ pub use proposal::{NewProposal, ProposalView, Source as ProposalSource};
 pub use push::Admission;
 pub use reconciler::{Reconciler, Settings};
 pub use rehearsal::{Rehearse, Rehearsed, Turn};
-pub use repository::{Commit, Landing, Merged, Repository, RepositoryError, Trouble};
-pub use status::{Condition, SliceStatus, Status};
+pub use repository::{Commit, Extent, Landing, Merged, Repository, RepositoryError, Review, Trouble};
+pub use status::{Condition, SliceStatus, Status, Waits};
 pub use wish::{Candidate, Mode, Seen, Unreadable};

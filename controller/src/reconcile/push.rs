@@ -39,14 +39,15 @@ impl Reconciler {
         }
         let wanted = commit.to_owned();
         let pushed = blocking(move || Ok(repository.commit(&wanted)?)).await?;
-        let mut desk = self.inner.desk.lock().await;
-        let judged = self.judge(&desk.in_force, pushed.files).await?;
-        let answer = self.answer(&desk, commit, &judged).await?;
+        let base = self.inner.desk.lock().await.in_force.clone();
+        let judged = self.judge(&base, pushed.files).await?;
+        let answer = self.answer(&base, commit, &judged).await?;
         let plan_json = answer.to_json();
         let Some(plan) = answer.plan.filter(|_| answer.ok) else {
             return Ok(Admission { plan: plan_json, ..Admission::refused(answer.text) });
         };
         let mut text = answer.text;
+        let mut desk = self.inner.desk.lock().await;
         if let Some(confirm) = &plan.confirm {
             let given = options.iter().find_map(|option| option.strip_prefix("confirm="));
             if given != Some(confirm.token.as_str()) {
@@ -74,16 +75,16 @@ impl Reconciler {
         commit: &str,
         repository: Arc<dyn Repository>,
     ) -> Result<Admission, Error> {
-        let desk = self.inner.desk.lock().await;
-        let merge = self.merge_on(repository, commit).await?;
-        let Some(files) = merge.files else {
-            let files = merge.conflicts.join(", ");
+        // Nothing of this needs the desk: a stranger's tree keeps nobody else waiting.
+        let look = self.look(repository, commit).await?;
+        let Some(judged) = &look.judged else {
+            let files = look.merge.conflicts.join(", ");
             return Ok(Admission::refused(format!(
                 "it is in conflict with `main` in {files}; rebase it and push again\n"
             )));
         };
-        let judged = self.judge_merge(files).await?;
-        let answer = self.answer(&desk, commit, &judged).await?;
+        let base = self.inner.desk.lock().await.in_force.clone();
+        let answer = self.answer(&base, commit, judged).await?;
         Ok(Admission { ok: answer.ok, plan: answer.to_json(), text: answer.text })
     }
 

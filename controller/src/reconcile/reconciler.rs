@@ -15,11 +15,11 @@ use super::{
     desk::{Desk, Draft, Fate, InForce, Told, note},
     files::{self, Manifest},
     judge::{self, Judged},
-    plan::Artefact,
-    proposal::Book,
+    plan::{self, Artefact},
+    proposal::{Book, Looks},
     rehearsal::Rehearse,
     repository::Commit,
-    status::Status,
+    status::{Status, Waits},
     store::{self, Change, Kept, blocking},
     wish::{Candidate, Mode, Seen},
 };
@@ -27,6 +27,8 @@ use crate::runtime::{Activation, Clock, Handle};
 
 /// How often a candidate is planned again because something else came into force.
 const MOST_TRIES: u32 = 5;
+/// How often a revision that waits for a yes is looked at again.
+const WAITING: Duration = Duration::from_secs(20);
 /// The first and the longest pause after a failure that may pass.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
 
@@ -59,6 +61,7 @@ pub struct Reconciler {
 pub(super) struct Inner {
     pub(super) settings: Settings,
     pub(super) desk: Mutex<Desk>,
+    pub(super) looks: Looks,
     status: watch::Sender<Status>,
 }
 
@@ -71,9 +74,20 @@ impl Reconciler {
         let (course, in_force) = read_in_force(&settings).await?;
         let journal = Arc::clone(&settings.journal);
         let book = blocking(move || Book::load(journal.as_ref())).await?;
-        let desk = Desk { course, book, last: None, unreadable: None, stalled: None, in_force, judged: None };
+        let desk = Desk {
+            course,
+            book,
+            last: None,
+            wished: None,
+            unreadable: None,
+            stalled: None,
+            in_force,
+            judged: None,
+        };
         let status = watch::Sender::new(desk.status(&settings));
-        let reconciler = Self { inner: Arc::new(Inner { settings, desk: Mutex::new(desk), status }) };
+        let reconciler = Self {
+            inner: Arc::new(Inner { settings, desk: Mutex::new(desk), looks: Looks::default(), status }),
+        };
         reconciler.catch_up().await?;
         Ok(reconciler)
     }
@@ -103,7 +117,9 @@ impl Reconciler {
             let is_over = match outcome {
                 Ok(()) => {
                     pause = BACKOFF.0;
-                    observations.changed().await.is_err()
+                    // A yes is needed for the sake of live runs: once they have ended it goes on by itself.
+                    let patience = if self.status().waits.is_some() { WAITING } else { Duration::MAX };
+                    matches!(tokio::time::timeout(patience, observations.changed()).await, Ok(Err(_)))
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a revision could not be activated, trying again");
@@ -132,8 +148,7 @@ impl Reconciler {
             }
             Seen::Candidate(candidate) => {
                 desk.unreadable = None;
-                desk.last = Some(candidate);
-                let outcome = self.reconcile(&mut desk).await;
+                let outcome = self.wish(&mut desk, candidate).await;
                 self.finish_approvals(&mut desk).await;
                 outcome
             }
@@ -165,16 +180,33 @@ impl Reconciler {
         .await
     }
 
+    /// Takes a reading of the source as what is wished, and brings it in force as far as it can be.
+    pub(super) async fn wish(&self, desk: &mut Desk, candidate: Candidate) -> Result<(), Error> {
+        // A commit names more than the company's files, and uncommitted work has no commit: what is wished and what is in
+        // force are compared by the tree of those files alone.
+        let tree = self.keep_tree(&candidate.files).await;
+        desk.last = Some(candidate);
+        desk.wished = tree.as_ref().ok().cloned();
+        desk.stalled = tree.as_ref().err().map(ToString::to_string);
+        tree?;
+        self.reconcile(desk).await
+    }
+
     /// Brings the last candidate in force, as far as it can be.
     pub(super) async fn reconcile(&self, desk: &mut Desk) -> Result<(), Error> {
         let Some(candidate) = desk.last.clone() else { return Ok(()) };
         let mut outcome = Ok(());
         for _ in 0..MOST_TRIES {
-            outcome = self.attempt(desk, &candidate).await;
-            if !outcome.as_ref().is_err_and(Error::has_moved) {
-                break;
+            let attempted = self.attempt(desk, &candidate).await;
+            match &attempted {
+                Ok(Attempted::Partly) => {}
+                Err(error) if error.has_moved() => self.look_again(desk).await?,
+                Ok(Attempted::Wholly) | Err(_) => {
+                    outcome = attempted.map(drop);
+                    break;
+                }
             }
-            self.look_again(desk).await?;
+            outcome = attempted.map(drop);
         }
         desk.stalled = outcome.as_ref().err().map(ToString::to_string);
         outcome?;
@@ -188,13 +220,14 @@ impl Reconciler {
         Ok(())
     }
 
-    async fn attempt(&self, desk: &mut Desk, candidate: &Candidate) -> Result<(), Error> {
+    async fn attempt(&self, desk: &mut Desk, candidate: &Candidate) -> Result<Attempted, Error> {
         let judged = self.judge(&desk.in_force, Arc::clone(&candidate.files)).await?;
         let fate = self.decide(desk, candidate, &judged).await?;
         desk.judged = Some(Told {
             diagnostics: judged.diagnostics.clone(),
             held: judged.held_lines(),
             held_rows: judged.held.clone(),
+            ..Told::default()
         });
         let mut draft = self.draft(desk, "source");
         if let Some(hold) = &desk.course.state.hold
@@ -203,20 +236,64 @@ impl Reconciler {
         {
             draft.note(What::Released)?;
         }
-        note(&mut draft, candidate, (&Manifest::of(&candidate.files).digest(), &fate))?;
+        let noted = (self.wished(desk)?, Manifest::of(&candidate.files).digest());
         match &fate {
             Fate::Refuse(reason) => {
                 tracing::warn!(revision = candidate.revision, reason, "revision refused");
             }
-            Fate::Hold { reason, .. } => {
+            Fate::Hold { plan, reason } => {
+                if let Some(part) = self.tell_waiting(desk, (candidate, plan)).await?
+                    && let Some(after) = &part.plan
+                {
+                    let plan = self.artefact(&desk.in_force, &candidate.revision, (&part, after)).await?;
+                    let fate = Fate::Activate { plan: plan.clone() };
+                    note(&mut draft, candidate, (&noted.0, &noted.1, &fate))?;
+                    let work = Work { candidate, judged: &part, plan: &plan, is_all: false };
+                    self.carry_out(desk, draft, work).await?;
+                    return Ok(Attempted::Partly);
+                }
                 tracing::info!(revision = candidate.revision, reason, "revision held");
             }
             Fate::Nothing { .. } => {}
             Fate::Activate { plan } => {
-                return self.carry_out(desk, draft, Work { candidate, judged: &judged, plan }).await;
+                note(&mut draft, candidate, (&noted.0, &noted.1, &fate))?;
+                let work = Work { candidate, judged: &judged, plan, is_all: true };
+                return self.carry_out(desk, draft, work).await.map(|()| Attempted::Wholly);
             }
         }
-        self.commit(desk, draft, Vec::new()).await
+        note(&mut draft, candidate, (&noted.0, &noted.1, &fate))?;
+        self.commit(desk, draft, Vec::new()).await.map(|()| Attempted::Wholly)
+    }
+
+    /// Says what waits for the operator's yes; returns the part of the candidate that needs none and is not in force yet.
+    async fn tell_waiting(
+        &self,
+        desk: &mut Desk,
+        (candidate, plan): (&Candidate, &Artefact),
+    ) -> Result<Option<Judged>, Error> {
+        let Some(confirm) = plan.confirm.clone().filter(|_| desk.course.state.hold.is_none()) else {
+            return Ok(None);
+        };
+        let waits = Waits { next: plan::yes(&confirm.token), token: confirm.token, because: confirm.because };
+        let part = match self.inner.settings.mode {
+            Mode::Push => None,
+            Mode::Worktree | Mode::Commit | Mode::Remote => self.part(desk, candidate).await?,
+        };
+        let why = format!("waits for your yes ({}): `{}`", waits.because.join("; "), waits.next);
+        if let Some(told) = &mut desk.judged {
+            told.waits = Some(waits);
+            let waiting = part.iter().flat_map(|part| part.waiting.iter());
+            told.waiting = waiting.map(|slice| (slice.clone(), why.clone())).collect();
+        }
+        let part = part.map(|part| part.judged);
+        Ok(part.filter(|judged| judged.manifest != desk.in_force.manifest))
+    }
+
+    /// Returns the tree of what is wished.
+    fn wished(&self, desk: &Desk) -> Result<String, Error> {
+        desk.wished
+            .clone()
+            .ok_or_else(|| Error::Bug("a candidate was tried before its files were kept".to_owned()))
     }
 
     /// Decides what becomes of a candidate: from what is wished, what is in force and what is held, and nothing else.
@@ -227,7 +304,7 @@ impl Reconciler {
         else {
             return Ok(Fate::Refuse(judged.reason()));
         };
-        let plan = self.artefact(desk, &candidate.revision, (judged, after)).await?;
+        let plan = self.artefact(&desk.in_force, &candidate.revision, (judged, after)).await?;
         // Another build may read the same files otherwise.
         let is_compiled_so = self.inner.settings.handle.plan().is_some_and(|live| *live == **after);
         if is_same && is_compiled_so {
@@ -238,14 +315,15 @@ impl Reconciler {
             return Ok(Fate::Hold { plan, reason: format!("held by {}: {}", hold.by, hold.reason) });
         }
         if let Some(confirm) = plan.confirm.clone().filter(|_| !course.confirmed.contains(&plan.id)) {
-            let reason = format!("needs a confirmation: {}", confirm.because.join("; "));
+            let yes = plan::yes(&confirm.token);
+            let reason = format!("waits for your yes ({}): `{yes}`", confirm.because.join("; "));
             return Ok(Fate::Hold { plan, reason });
         }
         Ok(Fate::Activate { plan })
     }
 
     async fn carry_out(&self, desk: &mut Desk, mut draft: Draft, work: Work<'_>) -> Result<(), Error> {
-        let Work { candidate, judged, plan } = work;
+        let Work { candidate, judged, plan, is_all } = work;
         let after =
             judged.plan.clone().ok_or_else(|| Error::Bug("a candidate without a plan moves".to_owned()))?;
         draft.life(RevisionEvent::Begun)?;
@@ -257,7 +335,8 @@ impl Reconciler {
             tree: tree.clone(),
             files: judged.manifest.digest(),
             revision: candidate.revision.clone(),
-            commit: candidate.commit.clone(),
+            // What is in force in part is not what the commit says: whoever waits for the commit waits on.
+            commit: candidate.commit.clone().filter(|_| is_all),
             title: candidate.title.clone(),
             plan: plan.id.clone(),
             at: self.inner.settings.clock.now(),
@@ -360,7 +439,8 @@ impl Reconciler {
     pub(super) async fn candidate(&self, commit: &str) -> Result<Candidate, Error> {
         let (repository, commit) = (Arc::clone(&self.inner.settings.repository), commit.to_owned());
         let Commit { id, title, files, .. } = blocking(move || Ok(repository.commit(&commit)?)).await?;
-        Ok(Candidate { revision: id.clone(), commit: Some(id), title, files, uncommitted: Vec::new() })
+        let (revision, commit) = (id.clone(), Some(id));
+        Ok(Candidate { revision, commit, title, files, uncommitted: Vec::new(), remark: None })
     }
 }
 
@@ -369,6 +449,16 @@ struct Work<'a> {
     candidate: &'a Candidate,
     judged: &'a Judged,
     plan: &'a Artefact,
+    /// Whether it is the whole candidate, and not the part that needs no yes.
+    is_all: bool,
+}
+
+/// How far an attempt came.
+enum Attempted {
+    /// There is nothing left to try.
+    Wholly,
+    /// A part is in force; what is left of the candidate is to be looked at again.
+    Partly,
 }
 
 /// Reads the course and the files in force from the store.

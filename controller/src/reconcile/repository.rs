@@ -56,6 +56,26 @@ pub struct Merged {
     pub conflicts: Vec<String>,
 }
 
+/// How much of a change is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// The company whole, the rest as far as one reads it at a glance.
+    Glance,
+    /// All of it; what is no text by its size and id.
+    All,
+}
+
+/// A change as it is shown to whoever decides.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Review {
+    /// The text.
+    pub text: String,
+    /// What the text does not show, one line each.
+    pub hidden: Vec<String>,
+    /// The changed files that say who may do what.
+    pub protected: Vec<String>,
+}
+
 /// A merge that was approved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Landing {
@@ -94,8 +114,8 @@ pub trait Repository: Send + Sync + 'static {
     /// Returns whether a commit contains another one; an unknown one is not contained.
     fn contains(&self, commit: &str, ancestor: &str) -> Asked<bool>;
 
-    /// Returns the unified diff between two commits or trees.
-    fn diff(&self, old: &str, new: &str) -> Asked<String>;
+    /// Shows what differs between two commits or trees.
+    fn review(&self, old: &str, new: &str, extent: Extent) -> Asked<Review>;
 
     /// Returns the paths that differ between two commits or trees.
     fn changed(&self, old: &str, new: &str) -> Asked<Vec<String>>;

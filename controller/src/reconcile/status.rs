@@ -20,14 +20,20 @@ pub struct Status {
     pub mode: Mode,
     /// The folder, address or repository that is followed.
     pub place: String,
-    /// The revision that the source wishes.
+    /// What the source wishes: the tree of its files of the language.
     pub desired: Option<String>,
-    /// The last one that was tried.
+    /// The last one that was tried, likewise.
     pub attempted: Option<String>,
+    /// The revision of the source that it is: a commit, or the tree of uncommitted work.
+    pub revision: Option<String>,
+    /// The commit that it is, or is based on.
+    pub commit: Option<String>,
     /// How far that came: `seen`, `checked`, `planned`, `applying`, `live`, `refused`, `held`, `superseded`.
     pub phase: Option<String>,
-    /// The tree in force.
+    /// The tree in force: equal to what is desired once all of that is in force.
     pub applied: Option<String>,
+    /// What waits for the operator's yes.
+    pub waits: Option<Waits>,
     /// Whether what is desired is in force and everything that it needs is there.
     pub ready: bool,
     /// The state of each resource.
@@ -38,6 +44,17 @@ pub struct Status {
     pub slices: Vec<SliceStatus>,
     /// Why the source is not followed.
     pub hold: Option<Hold>,
+}
+
+/// A change that waits for the operator's yes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waits {
+    /// What the yes must name.
+    pub token: String,
+    /// Why it waits, one line each.
+    pub because: Vec<String>,
+    /// What to type.
+    pub next: String,
 }
 
 /// One condition of a resource.
@@ -82,6 +99,10 @@ pub(super) struct Facts<'a> {
     pub(super) stalled: Option<&'a str>,
     pub(super) held: &'a BTreeMap<String, String>,
     pub(super) held_rows: &'a BTreeMap<String, Vec<Value>>,
+    pub(super) waits: Option<&'a Waits>,
+    /// The slices that stay as they are until then.
+    pub(super) waiting: &'a BTreeMap<String, String>,
+    pub(super) remark: Option<&'a str>,
     pub(super) diagnostics: &'a [Value],
     pub(super) secrets: &'a [MissingSecret],
     pub(super) slices: &'a BTreeMap<String, String>,
@@ -92,14 +113,13 @@ impl Facts<'_> {
     pub(super) fn status(&self) -> Status {
         let attempt = self.course.attempt.as_ref();
         let mut conditions = vec![self.company(), self.source()];
-        conditions.extend(self.held.iter().map(|(slice, reason)| Condition {
-            resource: format!("slice/{slice}"),
-            condition: "Degraded".to_owned(),
-            holds: true,
-            reason: "held_by_mistakes".to_owned(),
-            message: reason.clone(),
-            revision: attempt.map(|attempt| attempt.revision.clone()),
-        }));
+        let stays = |word: &'static str| {
+            move |(slice, why): (&String, &String)| {
+                self.condition(&format!("slice/{slice}"), "Degraded", (word, why.clone()))
+            }
+        };
+        conditions.extend(self.held.iter().map(stays("held_by_mistakes")));
+        conditions.extend(self.waiting.iter().map(stays("waits_for_a_yes")));
         conditions.extend(self.secrets.iter().map(|secret| Condition {
             resource: format!("connector/{}", secret.connector),
             condition: "Ready".to_owned(),
@@ -116,9 +136,12 @@ impl Facts<'_> {
             mode: self.mode,
             place: self.place.to_owned(),
             desired: self.desired.map(str::to_owned),
-            attempted: attempt.map(|attempt| attempt.revision.clone()),
+            attempted: attempt.map(|attempt| attempt.tree.clone()),
+            revision: attempt.map(|attempt| attempt.revision.clone()),
+            commit: attempt.and_then(|attempt| attempt.commit.clone()),
             phase: attempt.map(|attempt| attempt.phase.word().to_owned()),
             applied: self.applied.map(str::to_owned),
+            waits: self.waits.cloned(),
             ready: conditions.iter().all(|found| found.holds == (found.condition == "Ready")),
             conditions,
             diagnostics: self.diagnostics.to_vec(),
@@ -150,7 +173,11 @@ impl Facts<'_> {
 
     fn source(&self) -> Condition {
         match self.unreadable {
-            None => self.condition("source", "Ready", ("readable", format!("{} is read", self.place))),
+            None => {
+                let but =
+                    self.remark.map_or_else(String::new, |remark| format!(", its history is not: {remark}"));
+                self.condition("source", "Ready", ("readable", format!("{} is read{but}", self.place)))
+            }
             Some(problem) => {
                 let hint = problem.hint.as_deref().map_or_else(String::new, |hint| format!("; {hint}"));
                 let message = format!("{}{hint}; nothing was removed", problem.message);
@@ -171,13 +198,14 @@ impl Facts<'_> {
     }
 
     fn slice_rows(&self) -> Vec<SliceStatus> {
-        let mut ids: Vec<&String> = self.slices.keys().chain(self.held.keys()).collect();
+        let mut ids: Vec<&String> =
+            self.slices.keys().chain(self.held.keys()).chain(self.waiting.keys()).collect();
         ids.sort();
         ids.dedup();
         let rows = ids.into_iter().map(|id| SliceStatus {
             id: id.clone(),
             applied: self.slices.get(id).cloned(),
-            held: self.held.get(id).cloned(),
+            held: self.held.get(id).or_else(|| self.waiting.get(id)).cloned(),
             diagnostics: self.held_rows.get(id).cloned().unwrap_or_default(),
         });
         rows.collect()

@@ -45,6 +45,8 @@ pub struct Candidate {
     pub files: Arc<FileSet>,
     /// The paths that differ from the commit that it is based on.
     pub uncommitted: Vec<String>,
+    /// What of the source could not be read although these files could, such as its history.
+    pub remark: Option<String>,
 }
 
 /// A reading that failed; it says nothing about which files exist.

@@ -8,21 +8,24 @@ use std::{
     fs, io,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
+    time::Duration,
 };
 
 use adjutant_spec::files::FileSet;
 use git2::{ConfigLevel, Reference, Repository};
 
 use super::{
+    checkout::Checkout,
     error::{Error, store},
     git::{Git, Invocation},
-    history::{self, Change, DiffText},
+    history::{self, Change},
     mirror::{Mirror, init_bare},
+    review::{self, Extent, Review, Side},
     revision::Revision,
     stderr::GitCode,
-    tree::{self, Cache, Limits},
-    worktree::Checkout,
+    tree::{self, Cache},
+    walk::Limits,
 };
 
 /// The branch that is the truth.
@@ -31,8 +34,8 @@ pub(super) const MAIN: &str = "refs/heads/main";
 const NOTHING: &str = "0000000000000000000000000000000000000000";
 const HOOKS: &[&str] = &["pre-receive", "post-receive", "proc-receive"];
 const LIBGIT2_CONFIG: &str = "config.libgit2";
-/// A diff longer than this is cut.
-const DIFF_LIMIT: usize = 1024 * 1024;
+/// A lock that is older was left behind: no git of ours holds one for as long.
+const STALE: Duration = Duration::from_secs(600);
 
 /// The settings of the repository, written at every start.
 const CONFIG: &[(&str, &str)] = &[
@@ -47,6 +50,9 @@ const CONFIG: &[(&str, &str)] = &[
     ("core.fsync", "all"),
     ("core.fsyncMethod", "fsync"),
     ("core.logAllRefUpdates", "true"),
+    // Two writers of one reference wait for each other instead of failing at once.
+    ("core.filesRefLockTimeout", "2000"),
+    ("core.packedRefsTimeout", "2000"),
     ("gc.auto", "0"),
     ("gc.pruneExpire", "never"),
     ("maintenance.auto", "false"),
@@ -78,7 +84,7 @@ pub struct Company {
     path: PathBuf,
     git: Git,
     limits: Limits,
-    cache: Arc<Mutex<Cache>>,
+    cache: Arc<Cache>,
     /// Further objects to read: those of a push in quarantine.
     objects: Option<PathBuf>,
 }
@@ -158,6 +164,7 @@ impl Company {
     pub fn read_commit(&self, commit: &str) -> Result<(Revision, Arc<FileSet>), Error> {
         let repository = self.repository()?;
         let revision = history::describe(&repository, history::oid(commit)?)?;
+        tree::measure(&repository, history::oid(&revision.tree)?, self.limits)?;
         let files = self.read_oid(&repository, &revision.tree)?;
         Ok((revision, files))
     }
@@ -171,8 +178,7 @@ impl Company {
     }
 
     fn read_oid(&self, repository: &Repository, tree: &str) -> Result<Arc<FileSet>, Error> {
-        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        tree::read(repository, history::oid(tree)?, self.limits, &mut cache)
+        tree::read(repository, history::oid(tree)?, self.limits, &self.cache)
     }
 
     /// Returns whether `commit` contains `ancestor`.
@@ -191,12 +197,17 @@ impl Company {
         history::changes(&self.repository()?, [old, new])
     }
 
-    /// Writes the unified diff between two commits or trees, cut at 1 MiB.
+    /// Shows what differs between two commits or trees, for whoever has to approve it.
     ///
     /// # Errors
-    /// [`Error::Store`].
-    pub fn diff(&self, old: Option<&str>, new: Option<&str>) -> Result<DiffText, Error> {
-        history::diff(&self.repository()?, [old, new], DIFF_LIMIT)
+    /// [`Error::Store`], [`Error::OverLimit`] where the change is more than can be read.
+    pub fn review(&self, old: &str, new: &str, extent: Extent) -> Result<Review, Error> {
+        let repository = self.repository()?;
+        let side = |id: &str| -> Result<Side, Error> {
+            let tree = history::peel(&repository, id)?;
+            Ok(Side { tree, files: tree::read(&repository, tree, self.limits, &self.cache)? })
+        };
+        review::review(&repository, [&side(old)?, &side(new)?], extent)
     }
 
     /// Moves a reference if it points where the caller believes; `None` stands for "does not exist".
@@ -219,7 +230,7 @@ impl Company {
         self.git.run(&update).map(drop).or_else(|error| {
             let found = self.reference(name)?;
             if found.as_deref() == from {
-                return Err(error);
+                return Err(self.with_lock_age(name, error));
             }
             let shown = |id: Option<&str>| id.unwrap_or("nothing").to_owned();
             Err(Error::Moved {
@@ -228,6 +239,23 @@ impl Company {
                 found: shown(found.as_deref()),
             })
         })
+    }
+
+    /// Says how old the lock is that stands in the way: one of yesterday belongs to nobody any more.
+    fn with_lock_age(&self, name: &str, error: Error) -> Error {
+        let Error::Git { command, code: GitCode::Locked, message } = error else { return error };
+        let lock = self.path.join(format!("{name}.lock"));
+        let age =
+            fs::metadata(&lock).and_then(|found| found.modified()).ok().and_then(|at| at.elapsed().ok());
+        let message = match age.filter(|age| *age > STALE) {
+            Some(age) => format!(
+                "{message}\n\"{}\" is {} minutes old: a git that was killed left it, and it may be removed",
+                lock.display(),
+                age.as_secs() / 60
+            ),
+            None => message,
+        };
+        Error::Git { command, code: GitCode::Locked, message }
     }
 
     /// Gives an empty repository its first commit from a folder: the history of its `HEAD`, else its files.
@@ -308,7 +336,7 @@ impl Company {
     fn commit_files(&self, files: &FileSet, message: &str) -> Result<String, Error> {
         let repository = self.repository()?;
         let failed = || store("write a commit", &self.path);
-        let tree = tree::write(&repository, files, &mut Cache::default()).map_err(failed())?;
+        let tree = tree::write(&repository, files, &Cache::default()).map_err(failed())?;
         let tree = repository.find_tree(tree).map_err(failed())?;
         let author = git2::Signature::now("Adjutant", "adjutant@localhost").map_err(failed())?;
         let commit = repository.commit(None, &author, &author, message, &tree, &[]).map_err(failed())?;

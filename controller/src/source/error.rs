@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::stderr::GitCode;
+use super::stderr::{GitCode, classify, reason};
 
 /// A failure of the source room.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The `git` program ran and failed; `code` says in which way.
-    #[error("`git {command}` failed ({code}): {message}")]
+    #[error("{}", told(command, *code, message))]
     Git {
         /// The subcommand, without its arguments.
         command: String,
@@ -51,6 +51,14 @@ pub enum Error {
         /// The directory, from the root of the company.
         directory: String,
     },
+    /// The work tree is in the middle of a merge, rebase or the like, with files that are not settled.
+    #[error("{doing} is under way, with conflicts in {}", paths.join(", "))]
+    Unmerged {
+        /// What is under way, with its article.
+        doing: &'static str,
+        /// The files, from the root of the company.
+        paths: Vec<String>,
+    },
     /// A file kept changing between two reads.
     #[error("\"{path}\" changes while it is read")]
     Unsettled {
@@ -60,12 +68,18 @@ pub enum Error {
     /// The tree as a whole is over a limit; nothing of it was taken.
     #[error("the tree has {found} {unit}, more than the limit of {limit}")]
     OverLimit {
-        /// What was counted: `files` or `bytes`.
+        /// What was counted, such as `files` or `bytes`.
         unit: &'static str,
         /// The limit.
         limit: u64,
         /// How much was found before reading stopped.
         found: u64,
+    },
+    /// The tree could not be walked in the time that a walk has; nothing of it was taken.
+    #[error("the tree could not be read within {seconds} s")]
+    TooSlow {
+        /// The limit.
+        seconds: u64,
     },
     /// A reference moved while it was being updated; look again and decide again.
     #[error("\"{reference}\" moved: expected {expected}, found {found}")]
@@ -113,8 +127,10 @@ impl Error {
             Self::File { .. } => "unreadable",
             Self::NoCompany { .. } => "no-company",
             Self::MountGone { .. } => "mount-gone",
+            Self::Unmerged { .. } => "unmerged",
             Self::Unsettled { .. } => "unsettled",
             Self::OverLimit { .. } => "over-limit",
+            Self::TooSlow { .. } => "too-slow",
             Self::Moved { .. } => "moved",
             Self::OtherResult { .. } => "other-result",
             Self::Protocol { .. } => "protocol",
@@ -127,6 +143,7 @@ impl Error {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Git { code, .. } => code.hint(),
+            Self::Store { source, .. } if is_disk(source) => GitCode::Disk.hint(),
             Self::Store { .. } => {
                 Some("run `adjutant doctor`; the mirror is rebuilt by itself, company.git is not")
             }
@@ -135,10 +152,15 @@ impl Error {
             Self::MountGone { .. } => {
                 Some("mount it again; if it is meant to be empty, remove the directory itself")
             }
+            Self::Unmerged { .. } => {
+                Some("settle the conflicts and `git add` the files, or give it up with `--abort`")
+            }
             Self::Unsettled { .. } => {
                 Some("a program keeps writing to it; move the file out of the company's folders")
             }
-            Self::OverLimit { .. } => Some("keep large and generated files out of the company's folders"),
+            Self::OverLimit { .. } | Self::TooSlow { .. } => {
+                Some("keep large and generated files out of the company's folders")
+            }
             Self::Moved { .. } | Self::OtherResult { .. } => {
                 Some("show it again and decide on what it shows now")
             }
@@ -151,7 +173,8 @@ impl Error {
     pub(super) fn is_mirror_damage(&self) -> bool {
         match self {
             Self::Git { code, .. } => matches!(code, GitCode::Corrupt | GitCode::Locked),
-            Self::Store { .. } => true,
+            // A new mirror does not make room on a full disk.
+            Self::Store { source, .. } => !is_disk(source),
             _ => false,
         }
     }
@@ -159,6 +182,19 @@ impl Error {
     pub(super) fn file(doing: &'static str, path: &Path, source: std::io::Error) -> Self {
         Self::File { doing, path: path.to_owned(), source }
     }
+}
+
+/// Says what is the matter in plain words, then what git said; only what nobody knows is told as git told it.
+fn told(command: &str, code: GitCode, message: &str) -> String {
+    match code.plain() {
+        Some(plain) => format!("{plain}: {}", reason(message)),
+        None => format!("`git {command}` failed: {message}"),
+    }
+}
+
+/// Returns whether libgit2 failed because the disk did.
+fn is_disk(error: &git2::Error) -> bool {
+    classify(error.message()) == GitCode::Disk
 }
 
 /// Returns a converter for errors of libgit2 that says what was being done, and where.

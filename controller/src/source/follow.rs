@@ -24,7 +24,7 @@ use super::{
     observe::{Observer, Place},
     revision::{Observation, Unreadable},
     stderr::GitCode,
-    tree::Limits,
+    walk::Limits,
     watch::{Hints, no_events_on},
 };
 
@@ -341,7 +341,10 @@ fn is_same(last: &Observation, next: &Observation) -> bool {
 
 /// Returns whether trying again soon is useless and may lock an account.
 fn is_permanent(error: &Error) -> bool {
-    matches!(error, Error::Git { code: GitCode::Auth | GitCode::HostKey | GitCode::NotFound, .. })
+    matches!(
+        error,
+        Error::Git { code: GitCode::Auth | GitCode::HostKey | GitCode::NotFound | GitCode::ObjectFormat, .. }
+    )
 }
 
 fn absolute(folder: PathBuf) -> PathBuf {

@@ -1,6 +1,6 @@
 //! Commits of a private repository: who made them, what contains what, what changed between two.
 
-use git2::{Delta, DiffFormat, DiffOptions, Oid, Repository, Tree};
+use git2::{Delta, Oid, Repository, Tree};
 
 use super::{
     error::{Error, store},
@@ -29,15 +29,6 @@ pub struct Change {
     pub was: Option<String>,
     /// How it differs.
     pub kind: ChangeKind,
-}
-
-/// A unified diff, possibly cut.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DiffText {
-    /// The text; bytes that are not UTF-8 are replaced.
-    pub text: String,
-    /// Whether there was more than the limit.
-    pub is_cut: bool,
 }
 
 /// Parses an object id.
@@ -78,7 +69,7 @@ pub(super) fn contains(repository: &Repository, commit: Oid, ancestor: Oid) -> R
 }
 
 /// Returns the commit or tree that a full id names, as a tree.
-fn peel(repository: &Repository, id: &str) -> Result<Oid, Error> {
+pub(super) fn peel(repository: &Repository, id: &str) -> Result<Oid, Error> {
     let failed = || store("find a tree", repository.path());
     let object = repository.find_object(oid(id)?, None).map_err(failed())?;
     Ok(object.peel_to_tree().map_err(failed())?.id())
@@ -113,29 +104,4 @@ pub(super) fn changes(repository: &Repository, ids: [Option<&str>; 2]) -> Result
         Change { path: path(place), was, kind }
     };
     Ok(diff.deltas().map(change).collect())
-}
-
-/// Writes the unified diff between two commits or trees, at most `limit` bytes of it.
-pub(super) fn diff(repository: &Repository, ids: [Option<&str>; 2], limit: usize) -> Result<DiffText, Error> {
-    let [old, new] = trees(repository, ids)?;
-    let failed = || store("compare two trees", repository.path());
-    let mut options = DiffOptions::new();
-    options.indent_heuristic(true);
-    let diff = repository.diff_tree_to_tree(old.as_ref(), new.as_ref(), Some(&mut options));
-    let mut diff = diff.map_err(failed())?;
-    diff.find_similar(None).map_err(failed())?;
-    let mut bytes = Vec::new();
-    let printed = diff.print(DiffFormat::Patch, |_, _, line| {
-        if matches!(line.origin(), '+' | '-' | ' ') {
-            bytes.push(line.origin() as u8);
-        }
-        bytes.extend_from_slice(line.content());
-        bytes.len() <= limit
-    });
-    let is_cut = bytes.len() > limit;
-    if !is_cut {
-        printed.map_err(failed())?;
-    }
-    bytes.truncate(limit);
-    Ok(DiffText { text: String::from_utf8_lossy(&bytes).into_owned(), is_cut })
 }

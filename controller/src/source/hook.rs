@@ -13,7 +13,8 @@ use super::{
     error::{Error, store},
     history,
     revision::Revision,
-    tree::{self, Cache, Limits},
+    tree::{self, Cache},
+    walk::Limits,
 };
 
 const PROPOSALS: &str = "refs/for/";
@@ -157,7 +158,8 @@ pub fn read_pushed(commit: &str, replaces: Option<&str>, limits: Limits) -> Resu
     let repository = Repository::open_from_env().map_err(store("open the quarantine of a push", here))?;
     let read = |id: &str| -> Result<(Revision, Arc<FileSet>), Error> {
         let revision = history::describe(&repository, history::oid(id)?)?;
-        let files = tree::read(&repository, history::oid(&revision.tree)?, limits, &mut Cache::default())?;
+        tree::measure(&repository, history::oid(&revision.tree)?, limits)?;
+        let files = tree::read(&repository, history::oid(&revision.tree)?, limits, &Cache::default())?;
         Ok((revision, files))
     };
     let (revision, files) = read(commit)?;

@@ -58,6 +58,23 @@ pub(super) fn is_language_directory(path: &str) -> bool {
     folder.is_none_or(|name| FOLDERS.iter().any(|(known, _)| *known == name))
 }
 
+/// Returns why a change of a file is the operator's own matter, where it is: it says who may do what, with what, for how much.
+#[must_use]
+pub fn protection(path: &str) -> Option<&'static str> {
+    let slice = path.strip_prefix("slices/").and_then(|rest| rest.split_once('/')).map(|(_, inside)| inside);
+    match slice.unwrap_or(path) {
+        "adjutant.toml" | "slice.toml" => Some("says who owns what, and how much happens without a yes"),
+        "adjutant.lock" | "models.toml" => Some("says which models decide"),
+        "prices.toml" => Some("says what things cost"),
+        inside => match inside.split('/').next() {
+            Some("policies") => Some("says who may do what"),
+            Some("secrets") => Some("holds a secret"),
+            Some("connectors") => Some("says what can be reached outside, and how"),
+            _ => None,
+        },
+    }
+}
+
 /// Returns whether a name is hidden or belongs to an editor: dot-files, `*~`, `*.swp`, `4913`, `#x#`.
 #[must_use]
 pub fn is_ignored_name(name: &str) -> bool {
@@ -112,6 +129,27 @@ mod tests {
             "target/playbooks/lead.toml",
         ] {
             assert!(!is_language_path(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_says_who_may_do_what_is_protected_in_slices_too() {
+        for path in [
+            "adjutant.toml",
+            "adjutant.lock",
+            "policies/money.toml",
+            "slices/sales/policies/deep/x.cedar",
+            "slices/sales/slice.toml",
+            "connectors/mail.toml",
+            "secrets/billing.age",
+            "slices/sales/connectors/crm.toml",
+        ] {
+            assert!(protection(path).is_some(), "{path}");
+        }
+        for path in
+            ["playbooks/lead.toml", "prompts/policies.md", "slices/policies/prompts/x.md", "README.md"]
+        {
+            assert!(protection(path).is_none(), "{path}");
         }
     }
 

@@ -8,7 +8,7 @@ use git2::{Commit, Index, IndexConflict, Repository, Signature, Tree};
 use super::{
     company::{Company, MAIN},
     error::{Error, store},
-    history,
+    history, tree,
 };
 
 /// What merging a head into a base gives.
@@ -69,6 +69,8 @@ impl Company {
         let failed = || store("merge two commits", self.path());
         let base = repository.find_commit(history::oid(base)?).map_err(failed())?;
         let head = repository.find_commit(history::oid(head)?).map_err(failed())?;
+        // Merging walks all of both trees, and the head is of somebody else's making.
+        tree::measure(&repository, head.tree_id(), self.limits())?;
         merge(&repository, &base, &head).map_err(failed())
     }
 

@@ -19,7 +19,8 @@ use super::{
     git::{Git, Invocation},
     history,
     revision::Revision,
-    tree::{self, Cache, Limits},
+    tree::{self, Cache},
+    walk::Limits,
 };
 
 /// Trees of uncommitted work that stay readable.
@@ -39,7 +40,9 @@ struct Inner {
     path: PathBuf,
     git: Git,
     limits: Limits,
-    cache: Mutex<Cache>,
+    cache: Cache,
+    /// One writer of kept trees at a time: the source and reconcile keep the same tree at the same moment.
+    keeping: Mutex<()>,
     rebuilt: Mutex<Option<Instant>>,
 }
 
@@ -50,9 +53,8 @@ impl Mirror {
     /// If it can neither be opened nor made anew.
     pub fn open(data: &Path, git: Git, limits: Limits) -> Result<Self, Error> {
         let path = data.join("mirror.git");
-        let mirror = Self {
-            inner: Arc::new(Inner { path, git, limits, cache: Mutex::default(), rebuilt: Mutex::default() }),
-        };
+        let (cache, keeping, rebuilt) = (Cache::default(), Mutex::default(), Mutex::default());
+        let mirror = Self { inner: Arc::new(Inner { path, git, limits, cache, keeping, rebuilt }) };
         remove_locks(&mirror.inner.path).ok();
         if Repository::open_bare(&mirror.inner.path).is_err() {
             mirror.rebuild()?;
@@ -71,13 +73,14 @@ impl Mirror {
     /// # Errors
     /// If the data directory cannot be written.
     pub fn rebuild(&self) -> Result<(), Error> {
+        let _alone = self.keeping();
         let path = &self.inner.path;
         let (fresh, old) = (path.with_extension("git.new"), path.with_extension("git.old"));
         for leftover in [&fresh, &old] {
             remove_all(leftover)?;
         }
         init_bare(&fresh)?;
-        *self.cache() = Cache::default();
+        self.inner.cache.clear();
         match fs::rename(path, &old) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(Error::file("replace", path, error));
@@ -178,7 +181,7 @@ impl Mirror {
     }
 
     fn read_oid(&self, repository: &Repository, tree: Oid) -> Result<Arc<FileSet>, Error> {
-        tree::read(repository, tree, self.inner.limits, &mut self.cache())
+        tree::read(repository, tree, self.inner.limits, &self.inner.cache)
     }
 
     /// Returns whether `commit` contains `ancestor`.
@@ -194,9 +197,10 @@ impl Mirror {
     /// # Errors
     /// [`Error::Store`] or [`Error::File`].
     pub fn keep_tree(&self, files: &FileSet) -> Result<String, Error> {
+        let _alone = self.keeping();
         let repository = self.repository()?;
         let failed = || store("write a tree", self.path());
-        let id = tree::write(&repository, files, &mut self.cache()).map_err(failed())?;
+        let id = tree::write(&repository, files, &self.inner.cache).map_err(failed())?;
         let name = format!("{TREE_REFS}/{id}");
         repository.reference(&name, id, true, "work tree").map_err(failed())?;
         self.forget_old_trees(&self.path().join(&name))?;
@@ -216,6 +220,9 @@ impl Mirror {
         let mut ages = Vec::new();
         for entry in fs::read_dir(self.path().join(TREE_REFS)).map_err(failed)? {
             let entry = entry.map_err(failed)?;
+            if entry.path().extension().is_some_and(|ending| ending == "lock") {
+                continue;
+            }
             ages.push((entry.metadata().and_then(|meta| meta.modified()).map_err(failed)?, entry.path()));
         }
         ages.sort();
@@ -228,8 +235,9 @@ impl Mirror {
         Repository::open_bare(self.path()).map_err(store("open the mirror", self.path()))
     }
 
-    fn cache(&self) -> MutexGuard<'_, Cache> {
-        self.inner.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Waits until nobody else keeps a tree: a reference has one lock file, and who finds it taken fails.
+    fn keeping(&self) -> MutexGuard<'_, ()> {
+        self.inner.keeping.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

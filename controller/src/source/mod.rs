@@ -14,6 +14,7 @@
 //! `git2` reads the two private bare repositories; the `git` program moves data and updates references. The operator's own
 //! repository is neither opened by libgit2 nor written.
 
+mod checkout;
 mod commit;
 mod company;
 mod error;
@@ -27,11 +28,13 @@ mod mirror;
 mod observe;
 mod pktline;
 mod proposal;
+mod review;
 mod revision;
 mod scan;
 mod snapshot;
 mod stderr;
 mod tree;
+mod walk;
 mod watch;
 mod worktree;
 
@@ -43,14 +46,15 @@ pub use company::{Company, HookSetup, Seeded};
 pub use error::Error;
 pub use follow::{Mode, Observations, Settings, Source, Watching};
 pub use git::{Git, Invocation, Output};
-pub use history::{Change, ChangeKind, DiffText};
+pub use history::{Change, ChangeKind};
 pub use hook::{Destination, Pushed, RefUpdate, Refusal, parse_updates, read_pushed};
-pub use layout::{is_ignored_name, is_language_path};
+pub use layout::{is_ignored_name, is_language_path, protection};
 pub use merge::{Landing, Merge};
 pub use mirror::Mirror;
 pub use pktline::{Packet, read_packet, write_flush, write_packet};
 pub use proposal::{Answer, Dialogue, Verdict};
+pub use review::{Extent, Hidden, Review};
 pub use revision::{Observation, Observed, Revision, Unreadable};
 pub use snapshot::{of_folder, of_revision};
 pub use stderr::GitCode;
-pub use tree::Limits;
+pub use walk::Limits;

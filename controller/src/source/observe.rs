@@ -11,15 +11,17 @@ use std::{
 use adjutant_spec::files::FileSet;
 
 use super::{
+    checkout::Checkout,
     company::Company,
     error::Error,
     git::Git,
     mirror::Mirror,
     revision::{Observed, Revision},
     scan::Identity,
-    tree::Limits,
+    stderr::GitCode,
+    walk::Limits,
     watch::Wanted,
-    worktree::{Checkout, WorkTree},
+    worktree::WorkTree,
 };
 
 /// Where one look reads.
@@ -49,11 +51,12 @@ struct Reading {
     revision: Revision,
     files: Arc<FileSet>,
     uncommitted: Vec<String>,
+    remark: Option<String>,
 }
 
 impl From<(Revision, Arc<FileSet>)> for Reading {
     fn from((revision, files): (Revision, Arc<FileSet>)) -> Self {
-        Self { revision, files, uncommitted: Vec::new() }
+        Self { revision, files, uncommitted: Vec::new(), remark: None }
     }
 }
 
@@ -78,7 +81,7 @@ impl Observer {
     /// Reads the source once, completely.
     pub(super) fn look(&mut self) -> Result<Observed, Error> {
         let (git, mirror) = (&self.git, &self.mirror);
-        let Reading { revision, files, uncommitted } = match &mut self.place {
+        let Reading { revision, files, uncommitted, remark } = match &mut self.place {
             Place::Worktree(place) => place.look(git, mirror)?,
             Place::Commit { folder } => look_at_head(folder, git, mirror)?.into(),
             Place::Remote { url, reference } => look_at_remote(url, reference, mirror)?.into(),
@@ -88,7 +91,7 @@ impl Observer {
         if revision.commit.is_some() {
             self.previous.clone_from(&revision.commit);
         }
-        Ok(Observed { revision, files, uncommitted, rewound_from })
+        Ok(Observed { revision, files, uncommitted, rewound_from, remark })
     }
 
     /// Returns the commit observed before if `commit` does not contain it.
@@ -115,10 +118,8 @@ impl Observer {
         for directory in [folder.parent(), Some(folder.as_path())].into_iter().flatten() {
             want(&mut wanted, directory);
         }
-        // Every commit, checkout and reset appends to `logs/HEAD`; before the first one only `HEAD` itself changes.
         if let Ok(Some(checkout)) = Checkout::discover(&self.git, folder) {
-            let logs = checkout.git_dir.join("logs");
-            want(&mut wanted, if logs.is_dir() { &logs } else { &checkout.git_dir });
+            want(&mut wanted, &checkout.told_by());
         }
         wanted
     }
@@ -132,11 +133,19 @@ fn want(wanted: &mut BTreeMap<PathBuf, Identity>, directory: &Path) {
 
 impl WorktreePlace {
     fn look(&mut self, git: &Git, mirror: &Mirror) -> Result<Reading, Error> {
-        let files = self.tree.settle()?;
+        let files = match self.tree.settle() {
+            Err(Error::NoCompany { folder }) => return Err(self.no_company(git, folder)?),
+            other => other?,
+        };
         let checkout = Checkout::discover(git, &self.folder)?;
-        let head = match &checkout {
-            Some(checkout) => checkout.commit(git, "HEAD")?,
-            None => None,
+        if let Some(checkout) = &checkout {
+            checkout.refuse_unmerged(git, &self.folder)?;
+        }
+        let named = checkout.as_ref().map(|checkout| checkout.commit(git, "HEAD")).transpose();
+        let (head, unread) = match named {
+            Ok(head) => (head.flatten(), None),
+            Err(error @ Error::Git { code: GitCode::ObjectFormat, .. }) => (None, Some(error)),
+            Err(error) => return Err(error),
         };
         if let Some(known) = &self.last
             && known.head == head
@@ -144,31 +153,40 @@ impl WorktreePlace {
         {
             return Ok(known.reading.clone());
         }
-        let base = match (&checkout, &head) {
-            (Some(checkout), Some(head)) => read_from(mirror, checkout, head).map(Some),
+        let base = match (&checkout, &head, unread) {
+            (_, _, Some(error)) => Err(error),
+            (Some(checkout), Some(head), None) => read_from(mirror, checkout, head).map(Some),
             _ => Ok(None),
         };
         // What is saved counts even if history cannot be had (a broken or partial clone, a folder not yet committed).
-        let (base, is_certain) = match base {
-            Ok(base) => (base, true),
-            Err(Error::NoCompany { .. }) => (None, true),
+        let (base, remark) = match base {
+            Ok(base) => (base, None),
+            Err(Error::NoCompany { .. }) => (None, None),
             Err(error @ Error::Git { .. }) => {
-                tracing::warn!(%error, "history unreadable, the work tree counts as uncommitted");
-                (None, false)
+                tracing::debug!(%error, "history unreadable, the work tree counts as uncommitted");
+                (None, Some(error.to_string()))
             }
             Err(error) => return Err(error),
         };
+        let is_certain = remark.is_none();
         let reading = match base {
             Some((revision, committed)) if *committed == *files => (revision, files).into(),
             base => {
                 let tree = mirror.repaired(|mirror| mirror.keep_tree(&files))?;
                 let (revision, committed) = base.unzip();
                 let uncommitted = differing(&committed.unwrap_or_default(), &files);
-                Reading { revision: revision_of_tree(tree, revision), files, uncommitted }
+                Reading { revision: revision_of_tree(tree, revision), files, uncommitted, remark }
             }
         };
         self.last = is_certain.then(|| Known { head, reading: reading.clone() });
         Ok(reading)
+    }
+
+    /// Says why there is no company: a bare repository has no files that could be one.
+    fn no_company(&self, git: &Git, folder: PathBuf) -> Result<Error, Error> {
+        let bare = Checkout::discover(git, &self.folder)?.filter(|checkout| checkout.is_bare);
+        let told = bare.map(|bare| bare.failed(GitCode::Bare, format!("\"{}\"", folder.display())));
+        Ok(told.unwrap_or(Error::NoCompany { folder }))
     }
 }
 
@@ -206,16 +224,14 @@ fn read_from(mirror: &Mirror, checkout: &Checkout, commit: &str) -> Result<(Revi
 }
 
 fn look_at_head(folder: &Path, git: &Git, mirror: &Mirror) -> Result<(Revision, Arc<FileSet>), Error> {
-    let gone = |code, what: &str| Error::Git {
+    let gone = |code| Error::Git {
         command: "rev-parse".to_owned(),
         code,
-        message: format!("{what} \"{}\"", folder.display()),
+        message: format!("\"{}\"", folder.display()),
     };
     fs::read_dir(folder).map_err(|error| Error::file("read the folder", folder, error))?;
-    let checkout = Checkout::discover(git, folder)?
-        .ok_or_else(|| gone(super::GitCode::NotARepository, "no git repository in"))?;
-    let head =
-        checkout.commit(git, "HEAD")?.ok_or_else(|| gone(super::GitCode::RefGone, "no commit yet in"))?;
+    let checkout = Checkout::discover(git, folder)?.ok_or_else(|| gone(GitCode::NotARepository))?;
+    let head = checkout.commit(git, "HEAD")?.ok_or_else(|| gone(GitCode::NoCommit))?;
     read_from(mirror, &checkout, &head)
 }
 

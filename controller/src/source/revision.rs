@@ -37,6 +37,8 @@ pub struct Observed {
     pub uncommitted: Vec<String>,
     /// The commit observed before, if this one does not contain it: history was rewritten.
     pub rewound_from: Option<String>,
+    /// What of the source could not be read although its files could, such as its history.
+    pub remark: Option<String>,
 }
 
 /// A reading that failed; it says nothing about which files exist.

@@ -17,7 +17,7 @@ use adjutant_spec::files::FileProblemKind;
 use super::{
     error::Error,
     layout::{COMPANY_FILE, is_language_directory, is_language_path},
-    tree::Limits,
+    walk::{Budget, Limits},
 };
 
 const LINK_HOPS: u32 = 8;
@@ -84,8 +84,8 @@ pub(super) struct Listing {
 /// [`Error::File`] if anything cannot be looked at, [`Error::NoCompany`], [`Error::Unsettled`], [`Error::OverLimit`].
 pub(super) fn list(folder: &Path, limits: Limits) -> Result<Listing, Error> {
     let root = fs::canonicalize(folder).map_err(|error| Error::file("read the folder", folder, error))?;
-    let mut walk = Walk { root: &root, limits, listing: Listing::default() };
-    walk.enter(&root, &Place { path: "", hops: 0 })?;
+    let mut walk = Walk { root: &root, budget: Budget::new(limits), listing: Listing::default() };
+    walk.enter(&Place { path: "", real: &root, hops: 0, above: None })?;
     if !walk.listing.files.contains_key(COMPANY_FILE) {
         return Err(Error::NoCompany { folder: folder.to_owned() });
     }
@@ -94,24 +94,37 @@ pub(super) fn list(folder: &Path, limits: Limits) -> Result<Listing, Error> {
 
 struct Walk<'a> {
     root: &'a Path,
-    limits: Limits,
+    budget: Budget,
     listing: Listing,
 }
 
-/// Where the walk stands: the path in the company and how many links led there.
+/// Where the walk stands: the path in the company, the directory on disk, how many links led there, and where it came from.
 struct Place<'a> {
     path: &'a str,
+    real: &'a Path,
     hops: u32,
+    above: Option<&'a Place<'a>>,
+}
+
+impl Place<'_> {
+    /// Returns whether a directory holds a place that the walk came through: following a link to it would never end.
+    fn came_through(&self, directory: &Path) -> bool {
+        self.real.starts_with(directory) || self.above.is_some_and(|above| above.came_through(directory))
+    }
 }
 
 impl Walk<'_> {
-    fn enter(&mut self, directory: &Path, place: &Place<'_>) -> Result<(), Error> {
-        let failed = |error| missing_is_unsettled("list", directory, place.path, error);
-        let metadata = fs::metadata(directory).map_err(failed)?;
-        let mut entries =
-            fs::read_dir(directory).map_err(failed)?.collect::<io::Result<Vec<_>>>().map_err(failed)?;
+    fn enter(&mut self, place: &Place<'_>) -> Result<(), Error> {
+        self.budget.enter(place.path)?;
+        let failed = |error| missing_is_unsettled("list", place.real, place.path, error);
+        let metadata = fs::metadata(place.real).map_err(failed)?;
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(place.real).map_err(failed)? {
+            self.budget.name()?;
+            entries.push(entry.map_err(failed)?);
+        }
         entries.sort_by_key(fs::DirEntry::file_name);
-        self.listing.directories.insert(directory.to_owned(), Identity::of(&metadata));
+        self.listing.directories.insert(place.real.to_owned(), Identity::of(&metadata));
         self.listing.mounts.insert(place.path.to_owned(), (metadata.dev(), entries.is_empty()));
         let is_repository = entries.iter().any(|entry| entry.file_name() == ".git");
         if is_repository && !place.path.is_empty() {
@@ -137,22 +150,24 @@ impl Walk<'_> {
         }
         let found = Found { real: entry.path(), path, hops: place.hops };
         let metadata = fs::symlink_metadata(&found.real).map_err(|error| found.failed(error))?;
-        if metadata.is_symlink() { self.follow(found) } else { self.add(found, &metadata) }
+        if metadata.is_symlink() { self.follow(found, place) } else { self.add(found, &metadata, place) }
     }
 
-    fn add(&mut self, found: Found, metadata: &Metadata) -> Result<(), Error> {
+    fn add(&mut self, found: Found, metadata: &Metadata, above: &Place<'_>) -> Result<(), Error> {
         if metadata.is_dir() && is_language_directory(&found.path) {
-            return self.enter(&found.real, &Place { path: &found.path, hops: found.hops });
+            let Found { path, real, hops } = &found;
+            return self.enter(&Place { path, real, hops: *hops, above: Some(above) });
         }
         // Pipes and devices are no files of the language, and opening one could wait for ever.
         if metadata.is_file() && is_language_path(&found.path) {
             let listed = Listed { place: found.real, stamp: Stamp::of(metadata), is_linked: found.hops > 0 };
             self.listing.files.insert(found.path, listed);
+            return self.budget.file();
         }
-        self.limits.admit(self.listing.files.len() as u64, 0)
+        Ok(())
     }
 
-    fn follow(&mut self, link: Found) -> Result<(), Error> {
+    fn follow(&mut self, link: Found, place: &Place<'_>) -> Result<(), Error> {
         let target = match fs::canonicalize(&link.real) {
             Ok(target) => target,
             Err(error) if leads_nowhere(&error) => return self.refuse(link.path),
@@ -160,14 +175,17 @@ impl Walk<'_> {
         };
         let inside = target.strip_prefix(self.root).ok();
         let is_hidden = inside.is_none_or(|path| path.components().any(|part| part.as_os_str() == ".git"));
-        // A link to a directory that contains the link would never end.
-        let is_loop = link.real.starts_with(&target) || link.hops >= LINK_HOPS;
+        let is_loop = place.came_through(&target) || link.hops >= LINK_HOPS;
         if is_hidden || is_loop {
             return self.refuse(link.path);
         }
         let metadata = fs::metadata(&target).map_err(|error| link.failed(error))?;
-        let hops = if metadata.is_dir() { link.hops + 1 } else { link.hops };
-        self.add(Found { real: target, hops, ..link }, &metadata)
+        let mut hops = link.hops;
+        if metadata.is_dir() {
+            self.budget.link()?;
+            hops += 1;
+        }
+        self.add(Found { real: target, hops, ..link }, &metadata, place)
     }
 
     fn refuse(&mut self, path: String) -> Result<(), Error> {

@@ -9,13 +9,8 @@ use std::{
 use adjutant_spec::files::FileSet;
 
 use super::{
-    error::Error,
-    git::Git,
-    mirror::Mirror,
-    revision::Revision,
-    stderr::GitCode,
-    tree::Limits,
-    worktree::{Checkout, WorkTree},
+    checkout::Checkout, error::Error, git::Git, mirror::Mirror, revision::Revision, stderr::GitCode,
+    walk::Limits, worktree::WorkTree,
 };
 
 /// How long a single look waits for files that are being written.

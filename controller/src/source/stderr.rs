@@ -40,6 +40,14 @@ pub enum GitCode {
     TooMuchOutput,
     /// Git is too old for an option that is needed.
     TooOld,
+    /// The repository exists and nothing was committed to it.
+    NoCommit,
+    /// The repository names its objects by SHA-256.
+    ObjectFormat,
+    /// The repository is a partial clone that lacks what is asked for.
+    Partial,
+    /// The repository is bare: there are no saved files.
+    Bare,
     /// None of the above.
     Unknown,
 }
@@ -64,8 +72,43 @@ impl GitCode {
             Self::NoProgram => "no-program",
             Self::TooMuchOutput => "too-much-output",
             Self::TooOld => "too-old",
+            Self::NoCommit => "no-commit",
+            Self::ObjectFormat => "object-format",
+            Self::Partial => "partial-clone",
+            Self::Bare => "bare",
             Self::Unknown => "unknown",
         }
+    }
+
+    /// Returns what is the matter, in plain words; nothing for what git says and nobody knows.
+    #[must_use]
+    pub fn plain(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Auth => "the other side does not accept who we are",
+            Self::HostKey => "the key of the SSH host is unknown, or another one than before",
+            Self::NotFound => "there is no repository at that place",
+            Self::RefGone => "there is no such branch or commit",
+            Self::Disk => "the disk is full, read-only or failing",
+            Self::Timeout => "git took too long and was ended",
+            Self::Network => "the other side cannot be reached",
+            Self::Locked => "another git holds the lock",
+            Self::Corrupt => "objects of the repository are missing or damaged",
+            Self::Ownership => "the folder belongs to another user, and git refuses to work in it",
+            Self::Refused => "the other side refused it",
+            Self::NotARepository => "the folder is no git repository",
+            Self::NoProgram => "git cannot be started",
+            Self::TooMuchOutput => "git wrote more than is taken",
+            Self::TooOld => "git is too old for this",
+            Self::NoCommit => "nothing is committed yet",
+            Self::ObjectFormat => {
+                "the repository names its objects by SHA-256 (`extensions.objectFormat`), and only SHA-1 is read"
+            }
+            Self::Partial => {
+                "the repository is a partial clone, and content of the commit is not on this machine"
+            }
+            Self::Bare => "the repository is bare: it has no saved files to follow",
+            Self::Unknown => return None,
+        })
     }
 
     /// Returns what to type or look at.
@@ -77,7 +120,9 @@ impl GitCode {
             }
             Self::HostKey => "compare the key and add it: `ssh-keyscan HOST >> ~/.ssh/known_hosts`",
             Self::NotFound => "check the address; a private repository without access looks the same",
-            Self::RefGone => "check the branch name; the last good revision stays in force",
+            Self::RefGone => {
+                "check the name (`--branch` for a remote); the last good revision stays in force"
+            }
             Self::Disk => "free space or repair the disk of the data directory",
             Self::Timeout => "check the network; it is tried again with growing pauses",
             Self::Network => "check the network and the host name; it is tried again with growing pauses",
@@ -91,6 +136,14 @@ impl GitCode {
             Self::NoProgram => "install git 2.38 or newer and put it on the PATH",
             Self::TooMuchOutput => "the repository is larger than the limits allow",
             Self::TooOld => "install git 2.38 or newer",
+            Self::NoCommit => {
+                "`git add . && git commit` there; or `--mode worktree`, which follows what is saved"
+            }
+            Self::ObjectFormat => {
+                "`--mode worktree` follows its files all the same; `git init` makes a repository that is read"
+            }
+            Self::Partial => "there: `git fetch --refetch --no-filter`, or clone it again without `--filter`",
+            Self::Bare => "`--mode commit` follows its HEAD",
             Self::Unknown => return None,
         })
     }
@@ -104,6 +157,12 @@ impl fmt::Display for GitCode {
 
 /// Fragments of git's stderr, specific before general.
 const TABLE: &[(&str, GitCode)] = &[
+    ("mismatched algorithms", GitCode::ObjectFormat),
+    ("does not support this repository's hash algorithm", GitCode::ObjectFormat),
+    ("lazy fetching disabled", GitCode::Partial),
+    ("from promisor remote", GitCode::Partial),
+    ("unknown repository extension", GitCode::TooOld),
+    ("unknown ref storage format", GitCode::TooOld),
     ("dubious ownership", GitCode::Ownership),
     ("Host key verification failed", GitCode::HostKey),
     ("REMOTE HOST IDENTIFICATION HAS CHANGED", GitCode::HostKey),
@@ -162,6 +221,13 @@ const TABLE: &[(&str, GitCode)] = &[
     ("No such file or directory", GitCode::NotFound),
 ];
 
+/// Returns the line in which git says why, of all that it wrote.
+pub(super) fn reason(stderr: &str) -> &str {
+    let mut lines = stderr.lines().map(str::trim);
+    let told = lines.find(|line| line.starts_with("fatal: ") || line.starts_with("error: "));
+    told.map_or(stderr, |line| line.split_once(": ").map_or(line, |(_, reason)| reason))
+}
+
 /// Returns the class of a failure by what git wrote.
 pub(super) fn classify(stderr: &str) -> GitCode {
     TABLE.iter().find(|(fragment, _)| stderr.contains(fragment)).map_or(GitCode::Unknown, |(_, code)| *code)
@@ -196,6 +262,13 @@ mod tests {
             ("error: object file ./objects/ab/cd is empty", GitCode::Corrupt),
             ("fatal: not a git repository (or any of the parent directories): .git", GitCode::NotARepository),
             (" ! [remote rejected] main -> main (pre-receive hook declined)", GitCode::Refused),
+            ("fatal: mismatched algorithms: client sha1; server sha256", GitCode::ObjectFormat),
+            (
+                "remote: warning: lazy fetching disabled; some objects may not be available\nremote: fatal: could not \
+                 fetch 587be6b from promisor remote\nremote: aborting due to possible repository corruption",
+                GitCode::Partial,
+            ),
+            ("fatal: unknown repository extension found:\n\trefstorage", GitCode::TooOld),
             ("fatal: something new", GitCode::Unknown),
         ];
         for (text, code) in cases {

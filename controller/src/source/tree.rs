@@ -6,7 +6,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     path::Path,
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use adjutant_spec::files::{FileProblemKind, FileSet};
@@ -15,48 +15,50 @@ use git2::{ObjectType, Oid, Repository, Tree, TreeEntry};
 use super::{
     error::{Error, store},
     layout::{is_language_directory, is_language_path},
+    walk::{Budget, Limits},
 };
 
 const LINK_MODE: i32 = 0o120_000;
 const LINK_HOPS: u32 = 8;
 const LINK_BYTES: usize = 4096;
 
-/// How much one revision may hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Files of the language.
-    pub files: u64,
-    /// Bytes of one file; a larger one is a problem of that file alone.
-    pub file_bytes: u64,
-    /// Bytes of all files together.
-    pub total_bytes: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { files: 20_000, file_bytes: 1024 * 1024, total_bytes: 64 * 1024 * 1024 }
-    }
-}
-
-impl Limits {
-    pub(super) fn admit(&self, files: u64, total_bytes: u64) -> Result<(), Error> {
-        if files > self.files {
-            return Err(Error::OverLimit { unit: "files", limit: self.files, found: files });
-        }
-        if total_bytes > self.total_bytes {
-            return Err(Error::OverLimit { unit: "bytes", limit: self.total_bytes, found: total_bytes });
-        }
-        Ok(())
-    }
-}
-
 /// Blobs and the file set of the tree that was read last, and the blobs of the tree that was written last: an unchanged tree
 /// costs nothing, an unchanged blob neither a read nor a write.
+///
+/// Its lock is held to look something up and to put something down, never while a tree is walked: whoever reads a tree of
+/// somebody else's making keeps nobody waiting.
 #[derive(Debug, Default)]
-pub(super) struct Cache {
-    blobs: BTreeMap<Oid, Arc<[u8]>>,
+pub(super) struct Cache(Mutex<Held>);
+
+type Blobs = BTreeMap<Oid, Arc<[u8]>>;
+
+#[derive(Debug, Default)]
+struct Held {
+    blobs: Arc<Blobs>,
     last: Option<(Oid, Arc<FileSet>)>,
-    written: BTreeMap<String, (Arc<[u8]>, Oid)>,
+    written: Arc<BTreeMap<String, (Arc<[u8]>, Oid)>>,
+    /// Raised with every new repository: what was read or written before that is not put down after it.
+    age: u64,
+}
+
+impl Cache {
+    /// Forgets everything, for a repository that was made anew.
+    pub(super) fn clear(&self) {
+        let mut held = self.held();
+        *held = Held { age: held.age + 1, ..Held::default() };
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts something down, unless the repository is another one by now.
+    fn put(&self, age: u64, put: impl FnOnce(&mut Held)) {
+        let mut held = self.held();
+        if held.age == age {
+            put(&mut held);
+        }
+    }
 }
 
 /// Reads a tree into a file set.
@@ -64,38 +66,102 @@ pub(super) fn read(
     repository: &Repository,
     tree: Oid,
     limits: Limits,
-    cache: &mut Cache,
+    cache: &Cache,
 ) -> Result<Arc<FileSet>, Error> {
-    if let Some((known, files)) = &cache.last
-        && *known == tree
-    {
-        return Ok(files.clone());
-    }
+    let (known, age) = {
+        let held = cache.held();
+        if let Some((last, files)) = &held.last
+            && *last == tree
+        {
+            return Ok(files.clone());
+        }
+        (Arc::clone(&held.blobs), held.age)
+    };
     let failed = || store("read a tree", repository.path());
     let root = repository.find_tree(tree).map_err(failed())?;
-    let mut listing =
-        Listing { repository, root: &root, limits, files: BTreeMap::new(), set: FileSet::new() };
-    listing.enter(&root, &Place { path: "", real: "", hops: 0 }).map_err(failed())??;
-    let files = Arc::new(listing.load(cache)?);
-    cache.last = Some((tree, files.clone()));
+    let mut listing = Listing {
+        repository,
+        root: &root,
+        budget: Budget::new(limits),
+        files: BTreeMap::new(),
+        set: FileSet::new(),
+    };
+    listing.enter(&root, &Place { path: "", real: "", hops: 0, above: None }).map_err(failed())??;
+    let (files, blobs) = listing.load(&known)?;
+    let files = Arc::new(files);
+    cache.put(age, |held| {
+        held.blobs = Arc::new(blobs);
+        held.last = Some((tree, files.clone()));
+    });
     Ok(files)
+}
+
+/// Refuses a tree that is too large or too deep once all of it is laid out, whatever its paths.
+///
+/// Merging and comparing walk whole trees, and a few objects can stand for more names than anybody has time for: each
+/// different tree is looked at once here.
+pub(super) fn measure(repository: &Repository, tree: Oid, limits: Limits) -> Result<(), Error> {
+    let mut measuring = Measuring { repository, budget: Budget::new(limits), known: BTreeMap::new() };
+    measuring.size(tree, 0).map(drop)
+}
+
+struct Measuring<'a> {
+    repository: &'a Repository,
+    budget: Budget,
+    known: BTreeMap<Oid, Size>,
+}
+
+/// How many names a tree holds in all, and how many folders lie inside each other in it.
+#[derive(Clone, Copy)]
+struct Size {
+    names: u64,
+    height: u64,
+}
+
+impl Measuring<'_> {
+    /// The depth is checked on the way down, so the recursion is as deep as the limit at most.
+    fn size(&mut self, tree: Oid, depth: u64) -> Result<Size, Error> {
+        if let Some(known) = self.known.get(&tree) {
+            self.budget.depth(depth + known.height)?;
+            return Ok(*known);
+        }
+        self.budget.depth(depth)?;
+        let found = self.repository.find_tree(tree).map_err(store("read a tree", self.repository.path()))?;
+        let mut size = Size { names: found.len() as u64, height: 0 };
+        self.budget.all_names(size.names)?;
+        for entry in &found {
+            self.budget.name()?;
+            if entry.kind() == Some(ObjectType::Tree) {
+                let inner = self.size(entry.id(), depth + 1)?;
+                size.names = size.names.saturating_add(inner.names);
+                size.height = size.height.max(inner.height + 1);
+                self.budget.all_names(size.names)?;
+            }
+        }
+        self.known.insert(tree, size);
+        Ok(size)
+    }
 }
 
 /// Writes a file set as a tree of blobs and returns its id.
 ///
 /// Content that is the very same in memory as at the last write is in the repository: asking git for it again costs a digest
-/// and two file operations each. The cache is as old as the repository: who makes a new one begins with an empty one.
-pub(super) fn write(repository: &Repository, files: &FileSet, cache: &mut Cache) -> Result<Oid, git2::Error> {
+/// and two file operations each. The cache is as old as the repository: who makes a new one clears it.
+pub(super) fn write(repository: &Repository, files: &FileSet, cache: &Cache) -> Result<Oid, git2::Error> {
+    let (known, age) = {
+        let held = cache.held();
+        (Arc::clone(&held.written), held.age)
+    };
     let mut index = git2::Index::new()?;
     let mut written = BTreeMap::new();
     for (path, bytes) in files.iter() {
-        let known = cache.written.get(path).filter(|(known, _)| Arc::ptr_eq(known, bytes));
-        let id = known.map_or_else(|| repository.blob(bytes), |(_, id)| Ok(*id))?;
+        let before = known.get(path).filter(|(before, _)| Arc::ptr_eq(before, bytes));
+        let id = before.map_or_else(|| repository.blob(bytes), |(_, id)| Ok(*id))?;
         index.add(&entry(path, id))?;
         written.insert(path.to_owned(), (Arc::clone(bytes), id));
     }
     let tree = index.write_tree_to(repository)?;
-    cache.written = written;
+    cache.put(age, |held| held.written = Arc::new(written));
     Ok(tree)
 }
 
@@ -139,18 +205,27 @@ pub(super) fn report_case_collisions(files: &mut FileSet) {
 struct Listing<'a> {
     repository: &'a Repository,
     root: &'a Tree<'a>,
-    limits: Limits,
+    budget: Budget,
     files: BTreeMap<String, Oid>,
     set: FileSet,
 }
 
 type Step<T> = Result<Result<T, Error>, git2::Error>;
 
-/// Where the walk stands: the path that the company sees, the path in the tree, and how many links lie between.
+/// Where the walk stands: the path that the company sees, the path in the tree, how many links lie between, and where it
+/// came from.
 struct Place<'a> {
     path: &'a str,
     real: &'a str,
     hops: u32,
+    above: Option<&'a Place<'a>>,
+}
+
+impl Place<'_> {
+    /// Returns whether a folder holds a place that the walk came through: following a link to it would never end.
+    fn came_through(&self, folder: &str) -> bool {
+        is_within(self.real, folder) || self.above.is_some_and(|above| above.came_through(folder))
+    }
 }
 
 fn joined(directory: &str, name: &str) -> String {
@@ -159,6 +234,10 @@ fn joined(directory: &str, name: &str) -> String {
 
 impl Listing<'_> {
     fn enter(&mut self, tree: &Tree<'_>, place: &Place<'_>) -> Step<()> {
+        let room = self.budget.enter(place.path).and_then(|()| self.budget.all_names(tree.len() as u64));
+        if let Err(over) = room {
+            return Ok(Err(over));
+        }
         for entry in tree {
             if let Err(over) = self.take(&entry, place)? {
                 return Ok(Err(over));
@@ -168,6 +247,9 @@ impl Listing<'_> {
     }
 
     fn take(&mut self, entry: &TreeEntry<'_>, place: &Place<'_>) -> Step<()> {
+        if let Err(over) = self.budget.name() {
+            return Ok(Err(over));
+        }
         let name = String::from_utf8_lossy(entry.name_bytes());
         let (path, real) = (joined(place.path, &name), joined(place.real, &name));
         let counts = is_language_path(&path);
@@ -178,18 +260,17 @@ impl Listing<'_> {
             self.set.problem(path, FileProblemKind::NameNotUtf8);
             return Ok(Ok(()));
         }
+        let here = Place { path: &path, real: &real, hops: place.hops, above: Some(place) };
         match entry.kind() {
             Some(ObjectType::Tree) => {
                 let tree = self.repository.find_tree(entry.id())?;
-                self.enter(&tree, &Place { path: &path, real: &real, hops: place.hops })
+                self.enter(&tree, &here)
             }
             Some(ObjectType::Commit) => {
                 self.set.problem(path, FileProblemKind::Gitlink);
                 Ok(Ok(()))
             }
-            _ if entry.filemode_raw() == LINK_MODE => {
-                self.follow(entry, &Place { path: &path, real: &real, hops: place.hops })
-            }
+            _ if entry.filemode_raw() == LINK_MODE => self.follow(entry, &here),
             _ if counts => Ok(self.count(path, entry.id())),
             _ => Ok(Ok(())),
         }
@@ -197,7 +278,7 @@ impl Listing<'_> {
 
     fn count(&mut self, path: String, blob: Oid) -> Result<(), Error> {
         self.files.insert(path, blob);
-        self.limits.admit(self.files.len() as u64, 0)
+        self.budget.file()
     }
 
     fn follow(&mut self, link: &TreeEntry<'_>, at: &Place<'_>) -> Step<()> {
@@ -208,10 +289,12 @@ impl Listing<'_> {
                 Ok(self.count(path.to_owned(), entry.id()))
             }
             Some((_, entry)) if entry.kind() == Some(ObjectType::Blob) => Ok(Ok(())),
-            // A link to a directory that contains the link would never end.
-            Some((real, entry)) if !is_within(at.real, &real) && is_language_directory(path) => {
+            Some((real, entry)) if !at.came_through(&real) && is_language_directory(path) => {
+                if let Err(over) = self.budget.link() {
+                    return Ok(Err(over));
+                }
                 let tree = self.repository.find_tree(entry.id())?;
-                self.enter(&tree, &Place { path, real: &real, hops: at.hops + 1 })
+                self.enter(&tree, &Place { path, real: &real, hops: at.hops + 1, above: Some(at) })
             }
             _ => {
                 self.set.problem(path, FileProblemKind::SymlinkLeavesTree);
@@ -258,31 +341,32 @@ impl Listing<'_> {
 
     /// Returns the parts of a link's target, or `None` if it is absolute, too long or not UTF-8.
     fn target(&self, link: Oid) -> Result<Option<VecDeque<String>>, git2::Error> {
+        // What claims to be a link can be of any size; its length is known without its content.
+        if self.repository.odb()?.read_header(link)?.0 > LINK_BYTES {
+            return Ok(None);
+        }
         let blob = self.repository.find_blob(link)?;
         let text = std::str::from_utf8(blob.content()).ok();
-        let inside = text.filter(|text| text.len() <= LINK_BYTES && !text.starts_with('/'));
+        let inside = text.filter(|text| !text.starts_with('/'));
         Ok(inside.map(|text| text.split('/').map(str::to_owned).collect()))
     }
 
     /// The second pass: sizes first, then content.
-    fn load(mut self, cache: &mut Cache) -> Result<FileSet, Error> {
+    fn load(mut self, known: &Blobs) -> Result<(FileSet, Blobs), Error> {
         let failed = || store("read a file of a tree", self.repository.path());
         let objects = self.repository.odb().map_err(failed())?;
-        let mut total = 0;
         let mut wanted = Vec::new();
         for (path, blob) in std::mem::take(&mut self.files) {
-            let (size, _) = objects.read_header(blob).map_err(failed())?;
-            if size as u64 > self.limits.file_bytes {
-                self.set.problem(path, FileProblemKind::TooLarge(size as u64));
-                continue;
+            let size = objects.read_header(blob).map_err(failed())?.0 as u64;
+            if self.budget.bytes(size)? {
+                wanted.push((path, blob));
+            } else {
+                self.set.problem(path, FileProblemKind::TooLarge(size));
             }
-            total += size as u64;
-            self.limits.admit(0, total)?;
-            wanted.push((path, blob));
         }
-        let mut kept = BTreeMap::new();
+        let mut kept = Blobs::new();
         for (path, blob) in wanted {
-            let bytes = match cache.blobs.get(&blob) {
+            let bytes = match known.get(&blob).or_else(|| kept.get(&blob)) {
                 Some(bytes) => bytes.clone(),
                 None => Arc::from(objects.read(blob).map_err(failed())?.data()),
             };
@@ -293,9 +377,8 @@ impl Listing<'_> {
                 self.set.insert(path, bytes);
             }
         }
-        cache.blobs = kept;
         report_case_collisions(&mut self.set);
-        Ok(self.set)
+        Ok((self.set, kept))
     }
 }
 

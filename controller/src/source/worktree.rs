@@ -9,7 +9,9 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::{Path, PathBuf},
+    io::Read as _,
+    os::unix::fs::OpenOptionsExt as _,
+    path::PathBuf,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -17,10 +19,12 @@ use std::{
 use adjutant_spec::files::{FileProblemKind, FileSet};
 
 use super::{
+    checkout::Checkout,
     error::Error,
     git::{Git, Invocation},
     scan::{self, Listed, Listing, Stamp},
-    tree::{Limits, is_lfs_pointer, report_case_collisions},
+    tree::{is_lfs_pointer, report_case_collisions},
+    walk::{Budget, Limits},
 };
 
 /// A file modified this short a time before it was read is read again: its stamp may not tell two writes apart.
@@ -96,14 +100,12 @@ impl WorkTree {
     /// Reads every file whose remembered content is not certain; returns one whose content differs from what was remembered.
     fn read(&mut self, listing: &Listing) -> Result<Option<String>, Error> {
         self.remembered.retain(|path, _| listing.files.contains_key(path));
-        let (mut total, mut differs) = (0, None);
+        let (mut budget, mut differs) = (Budget::new(self.limits), None);
         for (path, listed) in &listing.files {
-            if listed.stamp.size > self.limits.file_bytes {
+            if !budget.bytes(listed.stamp.size)? {
                 self.remembered.remove(path);
                 continue;
             }
-            total += listed.stamp.size;
-            self.limits.admit(0, total)?;
             let known = self.remembered.get(path);
             if known.is_some_and(|known| known.is_certain && known.stamp == listed.stamp) {
                 continue;
@@ -171,8 +173,14 @@ fn read_file(path: &str, listed: &Listed) -> Result<Remembered, Error> {
         std::io::ErrorKind::NotFound => Error::Unsettled { path: path.to_owned() },
         _ => Error::file("read", &listed.place, error),
     };
-    let bytes = fs::read(&listed.place).map_err(failed)?;
-    let after = Stamp::of(&fs::metadata(&listed.place).map_err(failed)?);
+    // Between the listing and now a pipe can lie here, and a file can have grown: neither may hold the look, or fill memory.
+    let wait_for_nobody = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOFOLLOW;
+    let options =
+        fs::OpenOptions::new().read(true).custom_flags(wait_for_nobody.bits().cast_signed()).clone();
+    let file = options.open(&listed.place).map_err(failed)?;
+    let mut bytes = Vec::new();
+    (&file).take(listed.stamp.size + 1).read_to_end(&mut bytes).map_err(failed)?;
+    let after = Stamp::of(&file.metadata().map_err(failed)?);
     if after != listed.stamp || bytes.len() as u64 != after.size {
         return Err(Error::Unsettled { path: path.to_owned() });
     }
@@ -186,43 +194,6 @@ fn is_young(stamp: Stamp) -> bool {
     let modified = UNIX_EPOCH + Duration::new(seconds, nanos);
     // A time in the future is never old enough.
     SystemTime::now().duration_since(modified).is_ok_and(|age| age < YOUNG) || modified > SystemTime::now()
-}
-
-/// A git repository that a folder belongs to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Checkout {
-    /// The git directory of this work tree.
-    pub(super) git_dir: PathBuf,
-    /// The folder inside the repository, empty for its root.
-    pub(super) prefix: String,
-}
-
-impl Checkout {
-    /// Finds the repository of a folder, or `None` if it is in none.
-    pub(super) fn discover(git: &Git, folder: &Path) -> Result<Option<Self>, Error> {
-        let question = Invocation::reading(folder, "rev-parse").args(["--absolute-git-dir", "--show-prefix"]);
-        let text = match git.run(&question) {
-            Ok(output) => output.text(),
-            Err(Error::Git { code: super::GitCode::NotARepository, .. }) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let mut lines = text.lines();
-        let git_dir = PathBuf::from(lines.next().unwrap_or_default());
-        let prefix = lines.next().unwrap_or_default().trim_end_matches('/').to_owned();
-        Ok(Some(Self { git_dir, prefix }))
-    }
-
-    /// Returns the commit that a revision names, or `None` if there is none, as in a repository without commits.
-    pub(super) fn commit(&self, git: &Git, revision: &str) -> Result<Option<String>, Error> {
-        let question = Invocation::bare(&self.git_dir, "rev-parse")
-            .args(["--verify", "--end-of-options"])
-            .arg(format!("{revision}^{{commit}}"));
-        match git.run(&question) {
-            Ok(output) => Ok(Some(output.text())),
-            Err(Error::Git { code: super::GitCode::RefGone, .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
 }
 
 #[cfg(test)]

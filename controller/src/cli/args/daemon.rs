@@ -16,6 +16,9 @@ pub(crate) struct PlanArgs {
     /// 0 without a change, 10 with changes.
     #[arg(long)]
     pub exit_code: bool,
+    /// Say yes to the plan that waits for it, by the token that it shows.
+    #[arg(long, value_name = "TOKEN", conflicts_with_all = ["to", "exit_code", "simulate"])]
+    pub confirm: Option<String>,
     /// Try it on so many recorded runs.
     #[arg(long, value_name = "N")]
     pub simulate: Option<u32>,
@@ -88,8 +91,12 @@ pub(crate) struct DemoArgs {
 /// `proposals ID …`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ProposalAction {
-    /// The change as a diff.
-    Diff,
+    /// What changes, line by line.
+    Diff {
+        /// Everything, however long; where not all of it is shown, only this has a digest.
+        #[arg(long)]
+        full: bool,
+    },
     /// Approve what the digest is bound to.
     Approve {
         /// The digest that was shown.
@@ -102,21 +109,31 @@ pub(crate) enum ProposalAction {
         #[arg(short = 'm', long = "message")]
         reason: String,
     },
-    /// Open one from a branch or commit of a repository.
-    New {
-        /// The repository.
-        #[arg(long, default_value = ".")]
-        repo: PathBuf,
-        /// The branch or commit.
-        #[arg(long, default_value = "HEAD")]
-        head: String,
-        /// One open proposal for each topic.
-        #[arg(long, default_value = "main")]
-        topic: String,
-        /// What it is about.
-        #[arg(long)]
-        title: Option<String>,
-    },
+    /// Open one: from a branch or commit, from a diff, or from mails of `git format-patch`.
+    New(NewProposalArgs),
+}
+
+/// `proposals new`.
+#[derive(Debug, Args)]
+pub(crate) struct NewProposalArgs {
+    /// The repository.
+    #[arg(long, default_value = ".")]
+    pub repo: PathBuf,
+    /// The branch or commit: everything in it that `main` has not.
+    #[arg(long, default_value = "HEAD")]
+    pub head: String,
+    /// A diff or mails of `git format-patch` in place of a commit; `-` is stdin.
+    #[arg(long, value_name = "FILE", conflicts_with = "head")]
+    pub patch: Option<PathBuf>,
+    /// One open proposal for each topic.
+    #[arg(long, default_value = "main")]
+    pub topic: String,
+    /// What it is about, in one line.
+    #[arg(long)]
+    pub title: Option<String>,
+    /// Why.
+    #[arg(short = 'm', long = "message")]
+    pub reason: Option<String>,
 }
 
 /// `connectors …`.

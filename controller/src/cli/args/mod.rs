@@ -11,8 +11,8 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 pub(crate) use company::{CheckArgs, FmtArgs, InitArgs, NewArgs, SecretsAction, SecretsArgs};
 pub(crate) use daemon::{
-    AuditAction, ConnectorAction, DEFAULT_LISTEN, DemoArgs, DoublesArgs, Mode, PlanArgs, ProposalAction,
-    TokenAction, UpArgs,
+    AuditAction, ConnectorAction, DEFAULT_LISTEN, DemoArgs, DoublesArgs, Mode, NewProposalArgs, PlanArgs,
+    ProposalAction, TokenAction, UpArgs,
 };
 pub(crate) use models::{BenchArgs, EvalArgs, ModelsAction, PullArgs};
 pub(crate) use runs::{ApproveArgs, DeadAction, RunArgs, RunsArgs, ScopeArgs};

@@ -5,6 +5,7 @@ mod card;
 mod dead;
 mod gates;
 mod people;
+mod propose;
 mod runs;
 mod show;
 mod source;

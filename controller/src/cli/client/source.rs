@@ -1,12 +1,12 @@
 //! `plan`, `revert`, `hold`, `proposals`: what would change, and who says yes.
 
-use std::path::Path;
-
+use adjutant_spec::advice::Advice;
 use serde_json::{Value, json};
 
 use super::{
     Cx,
     api::read,
+    propose,
     show::{done, full, short},
 };
 use crate::{
@@ -16,11 +16,13 @@ use crate::{
         out::{Out, Paint, Table, Words, words},
     },
     http::doors::ProposalView,
-    source::{Git, Invocation},
 };
 
 /// Tells what would change.
 pub(crate) async fn plan(cx: &Cx, args: &PlanArgs) -> Outcome {
+    if let Some(token) = &args.confirm {
+        return done(&cx.out, &cx.client.post(&["plan", "confirm"], &json!({ "token": token })).await?);
+    }
     let answer = cx.client.post(&["plan"], &json!({ "to": args.to, "simulate": args.simulate })).await?;
     if cx.out.json {
         cx.out.value(&answer)?;
@@ -64,12 +66,12 @@ pub(crate) async fn hold(cx: &Cx, release: bool, reason: &str) -> Outcome {
 pub(crate) async fn proposals(cx: &Cx, id: Option<&str>, action: Option<&ProposalAction>) -> Outcome {
     match (id, action) {
         (None, None) => list(cx).await,
-        (None, Some(ProposalAction::New { repo, head, topic, title })) => {
-            let wish = Wish { repo, head, topic, title: title.as_deref() };
-            propose(cx, &wish).await
+        (None, Some(ProposalAction::New(wish))) => {
+            let body = propose::wish(cx, wish).await?;
+            opened(cx, cx.client.post(&["proposals"], &body).await?)
         }
         (Some(id), None) => show(cx, id).await,
-        (Some(id), Some(ProposalAction::Diff)) => diff(cx, id).await,
+        (Some(id), Some(ProposalAction::Diff { full })) => diff(cx, id, *full).await,
         (Some(id), Some(ProposalAction::Approve { digest })) => {
             done(&cx.out, &cx.client.post(&["proposals", id, "approve"], &json!({ "digest": digest })).await?)
         }
@@ -101,7 +103,7 @@ async fn list(cx: &Cx) -> Outcome {
         return Ok(Exit::Done);
     }
     cx.out.table(&table)?;
-    if let Some(open) = proposals.iter().find(|found| ["open", "changed"].contains(&found.state.as_str())) {
+    if let Some(open) = proposals.iter().find(|found| is_open(&found.state)) {
         cx.out.say(words!("next: adjutant proposals {}", open.id));
     }
     Ok(Exit::Done)
@@ -126,23 +128,29 @@ async fn show(cx: &Cx, id: &str) -> Outcome {
     if let Some(reason) = &found.reason {
         cx.out.data(words!("reason: {}", reason))?;
     }
-    if ["open", "changed"].contains(&found.state.as_str()) {
-        cx.out.say(words!(
-            "next: adjutant proposals {} diff\n      adjutant proposals {} approve --digest {}\n      adjutant proposals {} refuse -m WHY",
-            id,
-            id,
-            found.digest,
-            id
-        ));
+    for path in &found.protected {
+        cx.out.data(words!("protected: {}", path))?;
+    }
+    for line in &found.hidden {
+        cx.out.data(words!("not shown: {}", line))?;
+    }
+    if is_open(&found.state) {
+        cx.out.say(words!("next: {}", Advice::DiffProposal(id).to_string()));
+        if let Some(more) = found.next.as_deref().filter(|next| next.starts_with("adjutant ")) {
+            cx.out.say(words!("      {}", more));
+        }
+        cx.out.say(words!("      {}", Advice::RefuseProposal(id).to_string()));
     }
     Ok(Exit::Done)
 }
 
-async fn diff(cx: &Cx, id: &str) -> Outcome {
-    let found: ProposalView = cx.client.view(&["proposals", id], &[]).await?;
+async fn diff(cx: &Cx, id: &str, full: bool) -> Outcome {
+    let found: ProposalView = cx.client.view(&["proposals", id], &[("full", full.to_string())]).await?;
     let diff = found.diff.unwrap_or_default();
     if cx.out.json {
-        return cx.out.value(&json!({ "id": found.id, "diff": diff }));
+        return cx.out.value(&json!({
+            "id": found.id, "diff": diff, "digest": found.digest, "hidden": found.hidden, "protected": found.protected,
+        }));
     }
     let colour = |line: &str| match line.as_bytes().first() {
         Some(b'+') => cx.out.paint(Paint::Green, line),
@@ -151,40 +159,17 @@ async fn diff(cx: &Cx, id: &str) -> Outcome {
         _ => Words::line(line),
     };
     // By the break alone: a line of a file may hold other ends of lines, and those are to be seen.
-    cx.out.data(diff.split_terminator('\n').map(|line| words!("{}\n", colour(line))).sum::<Words>())
+    cx.out.data(diff.split_terminator('\n').map(|line| words!("{}\n", colour(line))).sum::<Words>())?;
+    if is_open(&found.state)
+        && let Some(next) = &found.next
+    {
+        cx.out.say(words!("next: {}", next));
+    }
+    Ok(Exit::Done)
 }
 
-/// What to propose.
-struct Wish<'a> {
-    repo: &'a Path,
-    head: &'a str,
-    topic: &'a str,
-    title: Option<&'a str>,
-}
-
-/// Opens a proposal from a commit of a repository: the daemon gets it as a patch against what it has.
-async fn propose(cx: &Cx, wish: &Wish<'_>) -> Outcome {
-    let git = Git::default();
-    let read_git = |command: &str, args: &[&str]| -> Result<String, Failure> {
-        let invocation = Invocation::reading(wish.repo, command).args(args.iter().copied());
-        Ok(git.run(&invocation)?.text())
-    };
-    let head =
-        read_git("rev-parse", &["--verify", "--end-of-options", &format!("{}^{{commit}}", wish.head)])?;
-    let title = match wish.title {
-        Some(title) => title.to_owned(),
-        None => read_git("log", &["-1", "--format=%s", &head])?,
-    };
-    let patch = git.run(&Invocation::reading(wish.repo, "format-patch").args([
-        "--stdout",
-        "--no-signature",
-        "--binary",
-        "-1",
-        &head,
-    ]))?;
-    let patch = String::from_utf8_lossy(&patch.stdout).into_owned();
-    let body = json!({ "title": title, "topic": wish.topic, "head": head, "patch": patch });
-    opened(cx, cx.client.post(&["proposals"], &body).await?)
+fn is_open(state: &str) -> bool {
+    ["open", "changed"].contains(&state)
 }
 
 /// Proposes what people said of a route's decisions.

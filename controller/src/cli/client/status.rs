@@ -16,6 +16,7 @@ use crate::{
         failure::{Exit, Failure, Outcome},
         out::{Cell, Out, Paint, Table, Words, words},
     },
+    http::doors::WaitsView,
     runtime::views::{AuditView, PauseView, QuarantineView, SpendView, When},
 };
 
@@ -36,6 +37,7 @@ struct Status {
     mode: String,
     place: String,
     hold: Option<Hold>,
+    waits: Option<WaitsView>,
     paused: Vec<PauseView>,
     quarantined: Vec<QuarantineView>,
     outbox: u64,
@@ -49,6 +51,7 @@ struct Revisions {
     desired: Option<String>,
     attempted: Option<String>,
     applied: Option<String>,
+    commit: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -97,12 +100,14 @@ pub(crate) async fn status(cx: &Cx) -> Outcome {
 }
 
 /// The one thing to do next.
-fn next(status: &Status) -> Option<Advice<'static>> {
+fn next(status: &Status) -> Option<Advice<'_>> {
     let held_back = !status.diagnostics.is_empty() || status.slices.iter().any(|slice| slice.held.is_some());
+    let token = status.waits.as_ref().map(|waits| waits.token.as_str());
     let candidates = [
         (!status.quarantined.is_empty(), Advice::AuditVerify),
         (status.dead > 0, Advice::Dead),
         (status.inbox > 0, Advice::Inbox),
+        (token.is_some(), Advice::ConfirmPlan(token.unwrap_or_default())),
         (held_back, Advice::Check),
         (status.hold.is_some(), Advice::HoldRelease),
     ];
@@ -116,9 +121,11 @@ fn text_of(out: &Out, status: &Status) -> Words {
     let mut text = words!("{}  {}\n", out.paint(Paint::Bold, company), ready);
     let revision = |id: &Option<String>| id.as_deref().map_or("-", short).to_owned();
     let since = status.applied_at.map_or_else(String::new, |at| format!(", {}", when(at)));
+    let commit = status.revision.commit.as_deref();
+    let commit = commit.map_or_else(String::new, |id| format!(", commit {}", short(id)));
     let mut rows = vec![
         ("applied", format!("{}{since}", revision(&status.revision.applied))),
-        ("desired", revision(&status.revision.desired)),
+        ("desired", format!("{}{commit}", revision(&status.revision.desired))),
         ("source", format!("{} {}", status.mode, status.place)),
         ("runs", counts(&status.runs.by_status)),
         ("inbox", status.inbox.to_string()),
@@ -151,6 +158,9 @@ fn exceptions(out: &Out, status: &Status, text: &mut Words) {
     let mut lines = Vec::new();
     if let Some(hold) = &status.hold {
         lines.push(format!("held by {}: {}", hold.by, hold.reason));
+    }
+    if let Some(waits) = &status.waits {
+        lines.push(format!("a change waits for your yes ({}): `{}`", waits.because.join("; "), waits.next));
     }
     for slice in &status.slices {
         let held = slice.held.iter();

@@ -134,7 +134,13 @@ impl doors::GitDoor for GitDoor {
     fn source(&self) -> Answered<SourceView> {
         let mut source = shapes::source(self.reconciler.status());
         source.conditions.extend(self.more.iter().flat_map(|more| more()));
-        Box::pin(async move { Ok(source) })
+        let git = Arc::clone(&self.git);
+        Box::pin(async move {
+            // A repository that cannot be read is told by the conditions; the status itself must always come.
+            let main = tokio::task::spawn_blocking(move || reconcile::Repository::main(&*git)).await;
+            source.main = main.ok().and_then(Result::ok).flatten();
+            Ok(source)
+        })
     }
 
     fn plan(&self, wish: PlanWish) -> Answered<Value> {
@@ -157,10 +163,11 @@ impl doors::GitDoor for GitDoor {
         })
     }
 
-    fn proposal(&self, id: &str) -> Answered<ProposalView> {
+    fn proposal(&self, id: &str, full: bool) -> Answered<ProposalView> {
         let (door, id) = (self.clone(), id.to_owned());
+        let extent = if full { reconcile::Extent::All } else { reconcile::Extent::Glance };
         Box::pin(async move {
-            Ok(shapes::proposal(door.reconciler.proposal(&id).await.map_err(shapes::refusal)?))
+            Ok(shapes::proposal(door.reconciler.proposal(&id, extent).await.map_err(shapes::refusal)?))
         })
     }
 
@@ -218,6 +225,13 @@ impl doors::GitDoor for GitDoor {
         Box::pin(
             async move { Ok(shapes::done(door.reconciler.release(&by).await.map_err(shapes::refusal)?)) },
         )
+    }
+
+    fn confirm(&self, token: &str, by: &str) -> Answered<Done> {
+        let (door, token, by) = (self.clone(), token.to_owned(), by.to_owned());
+        Box::pin(async move {
+            Ok(shapes::done(door.reconciler.confirm_plan(&token, &by).await.map_err(shapes::refusal)?))
+        })
     }
 
     fn pushed(&self, push: Push) -> Answered<PushAnswer> {

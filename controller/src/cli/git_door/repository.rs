@@ -8,7 +8,7 @@ use std::{
 use adjutant_spec::files::FileSet;
 
 use crate::{
-    reconcile::{Commit, Landing, Merged, Repository, RepositoryError, Trouble},
+    reconcile::{Commit, Extent, Landing, Merged, Repository, RepositoryError, Review, Trouble},
     source::{self, Company, Error, Merge, Mirror, Note, Unreadable},
 };
 
@@ -62,14 +62,14 @@ impl Repository for Git {
     }
 
     fn commit(&self, id: &str) -> Asked<Commit> {
-        let read = self.company.read_commit(id).or_else(|_| self.mirror.read_commit(id, ""));
+        let read = or_else(self.company.read_commit(id), || self.mirror.read_commit(id, ""));
         let (revision, files) = read.map_err(trouble)?;
         let source::Revision { id, tree, author, title, .. } = revision;
         Ok(Commit { id, tree, author, title, files })
     }
 
     fn tree(&self, id: &str) -> Asked<Arc<FileSet>> {
-        self.company.read_tree(id).or_else(|_| self.mirror.read_tree(id)).map_err(trouble)
+        or_else(self.company.read_tree(id), || self.mirror.read_tree(id)).map_err(trouble)
     }
 
     fn merge(&self, base: &str, head: &str) -> Asked<Merged> {
@@ -86,9 +86,15 @@ impl Repository for Git {
         self.company.contains(commit, ancestor).map_err(trouble)
     }
 
-    fn diff(&self, old: &str, new: &str) -> Asked<String> {
-        let diff = self.company.diff(Some(old), Some(new)).map_err(trouble)?;
-        Ok(if diff.is_cut { diff.text + "\n… cut: the whole is in the repository\n" } else { diff.text })
+    fn review(&self, old: &str, new: &str, extent: Extent) -> Asked<Review> {
+        let extent = match extent {
+            Extent::Glance => source::Extent::Glance,
+            Extent::All => source::Extent::All,
+        };
+        let source::Review { text, hidden, protected } =
+            self.company.review(old, new, extent).map_err(trouble)?;
+        let hidden = hidden.into_iter().map(|one| format!("{}: {}", one.path, one.why)).collect();
+        Ok(Review { text, hidden, protected })
     }
 
     fn changed(&self, old: &str, new: &str) -> Asked<Vec<String>> {
@@ -132,6 +138,20 @@ impl Repository for Git {
     }
 }
 
+/// Looks elsewhere for what is not here; what is here and refused stays refused, with its reason.
+fn or_else<T>(here: Result<T, Error>, elsewhere: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    match here {
+        Err(error) if is_missing(&error) => {
+            elsewhere().map_err(|other| if is_missing(&other) { error } else { other })
+        }
+        other => other,
+    }
+}
+
+fn is_missing(error: &Error) -> bool {
+    matches!(error, Error::Store { source, .. } if source.code() == git2::ErrorCode::NotFound)
+}
+
 fn as_source(landing: &Landing) -> source::Landing<'_> {
     let Landing { main, head, tree, message } = landing;
     source::Landing { main, head, tree, author: OPERATOR, message }
@@ -140,8 +160,8 @@ fn as_source(landing: &Landing) -> source::Landing<'_> {
 fn trouble(error: Error) -> RepositoryError {
     let kind = match &error {
         Error::Moved { .. } | Error::OtherResult { .. } => Trouble::Moved,
-        Error::Malformed { .. } | Error::OverLimit { .. } => Trouble::Wrong,
-        Error::Store { source, .. } if source.code() == git2::ErrorCode::NotFound => Trouble::Missing,
+        Error::Malformed { .. } | Error::OverLimit { .. } | Error::TooSlow { .. } => Trouble::Wrong,
+        error if is_missing(error) => Trouble::Missing,
         _ => Trouble::Failed,
     };
     let Unreadable { message, hint, .. } = Unreadable::from(&error);

@@ -5,7 +5,10 @@ use serde_json::json;
 use crate::{
     http::{
         Code, Refusal,
-        doors::{ConditionView, Done, HoldView, NewProposal, ProposalView, PushedRef, SliceView, SourceView},
+        doors::{
+            ConditionView, Done, HoldView, NewProposal, ProposalView, PushedRef, SliceView, SourceView,
+            WaitsView,
+        },
     },
     reconcile::{self, Candidate, Error, RepositoryError, Seen, Status, Trouble},
     source::{Observation, RefUpdate},
@@ -21,6 +24,7 @@ pub fn seen(observation: &Observation) -> Seen {
             title: observed.revision.title.clone(),
             files: std::sync::Arc::clone(&observed.files),
             uncommitted: observed.uncommitted.clone(),
+            remark: observed.remark.clone(),
         }),
         Observation::Unreadable(problem) => Seen::Unreadable(reconcile::Unreadable {
             code: problem.code.to_owned(),
@@ -41,7 +45,13 @@ pub(super) fn wish(wish: NewProposal) -> Result<reconcile::NewProposal, Refusal>
     let source = match (wish.head, wish.patch) {
         (Some(head), None) => reconcile::ProposalSource::Head(head),
         (None, Some(patch)) => reconcile::ProposalSource::Patch(patch),
-        _ => return Err(Refusal::invalid("a proposal has either a head or a patch")),
+        (Some(_), Some(_)) => {
+            return Err(Refusal::invalid("a proposal has a head or a patch, not both"));
+        }
+        (None, None) => {
+            return Err(Refusal::invalid("a proposal has nothing in it")
+                .help("give a commit as `head`, or a diff as `patch`"));
+        }
     };
     Ok(reconcile::NewProposal {
         title: wish.title,
@@ -75,6 +85,9 @@ pub(super) fn proposal(view: reconcile::ProposalView) -> ProposalView {
         digest: view.digest,
         plan,
         diff: view.diff,
+        hidden: view.hidden,
+        protected: view.protected,
+        next: view.next,
         evidence: view.evidence,
         backtest: view.backtest,
         reason: view.reason,
@@ -100,12 +113,17 @@ pub(super) fn source(status: Status) -> SourceView {
         held: slice.held,
         diagnostics: slice.diagnostics,
     });
+    let waits =
+        |waits: reconcile::Waits| WaitsView { token: waits.token, because: waits.because, next: waits.next };
     let hold = |hold: reconcile::Hold| HoldView { reason: hold.reason, by: hold.by, revision: hold.revision };
     SourceView {
         mode: status.mode.word().to_owned(),
         place: status.place,
         desired: status.desired,
         attempted: status.attempted,
+        commit: status.commit,
+        waits: status.waits.map(waits),
+        main: None,
         ready: status.ready,
         conditions: conditions.collect(),
         diagnostics: status.diagnostics,

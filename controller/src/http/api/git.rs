@@ -7,14 +7,14 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::runs::Answered;
 use crate::http::{
     App, Refusal, Scope,
     auth::Principal,
     doors::{Done, NewProposal, PlanWish, ProposalView, Push, PushAnswer},
-    extract::Body,
+    extract::{Asked, Body},
 };
 
 /// Computes what would change.
@@ -27,6 +27,26 @@ pub(super) async fn plan(
 ) -> Answered<Value> {
     who.must(Scope::Read)?;
     Ok(Json(app.doors.git.plan(wish).await?))
+}
+
+/// A yes to a plan that waits for it.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ConfirmPlan {
+    /// The token that the plan showed.
+    token: String,
+}
+
+/// Confirms the plan that waits for it: what takes something away from live runs, or takes much away.
+#[utoipa::path(post, path = "/api/v1/plan/confirm", tag = "source", request_body = ConfirmPlan,
+    responses((status = 200, body = Done), (status = 409, body = Refusal), (status = 422, body = Refusal)))]
+pub(super) async fn confirm(
+    State(app): State<App>,
+    who: Principal,
+    Body(asked): Body<ConfirmPlan>,
+) -> Answered<Done> {
+    who.must(Scope::Operate)?;
+    Ok(Json(app.doors.git.confirm(&asked.token, &who.by).await?))
 }
 
 /// Lists the proposals.
@@ -61,16 +81,26 @@ pub(super) async fn refit(
     Ok((StatusCode::CREATED, Json(app.doors.git.refit(&id, said, &who.by).await?)))
 }
 
+/// How much of a proposal is shown.
+#[derive(Debug, Deserialize, Default, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+pub(in crate::http) struct HowMuch {
+    /// Everything that differs, however long; where not all of it is shown, only this has a digest.
+    pub(in crate::http) full: bool,
+}
+
 /// Shows a proposal with its diff, evidence and backtest.
-#[utoipa::path(get, path = "/api/v1/proposals/{id}", tag = "source", params(("id" = String, Path)),
-    responses((status = 200, body = ProposalView), (status = 404, body = Refusal)))]
+#[utoipa::path(get, path = "/api/v1/proposals/{id}", tag = "source", params(("id" = String, Path), HowMuch),
+    responses((status = 200, body = ProposalView), (status = 404, body = Refusal), (status = 422, body = Refusal)))]
 pub(super) async fn proposal(
     State(app): State<App>,
     who: Principal,
     Path(id): Path<String>,
+    Asked(how): Asked<HowMuch>,
 ) -> Answered<ProposalView> {
     who.must(Scope::Read)?;
-    Ok(Json(app.doors.git.proposal(&id).await?))
+    Ok(Json(app.doors.git.proposal(&id, how.full).await?))
 }
 
 /// A yes to a proposal.

@@ -14,6 +14,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::App;
 pub(super) use gates::{Decide, decide};
+pub(super) use git::HowMuch;
 pub(super) use runs::split_at;
 pub(super) use status::full_status;
 #[cfg(test)]
@@ -62,6 +63,7 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(world::pause_scope))
         .routes(routes!(world::resume_scope))
         .routes(routes!(git::plan))
+        .routes(routes!(git::confirm))
         .routes(routes!(git::proposals, git::propose))
         .routes(routes!(git::refit))
         .routes(routes!(git::proposal))

@@ -13,7 +13,7 @@ use crate::{
     http::{
         App, Refusal, Scope,
         auth::Principal,
-        doors::{BackupView, ConditionView, HoldView, SliceView, SourceView},
+        doors::{BackupView, ConditionView, HoldView, SliceView, SourceView, WaitsView},
         extract::Body,
     },
     runtime::views::{AuditView, PauseView, QuarantineView, SpendView, StatusView, When},
@@ -50,6 +50,8 @@ pub(in crate::http) struct FullStatus {
     pub(in crate::http) place: String,
     /// Why the source is not followed, while it is held.
     pub(in crate::http) hold: Option<HoldView>,
+    /// What waits for the operator's yes before it can be in force.
+    pub(in crate::http) waits: Option<WaitsView>,
     /// What is paused.
     #[schema(value_type = Vec<Object>)]
     pub(in crate::http) paused: Vec<PauseView>,
@@ -68,12 +70,16 @@ pub(in crate::http) struct FullStatus {
 /// The revisions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(in crate::http) struct Revisions {
-    /// What the source wishes.
+    /// What the source wishes: the tree of its files of the language.
     pub(in crate::http) desired: Option<String>,
     /// The last one that was tried.
     pub(in crate::http) attempted: Option<String>,
-    /// The tree really in force.
+    /// The tree really in force: equal to what is desired once all of that is in force.
     pub(in crate::http) applied: Option<String>,
+    /// The commit that was tried last, or that the work tried last is based on.
+    pub(in crate::http) commit: Option<String>,
+    /// The commit that proposals are merged with.
+    pub(in crate::http) main: Option<String>,
 }
 
 /// Counts by status.
@@ -88,7 +94,13 @@ impl FullStatus {
         let ready = source.ready && runtime.applied.is_some() && runtime.quarantined.is_empty();
         let (applied, applied_at) = runtime.applied.map(|applied| (applied.revision, applied.at)).unzip();
         Self {
-            revision: Revisions { desired: source.desired, attempted: source.attempted, applied },
+            revision: Revisions {
+                desired: source.desired,
+                attempted: source.attempted,
+                applied,
+                commit: source.commit,
+                main: source.main,
+            },
             ready,
             conditions: source.conditions,
             runs: ByStatus { by_status: runtime.runs },
@@ -101,6 +113,7 @@ impl FullStatus {
             mode: source.mode,
             place: source.place,
             hold: source.hold,
+            waits: source.waits,
             paused: runtime.paused,
             quarantined: runtime.quarantined,
             outbox: runtime.outbox,

@@ -164,6 +164,13 @@ pub(super) async fn proposal(State(app): State<App>, Path(id): Path<String>, for
     Ok(back(&format!("/proposals/{id}"), &notice))
 }
 
+/// Says yes to the plan that waits for it.
+pub(super) async fn confirm(State(app): State<App>, form: Form) -> Acted {
+    form.who.must(Scope::Operate)?;
+    let done = app.doors.git.confirm(form.must("token")?, &form.who.by).await?;
+    Ok(back("/", &done.message))
+}
+
 /// Probes a connector.
 pub(super) async fn probe(State(app): State<App>, Path(id): Path<String>, form: Form) -> Acted {
     form.who.must(Scope::Operate)?;

@@ -10,7 +10,7 @@ use super::{
     frame::{Frame, Tab, short},
     parts,
 };
-use crate::http::{App, Scope, auth::Principal, doors::ProposalView};
+use crate::http::{App, Scope, api::HowMuch, auth::Principal, doors::ProposalView};
 
 /// Lists the proposals.
 pub(super) async fn list(State(app): State<App>, who: Principal) -> Shown {
@@ -53,10 +53,11 @@ pub(super) async fn page(
     who: Principal,
     Path(id): Path<String>,
     Query(came): Query<Came>,
+    Query(how): Query<HowMuch>,
 ) -> Shown {
     who.must(Scope::Read)?;
     let (frame, _) = Frame::read(&app, &who).await?;
-    let proposal = app.doors.git.proposal(&id).await?;
+    let proposal = app.doors.git.proposal(&id, how.full).await?;
     let frame = frame.with_notice(came.notice);
     Ok(Page(frame.page(Tab::Proposals, &proposal.title, &content(&frame, &proposal))))
 }
@@ -71,7 +72,7 @@ pub(super) fn content(frame: &Frame, proposal: &ProposalView) -> Markup {
         div.columns.is-wide {
             div {
                 section.panel { h2 { "What changes in the company" } (plan(&proposal.plan)) }
-                section.panel { h2 { "What changes in the files" } @match &proposal.diff { Some(text) => (diff(text)), None => p.soft { "No diff." } } }
+                section.panel { h2 { "What changes in the files" } (marked(proposal)) @match &proposal.diff { Some(text) => (diff(text)), None => p.soft { "No diff." } } }
             }
             div.aside {
                 @if matches!(proposal.state.as_str(), "open" | "changed" | "draft") { (verbs(frame, proposal)) }
@@ -101,13 +102,30 @@ fn plan(plan: &Value) -> Markup {
     }
 }
 
+/// Returns what has to be read first: protected files, and what the text below leaves out.
+fn marked(proposal: &ProposalView) -> Markup {
+    html! {
+        @if !proposal.protected.is_empty() {
+            p.notice.is-warning { "Changes who may do what: " @for path in &proposal.protected { code { (path) } " " } }
+        }
+        @if !proposal.hidden.is_empty() && proposal.digest.is_empty() {
+            div.notice.is-warning {
+                p { "Not everything is shown below, so it cannot be approved from here:" }
+                ul { @for line in &proposal.hidden { li { (line) } } }
+                p { a href={ "/proposals/" (proposal.id) "?full=true" } { "Show all of it" } }
+            }
+        }
+    }
+}
+
 /// Returns a unified diff, a table row for each line, so that a narrow screen scrolls the lines and not the page.
 fn diff(text: &str) -> Markup {
     let class = |line: &str| match line.as_bytes().first() {
         _ if line.starts_with("diff ")
             || line.starts_with("+++")
             || line.starts_with("---")
-            || line.starts_with("index ") =>
+            || line.starts_with("protected: ")
+            || line.starts_with("not shown: ") =>
         {
             "is-file"
         }
@@ -129,7 +147,9 @@ fn verbs(frame: &Frame, proposal: &ProposalView) -> Markup {
         section.panel aria-labelledby="decide" {
             h2 #decide { "Decide" }
             div.verbs {
-                @if frame.is_strong {
+                @if proposal.digest.is_empty() {
+                    p.notice { "It cannot be approved as it is shown here" @if let Some(next) = &proposal.next { ": " code { (next) } } }
+                } @else if frame.is_strong {
                     form method="post" action=(action) {
                         (frame.mark_field())
                         input type="hidden" name="decision" value="approve";
@@ -149,7 +169,9 @@ fn verbs(frame: &Frame, proposal: &ProposalView) -> Markup {
                     }
                 }
             }
-            p.digest.soft { "Bound to " code { (short(&proposal.digest)) } ": a new push or a moved base asks again." }
+            @if !proposal.digest.is_empty() {
+                p.digest.soft { "Bound to " code { (short(&proposal.digest)) } ": a new push or a moved base asks again." }
+            }
         }
     }
 }

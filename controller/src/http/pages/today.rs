@@ -24,7 +24,7 @@ use crate::{
         App, Refusal, Scope,
         api::full_status,
         auth::Principal,
-        doors::{HoldView, SliceView},
+        doors::{HoldView, SliceView, WaitsView},
     },
     runtime::{
         RunFilter,
@@ -62,6 +62,8 @@ pub(super) struct Held {
     pub(super) slices: Vec<SliceView>,
     /// A hold by the operator.
     pub(super) hold: Option<HoldView>,
+    /// A change that waits for a yes.
+    pub(super) waits: Option<WaitsView>,
     /// Pauses of more than one run.
     pub(super) paused: Vec<PauseView>,
     /// Damaged instances.
@@ -95,6 +97,7 @@ async fn read(app: &App, frame: &Frame) -> Result<Today, Refusal> {
         diagnostics: status.diagnostics,
         slices: status.slices.into_iter().filter(|slice| slice.held.is_some()).collect(),
         hold: status.hold,
+        waits: status.waits,
         paused: status.paused,
         quarantined: status.quarantined,
     };
@@ -164,7 +167,9 @@ pub(super) fn content(frame: &Frame, today: &Today) -> Markup {
 
 fn problems(today: &Today) -> usize {
     let held = &today.held;
-    let refused = usize::from(!held.diagnostics.is_empty()) + usize::from(held.hold.is_some());
+    let refused = usize::from(!held.diagnostics.is_empty())
+        + usize::from(held.hold.is_some())
+        + usize::from(held.waits.is_some());
     today.dead.len() + held.slices.len() + held.paused.len() + held.quarantined.len() + refused
 }
 
@@ -227,6 +232,16 @@ fn exceptions(frame: &Frame, today: &Today) -> Markup {
             @if problems(today) == 0 { p.soft { "None. Everything that was started is under way or done." } }
             @if let Some(hold) = &held.hold {
                 p.error { "The source is not followed: " (hold.reason) " (" (hold.by) "). " code { (Advice::HoldRelease) } " ends it." }
+            }
+            @if let Some(waits) = &held.waits {
+                div.error {
+                    p { "A change waits for your yes: " (waits.because.join("; ")) ". Everything else goes on. " code { (waits.next) } }
+                    form method="post" action="/plan/confirm" {
+                        (frame.mark_field())
+                        input type="hidden" name="token" value=(waits.token);
+                        button type="submit" { "Yes, do it" }
+                    }
+                }
             }
             @for slice in &held.slices {
                 p.error { "Slice " strong { (slice.id) } " keeps its last good revision: " (slice.held.as_deref().unwrap_or_default()) }

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use adjutant_machine::{codec, id::Stamp};
 use adjutant_spec::{
+    advice::Advice,
     diff::{Change, ChangeKind, diff},
     plan::{Id, Plan, Policies},
 };
@@ -26,7 +27,7 @@ const RULES: u32 = 1;
 /// The most resources that one revision may retire unasked, where no limit `deletes_per_commit` says otherwise.
 const MOST_DELETES: u64 = 10;
 /// How many digits of an id are enough to confirm it.
-const TOKEN: usize = 12;
+pub(super) const TOKEN: usize = 12;
 
 /// What a revision would change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -146,6 +147,11 @@ impl Artefact {
     pub fn short(&self) -> &str {
         &self.id[..TOKEN]
     }
+}
+
+/// Returns what to type to say yes to a plan that waits for it.
+pub(super) fn yes(token: &str) -> String {
+    Advice::ConfirmPlan(token).to_string()
 }
 
 /// Returns the version of the policies that judge a plan.

@@ -34,7 +34,7 @@ pub(super) fn render(plan: &Artefact) -> String {
     let held = plan.held.iter().map(|(slice, reason)| format!("slice \"{slice}\": {reason}"));
     section(&mut text, "stays as it is", held);
     if let Some(confirm) = &plan.confirm {
-        section(&mut text, "needs a confirmation", confirm.because.iter().cloned());
+        section(&mut text, "waits for your yes", confirm.because.iter().cloned());
     }
     text
 }
@@ -152,7 +152,7 @@ secrets missing
   \"billing\" of connector \"invoices\": adjutant secrets set billing
 stays as it is
   slice \"sales\": slices/sales/slice.toml:1: unknown key
-needs a confirmation
+waits for your yes
   12 resources are retired
 ";
         assert_eq!(render(&full), text);

@@ -8,10 +8,10 @@ use adjutant_spec::advice::Advice;
 use super::{
     NewProposal, ProposalView, Source,
     book::{Approval, Entry, Proposal, What},
-    look::Assessed,
+    look::{Assessed, no_main},
 };
 use crate::reconcile::{
-    Error, Mode, Reconciler,
+    Commit, Error, Extent, Mode, Reconciler,
     control::{Done, short},
     desk::Desk,
     repository::Landing,
@@ -20,6 +20,8 @@ use crate::reconcile::{
 
 /// The most open proposals of one agent, and of everybody.
 const MOST_OPEN: (usize, usize) = (5, 50);
+/// How often an approval looks again because something moved meanwhile.
+const MOST_TRIES: u32 = 3;
 /// The longest topic and title.
 const LONGEST: (usize, usize) = (64, 200);
 
@@ -29,21 +31,24 @@ impl Reconciler {
     /// # Errors
     /// [`Error::NotFound`] for the head, [`Error::Forbidden`] past the limits or for a head that was refused.
     pub async fn propose(&self, wish: NewProposal, by: &str) -> Result<ProposalView, Error> {
-        let mut desk = self.inner.desk.lock().await;
-        let id = self.propose_on(&mut desk, wish, by).await?;
-        let proposal = desk.book.get(&id)?.state.clone();
-        Ok(self.view(&desk, &proposal).await?.0)
+        let found = self.head(&wish).await?;
+        // Whoever proposes hears at once what is wrong with it; an open proposal can be merged, judged and shown.
+        let repository = Arc::clone(&self.inner.settings.repository);
+        drop(self.look(repository, &found.1.id).await?);
+        let id = {
+            let mut desk = self.inner.desk.lock().await;
+            self.open_proposal(&mut desk, (wish, found), by).await?
+        };
+        self.proposal(&id, Extent::Glance).await
     }
 
-    /// As [`Reconciler::propose`], with the desk at hand; returns the id.
-    pub(in crate::reconcile) async fn propose_on(
+    /// Opens a proposal for a head that was found; returns the id.
+    pub(in crate::reconcile) async fn open_proposal(
         &self,
         desk: &mut Desk,
-        wish: NewProposal,
+        (wish, (main, head)): (NewProposal, (String, Commit)),
         by: &str,
     ) -> Result<String, Error> {
-        check_wish(&wish)?;
-        let (main, head) = self.head(&wish).await?;
         refuse_again(desk, (by, &wish.topic), &head.id)?;
         let title = if wish.title.trim().is_empty() { head.title } else { wish.title };
         let title: String = title.lines().next().unwrap_or_default().chars().take(LONGEST.1).collect();
@@ -81,16 +86,15 @@ impl Reconciler {
     }
 
     /// Finds or makes the commit that is proposed, and returns the commit of `main` with it.
-    async fn head(&self, wish: &NewProposal) -> Result<(String, crate::reconcile::Commit), Error> {
+    pub(in crate::reconcile) async fn head(&self, wish: &NewProposal) -> Result<(String, Commit), Error> {
+        check_wish(wish)?;
         let (repository, source) = (Arc::clone(&self.inner.settings.repository), wish.source.clone());
         let message = match &wish.reason {
             Some(reason) => format!("{}\n\n{reason}\n", wish.title),
             None => wish.title.clone(),
         };
         blocking(move || {
-            let main = repository.main()?.ok_or_else(|| {
-                Error::conflict("there is no `main` yet to propose for", "commit or push a first revision")
-            })?;
+            let main = repository.main()?.ok_or_else(no_main)?;
             let head = match source {
                 Source::Head(name) => {
                     repository.resolve(&name)?.ok_or(Error::NotFound { what: "commit", id: name })?
@@ -115,27 +119,39 @@ impl Reconciler {
         if by.starts_with("agent:") {
             return Err(Error::forbidden("an agent may propose, never approve", "the operator approves"));
         }
-        let mut desk = self.inner.desk.lock().await;
-        let outcome = self.approve_on(&mut desk, (id, digest), by).await;
-        self.publish(&desk);
-        outcome
+        for _ in 0..MOST_TRIES {
+            // It is read without the desk; once the desk is at hand, nothing of it may have moved.
+            let (base, proposal) = self.take(id).await?;
+            let is_open = proposal.approval.is_none() && proposal.phase.is_open();
+            let assessed = if is_open { Some(self.assess(&base, &proposal).await?) } else { None };
+            let mut desk = self.inner.desk.lock().await;
+            if desk.in_force.manifest == base.manifest && desk.book.get(id)?.state == proposal {
+                let outcome = self.approve_on(&mut desk, (&proposal, assessed), (digest, by)).await;
+                self.publish(&desk);
+                return outcome;
+            }
+        }
+        Err(Error::conflict("it moves while it is decided", format!("`adjutant proposals {id}` shows it")))
     }
 
-    async fn approve_on(&self, desk: &mut Desk, (id, digest): (&str, &str), by: &str) -> Result<Done, Error> {
-        let proposal = desk.book.get(id)?.state.clone();
+    async fn approve_on(
+        &self,
+        desk: &mut Desk,
+        (proposal, assessed): (&Proposal, Option<Assessed>),
+        (digest, by): (&str, &str),
+    ) -> Result<Done, Error> {
         if let Some(approval) = &proposal.approval {
-            let answer = repeated(&proposal, approval, digest)?;
-            return if self.is_unlanded(&proposal) { self.land(desk, &proposal).await } else { Ok(answer) };
+            let answer = repeated(proposal, approval, digest)?;
+            return if self.is_unlanded(proposal) { self.land(desk, proposal).await } else { Ok(answer) };
         }
-        if !proposal.phase.is_open() {
-            let reason = format!("proposal {id} is {}", proposal.phase.word());
+        let Some(assessed) = assessed else {
+            let reason = format!("proposal {} is {}", proposal.id(), proposal.phase.word());
             return Err(Error::conflict(reason, "`adjutant proposals` lists what is open"));
-        }
-        let assessed = self.assess(desk, &proposal).await?;
-        let approval = self.approval(desk, (&proposal, assessed), (digest, by)).await?;
+        };
+        let approval = self.approval(desk, (proposal, assessed), (digest, by)).await?;
         self.confirm(desk, &approval.plan).await?;
         let entry = Entry::new(approval.at, by, What::Approved(approval));
-        let proposal = self.enter(desk, &proposal, entry).await?;
+        let proposal = self.enter(desk, proposal, entry).await?;
         self.land(desk, &proposal).await
     }
 
@@ -147,14 +163,16 @@ impl Reconciler {
         (digest, by): (&str, &str),
     ) -> Result<Approval, Error> {
         let show = format!("`adjutant proposals {}` shows what it is now", proposal.id());
-        if !assessed.merge.conflicts.is_empty() {
-            let files = assessed.merge.conflicts.join(", ");
+        let merge = &assessed.look.merge;
+        if !merge.conflicts.is_empty() {
+            let files = merge.conflicts.join(", ");
             return Err(Error::conflict(
                 format!("it is in conflict with `main` in {files}"),
                 "rebase it and push it again",
             ));
         }
-        let (Some(answer), Some(tree)) = (assessed.answer, assessed.merge.tree) else {
+        let is_shown = assessed.is_shown();
+        let (Some(answer), Some(tree)) = (assessed.answer, merge.tree.clone()) else {
             return Err(Error::conflict("it has no merge result", show));
         };
         let Some(plan) = answer.plan.filter(|_| answer.ok) else {
@@ -164,14 +182,13 @@ impl Reconciler {
             ));
         };
         if assessed.digest != digest {
-            let reason = format!("digest {digest} is stale: the change, the policies or the live runs moved");
-            return Err(Error::conflict(reason, show));
+            return Err(stale(proposal, digest, is_shown));
         }
-        self.refuse_dirty(desk, (&assessed.merge.main, &tree)).await?;
+        self.refuse_dirty(desk, (&merge.main, &tree)).await?;
         Ok(Approval {
             digest: assessed.digest,
             files: assessed.files,
-            main: assessed.merge.main,
+            main: merge.main.clone(),
             plan: plan.id,
             published: None,
             by: by.to_owned(),
@@ -232,8 +249,8 @@ impl Reconciler {
             Ok(commit) => {
                 let landed = What::Life(ProposalEvent::Landed { commit: commit.clone() });
                 self.say(desk, proposal, landed).await?;
-                desk.last = Some(self.candidate(&commit).await?);
-                self.reconcile(desk).await?;
+                let candidate = self.candidate(&commit).await?;
+                self.wish(desk, candidate).await?;
                 Ok(self.outcome(desk, &id))
             }
             Err(error) if error.has_moved() => {
@@ -377,6 +394,18 @@ fn repeated(proposal: &Proposal, approval: &Approval, digest: &str) -> Result<Do
     }
     let reason = format!("{id} is {} with digest {}", proposal.phase.word(), approval.digest);
     Err(Error::conflict(reason, format!("`adjutant proposals {id}` shows it")))
+}
+
+/// Says why a digest does not approve: it is of something else, or only the full view has one.
+fn stale(proposal: &Proposal, digest: &str, is_shown: bool) -> Error {
+    let id = proposal.id();
+    if is_shown {
+        let reason = format!("digest {digest} is stale: the change, the policies or the live runs moved");
+        return Error::conflict(reason, format!("`adjutant proposals {id}` shows what it is now"));
+    }
+    let reason =
+        format!("digest {digest} is not the one of all that {id} changes, and not all of it was shown");
+    Error::conflict(reason, format!("`adjutant proposals {id} diff --full` shows it, with the digest"))
 }
 
 fn check_wish(wish: &NewProposal) -> Result<(), Error> {

@@ -1,16 +1,19 @@
 //! Looking at a proposal: the merge, its plan, and the digest that an approval must name.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use adjutant_machine::life::proposal::ProposalPhase;
-use adjutant_spec::{advice::Advice, files::FileSet};
+use adjutant_spec::advice::Advice;
 use serde_json::{Value, json};
 
 use super::{ProposalView, book::Proposal};
 use crate::reconcile::{
-    Error, Mode, PlanAnswer, Reconciler, Repository,
-    desk::Desk,
-    files::{Manifest, digest},
+    Error, Extent, Mode, PlanAnswer, Reconciler, Repository, Review,
+    desk::InForce,
+    files::digest,
     judge::{self, Judged},
     repository::Merged,
     store::blocking,
@@ -18,6 +21,8 @@ use crate::reconcile::{
 
 /// How many digits a digest has: enough that nobody finds another change with the same one.
 const DIGITS: usize = 32;
+/// How many proposals stay read: as many as can be open.
+const KEPT: usize = 64;
 
 /// A merge with `main`, read.
 pub(in crate::reconcile) struct Merge {
@@ -25,19 +30,52 @@ pub(in crate::reconcile) struct Merge {
     pub(in crate::reconcile) main: String,
     /// The tree of the result.
     pub(in crate::reconcile) tree: Option<String>,
-    /// Its files; absent where files are in conflict.
-    pub(in crate::reconcile) files: Option<Arc<FileSet>>,
     /// The files in conflict.
     pub(in crate::reconcile) conflicts: Vec<String>,
 }
 
+/// A head merged with `main`, judged, and as it is shown: all that can be said of it whatever is in force.
+pub(in crate::reconcile) struct Look {
+    pub(in crate::reconcile) merge: Merge,
+    /// Absent where files are in conflict, like the review.
+    pub(in crate::reconcile) judged: Option<Judged>,
+    pub(super) review: Option<Review>,
+}
+
+/// What was looked at, by `main` and head: the same two commits give the same result for ever.
+#[derive(Default)]
+pub(in crate::reconcile) struct Looks(Mutex<BTreeMap<(String, String), Arc<Look>>>);
+
+impl Looks {
+    fn known(&self, key: &(String, String)) -> Option<Arc<Look>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    fn keep(&self, key: (String, String), look: &Arc<Look>) {
+        let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // What was seen with another `main` is never asked for again.
+        looks.retain(|(main, _), _| *main == key.0);
+        if looks.len() >= KEPT {
+            looks.clear();
+        }
+        looks.insert(key, Arc::clone(look));
+    }
+}
+
 /// A proposal as it is now.
 pub(super) struct Assessed {
-    pub(super) merge: Merge,
+    pub(super) look: Arc<Look>,
     pub(super) answer: Option<PlanAnswer>,
-    /// Empty while it cannot be approved.
+    /// What an approval must name; empty while it cannot be approved.
     pub(super) digest: String,
     pub(super) files: String,
+}
+
+impl Assessed {
+    /// Returns whether the view at a glance shows everything.
+    pub(super) fn is_shown(&self) -> bool {
+        self.look.review.as_ref().is_some_and(|review| review.hidden.is_empty())
+    }
 }
 
 impl Reconciler {
@@ -46,39 +84,71 @@ impl Reconciler {
     /// # Errors
     /// [`Error::Repository`].
     pub async fn proposals(&self) -> Result<Vec<ProposalView>, Error> {
-        let desk = self.inner.desk.lock().await;
+        let (base, proposals) = {
+            let desk = self.inner.desk.lock().await;
+            (desk.in_force.clone(), desk.book.newest_first().cloned().collect::<Vec<Proposal>>())
+        };
         let mut views = Vec::new();
-        for proposal in desk.book.newest_first() {
-            views.push(self.view(&desk, proposal).await?.0);
+        for proposal in &proposals {
+            let view = match self.assess_open(&base, proposal).await {
+                Ok(assessed) => self.view(proposal, (assessed.as_ref(), Extent::Glance)),
+                // One that cannot be read any more must not hide the others.
+                Err(error) => ProposalView {
+                    hidden: vec![error.to_string()],
+                    ..self.view(proposal, (None, Extent::Glance))
+                },
+            };
+            views.push(view);
         }
         Ok(views)
     }
 
-    /// Shows one proposal with its diff.
+    /// Shows one proposal with what it changes.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Repository`].
-    pub async fn proposal(&self, id: &str) -> Result<ProposalView, Error> {
-        let desk = self.inner.desk.lock().await;
-        let proposal = desk.book.get(id)?.state.clone();
-        let (mut view, tree) = self.view(&desk, &proposal).await?;
-        if let Some(tree) = tree {
-            let (repository, base) = (Arc::clone(&self.inner.settings.repository), view.base.clone());
-            let (diff, changed) =
-                blocking(move || Ok((repository.diff(&base, &tree)?, repository.changed(&base, &tree)?)))
-                    .await?;
-            view.diff = Some(diff);
-            view.protected = changed.into_iter().filter(|path| is_protected(path)).collect();
+    pub async fn proposal(&self, id: &str, extent: Extent) -> Result<ProposalView, Error> {
+        let (base, proposal) = self.take(id).await?;
+        let mut assessed = self.assess_open(&base, &proposal).await?;
+        if let Some(found) = &mut assessed
+            && let Some(judged) = &found.look.judged
+        {
+            found.answer = Some(self.answer(&base, &proposal.head, judged).await?);
+        }
+        let mut view = self.view(&proposal, (assessed.as_ref(), extent));
+        if let Some(review) = self.review(&proposal, (assessed.as_ref(), extent)).await? {
+            (view.diff, view.hidden, view.protected) = (Some(review.text), review.hidden, review.protected);
         }
         Ok(view)
     }
 
-    /// Returns the view of a proposal, and the tree that it would give.
-    pub(super) async fn view(
+    /// Returns a proposal and what is in force, without keeping the desk.
+    pub(super) async fn take(&self, id: &str) -> Result<(InForce, Proposal), Error> {
+        let desk = self.inner.desk.lock().await;
+        Ok((desk.in_force.clone(), desk.book.get(id)?.state.clone()))
+    }
+
+    /// Shows what a proposal changes: what it would, or what was approved.
+    async fn review(
         &self,
-        desk: &Desk,
         proposal: &Proposal,
-    ) -> Result<(ProposalView, Option<String>), Error> {
+        (assessed, extent): (Option<&Assessed>, Extent),
+    ) -> Result<Option<Review>, Error> {
+        let glance = assessed.and_then(|found| found.look.review.clone());
+        if extent == Extent::Glance && glance.is_some() {
+            return Ok(glance);
+        }
+        let merge = assessed.map(|found| &found.look.merge);
+        let approved =
+            proposal.approval.as_ref().map(|approval| (approval.main.clone(), approval.tree.clone()));
+        let sides = merge.and_then(|merge| Some((merge.main.clone(), merge.tree.clone()?))).or(approved);
+        let Some((main, tree)) = sides else { return Ok(None) };
+        let repository = Arc::clone(&self.inner.settings.repository);
+        blocking(move || Ok(Some(repository.review(&main, &tree, extent)?))).await
+    }
+
+    /// Returns the view of a proposal, without its diff.
+    fn view(&self, proposal: &Proposal, (assessed, extent): (Option<&Assessed>, Extent)) -> ProposalView {
         let mut view = ProposalView {
             id: proposal.id(),
             state: proposal.phase.word().to_owned(),
@@ -94,29 +164,33 @@ impl Reconciler {
             backtest: Value::Null,
             reason: proposal.reason.clone(),
             conflicts: Vec::new(),
+            hidden: Vec::new(),
             protected: Vec::new(),
             next: self.next_step(proposal),
         };
         if let Some(approval) = &proposal.approval {
             view.base.clone_from(&approval.main);
-            return Ok((view, Some(approval.tree.clone())));
         }
         if let ProposalPhase::Refused { reason } = &proposal.phase {
             view.reason = Some(reason.clone());
-            return Ok((view, None));
         }
-        if !proposal.phase.is_open() {
-            return Ok((view, None));
+        let Some(assessed) = assessed else { return view };
+        view.base.clone_from(&assessed.look.merge.main);
+        view.conflicts.clone_from(&assessed.look.merge.conflicts);
+        if let Some(review) = &assessed.look.review {
+            (view.hidden, view.protected) = (review.hidden.clone(), review.protected.clone());
         }
-        let assessed = self.assess(desk, proposal).await?;
-        view.base = assessed.merge.main;
-        view.digest = assessed.digest;
-        view.conflicts = assessed.merge.conflicts;
-        view.plan = assessed.answer.map_or(Value::Null, |answer| answer.to_json());
+        view.plan = assessed.answer.as_ref().map_or(Value::Null, PlanAnswer::to_json);
+        // The digest is told beside what it is bound to, and nowhere else.
+        if assessed.is_shown() || extent == Extent::All {
+            view.digest.clone_from(&assessed.digest);
+        }
         if !view.digest.is_empty() {
             view.next = Some(Advice::ApproveProposal { proposal: &view.id, digest: &view.digest }.into());
+        } else if !assessed.digest.is_empty() {
+            view.next = Some(Advice::DiffProposalFull(&view.id).into());
         }
-        Ok((view, assessed.merge.tree))
+        view
     }
 
     fn next_step(&self, proposal: &Proposal) -> Option<String> {
@@ -135,51 +209,63 @@ impl Reconciler {
         format!("git pull {} approved/{id}", self.inner.settings.company)
     }
 
+    /// Works out what a proposal is now, where it is still to be decided.
+    async fn assess_open(&self, base: &InForce, proposal: &Proposal) -> Result<Option<Assessed>, Error> {
+        if proposal.approval.is_some() || !proposal.phase.is_open() {
+            return Ok(None);
+        }
+        self.assess(base, proposal).await.map(Some)
+    }
+
     /// Works out what a proposal is now.
-    pub(super) async fn assess(&self, desk: &Desk, proposal: &Proposal) -> Result<Assessed, Error> {
+    pub(super) async fn assess(&self, base: &InForce, proposal: &Proposal) -> Result<Assessed, Error> {
         let repository = Arc::clone(&self.inner.settings.repository);
-        let merge = self.merge_on(repository, &proposal.head).await?;
-        let Some(files) = merge.files.clone() else {
-            return Ok(Assessed { merge, answer: None, digest: String::new(), files: String::new() });
+        let look = self.look(repository, &proposal.head).await?;
+        let (Some(judged), Some(review)) = (&look.judged, &look.review) else {
+            return Ok(Assessed { look, answer: None, digest: String::new(), files: String::new() });
         };
-        let judged = self.judge_merge(Arc::clone(&files)).await?;
-        let answer = self.answer(desk, &proposal.head, &judged).await?;
-        let digest = match (&answer.plan, &merge.tree) {
+        let answer = self.outline(base, &proposal.head, judged).await?;
+        let digest = match (&answer.plan, &look.merge.tree) {
             (Some(plan), Some(tree)) if answer.ok => {
-                let text = json!({ "tree": tree, "policy": plan.policy, "plan": plan.id }).to_string();
-                digest(text.as_bytes())[..DIGITS].to_owned()
+                let shown = digest(review.text.as_bytes());
+                let bound = json!({ "tree": tree, "policy": plan.policy, "plan": plan.id, "shown": shown });
+                digest(bound.to_string().as_bytes())[..DIGITS].to_owned()
             }
             _ => String::new(),
         };
-        Ok(Assessed { merge, answer: Some(answer), digest, files: Manifest::of(&files).digest() })
+        let files = judged.manifest.digest();
+        Ok(Assessed { look, answer: Some(answer), digest, files })
     }
 
-    /// Merges a head into `main`, reading through the given repository.
-    pub(in crate::reconcile) async fn merge_on(
+    /// Merges a head into `main`, judges the result and shows it, reading through the given repository.
+    ///
+    /// A merge result is judged as a whole in every mode: nobody approves half of a change.
+    pub(in crate::reconcile) async fn look(
         &self,
         repository: Arc<dyn Repository>,
         head: &str,
-    ) -> Result<Merge, Error> {
-        let head = head.to_owned();
-        blocking(move || {
-            let main = repository.main()?.ok_or_else(|| {
-                Error::conflict("there is no `main` yet to propose for", "commit or push a first revision")
-            })?;
+    ) -> Result<Arc<Look>, Error> {
+        let (main, head) = (Arc::clone(&repository), head.to_owned());
+        let main = blocking(move || Ok(main.main()?)).await?.ok_or_else(no_main)?;
+        let key = (main.clone(), head.clone());
+        if let Some(known) = self.inner.looks.known(&key) {
+            return Ok(known);
+        }
+        let look = blocking(move || {
             let Merged { tree, conflicts } = repository.merge(&main, &head)?;
             let files = tree.as_deref().map(|tree| repository.tree(tree)).transpose()?;
-            Ok(Merge { main, tree, files, conflicts })
+            let show = |tree: &str| repository.review(&main, tree, Extent::Glance);
+            let review = tree.as_deref().map(show).transpose()?;
+            let judged = files.as_ref().map(judge::whole);
+            Ok(Arc::new(Look { merge: Merge { main, tree, conflicts }, judged, review }))
         })
-        .await
-    }
-
-    /// A merge result is judged as a whole in every mode: nobody approves half of a change.
-    pub(in crate::reconcile) async fn judge_merge(&self, files: Arc<FileSet>) -> Result<Judged, Error> {
-        blocking(move || Ok(judge::whole(&files))).await
+        .await?;
+        self.inner.looks.keep(key, &look);
+        Ok(look)
     }
 }
 
-/// Returns whether only the operator's own key may change a file: what says who may do what.
-pub(super) fn is_protected(path: &str) -> bool {
-    let in_slice = path.strip_prefix("slices/").and_then(|rest| rest.split_once('/')).map(|(_, rest)| rest);
-    in_slice.unwrap_or(path).starts_with("policies/")
+/// What is said before the first commit.
+pub(super) fn no_main() -> Error {
+    Error::conflict("there is no `main` yet to propose for", "commit or push a first revision")
 }

@@ -5,7 +5,10 @@
 //!                                                      └────────┴──────────┴─► refused
 //! ```
 //! What is judged is always the merge result with `main`. The digest of an approval binds the merged tree, the version of the
-//! policies and the plan; when any of them moves, the digest is stale. Agents may open and never approve.
+//! policies, the plan, and what was shown; when any of them moves, the digest is stale. What is not shown has no digest.
+//! Agents may open and never approve.
+//!
+//! A proposal is somebody else's making: it is read, merged and judged without the desk, so that nobody waits for it.
 
 mod act;
 mod book;
@@ -18,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub(super) use book::Book;
+pub(super) use look::Looks;
 
 /// Where a proposed change comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +70,7 @@ pub struct ProposalView {
     pub digest: String,
     /// What would change: the plan's fields with `ok`, `has_changes`, `diagnostics` and `text`.
     pub plan: Value,
-    /// Unified diff from `main` to the merge result.
+    /// What differs between `main` and the merge result, as it is shown.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub diff: Option<String>,
     /// What speaks for it.
@@ -77,7 +81,9 @@ pub struct ProposalView {
     pub reason: Option<String>,
     /// Files in conflict with `main`.
     pub conflicts: Vec<String>,
-    /// Files that only the operator's own key may change.
+    /// What the text does not show; while there is something, only the full view has a digest.
+    pub hidden: Vec<String>,
+    /// Changed files that say who may do what.
     pub protected: Vec<String>,
     /// What to type next.
     pub next: Option<String>,

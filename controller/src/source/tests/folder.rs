@@ -120,7 +120,8 @@ fn a_large_file_is_its_own_problem_and_a_large_tree_is_refused_whole() {
     world.write("prompts/b.md", "0123456789");
     world.commit("sizes");
     let commit = world.head();
-    let limits = |files, file_bytes, total_bytes| Limits { files, file_bytes, total_bytes };
+    let limits =
+        |files, file_bytes, total_bytes| Limits { files, file_bytes, total_bytes, ..Limits::default() };
     let mirror = world.mirror();
     mirror.fetch(world.folder(), &commit, "head").expect("fetched");
     let both = |limits: Limits| {

@@ -1,7 +1,7 @@
 //! Merging and moving references in the company's repository.
 
 use super::world::World;
-use crate::source::{ChangeKind, Company, Error, Landing, Merge, Seeded};
+use crate::source::{ChangeKind, Company, Error, Extent, Landing, Merge, Seeded};
 
 /// A company whose `main` and a head beside it both changed something since.
 struct Forked {
@@ -119,10 +119,9 @@ fn changes_and_diff_say_what_a_merge_would_bring() {
     let changes = forked.company.changes(Some(&base), Some(&forked.head)).expect("listed");
     let listed: Vec<_> = changes.iter().map(|change| (change.path.as_str(), change.kind)).collect();
     assert_eq!(listed, [("prompts/both.md", ChangeKind::Changed)]);
-    let diff = forked.company.diff(Some(&base), Some(&forked.head)).expect("written");
-    assert!(diff.text.contains("--- a/prompts/both.md\n+++ b/prompts/both.md\n"), "{}", diff.text);
-    assert!(diff.text.contains("\n common\n+more\n"), "{}", diff.text);
-    assert!(!diff.is_cut);
+    let shown = forked.company.review(&base, &forked.head, Extent::Glance).expect("shown");
+    assert!(shown.text.contains("--- a/prompts/both.md\n+++ b/prompts/both.md\n"), "{}", shown.text);
+    assert!(shown.text.contains("\n common\n+more\n") && shown.hidden.is_empty(), "{}", shown.text);
     let whole = forked.company.changes(None, Some(&forked.main)).expect("listed");
     assert!(whole.iter().all(|change| change.kind == ChangeKind::Added));
 }

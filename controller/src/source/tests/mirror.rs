@@ -136,3 +136,45 @@ async fn a_missing_program_and_too_much_output_have_their_codes() {
     let greedy = Invocation::reading(&world.folder(), "log").stdout_limit(5);
     assert_eq!(Git::default().run(&greedy).expect_err("too much").code(), "too-much-output");
 }
+
+#[test]
+fn many_who_keep_trees_at_once_all_succeed() {
+    let world = World::new();
+    let mirror = world.mirror();
+    let files = |number: usize| {
+        let mut files = FileSet::new();
+        files.insert("adjutant.toml", number.to_string().into_bytes());
+        files
+    };
+    std::thread::scope(|scope| {
+        for worker in 0..8 {
+            let mirror = mirror.clone();
+            scope.spawn(move || {
+                for round in 0..40 {
+                    // The same tree at the same moment, and a tree of one's own.
+                    for number in [round, 1_000 + worker * 100 + round] {
+                        let kept = mirror.keep_tree(&files(number)).expect("kept");
+                        assert!(mirror.has(&kept));
+                    }
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_read_that_began_before_a_new_mirror_leaves_nothing_behind_in_it() {
+    let world = World::new();
+    let mirror = world.mirror();
+    let mut files = FileSet::new();
+    files.insert("adjutant.toml", b"one".as_slice());
+    std::thread::scope(|scope| {
+        let writer =
+            scope.spawn(|| (0..50).for_each(|_| drop(mirror.repaired(|mirror| mirror.keep_tree(&files)))));
+        (0..10).for_each(|_| mirror.rebuild().expect("made anew"));
+        writer.join().expect("no panic");
+    });
+    mirror.rebuild().expect("made anew");
+    let kept = mirror.keep_tree(&files).expect("kept");
+    assert_eq!(*mirror.read_tree(&kept).expect("every blob is there"), files);
+}

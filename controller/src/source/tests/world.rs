@@ -2,8 +2,9 @@
 
 use std::{
     fs,
+    io::Write as _,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 use tempfile::TempDir;
@@ -81,6 +82,22 @@ impl World {
     pub(super) fn company(&self) -> Company {
         Company::open(&self.data(), Git::default(), Limits::default()).expect("the company's repository")
     }
+}
+
+/// Runs git with something to read, and returns what it wrote.
+pub(super) fn run_git_with(folder: &Path, arguments: &[&str], stdin: &str) -> String {
+    let mut child = Command::new("git")
+        .args(arguments)
+        .current_dir(folder)
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("git is installed");
+    child.stdin.take().expect("a pipe").write_all(stdin.as_bytes()).expect("git reads");
+    let output = child.wait_with_output().expect("git ends");
+    assert!(output.status.success(), "git {arguments:?}");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
 /// Runs git with an identity and without the configuration of the machine.

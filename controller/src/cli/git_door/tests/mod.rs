@@ -1,9 +1,11 @@
 //! A world for tests: a company folder, real git, the store on disk, the control socket, and hooks that are processes of their own.
 
 mod folders;
+mod names;
 mod plug;
 mod proposals;
 mod pushes;
+mod yes;
 
 use std::{
     fs,
@@ -317,7 +319,7 @@ impl World {
     /// Waits until a revision of the source is in force.
     async fn until_live(&self, revision: &str) -> Status {
         self.until(|status| {
-            status.attempted.as_deref() == Some(revision) && status.phase.as_deref() == Some("live")
+            status.revision.as_deref() == Some(revision) && status.phase.as_deref() == Some("live")
         })
         .await
     }

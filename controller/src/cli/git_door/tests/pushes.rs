@@ -105,11 +105,11 @@ async fn a_hold_survives_a_restart_and_pushes_wait_for_its_end() {
     assert!(is_taken && text.contains("release week"), "{text}");
     let held = |status: &crate::reconcile::Status| status.phase.as_deref() == Some("held");
     let status =
-        world.until(|status| status.attempted.as_deref() == Some(head.as_str()) && held(status)).await;
+        world.until(|status| status.revision.as_deref() == Some(head.as_str()) && held(status)).await;
     assert!(!status.ready && status.hold.is_some(), "{status:#?}");
     assert_eq!(world.title("more"), None);
     let world = world.restart().await;
-    world.until(|status| status.attempted.as_deref() == Some(head.as_str()) && held(status)).await;
+    world.until(|status| status.revision.as_deref() == Some(head.as_str()) && held(status)).await;
     world.until(|status| status.desired.is_some()).await;
     world.reconciler.release("operator").await.expect("released");
     world.until_live(&head).await;
@@ -156,4 +156,43 @@ async fn of_two_pushes_at_once_one_is_live_and_the_other_is_told() {
     assert_eq!(outcomes.iter().filter(|(won, _)| *won).count(), 1, "{outcomes:?}");
     let winner = folders.iter().zip(&outcomes).find(|(_, (won, _))| *won).expect("one won").0;
     world.until_live(&run_git(winner, &["rev-parse", "HEAD"]).1).await;
+}
+
+/// The disk of the repository takes no more than so many bytes of one file: as a full disk does, in the middle of a push.
+fn push_to_a_full_disk(world: &World, reference: &str) -> (bool, String) {
+    let script = format!("trap '' XFSZ; ulimit -f 64; exec git push {} {reference}", world.place.bare());
+    let output = std::process::Command::new("bash")
+        .args(["-c", &script])
+        .current_dir(world.place.folder())
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .output()
+        .expect("bash runs");
+    (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_push_that_the_disk_does_not_take_is_refused_whole_with_the_reason() {
+    let world = pushed().await;
+    let before = world.company.main().expect("readable");
+    let mut noise = Vec::with_capacity(400_000);
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    while noise.len() < 400_000 {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        noise.extend_from_slice(format!("{state:x}\n").as_bytes());
+    }
+    std::fs::write(world.place.folder().join("notes.txt"), &noise).expect("a file");
+    world.place.write("playbooks/more.toml", &asks("More", ""));
+    let head = world.place.commit("more than the disk takes");
+    for reference in ["HEAD:main", "HEAD:refs/for/main"] {
+        let (is_taken, text) = tokio::task::block_in_place(|| push_to_a_full_disk(&world, reference));
+        assert!(!is_taken, "{text}");
+        assert!(text.contains("File too large") || text.contains("unpack"), "the reason is told: {text}");
+        assert_eq!(world.company.main().expect("readable"), before);
+        assert!(world.company.read_commit(&head).is_err(), "nothing is half taken");
+        assert!(world.reconciler.proposals().await.expect("listed").is_empty());
+    }
+    assert!(run_git(&world.place.data().join("company.git"), &["fsck", "--no-dangling"]).0);
+    let (is_taken, text) = world.place.push(&["HEAD:main"]).await;
+    assert!(is_taken, "{text}");
+    world.until_live(&head).await;
 }

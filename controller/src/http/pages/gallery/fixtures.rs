@@ -237,6 +237,7 @@ pub(super) fn today() -> Today {
                 diagnostics: Vec::new(),
             }],
             hold: None::<HoldView>,
+            waits: None,
             paused: Vec::new(),
             quarantined: Vec::new(),
         },
@@ -390,7 +391,7 @@ pub(super) fn run() -> OneRun {
 }
 
 pub(super) fn proposal() -> ProposalView {
-    let diff = "diff --git a/policies/money.toml b/policies/money.toml\nindex 3b18e51..9a2f0c4 100644\n--- a/policies/money.toml\n+++ b/policies/money.toml\n@@ -4,7 +4,7 @@ schema = \"adjutant/v1\"\n [[budget]]\n scope = \"agent:qualifier\"\n window = \"month\"\n-limit = \"20.00 EUR\"\n+limit = \"30.00 EUR\"\n on_exceed = \"ask\"\n";
+    let diff = "1 file differs\nprotected: policies/money.toml: says who may do what\nprotected: says who may do what\ndiff --git a/policies/money.toml b/policies/money.toml\n--- a/policies/money.toml\n+++ b/policies/money.toml\n@@ -4,7 +4,7 @@\n [[budget]]\n scope = \"agent:qualifier\"\n window = \"month\"\n-limit = \"20.00 EUR\"\n+limit = \"30.00 EUR\"\n on_exceed = \"ask\"\n";
     ProposalView {
         id: "p-7c2e".into(),
         state: "open".into(),
@@ -401,6 +402,9 @@ pub(super) fn proposal() -> ProposalView {
         digest: "deadbeef01".repeat(6),
         plan: json!({ "text": "1 policy changes\n  ~ budget agent:qualifier month  20.00 EUR -> 30.00 EUR  (widened)\n\n14 live runs: 14 same, 0 incompatible\ncost: about +3.10 EUR a month" }),
         diff: Some(diff.into()),
+        hidden: Vec::new(),
+        protected: vec!["policies/money.toml".into()],
+        next: None,
         evidence: json!({ "accepted unedited": "41 of 43", "lower bound": 0.86, "incidents": 0 }),
         backtest: json!({ "runs": 60, "changed": [], "undecided": 0 }),
         reason: Some("The cap stopped work on the 27th of the last two months.".into()),
