@@ -5,6 +5,7 @@ pub mod effects;
 pub mod http;
 pub mod journal;
 pub mod judgement;
+pub mod private;
 pub mod reconcile;
 pub mod runtime;
 pub mod source;

@@ -5,7 +5,7 @@ use std::{error::Error as StdError, io, path::Path, process::ExitCode};
 use adjutant_machine::journal::JournalError;
 
 use super::out::{Paint, Words, words};
-use crate::{effects, journal, runtime, source};
+use crate::{effects, journal, private, runtime, source};
 
 /// How a command ends. The numbers are the contract of the operator's surface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,7 +182,8 @@ impl From<source::Error> for Failure {
             source::Error::Moved { .. } | source::Error::OtherResult { .. } => Exit::Conflict,
             source::Error::Unsettled { .. } => Exit::Again,
             source::Error::Git {
-                code: source::GitCode::RefGone | source::GitCode::NotARepository, ..
+                code: source::GitCode::RefGone | source::GitCode::NotARepository | source::GitCode::NoCommit,
+                ..
             } => Exit::NotFound,
             _ => Exit::Invalid,
         };
@@ -218,6 +219,13 @@ impl From<journal::Error> for Failure {
     }
 }
 
+impl From<private::Error> for Failure {
+    fn from(error: private::Error) -> Self {
+        let hint = error.hint();
+        Self::of(Exit::Forbidden, &error).hint(hint)
+    }
+}
+
 impl From<effects::secrets::Error> for Failure {
     fn from(error: effects::secrets::Error) -> Self {
         use effects::secrets::Error;
@@ -228,6 +236,7 @@ impl From<effects::secrets::Error> for Failure {
             ),
             Error::KeyExists(_) => (Exit::Conflict, None),
             Error::NoPlace => (Exit::Invalid, Some("set `ADJUTANT_KEY_FILE`")),
+            Error::NotPrivate(open) => (Exit::Forbidden, Some(open.hint())),
             _ => (Exit::Invalid, None),
         };
         Self { hint: hint.map(str::to_owned), ..Self::of(exit, &error) }

@@ -24,7 +24,7 @@ mod offline;
 mod out;
 mod place;
 
-use std::{path::Path, process::ExitCode};
+use std::{path::Path, process::ExitCode, time::Duration};
 
 use clap::FromArgMatches as _;
 
@@ -35,6 +35,9 @@ use hook::Unanswered;
 use out::{Out, Words, words};
 
 use crate::http::doors::{Push, PushAnswer};
+
+/// How long a push waits for the daemon's word; Git waits for its hooks without end.
+const HOOK_WITHIN: Duration = Duration::from_secs(120);
 
 /// Runs the command line of this process.
 #[must_use]
@@ -114,9 +117,15 @@ fn run(cli: Cli) -> Outcome {
 fn hook(cli: &Cli, name: &str) -> Outcome {
     let client = Client::at_socket(&place::socket(&place::data(&cli.global)?))?;
     let ask = |push: &Push| -> Result<PushAnswer, Unanswered> {
-        let asked = block_on(async {
+        let work = async {
             let body = serde_json::to_value(push).map_err(|error| Failure::of(Exit::Bug, &error))?;
             client::read(client.post(&["hook", name], &body).await?)
+        };
+        let asked = block_on(async {
+            tokio::time::timeout(HOOK_WITHIN, work).await.unwrap_or_else(|_| {
+                let seconds = HOOK_WITHIN.as_secs();
+                Err(Failure::new(Exit::Again, format!("the daemon did not answer within {seconds} s")))
+            })
         });
         asked.map_err(|failure| match failure.exit {
             Exit::Unreachable => Unanswered::Unreachable,

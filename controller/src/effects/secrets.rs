@@ -15,6 +15,8 @@ use age::{
     x25519,
 };
 
+use crate::private;
+
 /// The most that an opened secret may hold.
 const LARGEST: usize = 64 * 1024;
 
@@ -47,6 +49,9 @@ pub enum Error {
         /// What the system says.
         source: std::io::Error,
     },
+    /// Somebody else has a hand in the key file.
+    #[error("the key file is not yours alone")]
+    NotPrivate(#[source] private::Error),
     /// The key file holds no key.
     #[error("the key file \"{}\" holds no line that begins with `AGE-SECRET-KEY-1`", .0.display())]
     NotAKey(PathBuf),
@@ -136,6 +141,19 @@ impl Keys {
         Ok(self.identity()?.to_public().to_string())
     }
 
+    /// Makes sure that only its owner can read the key; returns what was repaired, in words. Without a key there is nothing to do.
+    ///
+    /// # Errors
+    /// [`Error::NotPrivate`] where it belongs to somebody else, or is open and cannot be closed.
+    pub fn secure(&self) -> Result<Option<String>, Error> {
+        match private::file(&self.file) {
+            Err(private::Error::System { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                Ok(None)
+            }
+            other => other.map_err(Error::NotPrivate),
+        }
+    }
+
     /// Encrypts a secret; returns its path in the repository and the bytes that belong there.
     ///
     /// # Errors
@@ -164,6 +182,9 @@ impl Keys {
     }
 
     fn identity(&self) -> Result<x25519::Identity, Error> {
+        if let Some(word) = self.secure()? {
+            tracing::warn!(word, "the key was open to others");
+        }
         let text = match fs::read_to_string(&self.file) {
             Ok(text) => SecretString::from(text),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -217,6 +238,20 @@ mod tests {
         assert_eq!(fs::metadata(keys.path()).unwrap().permissions().mode() & 0o777, 0o600);
         assert!(matches!(keys.generate_key(), Err(Error::KeyExists(_))));
         assert_eq!(fs::read(keys.path()).unwrap(), before);
+    }
+
+    #[test]
+    fn a_key_that_others_could_read_is_closed_before_it_is_used() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let keys = Keys::at(folder.path().join("key.txt"));
+        assert_eq!(keys.secure().unwrap(), None, "there is none yet");
+        keys.generate_key().unwrap();
+        fs::set_permissions(keys.path(), fs::Permissions::from_mode(0o644)).unwrap();
+        keys.public_key().unwrap();
+        assert_eq!(fs::metadata(keys.path()).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::set_permissions(keys.path(), fs::Permissions::from_mode(0o666)).unwrap();
+        assert!(keys.secure().unwrap().is_some_and(|word| word.contains("open to others")));
     }
 
     #[test]

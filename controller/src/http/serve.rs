@@ -23,7 +23,10 @@ use tokio::{
 use tower::Service;
 
 use super::{App, GateLink, Settings, Shared, Vault, auth::Entrance, metrics, router};
-use crate::runtime::{self, views::GateView};
+use crate::{
+    private,
+    runtime::{self, views::GateView},
+};
 
 /// A path of a Unix socket may not be longer on every system that we run on.
 const LONGEST_SOCKET_PATH: usize = 100;
@@ -183,7 +186,7 @@ fn control_path(data: &Path) -> PathBuf {
     }
     let name = blake3::hash(data.as_os_str().as_encoded_bytes()).to_hex();
     let runtime = std::env::var_os("XDG_RUNTIME_DIR").map_or_else(
-        || std::env::temp_dir().join(format!("adjutant-{}", rustix::process::geteuid().as_raw())),
+        || std::env::temp_dir().join(format!("adjutant-{}", private::us())),
         |folder| PathBuf::from(folder).join("adjutant"),
     );
     runtime.join(format!("{}.sock", &name[..16]))
@@ -215,13 +218,15 @@ fn prepare_folder(data: &Path, socket: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     };
-    missing_is_fine(std::fs::remove_file(socket))?;
     if socket.parent() == Some(data) {
+        missing_is_fine(std::fs::remove_file(socket))?;
         return missing_is_fine(std::fs::remove_file(data.join("control")));
     }
-    let folder = socket.parent().unwrap_or(data);
-    std::fs::create_dir_all(folder)?;
-    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
+    // It lies where others may write too: one who made it before us could put another socket there.
+    for word in private::folder(socket.parent().unwrap_or(data)).map_err(io::Error::other)? {
+        tracing::warn!(word, "the folder of the control socket");
+    }
+    missing_is_fine(std::fs::remove_file(socket))?;
     std::fs::write(data.join("control"), format!("{}\n", socket.display()))
 }
 
@@ -263,7 +268,7 @@ async fn accept_unix(listener: UnixListener, router: Router, mut closing: watch:
 
 /// Returns whether the process at the other end belongs to the user that this one runs as.
 fn is_operator(stream: &UnixStream) -> bool {
-    stream.peer_cred().is_ok_and(|peer| peer.uid() == rustix::process::geteuid().as_raw())
+    stream.peer_cred().is_ok_and(|peer| peer.uid() == private::us())
 }
 
 /// Waits until the server closes, or is gone.
@@ -343,6 +348,37 @@ async fn converse<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         connection.as_mut().graceful_shutdown();
         if tokio::time::timeout(CLOSING_WITHIN, connection).await.is_err() {
             tracing::debug!("connection cut at shutdown");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_for_the_socket_that_somebody_else_has_a_hand_in_is_not_used() {
+        let root = tempfile::tempdir().unwrap();
+        let data = root.path().join("data");
+        std::fs::create_dir(&data).unwrap();
+        let at = |folder: &str| prepare_folder(&data, &root.path().join(folder).join("x.sock"));
+        let mode = |mode| std::fs::Permissions::from_mode(mode);
+        at("fresh").unwrap();
+        std::fs::set_permissions(root.path().join("fresh"), mode(0o777)).unwrap();
+        at("fresh").unwrap();
+        let closed = std::fs::metadata(root.path().join("fresh")).unwrap().permissions().mode();
+        assert_eq!(closed & 0o777, 0o700, "our own is closed");
+        std::fs::write(root.path().join("file"), "").unwrap();
+        at("file").unwrap_err();
+        std::fs::create_dir(root.path().join("shared")).unwrap();
+        std::fs::set_permissions(root.path().join("shared"), mode(0o777)).unwrap();
+        let refused = at("shared/adjutant").unwrap_err();
+        assert!(refused.to_string().contains("everybody may write"), "{refused}");
+        if private::us() == 0 {
+            std::fs::create_dir(root.path().join("foreign")).unwrap();
+            std::os::unix::fs::chown(root.path().join("foreign"), Some(65_534), None).unwrap();
+            let refused = at("foreign").unwrap_err();
+            assert!(refused.to_string().contains("belongs to user 65534"), "{refused}");
         }
     }
 }

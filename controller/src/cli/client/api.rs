@@ -1,16 +1,23 @@
 //! One request, one answer: over the control socket of a data folder, or to `--server` with a token.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use reqwest::{Method, StatusCode};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
+use tokio::sync::OnceCell;
 use url::Url;
 
-use crate::cli::{
-    args::Global,
-    failure::{Exit, Failure},
-    place,
+use crate::{
+    cli::{
+        args::Global,
+        failure::{Exit, Failure},
+        place,
+    },
+    private,
 };
 
 /// A daemon that can be asked.
@@ -21,6 +28,15 @@ pub(crate) struct Client {
     token: Option<String>,
     /// What people call it, for errors.
     place: String,
+    /// The control socket, where it is one, and whether it was looked at.
+    socket: Option<Arc<Socket>>,
+}
+
+/// A control socket: nothing is sent to it before it is known that it is ours.
+#[derive(Debug)]
+struct Socket {
+    path: PathBuf,
+    is_ours: OnceCell<()>,
 }
 
 /// An answer of the API that is no success.
@@ -50,7 +66,9 @@ impl Client {
     pub(crate) fn at_socket(socket: &Path) -> Result<Self, Failure> {
         let http = reqwest::Client::builder().unix_socket(PathBuf::from(socket)).no_proxy().build();
         let base = Url::parse("http://localhost/").map_err(|error| Failure::of(Exit::Bug, &error))?;
-        Ok(Self { http: built(http)?, base, token: None, place: socket.display().to_string() })
+        let place = socket.display().to_string();
+        let socket = Some(Arc::new(Socket { path: socket.to_owned(), is_ours: OnceCell::new() }));
+        Ok(Self { http: built(http)?, base, token: None, place, socket })
     }
 
     fn at_url(server: &str, token: Option<String>) -> Result<Self, Failure> {
@@ -63,7 +81,7 @@ impl Client {
             return Err(wrong("it must begin with http:// or https://".to_owned()));
         }
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build();
-        Ok(Self { http: built(http)?, base, token, place: server.to_owned() })
+        Ok(Self { http: built(http)?, base, token, place: server.to_owned(), socket: None })
     }
 
     /// Asks for something.
@@ -107,6 +125,7 @@ impl Client {
     pub(crate) async fn events(&self) -> Result<reqwest::Response, Failure> {
         let mut url = self.base.clone();
         url.set_path("/events");
+        self.meet().await?;
         let response = self.request(Method::GET, url).send().await.map_err(|error| self.silent(&error))?;
         if response.status().is_success() {
             return Ok(response);
@@ -131,6 +150,7 @@ impl Client {
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Result<Value, Failure> {
+        self.meet().await?;
         let response = request.send().await.map_err(|error| self.silent(&error))?;
         let status = response.status();
         let text = response.text().await.map_err(|error| self.silent(&error))?;
@@ -144,6 +164,12 @@ impl Client {
             Failure::new(Exit::Bug, format!("\"{}\" answered something else than JSON", self.place))
                 .caused_by(&error)
         })
+    }
+
+    /// Finds out who listens at the control socket, once.
+    async fn meet(&self) -> Result<(), Failure> {
+        let Some(socket) = &self.socket else { return Ok(()) };
+        socket.is_ours.get_or_try_init(|| look(&socket.path)).await.copied()
     }
 
     /// Nobody answered, or not to the end.
@@ -167,6 +193,24 @@ impl Client {
     }
 }
 
+/// Refuses a socket at which another user listens: what is sent there would be theirs, and what is answered too.
+async fn look(socket: &Path) -> Result<(), Failure> {
+    // Where nobody listens the request itself says so.
+    let Ok(stream) = tokio::net::UnixStream::connect(socket).await else { return Ok(()) };
+    let peer = stream.peer_cred().map_err(|error| Failure::of(Exit::Bug, &error))?;
+    known(socket, peer.uid(), private::us())
+}
+
+fn known(socket: &Path, listens: u32, us: u32) -> Result<(), Failure> {
+    if listens == us {
+        return Ok(());
+    }
+    let reason =
+        format!("user {listens} listens at \"{}\", and we are user {us}: nothing was sent", socket.display());
+    Err(Failure::new(Exit::Forbidden, reason)
+        .hint("ask as the user of the daemon, or name its data folder with `--data DIR`"))
+}
+
 fn built(http: reqwest::Result<reqwest::Client>) -> Result<reqwest::Client, Failure> {
     http.map_err(|error| Failure::of(Exit::Bug, &error))
 }
@@ -181,4 +225,28 @@ pub(crate) fn read<T: DeserializeOwned>(answer: Value) -> Result<T, Failure> {
             .caused_by(&error)
             .hint("are both of the same version? `adjutant --version`")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_sent_to_a_socket_of_another_user() {
+        let socket = Path::new("/tmp/adjutant-0/x.sock");
+        assert!(known(socket, 1_000, 1_000).is_ok());
+        for (listens, us) in [(1_000, 0), (0, 1_000), (1_001, 1_000)] {
+            let refused = known(socket, listens, us).unwrap_err();
+            assert!(refused.exit == Exit::Forbidden && refused.message.contains("nothing was sent"));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_socket_of_our_own_is_known_and_one_without_a_listener_is_left_to_the_request() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("control.sock");
+        assert!(look(&socket).await.is_ok());
+        let _listener = tokio::net::UnixListener::bind(&socket).unwrap();
+        assert!(look(&socket).await.is_ok());
+    }
 }

@@ -30,6 +30,7 @@ use super::{
     out::{Out, words},
     place as places,
 };
+use crate::{effects::secrets::Keys, private};
 use boot::{Address, Daemon};
 use place::Truth;
 
@@ -37,7 +38,7 @@ use place::Truth;
 pub(super) fn up(out: &Out, global: &Global, args: &UpArgs) -> Outcome {
     logs::open(args.log_json);
     let data = places::data(global)?;
-    make_private(&data)?;
+    make_private(out, &data)?;
     let truth = Truth::of(args)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("adjutant").build();
     let runtime = runtime.map_err(|error| Failure::of(Exit::Disk, &error))?;
@@ -49,10 +50,12 @@ pub(super) fn up(out: &Out, global: &Global, args: &UpArgs) -> Outcome {
     outcome
 }
 
-/// The data folder holds secrets of sessions and the socket: it is the operator's alone.
-fn make_private(data: &Path) -> Result<(), Failure> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(Failure::file("make", data))
+/// The data folder holds secrets of sessions and the socket, and the key opens every secret: both are the operator's alone.
+fn make_private(out: &Out, data: &Path) -> Result<(), Failure> {
+    let mut words = private::folder(data)?;
+    words.extend(Keys::locate()?.secure()?);
+    words.iter().for_each(|word| out.say(words!("{}", word)));
+    Ok(())
 }
 
 async fn serve(out: &Out, data: &Path, (truth, args): (Truth, &UpArgs)) -> Outcome {

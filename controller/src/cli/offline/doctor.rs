@@ -15,8 +15,9 @@ use crate::{
         out::{Cell, Out, Paint, Table, words},
         place,
     },
-    effects::secrets::Keys,
+    effects::secrets::{self, Keys},
     judgement::{Files, Loader as _, Store, catalogue::MINILM},
+    private,
     source::{Git, Invocation},
 };
 
@@ -101,17 +102,28 @@ fn git_version(text: &str) -> Option<(u32, u32)> {
 
 fn key() -> Finding {
     const HINT: &str = "`adjutant init` makes a key, or set `ADJUTANT_KEY_FILE`; without it no secret opens";
-    match Keys::locate().and_then(|keys| keys.public_key().map(|public| (keys, public))) {
-        Ok((keys, public)) => Finding::good("key", format!("{} ({public})", keys.path().display())),
+    let looked = Keys::locate().and_then(|keys| Ok((keys.secure()?, keys.public_key()?, keys)));
+    match looked {
+        Ok((word, public, keys)) => {
+            Finding::good("key", with(format!("{} ({public})", keys.path().display()), word))
+        }
+        Err(secrets::Error::NotPrivate(open)) => Finding::bad("key", open.to_string(), open.hint()),
         Err(error) => Finding::bad("key", error.to_string(), HINT),
     }
 }
 
+fn with(text: String, words: impl IntoIterator<Item = String>) -> String {
+    words.into_iter().fold(text, |text, word| format!("{text}; {word}"))
+}
+
 fn folder(data: &Path) -> Finding {
     const HINT: &str = "give a folder that you may write with `--data DIR`";
-    let tried = std::fs::create_dir_all(data).and_then(|()| tempfile::tempfile_in(data).map(drop));
-    match tried {
-        Ok(()) => Finding::good("data", data.display().to_string()),
+    let words = match private::folder(data) {
+        Ok(words) => words,
+        Err(error) => return Finding::bad("data", error.to_string(), error.hint()),
+    };
+    match tempfile::tempfile_in(data) {
+        Ok(_) => Finding::good("data", with(data.display().to_string(), words)),
         Err(error) => Finding::bad("data", format!("{}: {error}", data.display()), HINT),
     }
 }

@@ -29,9 +29,16 @@ pub(crate) fn secrets(out: &Out, args: &SecretsArgs) -> Outcome {
     }
 }
 
+/// Finds the key; one that was open to others is closed, with a word.
+fn keys(out: &Out) -> Result<Keys, Failure> {
+    let keys = Keys::locate()?;
+    keys.secure()?.iter().for_each(|word| out.say(words!("{}", word)));
+    Ok(keys)
+}
+
 /// Reads a secret from stdin and writes it encrypted; one of the same name is replaced at once.
 fn set(out: &Out, folder: &Path, name: &str) -> Outcome {
-    let keys = Keys::locate()?;
+    let keys = keys(out)?;
     if let Err(secrets::Error::NoKey(_)) = keys.public_key() {
         keys.generate_key()?;
         out.say(words!("a new key is in {}: keep a copy elsewhere", keys.path().display()));
@@ -66,7 +73,7 @@ struct Line {
 /// Lists the secrets that there are or that a connector wants, and whether the key opens them.
 fn list(out: &Out, folder: &Path) -> Outcome {
     let (files, loaded) = load(folder, None)?;
-    let keys = Keys::locate()?;
+    let keys = keys(out)?;
     let uses = |name: &str| -> Vec<String> {
         let connectors = loaded.plan.iter().flat_map(|plan| plan.connectors.values());
         let using = connectors.filter(|connector| connector.secret.as_deref() == Some(name));
