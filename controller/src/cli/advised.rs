@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use adjutant_spec::advice::Advice;
+use adjutant_spec::{advice::Advice, scaffold};
 use clap::error::ErrorKind;
 
 use super::{args, later};
@@ -23,7 +23,7 @@ const ROOTS: &[&str] =
 #[test]
 fn every_command_that_a_text_advises_can_be_typed() {
     let advised = advised();
-    assert!(advised.len() > 120, "the texts were read: {} commands", advised.len());
+    assert!(advised.len() > 100, "the texts were read: {} commands", advised.len());
     let wrong: Vec<String> = advised
         .iter()
         .filter_map(|(command, place)| {
@@ -48,6 +48,7 @@ fn advice_that_does_not_work_is_found() {
         "adjutant up --public X",
         "adjutant rollback RUN",
         "adjutant deny GATE",
+        "adjutant new company NAME",
         "adjutant proposals X approve",
         "adjutant models reft ROUTE",
         "adjutant runs --limit many",
@@ -68,7 +69,7 @@ fn advice_that_does_not_work_is_found() {
 fn commands_are_found_wherever_a_text_has_them() {
     let source = r##"
         /// Then `adjutant inbox`.
-        const A: &str = "`adjutant up` or `check DIR`; next: adjutant show {gate.id}\n  adjutant log {0}   # see";
+        const A: &str = "`adjutant up` or `watch RUN`; next: adjutant show {gate.id}\n  adjutant log {0}   # see";
         let b = words!("adjutant retry {}", run); html! { code { "adjutant run " (id) } "is written by adjutant alone" }
         const C: &str = "it is `printf x | adjutant secrets set NAME`, \
                          and `adjutant secrets list`";
@@ -77,7 +78,7 @@ fn commands_are_found_wherever_a_text_has_them() {
     let expected = [
         "adjutant inbox",
         "adjutant up",
-        "adjutant check DIR",
+        "adjutant watch RUN",
         "adjutant show X",
         "adjutant log X",
         "adjutant retry X",
@@ -103,13 +104,23 @@ fn refused(command: &str) -> Option<String> {
     // A command that is only named, without anything that it takes, is a mention: it has to exist.
     let is_named_only =
         words.iter().all(|word| word.chars().all(|one| one.is_ascii_lowercase() || one == '-'));
-    let refused = args::command().try_get_matches_from(words).err()?;
+    // `--listen ADDR`: what stands for a value needs not be one.
+    let has_placeholder = words.iter().any(|word| word.chars().all(|one| one.is_ascii_uppercase()));
+    let Err(refused) = args::command().try_get_matches_from(&words) else { return no_kind(&words) };
     match refused.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => None,
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => None,
         ErrorKind::MissingRequiredArgument | ErrorKind::MissingSubcommand if is_named_only => None,
+        ErrorKind::ValueValidation | ErrorKind::InvalidValue if has_placeholder => None,
         _ => refused.to_string().lines().next().map(str::to_owned),
     }
+}
+
+/// `new KIND ID` takes any word, and refuses those that are no kind.
+fn no_kind(words: &[String]) -> Option<String> {
+    let kind = words.get(2).filter(|_| words[1] == "new")?;
+    let is_placeholder = kind.chars().all(|one| one.is_ascii_uppercase());
+    if is_placeholder { None } else { Some(scaffold::new_object(kind, "some-id").err()?.to_string()) }
 }
 
 /// Returns every command with the first place that advises it.
@@ -230,19 +241,21 @@ fn of_text(text: &str) -> impl Iterator<Item = String> {
 /// Returns whether a word alone is a command of ours that no word of the language is.
 fn is_known(word: &str) -> bool {
     const ALSO_OF_THE_LANGUAGE: &[&str] =
-        &["run", "route", "records", "schema", "plan", "policy", "check", "test"];
+        &["run", "route", "records", "schema", "plan", "policy", "check", "test", "kill"];
     let is_command = args::command().get_subcommands().any(|command| command.get_name() == word);
     is_command && !ALSO_OF_THE_LANGUAGE.contains(&word)
 }
 
 /// Cuts a text to the command: from our name to the end of it.
 fn command(text: &str) -> Option<String> {
-    let at = text.find("adjutant ")?;
+    let at = text.find("adjutant ").filter(|at| !text[..*at].ends_with("-p "))?;
     let mut rest = &text[at..];
     for end in ["  #", "   ", " # ", " | ", " > ", " && ", "\n", "`", "; ", ", ", "…", ")", " \\"] {
         rest = rest.split(end).next().unwrap_or(rest);
     }
-    let rest = rest.trim_end_matches(['.', ',', ':', ';', ' ']);
+    let rest = rest.trim_end_matches([',', ':', ';', ' ']);
+    // The end of a sentence, but not a folder.
+    let rest = rest.strip_suffix('.').filter(|rest| !rest.ends_with(' ')).unwrap_or(rest);
     // A sentence about us, not something to type.
     let second = rest.split(' ').nth(1)?;
     let is_word = second.chars().all(|one| one.is_ascii_lowercase() || one == '-');

@@ -218,7 +218,7 @@ impl Table {
     }
 }
 
-/// A kind of file, as `schema KIND` and `new KIND` name it.
+/// A kind of file, as `schema KIND` and `new KIND ID` name it.
 #[derive(Debug)]
 pub struct FileKind {
     /// Its name.
