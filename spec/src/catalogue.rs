@@ -69,7 +69,7 @@ pub(crate) fn connector(view: &View<'_>, head: Head) -> Option<Connector> {
 /// The keys of each kind that are kept as settings.
 const SETTINGS: [(&str, &[&str]); 5] = [
     ("http", &["auth", "auth_header", "headers", "key_header", "max_response", "health", "private"]),
-    ("mail", &["from", "reply_to", "hello", "tls"]),
+    ("mail", &["from", "reply_to", "hello", "tls", "per_address"]),
     (
         "webhook",
         &[
@@ -176,6 +176,7 @@ fn mail_send() -> Verb {
             "subject": line,
             "body": { "type": "string", "maxLength": 1_048_576 },
             "reply_to": mailbox,
+            "in_reply_to": { "type": "string", "maxLength": 998 },
             "cc": address,
         },
         "required": ["to", "subject", "body"],
@@ -248,8 +249,34 @@ fn events(view: &View<'_>, kind: &str) -> BTreeMap<String, Value> {
     }
 }
 
+/// The fields of a mail. Texts that a mail has nothing for are empty; `auto`, `list` and `bounce` are empty for a mail that a
+/// person wrote; `reply_to` is `from` where the mail names no other address.
 fn dropped_mail() -> Value {
-    texts(&["message_id", "from", "from_name", "to", "subject", "text", "date"])
+    let mut mail = texts(&[
+        "message_id",
+        "from",
+        "from_name",
+        "reply_to",
+        "to",
+        "cc",
+        "subject",
+        "text",
+        "date",
+        "in_reply_to",
+        "auto",
+        "list",
+        "bounce",
+        "bounce_of",
+        "doubt",
+    ]);
+    let mut attachment = texts(&["name", "type", "digest"]);
+    attachment["properties"]["bytes"] = json!({ "type": "integer" });
+    mail["properties"]["references"] = json!({ "type": "array", "items": { "type": "string" } });
+    mail["properties"]["attachments"] = json!({ "type": "array", "items": attachment });
+    for name in ["references", "attachments"] {
+        mail["required"].as_array_mut().expect("`texts` lists what is required").push(json!(name));
+    }
+    mail
 }
 
 /// Returns an event's schema with the id of the delivery, which is always there.

@@ -1,6 +1,7 @@
 //! [`Effects`]: the room's one door, over the plan in force.
 
 use std::{
+    collections::BTreeMap,
     ops::ControlFlow,
     path::PathBuf,
     sync::{Arc, PoisonError, RwLock},
@@ -22,7 +23,7 @@ use super::{
     Delivery, IntakeError, NotifyFailure, ProbeError, Redactor, Unpriced,
     connectors::{self, VerbJob},
     http,
-    intake::{self, Webhook},
+    intake::{self, DropStanding, Standings, Webhook},
     llm::{self, AgentJob, price},
     notify::{self, Caps},
     outcome::{self, Answer, Fault},
@@ -52,6 +53,7 @@ pub struct Effects {
     live: RwLock<Arc<Plan>>,
     updates: watch::Sender<u64>,
     caps: Caps,
+    standings: Standings,
 }
 
 impl Effects {
@@ -59,7 +61,13 @@ impl Effects {
     #[must_use]
     pub fn new(options: Options, plan: Arc<Plan>) -> Self {
         let (updates, _) = watch::channel(0);
-        Self { options, live: RwLock::new(plan), updates, caps: Caps::default() }
+        Self {
+            options,
+            live: RwLock::new(plan),
+            updates,
+            caps: Caps::default(),
+            standings: Standings::default(),
+        }
     }
 
     /// Puts another plan into force: calls that begin from now on use its endpoints, secrets, hosts, prices and modes.
@@ -218,6 +226,17 @@ impl Effects {
     /// Tells when another plan came into force.
     pub(super) fn updates(&self) -> watch::Receiver<u64> {
         self.updates.subscribe()
+    }
+
+    /// Returns how each drop folder of the plan in force stands, by connector.
+    #[must_use]
+    pub fn drop_folders(&self) -> BTreeMap<String, DropStanding> {
+        self.standings.all()
+    }
+
+    /// Where the drop folders say how they stand.
+    pub(super) fn standings(&self) -> &Standings {
+        &self.standings
     }
 
     /// Returns the folder of a connector that has one.

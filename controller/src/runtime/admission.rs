@@ -29,6 +29,7 @@ use super::{
     Worst,
     core::Live,
     draft::Draft,
+    loops,
     money::{Cap, Place, Reservation, Spender},
     outbox::LOST,
     request::PauseScope,
@@ -36,7 +37,7 @@ use super::{
 };
 
 /// Who approved what passed a gate by its condition.
-const BY_CONDITION: &str = "auto";
+pub(super) const BY_CONDITION: &str = "auto";
 
 /// What admission says.
 pub(super) enum Admitted {
@@ -60,12 +61,16 @@ pub(super) fn decide(draft: &mut Draft<'_>, perform: &Perform) -> Result<Admitte
     if let Some(stop) = forbidden(&plan, perform, (&playbook, stage), draft.now) {
         return Ok(stop);
     }
+    if let Some(event) = loops::stop(draft, &plan, perform)? {
+        return Ok(Admitted::Stop { event });
+    }
     if let Some(verb) = verb(&perform.call) {
         let rate = plan.verb(verb).and_then(|(_, verb)| verb.rate);
         if let Some(stop) = passes(draft, perform, verb, rate)? {
             return Ok(stop);
         }
     }
+    loops::count(draft, &plan, perform)?;
     let spender = Spender { run: &run, playbook: &playbook, agent: agent(&perform.call) };
     reserve(draft, perform, &plan, &spender)
 }
@@ -293,7 +298,8 @@ fn account(draft: &mut Draft<'_>, place: &Place, like: Money) -> Result<Account,
     Ok(get(draft, Table::Ledger, &key)?.unwrap_or_else(|| Account::empty(like.currency)))
 }
 
-fn get<T: serde::de::DeserializeOwned>(
+/// Reads a shared row.
+pub(super) fn get<T: serde::de::DeserializeOwned>(
     draft: &mut Draft<'_>,
     table: Table,
     key: &[u8],
@@ -306,7 +312,8 @@ fn get<T: serde::de::DeserializeOwned>(
     })
 }
 
-fn put<T: serde::Serialize>(draft: &mut Draft<'_>, table: Table, key: &[u8], value: Option<&T>) {
+/// Writes a shared row, or takes it away.
+pub(super) fn put<T: serde::Serialize>(draft: &mut Draft<'_>, table: Table, key: &[u8], value: Option<&T>) {
     let bytes = value.map(|value| serde_json::to_vec(value).expect("a shared row has a JSON form"));
     draft.shared().put(table, key, bytes);
 }

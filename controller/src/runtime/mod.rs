@@ -18,6 +18,7 @@ mod draft;
 mod error;
 mod handle;
 mod identity;
+mod loops;
 mod masked;
 mod money;
 mod open;

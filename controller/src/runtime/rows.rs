@@ -262,6 +262,11 @@ pub(super) mod admission {
     pub(in crate::runtime) fn breaker(verb: &str) -> Vec<u8> {
         key(&[b"b", verb.as_bytes()])
     }
+
+    /// How many mails an address had from a connector.
+    pub(in crate::runtime) fn told(connector: &str, address: &str) -> Vec<u8> {
+        key(&[b"a", connector.as_bytes(), address.as_bytes()])
+    }
 }
 
 pub(super) mod host {

@@ -10,7 +10,7 @@ use adjutant_machine::{
     journal::{Batch, RowWrite, Scan, Table},
 };
 use adjutant_spec::{
-    plan::{Input, Overlap, Playbook, Stage, Trigger, ValueType},
+    plan::{Automatic, Input, Overlap, Plan, Playbook, Stage, Trigger, ValueType},
     value::{Labels, Money, Template},
 };
 use serde_json::{Value, json};
@@ -138,8 +138,13 @@ pub(super) async fn intake(core: &Arc<Core>, delivery: Delivery) -> Result<Vec<S
     let mut started = Vec::new();
     let mut refused = Vec::new();
     for playbook in plan.playbooks.values() {
-        let Trigger::Event { connector, event, key, overlap } = &playbook.trigger else { continue };
+        let Trigger::Event { connector, event, key, overlap, accept } = &playbook.trigger else { continue };
         if *connector != delivery.connector || *event != delivery.event {
+            continue;
+        }
+        if let Some(reason) = unasked(plan, &delivery, accept) {
+            tracing::info!(playbook = playbook.id, delivery = delivery.id, reason, "a mail starts nothing");
+            refused.push(json!({ "playbook": playbook.id, "reason": reason }));
             continue;
         }
         let fired = Fired { key, overlap: *overlap, event: &delivery.fields, by: &delivery.by };
@@ -163,6 +168,13 @@ pub(super) async fn intake(core: &Arc<Core>, delivery: Delivery) -> Result<Vec<S
     }
     record(core, place, &delivery, (&started, refused)).await?;
     Ok(started)
+}
+
+/// Says why a trigger does not take a mail: no person wrote it, and the trigger does not ask for such mails.
+fn unasked(plan: &Plan, delivery: &Delivery, accept: &[Automatic]) -> Option<String> {
+    plan.connectors.get(&delivery.connector).filter(|connector| connector.kind == "mail_drop")?;
+    let kind = Automatic::of_mail(&delivery.fields).filter(|kind| !accept.contains(kind))?;
+    Some(format!("{}; its trigger does not `accept` \"{}\"", kind.sentence(), kind.word()))
 }
 
 /// Writes the row of a delivery, also of one that nobody wants.

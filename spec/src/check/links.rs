@@ -134,15 +134,30 @@ fn outside(draft: &Draft, out: &mut Out<'_>, path: &str) {
 }
 
 fn trigger(cx: &Cx<'_>, out: &mut Out<'_>) {
-    let crate::draft::RawTrigger::Event { connector, event, .. } = &cx.at.trigger else { return };
+    let crate::draft::RawTrigger::Event { connector, event, accept, .. } = &cx.at.trigger else { return };
     let user = format!("the trigger of playbook \"{}\"", cx.playbook.id);
     let spot = cx.draft.spot(cx.at, "trigger.connector");
     let written = Written { name: connector, slice: &cx.playbook.slice, spot, user };
     object(cx.draft, out, Kind::Connector, &written);
     let Found::Id(id) = names::find(cx.draft, Kind::Connector, &cx.playbook.slice, connector) else { return };
-    let Some(found) = cx.draft.connectors.get(&id).filter(|found| !found.events.contains_key(event)) else {
+    let Some(found) = cx.draft.connectors.get(&id) else { return };
+    if !accept.is_empty() && found.kind != "mail_drop" {
+        out.push(
+            Diagnostic::new(
+                Code::E0120,
+                cx.draft.spot(cx.at, "trigger.accept"),
+                format!(
+                    "`accept` is about mails, and connector \"{id}\" of kind \"{}\" brings none",
+                    found.kind
+                ),
+            )
+            .label("has no effect here")
+            .help("take the line out"),
+        );
+    }
+    if found.events.contains_key(event) {
         return;
-    };
+    }
     let known = found.events.keys().map(String::as_str);
     let help = hint(event, known)
         .unwrap_or_else(|| format!("a connector of kind \"{}\" tells no events", found.kind));

@@ -114,10 +114,11 @@ fn undo(draft: &Draft, slice: &str, written: &Undo) -> Undo {
 fn trigger(draft: &Draft, raw: &RawPlaybook) -> Trigger {
     match &raw.trigger {
         RawTrigger::Manual | RawTrigger::Unsupported => Trigger::Manual,
-        RawTrigger::Event { connector, event, key, overlap } => {
+        RawTrigger::Event { connector, event, key, overlap, accept } => {
             let mut id = connector.clone();
             settle(&mut id, names::find(draft, Kind::Connector, &raw.slice, connector));
-            Trigger::Event { connector: id, event: event.clone(), key: key.clone(), overlap: *overlap }
+            let (event, key, accept) = (event.clone(), key.clone(), accept.clone());
+            Trigger::Event { connector: id, event, key, overlap: *overlap, accept }
         }
         RawTrigger::Schedule { cron, zone, catch_up, key, overlap } => Trigger::Schedule {
             cron: cron.clone(),

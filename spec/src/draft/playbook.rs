@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::{
-    plan::{Id, Input, OnUpdate, Overlap, Retry, StepId, StepKind, Tier, Undo},
+    plan::{Automatic, Id, Input, OnUpdate, Overlap, Retry, StepId, StepKind, Tier, Undo},
     value::{Money, Period, Template},
 };
 
@@ -51,6 +51,8 @@ pub enum RawTrigger {
         key: Template,
         /// What to do while another run is live.
         overlap: Overlap,
+        /// Which mails it takes that no person wrote.
+        accept: Vec<Automatic>,
     },
     /// `schedule`.
     Schedule {

@@ -258,6 +258,12 @@ static MAIL: Table = Table::new(
             "\"required\"",
             "How the connection is protected; `required` when absent and the server is not on this machine.",
         ),
+        Field::opt(
+            "per_address",
+            Ty::Integer(1, 10_000),
+            "10",
+            "The most mails to one address a day that no person approved, 10 when absent: what is beyond asks you first.",
+        ),
     ],
 );
 
@@ -331,9 +337,17 @@ static WEBHOOK: Table = Table::new(
 
 static MAIL_DROP: Table = Table::new(
     "mail_drop",
-    "A folder that mails (`.eml`) are dropped into.",
+    "A folder that mails are dropped into: files that end in `.eml`, and all of a Maildir's `new/`. Its event `message` has the texts \
+     `message_id`, `from`, `from_name`, `reply_to` (`from` where the mail names no other), `to`, `cc`, `subject`, `text`, `date`, \
+     `in_reply_to`; the lists `references` and `attachments` (`name`, `type`, `bytes`, `digest`; the bytes stay in the mail, in `done/`); \
+     `auto`, `list` and `bounce` (with `bounce_of`), empty for a mail that a person wrote; and `doubt`, which says what could not be read.",
     &[
-        Field::req("endpoint", Ty::Text, "\"intake\"", "The folder: absolute, or below the data directory."),
+        Field::req(
+            "endpoint",
+            Ty::Text,
+            "\"intake\"",
+            "The folder: absolute, or below `files/` of the data directory, where it is made.",
+        ),
         MAX_BODY,
     ],
 );

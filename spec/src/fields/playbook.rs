@@ -91,8 +91,20 @@ static EVENT: Table = Table::new(
             "The run's idempotency key: a second event with it starts nothing; the event's `message_id` when absent.",
         ),
         OVERLAP,
+        Field::opt(
+            "accept",
+            Ty::List(&AUTOMATIC),
+            "[\"bounce\"]",
+            "Which mails of a `mail_drop` it takes that no person wrote; when absent none: they are set aside and counted.",
+        ),
     ],
 );
+
+const AUTOMATIC: Ty = Ty::Words(&[
+    Word::new("auto", "What a machine wrote by itself, such as a notice of absence or a receipt."),
+    Word::new("bounce", "The report that a mail did not arrive."),
+    Word::new("list", "What came through a list, such as a newsletter."),
+]);
 
 static SCHEDULE: Table = Table::new(
     "schedule",

@@ -19,8 +19,8 @@ pub use bundle::{AgentContract, Bundle, BundleId, Covered, RouteRules, VerbContr
 pub use company::{Company, Persona, Slice, Stage};
 pub use connector::{Connector, Effect, Idempotency, Mode, Rate, Verb};
 pub use playbook::{
-    Auto, Backoff, Choice, Input, OnUpdate, Overlap, Playbook, RecordOp, Retry, Risk, Step, StepKind, Tier,
-    Trigger, Undo, Until, ValueType,
+    Auto, Automatic, Backoff, Choice, Input, OnUpdate, Overlap, Playbook, RecordOp, Retry, Risk, Step,
+    StepKind, Tier, Trigger, Undo, Until, ValueType,
 };
 pub use policy::{
     Autonomy, Budget, Freeze, Level, Limit, NotifyRule, OnExceed, Policies, Price, Prices, Retention, Window,

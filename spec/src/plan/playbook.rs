@@ -78,6 +78,9 @@ pub enum Trigger {
         key: Template,
         /// What to do while another run is live.
         overlap: Overlap,
+        /// Which mails it takes that no person wrote.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        accept: Vec<Automatic>,
     },
     /// Slots of civil time.
     Schedule {
@@ -92,6 +95,48 @@ pub enum Trigger {
         /// What to do while another run is live.
         overlap: Overlap,
     },
+}
+
+/// A kind of mail that no person wrote to us: nothing answers it unless a trigger asks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Automatic {
+    /// The answer or the notice of a machine: an absence, a receipt, a mail that its sender wants no answer to.
+    Auto,
+    /// The report that a mail did not arrive.
+    Bounce,
+    /// What came through a list: a newsletter, a discussion.
+    List,
+}
+
+impl Automatic {
+    /// Returns what the fields of a mail say of it; `None` for a mail that a person wrote.
+    #[must_use]
+    pub fn of_mail(fields: &Value) -> Option<Self> {
+        let says = |name: &str| fields.get(name).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
+        let kinds = [("bounce", Self::Bounce), ("list", Self::List), ("auto", Self::Auto)];
+        kinds.into_iter().find_map(|(name, kind)| says(name).then_some(kind))
+    }
+
+    /// Returns what it is, for people.
+    #[must_use]
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Auto => "a machine wrote it by itself",
+            Self::Bounce => "it tells of a mail that did not arrive",
+            Self::List => "it came through a list",
+        }
+    }
+
+    /// Returns the word of `accept`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Bounce => "bounce",
+            Self::List => "list",
+        }
+    }
 }
 
 /// What a trigger does while another run of the playbook is live.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     draft::{Node, RawPlaybook, RawTrigger},
-    plan::{Id, Input, Overlap, ValueType},
+    plan::{Automatic, Id, Input, Overlap, ValueType},
     value::{Labels, Template},
 };
 
@@ -42,6 +42,7 @@ fn event(view: &View<'_>) -> Option<RawTrigger> {
         event: view.text("event")?,
         key: key(view, "{{ event.message_id }}")?,
         overlap: overlap(view),
+        accept: accept(view),
     })
 }
 
@@ -53,6 +54,10 @@ fn schedule(view: &View<'_>) -> Option<RawTrigger> {
         key: key(view, "{{ event.slot }}")?,
         overlap: overlap(view),
     })
+}
+
+fn accept(view: &View<'_>) -> Vec<Automatic> {
+    view.json("accept").and_then(|words| serde_json::from_value(words).ok()).unwrap_or_default()
 }
 
 fn overlap(view: &View<'_>) -> Overlap {

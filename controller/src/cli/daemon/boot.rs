@@ -207,7 +207,7 @@ fn settings(data: &Path, rooms: &Rooms, address: &Address) -> http::Settings {
         journal: Arc::clone(&rooms.journal) as Arc<dyn Journal>,
         clock: Arc::clone(&rooms.clock),
         doors: Doors {
-            git: Arc::new(door.with_conditions(models::conditions(Arc::clone(&rooms.effects)))),
+            git: Arc::new(door.with_conditions(conditions(&rooms.effects))),
             hooks: Arc::new(edge.clone()),
             probes: Arc::new(edge),
             backups: Arc::new(Store(Arc::clone(&rooms.journal))),
@@ -216,6 +216,13 @@ fn settings(data: &Path, rooms: &Rooms, address: &Address) -> http::Settings {
         listen: Some(address.listen),
         public_url: address.public_url.clone(),
     }
+}
+
+/// What the status tells of the edge: which model answers, and which drop folders do not.
+fn conditions(effects: &Arc<Effects>) -> git_door::Conditions {
+    let (models, folders) =
+        (models::conditions(Arc::clone(effects)), intake::conditions(Arc::clone(effects)));
+    Arc::new(move || models().into_iter().chain(folders()).collect())
 }
 
 fn not_served(error: &http::ServeError) -> Failure {

@@ -14,8 +14,9 @@ use serde_json::Value;
 use super::schema;
 
 #[cfg(test)]
-pub(super) use drop_folder::pass;
-pub use drop_folder::{Refused, watch};
+pub(super) use drop_folder::DropFolder;
+pub(super) use drop_folder::Standings;
+pub use drop_folder::{BadItem, DropStanding, Item, Refused, watch};
 pub use webhook::Webhook;
 pub(super) use webhook::verify;
 

@@ -6,7 +6,7 @@ use lettre::{
     address::Envelope,
     message::{
         Mailbox,
-        header::{ContentType, MIME_VERSION_1_0},
+        header::{ContentType, Header, HeaderName, HeaderValue, MIME_VERSION_1_0},
     },
 };
 use serde_json::Value;
@@ -18,6 +18,25 @@ const MAX_RECIPIENTS: usize = 50;
 
 /// The most bytes of a body.
 const MAX_BODY: usize = 1024 * 1024;
+
+/// Says that a program wrote the letter (RFC 3834): whoever answers by itself leaves it unanswered, and no two programs
+/// write to each other without end.
+#[derive(Debug, Clone)]
+struct AutoSubmitted(&'static str);
+
+impl Header for AutoSubmitted {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("Auto-Submitted")
+    }
+
+    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Err("it is written and never read".into())
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), self.0.to_owned())
+    }
+}
 
 /// What is handed to the server.
 pub(super) struct Letter {
@@ -48,6 +67,14 @@ impl Letter {
         for cc in mailboxes("cc", args)? {
             builder = builder.cc(cc);
         }
+        // A person may have approved it; a program wrote it all the same, and answers of programs to it help nobody.
+        builder = match answered(args)? {
+            Some(id) => {
+                let id = format!("<{id}>");
+                builder.in_reply_to(id.clone()).references(id).header(AutoSubmitted("auto-replied"))
+            }
+            None => builder.header(AutoSubmitted("auto-generated")),
+        };
         let reply_to = args.get("reply_to").and_then(Value::as_str).or_else(|| setting("reply_to"));
         if let Some(reply_to) = reply_to {
             builder = builder.reply_to(mailbox(reply_to)?);
@@ -87,6 +114,22 @@ fn line(name: &str, args: &Value) -> Result<String, Fault> {
         return Err(Fault::invalid(format!("`{name}` has line breaks or control characters")));
     }
     Ok(text.to_owned())
+}
+
+/// Returns the Message-ID of the mail that is answered, without angle brackets.
+fn answered(args: &Value) -> Result<Option<&str>, Fault> {
+    let id = args.get("in_reply_to").and_then(Value::as_str).unwrap_or_default();
+    let id = id.trim().trim_start_matches('<').trim_end_matches('>');
+    // A mail without an id is known by a digest here, which means nothing to its sender.
+    if id.is_empty() || !id.contains('@') {
+        return Ok(None);
+    }
+    let is_odd =
+        |one: char| one.is_control() || one.is_whitespace() || matches!(one, '<' | '>') || !one.is_ascii();
+    if id.len() > 250 || id.chars().any(is_odd) {
+        return Err(Fault::invalid("`in_reply_to` is no Message-ID"));
+    }
+    Ok(Some(id))
 }
 
 fn body(args: &Value) -> Result<String, Fault> {
@@ -130,6 +173,26 @@ mod tests {
         let text = String::from_utf8(letter.bytes).unwrap();
         assert!(text.contains("Message-ID: <adjutant-run.3.0@studio.example>"), "{text}");
         assert!(text.contains("Reply-To: hello@studio.example"), "{text}");
+    }
+
+    #[test]
+    fn every_letter_says_that_a_program_wrote_it() {
+        let table = [
+            (None, "auto-generated", None),
+            (Some("m@client.example"), "auto-replied", Some("<m@client.example>")),
+            (Some("<m@client.example>"), "auto-replied", Some("<m@client.example>")),
+            (Some("blake3-00"), "auto-generated", None),
+            (Some(""), "auto-generated", None),
+        ];
+        for (id, word, thread) in table {
+            let args = json!({ "to": "a@b.example", "subject": "s", "body": "b", "in_reply_to": id });
+            let text = String::from_utf8(letter(&args).unwrap().bytes).unwrap();
+            assert!(text.contains(&format!("Auto-Submitted: {word}\r\n")), "{text}");
+            assert_eq!(thread.is_some(), text.contains("In-Reply-To:"), "{text}");
+            for name in ["In-Reply-To", "References"].iter().filter(|_| thread.is_some()) {
+                assert!(text.contains(&format!("{name}: {}\r\n", thread.unwrap())), "{text}");
+            }
+        }
     }
 
     #[test]
@@ -181,6 +244,8 @@ mod tests {
             json!({ "to": "a@b.example", "subject": "s", "body": "b", "reply_to": "x\n@y" }),
             json!({ "to": "nobody", "subject": "s", "body": "b" }),
             json!({ "to": [], "subject": "s", "body": "b" }),
+            json!({ "to": "a@b.example", "subject": "s", "body": "b", "in_reply_to": "x@y>\r\nBcc: c@d.example" }),
+            json!({ "to": "a@b.example", "subject": "s", "body": "b", "in_reply_to": "x@y <z@y>" }),
         ];
         for args in table {
             assert!(letter(&args).is_err(), "{args}");

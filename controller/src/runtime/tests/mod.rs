@@ -2,6 +2,7 @@
 
 mod control;
 mod crashes;
+mod loops;
 mod money;
 mod runs;
 mod schedules;
