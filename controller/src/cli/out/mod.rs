@@ -1,6 +1,6 @@
 //! Where the words go: data to stdout, everything else to stderr.
 //!
-//! Every stream takes [`Words`] or JSON, and nothing else: see [`words`] for why nothing that somebody else wrote gets
+//! Every stream takes [`Words`] or JSON, and nothing else: see [`mod@words`] for why nothing that somebody else wrote gets
 //! through as it is.
 
 mod table;
