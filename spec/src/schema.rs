@@ -3,10 +3,15 @@
 //! Three formats of ours say what JSON Schema cannot: `mailbox` is a mail address with or without a name, `address` one
 //! without (so is JSON Schema's own `email`), `line` a text without control characters, which a header or a title can carry.
 
-use jsonschema::Validator;
+use jsonschema::{PatternOptions, Validator};
 use serde_json::Value;
 
 use crate::value::Mailbox;
+
+/// How often one `pattern` may go back, and how large its program may be: a schema of a proposal is tried on texts from
+/// outside, and an expression that goes back without end would hold a worker.
+const BACKTRACKS: usize = 100_000;
+const LARGEST: usize = 256 * 1024;
 
 /// One way in which a value does not fit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,7 +43,8 @@ pub fn mismatches(schema: &Value, value: &Value) -> Vec<Mismatch> {
 /// # Errors
 /// Where the schema is none: what is wrong with it, without values.
 pub fn validator(schema: &Value) -> Result<Validator, String> {
-    let options = jsonschema::options().should_validate_formats(true);
+    let patterns = PatternOptions::fancy_regex().backtrack_limit(BACKTRACKS).size_limit(LARGEST);
+    let options = jsonschema::options().should_validate_formats(true).with_pattern_options(patterns);
     let options = options
         .with_format("mailbox", |text: &str| text.parse::<Mailbox>().is_ok())
         .with_format("address", is_address)
@@ -83,6 +89,13 @@ mod tests {
         for text in ["nobody", "a@b@c", "a@b.example\n", "a..b@c.example"] {
             assert!(!fits("mailbox", text) && !fits("address", text), "{text}");
         }
+    }
+
+    #[test]
+    fn a_pattern_that_goes_back_without_end_is_cut_off() {
+        let schema = json!({"type": "string", "pattern": "^(?=a)(a|aa|aaa)+(?=b)$"});
+        assert_eq!(mismatches(&schema, &json!("a".repeat(200))).len(), 1);
+        assert!(!mismatches(&json!({"pattern": "(a{1000}){1000}"}), &json!("x")).is_empty());
     }
 
     #[test]

@@ -60,7 +60,7 @@ impl Request {
 impl Response {
     /// Returns the body as JSON, else as text.
     pub(super) fn json_or_text(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.body)
+        adjutant_spec::value::from_outside(&self.body)
             .unwrap_or_else(|_| serde_json::Value::String(String::from_utf8_lossy(&self.body).into_owned()))
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use adjutant_spec::value::from_outside;
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Query, Request, rejection::BytesRejection},
@@ -23,7 +24,8 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
     async fn from_request(request: Request, app: &App) -> Result<Self, Refusal> {
         let bytes = Bytes::from_request(request, app).await.map_err(|rejection| unread(&rejection))?;
         let bytes = if bytes.is_empty() { Bytes::from_static(b"{}") } else { bytes };
-        serde_json::from_slice(&bytes)
+        from_outside(&bytes)
+            .and_then(serde_json::from_value)
             .map(Self)
             .map_err(|error| Refusal::invalid(format!("the body is not what is expected here: {error}")))
     }

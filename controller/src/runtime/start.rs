@@ -11,7 +11,7 @@ use adjutant_machine::{
 };
 use adjutant_spec::{
     plan::{Automatic, Input, Overlap, Plan, Playbook, Stage, Trigger, ValueType},
-    value::{Labels, Money, Template},
+    value::{Currency, Labels, Money, Template},
 };
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -28,7 +28,7 @@ use super::{
 pub(super) async fn manual(core: &Arc<Core>, wish: StartRun) -> Result<Started, Error> {
     let live = core.live();
     let playbook = known(&live, &wish.playbook)?;
-    let input = given(playbook, wish.input)?;
+    let input = given(playbook, wish.input, currency(&live))?;
     let key = match wish.key {
         Some(key) if key.trim().is_empty() => return Err(Error::invalid("the key is empty")),
         Some(key) => key,
@@ -224,7 +224,7 @@ pub(super) async fn triggered(
             scope.render(from).map_err(|error| Error::invalid(format!("input \"{name}\": {error}")))?;
         values.insert(name.clone(), value);
     }
-    let input = given(playbook, values)?;
+    let input = given(playbook, values, currency(live))?;
     let trigger = json!({ "event": fired.event });
     let begin = Begin {
         key,
@@ -257,15 +257,21 @@ async fn is_live(core: &Arc<Core>, run: &NewRun) -> Result<bool, Error> {
     .await
 }
 
+/// The currency of amounts that name none.
+fn currency(live: &Live) -> Option<Currency> {
+    live.plan.as_ref().map(|plan| plan.company.currency)
+}
+
 /// Returns the inputs with their labels: all mistakes at once.
 fn given(
     playbook: &Playbook,
     mut values: BTreeMap<String, Value>,
+    currency: Option<Currency>,
 ) -> Result<BTreeMap<String, Labelled>, Error> {
     let (mut input, mut problems) = (BTreeMap::new(), Vec::new());
     for (name, wanted) in &playbook.inputs {
         let value = values.remove(name).or_else(|| wanted.default.clone());
-        match value.map(|value| typed(wanted, value)) {
+        match value.map(|value| typed(wanted, value, currency)) {
             Some(Ok(value)) => {
                 let labels = Labels { trust: wanted.trust, privacy: wanted.privacy };
                 input.insert(name.clone(), Labelled { value, labels });
@@ -281,8 +287,14 @@ fn given(
     if problems.is_empty() { Ok(input) } else { Err(Error::Invalid { problems }) }
 }
 
-/// Returns the value where it has the type.
-fn typed(input: &Input, value: Value) -> Result<Value, String> {
+/// Returns the value where it has the type; money gets the currency that it does not name.
+fn typed(input: &Input, value: Value, currency: Option<Currency>) -> Result<Value, String> {
+    if let (ValueType::Money, Value::String(text)) = (input.type_, &value) {
+        let money = Money::parse(text, currency);
+        return money
+            .map(|money| Value::String(money.to_string()))
+            .map_err(|error| format!("must be money, such as \"20.00 EUR\": {error}"));
+    }
     let fits = match input.type_ {
         ValueType::String => value.is_string(),
         ValueType::Number => value.is_number(),
@@ -290,7 +302,7 @@ fn typed(input: &Input, value: Value) -> Result<Value, String> {
         ValueType::Boolean => value.is_boolean(),
         ValueType::List => value.is_array(),
         ValueType::Table => value.is_object(),
-        ValueType::Money => value.as_str().is_some_and(|text| text.parse::<Money>().is_ok()),
+        ValueType::Money => false,
     };
     if fits {
         return Ok(value);

@@ -10,7 +10,7 @@ use crate::{
     draft::{Node, NodeKind},
     fields::{Roots, Support, Ty, Word},
     plan::Backoff,
-    value::{Currency, Money, Period, Template},
+    value::{Currency, Money, Pattern, Period, Template},
 };
 
 use super::{form::nearest, shape, view::Cx};
@@ -124,7 +124,7 @@ fn written(ty: &Ty, text: &str, cx: &Cx<'_>) -> Option<Fault> {
         Ty::Verb => verb(text),
         Ty::Path(endings) => path(text, endings),
         Ty::Money => {
-            Money::parse(text, Some(cx.currency)).err().map(|error| money_fault(text, &error.to_string()))
+            Money::limit(text, Some(cx.currency)).err().map(|error| money_fault(text, &error.to_string()))
         }
         Ty::MoneyPer => money_per(text, cx.currency),
         Ty::Period => Period::from_str(text).err().map(|error| period_fault(text, &error.to_string())),
@@ -142,7 +142,7 @@ fn written(ty: &Ty, text: &str, cx: &Cx<'_>) -> Option<Fault> {
             Fault::new(Code::E0116, format!("\"{text}\" is no mail address"), "not an address")
                 .help("write name@example.com")
         }),
-        Ty::Regex => regex_lite::Regex::new(text).err().map(|error| {
+        Ty::Regex => Pattern::new(text).err().map(|error| {
             Fault::new(Code::E0117, format!("\"{text}\" is no regular expression: {error}"), "here")
         }),
         Ty::Sha256 => (!is_sha256(text)).then(|| {
@@ -197,14 +197,11 @@ fn period_fault(text: &str, why: &str) -> Fault {
 
 fn money_per(text: &str, currency: Currency) -> Option<Fault> {
     let (money, window) = text.split_once('/').unwrap_or((text, ""));
-    let good =
-        Money::parse(money, Some(currency)).is_ok() && matches!(window, "run" | "day" | "week" | "month");
-    (!good).then(|| {
-        money_fault(
-            text,
-            "write an amount in a window: \"100.00 EUR/month\"; windows are run, day, week, month",
-        )
-    })
+    if !matches!(window, "run" | "day" | "week" | "month") {
+        let help = "write an amount in a window: \"100.00 EUR/month\"; windows are run, day, week, month";
+        return Some(money_fault(text, help));
+    }
+    Money::limit(money, Some(currency)).err().map(|error| money_fault(text, &error.to_string()))
 }
 
 /// Parses `"1s..10m"`.

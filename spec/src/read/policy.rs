@@ -89,7 +89,7 @@ pub(super) fn prices(view: &View<'_>) -> Option<Prices> {
         .collect();
     Some(Prices {
         currency,
-        default_cap: Money::parse(&view.text("default_cap")?, Some(currency)).ok()?,
+        default_cap: Money::limit(&view.text("default_cap")?, Some(currency)).ok()?,
         models,
     })
 }

@@ -62,7 +62,7 @@ impl<'a> View<'a> {
     }
 
     pub(crate) fn money(&self, key: &str) -> Option<Money> {
-        Money::parse(&self.text(key)?, Some(self.cx.currency)).ok()
+        Money::limit(&self.text(key)?, Some(self.cx.currency)).ok()
     }
 
     pub(crate) fn number(&self, key: &str) -> Option<f64> {

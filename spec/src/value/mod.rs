@@ -1,14 +1,22 @@
 //! The small values of the language: money, periods, templates, references, labels. Parsed once, printed as written.
 
+mod currency;
+mod json;
 mod label;
 mod mailbox;
 mod money;
+mod number;
 mod paths;
+mod pattern;
 mod period;
 mod template;
 
+pub use currency::Currency;
+pub use json::from_outside;
 pub use label::{Labels, Privacy, Trust};
 pub use mailbox::{Mailbox, MailboxError};
-pub use money::{Currency, Money, MoneyError};
+pub use money::{Money, MoneyError};
+pub use number::decimal;
+pub use pattern::Pattern;
 pub use period::{Period, PeriodError};
 pub use template::{Arg, Path, Template, TemplateError};

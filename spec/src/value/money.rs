@@ -1,13 +1,17 @@
-//! Money: `"20.00 EUR"`, an exact decimal with a currency.
+//! Money: `"20.00 EUR"`, an exact decimal with a currency of ISO 4217 and no more digits than its minor units have.
+//!
+//! What a person writes is read by [`Money::parse`] and [`Money::limit`]; what one call costs may be a part of a cent and is
+//! read back by [`Money::exact`].
 
 use std::{fmt, str::FromStr};
 
-use rust_decimal::Decimal;
+use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// An ISO 4217 code: three capital letters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Currency([u8; 3]);
+use super::currency::{self, Currency};
+
+/// Nobody's limit is larger: a trillion of anything is a slip of the hand.
+const LARGEST: i64 = 1_000_000_000_000;
 
 /// An amount in one currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,6 +31,25 @@ pub enum MoneyError {
     /// The currency is not three capital letters.
     #[error("a currency is three capital letters, such as EUR")]
     Currency,
+    /// No country has this currency.
+    #[error("{code} is no currency of ISO 4217{}", .nearest.map(|near| format!("; did you mean {near}?")).unwrap_or_default())]
+    Unknown {
+        /// The code as written.
+        code: String,
+        /// The currency that is written most alike.
+        nearest: Option<Currency>,
+    },
+    /// The amount has more digits than the currency has minor units.
+    #[error("{currency} has {}: write {nearest}", digits(*.currency))]
+    Minor {
+        /// The currency.
+        currency: Currency,
+        /// The nearest amount that can be paid.
+        nearest: Money,
+    },
+    /// A limit below nothing.
+    #[error("a limit is not negative: write 0 for nothing at all")]
+    Negative,
     /// The two amounts are in different currencies.
     #[error("the currencies {left} and {right} differ")]
     Mixed {
@@ -40,20 +63,11 @@ pub enum MoneyError {
     Range,
 }
 
-impl Currency {
-    /// Returns the three letters.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or("XXX")
-    }
-}
-
-impl FromStr for Currency {
-    type Err = MoneyError;
-
-    fn from_str(text: &str) -> Result<Self, MoneyError> {
-        let bytes: [u8; 3] = text.as_bytes().try_into().map_err(|_| MoneyError::Currency)?;
-        if bytes.iter().all(u8::is_ascii_uppercase) { Ok(Self(bytes)) } else { Err(MoneyError::Currency) }
+fn digits(currency: Currency) -> String {
+    match currency.minor_units() {
+        0 => "no digits after the point".to_owned(),
+        1 => "one digit after the point".to_owned(),
+        many => format!("{many} digits after the point"),
     }
 }
 
@@ -67,14 +81,59 @@ impl Money {
     /// Parses `"20.00 EUR"`, or `"20.00"` in the default currency where one is given.
     ///
     /// # Errors
-    /// [`MoneyError::Form`] or [`MoneyError::Currency`].
+    /// [`MoneyError::Form`], [`MoneyError::Currency`], [`MoneyError::Unknown`], [`MoneyError::Minor`] for a part of the
+    /// smallest coin, or [`MoneyError::Range`].
     pub fn parse(text: &str, default: Option<Currency>) -> Result<Self, MoneyError> {
+        let money = Self::read(text, default)?;
+        if money.amount.abs() > Decimal::from(LARGEST) {
+            return Err(MoneyError::Range);
+        }
+        // Also digits that are zero: whoever writes "20.000" may mean twenty thousand.
+        if money.amount.scale() > money.currency.minor_units() {
+            return Err(MoneyError::Minor { currency: money.currency, nearest: money.rounded() });
+        }
+        Ok(money)
+    }
+
+    /// Parses an amount that limits something: as [`Money::parse`], and not negative.
+    ///
+    /// # Errors
+    /// As [`Money::parse`], and [`MoneyError::Negative`].
+    pub fn limit(text: &str, default: Option<Currency>) -> Result<Self, MoneyError> {
+        let money = Self::parse(text, default)?;
+        if money.amount.is_sign_negative() && !money.amount.is_zero() {
+            return Err(MoneyError::Negative);
+        }
+        Ok(money)
+    }
+
+    /// Parses an amount that our own records hold: what a call cost may be a part of the smallest coin.
+    ///
+    /// # Errors
+    /// [`MoneyError::Form`], [`MoneyError::Currency`] or [`MoneyError::Unknown`].
+    pub fn exact(text: &str) -> Result<Self, MoneyError> {
+        Self::read(text, None)
+    }
+
+    fn read(text: &str, default: Option<Currency>) -> Result<Self, MoneyError> {
         let (amount, currency) = match text.trim().split_once(' ') {
             Some((amount, code)) => (amount, code.trim().parse()?),
             None => (text.trim(), default.ok_or(MoneyError::Form)?),
         };
-        let amount = Decimal::from_str_exact(amount).map_err(|_| MoneyError::Form)?;
+        if !is_plain(amount) {
+            return Err(MoneyError::Form);
+        }
+        let amount = Decimal::from_str_exact(amount).map_err(|_| MoneyError::Range)?;
         Ok(Self { amount, currency })
+    }
+
+    /// Returns the amount in whole coins, with all the digits of its currency; half a coin is rounded away from zero.
+    #[must_use]
+    pub fn rounded(self) -> Self {
+        let digits = self.currency.minor_units();
+        let mut amount = self.amount.round_dp_with_strategy(digits, RoundingStrategy::MidpointAwayFromZero);
+        amount.rescale(digits);
+        Self { amount, ..self }
     }
 
     /// Returns the sum.
@@ -120,31 +179,106 @@ impl FromStr for Money {
     }
 }
 
-impl fmt::Display for Currency {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.amount, self.currency)
     }
 }
 
-macro_rules! as_text {
-    ($type:ty) => {
-        impl Serialize for $type {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-        impl<'de> Deserialize<'de> for $type {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-            }
-        }
-    };
+impl Serialize for Money {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
-as_text!(Currency);
-as_text!(Money);
+
+impl<'de> Deserialize<'de> for Money {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::exact(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+/// Digits with at most one point between them: no exponent, no separator, no lone point.
+fn is_plain(amount: &str) -> bool {
+    let number = amount.strip_prefix('-').unwrap_or(amount);
+    let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    match number.split_once('.') {
+        Some((whole, part)) => is_digits(whole) && is_digits(part),
+        None => is_digits(number),
+    }
+}
+
+/// Returns the currency that is written most like a code, for a hint.
+pub(super) fn nearest(code: &str) -> Option<Currency> {
+    let alike = |known: &Currency| strsim::damerau_levenshtein(code, known.as_str());
+    // Of those that differ by one letter, the one that most people mean comes first.
+    let common = currency::COMMON.iter().filter_map(|code| code.parse().ok());
+    common.chain(currency::all()).find(|known| alike(known) == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<String, String> {
+        Money::limit(text, "EUR".parse().ok())
+            .map(|money| money.to_string())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_amount_has_the_digits_of_its_currency() {
+        for good in
+            ["20 EUR", "20.5 EUR", "20.05 EUR", "10 JPY", "0.005 KWD", "1.2345 CLF", "0 EUR", "7.1 UYW"]
+        {
+            assert_eq!(parse(good), Ok(good.to_owned()));
+        }
+        assert_eq!(parse("20.05"), Ok("20.05 EUR".to_owned()));
+        for (bad, why) in [
+            ("20.005 EUR", "EUR has 2 digits after the point: write 20.01 EUR"),
+            ("20.000 EUR", "EUR has 2 digits after the point: write 20.00 EUR"),
+            ("20.005", "EUR has 2 digits after the point: write 20.01 EUR"),
+            ("10.50 JPY", "JPY has no digits after the point: write 11 JPY"),
+            ("10.0 KRW", "KRW has no digits after the point: write 10 KRW"),
+            ("1.2345 BHD", "BHD has 3 digits after the point: write 1.235 BHD"),
+            ("1.23456 CLF", "CLF has 4 digits after the point: write 1.2346 CLF"),
+        ] {
+            assert_eq!(parse(bad), Err(why.to_owned()), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_can_pay_is_refused() {
+        for (bad, why) in [
+            ("20 EUX", "EUX is no currency of ISO 4217; did you mean EUR?"),
+            ("20 USX", "USX is no currency of ISO 4217; did you mean USD?"),
+            ("20 QQQ", "QQQ is no currency of ISO 4217"),
+            ("20 eur", "a currency is three capital letters, such as EUR"),
+            ("-5 EUR", "a limit is not negative: write 0 for nothing at all"),
+            ("1000000000001 EUR", "the amount is out of range"),
+            ("99999999999999999999999999999999 EUR", "the amount is out of range"),
+        ] {
+            assert_eq!(parse(bad), Err(why.to_owned()), "{bad}");
+        }
+        for bad in [
+            "",
+            "EUR",
+            "1e3 EUR",
+            "1_000 EUR",
+            "1,50 EUR",
+            ".5 EUR",
+            "5. EUR",
+            "+5 EUR",
+            "5 EUR EUR",
+            "٥ EUR",
+        ] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn our_own_records_keep_parts_of_a_cent() {
+        let kept: Money = serde_json::from_str("\"0.00044 EUR\"").expect("a cost");
+        assert_eq!(kept.to_string(), "0.00044 EUR");
+        assert!("0.00044 EUR".parse::<Money>().is_err());
+    }
+}

@@ -44,7 +44,7 @@ pub(in crate::effects) fn verify(
         "sha256" => verify_hex(connector, secret, received).map(|()| None),
         _ => verify_standard(connector, secret, received).map(Some),
     }?;
-    let body: Value = serde_json::from_slice(received.body).map_err(|_| IntakeError::NotJson)?;
+    let body: Value = adjutant_spec::value::from_outside(received.body).map_err(|_| IntakeError::NotJson)?;
     let event = event_of(connector, &body)?;
     let id = signed_id.unwrap_or_else(|| id_of(connector, received, &body));
     let mut fields = match setting(connector, "data_field") {

@@ -100,7 +100,7 @@ fn in_prose(text: &str) -> Vec<Value> {
 }
 
 fn whole(text: &str) -> Option<Value> {
-    serde_json::from_str(text.trim()).ok()
+    adjutant_spec::value::from_outside(text.trim().as_bytes()).ok()
 }
 
 #[cfg(test)]

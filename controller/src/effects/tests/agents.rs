@@ -108,7 +108,7 @@ async fn a_contract_broken_twice_has_failed_and_costs_both_turns() {
 async fn a_repair_that_would_pass_the_cap_is_not_asked() {
     let doubles = doubles(json!([rule(&beyond())])).await;
     let mut call = question();
-    call.max_cost = Some("0.0006 EUR".parse().unwrap());
+    call.max_cost = Some(Money::exact("0.0006 EUR").unwrap());
     let event = ask(&room(&doubles), call).await;
     assert_eq!(class_of(&event), Ok(ErrorClass::Invalid));
     assert_eq!(doubles.model().requests().len(), 1);
@@ -158,7 +158,7 @@ async fn an_answer_that_is_lost_is_paid_for_as_the_worst_case() {
     let Event::EffectFailed { cost: Some(cost), .. } = event else { panic!("{event:?}") };
     let reserved = room.effects.worst_case(&Call::Agent(Box::new(question()))).unwrap().unwrap();
     assert_eq!(cost.exceeds(reserved), Ok(false), "{cost} > {reserved}");
-    assert!(cost.amount > Money::parse("0.0006 EUR", None).unwrap().amount, "{cost}");
+    assert!(cost.amount > Money::exact("0.0006 EUR").unwrap().amount, "{cost}");
 }
 
 #[tokio::test]

@@ -4,8 +4,9 @@
 
 use std::collections::BTreeMap;
 
+use adjutant_spec::value::from_outside;
 use maud::{Markup, html};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
 use crate::http::Refusal;
 
@@ -145,8 +146,9 @@ impl Field {
                 Value::Number(text.parse::<i64>().map_err(|_| wrong("whole number"))?.into())
             }
             (Kind::Number { is_integer: false }, Some(text)) => {
-                let number = text.parse().ok().and_then(Number::from_f64);
-                Value::Number(number.ok_or_else(|| wrong("number"))?)
+                // Read as JSON is: a number with more digits than JSON carries is no number here.
+                let number = from_outside(text.as_bytes()).ok().filter(Value::is_number);
+                number.ok_or_else(|| wrong("number"))?
             }
             (Kind::Json, Some(text)) => serde_json::from_str(text).map_err(|_| wrong("JSON"))?,
         };
