@@ -41,6 +41,12 @@ pub enum EmbedError {
         /// What the operation said.
         reason: String,
     },
+    /// Nobody waits for the answer any more.
+    #[error("nobody waits for \"{model}\" any more")]
+    GaveUp {
+        /// The model's name.
+        model: String,
+    },
     /// The model's thread has ended.
     #[error("the thread of \"{model}\" has ended")]
     Stopped {

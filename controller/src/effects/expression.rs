@@ -1,20 +1,23 @@
-//! Templates in connector settings: the small language of the playbooks, with other roots.
+//! Templates in connector settings: the small language of the playbooks, with other roots, evaluated at the same place and
+//! within the same bounds.
 
-use minijinja::{Environment, UndefinedBehavior};
+use adjutant_machine::eval::Scope;
+use adjutant_spec::value::Template;
 use serde_json::{Map, Value};
 
 use super::outcome::Fault;
 
-/// Settings are a few lines long; what needs more is no setting.
-const FUEL: u64 = 50_000;
-
 /// Renders every text of a setting; a text that is exactly one `{{ expression }}` keeps its type.
 pub(super) fn render(setting: &Value, context: &Value) -> Result<Value, Fault> {
+    render_in(setting, &Scope::of_fields(context))
+}
+
+fn render_in(setting: &Value, scope: &Scope) -> Result<Value, Fault> {
     match setting {
-        Value::String(text) => render_text(text, context),
-        Value::Array(items) => items.iter().map(|item| render(item, context)).collect(),
+        Value::String(text) => render_text(text, scope),
+        Value::Array(items) => items.iter().map(|item| render_in(item, scope)).collect(),
         Value::Object(fields) => {
-            let rendered = fields.iter().map(|(name, value)| Ok((name.clone(), render(value, context)?)));
+            let rendered = fields.iter().map(|(name, value)| Ok((name.clone(), render_in(value, scope)?)));
             Ok(Value::Object(rendered.collect::<Result<Map<_, _>, Fault>>()?))
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => Ok(setting.clone()),
@@ -23,48 +26,28 @@ pub(super) fn render(setting: &Value, context: &Value) -> Result<Value, Fault> {
 
 /// Evaluates a bare expression.
 pub(super) fn evaluate(expression: &str, context: &Value) -> Result<Value, Fault> {
-    let environment = environment();
-    let compiled = environment.compile_expression(expression).map_err(|error| refused(expression, &error))?;
-    let value = compiled.eval(values(context)).map_err(|error| refused(expression, &error))?;
-    serde_json::to_value(value)
-        .map_err(|error| Fault::invalid(format!("`{expression}` has no value: {error}")))
+    Scope::of_fields(context).render(&parsed(expression)?).map_err(|error| Fault::invalid(error.to_string()))
 }
 
 /// Returns whether a bare expression holds.
 pub(super) fn holds(expression: &str, context: &Value) -> Result<bool, Fault> {
-    let environment = environment();
-    let compiled = environment.compile_expression(expression).map_err(|error| refused(expression, &error))?;
-    compiled.eval(values(context)).map(|value| value.is_true()).map_err(|error| refused(expression, &error))
+    Scope::of_fields(context).holds(&parsed(expression)?).map_err(|error| Fault::invalid(error.to_string()))
 }
 
-fn render_text(text: &str, context: &Value) -> Result<Value, Fault> {
+fn parsed(expression: &str) -> Result<Template, Fault> {
+    Template::parse_expression(expression).map_err(|error| refused(expression, &error))
+}
+
+fn render_text(text: &str, scope: &Scope) -> Result<Value, Fault> {
     if !text.contains("{{") && !text.contains("{%") {
         return Ok(Value::String(text.to_owned()));
     }
-    if let Some(expression) = sole_expression(text) {
-        return evaluate(expression, context);
-    }
-    environment().render_str(text, values(context)).map(Value::String).map_err(|error| refused(text, &error))
+    let template = Template::parse(text).map_err(|error| refused(text, &error))?;
+    scope.render(&template).map_err(|error| Fault::invalid(error.to_string()))
 }
 
-fn sole_expression(text: &str) -> Option<&str> {
-    let inner = text.trim().strip_prefix("{{")?.strip_suffix("}}")?;
-    (!inner.contains("{{") && !inner.contains("}}")).then(|| inner.trim())
-}
-
-fn values(context: &Value) -> minijinja::Value {
-    minijinja::value::Serde(context).into()
-}
-
-fn environment() -> Environment<'static> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-    environment.set_fuel(Some(FUEL));
-    environment
-}
-
-fn refused(text: &str, error: &minijinja::Error) -> Fault {
+fn refused(text: &str, error: &impl std::fmt::Display) -> Fault {
+    let text: String = text.chars().take(120).collect();
     Fault::invalid(format!("`{text}` cannot be evaluated: {error}"))
 }
 

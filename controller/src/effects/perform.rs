@@ -27,6 +27,7 @@ use super::{
     llm::{self, AgentJob, price},
     notify::{self, Caps},
     outcome::{self, Answer, Fault},
+    patience::Patience,
     probe, route,
     secrets::{Keys, Secret},
 };
@@ -181,7 +182,7 @@ impl Effects {
         let plan = self.plan();
         let found = plan.routes.get(route)?;
         let context = serde_json::json!({ "input": {}, "steps": {} });
-        if let Some(done) = route::by_rule(found, text, &context).ok()? {
+        if let Some(done) = route::by_rule(found, (text, &context), &Patience::endless()).ok()? {
             return Some(done.value);
         }
         // What is timed is the decision, not the fit that came before it.
@@ -193,11 +194,19 @@ impl Effects {
     }
 
     /// Says again what a route says to texts, each with what its rules may read: by rules and the local router, without
-    /// hops. Blocks while the model computes.
+    /// hops, as far as the patience reaches. Blocks while the model computes.
     #[must_use]
-    pub fn say_again(&self, (plan, route): (&Plan, &Route), asked: &[(String, Value)]) -> Vec<String> {
-        let fitted = self.options.routers.fit(route, pin_of(plan));
-        let say = |(text, context): &(String, Value)| match route::by_rule(route, text, context) {
+    pub fn say_again(
+        &self,
+        (plan, route): (&Plan, &Route),
+        asked: &[(String, Value)],
+        patience: &Patience,
+    ) -> Vec<String> {
+        let fitted = self.options.routers.fit_while(route, pin_of(plan), {
+            let patience = patience.clone();
+            Arc::new(move || !patience.is_over())
+        });
+        let say = |(text, context): &(String, Value)| match route::by_rule(route, (text, context), patience) {
             Ok(Some(done)) => route::class_of(&done),
             Ok(None) => {
                 let judged = route::Judged::of(Arc::clone(&fitted), text);
@@ -206,7 +215,9 @@ impl Effects {
             }
             Err(_) => route::UNSURE.to_owned(),
         };
-        asked.iter().map(say).collect()
+        let said = asked.iter().map(say);
+        // The last one may have been cut off in the middle: it does not count.
+        said.take_while(|_| !patience.is_over()).collect()
     }
 
     /// Returns which model answers, where it is loaded already.
@@ -291,7 +302,7 @@ impl Effects {
         let missing =
             || Fault::unavailable(format!("route \"{}\" is not in the company any more", asked.route));
         let route = attempt.plan.routes.get(asked.route).ok_or_else(missing)?;
-        if let Some(done) = route::by_rule(route, asked.text, asked.context)? {
+        if let Some(done) = route::by_rule(route, (asked.text, asked.context), &Patience::endless())? {
             return Ok(done);
         }
         let started = Instant::now();

@@ -6,23 +6,24 @@
 //! Each hop that was asked is recorded with its reason and cost. A hop that cannot be asked (no model, no price, dearer
 //! than its own promise) is skipped and recorded; classification never fails for want of a model.
 
-use std::{ops::ControlFlow, sync::Arc, time::Instant};
+use std::{cell::LazyCell, ops::ControlFlow, sync::Arc, time::Instant};
 
 use adjutant_machine::{
     command::AgentCall,
     decided::{Decided, Near},
+    eval::Scope,
 };
 use adjutant_models::{Decision, Neighbour};
 use adjutant_spec::{
     plan::{Agent, Plan, Route, Rule},
-    value::Money,
+    value::{Money, Pattern},
 };
-use regex_lite::RegexBuilder;
 use serde_json::{Value, json};
 
 use super::{
     expression,
     outcome::{Done, Fault},
+    patience::Patience,
 };
 use crate::judgement::Fitted;
 
@@ -89,9 +90,13 @@ impl Judged {
 }
 
 /// Returns the answer of the first rule that holds.
-pub(super) fn by_rule(route: &Route, text: &str, context: &Value) -> Result<Option<Done>, Fault> {
+pub(super) fn by_rule(
+    route: &Route,
+    asked: (&str, &Value),
+    patience: &Patience,
+) -> Result<Option<Done>, Fault> {
     let started = Instant::now();
-    let Some((index, rule)) = rule_for(route, text, context)? else { return Ok(None) };
+    let Some((index, rule)) = rule_for(route, asked, patience)? else { return Ok(None) };
     let decided = Decided {
         class: rule.class.clone(),
         probability: 1.0,
@@ -226,41 +231,53 @@ pub(super) fn named(done: Done) -> Hop {
     }
 }
 
-fn rule_for<'a>(route: &'a Route, text: &str, context: &Value) -> Result<Option<(usize, &'a Rule)>, Fault> {
+fn rule_for<'a>(
+    route: &'a Route,
+    (text, context): (&str, &Value),
+    patience: &Patience,
+) -> Result<Option<(usize, &'a Rule)>, Fault> {
+    let folded = text.trim().to_lowercase();
+    let scope = LazyCell::new(|| {
+        let mut fields = context.clone();
+        if let Some(fields) = fields.as_object_mut() {
+            fields.insert("text".to_owned(), text.into());
+        }
+        Scope::of_fields(&fields)
+    });
     for (index, rule) in route.rules.iter().enumerate() {
-        if matches(rule, text, context)? {
+        patience.check()?;
+        if matches_text(rule, (text, &folded), patience)? && condition_holds(rule, &scope)? {
             return Ok(Some((index, rule)));
         }
     }
     Ok(None)
 }
 
-/// Any of its texts and, where there is one, its condition.
-fn matches(rule: &Rule, text: &str, context: &Value) -> Result<bool, Fault> {
-    let has_texts = !(rule.exact.is_empty() && rule.contains.is_empty() && rule.regex.is_empty());
-    if has_texts && !matches_text(rule, text)? {
-        return Ok(false);
+/// The condition of a rule, where there is one; a rule without texts and condition never holds.
+fn condition_holds(rule: &Rule, scope: &Scope) -> Result<bool, Fault> {
+    match &rule.when {
+        Some(when) => scope.holds(when).map_err(|error| Fault::invalid(error.to_string())),
+        None => Ok(has_texts(rule)),
     }
-    let Some(when) = &rule.when else { return Ok(has_texts) };
-    let mut context = context.clone();
-    if let Some(fields) = context.as_object_mut() {
-        fields.insert("text".to_owned(), text.into());
-    }
-    expression::holds(when.expression.as_deref().unwrap_or(&when.source), &context)
 }
 
-fn matches_text(rule: &Rule, text: &str) -> Result<bool, Fault> {
-    let folded = text.trim().to_lowercase();
-    if rule.exact.iter().any(|exact| exact.trim().to_lowercase() == folded)
+fn has_texts(rule: &Rule) -> bool {
+    !(rule.exact.is_empty() && rule.contains.is_empty() && rule.regex.is_empty())
+}
+
+/// Any of its texts, where it has some.
+fn matches_text(rule: &Rule, (text, folded): (&str, &str), patience: &Patience) -> Result<bool, Fault> {
+    if !has_texts(rule)
+        || rule.exact.iter().any(|exact| exact.trim().to_lowercase() == folded)
         || rule.contains.iter().any(|part| !part.is_empty() && folded.contains(&part.to_lowercase()))
     {
         return Ok(true);
     }
     for pattern in &rule.regex {
-        let regex = RegexBuilder::new(pattern).size_limit(1 << 20).build();
-        let regex = regex
+        patience.check()?;
+        let compiled = Pattern::new(pattern)
             .map_err(|error| Fault::invalid(format!("`{pattern}` is no regular expression: {error}")))?;
-        if regex.is_match(text) {
+        if compiled.is_in(text) {
             return Ok(true);
         }
     }

@@ -14,7 +14,10 @@ use std::{
     time::Instant,
 };
 
-use adjutant_models::{Calibration, Example, FitError, Lessons, Platt, Promise, Router, SentenceRouter};
+use adjutant_models::{
+    Calibration, EmbedError, Embedder, Embedding, Example, FitError, Lessons, Model, Platt, Promise, Router,
+    SentenceRouter,
+};
 use adjutant_spec::plan::{Class, Id, Plan, Route, RouteCalibration};
 use serde_json::json;
 
@@ -25,6 +28,39 @@ use super::{
 
 /// Nobody can promise to be always right.
 pub(super) const MOST_PRECISE: f64 = 0.999;
+
+/// Asked between two batches whether somebody still waits.
+pub(super) type GoOn = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// So many texts are embedded before it is asked again.
+const BATCH: usize = 8;
+
+/// An embedder that stops when nobody waits any more.
+struct Patient {
+    inner: Arc<dyn Embedder>,
+    go_on: GoOn,
+}
+
+impl Embedder for Patient {
+    fn model(&self) -> &Model {
+        self.inner.model()
+    }
+
+    fn dims(&self) -> usize {
+        self.inner.dims()
+    }
+
+    fn embed(&self, texts: &[&str]) -> Result<Vec<Embedding>, EmbedError> {
+        let mut found = Vec::with_capacity(texts.len());
+        for batch in texts.chunks(BATCH) {
+            if !(self.go_on)() {
+                return Err(EmbedError::GaveUp { model: self.inner.model().name.clone() });
+            }
+            found.extend(self.inner.embed(batch)?);
+        }
+        Ok(found)
+    }
+}
 
 /// The routers of a company. Clones share them.
 #[derive(Clone)]
@@ -144,11 +180,17 @@ impl Routers {
     /// Fits a router that nobody keeps, for comparisons. Blocks meanwhile.
     #[must_use]
     pub fn fit(&self, route: &Route, pin: Option<&str>) -> Arc<Fitted> {
+        self.fit_while(route, pin, Arc::new(|| true))
+    }
+
+    /// Fits a router that nobody keeps, as long as somebody waits for it: neither the fit nor a decision of it outlives that.
+    #[must_use]
+    pub fn fit_while(&self, route: &Route, pin: Option<&str>, go_on: GoOn) -> Arc<Fitted> {
         let wanted = Wanted::of(route, pin);
         let kept = self.state().slots.get(&route.id).and_then(|slot| slot.fitted.clone());
         match kept.filter(|fitted| fitted.key == wanted.key) {
             Some(fitted) => fitted,
-            None => Arc::new(self.shared.fit(&wanted)),
+            None => Arc::new(self.shared.fit_with(&wanted, |inner| Arc::new(Patient { inner, go_on }))),
         }
     }
 
@@ -220,10 +262,15 @@ impl Shared {
     }
 
     fn fit(&self, wanted: &Wanted) -> Fitted {
+        self.fit_with(wanted, |embedder| embedder)
+    }
+
+    fn fit_with(&self, wanted: &Wanted, wrap: impl FnOnce(Arc<dyn Embedder>) -> Arc<dyn Embedder>) -> Fitted {
         let started = Instant::now();
         let engine = self.engines.get(wanted.pin.as_deref());
         let promise = Promise::of(wanted.precision.min(MOST_PRECISE));
-        let fitted = SentenceRouter::fit(Arc::clone(&engine.embedder), wanted.lessons.clone(), promise);
+        let embedder = wrap(Arc::clone(&engine.embedder));
+        let fitted = SentenceRouter::fit(embedder, wanted.lessons.clone(), promise);
         let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let (router, fault) = match fitted {
             Ok(router) => (Some(Arc::new(wanted.calibrated(router)) as Arc<dyn Router>), None),

@@ -15,6 +15,9 @@ pub struct Rehearsed {
     pub decided: usize,
     /// Those that would change, the most frequent first.
     pub changes: Vec<Turn>,
+    /// Why not all that were looked for were decided again; absent where they were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<String>,
 }
 
 /// Decisions that would change in the same way.
@@ -30,8 +33,8 @@ pub struct Turn {
 
 /// Decides recorded texts again.
 ///
-/// *Guarantees*: bounded work, nothing that costs money, nothing is changed. *Errors*: are told in the log; what could
-/// not be decided again is left out.
+/// *Guarantees*: bounded work on a thread that can be ended, nothing that costs money, nothing is changed. *Errors*: are told
+/// in the log; what could not be decided again is left out, and the answer says that it was cut off.
 pub trait Rehearse: Send + Sync {
     /// Returns what would become of the recorded decisions of each route that differs.
     fn rehearse(&self, before: Arc<Plan>, after: Arc<Plan>) -> BoxFuture<'static, Vec<Rehearsed>>;
@@ -52,12 +55,23 @@ impl Rehearsed {
         let turn = |((from, to), count)| Turn { from, to, count };
         let mut changes: Vec<Turn> = counts.into_iter().map(turn).collect();
         changes.sort_by_key(|turn| std::cmp::Reverse(turn.count));
-        Self { route, decided, changes }
+        Self { route, decided, changes, cut: None }
+    }
+
+    /// Says that it was cut off.
+    #[must_use]
+    pub fn cut_off(self, why: impl Into<String>) -> Self {
+        Self { cut: Some(why.into()), ..self }
     }
 
     /// Says it in one line.
     #[must_use]
     pub fn sentence(&self) -> String {
+        let cut = self.cut.as_ref().map_or_else(String::new, |why| format!("; cut off {why}"));
+        format!("{}{cut}", self.told())
+    }
+
+    fn told(&self) -> String {
         let moved: usize = self.changes.iter().map(|turn| turn.count).sum();
         if moved == 0 {
             return format!("route \"{}\": none of {} would change", self.route, self.decided);
@@ -84,5 +98,10 @@ mod tests {
         assert_eq!(rehearsed.sentence(), expected);
         let calm = Rehearsed::of("inbound".to_owned(), [("a".to_owned(), "a".to_owned())]);
         assert_eq!(calm.sentence(), "route \"inbound\": none of 1 would change");
+        let cut = calm.cut_off("after 1 of 40 decisions, 15 s");
+        assert_eq!(
+            cut.sentence(),
+            "route \"inbound\": none of 1 would change; cut off after 1 of 40 decisions, 15 s"
+        );
     }
 }

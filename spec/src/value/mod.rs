@@ -1,5 +1,6 @@
 //! The small values of the language: money, periods, templates, references, labels. Parsed once, printed as written.
 
+mod bounds;
 mod currency;
 mod json;
 mod label;
@@ -9,7 +10,10 @@ mod number;
 mod paths;
 mod pattern;
 mod period;
+pub mod rewrite;
+mod syntax;
 mod template;
+pub mod vocabulary;
 
 pub use currency::Currency;
 pub use json::from_outside;

@@ -6,12 +6,12 @@
 
 use std::collections::BTreeSet;
 
-use minijinja::machinery::{
-    ast::{self, BinOpKind, CallArg, CallType, Expr, Stmt, UnaryOpKind},
-    parse, parse_expr,
-};
+use minijinja::machinery::ast::{self, BinOpKind, CallArg, CallType, Expr, Stmt, UnaryOpKind};
 
-use super::template::{Path, TemplateError};
+use super::{
+    syntax,
+    template::{Path, TemplateError},
+};
 
 /// What a template or expression reads.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(crate) struct Reads {
 
 /// Returns what a text with holes reads.
 pub(crate) fn of_text(source: &str) -> Result<Reads, TemplateError> {
-    let tree = parse(source, "<template>", minijinja::syntax::SyntaxConfig::default())?;
+    let tree = syntax::text(source)?;
     let mut walk = Walk::default();
     walk.stmt(&tree);
     Ok(walk.reads)
@@ -34,7 +34,7 @@ pub(crate) fn of_text(source: &str) -> Result<Reads, TemplateError> {
 
 /// Returns what a bare expression reads.
 pub(crate) fn of_expression(source: &str) -> Result<Reads, TemplateError> {
-    let tree = parse_expr(source)?;
+    let tree = syntax::expression(source)?;
     let mut walk = Walk::default();
     walk.expr(&tree);
     Ok(walk.reads)

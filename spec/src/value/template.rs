@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use minijinja::Environment;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::paths;
+use super::{paths, rewrite};
 
 /// A dotted reference, such as `steps.qualify.lead.email`.
 pub type Path = String;
@@ -66,10 +65,12 @@ impl Template {
         {
             return Ok(Self { source: source.to_owned(), ..parsed });
         }
-        let env = Environment::empty();
-        drop(env.template_from_str(source)?);
-        let reads = paths::of_text(source)?.all;
-        Ok(Self { source: source.to_owned(), expression: None, reads })
+        let reads = paths::of_text(source)?;
+        // What reaches into other templates is told by `check` with a page of its own.
+        if reads.outside.is_empty() {
+            drop(rewrite::text(source)?);
+        }
+        Ok(Self { source: source.to_owned(), expression: None, reads: reads.all })
     }
 
     /// Parses a bare expression, as `when` has it.
@@ -77,9 +78,8 @@ impl Template {
     /// # Errors
     /// As [`Template::parse`].
     pub fn parse_expression(source: &str) -> Result<Self, TemplateError> {
-        let env = Environment::empty();
-        drop(env.compile_expression(source)?);
         let reads = paths::of_expression(source)?.all;
+        drop(rewrite::expression(source)?);
         let expression = Some(source.trim().to_owned());
         Ok(Self { source: source.to_owned(), expression, reads })
     }

@@ -129,7 +129,7 @@ impl Rooms {
             mode: truth.mode(),
             place: truth.place(),
             company: company.path().display().to_string(),
-            rehearsal: Some(Arc::new(Rehearsal { effects: Arc::clone(&effects), handle: handle.clone() })),
+            rehearsal: Some(Arc::new(Rehearsal::new(Arc::clone(&effects), handle.clone()))),
         });
         let reconciler = reconciler.await.map_err(|error| Failure::of(Exit::Bug, &error))?;
         let previous = handle.applied().and_then(|view| view.detail["commit"].as_str().map(str::to_owned));

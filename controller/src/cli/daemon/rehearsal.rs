@@ -1,14 +1,18 @@
 //! The latest recorded decisions of routes that a plan changes, decided again by the old and the new route.
+//!
+//! The plan may be a proposal that nobody has approved: whatever is in it is evaluated within bounds, on a thread that asks
+//! between its steps whether somebody still waits, and never more than one at a time.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use adjutant_machine::{command::Call, id::InstanceId};
-use adjutant_spec::plan::{Id, Plan};
+use adjutant_spec::plan::{Id, Plan, Route};
 use futures::future::BoxFuture;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use crate::{
-    effects::Effects,
+    effects::{Effects, Patience},
     judgement::pin_of,
     reconcile::{Rehearse, Rehearsed},
     runtime::{Handle, RunFilter},
@@ -19,35 +23,93 @@ const DECISIONS: usize = 40;
 const RUNS: usize = 200;
 /// A plan does not wait longer for it.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// What a step of the work may take after the patience is over.
+const GRACE: Duration = Duration::from_secs(3);
+/// A route with more examples is not fitted for a rehearsal: fitting does not ask whether somebody still waits.
+const EXAMPLES: usize = 2_000;
 
 /// Decides again what the journal holds.
 pub(super) struct Rehearsal {
-    pub(super) effects: Arc<Effects>,
-    pub(super) handle: Handle,
+    effects: Arc<Effects>,
+    handle: Handle,
+    bench: Bench,
 }
 
 /// A text that a route was asked about, with what its rules could read.
 type Asked = (String, Value);
 
+impl Rehearsal {
+    /// Returns a rehearsal over the room that decides and the runs that were.
+    pub(super) fn new(effects: Arc<Effects>, handle: Handle) -> Self {
+        Self { effects, handle, bench: Bench::new(PATIENCE, GRACE) }
+    }
+}
+
 impl Rehearse for Rehearsal {
     fn rehearse(&self, before: Arc<Plan>, after: Arc<Plan>) -> BoxFuture<'static, Vec<Rehearsed>> {
-        let (effects, handle) = (Arc::clone(&self.effects), self.handle.clone());
+        let (effects, handle, bench) = (Arc::clone(&self.effects), self.handle.clone(), self.bench.clone());
         Box::pin(async move {
             let changed = changed(&before, &after);
             if changed.is_empty() {
                 return Vec::new();
             }
-            let work = async {
-                let asked = recorded(&handle, &changed).await;
-                let again = move || again(&effects, (&before, &after), &asked);
-                tokio::task::spawn_blocking(again).await.unwrap_or_default()
+            let asked = match tokio::time::timeout(bench.patience, recorded(&handle, &changed)).await {
+                Ok(asked) => asked,
+                Err(_) => return cut_off(&changed, "before the recorded runs were read"),
             };
-            tokio::time::timeout(PATIENCE, work).await.unwrap_or_else(|_| {
-                tracing::warn!("recorded decisions were not decided again in time");
-                Vec::new()
-            })
+            let work = move |patience: &Patience| again(&effects, (&before, &after), &asked, patience);
+            bench.run(&changed, work).await
         })
     }
+}
+
+/// Where one rehearsal works at a time, with the time that it has.
+#[derive(Clone)]
+struct Bench {
+    place: Arc<Semaphore>,
+    patience: Duration,
+    grace: Duration,
+}
+
+impl Bench {
+    fn new(patience: Duration, grace: Duration) -> Self {
+        Self { place: Arc::new(Semaphore::new(1)), patience, grace }
+    }
+
+    /// Does the work on a thread of its own. Whoever asks gets an answer in time, also where the work does not end: it keeps
+    /// its place then, so that no second thread is lost to the same proposal.
+    async fn run(
+        &self,
+        routes: &[Id],
+        work: impl FnOnce(&Patience) -> Vec<Rehearsed> + Send + 'static,
+    ) -> Vec<Rehearsed> {
+        let place = tokio::time::timeout(self.patience, Arc::clone(&self.place).acquire_owned()).await;
+        let Ok(Ok(place)) = place else {
+            return cut_off(routes, "before it began: another rehearsal is under way");
+        };
+        // Dropped with this future: a client that goes away ends the work as well.
+        let (patience, _waiting) = Patience::of(self.patience);
+        let working = tokio::task::spawn_blocking(move || {
+            let done = work(&patience);
+            drop(place);
+            done
+        });
+        match tokio::time::timeout(self.patience + self.grace, working).await {
+            Ok(Ok(done)) => done,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "recorded decisions could not be decided again");
+                cut_off(routes, "by a mistake of our own: see the log")
+            }
+            Err(_) => {
+                tracing::warn!("recorded decisions were not decided again in time");
+                cut_off(routes, &format!("after {} s without an answer", self.patience.as_secs()))
+            }
+        }
+    }
+}
+
+fn cut_off(routes: &[Id], why: &str) -> Vec<Rehearsed> {
+    routes.iter().map(|id| Rehearsed::of(id.clone(), []).cut_off(why)).collect()
 }
 
 /// Lists the routes that are in both plans and would decide otherwise.
@@ -93,12 +155,119 @@ fn again(
     effects: &Effects,
     (before, after): (&Plan, &Plan),
     asked: &BTreeMap<Id, Vec<Asked>>,
+    patience: &Patience,
 ) -> Vec<Rehearsed> {
     let asked = asked.iter().filter(|(_, asked)| !asked.is_empty());
     let rehearsed = asked.filter_map(|(id, asked)| {
-        let was = effects.say_again((before, before.routes.get(id)?), asked);
-        let would_be = effects.say_again((after, after.routes.get(id)?), asked);
-        Some(Rehearsed::of(id.clone(), was.into_iter().zip(would_be)))
+        let (was, is) = (before.routes.get(id)?, after.routes.get(id)?);
+        if examples(was).max(examples(is)) > EXAMPLES {
+            let why = format!("before it began: the route has more than {EXAMPLES} examples");
+            return Some(Rehearsed::of(id.clone(), []).cut_off(why));
+        }
+        let was = effects.say_again((before, was), asked, patience);
+        let would_be = effects.say_again((after, is), asked, patience);
+        let done = was.len().min(would_be.len());
+        let rehearsed = Rehearsed::of(id.clone(), was.into_iter().zip(would_be));
+        let why = || format!("after {done} of {} decisions: the time was over", asked.len());
+        Some(if done < asked.len() { rehearsed.cut_off(why()) } else { rehearsed })
     });
     rehearsed.collect()
+}
+
+fn examples(route: &Route) -> usize {
+    route.classes.iter().map(|class| class.examples.len()).sum::<usize>() + route.strangers.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use adjutant_spec::{plan::Rule, value::Template};
+    use serde_json::json;
+
+    use super::*;
+    use crate::effects::tests::plans::{Room, class, plan, route};
+
+    fn rule(when: &str) -> Rule {
+        let when = Template::parse_expression(when).ok();
+        Rule { class: "lead".into(), exact: Vec::new(), contains: Vec::new(), regex: Vec::new(), when }
+    }
+
+    fn company(rules: Vec<Rule>) -> Plan {
+        let mut plan = plan([]);
+        let inbound = Route { rules, ..route(vec![class("lead", &["buy"]), class("support", &["help"])]) };
+        plan.routes.insert("inbound".into(), inbound);
+        plan
+    }
+
+    fn asked() -> BTreeMap<Id, Vec<Asked>> {
+        let asked =
+            (0..DECISIONS).map(|number| (format!("text {number}"), json!({ "input": {}, "steps": {} })));
+        BTreeMap::from([("inbound".to_owned(), asked.collect())])
+    }
+
+    #[tokio::test]
+    async fn a_rule_that_grows_without_end_decides_nothing() {
+        let room = Room::new(company(Vec::new()), &[]);
+        let growing = [
+            "('x' * 100000000) * 50 == 'y'",
+            "(['x'] * 100000000) | length > 5",
+            "'%1000000000d' | format(1) == 'y'",
+            "range(100000) | map('replace', '', 'x' * 1000000) | list",
+        ];
+        for when in growing {
+            let (before, after) = (company(Vec::new()), company(vec![rule(when)]));
+            let told = again(&room.effects, (&before, &after), &asked(), &Patience::endless());
+            assert_eq!(told.len(), 1, "{when}");
+            assert!(told[0].changes.iter().all(|turn| turn.to == "unsure"), "{when}: {told:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_answer_says_how_far_it_came() {
+        let room = Room::new(company(Vec::new()), &[]);
+        let (patience, waiting) = Patience::of(Duration::from_secs(60));
+        drop(waiting);
+        let plans = (company(Vec::new()), company(vec![rule("true")]));
+        let told = again(&room.effects, (&plans.0, &plans.1), &asked(), &patience);
+        let expected =
+            "route \"inbound\": none of 0 would change; cut off after 0 of 40 decisions: the time was over";
+        assert_eq!(told.iter().map(Rehearsed::sentence).collect::<Vec<_>>(), [expected]);
+    }
+
+    #[tokio::test]
+    async fn work_that_does_not_end_is_left_alone_and_told() {
+        let bench = Bench::new(Duration::from_millis(20), Duration::from_millis(10));
+        let routes = ["inbound".to_owned()];
+        let (free, held) = mpsc::channel::<()>();
+        // Stands for work that asks nobody: it ends when the test ends.
+        let stuck = move |_: &Patience| {
+            drop(held.recv());
+            Vec::new()
+        };
+        let told = bench.run(&routes, stuck).await;
+        assert_eq!(told[0].cut.as_deref(), Some("after 0 s without an answer"));
+        let second = bench.run(&routes, |_: &Patience| Vec::new()).await;
+        assert_eq!(second[0].cut.as_deref(), Some("before it began: another rehearsal is under way"));
+        drop(free);
+    }
+
+    #[tokio::test]
+    async fn whoever_goes_away_ends_the_work() {
+        let bench = Bench::new(Duration::from_secs(600), Duration::from_secs(3));
+        let (began, begun) = tokio::sync::oneshot::channel();
+        let work = move |patience: &Patience| {
+            drop(began.send(()));
+            while !patience.is_over() {
+                std::thread::yield_now();
+            }
+            Vec::new()
+        };
+        let routes = ["inbound".to_owned()];
+        tokio::select! {
+            _ = bench.run(&routes, work) => panic!("nobody ended it"),
+            _ = begun => {}
+        }
+        assert!(bench.run(&routes, |_: &Patience| Vec::new()).await.is_empty());
+    }
 }

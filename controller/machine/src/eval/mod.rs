@@ -1,21 +1,31 @@
 //! Evaluates templates and expressions over a run: strict about what is undefined, with a bound on work, without IO.
 
-use std::{collections::BTreeMap, fmt, sync::Arc, sync::LazyLock};
+mod asks;
+mod data;
+mod engine;
+mod lists;
+mod meter;
+mod number;
+mod numbers;
+mod operators;
+#[cfg(test)]
+mod tests;
+mod texts;
+
+use std::{collections::BTreeMap, sync::Arc};
 
 use adjutant_spec::{
     plan::Bundle,
     value::{Arg, Template},
 };
-use minijinja::{
-    Environment, UndefinedBehavior,
-    value::{Object, ObjectRepr, Serde, Value as Jinja},
-};
+use minijinja::value::{Object, Value as Jinja};
 use serde_json::{Map, Value, json};
 
+use self::{
+    data::{Hole, from_json, given},
+    engine::Outcome,
+};
 use crate::run::{Run, StepState};
-
-/// How many instructions one evaluation may take; a template of a hundred kilobytes needs a few thousand.
-const FUEL: u64 = 200_000;
 
 /// Why a template has no value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,15 +37,6 @@ pub struct EvalError {
     pub problem: String,
 }
 
-static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(|| {
-    let mut engine = Environment::new();
-    engine.set_undefined_behavior(UndefinedBehavior::Strict);
-    engine.set_fuel(Some(FUEL));
-    engine.set_recursion_limit(50);
-    engine.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-    engine
-});
-
 /// What templates may read.
 #[derive(Debug, Clone)]
 pub struct Scope {
@@ -46,12 +47,13 @@ impl Scope {
     /// Returns the scope of a run: `input`, `steps`, `event`, `run`, `company`.
     #[must_use]
     pub fn of(run: &Run, def: &Bundle) -> Self {
+        let steps = steps(run).into_iter().map(|(id, value)| (id.into(), from_json(&value)));
         let root = BTreeMap::from([
-            ("input".to_owned(), jinja(input(run))),
-            ("steps".to_owned(), jinja(steps(run))),
-            ("event".to_owned(), jinja(&run.trigger)),
-            ("run".to_owned(), jinja(identity(run))),
-            ("company".to_owned(), jinja(&def.company)),
+            ("input".to_owned(), given(input(run))),
+            ("steps".to_owned(), given(steps.collect())),
+            ("event".to_owned(), from_json(&run.trigger)),
+            ("run".to_owned(), from_json(&identity(run))),
+            ("company".to_owned(), company(def)),
         ]);
         Self { root }
     }
@@ -60,7 +62,7 @@ impl Scope {
     #[must_use]
     pub fn of_event(def: &Bundle, event: &Value) -> Self {
         let root =
-            BTreeMap::from([("event".to_owned(), jinja(event)), ("company".to_owned(), jinja(&def.company))]);
+            BTreeMap::from([("event".to_owned(), from_json(event)), ("company".to_owned(), company(def))]);
         Self { root }
     }
 
@@ -68,65 +70,79 @@ impl Scope {
     #[must_use]
     pub fn of_inputs(run: &Run, def: &Bundle, inputs: &Value) -> Self {
         let root = BTreeMap::from([
-            ("input".to_owned(), jinja(inputs)),
-            ("run".to_owned(), jinja(identity(run))),
-            ("company".to_owned(), jinja(&def.company)),
+            ("input".to_owned(), from_json(inputs)),
+            ("run".to_owned(), from_json(&identity(run))),
+            ("company".to_owned(), company(def)),
         ]);
         Self { root }
+    }
+
+    /// Returns the scope whose names are the fields of a table.
+    #[must_use]
+    pub fn of_fields(fields: &Value) -> Self {
+        let fields = fields.as_object().into_iter().flatten();
+        Self { root: fields.map(|(name, value)| (name.clone(), from_json(value))).collect() }
     }
 
     /// Returns the scope with the key of an effect, as undos read it.
     #[must_use]
     pub fn with_key(mut self, key: &str) -> Self {
-        self.root.insert("effect".to_owned(), jinja(json!({ "key": key })));
+        self.root.insert("effect".to_owned(), from_json(&json!({ "key": key })));
         self
     }
 
     /// Returns the scope in which a step's own result and the effect's key are marked holes.
     #[must_use]
     pub fn with_holes(mut self, run: &Run, own: &str) -> Self {
-        let mut known = BTreeMap::new();
-        for (id, value) in steps(run) {
-            known.insert(id, jinja(value));
-        }
-        known.insert(own.to_owned(), Hole::at(format!("steps.{own}")));
-        self.root.insert("steps".to_owned(), Jinja::from_pairs(known));
+        let steps = steps(run).into_iter().map(|(id, value)| (Jinja::from(id), from_json(&value)));
+        let mut known: BTreeMap<Jinja, Jinja> = steps.collect();
+        known.insert(Jinja::from(own), Hole::at(format!("steps.{own}")));
+        self.root.insert("steps".to_owned(), given(known));
         self.root.insert("effect".to_owned(), Hole::at("effect".to_owned()));
         self
     }
 
-    fn context(&self) -> Jinja {
-        Jinja::from_pairs(self.root.iter().map(|(name, value)| (name.as_str(), value.clone())))
+    fn evaluate(&self, template: &Template) -> Result<Outcome, EvalError> {
+        engine::evaluate(template, Jinja::from_object(Root(self.root.clone())))
+            .map_err(|problem| EvalError { source_text: cut(&template.source), problem })
     }
 
     /// Evaluates a template: one that is exactly one expression keeps its type, anything else is text.
     ///
     /// # Errors
-    /// [`EvalError`] for what is undefined, ill-typed, or takes too long.
+    /// [`EvalError`] for what is undefined, ill-typed, or takes too much time or memory.
     pub fn render(&self, template: &Template) -> Result<Value, EvalError> {
-        let fail = |problem: String| EvalError { source_text: cut(&template.source), problem };
-        let Some(expression) = &template.expression else {
-            let text =
-                ENGINE.render_str(&template.source, self.context()).map_err(|error| fail(tell(&error)))?;
-            return Ok(Value::String(text));
+        let fail = |error: minijinja::Error| EvalError {
+            source_text: cut(&template.source),
+            problem: engine::tell(&error),
         };
-        let compiled = ENGINE.compile_expression(expression).map_err(|error| fail(tell(&error)))?;
-        let value = compiled.eval(self.context()).map_err(|error| fail(tell(&error)))?;
-        if value.is_undefined() {
-            return Err(fail("it is undefined".to_owned()));
+        match self.evaluate(template)? {
+            Outcome::Text(text) => Ok(Value::String(text)),
+            Outcome::Value(value, mut meter) => data::to_json(&value, &mut meter).map_err(fail),
         }
-        serde_json::to_value(&value).map_err(|error| fail(error.to_string()))
     }
 
-    /// Evaluates a template to a text.
+    /// Evaluates a template to a text; a number shows all its digits.
     ///
     /// # Errors
     /// As [`Scope::render`].
     pub fn text(&self, template: &Template) -> Result<String, EvalError> {
-        Ok(match self.render(template)? {
-            Value::String(text) => text,
-            other => other.to_string(),
-        })
+        let fail = |error: minijinja::Error| EvalError {
+            source_text: cut(&template.source),
+            problem: engine::tell(&error),
+        };
+        match self.evaluate(template)? {
+            Outcome::Text(text) => Ok(text),
+            Outcome::Value(value, mut meter)
+                if number::Num::of(&value).is_some_and(|_| value.as_object().is_some()) =>
+            {
+                data::printed(&value, &mut meter).map_err(fail)
+            }
+            Outcome::Value(value, mut meter) => match data::to_json(&value, &mut meter).map_err(fail)? {
+                Value::String(text) => Ok(text),
+                other => Ok(other.to_string()),
+            },
+        }
     }
 
     /// Evaluates a condition.
@@ -134,13 +150,9 @@ impl Scope {
     /// # Errors
     /// As [`Scope::render`].
     pub fn holds(&self, template: &Template) -> Result<bool, EvalError> {
-        Ok(match self.render(template)? {
-            Value::Null => false,
-            Value::Bool(value) => value,
-            Value::Number(number) => number.as_f64() != Some(0.0),
-            Value::String(text) => !text.is_empty(),
-            Value::Array(items) => !items.is_empty(),
-            Value::Object(fields) => !fields.is_empty(),
+        Ok(match self.evaluate(template)? {
+            Outcome::Text(text) => !text.is_empty(),
+            Outcome::Value(value, _) => value.is_true(),
         })
     }
 
@@ -168,12 +180,26 @@ impl Scope {
     }
 }
 
-fn jinja<T: serde::Serialize>(value: T) -> Jinja {
-    Jinja::from(Serde(value))
+/// The names that a template begins with.
+#[derive(Debug)]
+struct Root(BTreeMap<String, Jinja>);
+
+impl Object for Root {
+    fn get_value(self: &Arc<Self>, key: &Jinja) -> Option<Jinja> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Jinja> {
+        self.0.get(key).cloned()
+    }
 }
 
-fn input(run: &Run) -> BTreeMap<&str, &Value> {
-    run.input.iter().map(|(name, labelled)| (name.as_str(), &labelled.value)).collect()
+fn company(def: &Bundle) -> Jinja {
+    given(def.company.iter().map(|(name, text)| (Jinja::from(name), Jinja::from(text))).collect())
+}
+
+fn input(run: &Run) -> BTreeMap<Jinja, Jinja> {
+    run.input.iter().map(|(name, labelled)| (Jinja::from(name), from_json(&labelled.value))).collect()
 }
 
 fn identity(run: &Run) -> Value {
@@ -232,36 +258,6 @@ pub fn at_path<'a>(run: &'a Run, path: &str) -> Option<&'a Value> {
     })
 }
 
-fn tell(error: &minijinja::Error) -> String {
-    error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()))
-}
-
 fn cut(text: &str) -> String {
     text.chars().take(120).collect()
-}
-
-/// A value that is known only after its step: prints as its path in brackets.
-#[derive(Debug)]
-struct Hole {
-    path: String,
-}
-
-impl Hole {
-    fn at(path: String) -> Jinja {
-        Jinja::from_object(Self { path })
-    }
-}
-
-impl Object for Hole {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
-    }
-
-    fn get_value(self: &Arc<Self>, key: &Jinja) -> Option<Jinja> {
-        Some(Self::at(format!("{}.{key}", self.path)))
-    }
-
-    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "⟨{}⟩", self.path)
-    }
 }
