@@ -135,8 +135,8 @@ async fn in_a_folder_that_is_followed_a_slice_with_a_live_run_goes_by_the_comman
         })
         .await;
     let told = world.asked(&["status"]).await;
-    let command = told.stderr.lines().find_map(|line| line.strip_prefix("next: adjutant plan --confirm "));
-    let token = command.unwrap_or_else(|| panic!("{}", told.all())).to_owned();
+    let token = told.stdout.split("`adjutant plan --confirm ").nth(1).and_then(|rest| rest.split('`').next());
+    let token = token.unwrap_or_else(|| panic!("{}", told.all())).to_owned();
     assert!(world.asked(&["plan"]).await.stdout.contains(&format!("adjutant plan --confirm {token}")));
     assert_eq!(world.asked(&["plan", "--confirm", "000000000000"]).await.code, 5);
     let done = world.asked(&["plan", "--confirm", &token]).await;
@@ -152,7 +152,7 @@ fn a_data_folder_and_a_key_that_were_open_are_closed_with_a_word() {
     let (data, key) = (world.data(), world.path("config/adjutant/key.txt"));
     fs::create_dir_all(&data).expect("a folder");
     let set = |path: &std::path::Path, mode| {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("ours")
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("ours");
     };
     let mode = |path: &std::path::Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
     set(&data, 0o777);

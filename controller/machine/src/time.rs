@@ -24,7 +24,8 @@ pub fn parse(text: &str) -> Option<Stamp> {
     }
     let seconds =
         days(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second - offset_seconds(offset)?;
-    seconds.checked_mul(1_000)?.checked_add(millis).map(Stamp)
+    // The first moment that can be stored lies in a second whose beginning cannot.
+    i64::try_from(i128::from(seconds) * 1_000 + i128::from(millis)).ok().map(Stamp)
 }
 
 /// Returns a moment in UTC with milliseconds, such as `2026-03-01T07:00:00.250Z`; every moment has such a text.

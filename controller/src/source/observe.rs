@@ -182,11 +182,16 @@ impl WorktreePlace {
         Ok(reading)
     }
 
-    /// Says why there is no company: a bare repository has no files that could be one.
+    /// Says why there is no company: a merge may have taken its file away, and a bare repository has no files at all.
     fn no_company(&self, git: &Git, folder: PathBuf) -> Result<Error, Error> {
-        let bare = Checkout::discover(git, &self.folder)?.filter(|checkout| checkout.is_bare);
-        let told = bare.map(|bare| bare.failed(GitCode::Bare, format!("\"{}\"", folder.display())));
-        Ok(told.unwrap_or(Error::NoCompany { folder }))
+        let Some(checkout) = Checkout::discover(git, &self.folder)? else {
+            return Ok(Error::NoCompany { folder });
+        };
+        if checkout.is_bare {
+            return Ok(checkout.failed(GitCode::Bare, format!("\"{}\"", folder.display())));
+        }
+        checkout.refuse_unmerged(git, &self.folder)?;
+        Ok(Error::NoCompany { folder })
     }
 }
 

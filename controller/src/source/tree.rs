@@ -31,12 +31,13 @@ const LINK_BYTES: usize = 4096;
 pub(super) struct Cache(Mutex<Held>);
 
 type Blobs = BTreeMap<Oid, Arc<[u8]>>;
+type Written = BTreeMap<String, (Arc<[u8]>, Oid)>;
 
 #[derive(Debug, Default)]
 struct Held {
     blobs: Arc<Blobs>,
     last: Option<(Oid, Arc<FileSet>)>,
-    written: Arc<BTreeMap<String, (Arc<[u8]>, Oid)>>,
+    written: Arc<Written>,
     /// Raised with every new repository: what was read or written before that is not put down after it.
     age: u64,
 }

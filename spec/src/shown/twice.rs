@@ -39,9 +39,12 @@ pub fn look_twice_at(value: &Value) -> Vec<String> {
 }
 
 fn gather(text: &str, found: &mut BTreeSet<String>) {
-    if let Some(warning) = disguised(text) {
-        found.insert(warning);
-    }
+    let mut is_quoted = false;
+    let is_between = |one: char| {
+        is_quoted ^= one == '"';
+        !is_quoted && matches!(one, ',' | ';')
+    };
+    found.extend(text.split(is_between).filter_map(disguised));
     // Most words are no address, and most addresses are plain.
     for word in text.split(|one: char| one.is_whitespace() || "<>\"'(),;[]{}|\\`".contains(one)) {
         if let Some((local, domain)) = parts(word.trim_end_matches(['.', ':', '!', '?'])) {
@@ -152,6 +155,8 @@ mod tests {
         let found = look_twice("\"ceo@bank.example\" <x@evil.example>");
         assert_eq!(found, ["\"ceo@bank.example\" is only a name: it goes to \"x@evil.example\""]);
         assert!(look_twice("\"x@evil.example\" <X@evil.example>").is_empty());
+        assert_eq!(look_twice("a@b.example, \"ceo@bank.example, CEO\" <x@evil.example>").len(), 1);
+        assert!(look_twice("a@b.example, Ana <ana@client.example>; c@d.example").is_empty());
         assert!(look_twice("Ana Maria <ana@client.example>").is_empty());
     }
 

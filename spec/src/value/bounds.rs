@@ -124,7 +124,7 @@ impl Depth {
     fn block(&mut self, word: &str) {
         match word {
             "for" | "if" | "with" | "filter" | "macro" | "call" | "autoescape" | "block" => {
-                self.blocks.push(1)
+                self.blocks.push(1);
             }
             "set" => self.is_open_set = true,
             "elif" => self.blocks.last_mut().into_iter().for_each(|count| *count += 1),

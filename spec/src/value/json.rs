@@ -65,7 +65,8 @@ fn loses(number: &str) -> bool {
     if digits <= SAFE || number.parse::<i64>().is_ok() || number.parse::<u64>().is_ok() {
         return false;
     }
-    let float: f64 = number.parse().unwrap_or(f64::INFINITY);
+    // By the reader itself: it is off by the last binary digit where a number is long.
+    let float: f64 = serde_json::from_str(number).unwrap_or(f64::INFINITY);
     match decimal(number).map(|exact| exact.normalize()) {
         Some(exact) => decimal(&float.to_string()).is_none_or(|kept: Decimal| kept.normalize() != exact),
         None => true,

@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn an_address_is_printed_as_it_is_sent() {
-        let mailbox: Mailbox = "Ana Müller <ana@müller.example>".parse().unwrap();
+        let mailbox: Mailbox = "Ana Müller <ana@müller.example>".parse().expect("an address");
         assert_eq!(mailbox.to_string(), "Ana Müller <ana@xn--mller-kva.example>");
         assert_eq!(mailbox.name(), Some("Ana Müller"));
     }

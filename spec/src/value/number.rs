@@ -18,18 +18,13 @@ fn scientific(plain: &str) -> Option<Decimal> {
     let (digits, exponent) = plain.split_once(['e', 'E'])?;
     let number = Decimal::from_str_exact(digits).ok()?;
     let exponent: i32 = exponent.parse().ok()?;
-    let ten = Decimal::TEN;
-    let mut moved = number;
-    for _ in 0..exponent.unsigned_abs().min(60) {
-        let next = if exponent > 0 { moved.checked_mul(ten)? } else { moved.checked_div(ten)? };
-        moved = next;
+    let steps = exponent.unsigned_abs();
+    if exponent < 0 {
+        let mut moved = number;
+        let scale = number.scale().checked_add(steps).filter(|scale| *scale <= 28)?;
+        return moved.set_scale(scale).is_ok().then_some(moved);
     }
-    let is_whole = exponent > 0 || moved.scale() <= 28;
-    let mut back = moved;
-    for _ in 0..exponent.unsigned_abs().min(60) {
-        back = if exponent > 0 { back.checked_div(ten)? } else { back.checked_mul(ten)? };
-    }
-    (is_whole && back == number).then_some(moved)
+    (0..steps.min(60)).try_fold(number, |moved, _| moved.checked_mul(Decimal::TEN))
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ impl<'a> Decider<'a> {
         let StepKind::Agent { agent, .. } = &step.kind else { return Then::Stop };
         let ask = Question {
             subject: GateSubject::Agent(effect.clone()),
-            question: format!("No model answered for \"{agent}\": what is the answer?"),
+            question: asked_of(agent, &message),
             risk: Risk::Low,
             why: message,
             show: self.inputs_read(step),
@@ -91,6 +91,14 @@ impl<'a> Decider<'a> {
         let outcome = if is_low { "low_confidence" } else { "ok" };
         self.end_step(step, outcome, Some(answer))
     }
+}
+
+/// Says what went wrong: nobody answered, or somebody did and it cannot be used.
+fn asked_of(agent: &str, message: &str) -> String {
+    if message.contains("broke its contract") {
+        return format!("The model's answer for \"{agent}\" cannot be used: what is the answer?");
+    }
+    format!("No model answered for \"{agent}\": what is the answer?")
 }
 
 /// Returns the answer of a child run as its parent reads it.

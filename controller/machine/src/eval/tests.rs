@@ -58,7 +58,7 @@ fn numbers_are_decimals() {
         ("{{ [10, 20][1] }} {{ [10, 20][2/2] }} {{ [10, 20][-1] }} {{ 'abc'[0:2] }}", "20 20 20 ab"),
         ("{% for x in [1, 2] %}{{ loop.index * 0.5 }} {% endfor %}", "0.5 1 "),
         ("{{ input.id + 1 }}", "9007199254740994"),
-        ("{{ 123456789012345678901234567 + 1 }}", "123456789012345678901234568"),
+        ("no {{ 123456789012345678901234567 + 1 }}", "no 123456789012345678901234568"),
         ("{{ 0.1 + 0.2 }}", "0.3"),
         ("{{ 'x' if 0.0 else 'y' }}", "y"),
         ("{{ '%.2f|%05d|%-4s|%+d|%x' | format(2.345, 42, 'a', 7, 255) }}", "2.35|00042|a   |+7|ff"),
@@ -151,7 +151,7 @@ const GROWING: [&str; 40] = [
     "{% set ns = namespace(x='x') %}{% for i in range(60) %}{% set ns.x = [ns.x, ns.x] | join %}{% endfor %}",
     "{% set ns = namespace(x='x') %}{% for i in range(60) %}{% set ns.x = [ns.x, ns.x] | string %}{% endfor %}",
     "{% set ns = namespace(x='x') %}{% for i in range(60) %}{% set ns.x = [ns.x, ns.x] | tojson %}{% endfor %}",
-    "{% set ns = namespace(x='&') %}{% for i in range(60) %}{% set ns.x = ns.x | escape %}{% endfor %}",
+    "{% set ns = namespace(x='&') %}{% for i in range(60) %}{% set ns.x = ns.x | replace('&', '&&') %}{% endfor %}",
     "{% set ns = namespace(x='x') %}{% for i in range(60) %}{% filter upper %}{{ ns.x }}{% set ns.x = ns.x ~ ns.x %}{% endfilter %}{% endfor %}",
     "{% set x = 'x' * 1000000 %}{% for i in range(10000) %}{{ x }}{% endfor %}",
     "{% set x = 'x' * 1000000 %}{% for i in range(10000) %}{% set y %}{{ x }}{% endset %}{% endfor %}",
@@ -329,7 +329,8 @@ mod meaning {
     fn truth(number: BoxedStrategy<String>) -> BoxedStrategy<String> {
         let sign = prop::sample::select(vec!["<", "<=", ">", ">=", "==", "!="]);
         prop_oneof![
-            (number.clone(), sign.clone(), number.clone(), sign, number.clone())
+            // All parts of a chain are evaluated, also behind one that decides it: its last part is one that has a value.
+            (number.clone(), sign.clone(), number.clone(), sign, 0..9_u8)
                 .prop_map(|(a, s, b, t, c)| format!("({a} {s} {b} {t} {c})")),
             (number.clone(), number.clone()).prop_map(|(a, b)| format!("({a} and not {b} or {a} is odd)")),
             number.prop_map(|number| format!("({number} in i.l)")),

@@ -53,10 +53,8 @@ impl Rehearse for Rehearsal {
             if changed.is_empty() {
                 return Vec::new();
             }
-            let asked = match tokio::time::timeout(bench.patience, recorded(&handle, &changed)).await {
-                Ok(asked) => asked,
-                Err(_) => return cut_off(&changed, "before the recorded runs were read"),
-            };
+            let asked = tokio::time::timeout(bench.patience, recorded(&handle, &changed)).await;
+            let Ok(asked) = asked else { return cut_off(&changed, "before the recorded runs were read") };
             let work = move |patience: &Patience| again(&effects, (&before, &after), &asked, patience);
             bench.run(&changed, work).await
         })
@@ -242,7 +240,7 @@ mod tests {
         let (free, held) = mpsc::channel::<()>();
         // Stands for work that asks nobody: it ends when the test ends.
         let stuck = move |_: &Patience| {
-            drop(held.recv());
+            let _ = held.recv();
             Vec::new()
         };
         let told = bench.run(&routes, stuck).await;
@@ -257,7 +255,7 @@ mod tests {
         let bench = Bench::new(Duration::from_secs(600), Duration::from_secs(3));
         let (began, begun) = tokio::sync::oneshot::channel();
         let work = move |patience: &Patience| {
-            drop(began.send(()));
+            let _ = began.send(());
             while !patience.is_over() {
                 std::thread::yield_now();
             }

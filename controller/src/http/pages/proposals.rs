@@ -48,6 +48,7 @@ fn summary(plan: &Value) -> Option<&str> {
 }
 
 /// Shows one proposal.
+#[expect(clippy::too_many_arguments, reason = "each is an extractor")]
 pub(super) async fn page(
     State(app): State<App>,
     who: Principal,

@@ -118,7 +118,8 @@ async fn a_mail_that_no_person_wrote_starts_what_asks_for_it_and_nothing_else() 
         ("playbooks/all.toml", all.as_str()),
     ];
     let world = World::with(&files).await;
-    let table: [(&str, &[(&str, &str)], &[&str]); 6] = [
+    type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str]);
+    let table: [Row<'_>; 6] = [
         ("person", &[], &["all", "bounces", "people"]),
         ("away", &[("auto", "auto-replied")], &["all"]),
         ("news", &[("list", "news.shop.example")], &["all"]),

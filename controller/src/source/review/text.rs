@@ -65,9 +65,9 @@ fn bytes(bytes: &[u8]) -> String {
         let strict = chunk.valid().chars().fold(String::new(), |mut strict, letter| {
             let is_odd_blank = letter.is_whitespace() && letter != ' ';
             if is_odd_blank || shown::is_hidden(letter) {
-                strict.extend(letter.escape_unicode())
+                strict.extend(letter.escape_unicode());
             } else {
-                strict.push(letter)
+                strict.push(letter);
             }
             strict
         });

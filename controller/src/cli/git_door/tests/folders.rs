@@ -92,11 +92,15 @@ async fn a_plan_tells_what_a_commit_would_change_and_touches_nothing() {
     let world = followed().await;
     let applied = world.reconciler.status().applied;
     world.start("lead").await;
-    world.place.git(&["checkout", "--quiet", "-b", "later"]);
+    // In a tree of its own: what is saved in the followed folder would be live.
+    let later = world.place.data().with_file_name("later");
+    world.place.git(&["worktree", "add", "--quiet", "-b", "later", &later.display().to_string()]);
     let changed = asks("Lead", "").replace("\"ask\"", "\"question\"");
-    world.place.write("slices/sales/playbooks/lead.toml", &changed);
-    let commit = world.place.commit("later");
-    world.place.git(&["checkout", "--quiet", "main"]);
+    std::fs::write(later.join("slices/sales/playbooks/lead.toml"), changed).expect("a file");
+    let in_later =
+        |arguments: &[&str]| world.place.git(&[&["-C", &later.display().to_string()], arguments].concat());
+    in_later(&["commit", "--quiet", "--all", "--message", "later"]);
+    let commit = in_later(&["rev-parse", "HEAD"]);
     let answer = world.reconciler.plan(Some(&commit)).await.expect("planned").to_json();
     assert_eq!((&answer["ok"], &answer["has_changes"]), (&true.into(), &true.into()), "{answer:#}");
     assert_eq!(answer["runs"][0]["class"], "incompatible", "{answer:#}");

@@ -65,6 +65,8 @@ pub(super) struct Stamp {
     place: (u64, u64),
     size: u64,
     changed: (i64, i64),
+    /// Whether somebody may still be writing it: links, folders and pipes are what they are.
+    pub(super) is_file: bool,
 }
 
 impl Stamp {
@@ -76,6 +78,7 @@ impl Stamp {
     fn of(stat: &Stat) -> Self {
         Self {
             place: (stat.st_dev as u64, stat.st_ino as u64),
+            is_file: no_file(stat).is_none(),
             size: stat.st_size as u64,
             changed: (stat.st_mtime as i64, stat.st_mtime_nsec as i64),
         }

@@ -224,7 +224,9 @@ impl DropFolder {
             Ok(None) => return Step::Gone,
             Err(error) => return Step::Stuck(plain(&error), None),
         };
-        if let Some(wait) = self.still.wait(name, stamp, now()) {
+        if stamp.is_file
+            && let Some(wait) = self.still.wait(name, stamp, now())
+        {
             return Step::Wait(wait);
         }
         let found = name.clone();
@@ -373,7 +375,7 @@ impl DropFolder {
                 .collect::<Vec<_>>())
         });
         for (stamp, name, told) in stamped.await.unwrap_or_default() {
-            self.still.tell(name, told, stamp, now());
+            self.still.tell(name, told, (stamp, now()));
         }
     }
 

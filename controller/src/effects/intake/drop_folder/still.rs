@@ -59,7 +59,7 @@ struct Seen {
 
 impl Still {
     /// Takes in what the system tells of a file.
-    pub(super) fn tell(&mut self, name: Name, told: Told, stamp: Option<Stamp>, now: Now) {
+    pub(super) fn tell(&mut self, name: Name, told: Told, (stamp, now): (Option<Stamp>, Now)) {
         let Some(stamp) = stamp else { return self.forget(&name) };
         let fresh = Seen { stamp, since: now.steady, told: Some(told), is_unfinished: false };
         match self.seen.get_mut(&name).filter(|_| told != Told::Renamed) {
@@ -149,7 +149,7 @@ mod tests {
 
         fn tell(&mut self, told: Told, millis: u64) {
             let (stamp, now) = (self.stamp(), self.now(millis));
-            self.still.tell(name(), told, Some(stamp), now);
+            self.still.tell(name(), told, (Some(stamp), now));
         }
 
         fn is_whole(&mut self, millis: u64) -> bool {

@@ -113,12 +113,11 @@ impl<'a> Walk<'a> {
 
     /// Returns which open container a line divides, the innermost first, and whether it ends it.
     fn divides(&self, line: &[u8]) -> Option<(usize, bool)> {
-        let found = self.open.iter().enumerate().rev().find_map(|(level, open)| {
+        self.open.iter().enumerate().rev().find_map(|(level, open)| {
             let rest = line[2..].strip_prefix(open.boundary.as_deref()?)?;
             let rest = rest.trim_ascii_end();
             (rest.is_empty() || rest.starts_with(b"--")).then_some((level, !rest.is_empty()))
-        });
-        found
+        })
     }
 
     /// A dividing line: what is open inside of its container ends here.
