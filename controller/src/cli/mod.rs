@@ -175,7 +175,9 @@ fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Fail
 async fn ask(cx: &Cx, command: &Command) -> Outcome {
     match command {
         Command::Status => client::status(cx).await,
-        Command::Cost => client::cost(cx).await,
+        Command::Cost { month: None } => client::cost(cx).await,
+        Command::Cost { month: Some(month) } => client::month(cx, month).await,
+        Command::Playbooks => client::playbooks(cx).await,
         Command::Run(args) => client::run(cx, args).await,
         Command::Runs(args) => client::runs(cx, args).await,
         Command::Log { run, from } => client::log(cx, run, *from).await,

@@ -20,8 +20,8 @@ use super::{
     identity::run_of,
     masked, open, start, view,
     views::{
-        AppliedView, AuditView, CorrectionView, DeadView, GateView, LogView, Notification, RecordView,
-        RunLine, RunView, SlotView, SpendView, StatusView, WhyView,
+        AppliedView, AuditView, CorrectionView, DeadView, GateView, LogView, MonthView, Notification,
+        RecordView, RunLine, RunView, SlotView, SpendView, StatusView, WhyView,
     },
     words,
 };
@@ -325,6 +325,15 @@ impl Handle {
     /// [`Error::Journal`].
     pub async fn spend(&self) -> Answered<SpendView> {
         self.core.read(view::spend).await
+    }
+
+    /// Shows what a month cost, such as `2026-11`; the present one where none is named.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for what is no month.
+    pub async fn month(&self, month: Option<&str>) -> Answered<MonthView> {
+        let month = month.map(str::to_owned);
+        self.core.read(move |core| view::month(core, month.as_deref())).await
     }
 
     /// Lists the last slots of a playbook's schedule, newest first.

@@ -231,6 +231,17 @@ pub(super) mod record {
 pub(super) mod ledger {
     use super::{EffectId, key};
 
+    /// What every row of sums begins with.
+    pub(in crate::runtime) const SUMS: &[u8] = b"b\0";
+
+    /// Reads scope and day of a row of sums of a day.
+    pub(in crate::runtime) fn day_of(key: &[u8]) -> Option<(String, String)> {
+        let mut parts = key.strip_prefix(SUMS)?.split(|byte| *byte == super::END);
+        let mut part = || String::from_utf8(parts.next()?.to_vec()).ok();
+        let (scope, window, day) = (part()?, part()?, part()?);
+        (window == "day").then_some((scope, day))
+    }
+
     pub(in crate::runtime) fn sums(scope: &str, window: &str, slot: &str) -> Vec<u8> {
         key(&[b"b", scope.as_bytes(), window.as_bytes(), slot.as_bytes()])
     }

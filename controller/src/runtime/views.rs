@@ -16,6 +16,8 @@ use adjutant_spec::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
+pub use super::view::label;
+
 /// A moment as people and programs read it: RFC 3339 in UTC with milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct When(pub Stamp);
@@ -221,6 +223,9 @@ pub struct GateView {
     pub expires: Option<When>,
     /// Everything that is shown, as the machine rendered it.
     pub card: Value,
+    /// What the run was given, by input: what came in, beside what the card itself shows. The digest is not about it.
+    #[serde(default)]
+    pub given: BTreeMap<String, Value>,
     /// `open`, `approved`, `edited`, `denied`, `expired`, `superseded`, `withdrawn`.
     pub state: String,
     /// Who decided.
@@ -350,6 +355,19 @@ pub struct SpendView {
     pub budgets: Vec<BudgetView>,
     /// What was spent today by `playbook:<id>` and `agent:<id>`.
     pub by: BTreeMap<String, Money>,
+}
+
+/// What a month cost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MonthView {
+    /// Such as `2026-11`.
+    pub month: String,
+    /// What the company spent and still holds for calls under way; absent where it is nothing.
+    pub total: Option<Money>,
+    /// The same by `playbook:<id>` and `agent:<id>`, those that are gone from the company too.
+    pub by: BTreeMap<String, Money>,
+    /// The same by day, such as `2026-11-26`.
+    pub days: BTreeMap<String, Money>,
 }
 
 /// A cap with its current window.

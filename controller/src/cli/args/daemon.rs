@@ -170,6 +170,13 @@ pub(crate) enum TokenAction {
         #[arg(long, default_value_t = 90)]
         days: u32,
     },
+    /// The tokens, without their secrets.
+    List,
+    /// Take a token back: it works no longer.
+    Revoke {
+        /// Its id, as `token list` shows it.
+        id: String,
+    },
 }
 
 /// `audit …`.

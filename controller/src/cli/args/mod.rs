@@ -196,8 +196,14 @@ pub(crate) enum Command {
     },
     /// The secrets of a company repository: ciphertext in Git, the key outside.
     Secrets(SecretsArgs),
-    /// What was spent against the caps in force.
-    Cost,
+    /// What was spent against the caps in force; `--month` shows a month by playbook, agent and day.
+    Cost {
+        /// A month, such as 2026-11; the present one where none is named.
+        #[arg(long, value_name = "MONTH", num_args = 0..=1, default_missing_value = "")]
+        month: Option<String>,
+    },
+    /// The playbooks in force, with what starts them.
+    Playbooks,
     /// A new one-time link to the dashboard.
     Login,
     /// Tokens for HTTP.

@@ -118,6 +118,14 @@ impl Client {
         self.send(request.header("content-type", "application/json").body(text)).await
     }
 
+    /// Takes something away.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub(crate) async fn delete(&self, path: &[&str]) -> Result<Value, Failure> {
+        self.send(self.request(Method::DELETE, self.url(path)?)).await
+    }
+
     /// Opens the stream of changes.
     ///
     /// # Errors

@@ -20,10 +20,10 @@ pub(super) use gates::{approve, deny, inbox, show};
 pub(super) use people::{login, token};
 pub(super) use runs::{log, run, runs, why};
 pub(super) use source::{hold, plan, proposals, refit, revert};
-pub(super) use status::{audit, cost, status};
+pub(super) use status::{audit, cost, month, status};
 pub(super) use steer::{cancel, correct, kill, pause, resume, retry};
 pub(super) use watch::watch;
-pub(super) use world::{connectors, records};
+pub(super) use world::{connectors, playbooks, records};
 
 use super::out::Out;
 

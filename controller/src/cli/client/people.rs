@@ -1,29 +1,77 @@
-//! `token new`, `login`: who may come in by HTTP.
+//! `token`, `login`: who may come in by HTTP.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::Cx;
-use crate::cli::{
-    args::TokenAction,
-    failure::{Exit, Failure, Outcome},
-    out::{Words, words},
+use super::{Cx, api::read, show::when};
+use crate::{
+    cli::{
+        args::TokenAction,
+        failure::{Exit, Failure, Outcome},
+        out::{Table, Words, words},
+    },
+    http::TokenView,
 };
 
-/// Makes a token; its secret is printed this once.
+/// Makes, lists or takes back tokens.
 pub(crate) async fn token(cx: &Cx, action: &TokenAction) -> Outcome {
-    let TokenAction::New { name, agent, scopes, days } = action;
-    let name = name.as_deref().or(agent.as_deref()).unwrap_or("operator's script");
-    let body = json!({ "name": name, "agent": agent, "scopes": scopes, "days": days });
-    let answer = cx.client.post(&["tokens"], &body).await?;
+    match action {
+        TokenAction::New { name, agent, scopes, days } => {
+            let name = name.as_deref().or(agent.as_deref()).unwrap_or("operators-script");
+            let body = json!({ "name": name, "agent": agent, "scopes": scopes, "days": days });
+            issue(cx, &body, *days).await
+        }
+        TokenAction::List => list(cx).await,
+        TokenAction::Revoke { id } => revoke(cx, id).await,
+    }
+}
+
+/// Makes a token; its secret is printed this once.
+async fn issue(cx: &Cx, body: &Value, days: u32) -> Outcome {
+    let answer = cx.client.post(&["tokens"], body).await?;
     if cx.out.json {
         return cx.out.value(&answer);
     }
     cx.out.data(Words::line(answer["token"].as_str().unwrap_or_default()))?;
     cx.out.say(words!(
-        "it is shown this once, and lapses in {} days; it is sent as `Authorization: Bearer …`",
+        "it is shown this once, and lapses in {} days; it is sent as `Authorization: Bearer TOKEN`",
         days
     ));
     Ok(Exit::Done)
+}
+
+async fn list(cx: &Cx) -> Outcome {
+    let answer = cx.client.get(&["tokens"], &[]).await?;
+    if cx.out.json {
+        return cx.out.value(&answer);
+    }
+    let tokens: Vec<TokenView> = read(answer)?;
+    if tokens.is_empty() {
+        cx.out.say("no tokens; `adjutant token new --name NAME` makes one");
+        return Ok(Exit::Done);
+    }
+    let mut table = Table::new(&["token", "name", "agent", "may", "made", "lapses"]);
+    for token in &tokens {
+        let scopes: Vec<&str> = token.scopes.iter().map(|scope| scope.word()).collect();
+        table.row([
+            token.id.as_str().into(),
+            token.name.as_str().into(),
+            token.agent.as_deref().unwrap_or("-").into(),
+            scopes.join(", ").into(),
+            when(token.created).into(),
+            when(token.expires).into(),
+        ]);
+    }
+    cx.out.table(&table)?;
+    cx.out.say("next: adjutant token revoke TOKEN");
+    Ok(Exit::Done)
+}
+
+async fn revoke(cx: &Cx, id: &str) -> Outcome {
+    cx.client.delete(&["tokens", id]).await?;
+    if cx.out.json {
+        return cx.out.value(&json!({ "revoked": id }));
+    }
+    cx.out.data(words!("token {} works no longer", id))
 }
 
 /// Makes a one-time link to the dashboard.

@@ -17,7 +17,7 @@ use crate::{
         out::{Cell, Out, Paint, Table, Words, words},
     },
     http::doors::WaitsView,
-    runtime::views::{AuditView, PauseView, QuarantineView, SpendView, When},
+    runtime::views::{AuditView, MonthView, PauseView, QuarantineView, SpendView, When},
 };
 
 /// `status` as the daemon answers it; what a newer one adds is ignored.
@@ -189,6 +189,28 @@ fn exceptions(out: &Out, status: &Status, text: &mut Words) {
 fn diagnostic(row: &Value) -> String {
     let text = |key: &str| row[key].as_str().unwrap_or_default();
     format!("{}:{}:{} {} {}", text("file"), row["line"], row["column"], text("code"), text("message"))
+}
+
+/// Shows what a month cost; the present one where none is named.
+pub(crate) async fn month(cx: &Cx, month: &str) -> Outcome {
+    let query: Vec<(&str, String)> =
+        (!month.is_empty()).then(|| ("month", month.to_owned())).into_iter().collect();
+    let answer = cx.client.get(&["spend", "month"], &query).await?;
+    if cx.out.json {
+        return cx.out.value(&answer);
+    }
+    let view: MonthView = read(answer)?;
+    let total = view.total.map_or_else(|| "nothing".to_owned(), |total| total.to_string());
+    cx.out.data(words!("{}  {}", view.month, total))?;
+    for (title, sums) in [("by", &view.by), ("day", &view.days)] {
+        let mut table = Table::new(&[title, "spent"]);
+        sums.iter().for_each(|(of, money)| table.row([of.as_str().into(), Cell::from(money.to_string())]));
+        if !table.is_empty() {
+            cx.out.data("")?;
+            cx.out.table(&table)?;
+        }
+    }
+    Ok(Exit::Done)
 }
 
 /// Shows what was spent against the caps in force.

@@ -93,6 +93,44 @@ async fn probe(cx: &Cx, name: &str) -> Outcome {
     Ok(if found.ok { Exit::Done } else { Exit::Again })
 }
 
+/// A playbook as the daemon lists it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct PlaybookLine {
+    id: String,
+    title: String,
+    slice: String,
+    trigger: String,
+    inputs: std::collections::BTreeMap<String, String>,
+}
+
+/// Lists the playbooks in force.
+pub(crate) async fn playbooks(cx: &Cx) -> Outcome {
+    let answer = cx.client.get(&["playbooks"], &[]).await?;
+    if cx.out.json {
+        return cx.out.value(&answer);
+    }
+    let lines: Vec<PlaybookLine> = read(answer)?;
+    if lines.is_empty() {
+        cx.out.say("no playbook is in force; `adjutant status` tells what stands in the way");
+        return Ok(Exit::Done);
+    }
+    let mut table = Table::new(&["playbook", "slice", "started by", "inputs", "title"]);
+    for line in &lines {
+        let inputs: Vec<String> = line.inputs.iter().map(|(name, kind)| format!("{name}: {kind}")).collect();
+        table.row([
+            line.id.as_str().into(),
+            line.slice.as_str().into(),
+            line.trigger.as_str().into(),
+            Cell::from(if inputs.is_empty() { "-".to_owned() } else { inputs.join(", ") }),
+            line.title.as_str().into(),
+        ]);
+    }
+    cx.out.table(&table)?;
+    cx.out.say(words!("next: adjutant run {}", lines[0].id));
+    Ok(Exit::Done)
+}
+
 /// Lists kinds of records, or the records of one.
 pub(crate) async fn records(cx: &Cx, kind: Option<&str>) -> Outcome {
     let Some(kind) = kind else {

@@ -34,6 +34,7 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(status::status))
         .routes(routes!(status::metrics))
         .routes(routes!(status::spend))
+        .routes(routes!(status::month))
         .routes(routes!(status::audit))
         .routes(routes!(status::backup))
         .routes(routes!(status::playbooks))

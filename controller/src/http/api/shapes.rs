@@ -115,6 +115,7 @@ pub(super) struct GateView {
     expires: Option<String>,
     #[schema(value_type = Object)]
     card: Value,
+    given: BTreeMap<String, Value>,
     state: String,
     by: Option<String>,
     at: Option<String>,
@@ -170,6 +171,15 @@ pub(super) struct SpendView {
     today: Option<String>,
     budgets: Vec<BudgetView>,
     by: BTreeMap<String, String>,
+}
+
+/// What a month cost.
+#[derive(ToSchema)]
+pub(super) struct MonthView {
+    month: String,
+    total: Option<String>,
+    by: BTreeMap<String, String>,
+    days: BTreeMap<String, String>,
 }
 
 /// A cap with its current window.

@@ -6,7 +6,7 @@ use adjutant_spec::plan::{Plan, Trigger};
 use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::{runs::Answered, shapes};
 use crate::{
@@ -14,9 +14,9 @@ use crate::{
         App, Refusal, Scope,
         auth::Principal,
         doors::{BackupView, ConditionView, HoldView, SliceView, SourceView, WaitsView},
-        extract::Body,
+        extract::{Asked, Body},
     },
-    runtime::views::{AuditView, PauseView, QuarantineView, SpendView, StatusView, When},
+    runtime::views::{AuditView, MonthView, PauseView, QuarantineView, SpendView, StatusView, When},
 };
 
 /// `status`.
@@ -173,6 +173,26 @@ pub(super) async fn metrics(State(app): State<App>, who: Principal) -> Answered<
 pub(super) async fn spend(State(app): State<App>, who: Principal) -> Answered<SpendView> {
     who.must(Scope::Read)?;
     Ok(Json(app.handle.spend().await?))
+}
+
+/// Which month.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct MonthParams {
+    /// Such as `2026-11`; the present one when absent.
+    month: Option<String>,
+}
+
+/// Shows what a month cost, by playbook, agent and day.
+#[utoipa::path(get, path = "/api/v1/spend/month", tag = "status", params(MonthParams),
+    responses((status = 200, body = shapes::MonthView), (status = 422, body = Refusal)))]
+pub(super) async fn month(
+    State(app): State<App>,
+    who: Principal,
+    Asked(asked): Asked<MonthParams>,
+) -> Answered<MonthView> {
+    who.must(Scope::Read)?;
+    Ok(Json(app.handle.month(asked.month.as_deref()).await?))
 }
 
 /// Checks the hash chain and the fold of every instance.

@@ -1,5 +1,7 @@
 //! The card of a gate: the question, exactly what will happen, what is decided on, why, until when, and the verbs.
 
+use std::collections::BTreeMap;
+
 use adjutant_machine::run::{Card, CoveredCall, Shown};
 use adjutant_spec::{
     plan::{Effect, Risk},
@@ -9,7 +11,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::{form, frame::Frame, parts};
-use crate::runtime::views::{GateView, When};
+use crate::runtime::views::{GateView, When, label};
 
 /// Where a card's forms post to, and what they carry.
 pub(super) struct Desk<'a> {
@@ -43,7 +45,7 @@ pub(super) fn card(desk: &Desk<'_>, gate: &GateView) -> Markup {
                 }
             }
             @match &parsed {
-                Ok(card) => (content(desk, card)),
+                Ok(card) => (content(desk, (card, &gate.given))),
                 // A card of a newer build: everything that it says, as it says it.
                 Err(_) => section.part { (title(desk, "What it shows")) (parts::value(&gate.card)) },
             }
@@ -57,7 +59,7 @@ pub(super) fn anchor(id: &str) -> String {
     format!("gate-{}", id.replace('.', "-"))
 }
 
-fn content(desk: &Desk<'_>, card: &Card) -> Markup {
+fn content(desk: &Desk<'_>, (card, given_values): (&Card, &BTreeMap<String, Value>)) -> Markup {
     html! {
         @if !card.changed.is_empty() { (changed(desk, card)) }
         section.part.happens {
@@ -73,7 +75,21 @@ fn content(desk: &Desk<'_>, card: &Card) -> Markup {
                 @for (path, shown) in &card.show { (shown_value(card, path, shown)) }
             }
         }
+        (given(desk, given_values))
         p.why.soft { "Asked because: " (why(card)) }
+    }
+}
+
+/// What came in and began it all: a person decides on the words of the other side, not on a summary alone.
+fn given(desk: &Desk<'_>, given: &BTreeMap<String, Value>) -> Markup {
+    let given: Vec<(&String, &Value)> = given.iter().filter(|(_, value)| !value.is_null()).collect();
+    html! {
+        @if !given.is_empty() {
+            section.part.came {
+                (title(desk, "What came in"))
+                dl.fields { @for (name, value) in given { dt { (name.replace('_', " ")) } dd { (parts::value(value)) } } }
+            }
+        }
     }
 }
 
@@ -88,7 +104,7 @@ fn changed(desk: &Desk<'_>, card: &Card) -> Markup {
             (title(desk, "Changed since the card before this one"))
             dl.fields {
                 @for (path, before) in &card.changed {
-                    dt { (path) }
+                    dt title=(path) { (label(path)) }
                     dd { span.soft { "was " } (parts::value(before)) }
                 }
             }
@@ -102,6 +118,9 @@ fn why(card: &Card) -> String {
         "no model" => "no model can answer, and the agent's fallback is you".to_owned(),
         "stage advise" => "this slice only advises: every effect is a proposal".to_owned(),
         "auto refused" => "the condition to pass without you did not hold".to_owned(),
+        "used" => {
+            "your earlier approval was for one call, and that call was made; this is another one".to_owned()
+        }
         other => other.to_owned(),
     }
 }
@@ -127,8 +146,12 @@ fn covered(call: &CoveredCall) -> Markup {
     }
 }
 
+/// The verb under which a business record is written; it is ours, and no connector's.
+const RECORD_WRITE: &str = "record.write";
+
 fn taken_back(call: &CoveredCall) -> String {
     match &call.undo {
+        None if call.verb == RECORD_WRITE => "the version before stays on record".to_owned(),
         Some(undo) => format!("can be taken back by {}", undo.verb),
         None => "cannot be taken back".to_owned(),
     }
@@ -146,6 +169,11 @@ struct Headline {
 }
 
 fn headline(call: &CoveredCall) -> Headline {
+    if call.verb == RECORD_WRITE {
+        let text = |name: &str| call.args.get(name).and_then(plain);
+        let what = format!("Record {}", text("record").unwrap_or_default());
+        return Headline { class: "writes", what, whom: text("key"), amount: None };
+    }
     let class = match call.effect {
         Effect::Read => "looks",
         Effect::Write => "writes",
@@ -187,7 +215,7 @@ fn shown_value(card: &Card, path: &str, shown: &Shown) -> Markup {
     let is_above = shown.value.as_str().is_some_and(|text| text.len() > 80 && is_sent(card, text));
     html! {
         div.shown {
-            p.shown-head { span.path { (path) } " " (parts::labels(shown.labels)) }
+            p.shown-head { span title=(path) { (label(path)) } " " (parts::labels(shown.labels)) }
             @if is_above { details { summary.soft { "The same text as above" } (parts::value(&shown.value)) } }
             @else { (parts::value(&shown.value)) }
         }
@@ -274,7 +302,7 @@ fn edited(desk: &Desk<'_>, gate: &GateView, editable: &[(&str, &Shown)]) -> Mark
                 @for (number, (path, shown)) in editable.iter().enumerate() {
                     @let id = format!("{scope}-edit-{number}");
                     div.field {
-                        label for=(id) { (path) }
+                        label for=(id) title=(path) { (label(path)) }
                         @match shown.value.as_str() {
                             Some(text) => textarea id=(id) name={ "text:" (path) } rows=(rows(text)) { "\n" (text) },
                             None => textarea id=(id) name={ "json:" (path) } rows="4" spellcheck="false" { "\n" (pretty(&shown.value)) },
@@ -340,6 +368,17 @@ mod tests {
         assert_eq!((headline.class, headline.what.as_str()), ("money", "Create invoice"));
         assert_eq!(headline.whom.as_deref(), Some("Ada"));
         assert_eq!(headline.amount.as_deref(), Some("1200 EUR"));
+    }
+
+    #[test]
+    fn a_record_is_named_by_its_kind_and_key() {
+        let write = CoveredCall {
+            verb: RECORD_WRITE.to_owned(),
+            ..call(Effect::Write, json!({ "record": "customer", "key": "ada@x", "value": {} }))
+        };
+        let headline = headline(&write);
+        assert_eq!((headline.what.as_str(), headline.whom.as_deref()), ("Record customer", Some("ada@x")));
+        assert_eq!(taken_back(&write), "the version before stays on record");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod audit;
 mod corrections;
+mod label;
 mod lists;
 mod run;
 mod spend;
@@ -21,9 +22,10 @@ use adjutant_machine::{
 
 pub(super) use audit::audit;
 pub(super) use corrections::{check_class, corrections};
+pub use label::label;
 pub(super) use lists::{dead, gate, inbox, live_runs, records, runs, slots, status};
 pub(super) use run::{log, run, run_at};
-pub(super) use spend::spend;
+pub(super) use spend::{month, spend};
 pub(super) use why::why;
 
 /// The largest page of the store.

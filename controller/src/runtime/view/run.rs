@@ -1,5 +1,7 @@
 //! One run: as it is, as it was, and its log.
 
+use std::collections::BTreeMap;
+
 use adjutant_machine::{
     codec,
     command::Call,
@@ -252,11 +254,19 @@ pub(in crate::runtime) fn gate(run: &Run, gate: &Gate) -> GateView {
         digest: gate.digest.clone(),
         expires: Some(When(gate.card.expires)),
         card: serde_json::to_value(&gate.card).unwrap_or(Value::Null),
+        given: given(run, gate),
         state: state.to_owned(),
         by: decided.map(|decided| decided.by.clone()),
         at: decided.map(|decided| When(decided.at)),
         reason: decided.and_then(|decided| decided.reason.clone()),
     }
+}
+
+/// Returns the inputs that the card does not show itself.
+fn given(run: &Run, gate: &Gate) -> BTreeMap<String, Value> {
+    let is_shown = |name: &str| gate.card.show.contains_key(&format!("input.{name}"));
+    let inputs = run.input.iter().filter(|(name, _)| !is_shown(name));
+    inputs.map(|(name, input)| (name.clone(), input.value.clone())).collect()
 }
 
 /// Says why a run waits.

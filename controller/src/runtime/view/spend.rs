@@ -12,7 +12,7 @@ use crate::runtime::{
     Error,
     core::Core,
     money, rows,
-    views::{BudgetView, SpendView},
+    views::{BudgetView, MonthView, SpendView},
 };
 
 /// Shows what was spent against the caps in force.
@@ -48,6 +48,52 @@ pub(super) fn today(core: &Core) -> Result<Option<Money>, Error> {
     let (day, _) = money::slot(Window::Day, core.clock.now(), &money::zone(plan));
     let account = account(core, ("company", "day", &day), Money::zero(plan.prices.currency))?;
     Ok(total(account))
+}
+
+/// Returns what a month cost: the sum of its days, which have rows whatever caps there are.
+pub(in crate::runtime) fn month(core: &Core, month: Option<&str>) -> Result<MonthView, Error> {
+    let present = core
+        .live()
+        .plan
+        .as_ref()
+        .map(|plan| money::slot(Window::Month, core.clock.now(), &money::zone(plan)).0);
+    let present = present.unwrap_or_default();
+    let month = month.unwrap_or_else(|| present.get(..7).unwrap_or_default());
+    let is_month =
+        format!("{month}-01").parse::<jiff::civil::Date>().is_ok() && month.len() == "2026-11".len();
+    if !is_month {
+        return Err(Error::invalid(format!("\"{month}\" is no month; write it as 2026-11")));
+    }
+    let mut view =
+        MonthView { month: month.to_owned(), total: None, by: BTreeMap::new(), days: BTreeMap::new() };
+    super::each(core.journal.as_ref(), Table::Ledger, rows::ledger::SUMS, |row| {
+        let Some((scope, day)) = rows::ledger::day_of(&row.key).filter(|(_, day)| day.starts_with(month))
+        else {
+            return Ok(true);
+        };
+        let account = serde_json::from_slice::<Account>(&row.value).ok();
+        let Some(spent) = account.and_then(total).filter(|spent| !spent.amount.is_zero()) else {
+            return Ok(true);
+        };
+        if scope == "company" {
+            add(&mut view.days, day, spent);
+            view.total = Some(sum(view.total, spent));
+        } else {
+            add(&mut view.by, scope, spent);
+        }
+        Ok(true)
+    })?;
+    Ok(view)
+}
+
+fn add(sums: &mut BTreeMap<String, Money>, of: String, money: Money) {
+    let before = sums.get(&of).copied();
+    sums.insert(of, sum(before, money));
+}
+
+/// Amounts of another currency, from before the company changed it, are left out: nobody knows the rate.
+fn sum(before: Option<Money>, money: Money) -> Money {
+    before.map_or(money, |before| before.plus(money).unwrap_or(before))
 }
 
 fn total(account: Account) -> Option<Money> {

@@ -111,6 +111,11 @@ pub(super) fn quote_gate() -> GateView {
         digest: "9f3c51d2a7".repeat(6) + "beef",
         expires: Some(ago(-71 * 60)),
         card: quote_card(),
+        given: [(
+            "message".to_owned(),
+            json!("Hello, we need an engine for our looms. Could you send a quote?"),
+        )]
+        .into(),
         state: "open".into(),
         by: None,
         at: None,
