@@ -1,5 +1,5 @@
 # The two commands are `make demo` and `make test`; both set up what is missing and say what they skipped.
-# Long forms are targets of their own: bench, torture, peers, clinc.
+# Long forms are targets of their own: bench, torture, attack, clean-root, fuzz-api, peers, clinc.
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -7,7 +7,7 @@ ENV := . .ci/env
 SCRIPT ?=
 DATA ?=
 
-.PHONY: help setup build demo test check golden bench torture peers clinc
+.PHONY: help setup build demo test check golden bench torture attack clean-root fuzz-api peers clinc
 
 help: ## these lines
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,6 +35,15 @@ bench: setup ## journal, check, reconcile and boot, as ratios in one run
 
 torture: build ## 200 random kill -9 rounds on the real daemon under load
 	@$(ENV); ADJUTANT_ROUNDS=200 cargo test --locked --workspace --test kill -- --nocapture
+
+attack: build ## hostile mails, clients, proposals and disks against the real daemon, with its memory and answer times
+	@$(ENV); cargo test --locked --workspace --test attack -- --nocapture --test-threads=1
+
+fuzz-api: build ## the API against its own description, by schemathesis from PyPI
+	@$(ENV); tests/fuzz-api "$$CARGO_TARGET_DIR/debug/adjutant"
+
+clean-root: ## both README commands in a fresh Debian (root, debootstrap)
+	@./.ci/clean-root
 
 peers: ## what `adjutant models bench --peers` compares with, from PyPI into an environment of its own
 	@models/benches/peers/setup

@@ -12,14 +12,14 @@ fn the_description_is_the_golden_one() {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/openapi.json");
     let mut found = adjutant::http::openapi().to_pretty_json().unwrap();
     found.push('\n');
-    if std::env::var_os("ADJUTANT_BLESS").is_some() {
+    if std::env::var_os("ADJUTANT_GOLDEN").is_some() {
         std::fs::create_dir_all(golden.parent().unwrap()).unwrap();
         std::fs::write(&golden, &found).unwrap();
     }
     let known = std::fs::read_to_string(&golden).unwrap_or_default();
     assert!(
         known == found,
-        "the API changed: look at the difference after `ADJUTANT_BLESS=1 cargo test -p adjutant-tests --test http golden`"
+        "the API changed: look at the difference after `ADJUTANT_GOLDEN=1 cargo test -p adjutant-tests --test http golden`"
     );
 }
 
