@@ -1,6 +1,6 @@
 //! Moments written as RFC 3339: the only civil time that the machine reads, and only with an offset.
 //!
-//! What [`write`] prints [`parse`] reads, for every moment that can be stored: before the year 0 and after 9999 the year
+//! What [`write()`] prints [`parse`] reads, for every moment that can be stored: before the year 0 and after 9999 the year
 //! has a sign and six digits or more, as ISO 8601 has it.
 
 use crate::id::Stamp;
