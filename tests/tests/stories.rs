@@ -46,6 +46,18 @@ async fn an_approved_lead_gets_one_quote_and_one_invoice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_there_is_named() {
+    let agency = Agency::open().await;
+    for (command, name) in
+        [(["retry", "nope"], "nope"), (["kill", "nope"], "nope"), (["records", "nokind"], "nokind")]
+    {
+        let ran = agency.operator(&command).await;
+        assert_eq!(ran.code, 4, "{command:?}: {}", ran.all());
+        assert!(ran.stderr.contains(&format!("\"{name}\"")), "{}", ran.all());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_decision_is_recorded_whole_and_never_made_again() {
     let agency = Agency::open().await;
     let body = json!({

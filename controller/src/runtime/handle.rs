@@ -5,9 +5,11 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use adjutant_machine::{
+    Refusal,
     event::{Decision, Envelope, Event, GateDecided, Settlement},
     id::{EffectId, InstanceId, InstanceKind},
     journal::Journal,
+    verdict::Verdict,
 };
 use adjutant_spec::plan::{BundleId, Plan};
 use futures::future::BoxFuture;
@@ -414,9 +416,13 @@ impl Handle {
         let name = to.name.clone();
         self.core.send(to, job);
         let told = receiver.await.map_err(|_| Error::unavailable("the runtime is closing"))?;
-        told.map_err(|error| match error {
-            Error::Quarantined { reason, .. } => Error::Quarantined { id: name, reason },
+        match told {
+            // The machine knows no name of what it never began.
+            Ok(Told { verdict: Verdict::Refused(Refusal::NotStarted), .. }) => {
+                Err(Error::NotFound { what: "run", id: name })
+            }
+            Err(Error::Quarantined { reason, .. }) => Err(Error::Quarantined { id: name, reason }),
             other => other,
-        })
+        }
     }
 }

@@ -103,7 +103,7 @@ pub(super) struct RecordParams {
 
 /// Lists business records of a kind with where they come from.
 #[utoipa::path(get, path = "/api/v1/records/{kind}", tag = "world", params(("kind" = String, Path), RecordParams),
-    responses((status = 200, body = Vec<shapes::RecordView>)))]
+    responses((status = 200, body = Vec<shapes::RecordView>), (status = 404, body = Refusal)))]
 pub(super) async fn records(
     State(app): State<App>,
     who: Principal,
@@ -112,7 +112,17 @@ pub(super) async fn records(
 ) -> Answered<Vec<RecordView>> {
     who.must(Scope::Read)?;
     let limit = asked.limit.unwrap_or(100).clamp(1, 1_000);
-    Ok(Json(app.handle.records(&kind, asked.after.as_deref(), limit).await?))
+    let records = app.handle.records(&kind, asked.after.as_deref(), limit).await?;
+    let plan = app.handle.plan();
+    let known =
+        plan.as_ref().map(|plan| plan.records.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
+    // Records of a kind that is gone from the company are still shown.
+    if records.is_empty() && !known.contains(&kind) {
+        return Err(
+            Refusal::not_found("kind of record", &kind).help(format!("kinds are: {}", known.join(", ")))
+        );
+    }
+    Ok(Json(records))
 }
 
 /// A connector as the plan in force has it; never its secret.
