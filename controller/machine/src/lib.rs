@@ -27,6 +27,7 @@ pub mod sim;
 mod step;
 pub mod time;
 pub mod verdict;
+pub mod wait;
 
 pub use evolve::{apply, fold};
 pub use kill::step_kill;

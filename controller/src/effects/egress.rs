@@ -4,17 +4,24 @@
 //! network is how a request is smuggled there. What the operator writes out as an address, or as `localhost`, is
 //! declared; `private = true` declares it for a connector's names.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+};
 
 use adjutant_spec::plan::Connector;
 use url::Url;
 
-use super::outcome::Fault;
+use super::{
+    doors::{Door, Doors},
+    outcome::Fault,
+};
 
 /// The hosts of one connector.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub(super) struct Egress {
     connector: String,
+    door: Door,
     hosts: Vec<String>,
     /// Whether names may resolve to private addresses.
     is_private_declared: bool,
@@ -22,7 +29,7 @@ pub(super) struct Egress {
 
 impl Egress {
     /// Reads the hosts of a connector: those named, else the endpoint's own.
-    pub(super) fn of(connector: &Connector) -> Self {
+    pub(super) fn of(connector: &Connector, doors: &Arc<dyn Doors>) -> Self {
         let own = connector.endpoint.as_deref().and_then(|endpoint| Url::parse(endpoint).ok());
         let own = own.and_then(|url| url.host_str().map(bare));
         let named: Vec<String> = connector.hosts.iter().map(|host| bare(host)).collect();
@@ -30,13 +37,16 @@ impl Egress {
         let is_private_declared = connector.settings.get("private").and_then(serde_json::Value::as_bool);
         Self {
             connector: connector.id.clone(),
+            door: Door::to(doors, connector),
             hosts,
             is_private_declared: is_private_declared.unwrap_or(false),
         }
     }
 
-    /// Resolves a host once; every address is one that may be connected to.
+    /// Resolves a host once; every address is one that may be connected to. Whoever wants to send comes through here, and so by
+    /// the door.
     pub(super) async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Fault> {
+        let _open = self.door.pass()?;
         let host = bare(host);
         self.check_named(&host, port)?;
         if let Ok(address) = host.parse::<IpAddr>() {
@@ -160,10 +170,27 @@ fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::effects::{
+        doors::{Unwatched, tests::Shut},
+        tests::plans::connector,
+    };
 
     fn egress(hosts: &[&str], is_private_declared: bool) -> Egress {
         let hosts = hosts.iter().map(|host| bare(host)).collect();
-        Egress { connector: "crm".into(), hosts, is_private_declared }
+        let doors: Arc<dyn Doors> = Arc::new(Unwatched);
+        let door = Door::to(&doors, &connector("crm", "http", ""));
+        Egress { connector: "crm".into(), door, hosts, is_private_declared }
+    }
+
+    #[tokio::test]
+    async fn nobody_learns_an_address_behind_a_door_that_is_shut() {
+        let doors: Arc<dyn Doors> = Arc::new(Shut(vec!["crm"]));
+        for (id, is_open) in [("crm", false), ("mail", true)] {
+            let egress = Egress::of(&connector(id, "http", "http://127.0.0.1:9"), &doors);
+            let found = egress.resolve("127.0.0.1", 9).await;
+            assert_eq!(found.is_ok(), is_open, "{id}: {found:?}");
+            assert!(is_open || matches!(found, Err(Fault::Held(_))));
+        }
     }
 
     #[test]

@@ -15,9 +15,12 @@ mod clock;
 mod core;
 mod crash;
 mod draft;
+mod drift;
 mod error;
 mod handle;
 mod identity;
+mod keys;
+mod lines;
 mod loops;
 mod masked;
 mod money;
@@ -33,6 +36,7 @@ mod schedule;
 mod shard;
 mod shared;
 mod start;
+mod switch;
 mod tell;
 mod view;
 pub mod views;
@@ -43,7 +47,10 @@ mod words;
 mod tests;
 
 pub use clock::{Clock, ManualClock, RealClock};
+pub use drift::stored as stored_clock;
 pub use error::Error;
 pub use handle::{Handle, Runtime, Settings};
 pub use performer::{NotifyFailure, Performer, Worst};
-pub use request::{Activation, Answer, Delivery, Judged, PauseScope, Retry, RunFilter, StartRun, Started};
+pub use request::{
+    Activation, Answer, Delivery, Judged, Pause, PauseScope, Retry, RunFilter, StartRun, Started,
+};

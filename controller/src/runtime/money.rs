@@ -27,6 +27,13 @@ pub(super) struct Place {
     pub(super) slot: String,
 }
 
+impl Place {
+    /// Returns what people call the cap on it.
+    pub(super) fn name(&self) -> String {
+        format!("the {} budget of {}", self.window, self.scope)
+    }
+}
+
 /// A cap that a call falls under, with the place of its row.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Cap {
@@ -40,8 +47,7 @@ pub(super) struct Cap {
 impl Cap {
     /// Returns the cap with its row, as the machine judges it.
     pub(super) fn with(&self, account: Account) -> budget::Cap {
-        let name = format!("the {} budget of {}", self.place.window, self.place.scope);
-        budget::Cap { name, limit: self.limit, on_exceed: self.on_exceed, account }
+        budget::Cap { name: self.place.name(), limit: self.limit, on_exceed: self.on_exceed, account }
     }
 }
 

@@ -17,7 +17,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 /// A moment as people and programs read it: RFC 3339 in UTC with milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct When(pub Stamp);
 
 impl std::fmt::Display for When {
@@ -279,6 +279,9 @@ pub struct StatusView {
     pub quarantined: Vec<QuarantineView>,
     /// How many effects wait in the outbox of this process.
     pub outbox: u64,
+    /// What is known of the clock.
+    #[serde(default)]
+    pub clock: ClockView,
 }
 
 /// The revision in force.
@@ -307,6 +310,55 @@ pub struct PauseView {
     pub by: String,
     /// Since when.
     pub at: When,
+    /// When it ends by itself.
+    #[serde(default)]
+    pub until: Option<When>,
+}
+
+/// What is known of the clock.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ClockView {
+    /// The last moment that this store has seen.
+    #[serde(default)]
+    pub last: When,
+    /// When it jumped, the newest last.
+    #[serde(default)]
+    pub jumps: Vec<JumpView>,
+}
+
+/// A jump of the clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JumpView {
+    /// What it would have shown.
+    pub from: When,
+    /// What it showed.
+    pub to: When,
+}
+
+impl std::fmt::Display for JumpView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "it showed {} and then {}", self.from, self.to)
+    }
+}
+
+/// How long a clock that was set back is worth telling, in milliseconds: a week.
+const TOLD_FOR: i64 = 7 * 86_400_000;
+
+impl ClockView {
+    /// Returns the last time that the clock was set back, while it is worth telling.
+    #[must_use]
+    pub fn last_set_back(&self) -> Option<JumpView> {
+        let is_recent = |jump: &&JumpView| self.last.0.0.saturating_sub(jump.to.0.0).abs() < TOLD_FOR;
+        self.jumps.iter().rev().filter(|jump| jump.millis() < 0).find(is_recent).copied()
+    }
+}
+
+impl JumpView {
+    /// Returns by how many milliseconds it was set forward; negative: back.
+    #[must_use]
+    pub fn millis(&self) -> i64 {
+        self.to.0.0.saturating_sub(self.from.0.0)
+    }
 }
 
 /// An instance that is set aside.

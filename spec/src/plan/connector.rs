@@ -29,12 +29,23 @@ pub struct Connector {
     pub hosts: Vec<String>,
     /// `live`, `dry` or `fixture`.
     pub mode: Mode,
+    /// The most calls of all its verbs together, and of the agents that ask it, in a window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Rate>,
     /// What it can do.
     pub verbs: BTreeMap<String, Verb>,
     /// What it can tell: JSON Schema of each event's fields by event name.
     pub events: BTreeMap<String, Value>,
     /// Further settings of the kind, such as `from` of a mail connector.
     pub settings: BTreeMap<String, Value>,
+}
+
+impl Connector {
+    /// Returns the id that it had first: what pauses know it by.
+    #[must_use]
+    pub fn oldest_id(&self) -> &str {
+        self.was.last().unwrap_or(&self.id)
+    }
 }
 
 /// How real a connector's calls are.

@@ -79,4 +79,21 @@ impl Plan {
         let connector = self.connectors.get(connector)?;
         connector.verbs.get(verb).map(|found| (connector, found))
     }
+
+    /// Returns the connector that an agent asks: the one it pins, else the first of kind `openai`.
+    #[must_use]
+    pub fn model_connector(&self, pinned: Option<&str>) -> Option<&Connector> {
+        let is_model = |found: &&Connector| found.kind == "openai";
+        match pinned {
+            Some(id) => self.connectors.get(id).filter(is_model),
+            None => self.connectors.values().find(is_model),
+        }
+    }
+
+    /// Returns the connector with this id, else the one that had it formerly.
+    #[must_use]
+    pub fn connector(&self, id: &str) -> Option<&Connector> {
+        let renamed = || self.connectors.values().find(|found| found.was.iter().any(|was| was == id));
+        self.connectors.get(id).or_else(renamed)
+    }
 }

@@ -55,6 +55,7 @@ impl Decider<'_> {
                 let by = if *host_died { Loss::HostDied } else { Loss::Unanswered };
                 self.lost(effect, *attempt, (message, by))
             }
+            Event::EffectHeldBack { effect, attempt, .. } => self.held_back(effect, *attempt),
             Event::EffectProbed { effect, finding } => self.probed(effect, finding),
             Event::EffectSettled { effect, settlement } => self.settled(effect, settlement),
             Event::ChildEnded { effect, status, output } => self.child_ended(effect, (status, output)),
@@ -82,6 +83,16 @@ impl Decider<'_> {
             }
         }
         self.plain(effect, &EffectEvent::Lease { attempt, until })
+    }
+
+    /// Nothing of an attempt left: it waits for its turn again, or is not wanted any more where the run takes back what it did.
+    fn held_back(&mut self, effect: &EffectId, attempt: u32) -> Decision {
+        let decision = self.plain(effect, &EffectEvent::HoldBack { attempt })?;
+        let is_step = self.known(effect)?.purpose == Purpose::Step;
+        if decision == Verdict::Applied && is_step && self.is_unwinding() {
+            self.plain(effect, &EffectEvent::Withdraw)?;
+        }
+        Ok(decision)
     }
 
     pub(super) fn lost(&mut self, effect: &EffectId, attempt: u32, (message, by): (&str, Loss)) -> Decision {

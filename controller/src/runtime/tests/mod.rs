@@ -6,6 +6,8 @@ mod loops;
 mod money;
 mod runs;
 mod schedules;
+mod switches;
+mod waits;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -42,6 +44,8 @@ enum Turn {
     Silent,
     /// Answers once the script is released.
     Held(Value),
+    /// Finds the door shut before anything leaves.
+    Shut,
 }
 
 /// What the outside saw, and what it will do.
@@ -49,6 +53,8 @@ struct Script {
     turns: Mutex<BTreeMap<String, VecDeque<Turn>>>,
     seen: Mutex<Vec<(String, String, u32)>>,
     notices: Mutex<Vec<Notice>>,
+    /// Whether the door of notices is shut.
+    is_shut: Mutex<bool>,
     worst: Mutex<Option<&'static str>>,
     released: watch::Sender<bool>,
 }
@@ -59,6 +65,7 @@ impl Script {
             turns: Mutex::default(),
             seen: Mutex::default(),
             notices: Mutex::default(),
+            is_shut: Mutex::default(),
             worst: Mutex::default(),
             released: watch::Sender::new(false),
         })
@@ -108,6 +115,10 @@ impl Performer for Script {
                     (value, None)
                 }
                 Turn::Silent => std::future::pending().await,
+                Turn::Shut => {
+                    let reason = "connector:desk is paused".to_owned();
+                    return Event::EffectHeldBack { effect, attempt, reason };
+                }
                 Turn::Fail(class) => {
                     let message = "scripted".to_owned();
                     return Event::EffectFailed {
@@ -144,6 +155,10 @@ impl Performer for Script {
     }
 
     fn notify(&self, notice: Notice) -> BoxFuture<'static, Result<(), NotifyFailure>> {
+        if *self.is_shut.lock().unwrap() {
+            let message = "connector:mail is paused".to_owned();
+            return Box::pin(std::future::ready(Err(NotifyFailure { retry: true, is_held: true, message })));
+        }
         self.notices.lock().unwrap().push(notice);
         Box::pin(std::future::ready(Ok(())))
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use adjutant_machine::{
     codec, fold,
     id::{InstanceId, InstanceKind},
-    journal::Table,
+    journal::{self, Table},
 };
 
 use crate::runtime::{
@@ -21,23 +21,16 @@ pub(in crate::runtime) fn audit(core: &Core) -> Result<AuditView, Error> {
     let mut findings = Vec::new();
     let mut expected: BTreeMap<Table, u64> = BTreeMap::new();
     let mut instances = 0;
-    let mut after: Option<InstanceId> = None;
-    loop {
-        let page = core.journal.instances(after.as_ref(), super::PAGE)?;
-        for instance in &page {
-            instances += 1;
-            if instance.kind != InstanceKind::Run {
-                continue;
-            }
-            match one(core, instance, &mut expected) {
-                Ok(()) => {}
-                Err(Finding::Damaged(reason)) => findings.push(finding(core, instance, reason)),
-                Err(Finding::Store(error)) => return Err(error),
-            }
+    for instance in journal::instances(core.journal.as_ref(), None) {
+        let instance = instance?;
+        instances += 1;
+        if instance.kind != InstanceKind::Run {
+            continue;
         }
-        match page.last() {
-            Some(last) if page.len() == super::PAGE => after = Some(last.clone()),
-            _ => break,
+        match one(core, &instance, &mut expected) {
+            Ok(()) => {}
+            Err(Finding::Damaged(reason)) => findings.push(finding(core, &instance, reason)),
+            Err(Finding::Store(error)) => return Err(error),
         }
     }
     surplus(core, &expected, &mut findings)?;
@@ -117,12 +110,12 @@ fn surplus(
         [(Table::Index, &b""[..]), (Table::Outbox, rows::outbox::EFFECTS), (Table::Timer, b"")]
     {
         let mut found = 0;
-        super::each(core.journal.as_ref(), table, prefix, |row| {
+        for row in journal::rows(core.journal.as_ref(), table, prefix) {
+            let row = row?;
             let is_run = table != Table::Timer
                 || rows::timer::read(&row.key).is_none_or(|timer| timer.instance.kind == InstanceKind::Run);
             found += u64::from(is_run);
-            Ok(true)
-        })?;
+        }
         let wanted = expected.get(&table).copied().unwrap_or_default();
         if found != wanted {
             let reason =

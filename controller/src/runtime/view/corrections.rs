@@ -5,7 +5,7 @@ use adjutant_machine::{
     decided::Decided,
     fact::Fact,
     id::EffectId,
-    journal::Table,
+    journal::{self, Table},
     run::{Correction, Run},
 };
 use adjutant_spec::plan::{Route, StepKind};
@@ -20,10 +20,9 @@ use crate::runtime::{
 /// Lists what people said of a route's decisions, by run. What retention let go is left out.
 pub(in crate::runtime) fn corrections(core: &Core, route: &str) -> Result<Vec<CorrectionView>, Error> {
     let mut runs: Vec<String> = Vec::new();
-    super::each(core.journal.as_ref(), Table::Index, &rows::index::judged_of(route), |row| {
-        runs.extend(String::from_utf8(row.value));
-        Ok(true)
-    })?;
+    for row in journal::rows(core.journal.as_ref(), Table::Index, &rows::index::judged_of(route)) {
+        runs.extend(String::from_utf8(row?.value));
+    }
     runs.dedup();
     let mut found = Vec::new();
     for id in runs {
