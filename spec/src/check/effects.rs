@@ -15,6 +15,7 @@ pub(crate) fn check_connectors(draft: &Draft, out: &mut Out<'_>) {
     for at in draft.connectors.values() {
         for (name, verb) in &at.verbs {
             probe(draft, out, at, (name, verb));
+            key_valid(draft, out, at, (name, verb));
             undo(draft, out, at, (name, verb));
         }
     }
@@ -46,6 +47,20 @@ fn probe(draft: &Draft, out: &mut Out<'_>, at: &At<Connector>, (name, verb): (&s
             .label("no way to find out")
             .help("write `probe = \"<verb>\"` with a verb whose effect is `read`, or `idempotency = \"at_most_once\"`")
             .help_if(near),
+    );
+}
+
+/// A life span of keys says something only where a key is sent again.
+fn key_valid(draft: &Draft, out: &mut Out<'_>, at: &At<Connector>, (name, verb): (&str, &Verb)) {
+    if verb.key_valid.is_none() || verb.idempotency == Idempotency::NativeKey {
+        return;
+    }
+    let message =
+        format!("verb \"{}.{name}\" says how long its keys are valid, and no key of it is sent again", at.id);
+    out.push(
+        Diagnostic::new(Code::E0413, draft.spot(at, &format!("verbs.{name}.key_valid")), message)
+            .label("it would mean nothing")
+            .help("write `idempotency = \"native_key\"` where the other side knows keys, or take `key_valid` out"),
     );
 }
 
