@@ -396,8 +396,14 @@ pub struct WhyLine {
 pub struct SlotView {
     /// The playbook.
     pub playbook: String,
-    /// The slot, with its zone's offset.
+    /// The slot, with its zone's offset; the first one of a span.
     pub slot: String,
+    /// The last slot of a span that was skipped as a whole.
+    #[serde(default)]
+    pub through: Option<String>,
+    /// How many slots it is about.
+    #[serde(default = "one")]
+    pub count: u64,
     /// `fired` or `skipped`.
     pub outcome: String,
     /// Why it was skipped.
@@ -406,6 +412,10 @@ pub struct SlotView {
     pub late_ms: i64,
     /// The run.
     pub run: Option<String>,
+}
+
+fn one() -> u64 {
+    1
 }
 
 /// What `audit verify` found.

@@ -11,7 +11,7 @@ mod waiting;
 use std::collections::{BTreeMap, VecDeque};
 
 use adjutant_spec::{
-    plan::{BundleId, Stage, StepId, Undo},
+    plan::{BundleId, OldestId, Stage, StepId, Undo},
     value::{Labels, Path},
 };
 use rust_decimal::Decimal;
@@ -24,7 +24,7 @@ use crate::{
     id::{EffectId, Stamp},
 };
 
-pub use effect::{Child, EffectPhase, EffectState, Life, Purpose, Traits};
+pub use effect::{Basis, Child, Close, EffectPhase, EffectState, Life, Purpose, Traits};
 pub use gate::{Card, Coverage, CoveredCall, CoveredUndo, Decided, Gate, GatePhase, GateSubject, Shown};
 pub use waiting::Cause;
 
@@ -36,8 +36,10 @@ pub const SEEN: usize = 32;
 pub struct Run {
     /// Its id.
     pub id: String,
-    /// The playbook's id.
+    /// The playbook's id when it began: for people. What rules, lists and rows compare is `oldest`.
     pub playbook: String,
+    /// The playbook's oldest id.
+    pub oldest: OldestId,
     /// What it pins.
     pub bundle: BundleId,
     /// Its idempotency key.
@@ -72,6 +74,9 @@ pub struct Run {
     pub gates: BTreeMap<String, Gate>,
     /// The payload that is approved for each covered step.
     pub coverage: BTreeMap<StepId, Coverage>,
+    /// The approvals that calls have used up; a call that did not happen gives its own back.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub used: BTreeMap<EffectId, Coverage>,
     /// How to take back what was started, in the order in which it started.
     pub undo: Vec<UndoEntry>,
     /// Stored timers.
@@ -86,6 +91,9 @@ pub struct Run {
     pub spent: BTreeMap<String, Decimal>,
     /// Why it failed, where it did.
     pub failure: Option<Failure>,
+    /// What was wrong with its state when it was killed: what it did before is not known any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buried: Option<String>,
     /// The last event ids.
     pub seen: VecDeque<String>,
 }

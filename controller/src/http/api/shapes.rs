@@ -204,6 +204,10 @@ pub(super) struct WhyLine {
 pub(super) struct SlotView {
     playbook: String,
     slot: String,
+    /// The last slot of a span that was skipped as a whole.
+    through: Option<String>,
+    /// How many slots it is about.
+    count: u64,
     outcome: String,
     reason: Option<String>,
     late_ms: i64,
