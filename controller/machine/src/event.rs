@@ -11,7 +11,10 @@ use adjutant_spec::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::id::{EffectId, Stamp};
+use crate::{
+    id::{EffectId, Stamp},
+    trust::Speaker,
+};
 
 /// An event with its moment and its id; a repeated id is answered `Duplicate`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -170,6 +173,9 @@ pub enum Event {
         step: Option<StepId>,
         /// Values corrected by the operator, by path.
         edits: BTreeMap<String, Value>,
+        /// Who corrected them.
+        #[serde(default)]
+        speaker: Speaker,
     },
     /// A person said what the text of a route step really is. The run goes on as it was: it is a lesson for the route.
     ClassCorrected {
@@ -203,6 +209,9 @@ pub struct RunStarted {
     pub parent: Option<EffectId>,
     /// Whether effects other than reads are only logged (`run --dry`).
     pub dry: bool,
+    /// Who gave the inputs, and so how far they are trusted at most; absent where a parent run did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speaker: Option<Speaker>,
 }
 
 /// A person's answer to a gate.
@@ -216,6 +225,9 @@ pub struct GateDecided {
     pub decision: Decision,
     /// Why, for people.
     pub reason: Option<String>,
+    /// Who decides, and so how far what is filled in or changed is trusted at most.
+    #[serde(default)]
+    pub speaker: Speaker,
 }
 
 /// The answers to a gate.

@@ -26,6 +26,7 @@ mod sample;
 pub mod sim;
 mod step;
 pub mod time;
+pub mod trust;
 pub mod verdict;
 
 pub use evolve::{apply, fold};

@@ -36,7 +36,7 @@ mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use intake::{Delivery, IntakeError, Webhook};
+pub use intake::{Delivery, IntakeError, Received, Unread, Webhook};
 pub use llm::price::{Unpriced, worst_case};
 pub use notify::NotifyFailure;
 pub use patience::{Patience, Waiting};

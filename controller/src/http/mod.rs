@@ -5,19 +5,23 @@
 //!                                                    ├─► router ─► Handle (runtime) · GitDoor · Hooks · Probes
 //!  control.sock ─► peer uid ─► operator ─────────────┘
 //! ```
+//! The control socket has threads of its own: what strangers do over TCP is never in front of the operator.
 //! Every write is a command that is durable before it is answered; every page can be read and used without JavaScript.
 //! What this room may not import it asks of the traits in [`doors`]; the composition root implements them.
 
 mod api;
 mod auth;
 mod clean;
+mod crowd;
 pub mod doors;
 mod events;
 mod extract;
 mod health;
 mod intake;
 mod metrics;
+mod pace;
 mod pages;
+mod places;
 mod refusal;
 mod serve;
 #[cfg(test)]
@@ -28,7 +32,6 @@ use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, sync::Arc};
 use adjutant_machine::journal::Journal;
 use axum::{Router, extract::DefaultBodyLimit, middleware};
 use tokio::sync::watch;
-use tower::limit::GlobalConcurrencyLimitLayer;
 
 pub use api::openapi;
 pub use auth::{GateLink, Issued, NewToken, Scope, TokenView, Vault};
@@ -38,10 +41,11 @@ pub use serve::{Error as ServeError, Server, find_control};
 
 use crate::runtime::{Clock, Handle};
 
-/// The longest body of a request.
+/// The longest body of a request; a hook has its connector's own `max_body`.
 const LONGEST_BODY: usize = 1024 * 1024;
-/// The most requests that are worked on at once.
-const MOST_REQUESTS: usize = 128;
+/// The most requests of one caller that are worked on at once. Strangers have none of these: hooks and links are bounded by
+/// connections, by what they may send, and by their own throttles.
+const MOST_REQUESTS: usize = 48;
 
 /// What HTTP stands on.
 pub struct Settings {
@@ -84,6 +88,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     doors: Doors,
     metrics: metrics::Counters,
+    places: Arc<places::Places>,
     hosts: BTreeSet<String>,
     url: String,
     /// Tells streams that the server closes.
@@ -117,6 +122,5 @@ fn router(app: App) -> Router {
         .layer(guard)
         .layer(middleware::map_response(clean::answer))
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
-        .layer(GlobalConcurrencyLimitLayer::new(MOST_REQUESTS))
         .with_state(app)
 }

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Error,
     core::{Core, Live},
+    deliveries,
     request::{Activation, Answer, PauseScope},
     rows, schedule,
     views::{AppliedView, PauseView, QuarantineView, When},
@@ -66,6 +67,8 @@ pub(super) async fn activate(core: &Arc<Core>, wish: Activation) -> Result<(), E
         live.applied = Some(view);
     });
     schedule::turn(core, &timers);
+    // After the plan is in force: what was open then is tried on it, and what comes open later sees it.
+    deliveries::wake(core);
     Ok(())
 }
 

@@ -21,6 +21,7 @@ use tokio::sync::{Notify, broadcast, oneshot, watch};
 use super::{
     Clock, Error, Performer,
     crash::Crash,
+    hooks::Tallies,
     identity::NewRun,
     pools::{Class, Permit, Pools},
     request::Started,
@@ -108,6 +109,10 @@ pub(super) struct Core {
     pub(super) most_agents: usize,
     /// Effects that a pause holds back, by its scope; their outbox rows stay.
     pub(super) parked: Mutex<BTreeMap<String, Vec<(EffectId, Class)>>>,
+    /// How many deliveries of each connector are open.
+    pub(super) open_deliveries: Mutex<BTreeMap<String, u64>>,
+    /// What connectors were told.
+    pub(super) tallies: Mutex<Tallies>,
     /// Serialises what reads many rows and then writes host rows.
     pub(super) host: tokio::sync::Mutex<()>,
     /// Makes ids of events that the host sends more than once in a millisecond.
@@ -171,11 +176,12 @@ pub(super) struct Parts {
     pub(super) pools: Pools,
     pub(super) seed: u64,
     pub(super) live: Live,
+    pub(super) tallies: Tallies,
 }
 
 impl Core {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { settings, shards, pools, seed, live } = parts;
+        let Parts { settings, shards, pools, seed, live, tallies } = parts;
         Self {
             journal: settings.journal,
             performer: settings.performer,
@@ -196,6 +202,8 @@ impl Core {
             tasks: Arc::new(()),
             most_agents: settings.agents,
             parked: Mutex::new(BTreeMap::new()),
+            open_deliveries: Mutex::default(),
+            tallies: Mutex::new(tallies),
             host: tokio::sync::Mutex::new(()),
             counter: AtomicU64::new(0),
             bundles: Mutex::new(BTreeMap::new()),

@@ -14,14 +14,16 @@ use futures::future::BoxFuture;
 use tokio::sync::{Semaphore, SemaphorePermit, broadcast, oneshot};
 
 use super::{
-    Activation, Answer, Clock, Delivery, Error, Judged, PauseScope, Performer, Retry, RunFilter, StartRun,
-    Started, activate, answer,
+    Activation, Answer, Clock, Delivery, DeliveryFilter, Error, Judged, PauseScope, Performer, Retry,
+    RunFilter, SetAside, StartRun, Started, Taken, activate, answer,
     core::{Core, Job, Stop, Told},
+    deliveries, hooks,
+    hooks::Heard,
     identity::run_of,
     masked, open, start, view,
     views::{
-        AppliedView, AuditView, CorrectionView, DeadView, GateView, LogView, Notification, RecordView,
-        RunLine, RunView, SlotView, SpendView, StatusView, WhyView,
+        AppliedView, AuditView, CorrectionView, DeadView, DeliveryLine, DeliveryView, GateView, HookView,
+        LogView, Notification, RecordView, RunLine, RunView, SlotView, SpendView, StatusView, WhyView,
     },
     words,
 };
@@ -82,14 +84,75 @@ impl Handle {
         start::manual(&self.core, masked::wish(&self.core, wish)).await
     }
 
-    /// Takes in what a connector tells: starts every playbook whose trigger matches, once for each delivery id.
+    /// Takes in what a connector tells: starts every playbook whose trigger matches, once for each delivery id. Where one cannot
+    /// begin the delivery is open: it is kept with its content, shown, and tried again when a revision comes into force.
+    ///
+    /// *Guarantees*: when this returns the delivery has its runs, is open, or was dropped, durably. *Assumptions*: the content
+    /// was verified; whether it fits the event's schema is judged here, on the plan in force.
     ///
     /// # Errors
-    /// [`Error::Unavailable`]: the sender shall come again.
-    pub async fn intake(&self, delivery: Delivery) -> Answered<Vec<Started>> {
+    /// [`Error::Unavailable`]: the sender shall come again. [`Error::Conflict`]: another content came under the same id before.
+    pub async fn intake(&self, delivery: Delivery) -> Answered<Taken> {
         self.core.check_open()?;
         let _seat = self.seat().await?;
-        start::intake(&self.core, masked::delivery(&self.core, delivery)).await
+        deliveries::intake(&self.core, masked::delivery(&self.core, delivery)).await
+    }
+
+    /// Counts what happened at the hook of a connector that exists.
+    pub fn hear(&self, connector: &str, heard: Heard) {
+        hooks::hear(&self.core, connector, heard);
+    }
+
+    /// Lists what the hooks of connectors were told, by connector.
+    #[must_use]
+    pub fn hooks(&self) -> Vec<HookView> {
+        hooks::hooks(&self.core)
+    }
+
+    /// Keeps an item that came in and cannot be read as an open delivery; returns its id, such as `inbox-k3v...`. The same item
+    /// twice is one.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]: it is not kept, and must stay where it is.
+    pub async fn set_aside(&self, item: SetAside) -> Answered<String> {
+        self.core.check_open()?;
+        let _seat = self.seat().await?;
+        deliveries::set_aside(&self.core, masked::item(&self.core, item)).await
+    }
+
+    /// Lists deliveries: the open ones, oldest first; with `all` every one that was ever set aside, by id.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for the one to go on after.
+    pub async fn deliveries(&self, filter: DeliveryFilter) -> Answered<Vec<DeliveryLine>> {
+        self.core.read(move |core| view::deliveries(core, &filter)).await
+    }
+
+    /// Shows a delivery that is or was open, with its content.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn delivery(&self, id: &str) -> Answered<DeliveryView> {
+        let id = id.to_owned();
+        self.core.read(move |core| view::delivery(core, &id)).await
+    }
+
+    /// Tries an open delivery on the plan in force.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Conflict`] where it is not open, or still cannot start.
+    pub async fn start_delivery(&self, id: &str) -> Answered<Answer> {
+        let _seat = self.seat().await?;
+        deliveries::start(&self.core, id).await
+    }
+
+    /// Drops an open delivery with a reason: it starts nothing any more, and its repetition neither.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Conflict`] where it is not open, [`Error::Invalid`] without a reason.
+    pub async fn drop_delivery(&self, id: &str, reason: &str, by: &str) -> Answered<Answer> {
+        let _seat = self.seat().await?;
+        deliveries::drop(&self.core, id, (reason, by)).await
     }
 
     /// Puts an event into an instance's mailbox and waits until it is durable.
@@ -161,7 +224,7 @@ impl Handle {
     /// # Errors
     /// As [`Handle::deliver`].
     pub async fn retry(&self, run: &str, retry: Retry, by: &str) -> Answered<Answer> {
-        let event = Event::RunRetried { step: retry.step, edits: retry.edits };
+        let event = Event::RunRetried { step: retry.step, edits: retry.edits, speaker: retry.speaker };
         answer::of(self.control(InstanceId::run(run), event, by).await?, "tried again")
     }
 

@@ -14,10 +14,13 @@ mod answer;
 mod clock;
 mod core;
 mod crash;
+mod deliveries;
 mod draft;
 mod error;
 mod handle;
+mod hooks;
 mod identity;
+mod incoming;
 mod loops;
 mod masked;
 mod money;
@@ -37,6 +40,7 @@ mod tell;
 mod view;
 pub mod views;
 mod wheel;
+mod windows;
 mod words;
 
 #[cfg(test)]
@@ -45,5 +49,9 @@ mod tests;
 pub use clock::{Clock, ManualClock, RealClock};
 pub use error::Error;
 pub use handle::{Handle, Runtime, Settings};
+pub use hooks::Heard;
 pub use performer::{NotifyFailure, Performer, Worst};
-pub use request::{Activation, Answer, Delivery, Judged, PauseScope, Retry, RunFilter, StartRun, Started};
+pub use request::{
+    Activation, Answer, Delivery, DeliveryFilter, Judged, PauseScope, Retry, RunFilter, SetAside, StartRun,
+    Started, Taken,
+};

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use adjutant_machine::{
     id::{InstanceId, InstanceKind, Stamp},
     journal::{Append, Batch, RowWrite, Table},
+    trust::Speaker,
 };
 use adjutant_spec::plan::{Overlap, Plan, Playbook, Trigger};
 use croner::{
@@ -224,7 +225,13 @@ async fn begin(
 ) -> Result<Recorded, Error> {
     let late = core.clock.now().0 - slot.0;
     let event = json!({ "slot": slots.text(slot), "late_ms": late });
-    let fired = Fired { key: schedule.key, overlap: schedule.overlap, event: &event, by: "host" };
+    let fired = Fired {
+        key: schedule.key,
+        overlap: schedule.overlap,
+        event: &event,
+        by: "host",
+        speaker: Speaker::Operator,
+    };
     let (run, reason) = match start::triggered(core, live, playbook, &fired).await {
         Ok(Some(started)) => (Some(started.run), None),
         Ok(None) => (None, Some("another run of the playbook is live".to_owned())),

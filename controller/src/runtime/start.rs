@@ -1,4 +1,5 @@
-//! Starting runs: by hand, by a connector's event, by a schedule's slot, by a parent run. The same key is the same run.
+//! Starting runs: by hand, by a connector's event, by a schedule's slot, by a parent run. The same key is the same run. What a
+//! value is trusted is the lower of what its input declares and of who gives it.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -6,11 +7,11 @@ use adjutant_machine::{
     command::{Call, Perform},
     eval::Scope,
     event::{Labelled, RunStarted},
-    id::EffectId,
-    journal::{Batch, RowWrite, Scan, Table},
+    journal::{Scan, Table},
+    trust::Speaker,
 };
 use adjutant_spec::{
-    plan::{Automatic, Input, Overlap, Plan, Playbook, Stage, Trigger, ValueType},
+    plan::{Input, Overlap, Playbook, Stage, ValueType},
     value::{Currency, Labels, Money, Template},
 };
 use serde_json::{Value, json};
@@ -20,7 +21,7 @@ use super::{
     Error,
     core::{Core, Job, Live},
     identity::NewRun,
-    request::{Delivery, StartRun, Started},
+    request::{StartRun, Started},
     rows,
 };
 
@@ -28,14 +29,15 @@ use super::{
 pub(super) async fn manual(core: &Arc<Core>, wish: StartRun) -> Result<Started, Error> {
     let live = core.live();
     let playbook = known(&live, &wish.playbook)?;
-    let input = given(playbook, wish.input, currency(&live))?;
+    let input = given(playbook, wish.input, (wish.speaker, currency(&live)))?;
     let key = match wish.key {
         Some(key) if key.trim().is_empty() => return Err(Error::invalid("the key is empty")),
         Some(key) => key,
         None => unique_key(core),
     };
     let by = if wish.by.is_empty() { "operator".to_owned() } else { wish.by };
-    let begin = Begin { key, input, trigger: wish.trigger, parent: None, dry: wish.dry, by };
+    let speaker = wish.speaker;
+    let begin = Begin { key, input, trigger: wish.trigger, dry: wish.dry, by, speaker };
     begin_run(core, new_run(&live, playbook, begin)?).await
 }
 
@@ -57,9 +59,9 @@ struct Begin {
     key: String,
     input: BTreeMap<String, Labelled>,
     trigger: Value,
-    parent: Option<EffectId>,
     dry: bool,
     by: String,
+    speaker: Speaker,
 }
 
 fn new_run(live: &Live, playbook: &Playbook, begin: Begin) -> Result<NewRun, Error> {
@@ -76,8 +78,9 @@ fn new_run(live: &Live, playbook: &Playbook, begin: Begin) -> Result<NewRun, Err
         stage: plan.slice_of_playbook(&playbook.id).map_or(plan.company.stage, |slice| slice.stage),
         input: begin.input,
         trigger: begin.trigger,
-        parent: begin.parent,
+        parent: None,
         dry: begin.dry,
+        speaker: Some(begin.speaker),
     };
     Ok(NewRun { started, oldest: playbook.oldest_id().to_owned(), by: begin.by })
 }
@@ -108,91 +111,26 @@ pub(super) async fn child(core: &Arc<Core>, perform: &Perform) -> Result<Started
         key: perform.effect.key(),
         revision,
         stage: slice.map_or(Stage::Act, |slice| slice.stage),
-        input: input.clone(),
+        input: declared(&bundle.playbook, input),
         trigger: json!({ "parent": perform.effect }),
         parent: Some(perform.effect.clone()),
         dry: perform.dry,
+        speaker: None,
     };
     let by = format!("run:{}", perform.effect.run);
     let oldest = bundle.playbook.oldest_id().to_owned();
     begin_run(core, NewRun { started, oldest, by }).await
 }
 
-/// Takes in what a connector tells. The runs come first and the delivery's row last: a crash in between makes the sender come
-/// again, and the keys find the same runs.
-pub(super) async fn intake(core: &Arc<Core>, delivery: Delivery) -> Result<Vec<Started>, Error> {
-    let place = rows::dedupe::delivery(&delivery.connector, &delivery.id);
-    let known = {
-        let place = place.clone();
-        core.read(move |core| Ok(core.journal.row(Table::Dedupe, &place)?)).await?
+/// Returns what a parent hands on with its own labels, at most as trusted and at least as private as the child declares.
+fn declared(playbook: &Playbook, input: &BTreeMap<String, Labelled>) -> BTreeMap<String, Labelled> {
+    let capped = |(name, given): (&String, &Labelled)| {
+        let declared = playbook.inputs.get(name);
+        let ceiling = declared.map(|input| Labels { trust: input.trust, privacy: input.privacy });
+        let labels = ceiling.map_or(given.labels, |ceiling| given.labels.join(ceiling));
+        (name.clone(), Labelled { value: given.value.clone(), labels })
     };
-    if let Some(row) = known {
-        let runs: Vec<String> = serde_json::from_slice::<Value>(&row.value)
-            .ok()
-            .and_then(|row| serde_json::from_value(row["runs"].clone()).ok())
-            .unwrap_or_default();
-        return Ok(runs.into_iter().map(|run| Started { run, created: false }).collect());
-    }
-    let live = core.live();
-    let plan = live.plan.as_ref().ok_or_else(|| Error::unavailable("no revision is in force yet"))?;
-    let mut started = Vec::new();
-    let mut refused = Vec::new();
-    for playbook in plan.playbooks.values() {
-        let Trigger::Event { connector, event, key, overlap, accept } = &playbook.trigger else { continue };
-        if *connector != delivery.connector || *event != delivery.event {
-            continue;
-        }
-        if let Some(reason) = unasked(plan, &delivery, accept) {
-            tracing::info!(playbook = playbook.id, delivery = delivery.id, reason, "a mail starts nothing");
-            refused.push(json!({ "playbook": playbook.id, "reason": reason }));
-            continue;
-        }
-        let fired = Fired { key, overlap: *overlap, event: &delivery.fields, by: &delivery.by };
-        match triggered(core, &live, playbook, &fired).await {
-            Ok(Some(run)) => started.push(run),
-            Ok(None) => {
-                refused.push(json!({ "playbook": playbook.id, "reason": "another run of it is live" }));
-            }
-            // What is wrong with the message stays wrong: the sender must not come again, and the operator finds it here.
-            Err(Error::Invalid { problems }) => {
-                tracing::warn!(
-                    playbook = playbook.id,
-                    delivery = delivery.id,
-                    ?problems,
-                    "a delivery starts nothing"
-                );
-                refused.push(json!({ "playbook": playbook.id, "reason": problems.join("; ") }));
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    record(core, place, &delivery, (&started, refused)).await?;
-    Ok(started)
-}
-
-/// Says why a trigger does not take a mail: no person wrote it, and the trigger does not ask for such mails.
-fn unasked(plan: &Plan, delivery: &Delivery, accept: &[Automatic]) -> Option<String> {
-    plan.connectors.get(&delivery.connector).filter(|connector| connector.kind == "mail_drop")?;
-    let kind = Automatic::of_mail(&delivery.fields).filter(|kind| !accept.contains(kind))?;
-    Some(format!("{}; its trigger does not `accept` \"{}\"", kind.sentence(), kind.word()))
-}
-
-/// Writes the row of a delivery, also of one that nobody wants.
-async fn record(
-    core: &Arc<Core>,
-    key: Vec<u8>,
-    delivery: &Delivery,
-    (started, refused): (&[Started], Vec<Value>),
-) -> Result<(), Error> {
-    let runs: Vec<&str> = started.iter().map(|started| started.run.as_str()).collect();
-    let row = json!({
-        "at": core.clock.now(), "by": delivery.by, "event": delivery.event, "runs": runs, "refused": refused,
-        "fields": if runs.is_empty() { delivery.fields.clone() } else { Value::Null },
-    });
-    let value = Some(row.to_string().into_bytes());
-    let writes = vec![RowWrite { table: Table::Dedupe, key, value }];
-    core.write(Batch { writes, ..Batch::default() }).await?;
-    Ok(())
+    input.iter().map(capped).collect()
 }
 
 /// What fires a playbook.
@@ -201,6 +139,8 @@ pub(super) struct Fired<'a> {
     pub(super) overlap: Overlap,
     pub(super) event: &'a Value,
     pub(super) by: &'a str,
+    /// Who gave the event's values.
+    pub(super) speaker: Speaker,
 }
 
 /// Starts a playbook for an event; `None` where another run is live and must not be overlapped.
@@ -224,15 +164,15 @@ pub(super) async fn triggered(
             scope.render(from).map_err(|error| Error::invalid(format!("input \"{name}\": {error}")))?;
         values.insert(name.clone(), value);
     }
-    let input = given(playbook, values, currency(live))?;
+    let input = given(playbook, values, (fired.speaker, currency(live)))?;
     let trigger = json!({ "event": fired.event });
     let begin = Begin {
         key,
         input,
         trigger: trigger["event"].clone(),
-        parent: None,
         dry: false,
         by: fired.by.to_owned(),
+        speaker: fired.speaker,
     };
     let run = new_run(live, playbook, begin)?;
     if fired.overlap == Overlap::Allow {
@@ -266,17 +206,19 @@ fn currency(live: &Live) -> Option<Currency> {
 fn given(
     playbook: &Playbook,
     mut values: BTreeMap<String, Value>,
-    currency: Option<Currency>,
+    (speaker, currency): (Speaker, Option<Currency>),
 ) -> Result<BTreeMap<String, Labelled>, Error> {
     let (mut input, mut problems) = (BTreeMap::new(), Vec::new());
     for (name, wanted) in &playbook.inputs {
-        let value = values.remove(name).or_else(|| wanted.default.clone());
-        match value.map(|value| typed(wanted, value, currency)) {
-            Some(Ok(value)) => {
-                let labels = Labels { trust: wanted.trust, privacy: wanted.privacy };
+        let declared = Labels { trust: wanted.trust, privacy: wanted.privacy };
+        // A default is the committed playbook's own word: it is trusted as declared, whoever starts the run.
+        let said = values.remove(name).map(|value| (value, speaker.cap(declared)));
+        let given = said.or_else(|| wanted.default.clone().map(|value| (value, declared)));
+        match given.map(|(value, labels)| (typed(wanted, value, currency), labels)) {
+            Some((Ok(value), labels)) => {
                 input.insert(name.clone(), Labelled { value, labels });
             }
-            Some(Err(problem)) => problems.push(format!("input \"{name}\" {problem}")),
+            Some((Err(problem), _)) => problems.push(format!("input \"{name}\" {problem}")),
             None => {
                 problems.push(format!("input \"{name}\" is missing: playbook \"{}\" needs it", playbook.id));
             }

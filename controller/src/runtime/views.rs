@@ -16,6 +16,8 @@ use adjutant_spec::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
+pub use super::incoming::{DeliveryLine, DeliveryView, HookView};
+
 /// A moment as people and programs read it: RFC 3339 in UTC with milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct When(pub Stamp);
@@ -271,6 +273,8 @@ pub struct StatusView {
     pub inbox: u64,
     /// How many effects are dead or unknown.
     pub dead: u64,
+    /// How many deliveries are open.
+    pub deliveries: u64,
     /// What was spent and reserved today.
     pub spend_today: Option<Money>,
     /// What is paused: `everything`, `playbook:<id>`, `connector:<id>`.

@@ -12,6 +12,7 @@ mod effects;
 pub(crate) mod flow;
 mod gates;
 mod graph;
+mod hooks;
 pub(crate) mod labels;
 pub(crate) mod limits;
 mod links;
@@ -42,6 +43,7 @@ pub fn check(draft: &Draft, report: &mut Report) {
     links::check_objects(draft, &mut out);
     reads::check_agents(draft, &mut out);
     effects::check_connectors(draft, &mut out);
+    hooks::check(draft, &mut out);
     limits::check_company(draft, &mut out);
     company::check(draft, &resolved, &mut out);
 }

@@ -82,6 +82,7 @@ codes! {
     E0120 "keys that do not go together"
     E0121 "not a backoff"
     E0122 "rule without a condition"
+    E0123 "a hook that cannot tell its deliveries apart"
     E0202 "a former id that another object has"
     E0203 "an agent that does not exist"
     E0204 "a route that does not exist"

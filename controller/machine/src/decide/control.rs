@@ -17,6 +17,7 @@ use crate::{
         timer::{TimerEvent, TimerLife, TimerPhase},
     },
     run::{EffectPhase, Failure, Phase, Run, Wait},
+    trust::Speaker,
     verdict::{Refusal, Verdict},
 };
 
@@ -62,7 +63,9 @@ impl<'a> Decider<'a> {
             Event::RunResumed if self.is_active() => Kind::Repeated,
             Event::RunResumed => self.live(&RunEvent::Resume),
             Event::RunCancelled { reason } => self.live(&RunEvent::GiveUp(reason.clone())),
-            Event::RunRetried { step, edits } => return self.retry(step.as_ref(), edits),
+            Event::RunRetried { step, edits, speaker } => {
+                return self.retry(step.as_ref(), (edits, *speaker));
+            }
             _ => Kind::Refused,
         };
         match (kind, &self.draft.run.phase) {
@@ -147,7 +150,11 @@ impl<'a> Decider<'a> {
 
     /// Tries an ended run again: from the step that is named, else from the first one that was taken back, else from the
     /// one that failed.
-    pub(super) fn retry(&mut self, step: Option<&String>, edits: &BTreeMap<String, Value>) -> Decision {
+    pub(super) fn retry(
+        &mut self,
+        step: Option<&String>,
+        (edits, speaker): (&BTreeMap<String, Value>, Speaker),
+    ) -> Decision {
         let from = step.cloned().or_else(|| self.first_undone()).or_else(|| self.failed_step());
         let from = from.filter(|step| self.step(step).is_some());
         let from = from.ok_or_else(|| Refusal::NoSuchStep { step: step.cloned().unwrap_or_default() })?;
@@ -159,7 +166,7 @@ impl<'a> Decider<'a> {
         }
         self.fact(Fact::Retried { step: from.clone() });
         for (path, value) in edits {
-            self.change(path, value, "retry")?;
+            self.change(path, value, ("retry", speaker))?;
         }
         for effect in self.effects_in(|phase| matches!(phase, EffectPhase::Dead { .. })) {
             let life = self.draft.run.effects[&effect].life.to(EffectPhase::Dropped);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use adjutant_spec::{
     advice::Advice,
-    plan::{Auto, Risk, Stage, Step, StepId, StepKind},
+    plan::{Auto, Risk, Step, StepId, StepKind},
     value::{Path, Template},
 };
 use serde_json::{Value, json};
@@ -45,12 +45,12 @@ pub(super) struct Question {
 }
 
 /// The written part of a gate step.
-struct Written<'a> {
+pub(super) struct Written<'a> {
     question: &'a Template,
     show: &'a [Path],
     risk: Risk,
     expires: u64,
-    auto: Option<&'a Auto>,
+    pub(super) auto: Option<&'a Auto>,
     form: Option<&'a Value>,
 }
 
@@ -68,56 +68,14 @@ impl<'a> Decider<'a> {
             let form = gate.form.map_or(Value::Null, sample::of);
             return self.pass(step, "observe", &form);
         }
-        match self.passes(&gate) {
+        match self.passes((step, &gate)) {
             Ok(false) => self.open_step_gate(step, "gate", BTreeMap::new(), None),
             Ok(true) => self.pass_covered(step),
             Err(message) => self.fail_step(&step.id, "error", message),
         }
     }
 
-    /// Returns whether a gate passes without a person.
-    ///
-    /// Where the slice only advises nothing does. A `limit` needs a sum over runs that no run can see, so a gate that has
-    /// one asks a person: the tighter reading.
-    fn passes(&self, gate: &Written<'_>) -> Result<bool, String> {
-        match gate.auto {
-            Some(auto) if auto.limit.is_none() && self.draft.run.stage == Stage::Act => {
-                self.scope().holds(&auto.when).map_err(|error| error.to_string())
-            }
-            _ => Ok(false),
-        }
-    }
-
-    /// Lets a gate pass by its condition: what it covers may act, but no trust rises.
-    fn pass_covered(&mut self, step: &'a Step) -> Then {
-        let calls = match self.covered_calls(&step.id) {
-            Ok(calls) => calls,
-            Err(message) => return self.fail_step(&step.id, "error", message),
-        };
-        let gate = format!("{}.{}.auto", self.draft.run.id, step.id);
-        for call in calls {
-            let coverage = Coverage {
-                gate: gate.clone(),
-                gate_step: step.id.clone(),
-                digest: String::new(),
-                by: "auto".to_owned(),
-                raises_trust: false,
-                args: call.args,
-                undo: call.undo,
-                shown: BTreeMap::new(),
-            };
-            self.fact(Fact::Covered { step: call.step, coverage: Box::new(coverage) });
-        }
-        self.pass(step, "auto", &Value::Null)
-    }
-
-    fn pass(&mut self, step: &Step, rule: &str, form: &Value) -> Then {
-        self.fact(Fact::GatePassed { step: step.id.clone(), rule: rule.to_owned() });
-        let value = json!({ "decision": "approved", "by": rule, "at": self.draft.at(), "reason": null, "form": form });
-        self.end_step(step, "approved", Some(ours(value)))
-    }
-
-    fn covered_calls(&self, gate: &str) -> Result<Vec<CoveredCall>, String> {
+    pub(super) fn covered_calls(&self, gate: &str) -> Result<Vec<CoveredCall>, String> {
         let covered = self.def.covers.get(gate).into_iter().flatten();
         covered.map(|call| self.covered_call(&call.step)).collect()
     }
@@ -288,7 +246,7 @@ impl<'a> Decider<'a> {
                 self.close_gate(&gate, answer, GateEvent::Approve)
             }
             Answered::Edited { values } => {
-                self.edit(&gate, values)?;
+                self.edit(&gate, values, answer.speaker)?;
                 self.close_gate(&gate, answer, GateEvent::Edit)
             }
         }
@@ -315,6 +273,7 @@ impl<'a> Decider<'a> {
             reason: answer.reason.clone(),
             digest: gate.digest.clone(),
             approved,
+            speaker: answer.speaker,
         };
         self.move_gate(&gate.id, event, Some(decided));
         self.after_gate(&gate.id)?;
@@ -350,7 +309,11 @@ impl<'a> Decider<'a> {
         if is_yes {
             self.cover(gate)?;
         }
-        let then = self.end_step(step, outcome, Some(ours(result(gate, outcome, self.draft.at()))));
+        // What a person fills in is trusted as that person is.
+        let mut value = ours(result(gate, outcome, self.draft.at()));
+        value.labels =
+            gate.decided.as_ref().map_or(value.labels, |decided| decided.speaker.cap(value.labels));
+        let then = self.end_step(step, outcome, Some(value));
         match &gate.resume {
             Some(resume) if is_yes && then != Then::Stop => self.again(resume),
             _ => self.follow(then),

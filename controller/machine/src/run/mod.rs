@@ -22,6 +22,7 @@ use crate::{
     command::Approval,
     event::{Labelled, TimerId},
     id::{EffectId, Stamp},
+    trust::Speaker,
 };
 
 pub use effect::{Child, EffectPhase, EffectState, Life, Purpose, Traits};
@@ -195,6 +196,9 @@ pub struct Edit {
     pub by: String,
     /// The gate, or `retry`.
     pub at_gate: String,
+    /// How far the changed value is trusted.
+    #[serde(default)]
+    pub speaker: Speaker,
 }
 
 /// What a person said of a route's decision.

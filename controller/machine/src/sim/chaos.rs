@@ -14,6 +14,7 @@ use crate::{
     event::{Decision, ErrorClass, Event, Finding, GateDecided, RunStarted, Settlement},
     id::EffectId,
     run::{EffectPhase, Phase, Run},
+    trust::Speaker,
     verdict::Verdict,
 };
 
@@ -294,6 +295,7 @@ impl Chaos {
             trigger: Value::Null,
             parent: Some(parent.clone()),
             dry: false,
+            speaker: None,
         };
         self.host.start(started).map(drop)
     }
@@ -311,7 +313,8 @@ impl Chaos {
             _ => Decision::Approved { form: gate.card.form.as_ref().map(crate::sample::of) },
         };
         let digest = if self.chance(self.faults.meddle) { "stale".to_owned() } else { gate.digest };
-        let decided = GateDecided { gate: gate.id, digest, decision, reason: None };
+        let decided =
+            GateDecided { gate: gate.id, digest, decision, reason: None, speaker: Speaker::Operator };
         self.send(&run, Event::GateDecided(Box::new(decided))).map(drop)
     }
 
@@ -374,7 +377,7 @@ impl Chaos {
         let event = match self.draw(9) {
             0 => Event::RunCancelled { reason },
             8 => return self.correct(&run),
-            1 => Event::RunRetried { step: None, edits: BTreeMap::new() },
+            1 => Event::RunRetried { step: None, edits: BTreeMap::new(), speaker: Speaker::Operator },
             2..=4 => Event::RunPaused { reason },
             _ => Event::RunResumed,
         };

@@ -110,7 +110,15 @@ pub(super) async fn steer(State(app): State<App>, Path(id): Path<String>, form: 
         "kill" => handle.kill(&id, reason, by).await?,
         "retry" => {
             handle
-                .retry(&id, Retry { step: form.text("step").map(str::to_owned), ..Retry::default() }, by)
+                .retry(
+                    &id,
+                    Retry {
+                        step: form.text("step").map(str::to_owned),
+                        speaker: form.who.speaker(),
+                        ..Retry::default()
+                    },
+                    by,
+                )
                 .await?
         }
         other => return Err(Refusal::invalid(format!("a run knows no \"{other}\"")).into()),
@@ -145,6 +153,17 @@ pub(super) async fn settle(State(app): State<App>, Path(id): Path<String>, form:
     let value = value.map_err(|error| Refusal::invalid(format!("the answer is no JSON: {error}")))?;
     let answer = app.handle.settle(&effect, Settle { how, value }.settlement(), &form.who.by).await?;
     Ok(back("/connectors", &told(answer, "settled")))
+}
+
+/// Starts or drops an open delivery.
+pub(super) async fn delivery(State(app): State<App>, Path(id): Path<String>, form: Form) -> Acted {
+    form.who.must(Scope::Operate)?;
+    let answer = match form.must("verb")? {
+        "start" => app.handle.start_delivery(&id).await?,
+        "drop" => app.handle.drop_delivery(&id, form.must("reason")?, &form.who.by).await?,
+        other => return Err(Refusal::invalid(format!("a delivery knows no \"{other}\"")).into()),
+    };
+    Ok(back("/connectors", &told(answer, "done")))
 }
 
 /// Approves or refuses a proposal.

@@ -6,6 +6,7 @@ use adjutant_machine::{event::TimerId, id::Stamp};
 use adjutant_spec::{
     advice::Advice,
     plan::{Plan, Trigger},
+    shown,
 };
 use axum::extract::{Query, State};
 use croner::Cron;
@@ -27,8 +28,11 @@ use crate::{
         doors::{HoldView, SliceView, WaitsView},
     },
     runtime::{
-        RunFilter,
-        views::{BudgetView, DeadView, GateView, PauseView, QuarantineView, SpendView, When},
+        DeliveryFilter, RunFilter,
+        views::{
+            BudgetView, DeadView, DeliveryLine, GateView, HookView, PauseView, QuarantineView, SpendView,
+            When,
+        },
     },
 };
 
@@ -36,6 +40,8 @@ use crate::{
 const MOST_WAITING: usize = 12;
 /// How many cards are shown in full; the rest are lines.
 const MOST_CARDS: usize = 12;
+/// How many open deliveries are shown; the rest is a count.
+const MOST_DELIVERIES: usize = 5;
 
 /// What Today shows.
 pub(super) struct Today {
@@ -51,6 +57,10 @@ pub(super) struct Today {
     pub(super) held: Held,
     /// How many runs are under way.
     pub(super) live: u64,
+    /// The first deliveries that start nothing yet, and how many there are.
+    pub(super) deliveries: (Vec<DeliveryLine>, u64),
+    /// Hooks that only refuse.
+    pub(super) failing: Vec<HookView>,
 }
 
 /// What stands in the way.
@@ -101,6 +111,7 @@ async fn read(app: &App, frame: &Frame) -> Result<Today, Refusal> {
         paused: status.paused,
         quarantined: status.quarantined,
     };
+    let open = DeliveryFilter { limit: MOST_DELIVERIES, ..DeliveryFilter::default() };
     Ok(Today {
         gates: app.handle.inbox().await?,
         dead: app.handle.dead().await?,
@@ -108,6 +119,8 @@ async fn read(app: &App, frame: &Frame) -> Result<Today, Refusal> {
         next: coming(app, frame).await?,
         held,
         live,
+        deliveries: (app.handle.deliveries(open).await?, status.deliveries),
+        failing: app.handle.hooks().into_iter().filter(|hook| hook.failing).collect(),
     })
 }
 
@@ -170,7 +183,14 @@ fn problems(today: &Today) -> usize {
     let refused = usize::from(!held.diagnostics.is_empty())
         + usize::from(held.hold.is_some())
         + usize::from(held.waits.is_some());
-    today.dead.len() + held.slices.len() + held.paused.len() + held.quarantined.len() + refused
+    let waiting = usize::try_from(today.deliveries.1).unwrap_or(usize::MAX);
+    waiting
+        + today.failing.len()
+        + today.dead.len()
+        + held.slices.len()
+        + held.paused.len()
+        + held.quarantined.len()
+        + refused
 }
 
 fn numbers(frame: &Frame, today: &Today) -> Markup {
@@ -252,6 +272,17 @@ fn exceptions(frame: &Frame, today: &Today) -> Markup {
                 p.error { strong { (pause.scope) } " is paused: " (pause.reason) " (" (pause.by) ", " (frame.time(pause.at)) "). " a href="/connectors#paused" { "Resume" } }
             }
             @for damaged in &held.quarantined { p.error { strong { (damaged.instance) } " was set aside, because its stored data is damaged: " (damaged.reason) } }
+            @for hook in &today.failing {
+                p.error { "Deliveries to " a href="/connectors#deliveries" { (hook.connector) } " are only refused (" (hook.refused_in_a_row) " in a row): " (shown::line(hook.last_reason.as_deref().unwrap_or_default())) }
+            }
+            @if today.deliveries.1 > 0 {
+                p { a href="/connectors#deliveries" { (today.deliveries.1) (plural(today.deliveries.1, " delivery starts", " deliveries start")) } " nothing yet:" }
+                ul.lines {
+                    @for line in &today.deliveries.0 {
+                        li { (parts::status(&line.state)) " " (line.connector) "." (shown::line(&line.event)) " " span.soft { (frame.time(line.at)) } ": " (shown::line(&line.reason)) }
+                    }
+                }
+            }
             @if !today.dead.is_empty() {
                 ul.lines {
                     @for dead in today.dead.iter().take(5) {

@@ -2,6 +2,7 @@
 
 mod control;
 mod crashes;
+mod deliveries;
 mod loops;
 mod money;
 mod runs;
@@ -19,6 +20,7 @@ use adjutant_machine::{
     id::Stamp,
     journal::Journal,
     memory::MemoryJournal,
+    trust::Speaker,
 };
 use adjutant_spec::{files::FileSet, plan::Plan, value::Money};
 use futures::future::BoxFuture;
@@ -395,7 +397,13 @@ impl World {
 }
 
 fn decision(gate: &GateView, decision: Decision) -> GateDecided {
-    GateDecided { gate: gate.id.clone(), digest: gate.digest.clone(), decision, reason: None }
+    GateDecided {
+        gate: gate.id.clone(),
+        digest: gate.digest.clone(),
+        decision,
+        reason: None,
+        speaker: Speaker::Operator,
+    }
 }
 
 fn approve(gate: &GateView) -> GateDecided {

@@ -1,4 +1,4 @@
-//! `audit verify`: the chain is whole, every run's fold is its stored state, and its rows are its projection.
+//! `audit verify`: the chain is whole, every run's and delivery's fold is its stored state, and its rows are its projection.
 
 use std::collections::BTreeMap;
 
@@ -6,6 +6,7 @@ use adjutant_machine::{
     codec, fold,
     id::{InstanceId, InstanceKind},
     journal::Table,
+    life::delivery::{DeliveryPhase, Kept},
 };
 
 use crate::runtime::{
@@ -26,10 +27,12 @@ pub(in crate::runtime) fn audit(core: &Core) -> Result<AuditView, Error> {
         let page = core.journal.instances(after.as_ref(), super::PAGE)?;
         for instance in &page {
             instances += 1;
-            if instance.kind != InstanceKind::Run {
-                continue;
-            }
-            match one(core, instance, &mut expected) {
+            let checked = match instance.kind {
+                InstanceKind::Run => one(core, instance, &mut expected),
+                InstanceKind::Delivery => delivery(core, instance, &mut expected),
+                _ => continue,
+            };
+            match checked {
                 Ok(()) => {}
                 Err(Finding::Damaged(reason)) => findings.push(finding(core, instance, reason)),
                 Err(Finding::Store(error)) => return Err(error),
@@ -104,7 +107,26 @@ fn one(core: &Core, instance: &InstanceId, expected: &mut BTreeMap<Table, u64>) 
     Ok(())
 }
 
-/// Finds rows that no run accounts for.
+/// Checks one delivery: its fold is its state, and while it is open it has its row in the list.
+fn delivery(core: &Core, instance: &InstanceId, expected: &mut BTreeMap<Table, u64>) -> Result<(), Finding> {
+    let damaged = |reason: String| Finding::Damaged(reason);
+    let (kept, seq) =
+        super::kept(core, &instance.name)?.ok_or_else(|| damaged("it has no state".to_owned()))?;
+    let entries = super::deliveries::entries(core, &instance.name)?;
+    if entries.len() as u64 != seq || Kept::fold(&entries).as_ref() != Some(&kept) {
+        return Err(damaged("its entries do not add up to its state".to_owned()));
+    }
+    if let DeliveryPhase::Open { .. } = kept.phase {
+        *expected.entry(Table::Index).or_default() += 1;
+        let key = rows::index::delivery(kept.arrival.at, &instance.name);
+        if core.journal.row(Table::Index, &key)?.is_none() {
+            return Err(damaged("its row in the list is not there".to_owned()));
+        }
+    }
+    Ok(())
+}
+
+/// Finds rows that no run or delivery accounts for.
 fn surplus(
     core: &Core,
     expected: &BTreeMap<Table, u64>,
@@ -125,8 +147,7 @@ fn surplus(
         })?;
         let wanted = expected.get(&table).copied().unwrap_or_default();
         if found != wanted {
-            let reason =
-                format!("table {table:?} has {found} rows of runs, their states account for {wanted}");
+            let reason = format!("table {table:?} has {found} rows, the states account for {wanted}");
             let instance = InstanceId { kind: InstanceKind::Revision, name: "company".to_owned() };
             findings.push(finding(core, &instance, reason));
         }

@@ -4,6 +4,7 @@
 
 mod audit;
 mod corrections;
+mod deliveries;
 mod lists;
 mod run;
 mod spend;
@@ -21,6 +22,7 @@ use adjutant_machine::{
 
 pub(super) use audit::audit;
 pub(super) use corrections::{check_class, corrections};
+pub(super) use deliveries::{deliveries, delivery, delivery_line, kept, open_deliveries};
 pub(super) use lists::{dead, gate, inbox, live_runs, records, runs, slots, status};
 pub(super) use run::{log, run, run_at};
 pub(super) use spend::spend;
@@ -30,7 +32,7 @@ pub(super) use why::why;
 const PAGE: usize = 1_000;
 
 /// Reads all rows under a prefix, page by page, until the visitor has enough.
-fn each(
+pub(super) fn each(
     journal: &dyn Journal,
     table: Table,
     prefix: &[u8],

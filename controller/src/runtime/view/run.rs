@@ -6,7 +6,7 @@ use adjutant_machine::{
     event::Event,
     fact::Entry,
     fold,
-    id::{EffectId, InstanceId, InstanceKind},
+    id::{EffectId, InstanceId, InstanceKind, Stamp},
     run::{Cause, Correction, EffectPhase, EffectState, Gate, GatePhase, Phase, Run, StepState},
 };
 use adjutant_spec::plan::Bundle;
@@ -100,11 +100,17 @@ fn host_log(core: &Core, id: &InstanceId, from: u64, limit: usize) -> Result<Vec
         .into_iter()
         .map(|(seq, bytes)| {
             let event: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-            let at = serde_json::from_value(event["at"].clone()).unwrap_or(When(Default::default()));
+            let at = moment(&event["at"]);
             let by = event["by"].as_str().unwrap_or("host").to_owned();
             LogView { seq, at, by, event, facts: Value::Null, commands: Value::Null }
         })
         .collect())
+}
+
+/// Schedules write moments as text, deliveries as the machine counts them.
+fn moment(at: &Value) -> When {
+    let counted = || at.as_i64().map(|millis| When(Stamp(millis)));
+    serde_json::from_value(at.clone()).ok().or_else(counted).unwrap_or(When(Stamp::default()))
 }
 
 fn show(core: &Core, run: &Run, entries: &[(u64, Entry)]) -> Result<RunView, Error> {

@@ -242,6 +242,8 @@ pub(super) fn today() -> Today {
             quarantined: Vec::new(),
         },
         live: 14,
+        deliveries: (Vec::new(), 0),
+        failing: Vec::new(),
     }
 }
 
