@@ -247,3 +247,22 @@ fn a_difference_is_told_in_words_with_its_direction() {
     );
     assert!(changes.iter().any(|change| change.to_string().ends_with("(widened)")));
 }
+
+#[test]
+fn a_message_is_tried_for_hours_where_the_deadline_leaves_them() {
+    let attempts = |deadline: &str, retry: &str| {
+        let mail = "schema = \"adjutant/v1\"\nkind = \"mail\"\nendpoint = \"smtp://127.0.0.1:25\"\nfrom = \"a@b.example\"\ntls = \"none\"\n";
+        let playbook = format!(
+            "schema = \"adjutant/v1\"\n{deadline}\n[[step]]\nid = \"ask\"\ngate = \"Send it?\"\nexpires = \"1m\"\non = {{ denied = \"done\", expired = \"done\" }}\n\n\
+             [[step]]\nid = \"send\"\ncall = \"mail.send\"\nwith = {{ to = \"c@d.example\", subject = \"s\", body = \"b\" }}\n{retry}\nnext = \"done\"\n\n\
+             [[step]]\nid = \"done\"\nend = \"done\"\n"
+        );
+        let plan = plan(&files(&[("connectors/mail.toml", mail), ("playbooks/p.toml", &playbook)]));
+        plan.playbooks["p"].step("send").expect("it is there").retry.attempts
+    };
+    assert_eq!(attempts("", ""), 10, "a server that puts strangers off is asked for six hours");
+    assert_eq!(attempts("deadline = \"14d\"", ""), 10);
+    assert_eq!(attempts("deadline = \"2h\"", ""), 8, "as long as the run may take");
+    assert_eq!(attempts("deadline = \"10m\"", ""), 3);
+    assert_eq!(attempts("deadline = \"14d\"", "retry = { attempts = 2 }"), 2, "what is written counts");
+}
