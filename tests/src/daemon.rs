@@ -25,6 +25,8 @@ pub struct Daemon {
     child: Child,
     /// Where webhooks and the dashboard are.
     pub url: String,
+    /// Where the control socket is.
+    pub socket: PathBuf,
     /// The API.
     pub api: Api,
 }
@@ -95,7 +97,8 @@ impl Daemon {
             _ => panic!("the daemon did not get ready: {}", tail(&log)),
         };
         let text = |key: &str| ready[key].as_str().expect("it tells where it is").to_owned();
-        Self { child, url: text("url"), api: Api::at(Path::new(&text("socket"))) }
+        let socket = PathBuf::from(text("socket"));
+        Self { child, url: text("url"), api: Api::at(&socket), socket }
     }
 
     /// Kills it: signal 9, at once.

@@ -14,6 +14,7 @@ mod clean;
 pub mod doors;
 mod events;
 mod extract;
+mod finish;
 mod health;
 mod intake;
 mod metrics;
@@ -42,6 +43,9 @@ use crate::runtime::{Clock, Handle};
 const LONGEST_BODY: usize = 1024 * 1024;
 /// The most requests that are worked on at once.
 const MOST_REQUESTS: usize = 128;
+
+/// The most changes that are worked on at once, of the control socket and of everybody else.
+const MOST_CHANGES: u32 = 64;
 
 /// What HTTP stands on.
 pub struct Settings {
@@ -84,6 +88,8 @@ struct Shared {
     clock: Arc<dyn Clock>,
     doors: Doors,
     metrics: metrics::Counters,
+    /// Where changes that the control socket asks for run, and those of everybody else: neither waits for the other.
+    finishers: (finish::Finisher, finish::Finisher),
     hosts: BTreeSet<String>,
     url: String,
     /// Tells streams that the server closes.

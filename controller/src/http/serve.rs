@@ -22,7 +22,9 @@ use tokio::{
 };
 use tower::Service;
 
-use super::{App, GateLink, Settings, Shared, Vault, auth::Entrance, metrics, router};
+use super::{
+    App, GateLink, MOST_CHANGES, Settings, Shared, Vault, auth::Entrance, finish::Finisher, metrics, router,
+};
 use crate::{
     private,
     runtime::{self, views::GateView},
@@ -140,6 +142,8 @@ impl Server {
     pub async fn shutdown(mut self) {
         self.closing.send_replace(true);
         while self.tasks.join_next().await.is_some() {}
+        let (own, others) = &self.app.finishers;
+        tokio::join!(own.idle(CLOSING_WITHIN), others.idle(CLOSING_WITHIN));
         // The next daemon binds the same path; a socket that nobody listens on only confuses clients.
         if let Err(error) = std::fs::remove_file(&self.socket) {
             tracing::debug!(%error, "control socket not removed");
@@ -168,6 +172,7 @@ async fn share(
         clock: settings.clock,
         doors: settings.doors,
         metrics: metrics::Counters::default(),
+        finishers: (Finisher::new(MOST_CHANGES), Finisher::new(MOST_CHANGES)),
         hosts,
         url,
         closing,

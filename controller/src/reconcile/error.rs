@@ -97,8 +97,9 @@ impl Error {
 impl From<JournalError> for Error {
     fn from(error: JournalError) -> Self {
         match error {
+            // Whoever meets this reads what is there and decides again: it must never stand in the way for good.
             JournalError::Conflict { .. } | JournalError::Moved { .. } => {
-                Self::Bug(format!("two writers of one record: {error}"))
+                Self::conflict(format!("something else changed it at the same time: {error}"), "try again")
             }
             other => Self::Runtime(other.into()),
         }

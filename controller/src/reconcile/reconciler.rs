@@ -426,9 +426,19 @@ impl Reconciler {
             entries: &draft.entries,
             blobs,
         };
-        let seq = store::append(&self.inner.settings.journal, change).await?;
-        desk.course = Kept { seq, state: draft.course };
-        Ok(())
+        match store::append(&self.inner.settings.journal, change).await {
+            Ok(seq) => {
+                desk.course = Kept { seq, state: draft.course };
+                Ok(())
+            }
+            Err(error) => {
+                // What is on the desk is not what is stored: the next decision is made on what is.
+                if error.has_moved() {
+                    self.look_again(desk).await?;
+                }
+                Err(error)
+            }
+        }
     }
 
     pub(super) fn publish(&self, desk: &Desk) {

@@ -34,7 +34,7 @@ pub(in crate::http) async fn guard(State(app): State<App>, request: Request, nex
     let response = match admitted {
         Ok(principal) => {
             parts.extensions.extend(principal.map(with_principal).unwrap_or_default());
-            bounded(next.run(Request::from_parts(parts, body))).await
+            answer(&app, Request::from_parts(parts, body), next).await
         }
         Err(refusal) if refusal.code == Code::Unauthorized && is_page(&parts) => {
             Redirect::to("/login").into_response()
@@ -48,6 +48,17 @@ fn with_principal(principal: Principal) -> Extensions {
     let mut extensions = Extensions::new();
     extensions.insert(principal);
     extensions
+}
+
+/// Looks may be dropped at any moment; what may change something runs to its end.
+async fn answer(app: &App, request: Request, next: Next) -> Response {
+    if is_safe(request.method()) {
+        return bounded(next.run(request)).await;
+    }
+    let (own, others) = &app.finishers;
+    let is_own = request.extensions().get::<Entrance>() == Some(&Entrance::Socket);
+    let finisher = if is_own { own } else { others };
+    finisher.run(next.run(request), LONGEST).await
 }
 
 async fn bounded(answer: impl Future<Output = Response>) -> Response {

@@ -7,7 +7,7 @@ use adjutant_spec::advice::Advice;
 
 use super::{
     NewProposal, ProposalView, Source,
-    book::{Approval, Entry, Proposal, What},
+    book::{Approval, Book, Entry, Proposal, What},
     look::{Assessed, no_main},
 };
 use crate::reconcile::{
@@ -375,9 +375,19 @@ impl Reconciler {
         let expected = desk.book.0.get(&proposal.number).map_or(0, |kept| kept.seq);
         let instance = store::proposal(&state.id());
         let change = Change { instance, expected, state: &state, entries: &[entry], blobs: Vec::new() };
-        let seq = store::append(&self.inner.settings.journal, change).await?;
-        desk.book.0.insert(state.number, Kept { seq, state: state.clone() });
-        Ok(state)
+        match store::append(&self.inner.settings.journal, change).await {
+            Ok(seq) => {
+                desk.book.0.insert(state.number, Kept { seq, state: state.clone() });
+                Ok(state)
+            }
+            Err(error) => {
+                if error.has_moved() {
+                    let journal = Arc::clone(&self.inner.settings.journal);
+                    desk.book = blocking(move || Book::load(journal.as_ref())).await?;
+                }
+                Err(error)
+            }
+        }
     }
 }
 
