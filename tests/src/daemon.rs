@@ -115,9 +115,16 @@ impl Daemon {
     /// # Panics
     /// Where it does not stop.
     pub fn stop(mut self) -> ExitStatus {
-        let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
-        assert!(status.expect("kill runs").success(), "a running child takes a signal");
+        self.ask_to_stop();
         self.ended()
+    }
+
+    /// Asks it to stop and does not wait.
+    ///
+    /// # Panics
+    /// Where it has ended already.
+    pub fn ask_to_stop(&self) {
+        terminate(self.pid());
     }
 
     /// Waits until it has died by itself.
@@ -216,6 +223,15 @@ async fn answer(sent: reqwest::Result<reqwest::Response>) -> Option<Answer> {
     let status = response.status().as_u16();
     let text = response.text().await.ok()?;
     Some(Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) })
+}
+
+/// Asks a process of ours to stop, with the signal that service managers send.
+///
+/// # Panics
+/// Where it has ended already.
+pub fn terminate(pid: u32) {
+    let status = Command::new("kill").args(["-TERM", &pid.to_string()]).status();
+    assert!(status.expect("kill runs").success(), "a running child takes a signal");
 }
 
 /// Returns the last lines of a log.

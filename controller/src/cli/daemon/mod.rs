@@ -17,12 +17,12 @@ mod models;
 mod once;
 mod place;
 mod rehearsal;
+mod stop;
 mod world;
 
 use std::path::Path;
 
 use serde_json::json;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{
     args::{Global, UpArgs},
@@ -33,6 +33,7 @@ use super::{
 use crate::{effects::secrets::Keys, private};
 use boot::{Address, Daemon};
 use place::Truth;
+use stop::Stop;
 
 /// Runs the daemon until it is told to stop, or until the store fails.
 pub(super) fn up(out: &Out, global: &Global, args: &UpArgs) -> Outcome {
@@ -60,19 +61,21 @@ fn make_private(out: &Out, data: &Path) -> Result<(), Failure> {
 
 async fn serve(out: &Out, data: &Path, (truth, args): (Truth, &UpArgs)) -> Outcome {
     // From here on a signal is a wish to stop, also while the rooms open.
-    let mut wish = Wish::new()?;
+    let mut stop = Stop::listen()?;
     let daemon =
         Daemon::open(data, truth, &Address { listen: args.listen, public_url: args.public_url.clone() })
             .await?;
     greet(out, &daemon)?;
     let exit = tokio::select! {
-        name = wish.next() => {
+        name = stop.wish() => {
             tracing::info!(signal = name, "stopping");
             Ok(Exit::Done)
         }
         error = daemon.handle.failed() => {
             tracing::error!(%error, "the store failed: stopping");
-            Err(Failure::from(error).hint("nothing that was acknowledged is lost; look at the disk, then start again"))
+            let failure = Failure::from(error);
+            stop.leaves_with(failure.exit);
+            Err(failure.hint("nothing that was acknowledged is lost; look at the disk, then start again"))
         }
     };
     daemon.close().await;
@@ -109,24 +112,4 @@ fn greet(out: &Out, daemon: &Daemon) -> Result<(), Failure> {
         daemon.data.display(),
     ));
     Ok(())
-}
-
-/// The signals that ask a daemon to stop.
-struct Wish {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Wish {
-    fn new() -> Result<Self, Failure> {
-        let open = |kind| signal(kind).map_err(|error| Failure::of(Exit::Bug, &error));
-        Ok(Self { interrupt: open(SignalKind::interrupt())?, terminate: open(SignalKind::terminate())? })
-    }
-
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.interrupt.recv() => "interrupt",
-            _ = self.terminate.recv() => "terminate",
-        }
-    }
 }
