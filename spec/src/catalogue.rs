@@ -88,8 +88,9 @@ const SETTINGS: [(&str, &[&str]); 5] = [
 ];
 
 /// The keys of an http verb that are kept as settings.
-const VERB_SETTINGS: [&str; 13] = [
+const VERB_SETTINGS: [&str; 14] = [
     "method",
+    "read_by",
     "path",
     "query",
     "headers",

@@ -18,7 +18,9 @@ pub mod draft;
 pub mod fields;
 pub mod files;
 pub mod fmt;
+pub mod folders;
 mod load;
+pub mod net;
 pub mod plan;
 pub mod read;
 pub mod scaffold;
@@ -27,4 +29,4 @@ pub mod shown;
 pub mod spoken;
 pub mod value;
 
-pub use load::{Loaded, load};
+pub use load::{Loaded, load, load_at};

@@ -1,5 +1,7 @@
 //! From files to a plan: read, check, compile.
 
+use jiff::Timestamp;
+
 use crate::{diag::Report, draft::Draft, files::FileSet, plan::Plan};
 
 /// What loading a revision gives.
@@ -11,6 +13,14 @@ pub struct Loaded {
     pub report: Report,
     /// What was read.
     pub draft: Draft,
+}
+
+/// As [`load`], for somebody who knows what time it is: what was written for a time that is over is told too.
+#[must_use]
+pub fn load_at(files: &FileSet, now: Timestamp) -> Loaded {
+    let mut loaded = load(files);
+    crate::check::times::check_at(&loaded.draft, now, &mut loaded.report);
+    loaded
 }
 
 /// Reads, checks and compiles a company repository, and reports all mistakes at once.

@@ -279,3 +279,23 @@ fn the_agencys_approval_covers_the_whole_offer_in_flow_order() {
     assert!(plan.bundles["inbound"].verbs.contains_key("billing.find_invoice"), "probes are pinned");
     assert!(plan.bundles["inbound"].children.contains_key("support"));
 }
+
+#[test]
+fn whom_a_run_is_about_reads_inputs_that_are_there_and_no_secrets() {
+    let with = |about: &str| {
+        let body = format!("{}\n[input.card]\ntype = \"string\"\nprivacy = \"secret\"\n", steps(&[DONE]));
+        let mut files = company(&body);
+        let text =
+            String::from_utf8(files.get("playbooks/hello.toml").expect("there").to_vec()).expect("text");
+        let head =
+            format!("schema = \"adjutant/v1\"\nabout = {{ kind = \"customer\", key = \"{about}\" }}\n");
+        files
+            .insert("playbooks/hello.toml", text.replacen("schema = \"adjutant/v1\"\n", &head, 1).as_bytes());
+        codes(&files)
+    };
+    assert_eq!(with("{{ input.message }}"), Vec::<String>::new());
+    assert_eq!(with("{{ input.messag }}"), ["E0215"]);
+    assert_eq!(with("{{ steps.done.at }}"), ["E0114"]);
+    assert_eq!(with("{{ run.key }}"), ["E0114"]);
+    assert_eq!(with("{{ input.card | upper }}"), ["E0502"]);
+}

@@ -11,7 +11,10 @@ use adjutant_spec::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::id::{EffectId, Stamp};
+use crate::{
+    about::About,
+    id::{EffectId, Stamp},
+};
 
 /// An event with its moment and its id; a repeated id is answered `Duplicate`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -203,6 +206,9 @@ pub struct RunStarted {
     pub parent: Option<EffectId>,
     /// Whether effects other than reads are only logged (`run --dry`).
     pub dry: bool,
+    /// Whom it is about, where its playbook says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<About>,
 }
 
 /// A person's answer to a gate.

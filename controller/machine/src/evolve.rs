@@ -61,6 +61,7 @@ pub(crate) fn opened(started: &RunStarted, at: Stamp) -> Run {
         trigger: started.trigger.clone(),
         parent: started.parent.clone(),
         input: started.input.clone(),
+        about: started.about.clone(),
         started_at: at,
         updated_at: at,
         seq: 0,

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod about;
 pub mod accept;
 pub mod chain;
 pub mod codec;

@@ -69,7 +69,9 @@ impl Spender<'_> {
             let (slot, ends) = slot(budget.window, now, &zone);
             let slot = if budget.window == Window::Run { self.run.to_owned() } else { slot };
             let place = Place { scope: budget.scope.clone(), window: word(budget.window).to_owned(), slot };
-            Cap { place, limit: budget.limit, on_exceed: budget.on_exceed, ends }
+            // A run has no next window: a plan of an older build that lets it wait for one is read as a refusal.
+            let on_exceed = if ends.is_some() { budget.on_exceed } else { OnExceed::Refuse };
+            Cap { place, limit: budget.limit, on_exceed, ends }
         };
         let caps: Vec<Cap> =
             plan.policies.budgets.iter().filter(|budget| scopes.contains(&budget.scope)).map(cap).collect();

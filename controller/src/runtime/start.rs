@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use adjutant_machine::{
+    about,
     command::{Call, Perform},
     eval::Scope,
     event::{Labelled, RunStarted},
@@ -10,8 +11,8 @@ use adjutant_machine::{
     journal::{Batch, RowWrite, Scan, Table},
 };
 use adjutant_spec::{
-    plan::{Automatic, Input, Overlap, Plan, Playbook, Stage, Trigger, ValueType},
-    value::{Currency, Labels, Money, Template},
+    plan::{Automatic, Overlap, Plan, Playbook, Stage, Trigger},
+    value::{Currency, Labels, Template},
 };
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -49,7 +50,12 @@ fn known<'a>(live: &'a Live, id: &str) -> Result<&'a Playbook, Error> {
     if live.plan.is_none() {
         return Err(Error::unavailable("no revision is in force yet"));
     }
-    live.playbook(id).ok_or_else(|| Error::NotFound { what: "playbook", id: id.to_owned() })
+    // `slice/id` is the full form of a name; ids are unique in a company.
+    let found = match id.split_once('/') {
+        Some((slice, id)) => live.playbook(id).filter(|playbook| playbook.slice == slice),
+        None => live.playbook(id),
+    };
+    found.ok_or_else(|| Error::NotFound { what: "playbook", id: id.to_owned() })
 }
 
 /// What a run begins with, beside its playbook.
@@ -67,8 +73,10 @@ fn new_run(live: &Live, playbook: &Playbook, begin: Begin) -> Result<NewRun, Err
     let plan = live.plan.as_ref().ok_or_else(missing)?;
     let bundle = live.bundles.get(&playbook.id).cloned().ok_or_else(missing)?;
     let revision = live.applied.as_ref().map_or_else(String::new, |applied| applied.revision.clone());
+    let about = plan.bundles.get(&playbook.id).and_then(|bundle| about::of(bundle, &begin.input));
     let started = RunStarted {
         run: String::new(),
+        about,
         playbook: playbook.id.clone(),
         bundle,
         key: begin.key,
@@ -99,16 +107,18 @@ pub(super) async fn child(core: &Arc<Core>, perform: &Perform) -> Result<Started
     let bundle = core.read(move |core| Ok(core.bundle(&digest)?)).await?;
     let bundle = bundle.ok_or_else(|| Error::NotFound { what: "bundle", id: id.clone() })?;
     let live = core.live();
+    let input = handed(&bundle.playbook, input, currency(&live))?;
     let revision = live.applied.as_ref().map_or_else(String::new, |applied| applied.revision.clone());
     let slice = live.plan.as_ref().and_then(|plan| plan.slice_of_playbook(playbook));
     let started = RunStarted {
         run: String::new(),
+        about: about::of(&bundle, &input),
         playbook: playbook.clone(),
         bundle: id.clone(),
         key: perform.effect.key(),
         revision,
         stage: slice.map_or(Stage::Act, |slice| slice.stage),
-        input: input.clone(),
+        input,
         trigger: json!({ "parent": perform.effect }),
         parent: Some(perform.effect.clone()),
         dry: perform.dry,
@@ -219,7 +229,8 @@ pub(super) async fn triggered(
     }
     let mut values = BTreeMap::new();
     for (name, input) in &playbook.inputs {
-        let Some(from) = &input.from else { continue };
+        // What the event does not have is not given: a default counts, and without one `given` says what is missing.
+        let Some(from) = input.from.as_ref().filter(|from| !is_absent(from, fired.event)) else { continue };
         let value =
             scope.render(from).map_err(|error| Error::invalid(format!("input \"{name}\": {error}")))?;
         values.insert(name.clone(), value);
@@ -241,6 +252,15 @@ pub(super) async fn triggered(
     // One at a time: between the look and the start nothing else may begin.
     let _one_at_a_time = core.host.lock().await;
     if is_live(core, &run).await? { Ok(None) } else { begin_run(core, run).await.map(Some) }
+}
+
+/// Returns whether an event lacks something that a template reads without a guard.
+fn is_absent(from: &Template, event: &Value) -> bool {
+    from.certain_reads().iter().any(|read| {
+        let mut path = read.split('.');
+        let is_of_event = path.next() == Some("event");
+        is_of_event && path.try_fold(event, |value, name| value.get(name)).is_none_or(Value::is_null)
+    })
 }
 
 /// Returns whether another run of the playbook is live; the run of the same key is not another one.
@@ -270,16 +290,13 @@ fn given(
 ) -> Result<BTreeMap<String, Labelled>, Error> {
     let (mut input, mut problems) = (BTreeMap::new(), Vec::new());
     for (name, wanted) in &playbook.inputs {
-        let value = values.remove(name).or_else(|| wanted.default.clone());
-        match value.map(|value| typed(wanted, value, currency)) {
-            Some(Ok(value)) => {
+        let value = values.remove(name);
+        match wanted.settle(value, currency) {
+            Ok(value) => {
                 let labels = Labels { trust: wanted.trust, privacy: wanted.privacy };
                 input.insert(name.clone(), Labelled { value, labels });
             }
-            Some(Err(problem)) => problems.push(format!("input \"{name}\" {problem}")),
-            None => {
-                problems.push(format!("input \"{name}\" is missing: playbook \"{}\" needs it", playbook.id));
-            }
+            Err(problem) => problems.push(format!("input \"{name}\" {problem}")),
         }
     }
     problems
@@ -287,42 +304,19 @@ fn given(
     if problems.is_empty() { Ok(input) } else { Err(Error::Invalid { problems }) }
 }
 
-/// Returns the value where it has the type; money gets the currency that it does not name.
-fn typed(input: &Input, value: Value, currency: Option<Currency>) -> Result<Value, String> {
-    if let (ValueType::Money, Value::String(text)) = (input.type_, &value) {
-        let money = Money::parse(text, currency);
-        return money
-            .map(|money| Value::String(money.to_string()))
-            .map_err(|error| format!("must be money, such as \"20.00 EUR\": {error}"));
+/// Returns what a parent hands to a child, as the child declares it; what is handed keeps the labels that it came with where
+/// they are the tighter ones.
+fn handed(
+    playbook: &Playbook,
+    input: &BTreeMap<String, Labelled>,
+    currency: Option<Currency>,
+) -> Result<BTreeMap<String, Labelled>, Error> {
+    let values = input.iter().map(|(name, labelled)| (name.clone(), labelled.value.clone())).collect();
+    let mut settled = given(playbook, values, currency)?;
+    for (name, labelled) in &mut settled {
+        if let Some(came) = input.get(name) {
+            labelled.labels = labelled.labels.join(came.labels);
+        }
     }
-    let fits = match input.type_ {
-        ValueType::String => value.is_string(),
-        ValueType::Number => value.is_number(),
-        ValueType::Integer => value.is_i64() || value.is_u64(),
-        ValueType::Boolean => value.is_boolean(),
-        ValueType::List => value.is_array(),
-        ValueType::Table => value.is_object(),
-        ValueType::Money => false,
-    };
-    if fits {
-        return Ok(value);
-    }
-    let wanted = match input.type_ {
-        ValueType::String => "a text",
-        ValueType::Number => "a number",
-        ValueType::Integer => "a whole number",
-        ValueType::Boolean => "true or false",
-        ValueType::List => "a list",
-        ValueType::Table => "a table",
-        ValueType::Money => "money, such as \"20.00 EUR\"",
-    };
-    let found = match value {
-        Value::Null => "nothing",
-        Value::Bool(_) => "true or false",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "a table",
-    };
-    Err(format!("must be {wanted}, it is {found}"))
+    Ok(settled)
 }

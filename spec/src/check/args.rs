@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     diag::{Code, Diagnostic},
-    plan::{Playbook, RecordOp, Step, StepKind, ValueType},
+    plan::{Playbook, RecordOp, Step, StepKind},
     value::Arg,
 };
 
@@ -71,22 +71,10 @@ fn record(cx: &Cx<'_>, (place, step): (usize, &Step), out: &mut Out<'_>) {
 /// Returns the schema of what a child playbook is given.
 fn inputs(child: &Playbook) -> Value {
     let fields: Map<String, Value> =
-        child.inputs.iter().map(|(name, input)| (name.clone(), of_type(input.type_))).collect();
+        child.inputs.iter().map(|(name, input)| (name.clone(), input.type_.schema())).collect();
     let needed = child.inputs.iter().filter(|(_, input)| input.default.is_none());
     let needed: Vec<&String> = needed.map(|(name, _)| name).collect();
     json!({"type": "object", "properties": fields, "required": needed, "additionalProperties": false})
-}
-
-fn of_type(type_: ValueType) -> Value {
-    let word = match type_ {
-        ValueType::String | ValueType::Money => "string",
-        ValueType::Number => "number",
-        ValueType::Integer => "integer",
-        ValueType::Boolean => "boolean",
-        ValueType::List => "array",
-        ValueType::Table => "object",
-    };
-    json!({"type": word})
 }
 
 fn check_call(cx: &Cx<'_>, call: &Call<'_>, out: &mut Out<'_>) {

@@ -16,6 +16,7 @@ pub(crate) fn check_connectors(draft: &Draft, out: &mut Out<'_>) {
         for (name, verb) in &at.verbs {
             probe(draft, out, at, (name, verb));
             undo(draft, out, at, (name, verb));
+            read(draft, out, at, (name, verb));
         }
     }
 }
@@ -46,6 +47,43 @@ fn probe(draft: &Draft, out: &mut Out<'_>, at: &At<Connector>, (name, verb): (&s
             .label("no way to find out")
             .help("write `probe = \"<verb>\"` with a verb whose effect is `read`, or `idempotency = \"at_most_once\"`")
             .help_if(near),
+    );
+}
+
+/// A read asks nobody and is repeated at will: what its request could change must be confirmed.
+fn read(draft: &Draft, out: &mut Out<'_>, at: &At<Connector>, (name, verb): (&str, &Verb)) {
+    let confirmed = verb.settings.contains_key("read_by");
+    let spot = |key: &str| draft.spot(at, &format!("verbs.{name}.{key}"));
+    if verb.effect != Effect::Read {
+        if confirmed {
+            let message =
+                format!("verb \"{}.{name}\" confirms that it reads, and its effect is another", at.id);
+            out.push(
+                Diagnostic::new(Code::E0120, spot("read_by"), message)
+                    .label("no read")
+                    .help("remove `read_by`, or write `effect = \"read\"` if it only looks"),
+            );
+        }
+        return;
+    }
+    let Some(why) = verb.hidden_change(&at.settings) else { return };
+    let help = match verb.method() {
+        "DELETE" => "write `effect = \"delete\"`".to_owned(),
+        method @ ("POST" | "PUT" | "PATCH") => {
+            format!(
+                "write the effect that it has; where it only looks, confirm that with `read_by = \"{method}\"`"
+            )
+        }
+        _ => "write the method itself, and the effect that it has".to_owned(),
+    };
+    out.push(
+        Diagnostic::new(
+            Code::E0126,
+            spot("effect"),
+            format!("verb \"{}.{name}\" is declared as a read, and {why}", at.id),
+        )
+        .label("may change something")
+        .help(help),
     );
 }
 

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     diag::{Code, Diagnostic},
     plan::{Effect, StepKind},
+    value::Trust,
 };
 
 /// Checks the gates of a playbook.
@@ -159,6 +160,21 @@ fn denied(cx: &Cx<'_>, cover: &Cover, place: usize, out: &mut Out<'_>) {
 }
 
 fn auto(cx: &Cx<'_>, labels: &Flowing, cover: &Cover, gate: usize, out: &mut Out<'_>) {
+    let StepKind::Gate { auto: Some(auto), .. } = &cx.step(gate).kind else { return };
+    // The condition lets what follows pass: who writes what it reads decides in your place.
+    if let Some(read) = auto.when.reads.iter().find(|read| labels.of_path(cx, read).trust < Trust::Verified) {
+        let way = labels.trace(cx, read, &|labels| labels.trust < Trust::Verified);
+        out.push(
+            Diagnostic::new(
+                Code::E0404,
+                cx.spot(gate, "auto.when"),
+                format!("what somebody outside wrote would let gate \"{}\" pass: {way}", cx.id(gate)),
+            )
+            .label("not trusted enough to decide")
+            .help("remove `auto`, or decide by an input with `trust = \"verified\"` or what a verb has done"),
+        );
+        return;
+    }
     for place in cover.covered_by(cx, gate) {
         if cover::external_context(cx, labels, place) {
             out.push(

@@ -129,7 +129,7 @@ impl Flowing {
     }
 
     /// Returns the way of a label to where it began: `steps.a.x <- steps.b.text <- input.message`.
-    fn trace(&self, cx: &Cx<'_>, read: &str, carries: &dyn Fn(Labels) -> bool) -> String {
+    pub(crate) fn trace(&self, cx: &Cx<'_>, read: &str, carries: &dyn Fn(Labels) -> bool) -> String {
         let mut way = vec![read.to_owned()];
         let mut seen = BTreeSet::new();
         let mut here = read.to_owned();
@@ -202,7 +202,24 @@ pub(crate) fn check(cx: &Cx<'_>, labels: &Flowing, covered: &[Option<usize>], ou
             sink(cx, labels, place, out);
         }
     }
+    about(cx, labels, out);
     claims_of_trigger(cx, out);
+}
+
+/// Whom a run is about stands in every list: no secret may name it.
+fn about(cx: &Cx<'_>, labels: &Flowing, out: &mut Out<'_>) {
+    let Some(about) = &cx.playbook.about else { return };
+    let secret = |read: &&String| labels.of_path(cx, read).privacy == Privacy::Secret;
+    let Some(read) = about.key.reads.iter().find(secret) else { return };
+    out.push(
+        Diagnostic::new(
+            Code::E0502,
+            cx.draft.spot(cx.at, "about.key"),
+            format!("a secret names whom the runs are about: {read}"),
+        )
+        .label("lists show this")
+        .help("name the run by an input that is no secret"),
+    );
 }
 
 fn sink(cx: &Cx<'_>, labels: &Flowing, place: usize, out: &mut Out<'_>) {

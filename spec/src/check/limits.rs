@@ -2,23 +2,28 @@
 
 use std::collections::BTreeMap;
 
+use rust_decimal::Decimal;
+
 use super::{
     cx::{Cx, Out},
     names,
 };
 use crate::{
     diag::{Code, Diagnostic, Spot},
-    draft::Draft,
-    plan::{Playbook, Retry, Step, StepKind, Until},
+    draft::{At, Draft},
+    plan::{Budget, OnExceed, Playbook, Retry, Step, StepKind, Until, Window},
     value::{Currency, Money, Period},
 };
 
 /// Checks the limits of a playbook.
 pub(crate) fn check(cx: &Cx<'_>, children: &BTreeMap<&str, &Playbook>, out: &mut Out<'_>) {
-    if let Some(deadline) = cx.playbook.deadline {
-        attempts(cx, deadline, out);
-        waits(cx, deadline, out);
-        child_deadlines(cx, children, deadline, out);
+    match cx.playbook.deadline {
+        Some(deadline) => {
+            attempts(cx, deadline, out);
+            waits(cx, deadline, out);
+            child_deadlines(cx, children, deadline, out);
+        }
+        None => long_waits(cx, out),
     }
     costs(cx, out);
 }
@@ -84,7 +89,9 @@ fn waits(cx: &Cx<'_>, deadline: Period, out: &mut Out<'_>) {
     for (place, step) in cx.steps() {
         let Some(before) = least[place] else { continue };
         let (code, own, what) = match &step.kind {
-            StepKind::Wait { wait: Until::For(period) } => (Code::E0602, *period, "ends its wait"),
+            StepKind::Wait { wait: Until::For(period) } => {
+                (Code::E0602, step.timeout.map_or(*period, |limit| limit.min(*period)), "ends its wait")
+            }
             StepKind::Gate { expires, .. } => (Code::E0603, *expires, "expires"),
             _ => continue,
         };
@@ -109,6 +116,47 @@ fn waits(cx: &Cx<'_>, deadline: Period, out: &mut Out<'_>) {
     }
 }
 
+/// A wait of more than a year that nothing cuts short was probably meant otherwise, and is not seen again for a year.
+fn long_waits(cx: &Cx<'_>, out: &mut Out<'_>) {
+    const YEAR: u64 = 366 * 86_400_000;
+    let least = least_waits(cx);
+    for (place, step) in cx.steps() {
+        let (own, below) = match &step.kind {
+            StepKind::Wait { .. } => (own_wait(step), "wait"),
+            StepKind::Gate { expires, .. } => (expires.millis(), "expires"),
+            _ => continue,
+        };
+        let Some(total) = least[place].map(|before| before.saturating_add(own)).filter(|total| *total > YEAR)
+        else {
+            continue;
+        };
+        out.push(
+            Diagnostic::new(
+                Code::W0603,
+                cx.spot(place, below),
+                format!(
+                    "a run waits {} until step \"{}\" lets it go, and nothing ends it before",
+                    in_words(total),
+                    step.id
+                ),
+            )
+            .label("more than a year")
+            .help("shorten it, or say when every run ends: `deadline = \"400d\"`"),
+        );
+        return;
+    }
+}
+
+/// Returns how long a wait lasts by itself; one for a moment is not known here.
+fn own_wait(step: &Step) -> u64 {
+    match &step.kind {
+        StepKind::Wait { wait: Until::For(period) } => {
+            step.timeout.map_or(*period, |limit| limit.min(*period)).millis()
+        }
+        _ => 0,
+    }
+}
+
 fn least_waits(cx: &Cx<'_>) -> Vec<Option<u64>> {
     let mut least: Vec<Option<u64>> = vec![None; cx.playbook.steps.len()];
     if let Some(first) = least.first_mut() {
@@ -120,10 +168,7 @@ fn least_waits(cx: &Cx<'_>) -> Vec<Option<u64>> {
         moved = false;
         for from in 0..least.len() {
             let Some(before) = least[from] else { continue };
-            let own = match &cx.step(from).kind {
-                StepKind::Wait { wait: Until::For(period) } => period.millis(),
-                _ => 0,
-            };
+            let own = own_wait(cx.step(from));
             for edge in &cx.flow.edges[from] {
                 let own = if edge.outcome == "skip" { 0 } else { own };
                 let total = before.saturating_add(own);
@@ -216,6 +261,7 @@ fn agent_cost(cx: &Cx<'_>, agent: Option<&str>, (cost, spot): (Money, Spot), out
 pub(crate) fn check_company(draft: &Draft, out: &mut Out<'_>) {
     for at in &draft.policies.budgets {
         one_currency(draft, (at.limit, draft.spot(at, "limit")), "a budget", out);
+        unending(draft, at, out);
     }
     for at in draft.agents.values() {
         if let Some(cost) = at.sla.max_cost {
@@ -228,6 +274,25 @@ pub(crate) fn check_company(draft: &Draft, out: &mut Out<'_>) {
     if let Some(company) = draft.company.as_ref().filter(|company| company.currency != prices.currency) {
         mixed(out, draft.spot(prices, "currency"), &text(prices.currency), company.currency);
     }
+}
+
+/// A budget that is waited for must have another window in which there is room.
+fn unending(draft: &Draft, at: &At<Budget>, out: &mut Out<'_>) {
+    if at.on_exceed != OnExceed::Wait {
+        return;
+    }
+    let message = match at.window {
+        Window::Run => "what passes the budget of a run would wait for ever: a run has no next window",
+        _ if at.limit.amount <= Decimal::ZERO => {
+            "what waits for this budget would wait for ever: nothing fits into it"
+        }
+        _ => return,
+    };
+    out.push(
+        Diagnostic::new(Code::E0607, draft.spot(at, "on_exceed"), message)
+            .label("nothing would end the wait")
+            .help("write `on_exceed = \"refuse\"`: the step's outcome is `over_budget` then"),
+    );
 }
 
 fn one_currency(draft: &Draft, (amount, spot): (Money, Spot), what: &str, out: &mut Out<'_>) {

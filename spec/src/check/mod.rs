@@ -7,8 +7,10 @@ mod args;
 mod company;
 pub(crate) mod cover;
 pub(crate) mod cx;
+mod decides;
 mod edges;
 mod effects;
+mod events;
 pub(crate) mod flow;
 mod gates;
 mod graph;
@@ -16,9 +18,12 @@ pub(crate) mod labels;
 pub(crate) mod limits;
 mod links;
 pub(crate) mod names;
+mod reach;
 mod reads;
 mod shape;
+pub(crate) mod times;
 mod uses;
+mod walk;
 
 use std::collections::BTreeMap;
 
@@ -42,7 +47,9 @@ pub fn check(draft: &Draft, report: &mut Report) {
     links::check_objects(draft, &mut out);
     reads::check_agents(draft, &mut out);
     effects::check_connectors(draft, &mut out);
+    reach::check(draft, &mut out);
     limits::check_company(draft, &mut out);
+    times::check(draft, &mut out);
     company::check(draft, &resolved, &mut out);
 }
 
@@ -62,12 +69,15 @@ fn playbook<'a>(
     }
     edges::check_flow(&cx, out);
     reads::check(&cx, out);
+    events::check(&cx, out);
     let labels = labels::Flowing::of(&cx);
     let cover = cover::Cover::of(&cx, &labels);
     gates::check(&cx, &labels, &cover, out);
+    decides::check(&cx, &labels, &cover, out);
     labels::check(&cx, &labels, &cover.gate_of, out);
     labels::check_children(&cx, &labels, children, out);
     limits::check(&cx, children, out);
+    walk::check(&cx, out);
 }
 
 /// Flow over edges that lead nowhere, or to one of two steps with an id, would report their consequences as mistakes.

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     diag::{Code, Diagnostic, Spot},
     draft::{At, Draft},
-    plan::{Agent, RecordOp, Step, StepKind, Trigger},
+    plan::{Agent, RecordOp, Step, StepKind},
     value::Template,
 };
 
@@ -29,7 +29,21 @@ pub(crate) fn check(cx: &Cx<'_>, out: &mut Out<'_>) {
             rendered(&reader, out, render);
         }
     }
-    trigger(cx, out);
+    about(cx, out);
+}
+
+/// Whom a run is about is said before anything has happened: it reads inputs alone.
+fn about(cx: &Cx<'_>, out: &mut Out<'_>) {
+    let Some(about) = &cx.playbook.about else { return };
+    let used = uses::of_template("about.key", &about.key, Part::Argument);
+    for read in &used.all {
+        let path: Vec<&str> = read.split('.').collect();
+        if let ["input", name, ..] = path.as_slice()
+            && !cx.playbook.inputs.contains_key(*name)
+        {
+            no_input(cx, out, name, cx.draft.spot(cx.at, "about.key"));
+        }
+    }
 }
 
 /// The text of a `render` reads in its own file; its mistakes are shown there.
@@ -60,7 +74,7 @@ impl Reader<'_, '_> {
                     self.step(out, &at, &|| spot(read));
                 }
                 ["input", name, ..] if !self.cx.playbook.inputs.contains_key(*name) => {
-                    self.no_input(out, name, spot(read));
+                    no_input(self.cx, out, name, spot(read));
                 }
                 _ => {}
             }
@@ -84,16 +98,6 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn no_input(&self, out: &mut Out<'_>, name: &str, spot: Spot) {
-        let known = self.cx.playbook.inputs.keys().map(String::as_str);
-        let help = hint(name, known.clone()).unwrap_or_else(|| format!("declare it: `[input.{name}]`"));
-        out.push(
-            Diagnostic::new(Code::E0215, spot, format!("the playbook has no input \"{name}\""))
-                .label("no such input")
-                .help(help),
-        );
-    }
-
     fn not_there(&self, out: &mut Out<'_>, place: usize, at: &Read<'_>, spot: Spot) {
         let (cx, id) = (self.cx, at.step);
         let reader = cx.id(self.place);
@@ -113,6 +117,16 @@ impl Reader<'_, '_> {
         );
         out.push(Diagnostic::new(Code::E0214, spot, message).label("may be undefined").help(help));
     }
+}
+
+fn no_input(cx: &Cx<'_>, out: &mut Out<'_>, name: &str, spot: Spot) {
+    let known = cx.playbook.inputs.keys().map(String::as_str);
+    let help = hint(name, known.clone()).unwrap_or_else(|| format!("declare it: `[input.{name}]`"));
+    out.push(
+        Diagnostic::new(Code::E0215, spot, format!("the playbook has no input \"{name}\""))
+            .label("no such input")
+            .help(help),
+    );
 }
 
 /// One reference to a step.
@@ -249,49 +263,5 @@ fn input_reads(at: &At<Agent>, template: &Template, spot: &dyn Fn(&str) -> Spot,
             .label("no such input")
             .help_if(help),
         );
-    }
-}
-
-/// Checks what the trigger's key and the inputs read of the event.
-fn trigger(cx: &Cx<'_>, out: &mut Out<'_>) {
-    let Some(schema) = event_schema(cx) else { return };
-    let key = match &cx.playbook.trigger {
-        Trigger::Event { key, .. } | Trigger::Schedule { key, .. } => Some(("trigger.key".to_owned(), key)),
-        Trigger::Manual => None,
-    };
-    let from = cx
-        .playbook
-        .inputs
-        .iter()
-        .filter_map(|(name, input)| input.from.as_ref().map(|from| (format!("input.{name}.from"), from)));
-    for (below, template) in key.into_iter().chain(from) {
-        for read in &template.reads {
-            let path: Vec<&str> = read.split('.').collect();
-            let ["event", fields @ ..] = path.as_slice() else { continue };
-            if let Err(missing) = shape::walk(&schema, fields) {
-                let help = hint(&missing.field, missing.known.iter().map(String::as_str));
-                out.push(
-                    Diagnostic::new(
-                        Code::E0216,
-                        cx.draft.spot(cx.at, &below),
-                        format!("the event has no field \"{}\"", fields.join(".")),
-                    )
-                    .label("no such field")
-                    .help_if(help),
-                );
-            }
-        }
-    }
-}
-
-fn event_schema(cx: &Cx<'_>) -> Option<Value> {
-    match &cx.playbook.trigger {
-        Trigger::Manual => None,
-        Trigger::Event { connector, event, .. } => {
-            cx.draft.connectors.get(connector)?.events.get(event).cloned()
-        }
-        Trigger::Schedule { .. } => {
-            Some(serde_json::json!({"type": "object", "properties": {"slot": {}, "late_by": {}}}))
-        }
     }
 }

@@ -56,6 +56,56 @@ pub(crate) fn walk(schema: &Value, path: &[&str]) -> Result<(), NoField> {
     Ok(())
 }
 
+/// Returns the schema of a path of fields, where it says something of it.
+pub(crate) fn lookup<'a>(schema: &'a Value, path: &[&str]) -> Option<&'a Value> {
+    path.iter().try_fold(schema, |here, name| field(schema, here, name).ok()?)
+}
+
+/// Returns whether an object that fits may lack something on a path: a field that it need not have, or that may be nothing.
+pub(crate) fn may_be_missing(schema: &Value, path: &[&str]) -> bool {
+    let mut here = schema;
+    for name in path {
+        let is_required = parts(schema, here)
+            .into_iter()
+            .filter_map(|part| part.get("required")?.as_array())
+            .any(|names| names.iter().any(|required| required == name));
+        // Of what the schema does not name nothing is known.
+        let Ok(Some(next)) = field(schema, here, name) else { return false };
+        let is_nullable = types(schema, next).is_some_and(|types| types.contains(&"null"));
+        if !is_required || is_nullable {
+            return true;
+        }
+        here = next;
+    }
+    false
+}
+
+/// Returns whether everything that fits one schema has the type of another; what a schema leaves open is taken as fitting.
+///
+/// Nothing is left out: a field that may be `null` counts as one that may be missing.
+pub(crate) fn is_within(root: &Value, schema: &Value, wanted: &Value) -> bool {
+    let (Some(found), Some(allowed)) = (types(root, schema), types(wanted, wanted)) else { return true };
+    let fits = |word: &&str| {
+        *word == "null" || allowed.contains(word) || (*word == "integer" && allowed.contains(&"number"))
+    };
+    let has_pattern = match wanted.get("pattern") {
+        Some(pattern) => parts(root, schema).into_iter().any(|part| part.get("pattern") == Some(pattern)),
+        None => true,
+    };
+    found.iter().all(fits) && has_pattern
+}
+
+/// Returns the type words that a schema allows, `None` where it allows any.
+fn types<'a>(root: &'a Value, schema: &'a Value) -> Option<Vec<&'a str>> {
+    let rows = parts(root, schema).into_iter().filter_map(|part| match part.get("type")? {
+        Value::String(one) => Some(vec![one.as_str()]),
+        Value::Array(many) => Some(many.iter().filter_map(Value::as_str).collect()),
+        _ => None,
+    });
+    let found: Vec<&str> = rows.flatten().collect();
+    (!found.is_empty()).then_some(found)
+}
+
 /// Returns the names of the fields that an object must have.
 pub(crate) fn required(schema: &Value) -> Vec<&str> {
     let rows = parts(schema, schema).into_iter().filter_map(|part| part.get("required")?.as_array());

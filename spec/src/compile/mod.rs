@@ -34,7 +34,6 @@ pub fn compile(draft: &Draft) -> Option<Plan> {
         prices: draft.prices.as_ref().map_or_else(|| no_prices(company.currency), |at| at.value.clone()),
         models: draft.models.clone(),
         bundles,
-        runbooks: draft.runbooks.iter().map(|(code, page)| (code.clone(), page.to_string())).collect(),
         secrets: draft.secrets.iter().map(|(name, bytes)| (name.clone(), bytes.to_vec())).collect(),
         company,
     })

@@ -45,6 +45,7 @@ pub(crate) fn playbook<'a>(draft: &'a Draft, at: &'a At<RawPlaybook>) -> Resolve
         on_update: raw.on_update,
         deadline: raw.deadline,
         outcome: raw.outcome.clone(),
+        about: raw.about.clone(),
         trigger: trigger(draft, raw),
         inputs: raw.inputs.clone(),
         steps,

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{Change, ChangeKind};
-use crate::plan::{Autonomy, Budget, Connector, Effect, Freeze, Level, Mode, Plan, Stage, Window};
+use crate::plan::{
+    Autonomy, Budget, Connector, Effect, Freeze, Idempotency, Level, Mode, Plan, Stage, Verb, Window,
+};
 
 pub(super) fn diff(old: &Plan, new: &Plan, out: &mut Vec<Change>) {
     budgets(old, new, out);
@@ -12,9 +14,11 @@ pub(super) fn diff(old: &Plan, new: &Plan, out: &mut Vec<Change>) {
     freezes(old, new, out);
     stages(old, new, out);
     for (id, is) in &new.connectors {
-        if let Some(was) = old.connectors.get(id) {
+        let was = old.connectors.get(id);
+        if let Some(was) = was {
             connector(was, is, out);
         }
+        posted_reads(was, is, out);
     }
     let (was, is) = (old.prices.default_cap, new.prices.default_cap);
     if was != is {
@@ -192,7 +196,35 @@ fn connector(was: &Connector, is: &Connector, out: &mut Vec<Change>) {
             let word = |effect: Effect| format!("{effect:?}").to_lowercase();
             let text =
                 format!("counts \"{name}\" as {} instead of {}", word(verb.effect), word(before.effect));
-            out.push(say(text).directed(&before.effect.is_guarded(), &verb.effect.is_guarded()));
+            // What is guarded no more asks nobody: more can happen.
+            out.push(say(text).directed(&verb.effect.is_guarded(), &before.effect.is_guarded()));
         }
+        if before.idempotency != verb.idempotency {
+            let word = |idempotency: Idempotency| match idempotency {
+                Idempotency::NativeKey => "by its key",
+                Idempotency::Probe => "after a look",
+                Idempotency::AtMostOnce => "never",
+                Idempotency::Pure => "at will",
+            };
+            let (now, then) = (word(verb.idempotency), word(before.idempotency));
+            out.push(say(format!("repeats \"{name}\" {now} instead of {then}")));
+        }
+    }
+}
+
+/// Reads by a method that could change something: nobody is asked before them, so the plan names each one that is new.
+fn posted_reads(was: Option<&Connector>, is: &Connector, out: &mut Vec<Change>) {
+    let by = |verb: &Verb| {
+        let is_posted = verb.effect == Effect::Read && !matches!(verb.method(), "GET" | "HEAD");
+        is_posted.then(|| verb.method().to_owned())
+    };
+    for (name, verb) in &is.verbs {
+        let before = was.and_then(|was| was.verbs.get(name)).and_then(by);
+        let Some(method) = by(verb).filter(|method| before.as_ref() != Some(method)) else { continue };
+        let text = format!(
+            "connector \"{}\" reads with \"{name}\" by {method}: it is trusted to change nothing, and nobody is asked",
+            is.id
+        );
+        out.push(Change::new(ChangeKind::Permission, format!("connector:{}", is.id), text).widened());
     }
 }

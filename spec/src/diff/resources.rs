@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use super::{Change, ChangeKind};
 use crate::plan::{Bundle, Id, Plan, Playbook, Step, StepKind, Trigger};
 
@@ -16,6 +18,11 @@ pub(super) fn diff(old: &Plan, new: &Plan, out: &mut Vec<Change>) {
     Pair { word: "secret", old: &old.secrets, new: &new.secrets }.diff(|_| &[], out);
     for (was, is) in playbooks.matched(|it| &it.was) {
         details(was, is, out);
+    }
+    for (id, is) in &new.records {
+        if let Some(was) = old.records.get(id).filter(|was| *was != is) {
+            record(id, (was, is), out);
+        }
     }
     for (id, playbook) in &old.playbooks {
         let gone = playbooks.heir(id, |it| &it.was).is_none();
@@ -62,6 +69,33 @@ fn models(old: &Plan, new: &Plan, out: &mut Vec<Change>) {
 /// The head of a digest, which people compare.
 fn brief(digest: &str) -> String {
     digest.chars().take("sha256:".len() + 12).collect()
+}
+
+/// What happens to the fields of a kind of record: what is stored stays as it is, so each of these may leave records that no
+/// longer fit.
+fn record(id: &str, (was, is): (&Value, &Value), out: &mut Vec<Change>) {
+    let say = |name: &str, what: &str| {
+        let text = format!("field \"{name}\" of record \"{id}\" {what}");
+        Change::new(ChangeKind::Changed, format!("record:{id}"), text)
+    };
+    let fields = |schema: &Value| -> BTreeMap<String, Value> {
+        let properties = schema.get("properties").and_then(Value::as_object);
+        properties.into_iter().flatten().map(|(name, field)| (name.clone(), field.clone())).collect()
+    };
+    let required = |schema: &Value| -> BTreeSet<String> {
+        let names = schema.get("required").and_then(Value::as_array);
+        names.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let (before, after) = (fields(was), fields(is));
+    for (name, field) in &before {
+        match after.get(name) {
+            None => out.push(say(name, "is gone")),
+            Some(now) if now != field => out.push(say(name, "is judged otherwise")),
+            Some(_) => {}
+        }
+    }
+    out.extend(after.keys().filter(|name| !before.contains_key(*name)).map(|name| say(name, "is new")));
+    out.extend(required(is).difference(&required(was)).map(|name| say(name, "must be there now")));
 }
 
 fn subject(id: &str) -> String {

@@ -144,8 +144,6 @@ pub struct Draft {
     pub policies: RawPolicies,
     /// `prices.toml`; where there is none, a table without models and with a small cap.
     pub prices: Option<At<Prices>>,
-    /// The Markdown page of each runbook by its code.
-    pub runbooks: BTreeMap<Id, Arc<str>>,
     /// The ciphertext of each secret by its name.
     pub secrets: BTreeMap<Id, Arc<[u8]>>,
     /// The digest of each local model, from `adjutant.lock`.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::{
-    plan::{Automatic, Id, Input, OnUpdate, Overlap, Retry, StepId, StepKind, Tier, Undo},
+    plan::{About, Automatic, Id, Input, OnUpdate, Overlap, Retry, StepId, StepKind, Tier, Undo},
     value::{Money, Period, Template},
 };
 
@@ -28,6 +28,8 @@ pub struct RawPlaybook {
     pub deadline: Option<Period>,
     /// The business metric it is judged by.
     pub outcome: Option<String>,
+    /// Whom its runs are about.
+    pub about: Option<About>,
     /// What starts it; `manual` where it says nothing.
     pub trigger: RawTrigger,
     /// What a run is given.

@@ -165,6 +165,16 @@ static VERB: Table = Table::new(
             "What it does to the world.",
         ),
         Field::opt(
+            "read_by",
+            Ty::Words(&[
+                Word::new("POST", "A search or a query that has to be posted."),
+                Word::new("PUT", "The same, by PUT."),
+                Word::new("PATCH", "The same, by PATCH."),
+            ]),
+            "\"POST\"",
+            "Confirms that a verb of effect `read` only looks although its method could change something: its method once more. DELETE never reads.",
+        ),
+        Field::opt(
             "idempotency",
             Ty::Words(&[
                 Word::new("native_key", "The key is sent again and the other side knows it."),

@@ -37,6 +37,8 @@ pub const STEP_ROOTS: Roots = &["input", "steps", "run", "company", "item"];
 pub const UNDO_ROOTS: Roots = &["input", "steps", "run", "company", "item", "effect"];
 /// What a trigger's key and an input's `from` may read.
 pub const EVENT_ROOTS: Roots = &["event", "company"];
+/// What the name of whom a run is about may read.
+pub const GIVEN_ROOTS: Roots = &["input"];
 /// What an agent's precondition and prompt may read.
 pub const AGENT_ROOTS: Roots = &["input", "run", "company"];
 /// What the settings of a verb may read: its arguments, and the key of the effect.

@@ -1,6 +1,6 @@
 //! `playbooks/<id>.toml` without its steps.
 
-use super::{Cases, EVENT_ROOTS, Field, OWNER, SCHEMA_FIELD, STEP, TITLE, Table, Ty, WAS, Word};
+use super::{Cases, EVENT_ROOTS, Field, GIVEN_ROOTS, OWNER, SCHEMA_FIELD, STEP, TITLE, Table, Ty, WAS, Word};
 
 /// `playbooks/<id>.toml`.
 pub static PLAYBOOK: Table = Table::new(
@@ -24,6 +24,12 @@ pub static PLAYBOOK: Table = Table::new(
         Field::opt("deadline", Ty::Period, "\"14d\"", "When every run ends at the latest."),
         Field::opt("outcome", Ty::Text, "\"revenue\"", "The business metric that it is judged by."),
         Field::opt(
+            "about",
+            Ty::Table(&ABOUT),
+            "{ kind = \"customer\", key = \"{{ input.sender }}\" }",
+            "Whom or what its runs are about: lists show it, and find by it.",
+        ),
+        Field::opt(
             "trigger",
             Ty::Table(&TRIGGER),
             "{ kind = \"manual\" }",
@@ -40,6 +46,20 @@ pub static PLAYBOOK: Table = Table::new(
             Ty::List(&Ty::Table(&STEP)),
             "[{ id = \"done\", end = \"done\" }]",
             "The steps; a run begins at the first.",
+        ),
+    ],
+);
+
+static ABOUT: Table = Table::new(
+    "about",
+    "Whom or what a run is about.",
+    &[
+        Field::req("kind", Ty::Id, "\"customer\"", "What it is: a kind of record, or a word of yours."),
+        Field::req(
+            "key",
+            Ty::Template(GIVEN_ROOTS),
+            "\"{{ input.sender }}\"",
+            "Which one; it reads inputs only, and a run where it comes out empty is about nobody.",
         ),
     ],
 );

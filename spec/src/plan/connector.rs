@@ -73,6 +73,48 @@ pub struct Verb {
     pub settings: BTreeMap<String, Value>,
 }
 
+/// Names under which servers take another method than the one of the request.
+const OVERRIDES: [&str; 4] = ["x-http-method-override", "x-http-method", "x-method-override", "_method"];
+
+impl Verb {
+    /// Returns the HTTP method of its requests: the one that is written, else GET for a read and POST for all others.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        let default = if self.effect == Effect::Read { "GET" } else { "POST" };
+        self.settings.get("method").and_then(Value::as_str).unwrap_or(default)
+    }
+
+    /// Returns why its requests may change something, where they are taken for reads; settings of the connector count too.
+    ///
+    /// A read is repeated at will and asks nobody, so what can change something must be confirmed in the file.
+    #[must_use]
+    pub fn hidden_change(&self, connector: &BTreeMap<String, Value>) -> Option<String> {
+        let method = self.method();
+        let is_override = |name: &str| OVERRIDES.contains(&name.to_lowercase().as_str());
+        let tables = [
+            self.settings.get("headers"),
+            self.settings.get("query"),
+            self.settings.get("body"),
+            connector.get("headers"),
+        ];
+        let names = tables.into_iter().flatten().flat_map(|value| match value {
+            Value::Object(fields) => fields.keys().map(String::as_str).collect::<Vec<_>>(),
+            Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
+            _ => Vec::new(),
+        });
+        if let Some(name) = names.into_iter().find(|name| is_override(name)) {
+            return Some(format!("`{name}` tells the other side to take another method than {method}"));
+        }
+        let confirmed = self.settings.get("read_by").and_then(Value::as_str);
+        match method {
+            "GET" | "HEAD" => None,
+            "DELETE" => Some("DELETE removes: it never only looks".to_owned()),
+            _ if confirmed == Some(method) => None,
+            _ => Some(format!("{method} can change something")),
+        }
+    }
+}
+
 /// What a verb does to the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

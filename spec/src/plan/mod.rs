@@ -6,6 +6,7 @@ mod agent;
 mod bundle;
 mod company;
 mod connector;
+mod input;
 mod playbook;
 mod policy;
 mod route;
@@ -18,9 +19,10 @@ pub use agent::{Agent, Fallback, ModelChoice, Sla};
 pub use bundle::{AgentContract, Bundle, BundleId, Covered, RouteRules, VerbContract};
 pub use company::{Company, Persona, Slice, Stage};
 pub use connector::{Connector, Effect, Idempotency, Mode, Rate, Verb};
+pub use input::{Input, ValueType};
 pub use playbook::{
-    Auto, Automatic, Backoff, Choice, Input, OnUpdate, Overlap, Playbook, RecordOp, Retry, Risk, Step,
-    StepKind, Tier, Trigger, Undo, Until, ValueType,
+    About, Auto, Automatic, Backoff, Choice, OnUpdate, Overlap, Playbook, RecordOp, Retry, Risk, Step,
+    StepKind, Tier, Trigger, Undo, Until,
 };
 pub use policy::{
     Autonomy, Budget, Freeze, Level, Limit, NotifyRule, OnExceed, Policies, Price, Prices, Retention, Window,
@@ -29,6 +31,10 @@ pub use route::{Class, Route, RouteCalibration, Rule};
 
 /// The id of an object: its file's stem, unique in a company.
 pub type Id = String;
+
+/// How many steps that wait for nothing a run takes in one go: far more than any playbook has, far less than a hang. `check`
+/// refuses what could pass it, and the machine stops there.
+pub const PURE_STEPS: u32 = 1_000;
 
 /// The id of a step, unique in its playbook.
 pub type StepId = String;
@@ -59,8 +65,6 @@ pub struct Plan {
     pub models: BTreeMap<String, String>,
     /// What each playbook's runs pin.
     pub bundles: BTreeMap<Id, Arc<Bundle>>,
-    /// The Markdown page of each runbook by its code.
-    pub runbooks: BTreeMap<Id, String>,
     /// The ciphertext of each secret by its name.
     pub secrets: BTreeMap<Id, Vec<u8>>,
 }

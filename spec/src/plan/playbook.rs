@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Id, StepId};
-use crate::value::{Arg, Money, Period, Privacy, Template, Trust};
+use super::{Id, Input, StepId};
+use crate::value::{Arg, Money, Period, Template};
 
 /// A playbook.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,6 +27,9 @@ pub struct Playbook {
     pub deadline: Option<Period>,
     /// The business metric it is judged by.
     pub outcome: Option<String>,
+    /// Whom its runs are about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<About>,
     /// What starts it.
     pub trigger: Trigger,
     /// What a run is given.
@@ -60,6 +63,15 @@ pub enum OnUpdate {
     Upgrade,
     /// The operator is asked.
     Ask,
+}
+
+/// Whom or what the runs of a playbook are about.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct About {
+    /// A kind of record, or a word of the company's own.
+    pub kind: Id,
+    /// Which one; reads inputs only.
+    pub key: Template,
 }
 
 /// What starts a playbook.
@@ -148,42 +160,6 @@ pub enum Overlap {
     Allow,
     /// Record the event and start nothing.
     Skip,
-}
-
-/// One value that a run is given.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Input {
-    /// Where a trigger's event has it.
-    pub from: Option<Template>,
-    /// Its type.
-    #[serde(rename = "type")]
-    pub type_: ValueType,
-    /// What it is when nobody gives it.
-    pub default: Option<Value>,
-    /// How far it is trusted.
-    pub trust: Trust,
-    /// Who may see it.
-    pub privacy: Privacy,
-}
-
-/// The type of an input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ValueType {
-    /// A text.
-    String,
-    /// Any number.
-    Number,
-    /// A whole number.
-    Integer,
-    /// True or false.
-    Boolean,
-    /// A list.
-    List,
-    /// A table.
-    Table,
-    /// A decimal with a currency, as text.
-    Money,
 }
 
 /// One step.

@@ -18,7 +18,7 @@ pub enum Role {
     /// `templates/*.md`.
     Template,
     /// `runbooks/<code>.md`.
-    Runbook(String),
+    Runbook,
     /// `policies/*.toml`.
     Policy,
     /// `policies/*.cedar`.
@@ -31,19 +31,23 @@ pub enum Role {
     Lock,
     /// `tests/*.toml`.
     Scenario,
+    /// `memory/*.toml`.
+    Memory,
     /// `secrets/<name>.age`.
     Secret(String),
     /// In a folder of the language, but no file of it; what to do about it.
     Stray(&'static str),
+    /// In a folder of the language and of another kind, such as a picture: it does nothing there.
+    Idle,
     /// A file whose stem is no id.
     BadId(String),
-    /// In a folder whose name is close to one of the language.
+    /// A name that is close to one of the language: the folder, or the file, that is probably meant.
     Misspelt(&'static str),
     /// Nothing of the language.
     Other,
 }
 
-const FOLDERS: [&str; 10] = [
+const FOLDERS: [&str; 13] = [
     "playbooks",
     "agents",
     "connectors",
@@ -54,6 +58,27 @@ const FOLDERS: [&str; 10] = [
     "runbooks",
     "policies",
     "secrets",
+    "tests",
+    "memory",
+    "slices",
+];
+
+/// The files that stand in the root.
+const ROOT_FILES: [&str; 4] = ["adjutant.toml", "prices.toml", "models.toml", "adjutant.lock"];
+
+/// Other words that people write for a folder of the language.
+const SYNONYMS: [(&str, &str); 11] = [
+    ("policy", "policies"),
+    ("budgets", "policies"),
+    ("workflow", "playbooks"),
+    ("workflows", "playbooks"),
+    ("flows", "playbooks"),
+    ("integrations", "connectors"),
+    ("router", "routes"),
+    ("routers", "routes"),
+    ("memories", "memory"),
+    ("departments", "slices"),
+    ("scenarios", "tests"),
 ];
 
 /// Returns what a path is.
@@ -69,19 +94,21 @@ pub fn classify(path: &str) -> Role {
     if path.split('/').any(is_noise) {
         return Role::Other;
     }
-    match path.strip_prefix("slices/").and_then(|rest| rest.split_once('/')) {
-        Some((slice, _)) if !is_id(slice) => Role::BadId(slice.to_owned()),
-        Some((_, "slice.toml")) => Role::Slice,
-        Some((_, "adjutant.toml" | "prices.toml" | "models.toml" | "adjutant.lock")) => {
+    match path.strip_prefix("slices/").map(|rest| rest.split_once('/')) {
+        Some(None) => Role::Stray("a slice is a folder: slices/<slice>/slice.toml"),
+        Some(Some((slice, _))) if !is_id(slice) => Role::BadId(slice.to_owned()),
+        Some(Some((_, "slice.toml"))) => Role::Slice,
+        Some(Some((_, name))) if ROOT_FILES.contains(&name) => {
             Role::Stray("this file belongs into the root of the repository")
         }
-        Some((_, inner)) => in_folder(inner),
-        None => in_folder(path),
+        Some(Some((_, inner))) => in_folder(inner, &["slice.toml"]),
+        None => in_folder(path, &ROOT_FILES),
     }
 }
 
-/// Returns whether a name is one of an editor's or the system's files, or a note for people.
-fn is_noise(name: &str) -> bool {
+/// Returns whether a name is one of an editor's or the system's files, or a note for people: files of that name do not count.
+#[must_use]
+pub fn is_noise(name: &str) -> bool {
     let ends = ["~", ".swp", ".swx", ".swo", ".tmp", ".bak", ".orig", ".part", "#"];
     name.starts_with('.')
         || name.starts_with('#')
@@ -90,15 +117,23 @@ fn is_noise(name: &str) -> bool {
         || ends.iter().any(|end| name.ends_with(end))
 }
 
-fn in_folder(path: &str) -> Role {
-    let Some((folder, name)) = path.split_once('/') else { return Role::Other };
+/// Returns what a path below the root or a slice is; `files` are the names that stand there by themselves.
+fn in_folder(path: &str, files: &[&'static str]) -> Role {
+    let Some((folder, name)) = path.split_once('/') else { return lone(path, files) };
     let (stem, ending) = name.rsplit_once('.').unwrap_or((name, ""));
     let is_deep = name.contains('/');
     match folder {
         "prompts" | "templates" if matches!(ending, "md" | "txt") => text_role(folder),
-        "prompts" | "templates" => Role::Stray("prompts and templates are .md or .txt files"),
+        "prompts" | "templates" => stray(ending, "prompts and templates are .md or .txt files"),
+        "tests" if is_deep => {
+            if ending == "toml" {
+                Role::Idle
+            } else {
+                Role::Other
+            }
+        }
         _ if is_deep && FOLDERS.contains(&folder) => {
-            Role::Stray("files of this folder are not nested: move it up")
+            stray(ending, "files of this folder are not nested: move it up")
         }
         "playbooks" => object(Kind::Playbook, stem, ending, "toml"),
         "agents" => object(Kind::Agent, stem, ending, "toml"),
@@ -107,16 +142,49 @@ fn in_folder(path: &str) -> Role {
         "records" => object(Kind::Record, stem, ending, "json"),
         "policies" if ending == "toml" => Role::Policy,
         "policies" if ending == "cedar" => Role::Cedar,
-        "policies" => Role::Stray("policies are .toml files"),
-        "tests" if ending == "toml" && !is_deep => Role::Scenario,
-        "runbooks" if ending == "md" => Role::Runbook(stem.to_owned()),
-        "runbooks" => Role::Stray("runbooks are .md files"),
+        "policies" => stray(ending, "policies are .toml files"),
+        "tests" if ending == "toml" => Role::Scenario,
+        "tests" if matches!(ending, "yml" | "yaml") => Role::Stray("scenarios are .toml files"),
+        // Other things are tested too, in folders of this name.
+        "tests" => Role::Other,
+        "memory" if ending == "toml" => Role::Memory,
+        "memory" => stray(ending, "contracts of memory are .toml files"),
+        "runbooks" if ending == "md" => Role::Runbook,
+        "runbooks" => stray(ending, "runbooks are .md files"),
         "secrets" if ending == "age" && is_id(stem) => Role::Secret(stem.to_owned()),
         "secrets" => {
             Role::Stray("only ciphertext belongs here: `adjutant secrets set NAME` writes secrets/<name>.age")
         }
-        other => misspelt(other, ending),
+        other => misplaced(other, name),
     }
+}
+
+/// Returns what a file is that stands in a folder of the language without being of it: one that somebody may have meant to be
+/// is refused, anything else is named.
+fn stray(ending: &str, help: &'static str) -> Role {
+    let is_meant = ["toml", "tml", "yml", "yaml", "json", "md", "markdown", "cedar", "age"]
+        .contains(&ending.to_lowercase().as_str());
+    if is_meant || ending.is_empty() { Role::Stray(help) } else { Role::Idle }
+}
+
+/// Returns what a file outside every folder is: one that looks like a known one is named.
+fn lone(name: &str, files: &[&'static str]) -> Role {
+    let lower = name.to_lowercase();
+    let is_near = |known: &&'static str| {
+        strsim::damerau_levenshtein(known, &lower) <= 1
+            || (stem_of(known) == stem_of(&lower) && is_structure(&lower))
+    };
+    match files.iter().copied().find(is_near) {
+        Some(known) => Role::Misspelt(known),
+        None if FOLDERS.contains(&stem_of(&lower)) && is_structure(&lower) => Role::Stray(
+            "nothing reads this file: this is the name of a folder, with one file for each object",
+        ),
+        None => Role::Other,
+    }
+}
+
+fn stem_of(name: &str) -> &str {
+    name.rsplit_once('.').map_or(name, |(stem, _)| stem)
 }
 
 fn text_role(folder: &str) -> Role {
@@ -130,17 +198,51 @@ fn object(kind: Kind, stem: &str, ending: &str, wanted: &str) -> Role {
         } else {
             "objects are .toml files"
         };
-        return Role::Stray(help);
+        return stray(ending, help);
     }
     if is_id(stem) { Role::Object(kind, stem.to_owned()) } else { Role::BadId(stem.to_owned()) }
 }
 
-fn misspelt(folder: &str, ending: &str) -> Role {
-    if !matches!(ending, "toml" | "md" | "json" | "age") {
+/// Endings of files that the language has, or that people write instead.
+const ENDINGS: [&str; 9] = ["toml", "md", "json", "age", "txt", "yml", "yaml", "cedar", "tml"];
+
+fn is_ours(name: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, ending)| ENDINGS.contains(&ending.to_lowercase().as_str()))
+}
+
+/// Returns what a file in a folder is that the language does not have: one that looks like a known folder is named.
+fn misplaced(folder: &str, name: &str) -> Role {
+    if !is_ours(name) {
         return Role::Other;
     }
-    let near = FOLDERS.iter().find(|known| strsim::damerau_levenshtein(known, folder) <= 1);
-    near.map_or(Role::Other, |known| Role::Misspelt(known))
+    let lower = folder.to_lowercase();
+    let synonym = || SYNONYMS.iter().find(|(word, _)| *word == lower).map(|(_, known)| *known);
+    let is_near = |known: &&'static str| {
+        // Words that other folders have too count for files that say whose they are.
+        let is_common = matches!(*known, "tests" | "memory" | "slices");
+        strsim::damerau_levenshtein(known, &lower) <= 1 && (!is_common || is_structure(name))
+    };
+    let near = FOLDERS.iter().copied().find(is_near);
+    near.or_else(|| synonym().filter(|_| is_structure(name))).map_or(Role::Other, Role::Misspelt)
+}
+
+/// Returns whether a file is an editor's, the system's, or a note for people: nothing looks into it.
+#[must_use]
+pub(super) fn is_ignored(path: &str) -> bool {
+    path.split('/').any(is_noise)
+}
+
+/// Returns the folder of the language whose name stands somewhere in a path, where nothing looks for it.
+#[must_use]
+pub(super) fn folder_within(path: &str) -> Option<&'static str> {
+    path.rsplit('/').skip(1).find_map(|part| FOLDERS.iter().copied().find(|known| *known == part))
+}
+
+/// Returns whether a file is one of those that say in their first line whose they are.
+#[must_use]
+pub(super) fn is_structure(name: &str) -> bool {
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending).to_lowercase();
+    matches!(ending.as_str(), "toml" | "tml" | "yml" | "yaml" | "json" | "lock" | "lck")
 }
 
 #[cfg(test)]
@@ -162,10 +264,90 @@ mod tests {
             ("policies/a.cedar", Role::Cedar),
             ("secrets/mail.age", Role::Secret("mail".into())),
             ("notes/a.md", Role::Other),
+            ("memory/clients.toml", Role::Memory),
             ("slices/sales/prices.toml", Role::Stray("this file belongs into the root of the repository")),
         ];
         for (path, role) in cases {
             assert_eq!(classify(path), role, "{path}");
+        }
+    }
+
+    #[test]
+    fn every_file_near_a_known_folder_is_known_or_named() {
+        let named = |path: &str| {
+            matches!(classify(path), Role::Stray(_) | Role::Misspelt(_) | Role::BadId(_) | Role::Idle)
+        };
+        let wrong = [
+            "policy/money.toml",
+            "Policies/money.toml",
+            "POLICIES/money.TOML",
+            "policies/a.yml",
+            "policies/a.TOML",
+            "policies/deep/a.toml",
+            "Playbooks/a.toml",
+            "playbook/a.yaml",
+            "playbooks/a.yml",
+            "playbooks/a",
+            "playbooks/deep/a.toml",
+            "workflows/a.toml",
+            "agents/a.json",
+            "Agents/a.toml",
+            "records/a.toml",
+            "prompts/a.markdown",
+            "Prompts/a.md",
+            "runbooks/a.txt",
+            "runbook/a.md",
+            "secrets/a.txt",
+            "Secrets/a.age",
+            "tests/a.yaml",
+            "tests/deep/a.toml",
+            "memory/a.md",
+            "memories/a.toml",
+            "slices/sales.toml",
+            "slice/sales/slice.toml",
+            "Slices/sales/playbooks/a.toml",
+            "slices/sales/policy/a.toml",
+            "slices/sales/slice.yml",
+            "slices/sales/Slice.toml",
+            "slices/Sales/playbooks/a.toml",
+            "Adjutant.toml",
+            "adjutant.yml",
+            "adjutant.tml",
+            "prices.yaml",
+            "price.toml",
+            "model.toml",
+            "adjutant.lck",
+            "policies.toml",
+            "playbooks.toml",
+        ];
+        let silent: Vec<&str> = wrong.into_iter().filter(|path| !named(path)).collect();
+        assert_eq!(silent, Vec::<&str>::new());
+        let fine = [
+            "README.md",
+            "docs/playbooks.md",
+            "notes/policy.md",
+            "Makefile",
+            "website/index.html",
+            "website/package.json",
+            ".github/workflows/ci.yml",
+            "playbooks/a.toml.swp",
+            "playbooks/.#a.toml",
+            "playbooks/README",
+            "policies/notes.toml~",
+            "policies/.hidden.yml",
+            "scripts/release.sh",
+            "LICENSE",
+            "AGENTS.md",
+            "memory.md",
+            "website/templates/page.md",
+            "contracts/acme.md",
+            "tests/helper.py",
+            "test/notes.md",
+            "policy.md",
+            "prices.txt",
+        ];
+        for path in fine {
+            assert_eq!(classify(path), Role::Other, "{path}");
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     draft::{Node, NodeKind},
     fields::{Roots, Support, Ty, Word},
     plan::Backoff,
-    value::{Currency, Money, Pattern, Period, Template},
+    value::{Currency, MomentError, Money, Pattern, Period, Template},
 };
 
 use super::{form::nearest, shape, view::Cx};
@@ -298,8 +298,11 @@ fn decimal(node: &Node) -> Option<Fault> {
 
 fn moment(node: &Node) -> Option<Fault> {
     let (NodeKind::Text(text) | NodeKind::Moment(text)) = &node.kind else { return None };
-    text.parse::<jiff::Timestamp>().err().map(|_| {
-        let help = "write RFC 3339 with an offset: \"2026-01-01T08:00:00+01:00\"";
+    crate::value::moment(text).err().map(|error| {
+        let help = match error {
+            MomentError::Form => "write RFC 3339 with an offset: \"2026-01-01T08:00:00+01:00\"".to_owned(),
+            MomentError::Range => error.to_string(),
+        };
         Fault::new(Code::E0118, format!("\"{text}\" is no moment"), "not a moment").help(help)
     })
 }

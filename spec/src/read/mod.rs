@@ -23,7 +23,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 use toml::de::DeTable;
 
-pub use layout::{Role, classify};
+pub use layout::{Role, classify, is_noise};
 pub(crate) use leaf::is_id;
 pub(crate) use object::Head;
 pub use step::{default_backoff, default_expiry};
@@ -126,17 +126,21 @@ impl Reader<'_> {
 
     fn file(&mut self, path: &str, bytes: &Arc<[u8]>) {
         match classify(path) {
-            Role::Company | Role::Slice | Role::Other => {}
+            Role::Company | Role::Slice => {}
+            Role::Other => self.other(path, bytes, None),
             Role::Object(Kind::Record, id) => self.record(path, &id, bytes),
             Role::Object(kind, id) => self.object(path, kind, &id, bytes),
             Role::Prompt => self.markdown(path, bytes, fields::AGENT_ROOTS),
             Role::Template => self.markdown(path, bytes, fields::STEP_ROOTS),
-            Role::Runbook(id) => {
-                if let Some(text) = self.text(path, bytes) {
-                    self.draft.runbooks.insert(id, text);
-                }
-            }
+            Role::Runbook => self.wait_for(path, "runbooks"),
             Role::Secret(id) => {
+                // Ciphertext in its armour is text, and is merged like text.
+                if let Some(text) =
+                    std::str::from_utf8(bytes).ok().filter(|text| text::conflict(text).is_some())
+                {
+                    self.report.source(path, text.into());
+                    self.is_unmerged(path, text);
+                }
                 self.draft.secrets.insert(id, Arc::clone(bytes));
             }
             Role::Policy => self.policy(path, bytes),
@@ -144,18 +148,65 @@ impl Reader<'_> {
             Role::Lock => self.lock(path, bytes),
             Role::Models => drop(self.toml(path, bytes, &fields::MODELS)),
             Role::Scenario => drop(self.toml(path, bytes, &fields::SCENARIO)),
+            Role::Memory => self.wait_for(path, "contracts of memory"),
             Role::Cedar => self.refuse_cedar(path),
             Role::Stray(help) => {
                 let message = format!("\"{path}\" is not a file of the language");
                 self.report.push(Diagnostic::new(Code::E0014, Spot::file(path), message).help(help));
             }
-            Role::Misspelt(folder) => {
-                let message = "this folder is not one of the language, its files do nothing";
-                let help = format!("did you mean \"{folder}/\"?");
+            Role::Misspelt(known) => self.other(path, bytes, Some(known)),
+            Role::Idle => {
+                let message =
+                    "nothing reads this file: it is none of the language, and does nothing in this folder";
+                let help = "keep it elsewhere, or leave it here if that is meant";
                 self.report.push(Diagnostic::new(Code::W0001, Spot::file(path), message).help(help));
             }
             Role::BadId(stem) => self.refuse_id(path, &stem),
         }
+    }
+
+    /// Names a file that nothing reads, where it looks like one that should be read: by its place, or by its first line.
+    fn other(&mut self, path: &str, bytes: &[u8], near: Option<&'static str>) {
+        let ours = !layout::is_ignored(path) && layout::is_structure(path) && text::says_ours(bytes);
+        let within = layout::folder_within(path);
+        let help = match near {
+            Some(known) if known.contains('.') => format!("did you mean \"{known}\"?"),
+            Some(known) => format!("did you mean \"{known}/\"?"),
+            None => within.map_or_else(
+                || "move it into the folder of its kind, such as playbooks/ or policies/".to_owned(),
+                |folder| format!("\"{folder}/\" stands in the root, or in slices/<slice>/: move it there"),
+            ),
+        };
+        let (code, message) = match near {
+            _ if ours && (near.is_some() || within.is_some()) => {
+                (Code::E0021, "this file is written in the language, and nothing reads it here")
+            }
+            Some(known) if known.contains('.') => {
+                (Code::W0001, "no file of the language has this name, it does nothing")
+            }
+            Some(_) => (Code::W0001, "this folder is not one of the language, its files do nothing"),
+            None if ours => (Code::W0001, "this file is written in the language, and nothing reads it here"),
+            None => return,
+        };
+        self.report.push(Diagnostic::new(code, Spot::file(path), message).help(help));
+    }
+
+    /// Names a file that only a later version reads: it may stand there, and nobody is to count on it.
+    fn wait_for(&mut self, path: &str, what: &str) {
+        let message = format!("nothing reads {what} yet: this file does nothing");
+        let help = "a later version will; until then nothing depends on what it says";
+        self.report.push(Diagnostic::new(Code::W0001, Spot::file(path), message).help(help));
+    }
+
+    /// Reports what a merge has left in a file, and returns whether it did: neither side of a conflict is meant.
+    fn is_unmerged(&mut self, path: &str, text: &str) -> bool {
+        let Some(span) = text::conflict(text) else { return false };
+        let message = "a merge has left its markers in this file";
+        let help = "settle the conflict: keep what is meant and remove the lines of `<`, `=` and `>`";
+        self.report.push(
+            Diagnostic::new(Code::E0020, Spot::new(path, span), message).label("not merged").help(help),
+        );
+        true
     }
 
     fn refuse_cedar(&mut self, path: &str) {
@@ -234,7 +285,8 @@ impl Reader<'_> {
         if !self.claim(Kind::Record, id, path) {
             return;
         }
-        let schema = self.text(path, bytes).and_then(|text| self.json_schema(path, &text));
+        let text = self.text(path, bytes).filter(|text| !self.is_unmerged(path, text));
+        let schema = text.and_then(|text| self.json_schema(path, &text));
         match schema {
             Some(schema) => drop(self.draft.records.insert(id.to_owned(), at(path, schema))),
             None => drop(self.draft.broken.insert((Kind::Record, id.to_owned()))),
@@ -254,6 +306,10 @@ impl Reader<'_> {
 
     fn markdown(&mut self, path: &str, bytes: &[u8], roots: fields::Roots) {
         let Some(text) = self.text(path, bytes) else { return };
+        if self.is_unmerged(path, &text) {
+            self.draft.texts.insert(path.to_owned(), Text { text, template: None });
+            return;
+        }
         let parsed = leaf::template(&text, roots);
         if let Err(faults) = &parsed {
             for fault in faults {
@@ -304,6 +360,14 @@ impl Reader<'_> {
     /// Returns the tree of a TOML file whose syntax is right, its form checked.
     fn toml(&mut self, path: &str, bytes: &[u8], table: &'static Table) -> Option<Node> {
         let text = self.text(path, bytes)?;
+        if self.is_unmerged(path, &text) {
+            self.draft.places.insert(
+                path,
+                Arc::clone(&text),
+                Node::document(&DeTable::parse_recoverable("").0),
+            );
+            return None;
+        }
         let (document, errors) = DeTable::parse_recoverable(&text);
         let node = Node::document(&document);
         if let Some(error) = errors.first() {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     draft::{Node, RawPlaybook, RawTrigger},
-    plan::{Automatic, Id, Input, Overlap, ValueType},
+    plan::{About, Automatic, Id, Input, Overlap, ValueType},
     value::{Labels, Template},
 };
 
@@ -20,10 +20,15 @@ pub(super) fn playbook(view: &View<'_>, head: Head) -> RawPlaybook {
         on_update: view.word("on_update").unwrap_or_default(),
         deadline: view.period("deadline"),
         outcome: view.text("outcome"),
+        about: view.table("about").and_then(|about| read_about(&about)),
         trigger: view.table("trigger").map_or(RawTrigger::Manual, |trigger| read_trigger(&trigger)),
         inputs: inputs(view),
         steps: view.list("step").iter().enumerate().map(|(index, item)| step::step(item, index)).collect(),
     }
+}
+
+fn read_about(view: &View<'_>) -> Option<About> {
+    Some(About { kind: view.text("kind")?, key: view.template("key")? })
 }
 
 fn read_trigger(view: &View<'_>) -> RawTrigger {

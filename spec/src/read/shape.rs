@@ -77,6 +77,10 @@ fn from_file(path: &str, cx: &Cx<'_>) -> Result<Value, SchemaFault> {
         fault
     })?;
     let text = super::text::decode(bytes).map_err(|(code, message)| SchemaFault::new(code, message))?;
+    if super::text::conflict(text).is_some() {
+        let message = format!("\"{path}\": a merge has left its markers in this file");
+        return Err(SchemaFault::new(Code::E0020, message));
+    }
     parse_json_schema(text).map_err(|fault| {
         let message = format!("\"{path}\": {}", fault.message);
         SchemaFault::new(fault.code, message)
@@ -157,7 +161,7 @@ fn short_word(word: &str, key: &str) -> Result<Value, SchemaFault> {
         "list" => json!({ "type": "array" }),
         "table" => json!({ "type": "object" }),
         "email" => json!({ "type": "string", "format": "address", "pattern": "^[^@\\s]+@[^@\\s]+$" }),
-        "money" => json!({ "type": "string", "pattern": "^-?[0-9]+(\\.[0-9]+)? [A-Z]{3}$" }),
+        "money" => crate::plan::ValueType::Money.schema(),
         "date" => json!({ "type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" }),
         "any" => json!({}),
         _ => return Err(unknown_type(key, &format!("\"{word}\""))),

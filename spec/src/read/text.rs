@@ -1,6 +1,6 @@
 //! Bytes to text, and what can be wrong with the tree itself.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use crate::{
     diag::{Code, Diagnostic, Spot},
@@ -26,6 +26,46 @@ pub(super) fn decode(bytes: &[u8]) -> Result<&str, (Code, String)> {
     })
 }
 
+/// Returns the first line that a merge has left in a text.
+///
+/// Git writes seven signs, or more where it is told to, at the beginning of a line. A line of `=` alone is a heading in
+/// Markdown, and one of `>` may be a quotation, so each counts together with another one only.
+pub(super) fn conflict(text: &str) -> Option<Range<usize>> {
+    let mut at = 0;
+    let mut found: Vec<(char, Range<usize>)> = Vec::new();
+    for line in text.split_inclusive('\n') {
+        let bare = line.trim_end_matches(['\n', '\r']);
+        if let Some(sign) = marker(bare) {
+            found.push((sign, at..at + bare.len()));
+        }
+        at += line.len();
+    }
+    let has = |sign: char| found.iter().any(|(other, _)| *other == sign);
+    let is_conflict = has('<') || (has('>') && has('='));
+    found.into_iter().next().map(|(_, span)| span).filter(|_| is_conflict)
+}
+
+fn marker(line: &str) -> Option<char> {
+    let sign = line.chars().next().filter(|sign| matches!(sign, '<' | '=' | '>'))?;
+    let rest = line.trim_start_matches(sign);
+    let is_long = line.len() - rest.len() >= 7;
+    let ends = rest.is_empty() || (sign != '=' && rest.starts_with(' '));
+    (is_long && ends).then_some(sign)
+}
+
+/// Returns whether the first line that says something is the schema line of the language, in any notation.
+pub(super) fn says_ours(bytes: &[u8]) -> bool {
+    const HEAD: usize = 4_096;
+    let head = String::from_utf8_lossy(&bytes[..bytes.len().min(HEAD)]);
+    let mut lines =
+        head.trim_start_matches('\u{feff}').lines().map(|line| line.trim().trim_start_matches('{').trim());
+    let first = lines.find(|line| !line.is_empty() && !line.starts_with('#') && *line != "---");
+    first.is_some_and(|line| {
+        let key = line.trim_start_matches(['"', '\'']);
+        key.starts_with("schema") && key.contains("adjutant/")
+    })
+}
+
 /// Returns a diagnostic for each path of the language that is not a regular file, and for names that differ by case only.
 pub(super) fn tree_problems(files: &FileSet) -> Vec<Diagnostic> {
     let mut found: Vec<Diagnostic> =
@@ -46,7 +86,7 @@ pub(super) fn tree_problems(files: &FileSet) -> Vec<Diagnostic> {
 fn counts(problem: &FileProblem) -> bool {
     let inside = format!("{}/x.toml", problem.path);
     matches!(problem.kind, FileProblemKind::TooMany(_))
-        || classify(&problem.path) != Role::Other
+        || !matches!(classify(&problem.path), Role::Other | Role::Idle)
         || classify(&inside) != Role::Other
 }
 

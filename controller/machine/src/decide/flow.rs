@@ -1,7 +1,7 @@
 //! The walk: takes one pure step after the other until an effect, a gate, a wait or an end stops it.
 
 use adjutant_spec::{
-    plan::{Choice, Step, StepId, StepKind},
+    plan::{Choice, PURE_STEPS, Step, StepId, StepKind},
     value::Labels,
 };
 use serde_json::{Value, json};
@@ -16,9 +16,6 @@ use crate::{
     run::{Failure, Phase, Position, Wait},
 };
 
-/// How many steps one transition may take: far more than any playbook has, far less than a hang.
-const FUEL: u32 = 1_000;
-
 /// Where a step leaves the walk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Then {
@@ -32,12 +29,13 @@ impl<'a> Decider<'a> {
     /// Takes steps from one on.
     pub(super) fn walk(&mut self, from: StepId) {
         let mut then = Then::Go(from);
-        for _ in 0..FUEL {
+        // One more than the pure ones: the step at which the walk pauses or ends.
+        for _ in 0..=PURE_STEPS {
             let Then::Go(step) = then else { return };
             then = self.enter(&step);
         }
         if let Then::Go(step) = then {
-            self.fail_step(&step, "error", format!("more than {FUEL} steps without a pause"));
+            self.fail_step(&step, "error", format!("more than {PURE_STEPS} steps without a pause"));
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use adjutant_spec::{
     advice::Advice,
     plan::{Auto, Risk, Stage, Step, StepId, StepKind},
-    value::{Path, Template},
+    value::{Path, Template, Trust},
 };
 use serde_json::{Value, json};
 
@@ -15,6 +15,7 @@ use crate::{
     event::{Decision as Answered, GateDecided, TimerId},
     fact::Fact,
     id::EffectId,
+    labels,
     life::{
         Kind, Lifecycle,
         effect::EffectEvent,
@@ -77,15 +78,27 @@ impl<'a> Decider<'a> {
 
     /// Returns whether a gate passes without a person.
     ///
-    /// Where the slice only advises nothing does. A `limit` needs a sum over runs that no run can see, so a gate that has
+    /// Where the slice only advises nothing does, and nothing passes on the word of somebody outside: what decides in your place
+    /// is trusted as you are, or you are asked. A `limit` needs a sum over runs that no run can see, so a gate that has
     /// one asks a person: the tighter reading.
     fn passes(&self, gate: &Written<'_>) -> Result<bool, String> {
         match gate.auto {
-            Some(auto) if auto.limit.is_none() && self.draft.run.stage == Stage::Act => {
+            Some(auto)
+                if auto.limit.is_none()
+                    && self.draft.run.stage == Stage::Act
+                    && labels::of_reads(&self.draft.run, &auto.when.reads).trust >= Trust::Verified =>
+            {
                 self.scope().holds(&auto.when).map_err(|error| error.to_string())
             }
             _ => Ok(false),
         }
+    }
+
+    /// Returns whether a call may go out although nobody has looked at it.
+    ///
+    /// `check` refuses such a gate; a bundle that an older build has checked is held to the same here.
+    fn is_own(call: &CoveredCall) -> bool {
+        !call.effect.is_guarded() || call.labels.trust >= Trust::Verified
     }
 
     /// Lets a gate pass by its condition: what it covers may act, but no trust rises.
@@ -94,6 +107,9 @@ impl<'a> Decider<'a> {
             Ok(calls) => calls,
             Err(message) => return self.fail_step(&step.id, "error", message),
         };
+        if !calls.iter().all(Self::is_own) {
+            return self.open_step_gate(step, "gate", BTreeMap::new(), None);
+        }
         let gate = format!("{}.{}.auto", self.draft.run.id, step.id);
         for call in calls {
             let coverage = Coverage {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use adjutant_spec::{
     plan::{AgentContract, Effect, Idempotency, RecordOp, Step, StepKind, Until},
     schema,
-    value::{Arg, Labels, Privacy, Template},
+    value::{Arg, Labels, Privacy, Template, moment},
 };
 use serde_json::Value;
 
@@ -21,8 +21,21 @@ use crate::{
     id::Stamp,
     labels,
     run::Wait,
-    time,
 };
+
+/// Why an agent is not asked.
+enum Unasked {
+    /// A precondition does not hold: it declines.
+    Refused(String),
+    /// The question cannot be put together.
+    Error(String),
+}
+
+impl From<String> for Unasked {
+    fn from(message: String) -> Self {
+        Self::Error(message)
+    }
+}
 
 /// How long a model may take where the step does not say.
 const AGENT_TIMEOUT: u64 = 120_000;
@@ -54,7 +67,7 @@ impl<'a> Decider<'a> {
 
     fn moment(&self, template: &Template) -> Result<Stamp, String> {
         let text = self.scope().text(template).map_err(|error| error.to_string())?;
-        time::parse(&text).ok_or_else(|| format!("\"{text}\" is no moment: RFC 3339 with an offset is"))
+        moment(&text).map(Stamp).map_err(|error| format!("\"{text}\" is no moment: {error}"))
     }
 
     pub(super) fn agent(&mut self, step: &Step, agent: &str, with: &BTreeMap<String, Arg>) -> Then {
@@ -66,12 +79,13 @@ impl<'a> Decider<'a> {
             return self.trouble(step, "error", "a secret may not be shown to a model".to_owned());
         }
         match self.agent_call(step, (agent, contract), with) {
+            Err(Unasked::Refused(message)) => self.trouble(step, "refused", message),
             Ok(call) => {
                 let timeout = step.timeout.map_or(AGENT_TIMEOUT, |period| period.millis());
                 let call = Call::Agent(Box::new(call));
                 self.ask(step, Wish { labels, timeout, ..Wish::pure(call) })
             }
-            Err(message) => self.trouble(step, "error", message),
+            Err(Unasked::Error(message)) => self.trouble(step, "error", message),
         }
     }
 
@@ -80,13 +94,14 @@ impl<'a> Decider<'a> {
         step: &Step,
         (agent, contract): (&str, &AgentContract),
         with: &BTreeMap<String, Arg>,
-    ) -> Result<AgentCall, String> {
+    ) -> Result<AgentCall, Unasked> {
         let input = self.scope().args(with).map_err(|error| error.to_string())?;
         fits(&contract.input, &input, "the agent's input")?;
         let scope = Scope::of_inputs(&self.draft.run, self.def, &input);
         for condition in &contract.preconditions {
             if !scope.holds(condition).map_err(|error| error.to_string())? {
-                return Err(format!("the precondition `{}` does not hold", condition.source));
+                let message = format!("the precondition `{}` does not hold", condition.source);
+                return Err(Unasked::Refused(message));
             }
         }
         let prompt = self.def.templates.get(&contract.prompt);

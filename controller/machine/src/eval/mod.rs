@@ -25,7 +25,10 @@ use self::{
     data::{Hole, from_json, given},
     engine::Outcome,
 };
-use crate::run::{Run, StepState};
+use crate::{
+    event::Labelled,
+    run::{Run, StepState},
+};
 
 /// Why a template has no value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -64,6 +67,13 @@ impl Scope {
         let root =
             BTreeMap::from([("event".to_owned(), from_json(event)), ("company".to_owned(), company(def))]);
         Self { root }
+    }
+
+    /// Returns the scope of what a run is given, before there is a run.
+    #[must_use]
+    pub fn of_given(input: &BTreeMap<String, Labelled>) -> Self {
+        let values = input.iter().map(|(name, labelled)| (name.as_str().into(), from_json(&labelled.value)));
+        Self { root: BTreeMap::from([("input".to_owned(), given(values.collect()))]) }
     }
 
     /// Returns the scope of an agent: its own inputs, the run's identity and the company.

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
+    about::About,
     command::Approval,
     event::{Labelled, TimerId},
     id::{EffectId, Stamp},
@@ -54,6 +55,9 @@ pub struct Run {
     pub parent: Option<EffectId>,
     /// Its inputs.
     pub input: BTreeMap<String, Labelled>,
+    /// Whom it is about, where its playbook says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<About>,
     /// When it started.
     pub started_at: Stamp,
     /// When its last entry happened.

@@ -294,6 +294,7 @@ impl Chaos {
             trigger: Value::Null,
             parent: Some(parent.clone()),
             dry: false,
+            about: None,
         };
         self.host.start(started).map(drop)
     }

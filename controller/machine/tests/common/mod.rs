@@ -214,9 +214,10 @@ pub(crate) fn started(
         key: "m-1".to_owned(),
         revision: "r1".to_owned(),
         stage,
-        input,
         trigger: json!({}),
         parent: None,
+        about: adjutant_machine::about::of(bundle, &input),
+        input,
         dry: false,
     }
 }

@@ -53,7 +53,6 @@ pub(crate) fn plan(connectors: impl IntoIterator<Item = Connector>) -> Plan {
         },
         models: BTreeMap::new(),
         bundles: BTreeMap::new(),
-        runbooks: BTreeMap::new(),
         secrets: BTreeMap::new(),
     }
 }

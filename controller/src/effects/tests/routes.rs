@@ -158,6 +158,7 @@ fn with_hop(mut plan: Plan, endpoint: &str) -> Plan {
         on_update: OnUpdate::Pin,
         deadline: None,
         outcome: None,
+        about: None,
         trigger: Trigger::Manual,
         inputs: BTreeMap::new(),
         steps: Vec::new(),

@@ -175,7 +175,6 @@ fn nothing(plan: &Plan) -> Plan {
         prices: plan.prices.clone(),
         models: BTreeMap::new(),
         bundles: BTreeMap::new(),
-        runbooks: BTreeMap::new(),
         secrets: BTreeMap::new(),
     }
 }

@@ -1,0 +1,96 @@
+//! Who decides whether something guarded happens: whatever lets it pass is a sink of trust, as a recipient is.
+//!
+//! A gate that a person answers settles the question whatever led to it. Where a gate passes by itself, the path to it decides,
+//! and a path that an outsider's text has chosen is an outsider's decision.
+
+use std::collections::BTreeSet;
+
+use super::{
+    cover::{self, Cover},
+    cx::{Cx, Out},
+    graph::Graph,
+    labels::Flowing,
+    uses::{self, Part},
+};
+use crate::{
+    diag::{Code, Diagnostic},
+    plan::{Step, StepKind},
+    value::Trust,
+};
+
+/// Warns of every guarded step that nobody looks at and that an outsider's text has a say in.
+pub(crate) fn check(cx: &Cx<'_>, labels: &Flowing, cover: &Cover, out: &mut Out<'_>) {
+    let unseen = unseen(cx);
+    for place in cx.reachable.iter().copied().filter(|place| cover::needs_gate(cx, cx.step(*place))) {
+        let is_seen = cover.gate_of[place].is_none_or(|gate| !has_auto(cx.step(gate)));
+        if is_seen {
+            continue;
+        }
+        let decided = cx.steps().find_map(|(from, step)| {
+            let leads = from == place || unseen.after(from).contains(&place);
+            let decides = leads && (from == place && step.when.is_some() || settles(cx, from, place));
+            let read =
+                decision(step).into_iter().find(|read| labels.of_path(cx, read).trust < Trust::Verified);
+            read.filter(|_| decides).map(|read| (from, read))
+        });
+        if let Some((from, read)) = decided {
+            say(cx, labels, (place, from, &read), out);
+        }
+    }
+}
+
+fn say(cx: &Cx<'_>, labels: &Flowing, (place, from, read): (usize, usize, &str), out: &mut Out<'_>) {
+    let (id, decider) = (cx.id(place), cx.step(from));
+    let key = match &decider.kind {
+        _ if decider.when.is_some() => "when",
+        StepKind::Choose { .. } => "choose",
+        StepKind::Route { .. } => "text",
+        _ => "id",
+    };
+    let way = labels.trace(cx, read, &|labels| labels.trust < Trust::Verified);
+    out.push(
+        Diagnostic::new(
+            Code::W0401,
+            cx.spot(from, key),
+            format!(
+                "what somebody outside wrote decides whether step \"{id}\" happens, and nobody looks: {way}"
+            ),
+        )
+        .label("an outsider's decision")
+        .help(format!("remove `auto` from the gate before \"{id}\", or decide by what is verified")),
+    );
+}
+
+/// Returns what the way out of a step depends on.
+fn decision(step: &Step) -> BTreeSet<String> {
+    let uses = uses::of_step(step).into_iter().filter(|used| match used.part {
+        Part::Condition => !used.key.starts_with("auto."),
+        // The class of a text, and whether an agent answers at all, follow from what they read.
+        Part::Argument => matches!(step.kind, StepKind::Route { .. } | StepKind::Agent { .. }),
+        Part::Shown | Part::Undo | Part::Rendered => false,
+    });
+    uses.flat_map(|used| used.all).collect()
+}
+
+/// Returns the edges that no person stands on.
+fn unseen(cx: &Cx<'_>) -> Graph {
+    cx.flow.graph_of(|from, _| {
+        let step = cx.step(from);
+        let is_person = matches!(step.kind, StepKind::Gate { .. }) && !has_auto(step) && step.when.is_none();
+        !is_person
+    })
+}
+
+fn has_auto(step: &Step) -> bool {
+    matches!(&step.kind, StepKind::Gate { auto: Some(_), .. })
+}
+
+/// Returns whether the way out of a step settles if another one comes: one way leads there, another comes to an end without it.
+fn settles(cx: &Cx<'_>, from: usize, place: usize) -> bool {
+    let around = cx.flow.graph().without(|node| node == place);
+    let is_end = |node: &usize| matches!(cx.step(*node).kind, StepKind::End { .. });
+    let targets: BTreeSet<usize> = cx.flow.edges[from].iter().map(|edge| edge.to).collect();
+    targets.len() > 1
+        && targets.iter().any(|to| *to != place && around.from(*to).iter().any(is_end))
+        && targets.iter().any(|to| *to == place || cx.flow.graph().from(*to).contains(&place))
+}

@@ -1,0 +1,176 @@
+//! Checks of what a trigger's event gives: the fields are there, they cannot be missing, and they have the inputs' types.
+//!
+//! The run time judges the same way: what the event does not have is not given, so the default counts; what has another type
+//! starts nothing. Whatever could start nothing is refused here, before a stranger finds out.
+
+use serde_json::Value;
+
+use super::{
+    cx::{Cx, Out},
+    names::hint,
+    shape,
+};
+use crate::{
+    diag::{Code, Diagnostic},
+    plan::{Input, Trigger, ValueType},
+    value::Template,
+};
+
+/// Checks the key and the inputs of a playbook against the event that starts it.
+pub(crate) fn check(cx: &Cx<'_>, out: &mut Out<'_>) {
+    for (name, input) in &cx.playbook.inputs {
+        default(cx, out, (name, input));
+    }
+    let Some(schema) = schema_of(cx) else { return };
+    let event = Event { cx, schema: &schema };
+    match &cx.playbook.trigger {
+        Trigger::Event { key, .. } | Trigger::Schedule { key, .. } => {
+            event.fields(out, "trigger.key", key);
+            event.key(out, key);
+        }
+        Trigger::Manual => {}
+    }
+    for (name, input) in &cx.playbook.inputs {
+        let Some(from) = &input.from else { continue };
+        let is_there = event.fields(out, &format!("input.{name}.from"), from);
+        event.given(out, (name, input), from);
+        if is_there {
+            event.typed(out, (name, input), from);
+        }
+    }
+}
+
+fn schema_of(cx: &Cx<'_>) -> Option<Value> {
+    match &cx.playbook.trigger {
+        Trigger::Manual => None,
+        Trigger::Event { connector, event, .. } => {
+            cx.draft.connectors.get(connector)?.events.get(event).cloned()
+        }
+        Trigger::Schedule { .. } => Some(serde_json::json!({
+            "type": "object",
+            "properties": {"slot": {"type": "string"}, "late_by": {"type": "integer"}},
+            "required": ["slot", "late_by"]
+        })),
+    }
+}
+
+/// A default stands in for what nobody gives, so it has the type too.
+fn default(cx: &Cx<'_>, out: &mut Out<'_>, (name, input): (&str, &Input)) {
+    let currency = cx.draft.company.as_ref().map(|company| company.currency);
+    let (Some(_), Err(problem)) = (&input.default, input.settle(None, currency)) else { return };
+    out.push(
+        Diagnostic::new(
+            Code::E0224,
+            cx.draft.spot(cx.at, &format!("input.{name}.default")),
+            format!("the default of input \"{name}\" {problem}"),
+        )
+        .label("another type")
+        .help("write a default of the type, or change the type"),
+    );
+}
+
+/// The event that starts a playbook.
+struct Event<'a, 'b> {
+    cx: &'a Cx<'b>,
+    schema: &'a Value,
+}
+
+impl Event<'_, '_> {
+    /// Checks that what a template reads is a field of the event, and returns whether all of it is.
+    fn fields(&self, out: &mut Out<'_>, below: &str, template: &Template) -> bool {
+        let mut all = true;
+        for read in &template.reads {
+            let Some(fields) = of_event(read) else { continue };
+            let Err(missing) = shape::walk(self.schema, &fields) else { continue };
+            all = false;
+            let help = hint(&missing.field, missing.known.iter().map(String::as_str));
+            out.push(
+                Diagnostic::new(
+                    Code::E0216,
+                    self.cx.draft.spot(self.cx.at, below),
+                    format!("the event has no field \"{}\"", fields.join(".")),
+                )
+                .label("no such field")
+                .help_if(help),
+            );
+        }
+        all
+    }
+
+    /// Returns the first field that a template needs and the event may not have.
+    fn may_lack(&self, template: &Template) -> Option<String> {
+        let reads = template.certain_reads();
+        let optional = |read: &&String| {
+            of_event(read).is_some_and(|fields| {
+                // The id of a delivery is added where it has none of its own.
+                fields != ["message_id"] && shape::may_be_missing(self.schema, &fields)
+            })
+        };
+        reads.iter().find(optional).cloned()
+    }
+
+    fn key(&self, out: &mut Out<'_>, key: &Template) {
+        let Some(read) = self.may_lack(key) else { return };
+        out.push(
+            Diagnostic::new(
+                Code::E0223,
+                self.cx.draft.spot(self.cx.at, "trigger.key"),
+                format!(
+                    "the key reads `{read}`, which the event may not have: such an event would start nothing"
+                ),
+            )
+            .label("may be missing")
+            .help("make the key of fields that are always there, such as `{{ event.message_id }}`"),
+        );
+    }
+
+    fn given(&self, out: &mut Out<'_>, (name, input): (&str, &Input), from: &Template) {
+        let Some(read) = self.may_lack(from).filter(|_| input.default.is_none()) else { return };
+        out.push(
+            Diagnostic::new(
+                Code::E0223,
+                self.cx.draft.spot(self.cx.at, &format!("input.{name}.from")),
+                format!("input \"{name}\" reads `{read}`, which the event may not have: such an event would start nothing"),
+            )
+            .label("may be missing")
+            .help(format!("add `default = …` to the input, or guard it: `{{{{ {read} | default(\"\") }}}}`")),
+        );
+    }
+
+    fn typed(&self, out: &mut Out<'_>, (name, input): (&str, &Input), from: &Template) {
+        let Some(found) = self.other_type(input.type_, from) else { return };
+        out.push(
+            Diagnostic::new(
+                Code::E0224,
+                self.cx.draft.spot(self.cx.at, &format!("input.{name}.from")),
+                format!("input \"{name}\" is {}, and it is made from {found}", input.type_.noun()),
+            )
+            .label("another type")
+            .help(
+                "let the input have the type of the field, or declare the field of the event as the input is",
+            ),
+        );
+    }
+
+    /// Returns what a template gives where that can be of another type than the input.
+    fn other_type(&self, type_: ValueType, from: &Template) -> Option<String> {
+        let Some(expression) = &from.expression else {
+            return (type_ != ValueType::String).then(|| "a text with holes".to_owned());
+        };
+        // Of an expression that is more than a path nothing is known.
+        let path = from.reads.get(expression.trim())?;
+        let fields = of_event(path)?;
+        let schema = shape::lookup(self.schema, &fields)?;
+        let fits = shape::is_within(self.schema, schema, &type_.schema());
+        (!fits).then(|| format!("`{}`, a field of type {}", expression.trim(), shape::type_words(schema)))
+    }
+}
+
+/// Returns the fields of a path that begins with `event`.
+fn of_event(read: &str) -> Option<Vec<&str>> {
+    let parts: Vec<&str> = read.split('.').collect();
+    match parts.as_slice() {
+        ["event", fields @ ..] if !fields.is_empty() => Some(fields.to_vec()),
+        _ => None,
+    }
+}
