@@ -17,6 +17,7 @@ mod crash;
 mod draft;
 mod error;
 mod handle;
+mod head;
 mod identity;
 mod loops;
 mod masked;

@@ -10,7 +10,7 @@ use adjutant_machine::{
     run::{EffectPhase, Run},
 };
 
-use super::{pools::Class, rows};
+use super::{head::Head, pools::Class, rows};
 
 /// Rows by table and key.
 pub(super) type Rows = BTreeMap<(Table, Vec<u8>), Vec<u8>>;
@@ -27,6 +27,8 @@ fn lists(run: &Run, rows: &mut Rows) {
     let mut put = |key: Vec<u8>, value: &str| {
         rows.insert((Table::Index, key), value.as_bytes().to_vec());
     };
+    let head = serde_json::to_string(&Head::of(run)).expect("a head has a JSON form");
+    put(rows::index::head(&run.id), &head);
     put(rows::index::status(run.status(), run.started_at, &run.id), "");
     put(rows::index::playbook(&run.playbook, run.started_at, &run.id), "");
     if let Some(parent) = &run.parent {

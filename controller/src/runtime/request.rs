@@ -78,12 +78,25 @@ pub struct RunFilter {
     /// Only of this playbook.
     #[serde(default)]
     pub playbook: Option<String>,
+    /// Only those about this: `kind/key`, or the key alone.
+    #[serde(default)]
+    pub about: Option<String>,
+    /// Only those with this text in their title, whom they are about, their key or their id.
+    #[serde(default)]
+    pub text: Option<String>,
     /// Only those after this run in the list.
     #[serde(default)]
     pub after: Option<String>,
     /// At most so many; 100 when 0, 1,000 is the most.
     #[serde(default)]
     pub limit: usize,
+}
+
+impl RunFilter {
+    /// Returns whether a run must be looked at to know that it is meant.
+    pub(super) fn is_search(&self) -> bool {
+        self.playbook.is_some() || self.about.is_some() || self.text.is_some()
+    }
 }
 
 /// What a pause is about.

@@ -7,6 +7,7 @@
 //! | timer | due moment, instance, timer | – |
 //! | index | `s` status, newest first, run · `p` playbook, newest first, run · `l` playbook, live run · `b` bundle, live run | – |
 //! | index | `g` opened, gate · `d` effect that is dead or unknown · `c` parent run, child run | run, or the parent's effect |
+//! | index | `i` run | its head: what lists find it by |
 //! | index | `r` route, effect whose decision a person judged | run |
 //! | record | kind, key | the record |
 //! | ledger | `b` scope, window, slot · `l` effect, attempt | sums · a reservation |
@@ -205,6 +206,10 @@ pub(super) mod index {
 
     pub(in crate::runtime) fn judged_of(route: &str) -> Vec<u8> {
         key(&[b"r", route.as_bytes(), b""])
+    }
+
+    pub(in crate::runtime) fn head(run: &str) -> Vec<u8> {
+        key(&[b"i", run.as_bytes()])
     }
 
     pub(in crate::runtime) fn child(parent: &str, child: &str) -> Vec<u8> {

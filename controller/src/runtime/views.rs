@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use adjutant_machine::{
+    about::About,
     event::TimerId,
     id::{EffectId, InstanceId, Stamp},
     time,
@@ -63,6 +64,15 @@ pub struct RunLine {
     pub bundle: String,
     /// When it began.
     pub started: When,
+    /// What its playbook is called, as the run pins it.
+    #[serde(default)]
+    pub title: String,
+    /// Whom it is about, where its playbook says so.
+    #[serde(default)]
+    pub about: Option<About>,
+    /// The newest amount of money that it holds.
+    #[serde(default)]
+    pub amount: Option<String>,
 }
 
 /// A run in full.

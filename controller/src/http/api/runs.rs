@@ -36,6 +36,10 @@ pub(super) struct ListParams {
     status: Option<String>,
     /// Only of this playbook.
     playbook: Option<String>,
+    /// Only those about this: `kind/key`, or the key alone.
+    about: Option<String>,
+    /// Only those with this text in their title, whom they are about, their key or their id.
+    q: Option<String>,
     /// Only those after this run in the list.
     after: Option<String>,
     /// At most so many; 100 when absent, 1,000 is the most.
@@ -52,8 +56,9 @@ pub(super) async fn list(
     Asked(asked): Asked<ListParams>,
 ) -> Answered<Vec<RunLine>> {
     who.must(Scope::Read)?;
-    let ListParams { status, playbook, after, limit } = asked;
-    Ok(Json(app.handle.runs(RunFilter { status, playbook, after, limit }).await?))
+    let ListParams { status, playbook, about, q, after, limit } = asked;
+    let filter = RunFilter { status, playbook, about, text: q, after, limit };
+    Ok(Json(app.handle.runs(filter).await?))
 }
 
 /// A wish to start a run.

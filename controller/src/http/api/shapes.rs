@@ -21,6 +21,19 @@ pub(super) struct RunLine {
     revision: String,
     bundle: String,
     started: String,
+    /// What its playbook is called, as the run pins it.
+    title: String,
+    about: Option<About>,
+    /// The newest amount of money that it holds.
+    amount: Option<String>,
+}
+
+/// Whom a run is about.
+#[derive(ToSchema)]
+pub(super) struct About {
+    /// A kind of record, or a word of the company's own.
+    kind: String,
+    key: String,
 }
 
 /// A run in full.
@@ -35,6 +48,11 @@ pub(super) struct RunView {
     revision: String,
     bundle: String,
     started: String,
+    /// What its playbook is called, as the run pins it.
+    title: String,
+    about: Option<About>,
+    /// The newest amount of money that it holds.
+    amount: Option<String>,
     seq: u64,
     /// `observe`, `advise`, `act`.
     stage: String,

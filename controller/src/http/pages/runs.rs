@@ -42,6 +42,7 @@ pub(super) async fn page(State(app): State<App>, who: Principal, Query(filter): 
         playbook: some(&filter.playbook),
         after: some(&filter.after),
         limit: PAGE + 1,
+        ..RunFilter::default()
     };
     let runs = app.handle.runs(wish).await?;
     let playbooks: Vec<String> =

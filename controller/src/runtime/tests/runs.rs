@@ -1,7 +1,8 @@
+use adjutant_machine::journal::{Batch, RowWrite, Table};
 use serde_json::json;
 
 use super::*;
-use crate::runtime::{Delivery, Error, RunFilter};
+use crate::runtime::{Delivery, Error, RunFilter, rows};
 
 const GATED: &str = r#"schema = "adjutant/v1"
 title = "Asks first"
@@ -247,4 +248,96 @@ async fn a_run_is_shown_as_it_was_and_why_it_is() {
     let log = world.handle.log(&adjutant_machine::id::InstanceId::run(&*run), 1, 0).await.unwrap();
     assert_eq!(log.len() as u64, now.seq);
     assert_eq!(log[1].by, "operator");
+}
+
+/// A playbook that is about somebody, and ends at once.
+fn about(title: &str, kind: &str, key: &str) -> String {
+    format!(
+        "schema = \"adjutant/v1\"\ntitle = \"{title}\"\nabout = {{ kind = \"{kind}\", key = \"{key}\" }}\n\
+         [input.who]\ntype = \"string\"\ndefault = \"\"\n[input.worth]\ntype = \"money\"\ndefault = \"12.50 EUR\"\n\
+         [[step]]\nid = \"done\"\nend = \"done\"\n"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_are_found_by_whom_they_are_about() {
+    let offer = about("Write an offer", "customer", "{{ input.who }}");
+    let fix = about("Mend the site", "project", "{{ input.who | upper }}");
+    let world = World::with(&[("playbooks/offer.toml", &offer), ("playbooks/fix.toml", &fix)]).await;
+    for (playbook, who) in
+        [("offer", "Ada@example.com"), ("offer", "bob@example.com"), ("fix", "pier"), ("offer", "")]
+    {
+        let input = BTreeMap::from([("who".to_owned(), json!(who))]);
+        let wish = StartRun {
+            playbook: playbook.to_owned(),
+            key: Some(format!("k-{who}")),
+            input,
+            ..StartRun::default()
+        };
+        world.handle.start(wish).await.unwrap();
+    }
+    world.start("put", "unrelated").await;
+    world.rest().await;
+    let found = async |about: Option<&str>, text: Option<&str>| {
+        let filter = RunFilter {
+            about: about.map(str::to_owned),
+            text: text.map(str::to_owned),
+            ..RunFilter::default()
+        };
+        let mut keys: Vec<String> =
+            world.handle.runs(filter).await.unwrap().into_iter().map(|line| line.key).collect();
+        keys.sort();
+        keys
+    };
+    assert_eq!(found(Some("customer/ada@example.com"), None).await, ["k-Ada@example.com"]);
+    assert_eq!(found(Some("PIER"), None).await, ["k-pier"]);
+    assert_eq!(found(Some("project/ada@example.com"), None).await, Vec::<String>::new());
+    assert_eq!(found(None, Some("an OFFER")).await, ["k-", "k-Ada@example.com", "k-bob@example.com"]);
+    assert_eq!(found(None, Some("bob@")).await, ["k-bob@example.com"]);
+    assert_eq!(found(None, Some("unrel")).await, ["unrelated"]);
+    assert_eq!(found(Some("bob@example.com"), Some("mend")).await, Vec::<String>::new());
+    world.sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_says_what_a_run_is_whom_it_is_about_and_how_much_it_holds() {
+    let offer = about("Write an offer", "customer", " {{ input.who }} ");
+    let world = World::with(&[("playbooks/offer.toml", &offer)]).await;
+    let line = |who: &str| {
+        let input = BTreeMap::from([("who".to_owned(), json!(who))]);
+        let wish = StartRun { playbook: "offer".to_owned(), input, ..StartRun::default() };
+        let handle = world.handle.clone();
+        async move {
+            let run = handle.start(wish).await.unwrap().run;
+            handle.settled().await;
+            handle.run(&run).await.unwrap().line
+        }
+    };
+    let ada = line("ada@example.com").await;
+    assert_eq!(ada.title, "Write an offer");
+    assert_eq!(
+        ada.about.map(|about| (about.kind, about.key)),
+        Some(("customer".into(), "ada@example.com".into()))
+    );
+    assert_eq!(ada.amount.as_deref(), Some("12.50 EUR"));
+    assert_eq!(line("").await.about, None, "nobody is named: the run begins all the same");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_of_an_older_build_is_found_though_its_row_is_not_there() {
+    let world = World::with(&[]).await;
+    let run = world.start("put", "old").await.run;
+    world.start("post", "other").await;
+    world.rest().await;
+    let key = rows::index::head(&run);
+    assert!(world.journal.row(Table::Index, &key).unwrap().is_some(), "a run has this row");
+    let row = RowWrite { table: Table::Index, key, value: None };
+    world.journal.append(Batch { writes: vec![row], ..Batch::default() }).unwrap();
+    for (playbook, text) in [(Some("put"), None), (None, Some("old")), (Some("put"), Some(run.as_str()))] {
+        let (playbook, text) = (playbook.map(str::to_owned), text.map(str::to_owned));
+        let filter = RunFilter { playbook, text, ..RunFilter::default() };
+        let found: Vec<String> =
+            world.handle.runs(filter.clone()).await.unwrap().into_iter().map(|line| line.id).collect();
+        assert_eq!(found, [run.clone()], "{filter:?}");
+    }
 }

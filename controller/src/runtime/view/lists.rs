@@ -11,6 +11,7 @@ use adjutant_spec::{advice::Advice, plan::BundleId};
 use crate::runtime::{
     Error, RunFilter,
     core::Core,
+    head::Head,
     identity::run_of,
     records, rows,
     views::{DeadView, GateView, RecordView, RunLine, SlotView, StatusView},
@@ -63,7 +64,7 @@ fn group(core: &Core, group: &Group<'_>, lines: &mut Vec<RunLine>) -> Result<(),
         let scan = Scan {
             prefix: group.prefix.clone(),
             after,
-            limit: super::PAGE.min(group.limit * 2),
+            limit: if group.filter.is_search() { super::PAGE } else { super::PAGE.min(group.limit * 2) },
             ..Scan::default()
         };
         let page = core.journal.scan(Table::Index, &scan)?;
@@ -71,23 +72,54 @@ fn group(core: &Core, group: &Group<'_>, lines: &mut Vec<RunLine>) -> Result<(),
         after = Some(last.key.clone());
         for row in &page {
             let Some(id) = rows::index::listed_run(&row.key, &group.prefix) else { continue };
-            let Some(line) = line(core, &id)? else { continue };
-            if group.filter.playbook.as_ref().is_none_or(|wanted| *wanted == line.playbook) {
-                lines.push(line);
-                found += 1;
+            if !is_wanted(core, &id, group.filter)? {
+                continue;
             }
+            let Some(line) = line(core, &id)? else { continue };
+            lines.push(line);
+            found += 1;
         }
     }
     Ok(())
 }
 
+/// Judges a run by its head: a search reads no state of a run that it does not find.
+fn is_wanted(core: &Core, id: &str, filter: &RunFilter) -> Result<bool, Error> {
+    if !filter.is_search() {
+        return Ok(true);
+    }
+    let Some(head) = head(core, id)? else { return Ok(false) };
+    let playbook = filter.playbook.as_ref().is_none_or(|wanted| *wanted == head.playbook);
+    let about = |wanted: &String| head.about.as_ref().is_some_and(|about| about.is(wanted));
+    let text = |wanted: &String| {
+        let title = super::run::title(core, &head.bundle).unwrap_or_default();
+        head.says((id, &title), wanted)
+    };
+    Ok(playbook && filter.about.as_ref().is_none_or(about) && filter.text.as_ref().is_none_or(text))
+}
+
+/// Returns the head of a run. A run that has not changed since an older build has no row of it, and is read; of a damaged one
+/// its id is known.
+fn head(core: &Core, id: &str) -> Result<Option<Head>, Error> {
+    let row = core.journal.row(Table::Index, &rows::index::head(id))?;
+    if let Some(head) = row.and_then(|row| serde_json::from_slice(&row.value).ok()) {
+        return Ok(Some(head));
+    }
+    match super::load(core, id) {
+        Ok(run) => Ok(Some(Head::of(&run))),
+        Err(Error::Quarantined { .. }) => Ok(Some(Head::unread(id))),
+        Err(Error::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Returns a run's line; a damaged run is listed as quarantined.
 fn line(core: &Core, id: &str) -> Result<Option<RunLine>, Error> {
     match super::load(core, id) {
-        Ok(run) => Ok(Some(super::run::line_of(&run))),
+        Ok(run) => Ok(Some(super::run::line_of(core, &run))),
         Err(Error::Quarantined { .. }) => Ok(Some(RunLine {
             id: id.to_owned(),
-            playbook: id.rsplit_once('-').map_or(id, |(playbook, _)| playbook).to_owned(),
+            playbook: Head::unread(id).playbook,
             status: "quarantined".to_owned(),
             step: None,
             since: crate::runtime::views::When(Default::default()),
@@ -95,6 +127,9 @@ fn line(core: &Core, id: &str) -> Result<Option<RunLine>, Error> {
             revision: String::new(),
             bundle: String::new(),
             started: crate::runtime::views::When(Default::default()),
+            title: String::new(),
+            about: None,
+            amount: None,
         })),
         Err(Error::NotFound { .. }) => Ok(None),
         Err(error) => Err(error),

@@ -17,6 +17,7 @@ use serde_json::Value;
 use crate::runtime::{
     Error,
     core::Core,
+    head::Head,
     views::{
         EffectView, GateView, JudgedView, LogView, RunLine, RunView, StepView, TimelineLine, TimerView, When,
     },
@@ -114,7 +115,7 @@ fn show(core: &Core, run: &Run, entries: &[(u64, Entry)]) -> Result<RunView, Err
     let ended = if let Phase::Ended { at, .. } = &run.phase { Some(When(*at)) } else { None };
     let children = super::children(core.journal.as_ref(), &run.id)?;
     Ok(RunView {
-        line: self::line_of(run),
+        line: self::line_of(core, run),
         seq: run.seq,
         stage: run.stage,
         ended,
@@ -131,7 +132,7 @@ fn show(core: &Core, run: &Run, entries: &[(u64, Entry)]) -> Result<RunView, Err
 }
 
 /// Returns the line of a run in lists.
-pub(in crate::runtime) fn line_of(run: &Run) -> RunLine {
+pub(super) fn line_of(core: &Core, run: &Run) -> RunLine {
     let since = run.position.as_ref().map_or(run.updated_at, |position| position.since);
     RunLine {
         id: run.id.clone(),
@@ -143,7 +144,15 @@ pub(in crate::runtime) fn line_of(run: &Run) -> RunLine {
         revision: run.revision.clone(),
         bundle: run.bundle.clone(),
         started: When(run.started_at),
+        title: title(core, &run.bundle).unwrap_or_else(|| run.playbook.clone()),
+        about: run.about.clone(),
+        amount: Head::of(run).amount,
     }
+}
+
+/// Returns what a bundle's playbook is called; bundles are kept in memory, so a list reads each once.
+pub(super) fn title(core: &Core, bundle: &str) -> Option<String> {
+    Some(core.bundle(bundle).ok()??.playbook.title.clone())
 }
 
 /// Lists the steps in the order of the playbook; those that it does not know any more come last.

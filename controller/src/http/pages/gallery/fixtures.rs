@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use adjutant_machine::{
+    about::About,
     event::TimerId,
     id::{EffectId, Stamp},
 };
@@ -269,6 +270,13 @@ pub(super) fn lines() -> Vec<RunLine> {
         revision: "4f1c9e2b7a".repeat(4),
         bundle: "b1946ac924".repeat(6),
         started: ago(since + 9),
+        title: if id.starts_with("inbound") {
+            "Qualify an inbound lead and answer it".into()
+        } else {
+            "Acknowledge a support request, and hand it to you".into()
+        },
+        about: Some(About { kind: "customer".into(), key: "ada@engines.example".into() }),
+        amount: None,
     };
     rows.into_iter().map(line).collect()
 }
