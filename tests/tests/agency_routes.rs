@@ -106,7 +106,8 @@ fn sixty_messages_are_answered_as_the_table_says() {
         println!("skipped: {}", stand_in.reason);
         return;
     }
-    let options = Options { keys: Keys::at("/nonexistent"), files: root().into(), routers };
+    let options =
+        Options { keys: Keys::at("/nonexistent"), files: root().into(), keep_out: Vec::new(), routers };
     let effects = Effects::new(options, Arc::new(agency()));
     let messages = messages();
     let answers = answers(&effects, &messages);

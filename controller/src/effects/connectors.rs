@@ -1,13 +1,15 @@
 //! The registry of connector kinds, and what is the same for all of them: schemas, modes, time.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use adjutant_machine::command::VerbCall;
 use adjutant_spec::plan::{Connector, Effect, Mode, Plan, Verb};
 use serde_json::{Value, json};
 
 use super::{
-    expression, files, http, mail,
+    expression, files,
+    folders::Folders,
+    http, mail,
     outcome::{Answer, Done, Fault},
     schema,
     secrets::Secret,
@@ -21,8 +23,8 @@ pub(super) struct VerbJob<'a> {
     /// Opened for this call.
     pub(super) secret: Option<Secret>,
     pub(super) timeout: Duration,
-    /// Where relative folders begin.
-    pub(super) root: &'a Path,
+    /// What the connector's folder is judged against.
+    pub(super) folders: Folders,
 }
 
 impl<'a> VerbJob<'a> {

@@ -1,13 +1,16 @@
 //! Where a connector may talk to: named hosts only, resolved once, and no way round to the company's own network.
 //!
-//! A name must resolve to public addresses, all of them, or the call does not start: a name that points into a private
-//! network is how a request is smuggled there. What the operator writes out as an address, or as `localhost`, is
-//! declared; `private = true` declares it for a connector's names.
+//! What a text or an address means is judged in [`adjutant_spec::net`], for `check` and here alike. A name must resolve to
+//! public addresses, all of them, or the call does not start: a name that points into a private network is how a request is
+//! smuggled there. What the operator writes out as an address, or as `localhost`, is declared; `private = true` declares
+//! it for a connector's names.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
-use adjutant_spec::plan::Connector;
-use url::Url;
+use adjutant_spec::{
+    net::{self, Host, Reach},
+    plan::Connector,
+};
 
 use super::outcome::Fault;
 
@@ -15,18 +18,46 @@ use super::outcome::Fault;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Egress {
     connector: String,
-    hosts: Vec<String>,
+    hosts: Vec<Allowed>,
     /// Whether names may resolve to private addresses.
     is_private_declared: bool,
+}
+
+/// An entry of `hosts`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Allowed {
+    host: Host,
+    port: Option<u16>,
+    /// Whether all below the name are meant, and not the name.
+    is_domain: bool,
+}
+
+impl Allowed {
+    /// Reads an entry; one that nothing may connect to allows nothing.
+    fn read(written: &str) -> Option<Self> {
+        let (host, port) = net::allowed(written).ok()?;
+        Some(Self { host, port, is_domain: written.starts_with("*.") })
+    }
+
+    fn fits(&self, host: &Host, port: u16) -> bool {
+        let is_port = self.port.is_none_or(|allowed| allowed == port);
+        let is_host = match (&self.host, host) {
+            (Host::Name(domain), Host::Name(name)) if self.is_domain => {
+                name.strip_suffix(domain.as_str()).is_some_and(|rest| rest.ends_with('.') && rest.len() > 1)
+            }
+            (allowed, host) => !self.is_domain && allowed == host,
+        };
+        is_port && is_host
+    }
 }
 
 impl Egress {
     /// Reads the hosts of a connector: those named, else the endpoint's own.
     pub(super) fn of(connector: &Connector) -> Self {
-        let own = connector.endpoint.as_deref().and_then(|endpoint| Url::parse(endpoint).ok());
-        let own = own.and_then(|url| url.host_str().map(bare));
-        let named: Vec<String> = connector.hosts.iter().map(|host| bare(host)).collect();
-        let hosts = if named.is_empty() { own.into_iter().collect() } else { named };
+        let own = connector.endpoint.as_deref().and_then(|endpoint| net::target(endpoint).ok());
+        let own = own.map(|target| Allowed { host: target.host, port: None, is_domain: false });
+        let named = connector.hosts.iter().filter_map(|host| Allowed::read(host));
+        let hosts = if connector.hosts.is_empty() { own.into_iter().collect() } else { named.collect() };
         let is_private_declared = connector.settings.get("private").and_then(serde_json::Value::as_bool);
         Self {
             connector: connector.id.clone(),
@@ -36,48 +67,61 @@ impl Egress {
     }
 
     /// Resolves a host once; every address is one that may be connected to.
-    pub(super) async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Fault> {
-        let host = bare(host);
+    pub(super) async fn resolve(&self, written: &str, port: u16) -> Result<Vec<SocketAddr>, Fault> {
+        let host = net::host(written).map_err(|problem| self.refused(&problem))?;
         self.check_named(&host, port)?;
-        if let Ok(address) = host.parse::<IpAddr>() {
+        let name = match &host {
             // Named in the repository as an address: declared.
-            return Ok(vec![SocketAddr::new(address, port)]);
-        }
-        let found: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), port))
+            Host::Address(address) => return Ok(vec![SocketAddr::new(*address, port)]),
+            Host::Name(name) => name,
+        };
+        let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), port))
             .await
-            .map_err(|error| Fault::transient(format!("host \"{host}\" cannot be resolved: {error}")))?
+            .map_err(|error| Fault::transient(format!("host \"{name}\" cannot be resolved: {error}")))?
             .collect();
         if found.is_empty() {
-            return Err(Fault::transient(format!("host \"{host}\" has no address")));
+            return Err(Fault::transient(format!("host \"{name}\" has no address")));
         }
         match found.iter().find(|address| !self.may_reach(&host, address.ip())) {
             None => Ok(found),
-            Some(address) => Err(self.blocked(&host, address.ip())),
+            Some(address) => Err(self.blocked(name, address.ip())),
         }
     }
 
-    fn check_named(&self, host: &str, port: u16) -> Result<(), Fault> {
-        let with_port = format!("{host}:{port}");
-        let fits = |named: &String| match named.strip_prefix("*.") {
-            Some(domain) => {
-                host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.') && rest.len() > 1)
-            }
-            None => *named == host || *named == with_port,
-        };
-        if self.hosts.iter().any(fits) {
+    /// Refuses to show a secret to another machine over a connection that anybody on the way can read.
+    pub(super) fn may_carry_secret(&self, host: &str, is_encrypted: bool) -> Result<(), Fault> {
+        let is_here = net::host(host).is_ok_and(|host| host.is_this_machine());
+        if is_encrypted || is_here {
             return Ok(());
         }
         Err(Fault::invalid(format!(
-            "connector \"{}\" may not talk to host \"{host}\": it is not among its `hosts`",
+            "the secret of connector \"{}\" would travel to \"{host}\" in the clear: use https",
             self.connector
         )))
     }
 
-    fn may_reach(&self, host: &str, address: IpAddr) -> bool {
-        let is_local_name = host == "localhost" || host.ends_with(".localhost");
-        is_public(address)
-            || (is_local_name && address.is_loopback())
-            || self.is_private_declared && !is_metadata(address)
+    fn check_named(&self, host: &Host, port: u16) -> Result<(), Fault> {
+        if self.hosts.iter().any(|allowed| allowed.fits(host, port)) {
+            return Ok(());
+        }
+        Err(Fault::invalid(format!(
+            "connector \"{}\" may not talk to host \"{}\": it is not among its `hosts`",
+            self.connector,
+            host.text()
+        )))
+    }
+
+    fn may_reach(&self, host: &Host, address: IpAddr) -> bool {
+        match net::reach(address) {
+            Reach::Public => true,
+            Reach::Loopback => self.is_private_declared || host.is_this_machine(),
+            Reach::Private => self.is_private_declared,
+            Reach::Metadata | Reach::Nowhere => false,
+        }
+    }
+
+    fn refused(&self, problem: &net::Problem) -> Fault {
+        Fault::invalid(format!("connector \"{}\" may not talk there: {problem}", self.connector))
     }
 
     fn blocked(&self, host: &str, address: IpAddr) -> Fault {
@@ -88,116 +132,13 @@ impl Egress {
     }
 }
 
-/// Lower case, without the brackets of an IPv6 address and a final dot.
-fn bare(host: &str) -> String {
-    host.trim_start_matches('[').replace(']', "").trim_end_matches('.').to_lowercase()
-}
-
-/// Returns whether an address is where clouds hand out credentials: never behind a name.
-fn is_metadata(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => address.is_link_local() || address == Ipv4Addr::new(100, 100, 100, 200),
-        IpAddr::V6(address) => {
-            embedded(address).is_some_and(|address| is_metadata(IpAddr::V4(address)))
-                || address.is_unicast_link_local()
-                || address == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)
-        }
-    }
-}
-
-fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => is_public_v4(address),
-        IpAddr::V6(address) => match embedded(address) {
-            Some(address) => is_public_v4(address),
-            None => is_public_v6(address),
-        },
-    }
-}
-
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [first, second, third, _] = address.octets();
-    let is_special = address.is_private()
-        || address.is_loopback()
-        || address.is_link_local()
-        || address.is_broadcast()
-        || address.is_documentation()
-        || address.is_multicast()
-        || first == 0
-        || first >= 240
-        || (first == 100 && (64..128).contains(&second))
-        || (first == 198 && (18..20).contains(&second))
-        || (first == 192 && second == 0 && third == 0);
-    !is_special
-}
-
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    let [first, second, ..] = address.segments();
-    let is_special = address.is_loopback()
-        || address.is_unspecified()
-        || address.is_multicast()
-        || address.is_unique_local()
-        || address.is_unicast_link_local()
-        || (first & 0xffc0) == 0xfec0
-        || (first == 0x2001 && (second == 0 || second == 0xdb8))
-        || first == 0x0100;
-    !is_special
-}
-
-/// Returns the IPv4 address that an IPv6 address only wraps: mapped, compatible, NAT64 and 6to4.
-fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let [first, second, third, ..] = address.segments();
-    let octets = address.octets();
-    if first == 0x2002 {
-        return Some(Ipv4Addr::new(octets[2], octets[3], octets[4], octets[5]));
-    }
-    let is_nat64 = first == 0x64 && second == 0xff9b;
-    let is_wrapped = is_nat64
-        || (first, second, third) == (0, 0, 0) && !address.is_loopback() && !address.is_unspecified();
-    is_wrapped.then(|| Ipv4Addr::new(octets[12], octets[13], octets[14], octets[15]))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn egress(hosts: &[&str], is_private_declared: bool) -> Egress {
-        let hosts = hosts.iter().map(|host| bare(host)).collect();
+        let hosts = hosts.iter().map(|host| Allowed::read(host).expect("a host")).collect();
         Egress { connector: "crm".into(), hosts, is_private_declared }
-    }
-
-    #[test]
-    fn private_addresses_are_told_from_public_ones() {
-        let private = [
-            "127.0.0.1",
-            "10.1.2.3",
-            "172.16.0.1",
-            "192.168.1.1",
-            "169.254.169.254",
-            "100.64.0.1",
-            "0.0.0.0",
-            "198.18.0.1",
-            "255.255.255.255",
-            "224.0.0.1",
-            "::1",
-            "::",
-            "fe80::1",
-            "fd00::1",
-            "ff02::1",
-            "fec0::1",
-            "2001:db8::1",
-            "::ffff:127.0.0.1",
-            "::ffff:10.0.0.1",
-            "64:ff9b::7f00:1",
-            "2002:7f00:1::",
-            "::7f00:1",
-        ];
-        for address in private {
-            assert!(!is_public(address.parse().unwrap()), "{address}");
-        }
-        for address in ["1.1.1.1", "93.184.216.34", "2606:4700::1111", "::ffff:1.1.1.1"] {
-            assert!(is_public(address.parse().unwrap()), "{address}");
-        }
     }
 
     #[tokio::test]
@@ -205,9 +146,42 @@ mod tests {
         let egress = egress(&["127.0.0.1", "*.example.com", "[::1]"], false);
         assert_eq!(egress.resolve("127.0.0.1", 80).await.unwrap(), ["127.0.0.1:80".parse().unwrap()]);
         assert!(egress.resolve("[::1]", 80).await.is_ok());
-        for host in ["127.0.0.2", "example.com", "evil-example.com", "localhost", "2130706433", "127.1"] {
+        for host in ["127.0.0.2", "example.com", "evil-example.com", "localhost"] {
             let fault = egress.resolve(host, 80).await.unwrap_err();
             assert!(fault.message().contains("not among its `hosts`"), "{host}: {}", fault.message());
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_that_hides_is_refused_also_where_the_plain_one_is_named() {
+        let egress = egress(&["127.0.0.1"], true);
+        for host in ["2130706433", "127.1", "0x7f.1", "[::ffff:127.0.0.1]", "0177.0.0.1"] {
+            let fault = egress.resolve(host, 80).await.unwrap_err();
+            assert!(fault.message().contains("nobody sees it"), "{host}: {}", fault.message());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connector_that_a_plan_of_an_older_build_let_through_reaches_nothing() {
+        for endpoint in
+            ["http://169.254.169.254", "http://2130706433", "http://[::ffff:127.0.0.1]", "http://0.0.0.0"]
+        {
+            let connector = crate::effects::tests::plans::connector("crm", "http", endpoint);
+            let url = url::Url::parse(endpoint).unwrap();
+            let egress = Egress::of(&connector);
+            assert!(egress.resolve(url.host_str().unwrap(), 80).await.is_err(), "{endpoint}");
+        }
+    }
+
+    #[test]
+    fn a_secret_travels_encrypted_or_not_at_all() {
+        let egress = egress(&["api.example.com"], true);
+        for host in ["127.0.0.1", "localhost", "[::1]", "billing.localhost"] {
+            assert!(egress.may_carry_secret(host, false).is_ok(), "{host}");
+        }
+        for host in ["api.example.com", "10.0.0.5", "localhost.example.com", "[fd00::1]"] {
+            assert!(egress.may_carry_secret(host, false).is_err(), "{host}");
+            assert!(egress.may_carry_secret(host, true).is_ok(), "{host}");
         }
     }
 
@@ -222,10 +196,18 @@ mod tests {
     fn a_name_that_points_inside_needs_a_declaration() {
         let inside: IpAddr = "10.0.0.5".parse().unwrap();
         let metadata: IpAddr = "169.254.169.254".parse().unwrap();
-        assert!(!egress(&["crm.example.com"], false).may_reach("crm.example.com", inside));
-        assert!(egress(&["crm.example.com"], true).may_reach("crm.example.com", inside));
-        assert!(!egress(&["crm.example.com"], true).may_reach("crm.example.com", metadata));
-        assert!(egress(&["localhost"], false).may_reach("localhost", "127.0.0.1".parse().unwrap()));
-        assert!(!egress(&["localhost"], false).may_reach("localhost", inside));
+        let crm = net::host("crm.example.com").unwrap();
+        let here = net::host("localhost").unwrap();
+        assert!(!egress(&["crm.example.com"], false).may_reach(&crm, inside));
+        assert!(egress(&["crm.example.com"], true).may_reach(&crm, inside));
+        assert!(!egress(&["crm.example.com"], true).may_reach(&crm, metadata));
+        assert!(egress(&["localhost"], false).may_reach(&here, "127.0.0.1".parse().unwrap()));
+        assert!(!egress(&["localhost"], false).may_reach(&here, inside));
+        for wrapped in ["64:ff9b::a00:5", "::ffff:10.0.0.5", "2002:a00:5::"] {
+            assert!(
+                !egress(&["crm.example.com"], false).may_reach(&crm, wrapped.parse().unwrap()),
+                "{wrapped}"
+            );
+        }
     }
 }

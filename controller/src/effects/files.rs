@@ -8,7 +8,7 @@ use std::{
     fs::File,
     io::{Read as _, Write as _},
     os::fd::OwnedFd,
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use adjutant_machine::event::ErrorClass;
@@ -33,20 +33,18 @@ const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOF
 
 /// Calls a verb once.
 pub(super) async fn call(job: &VerbJob<'_>) -> Answer {
-    let task = Task {
-        root: root_of(job.root, job.endpoint()?),
-        verb: job.name().to_owned(),
-        path: text(&job.call.args, "path").unwrap_or_default(),
-        content: text(&job.call.args, "content"),
-        key: job.call.key.clone(),
-    };
-    let done = tokio::task::spawn_blocking(move || task.run()).await;
+    job.endpoint()?;
+    let (connector, folders) = (job.connector.clone(), job.folders.clone());
+    let verb = job.name().to_owned();
+    let (path, content) = (text(&job.call.args, "path"), text(&job.call.args, "content"));
+    let key = job.call.key.clone();
+    let done = tokio::task::spawn_blocking(move || {
+        // Judged at each call: what a path leads to may have changed since the last one.
+        let root = folders.of(&connector)?;
+        Task { root, verb, path: path.unwrap_or_default(), content, key }.run()
+    })
+    .await;
     done.map_err(|_| Fault::Unknown("the file was not finished".to_owned()))?
-}
-
-/// Returns the folder of a connector: its endpoint, from the company's files when relative.
-pub(super) fn root_of(root: &Path, endpoint: &str) -> PathBuf {
-    root.join(endpoint.strip_prefix("file://").unwrap_or(endpoint))
 }
 
 fn text(args: &Value, name: &str) -> Option<String> {
@@ -174,9 +172,8 @@ impl Task {
     }
 
     fn folder(&self, folders: &[&str], create: bool) -> Result<OwnedFd, Fault> {
-        // The folder itself is the operator's choice and may be reached through a link; nothing below it may.
-        let mut open = openat(CWD, &self.root, FOLDER.difference(OFlags::NOFOLLOW), Mode::empty())
-            .map_err(|error| self.errno(error))?;
+        // Links on the way to the folder were followed and judged; none is followed from here on.
+        let mut open = openat(CWD, &self.root, FOLDER, Mode::empty()).map_err(|error| self.errno(error))?;
         for name in folders {
             if create {
                 match mkdirat(&open, *name, Mode::from_raw_mode(0o755)) {
@@ -264,6 +261,8 @@ fn sync(folder: OwnedFd) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn task(root: &Path, verb: &str, path: &str, content: Option<&str>) -> Answer {

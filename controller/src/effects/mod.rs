@@ -18,6 +18,7 @@ mod connectors;
 mod egress;
 mod expression;
 mod files;
+mod folders;
 mod http;
 pub mod intake;
 mod llm;

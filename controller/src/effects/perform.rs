@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use super::{
     Delivery, IntakeError, NotifyFailure, ProbeError, Redactor, Unpriced,
     connectors::{self, VerbJob},
+    folders::Folders,
     http,
     intake::{self, DropStanding, Standings, Webhook},
     llm::{self, AgentJob, price},
@@ -40,6 +41,9 @@ pub struct Options {
     pub keys: Keys,
     /// Where the relative folders of connectors begin.
     pub files: PathBuf,
+    /// Places that no connector's folder may be, lie in, or hold: the data folder, the repository. What lies below `files` is
+    /// excepted, and the key is always one of them.
+    pub keep_out: Vec<PathBuf>,
     /// What classifies.
     pub routers: Routers,
 }
@@ -62,6 +66,8 @@ impl Effects {
     #[must_use]
     pub fn new(options: Options, plan: Arc<Plan>) -> Self {
         let (updates, _) = watch::channel(0);
+        let mut options = options;
+        options.keep_out.push(options.keys.path().to_owned());
         Self {
             options,
             live: RwLock::new(plan),
@@ -158,6 +164,10 @@ impl Effects {
             |reason: String| IntakeError::NoSecret { connector: webhook.connector.to_owned(), reason };
         let secret = self.secret(&plan, found).map_err(no_secret)?;
         let secret = secret.ok_or_else(|| no_secret("it names none".to_owned()))?;
+        // A key that can be guessed verifies nothing: whoever guesses it would be taken for the sender.
+        if let Some(why) = intake::weakness(secret.expose()) {
+            return Err(no_secret(format!("its secret {why}")));
+        }
         intake::verify(found, &secret, webhook)
     }
 
@@ -171,7 +181,7 @@ impl Effects {
         let found = found.ok_or_else(|| ProbeError::NoConnector(connector.to_owned()))?;
         let secret = self.secret(&plan, found);
         let redactor = Redactor::of(secret.as_ref().ok().and_then(Option::as_ref));
-        let subject = probe::Subject { connector: found, secret, root: &self.options.files };
+        let subject = probe::Subject { connector: found, secret, folders: self.folders(&plan) };
         Ok(redactor.value(probe::report(&subject).await))
     }
 
@@ -252,7 +262,17 @@ impl Effects {
 
     /// Returns the folder of a connector that has one.
     pub(super) fn folder_of(&self, connector: &Connector) -> Option<PathBuf> {
-        connector.endpoint.as_deref().map(|endpoint| super::files::root_of(&self.options.files, endpoint))
+        match self.folders(&self.plan()).of(connector) {
+            Ok(folder) => Some(folder),
+            Err(fault) => {
+                tracing::warn!(connector = connector.id, problem = fault.message(), "a folder is not used");
+                None
+            }
+        }
+    }
+
+    fn folders(&self, plan: &Plan) -> Folders {
+        Folders::new(&self.options.files, &self.options.keep_out, plan)
     }
 
     async fn verb(&self, attempt: &Attempt<'_>, call: &VerbCall) -> Answer {
@@ -260,7 +280,7 @@ impl Effects {
         let (connector, verb) = connectors::resolve(plan, &call.verb)?;
         let secret = self.secret_of_call(plan, connector)?;
         let timeout = Duration::from_millis(job.timeout.min(verb.timeout.millis()).max(1));
-        let work = VerbJob { connector, verb, call, secret, timeout, root: &self.options.files };
+        let work = VerbJob { connector, verb, call, secret, timeout, folders: self.folders(plan) };
         connectors::perform(&work, job.dry).await
     }
 
@@ -352,7 +372,7 @@ impl Effects {
         let (connector, verb) = connectors::resolve(plan, &call.verb)?;
         let secret = self.secret_of_call(plan, connector)?;
         let timeout = Duration::from_millis(verb.timeout.millis());
-        let work = VerbJob { connector, verb, call, secret, timeout, root: &self.options.files };
+        let work = VerbJob { connector, verb, call, secret, timeout, folders: self.folders(plan) };
         connectors::perform(&work, false).await.map(drop)
     }
 

@@ -1,6 +1,6 @@
 //! `connectors probe`: is it there, does it know us, what may it do. Nothing is changed on the other side.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use adjutant_machine::event::ErrorClass;
 use adjutant_spec::plan::Connector;
@@ -10,7 +10,10 @@ use url::Url;
 
 use super::{
     egress::Egress,
-    files, http, llm, mail,
+    folders::Folders,
+    http,
+    intake::weakness,
+    llm, mail,
     outcome::Fault,
     secrets::Secret,
     wire::{self, Request},
@@ -27,11 +30,11 @@ pub enum ProbeError {
     NoConnector(String),
 }
 
-/// A connector, its secret as far as it opens, and where relative folders begin.
+/// A connector, its secret as far as it opens, and what its folder is judged against.
 pub(super) struct Subject<'a> {
     pub(super) connector: &'a Connector,
     pub(super) secret: Result<Option<Secret>, String>,
-    pub(super) root: &'a Path,
+    pub(super) folders: Folders,
 }
 
 /// What the other side let us see.
@@ -151,8 +154,7 @@ async fn look_model(connector: &Connector, secret: Option<&Secret>) -> Result<Se
 }
 
 fn look_folder(subject: &Subject<'_>) -> Result<Seen, Fault> {
-    let endpoint = subject.connector.endpoint.as_deref().unwrap_or_default();
-    let folder = files::root_of(subject.root, endpoint);
+    let folder = subject.folders.of(subject.connector)?;
     let metadata = std::fs::metadata(&folder).map_err(|error| {
         Fault::unavailable(format!("the folder \"{}\" cannot be used: {error}", folder.display()))
     })?;
@@ -164,8 +166,11 @@ fn look_folder(subject: &Subject<'_>) -> Result<Seen, Fault> {
 
 /// Others call us: all there is to check is that their signatures could be verified.
 fn look_webhook(connector: &Connector, secret: Option<&Secret>) -> Result<Seen, Fault> {
-    if secret.is_none() {
+    let Some(secret) = secret else {
         return Err(Fault::new(ErrorClass::Auth, "it has no secret to verify signatures with"));
+    };
+    if let Some(why) = weakness(secret.expose()) {
+        return Err(Fault::new(ErrorClass::Auth, format!("its secret {why}")));
     }
     let detail = json!({ "path": format!("/hooks/{}", connector.id) });
     Ok(Seen { tls: None, auth: Some(true), detail })

@@ -79,6 +79,11 @@ impl Response {
 /// Sends a request to where the connector may talk to.
 pub(super) async fn send(egress: &Egress, request: Request) -> Result<Response, Error> {
     let (host, port) = target(&request.url).map_err(Error::NotSent)?;
+    // Secrets are marked where they are put into a header, so none gets past this one place.
+    if request.headers.values().any(HeaderValue::is_sensitive) {
+        let is_encrypted = request.url.scheme() == "https";
+        egress.may_carry_secret(&host, is_encrypted).map_err(Error::NotSent)?;
+    }
     let timeout = request.timeout;
     let exchange = async {
         let addresses = egress.resolve(&host, port).await.map_err(Error::NotSent)?;

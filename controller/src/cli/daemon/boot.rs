@@ -115,7 +115,9 @@ impl Rooms {
         let journal = blocking(move || Ok(RocksJournal::open(&folder, journal::Options::default())?)).await?;
         let journal = Arc::new(journal);
         let routers = Routers::new(Files::locate());
-        let options = Options { keys: Keys::locate()?, files: data.join("files"), routers: routers.clone() };
+        let keep_out = [Some(data), truth.folder()].into_iter().flatten().map(Path::to_owned).collect();
+        let options =
+            Options { keys: Keys::locate()?, files: data.join("files"), keep_out, routers: routers.clone() };
         let effects = Arc::new(Effects::new(options, Arc::new(nobody()?)));
         let handle = open_runtime(Arc::clone(&journal) as Arc<dyn Journal>, &effects, &clock).await?;
         let (company, mirror) = open_git(data, truth).await?;

@@ -19,7 +19,9 @@ use crate::{
 pub(crate) fn route(out: &Out, (name, text): (&str, &str), folder: &Path) -> Outcome {
     let plan = checked(folder)?;
     let (keys, routers) = (Keys::locate()?, Routers::new(Files::locate()));
-    let effects = Effects::new(Options { keys, files: folder.to_owned(), routers }, Arc::new(plan));
+    // A route is tried without a call, so that no folder is used.
+    let options = Options { keys, files: folder.to_owned(), keep_out: Vec::new(), routers };
+    let effects = Effects::new(options, Arc::new(plan));
     let answer = effects.try_route(name, text).ok_or_else(|| {
         let names: Vec<String> = effects.plan().routes.keys().cloned().collect();
         Failure::new(Exit::NotFound, format!("there is no route \"{name}\""))

@@ -6,6 +6,7 @@ use std::{
     path::Path,
 };
 
+use adjutant_spec::Loaded;
 use serde_json::json;
 
 use crate::{
@@ -15,7 +16,10 @@ use crate::{
         offline::load,
         out::{Cell, Out, Table, words},
     },
-    effects::secrets::{self, Keys},
+    effects::{
+        intake::weakness,
+        secrets::{self, Keys},
+    },
 };
 
 /// The most that a secret may hold.
@@ -54,6 +58,7 @@ fn set(out: &Out, folder: &Path, name: &str) -> Outcome {
         return Err(Failure::invalid("a secret has between 1 byte and 64 KiB")
             .hint("`printf %s \"$KEY\" | adjutant secrets set NAME`"));
     }
+    refuse_weak(folder, name, value)?;
     let (path, sealed) = keys.encrypt(name, value)?;
     let target = folder.join(&path);
     let parent = target.parent().unwrap_or(folder);
@@ -62,6 +67,22 @@ fn set(out: &Out, folder: &Path, name: &str) -> Outcome {
     file.write_all(&sealed).map_err(Failure::file("write", &target))?;
     file.persist(&target).map_err(|error| Failure::file("write", &target)(error.error))?;
     out.data(words!("{}", path))
+}
+
+/// Refuses a key that can be guessed where a webhook is verified with it, and one that is none anywhere.
+fn refuse_weak(folder: &Path, name: &str, value: &str) -> Result<(), Failure> {
+    let Some(why) = weakness(value) else { return Ok(()) };
+    let signs = load(folder, None).is_ok_and(|(_, loaded)| verifies(&loaded, name));
+    if !signs && !value.starts_with("whsec_") {
+        return Ok(());
+    }
+    Err(Failure::invalid(format!("the secret \"{name}\" {why}"))
+        .hint("take the one that the sender shows, or make one: `openssl rand -base64 32`"))
+}
+
+/// Returns whether a webhook is verified with a secret.
+fn verifies(loaded: &Loaded, name: &str) -> bool {
+    loaded.draft.connectors.values().any(|at| at.kind == "webhook" && at.secret.as_deref() == Some(name))
 }
 
 struct Line {
@@ -84,6 +105,7 @@ fn list(out: &Out, folder: &Path) -> Outcome {
         let stem = path.strip_suffix(".age").and_then(|stem| stem.rsplit_once("secrets/"));
         let Some((_, name)) = stem else { continue };
         let state = match keys.decrypt(bytes) {
+            Ok(secret) if verifies(&loaded, name) && weakness(secret.expose()).is_some() => "too weak",
             Ok(_) => "opens",
             Err(secrets::Error::NoKey(_)) => "no key",
             Err(_) => "sealed for another key",

@@ -29,6 +29,12 @@ const ALL: &str = "*";
 
 /// Builds the request of a call.
 pub(super) fn build(job: &VerbJob<'_>) -> Result<Request, Fault> {
+    // A run may pin an effect that the connector in force has no more: what it takes for a read must be one now.
+    if job.call.effect == Effect::Read
+        && let Some(why) = job.verb.hidden_change(&job.connector.settings)
+    {
+        return Err(Fault::invalid(format!("\"{}\" is called as a read, and {why}", job.call.verb)));
+    }
     let context = json!({ "args": job.call.args, "effect": { "key": job.call.key } });
     let method = method(job)?;
     let mut used = BTreeSet::new();

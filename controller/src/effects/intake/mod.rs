@@ -6,6 +6,7 @@
 mod drop_folder;
 mod letter;
 mod signature;
+mod strength;
 mod webhook;
 
 use adjutant_spec::plan::Connector;
@@ -17,6 +18,7 @@ use super::schema;
 pub(super) use drop_folder::DropFolder;
 pub(super) use drop_folder::Standings;
 pub use drop_folder::{BadItem, DropStanding, Item, Refused, watch};
+pub use strength::weakness;
 pub use webhook::Webhook;
 pub(super) use webhook::verify;
 

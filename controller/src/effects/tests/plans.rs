@@ -197,6 +197,7 @@ impl Room {
         let options = Options {
             keys,
             files: folder.path().join("files"),
+            keep_out: Vec::new(),
             routers: crate::judgement::tests::unpulled(),
         };
         Self { effects: Arc::new(Effects::new(options, Arc::new(plan))), folder }
