@@ -15,7 +15,7 @@ use super::{
     files,
     judge::Judged,
     plan::{self, Artefact, LiveRuns, Question, Side},
-    rehearsal::Rehearsed,
+    rehearsal::{Rehearsed, Unfit},
     store::blocking,
 };
 
@@ -102,7 +102,7 @@ impl Reconciler {
         let mut answer = self.outline(base, name, judged).await?;
         if let (Some(plan), Some(after)) = (&mut answer.plan, &judged.plan) {
             let before = self.inner.settings.handle.plan();
-            plan.routes = self.rehearse(before.as_ref(), after).await;
+            (plan.routes, plan.records) = self.rehearse(before.as_ref(), after).await;
             answer.text = judged.text.clone() + &plan.render();
         }
         Ok(answer)
@@ -147,14 +147,13 @@ impl Reconciler {
         Ok(Artefact::of(Question { base, target, runs: &runs, held: judged.held_lines(), now }))
     }
 
-    /// Says what would become of recorded decisions.
-    async fn rehearse(&self, before: Option<&Arc<Plan>>, after: &Arc<Plan>) -> Vec<Rehearsed> {
-        match (&self.inner.settings.rehearsal, before) {
-            (Some(rehearsal), Some(before)) => {
-                rehearsal.rehearse(Arc::clone(before), Arc::clone(after)).await
-            }
-            _ => Vec::new(),
-        }
+    /// Says what would become of recorded decisions and of stored records.
+    async fn rehearse(&self, before: Option<&Arc<Plan>>, after: &Arc<Plan>) -> (Vec<Rehearsed>, Vec<Unfit>) {
+        let (Some(rehearsal), Some(before)) = (&self.inner.settings.rehearsal, before) else {
+            return (Vec::new(), Vec::new());
+        };
+        let routes = rehearsal.rehearse(Arc::clone(before), Arc::clone(after)).await;
+        (routes, rehearsal.records(Arc::clone(before), Arc::clone(after)).await)
     }
 
     async fn live_runs(&self) -> Result<Vec<LiveRuns>, Error> {

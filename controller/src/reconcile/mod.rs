@@ -39,7 +39,7 @@ pub use plan::{Artefact, Class, Confirm, LiveRuns, MissingSecret, NextSlot, Reta
 pub use proposal::{NewProposal, ProposalView, Source as ProposalSource};
 pub use push::Admission;
 pub use reconciler::{Reconciler, Settings};
-pub use rehearsal::{Rehearse, Rehearsed, Turn};
+pub use rehearsal::{Rehearse, Rehearsed, Turn, Unfit};
 pub use repository::{Commit, Extent, Landing, Merged, Repository, RepositoryError, Review, Trouble};
 pub use status::{Condition, SliceStatus, Status, Waits};
 pub use wish::{Candidate, Mode, Seen, Unreadable};

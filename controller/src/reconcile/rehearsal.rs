@@ -31,13 +31,40 @@ pub struct Turn {
     pub count: usize,
 }
 
-/// Decides recorded texts again.
+/// Stored records of one kind that would no longer fit: the next write to each of them would fail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unfit {
+    /// The kind.
+    pub kind: Id,
+    /// How many were looked at.
+    pub looked: usize,
+    /// Whether there are more that were not.
+    pub more: bool,
+    /// How many of them would not fit.
+    pub unfit: usize,
+    /// The first of them, each with what is wrong; at most a few.
+    pub examples: Vec<String>,
+}
+
+impl Unfit {
+    /// Says it in one line.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let of = if self.more { format!("the first {}", self.looked) } else { self.looked.to_string() };
+        format!("{} of {of} \"{}\" would no longer fit: {}", self.unfit, self.kind, self.examples.join("; "))
+    }
+}
+
+/// Decides recorded texts again, and holds stored records against new schemas.
 ///
 /// *Guarantees*: bounded work on a thread that can be ended, nothing that costs money, nothing is changed. *Errors*: are told
 /// in the log; what could not be decided again is left out, and the answer says that it was cut off.
 pub trait Rehearse: Send + Sync {
     /// Returns what would become of the recorded decisions of each route that differs.
     fn rehearse(&self, before: Arc<Plan>, after: Arc<Plan>) -> BoxFuture<'static, Vec<Rehearsed>>;
+
+    /// Returns the kinds of records of which some are stored that would no longer fit.
+    fn records(&self, before: Arc<Plan>, after: Arc<Plan>) -> BoxFuture<'static, Vec<Unfit>>;
 }
 
 impl Rehearsed {

@@ -6,7 +6,11 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use adjutant_machine::{command::Call, id::InstanceId};
-use adjutant_spec::plan::{Id, Plan, Route};
+use adjutant_spec::{
+    plan::{Id, Plan, Route},
+    schema::mismatches,
+    shown,
+};
 use futures::future::BoxFuture;
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -14,13 +18,16 @@ use tokio::sync::Semaphore;
 use crate::{
     effects::{Effects, Patience},
     judgement::pin_of,
-    reconcile::{Rehearse, Rehearsed},
-    runtime::{Handle, RunFilter},
+    reconcile::{Rehearse, Rehearsed, Unfit},
+    runtime::{Handle, RunFilter, views::RecordView},
 };
 
 /// So many of a route's latest decisions are decided again, looked for in so many of the latest runs.
 const DECISIONS: usize = 40;
 const RUNS: usize = 200;
+/// So many records of a kind are looked at, and so many of those that do not fit are named.
+const RECORDS: usize = 10_000;
+const NAMED: usize = 3;
 /// A plan does not wait longer for it.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// What a step of the work may take after the patience is over.
@@ -58,6 +65,48 @@ impl Rehearse for Rehearsal {
             let work = move |patience: &Patience| again(&effects, (&before, &after), &asked, patience);
             bench.run(&changed, work).await
         })
+    }
+
+    fn records(&self, before: Arc<Plan>, after: Arc<Plan>) -> BoxFuture<'static, Vec<Unfit>> {
+        let handle = self.handle.clone();
+        Box::pin(async move {
+            let work = held(&handle, &before, &after);
+            tokio::time::timeout(PATIENCE, work).await.unwrap_or_else(|_| {
+                tracing::warn!("stored records were not held against their new schemas in time");
+                Vec::new()
+            })
+        })
+    }
+}
+
+/// Reads the stored records of the kinds whose schema changes, and holds each against the new one.
+async fn held(handle: &Handle, before: &Plan, after: &Plan) -> Vec<Unfit> {
+    let mut found = Vec::new();
+    for (kind, schema) in
+        after.records.iter().filter(|(kind, schema)| before.records.get(*kind) != Some(*schema))
+    {
+        let mut unfit = Unfit { kind: kind.clone(), looked: 0, more: false, unfit: 0, examples: Vec::new() };
+        let mut last: Option<String> = None;
+        while !unfit.more {
+            let page = handle.records(kind, last.as_deref(), 1_000).await.unwrap_or_default();
+            let Some(end) = page.last() else { break };
+            last = Some(end.key.clone());
+            page.iter().for_each(|record| judge(&mut unfit, schema, record));
+            unfit.more = unfit.looked >= RECORDS;
+        }
+        found.extend(Some(unfit).filter(|unfit| unfit.unfit > 0));
+    }
+    found
+}
+
+fn judge(unfit: &mut Unfit, schema: &Value, record: &RecordView) {
+    unfit.looked += 1;
+    let Some(mismatch) = mismatches(schema, &record.value).into_iter().next() else { return };
+    unfit.unfit += 1;
+    if unfit.examples.len() < NAMED {
+        // What a record holds came from outside, and the complaint may repeat it.
+        let (key, problem) = (shown::excerpt(&record.key, 80), shown::excerpt(&mismatch.problem, 120));
+        unfit.examples.push(format!("\"{key}\": {problem}"));
     }
 }
 

@@ -20,7 +20,10 @@ use serde::{Deserialize, Serialize};
 pub use live::{Class, LiveRuns, Retained};
 pub use next::NextSlot;
 
-use super::{files::digest, rehearsal::Rehearsed};
+use super::{
+    files::digest,
+    rehearsal::{Rehearsed, Unfit},
+};
 
 /// The version of the rules by which plans are judged; raised when a build judges otherwise.
 const RULES: u32 = 1;
@@ -49,6 +52,9 @@ pub struct Artefact {
     /// The recorded decisions of routes that change, decided again.
     #[serde(default)]
     pub routes: Vec<Rehearsed>,
+    /// The stored records that would no longer fit, by kind.
+    #[serde(default)]
+    pub records: Vec<Unfit>,
     /// The next slot of each schedule that is new or changes.
     pub schedules: Vec<NextSlot>,
     /// Secrets that connectors name and the company does not hold.
@@ -127,6 +133,7 @@ impl Artefact {
             changes,
             runs,
             routes: Vec::new(),
+            records: Vec::new(),
         }
     }
 

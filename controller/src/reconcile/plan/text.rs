@@ -5,7 +5,7 @@ use std::fmt::Write;
 use adjutant_spec::{advice::Advice, shown};
 
 use super::{Artefact, Class, Retained};
-use crate::reconcile::rehearsal::Rehearsed;
+use crate::reconcile::rehearsal::{Rehearsed, Unfit};
 
 /// Writes a plan; sections without content are left out.
 pub(super) fn render(plan: &Artefact) -> String {
@@ -21,6 +21,7 @@ pub(super) fn render(plan: &Artefact) -> String {
     }
     section(&mut text, "live runs", plan.runs.iter().map(runs));
     section(&mut text, "recorded decisions", plan.routes.iter().map(Rehearsed::sentence));
+    section(&mut text, "stored records", plan.records.iter().map(Unfit::sentence));
     let slots = plan.schedules.iter().map(|slot| {
         let at = slot.at.as_deref().unwrap_or("never again");
         format!("\"{}\" fires next at {at} ({})", slot.playbook, slot.zone)
@@ -88,6 +89,7 @@ mod tests {
             changes: Vec::new(),
             runs: Vec::new(),
             routes: Vec::new(),
+            records: Vec::new(),
             schedules: Vec::new(),
             secrets: Vec::new(),
             held: BTreeMap::new(),
@@ -124,6 +126,13 @@ mod tests {
                 "inbound".to_owned(),
                 [("lead".to_owned(), "support".to_owned()), ("lead".to_owned(), "lead".to_owned())],
             )],
+            records: vec![Unfit {
+                kind: "customer".to_owned(),
+                looked: 40,
+                more: false,
+                unfit: 2,
+                examples: vec!["\"ada\": \"budget\" is not allowed".to_owned()],
+            }],
             schedules: vec![NextSlot {
                 playbook: "weekly".to_owned(),
                 cron: "0 0 8 * * MON".to_owned(),
@@ -146,6 +155,8 @@ live runs
   2 of \"lead\" finish on what they began with (incompatible: step \"ask\" is gone)
 recorded decisions
   route \"inbound\": 1 of 2 would change: lead -> support (1)
+stored records
+  2 of 40 \"customer\" would no longer fit: \"ada\": \"budget\" is not allowed
 schedules
   \"weekly\" fires next at 2026-05-11T08:00:00+02:00 (Europe/Berlin)
 secrets missing
