@@ -1,61 +1,28 @@
-//! Which paths of a folder are files of the language.
+//! Which paths of a folder are looked at: those that the language knows, and those that look as if it should.
 //!
-//! ```text
-//! adjutant.toml prices.toml models.toml adjutant.lock      the root
-//! slices/<slice>/slice.toml                                a slice
-//! <folder>/**.<ending>   slices/<slice>/<folder>/**.<ending>
-//! ```
-//! Everything else is somebody else's: it is not read, not counted and cannot hold a revision back.
+//! The language itself says which they are ([`adjutant_spec::read::classify`]), so that nothing is read here that it does not
+//! judge, and nothing judged there that was never read. Everything else is somebody else's: it is not read, not counted and
+//! cannot hold a revision back.
 
-const ROOT_FILES: &[&str] = &["adjutant.toml", "adjutant.lock", "prices.toml", "models.toml"];
+pub use adjutant_spec::read::is_noise as is_ignored_name;
+use adjutant_spec::read::{Role, classify};
 
-/// The folders of a slice and the endings that count in each.
-const FOLDERS: &[(&str, &[&str])] = &[
-    ("playbooks", &["toml"]),
-    ("agents", &["toml"]),
-    ("connectors", &["toml"]),
-    ("routes", &["toml"]),
-    ("records", &["json"]),
-    ("prompts", &["md"]),
-    ("templates", &["md"]),
-    ("runbooks", &["md"]),
-    ("policies", &["toml", "cedar"]),
-    ("tests", &["toml"]),
-    ("secrets", &["age"]),
-];
-
-/// Returns whether a path from the root, with `/` as separator, is a file of the language.
+/// Returns whether a path from the root, with `/` as separator, is looked at: a file of the language, or one that is near it and
+/// must be named.
 #[must_use]
 pub fn is_language_path(path: &str) -> bool {
-    if path.split('/').any(is_ignored_name) {
-        return false;
-    }
-    let Some((first, rest)) = path.split_once('/') else { return ROOT_FILES.contains(&path) };
-    if first != "slices" {
-        return is_in_folder(first, rest);
-    }
-    let Some((_, inside)) = rest.split_once('/') else { return false };
-    inside == "slice.toml" || inside.split_once('/').is_some_and(|(folder, file)| is_in_folder(folder, file))
+    classify(path) != Role::Other
 }
 
-fn is_in_folder(folder: &str, file: &str) -> bool {
-    let name = file.rsplit('/').next().unwrap_or(file);
-    let Some((_, ending)) = name.rsplit_once('.') else { return false };
-    FOLDERS.iter().any(|(known, endings)| *known == folder && endings.contains(&ending))
-}
+/// Endings by which a directory is asked whether anything in it would be looked at.
+const PROBES: [&str; 4] = ["toml", "md", "json", "age"];
 
-/// Returns whether a directory can hold files of the language.
+/// Returns whether a directory can hold files that are looked at.
 pub(super) fn is_language_directory(path: &str) -> bool {
-    if path.split('/').any(is_ignored_name) {
-        return false;
-    }
-    let mut parts = path.split('/');
-    let folder = match parts.next() {
-        Some("slices") => parts.nth(1),
-        first => first,
-    };
-    // `slices` and `slices/<slice>` themselves have no folder yet.
-    folder.is_none_or(|name| FOLDERS.iter().any(|(known, _)| *known == name))
+    // `slices` and `slices/<slice>` themselves hold folders.
+    let is_slice =
+        path.strip_prefix("slices/").is_some_and(|rest| !rest.contains('/') && !is_ignored_name(rest));
+    is_slice || PROBES.iter().any(|ending| is_language_path(&format!("{path}/x.{ending}")))
 }
 
 /// Returns why a change of a file is the operator's own matter, where it is: it says who may do what, with what, for how much.
@@ -73,19 +40,6 @@ pub fn protection(path: &str) -> Option<&'static str> {
             _ => None,
         },
     }
-}
-
-/// Returns whether a name is hidden or belongs to an editor: dot-files, `*~`, `*.swp`, `4913`, `#x#`.
-#[must_use]
-pub fn is_ignored_name(name: &str) -> bool {
-    let is_autosave = name.len() > 1 && name.starts_with('#') && name.ends_with('#');
-    let is_swap = [".swp", ".swo", ".swx"].iter().any(|ending| name.ends_with(ending));
-    name.is_empty()
-        || name.starts_with('.')
-        || name.ends_with('~')
-        || name == "4913"
-        || is_autosave
-        || is_swap
 }
 
 /// Returns the names at the root that must be present for a folder to be a company.
@@ -112,6 +66,21 @@ mod tests {
     }
 
     #[test]
+    fn what_looks_like_a_file_of_the_language_is_looked_at_too() {
+        for path in [
+            "policy/money.toml",
+            "policies/a.yml",
+            "Playbooks/a.toml",
+            "playbooks/notes.txt",
+            "secrets/plain.txt",
+            "prices.yml",
+            "slices/slice.toml",
+        ] {
+            assert!(is_language_path(path), "{path}");
+        }
+    }
+
+    #[test]
     fn other_and_editor_files_do_not_count() {
         for path in [
             "README.md",
@@ -122,8 +91,6 @@ mod tests {
             "playbooks/.lead.toml.swp",
             "playbooks/4913",
             "playbooks/.hidden/lead.toml",
-            "playbooks/notes.txt",
-            "slices/slice.toml",
             "slices/sales/notes/x.toml",
             ".git/config",
             "target/playbooks/lead.toml",
@@ -155,7 +122,16 @@ mod tests {
 
     #[test]
     fn only_directories_that_can_hold_files_are_entered() {
-        for path in ["slices", "slices/sales", "slices/sales/prompts/deep", "playbooks", "templates/x"] {
+        for path in [
+            "slices",
+            "slices/sales",
+            "slices/sales/prompts/deep",
+            "playbooks",
+            "templates/x",
+            "policy",
+            "Playbooks",
+            "slices/sales/policy",
+        ] {
             assert!(is_language_directory(path), "{path}");
         }
         for path in [".git", "node_modules", "slices/.x", "slices/sales/notes", "target"] {

@@ -25,7 +25,7 @@ pub(crate) fn load(folder: &Path, revision: Option<&str>) -> Result<(Arc<FileSet
         Some(revision) => of_revision(folder, revision, &git)?.1,
         None => of_folder(folder, &git, Limits::default())?,
     };
-    let loaded = adjutant_spec::load(&files);
+    let loaded = adjutant_spec::load_at(&files, jiff::Timestamp::now());
     Ok((files, loaded))
 }
 
