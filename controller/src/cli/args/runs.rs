@@ -34,6 +34,12 @@ pub(crate) struct RunsArgs {
     /// Only of this playbook.
     #[arg(long)]
     pub playbook: Option<String>,
+    /// Only those about this: `kind/key`, or the key alone.
+    #[arg(long, value_name = "TEXT")]
+    pub about: Option<String>,
+    /// Only those with this text in their title, whom they are about, their key or their id.
+    #[arg(short = 'q', long, value_name = "TEXT")]
+    pub search: Option<String>,
     /// At most so many.
     #[arg(long, default_value_t = 50)]
     pub limit: usize,

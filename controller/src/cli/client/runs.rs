@@ -52,26 +52,54 @@ async fn list(cx: &Cx, args: &RunsArgs) -> Outcome {
     let mut query = vec![("limit", args.limit.to_string())];
     query.extend(args.status.clone().map(|status| ("status", status)));
     query.extend(args.playbook.clone().map(|playbook| ("playbook", playbook)));
+    query.extend(args.about.clone().map(|about| ("about", about)));
+    query.extend(args.search.clone().map(|text| ("q", text)));
+    let is_narrowed = query.len() > 1;
     let answer = cx.client.get(&["runs"], &query).await?;
     if cx.out.json {
         return cx.out.value(&answer);
     }
     let runs: Vec<RunLine> = read(answer)?;
     if runs.is_empty() {
-        cx.out.say("no runs; `adjutant run PLAYBOOK` starts one");
+        let none = if is_narrowed {
+            "no such runs; `adjutant runs` lists all of them"
+        } else {
+            "no runs; `adjutant run PLAYBOOK` starts one"
+        };
+        cx.out.say(none);
         return Ok(Exit::Done);
     }
-    let mut table = Table::new(&["run", "status", "step", "since", "started"]);
-    for run in &runs {
-        table.row([
-            run.id.as_str().into(),
-            cx.out.status(&run.status).into(),
+    cx.out.table(&table_of(&cx.out, &runs))
+}
+
+/// Returns the list; whom runs are about and how much they hold have columns where any run says so.
+fn table_of(out: &Out, runs: &[RunLine]) -> Table {
+    let has_about = runs.iter().any(|run| run.about.is_some());
+    let has_amount = runs.iter().any(|run| run.amount.is_some());
+    let mut head = vec!["run", "title"];
+    head.extend(has_about.then_some("about"));
+    head.extend(has_amount.then_some("amount"));
+    head.extend(["status", "step", "since", "started"]);
+    let mut table = Table::new(&head);
+    for run in runs {
+        let title = if run.title.is_empty() { "-" } else { &run.title };
+        let mut cells: Vec<Cell> = vec![run.id.as_str().into(), title.into()];
+        cells.extend(has_about.then(|| Cell::from(about(run))));
+        cells.extend(has_amount.then(|| Cell::from(run.amount.as_deref().unwrap_or("-"))));
+        cells.extend([
+            out.status(&run.status).into(),
             Cell::from(run.step.as_deref().unwrap_or("-")),
             when(run.since).into(),
             when(run.started).into(),
         ]);
+        table.row(cells);
     }
-    cx.out.table(&table)
+    table
+}
+
+/// Returns whom a run is about, as `--about` takes it.
+fn about(run: &RunLine) -> String {
+    run.about.as_ref().map_or_else(|| "-".to_owned(), |about| format!("{}/{}", about.kind, about.key))
 }
 
 async fn one(cx: &Cx, id: &str) -> Outcome {
@@ -95,6 +123,9 @@ fn text_of(out: &Out, run: &RunView) -> Words {
     let line = &run.line;
     let mut text = words!("{}  {}\n", out.paint(Paint::Bold, &line.id), out.status(&line.status));
     let rows = [
+        ("title", line.title.clone()),
+        ("about", about(line)),
+        ("amount", line.amount.clone().unwrap_or_else(|| "-".to_owned())),
         ("playbook", line.playbook.clone()),
         ("step", line.step.clone().unwrap_or_else(|| "-".to_owned())),
         ("since", when(line.since)),
@@ -194,4 +225,43 @@ pub(crate) async fn why(cx: &Cx, id: &str) -> Outcome {
         cx.out.data(words!("{}because {}: {}{}", "  ".repeat(depth + 1), cause.kind, cause.text, moment))?;
     }
     Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(more: &Value) -> RunLine {
+        let mut line = json!({
+            "id": "put-aaaa", "playbook": "put", "key": "k", "status": "done", "step": null,
+            "since": "2026-01-01T00:00:00Z", "revision": "r1", "bundle": "b1", "started": "2026-01-01T00:00:00Z",
+            "title": "Put it there"
+        });
+        line.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        serde_json::from_value(line).unwrap()
+    }
+
+    fn shown(runs: &[RunLine]) -> String {
+        let out = Out { json: false, colour: false, window: None };
+        table_of(&out, runs).render(None).render(false)
+    }
+
+    #[test]
+    fn a_list_says_what_a_run_is_and_has_columns_for_what_any_of_them_knows() {
+        let bare = shown(&[run(&json!({}))]);
+        assert!(bare.starts_with("RUN       TITLE         STATUS  STEP"), "{bare}");
+        assert!(bare.contains("Put it there"), "{bare}");
+        let about = json!({ "about": { "kind": "customer", "key": "ada@example.com" } });
+        let both = shown(&[run(&about), run(&json!({ "amount": "12.50 EUR" }))]);
+        let line = |number: usize| both.lines().nth(number).unwrap_or_default();
+        assert!(line(0).contains("ABOUT") && line(0).contains("AMOUNT"), "{both}");
+        assert!(line(1).contains("customer/ada@example.com  -"), "{both}");
+        assert!(line(2).contains("12.50 EUR") && !line(2).contains("ada"), "{both}");
+    }
+
+    #[test]
+    fn a_damaged_run_has_a_line_without_a_title() {
+        let text = shown(&[run(&json!({ "title": "", "status": "quarantined" }))]);
+        assert!(text.contains("put-aaaa  -"), "{text}");
+    }
 }
