@@ -13,6 +13,7 @@ async fn every_page_answers_with_a_strict_policy() {
         "/".to_owned(),
         "/runs".to_owned(),
         "/runs?status=waiting&playbook=inbound".to_owned(),
+        "/runs?q=inbound&after=".to_owned(),
         format!("/runs/{}", gate.run),
         format!("/runs/{}?at=1", gate.run),
         format!("/gates/{}", other.id),
@@ -33,6 +34,25 @@ async fn every_page_answers_with_a_strict_policy() {
     }
     assert_eq!(browser.get("/runs/nobody").await.status(), 404);
     assert_eq!(browser.get("/nothing").await.status(), 404);
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn the_search_box_finds_runs_and_says_where_it_found_none() {
+    let desk = Desk::open().await;
+    let (gate, other) = (desk.gate("a website").await, desk.gate("unclear").await);
+    let browser = Browser::login(&desk).await;
+    let found = async |wish: &str| browser.get(&format!("/runs?q={wish}")).await.text().await.unwrap();
+    let link = |run: &str| format!("href=\"/runs/{run}\"");
+    for wish in [gate.run.as_str(), &gate.run.to_uppercase()] {
+        let page = found(wish).await;
+        assert!(page.contains(&link(&gate.run)) && !page.contains(&link(&other.run)), "{wish}");
+        assert!(page.contains(&format!("value=\"{wish}\"")), "the box keeps its text");
+    }
+    let page = found("inbound").await;
+    assert!(page.contains(&link(&gate.run)) && page.contains(&link(&other.run)));
+    let page = found("%3Cb%3Enobody").await;
+    assert!(!page.contains("<b>nobody") && page.contains("No run has this text"));
     desk.close().await;
 }
 

@@ -28,6 +28,9 @@ pub(super) struct Filter {
     pub(super) status: String,
     #[serde(default)]
     pub(super) playbook: String,
+    /// A text of what the list shows.
+    #[serde(default)]
+    pub(super) q: String,
     #[serde(default)]
     pub(super) after: String,
 }
@@ -40,6 +43,7 @@ pub(super) async fn page(State(app): State<App>, who: Principal, Query(filter): 
     let wish = RunFilter {
         status: some(&filter.status),
         playbook: some(&filter.playbook),
+        text: some(filter.q.trim()),
         after: some(&filter.after),
         limit: PAGE + 1,
         ..RunFilter::default()
@@ -56,12 +60,16 @@ pub(super) fn content(frame: &Frame, runs: &[RunLine], filter: &Filter, playbook
     html! {
         h1 { "Runs" }
         form.filters method="get" action="/runs" {
+            div.field {
+                label for="q" { "Search" }
+                input id="q" name="q" type="search" value=(filter.q) placeholder="title, whom, key or id";
+            }
             (choice("status", "Status", &filter.status, &STATUSES.map(str::to_owned)))
             (choice("playbook", "Playbook", &filter.playbook, playbooks))
             button type="submit" { "Show" }
         }
         @if shown.is_empty() {
-            (parts::nothing("No runs here.", "A trigger starts them, or `adjutant run PLAYBOOK`."))
+            (parts::nothing("No runs here.", nothing(filter)))
         } @else { (table(frame, shown)) }
         nav.paging aria-label="Pages of runs" {
             @if !filter.after.is_empty() { a href=(address(filter, "")) { "Newest" } }
@@ -70,11 +78,22 @@ pub(super) fn content(frame: &Frame, runs: &[RunLine], filter: &Filter, playbook
     }
 }
 
+fn nothing(filter: &Filter) -> &'static str {
+    if filter.q.trim().is_empty() {
+        "A trigger starts them, or `adjutant run PLAYBOOK`."
+    } else {
+        "No run has this text in its title, whom it is about, its key or its id."
+    }
+}
+
 fn address(filter: &Filter, after: &str) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
-    for (name, value) in
-        [("status", filter.status.as_str()), ("playbook", &filter.playbook), ("after", after)]
-    {
+    for (name, value) in [
+        ("q", filter.q.as_str()),
+        ("status", &filter.status),
+        ("playbook", &filter.playbook),
+        ("after", after),
+    ] {
         if !value.is_empty() {
             query.append_pair(name, value);
         }
@@ -97,12 +116,18 @@ fn choice(name: &str, title: &str, chosen: &str, words: &[String]) -> Markup {
 fn table(frame: &Frame, runs: &[RunLine]) -> Markup {
     html! {
         table.runs {
-            thead { tr { th scope="col" { "Run" } th scope="col" { "Status" } th scope="col" { "Step" } th scope="col" { "Since" } th scope="col" { "Began" } th scope="col" { "Revision" } } }
+            thead { tr { th scope="col" { "Run" } th scope="col" { "Status" } th scope="col" { "About" } th scope="col" { "Amount" } th scope="col" { "Step" } th scope="col" { "Since" } th scope="col" { "Began" } th scope="col" { "Revision" } } }
             tbody {
                 @for run in runs {
                     tr data-row {
-                        th scope="row" { a href={ "/runs/" (run.id) } { (run.id) } span.soft.key { (run.key) } }
+                        th scope="row" {
+                            a href={ "/runs/" (run.id) } { (title(run)) }
+                            span.soft.key { (run.id) }
+                            span.soft.key { (run.key) }
+                        }
                         td { (parts::status(&run.status)) }
+                        td data-name="about" { (about(run)) }
+                        td data-name="amount" { (run.amount.as_deref().unwrap_or("–")) }
                         td data-name="step" { (run.step.as_deref().unwrap_or("–")) }
                         td data-name="since" { (frame.time(run.since)) }
                         td data-name="began" { (frame.time(run.started)) }
@@ -110,6 +135,20 @@ fn table(frame: &Frame, runs: &[RunLine]) -> Markup {
                     }
                 }
             }
+        }
+    }
+}
+
+/// A run that cannot be read has no title.
+fn title(run: &RunLine) -> &str {
+    if run.title.is_empty() { &run.id } else { &run.title }
+}
+
+fn about(run: &RunLine) -> Markup {
+    html! {
+        @match &run.about {
+            Some(about) => { (about.key) " " span.soft { (about.kind) } }
+            None => { "–" }
         }
     }
 }
