@@ -143,6 +143,13 @@ fn a_request_that_can_change_something_is_no_read_without_a_word() {
     for settings in disguised {
         assert_eq!(connector(&verb(settings)), ["E0126"], "{settings}");
     }
+    for path in ["/x?_method=delete", "/x?all=1&%5Fmethod=delete", "/x?X-HTTP-Method-Override=PUT"] {
+        let within = verb("effect = \"read\"").replace("/x", path);
+        assert_eq!(connector(&within), ["E0126"], "{path}");
+    }
+    assert_eq!(connector(&verb("effect = \"read\"").replace("/x", "/x?method=fast")), Vec::<String>::new());
+    let placed = "method = \"POST\"\neffect = \"read\"\nread_by = \"POST\"\ninput = { _method = \"string\" }";
+    assert_eq!(connector(&verb(placed)), ["E0126"]);
     let everywhere = verb("effect = \"read\"")
         .replace("endpoint", "headers = { \"X-Method-Override\" = \"DELETE\" }\nendpoint");
     assert_eq!(connector(&everywhere), ["E0126"]);

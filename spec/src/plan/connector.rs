@@ -97,12 +97,14 @@ impl Verb {
             self.settings.get("body"),
             connector.get("headers"),
         ];
-        let names = tables.into_iter().flatten().flat_map(|value| match value {
-            Value::Object(fields) => fields.keys().map(String::as_str).collect::<Vec<_>>(),
-            Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
+        // Arguments that no setting places make the body.
+        let tables = tables.into_iter().chain([self.input.get("properties")]).flatten();
+        let names = tables.flat_map(|value| match value {
+            Value::Object(fields) => fields.keys().cloned().collect::<Vec<_>>(),
+            Value::Array(names) => names.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
             _ => Vec::new(),
         });
-        if let Some(name) = names.into_iter().find(|name| is_override(name)) {
+        if let Some(name) = names.chain(self.names_in_path()).find(|name| is_override(name)) {
             return Some(format!("`{name}` tells the other side to take another method than {method}"));
         }
         let confirmed = self.settings.get("read_by").and_then(Value::as_str);
@@ -112,6 +114,13 @@ impl Verb {
             _ if confirmed == Some(method) => None,
             _ => Some(format!("{method} can change something")),
         }
+    }
+
+    /// Returns the names in the query that stands in the path itself.
+    fn names_in_path(&self) -> Vec<String> {
+        let path = self.settings.get("path").and_then(Value::as_str).unwrap_or_default();
+        let query = path.split_once('?').map_or("", |(_, query)| query);
+        url::form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name.into_owned()).collect()
     }
 }
 
