@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn folders_meet_where_one_lies_in_the_other() {
-        let folder = |written: &str| Folder::read(written).unwrap();
+        let folder = |written: &str| Folder::read(written).expect("a folder");
         assert!(folder("out").meets(&folder("./out/")));
         assert!(folder("out").meets(&folder("out/quotes")));
         assert!(!folder("out").meets(&folder("output")));

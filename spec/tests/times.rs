@@ -113,7 +113,7 @@ fn what_was_written_for_a_time_that_is_over_is_told_to_whoever_knows_the_time() 
     assert_eq!(at(&wait, "2026-12-30T00:00:00Z"), Vec::<String>::new());
     assert_eq!(at(&wait, "2028-01-01T00:00:00Z"), ["W0604"]);
     assert!(
-        load_at(&holidays, "2030-01-01T00:00:00Z".parse().unwrap()).plan.is_some(),
+        load_at(&holidays, "2030-01-01T00:00:00Z".parse().expect("a moment")).plan.is_some(),
         "a warning holds nothing back"
     );
 }

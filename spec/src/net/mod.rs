@@ -213,7 +213,7 @@ mod tests {
         for (written, means) in hidden {
             match host(written) {
                 Err(Problem::Hidden { means: found, .. }) => {
-                    assert_eq!(found.to_string(), means, "{written}")
+                    assert_eq!(found.to_string(), means, "{written}");
                 }
                 other => panic!("{written}: {other:?}"),
             }
@@ -288,7 +288,8 @@ mod tests {
         ] {
             assert!(target(written).is_err(), "{written}: {:?}", target(written));
         }
-        assert_eq!(target("https://bücher.example").unwrap().host.text(), "xn--bcher-kva.example");
+        let umlaut = target("https://bücher.example").map(|target| target.host.text());
+        assert_eq!(umlaut, Ok("xn--bcher-kva.example".to_owned()));
     }
 
     #[test]

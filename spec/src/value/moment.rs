@@ -84,8 +84,8 @@ mod tests {
     #[test]
     fn what_is_accepted_is_printed_and_read_again() {
         for text in ["1970-01-01T00:00:00Z", "2199-12-31T23:59:59.999Z", "2026-06-30T12:00:00+02:00"] {
-            let millis = moment(text).unwrap();
-            let printed = Timestamp::from_millisecond(millis).unwrap().to_string();
+            let millis = moment(text).expect("a moment");
+            let printed = Timestamp::from_millisecond(millis).expect("a moment").to_string();
             assert_eq!(moment(&printed), Ok(millis), "{text}");
         }
     }

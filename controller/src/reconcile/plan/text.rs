@@ -102,9 +102,8 @@ mod tests {
         assert_eq!(render(&plan()), "plan 0123456789ab: no change\n");
     }
 
-    #[test]
-    fn a_plan_reads_from_what_changes_to_what_it_needs() {
-        let full = Artefact {
+    fn full() -> Artefact {
+        Artefact {
             changes: vec![
                 change(ChangeKind::Added, "playbook \"weekly\" is new", Direction::Neutral),
                 change(
@@ -146,7 +145,11 @@ mod tests {
                 because: vec!["12 resources are retired".to_owned()],
             }),
             ..plan()
-        };
+        }
+    }
+
+    #[test]
+    fn a_plan_reads_from_what_changes_to_what_it_needs() {
         let text = "\
 plan 0123456789ab: 2 changes
   + playbook \"weekly\" is new
@@ -166,6 +169,6 @@ stays as it is
 waits for your yes
   12 resources are retired
 ";
-        assert_eq!(render(&full), text);
+        assert_eq!(render(&full()), text);
     }
 }

@@ -338,6 +338,6 @@ async fn a_run_of_an_older_build_is_found_though_its_row_is_not_there() {
         let filter = RunFilter { playbook, text, ..RunFilter::default() };
         let found: Vec<String> =
             world.handle.runs(filter.clone()).await.unwrap().into_iter().map(|line| line.id).collect();
-        assert_eq!(found, [run.clone()], "{filter:?}");
+        assert_eq!(found, std::slice::from_ref(&run), "{filter:?}");
     }
 }
