@@ -1,5 +1,6 @@
 //! The controller: the rooms between a Git revision and the world.
 
+mod awake;
 pub mod cli;
 pub mod effects;
 pub mod http;

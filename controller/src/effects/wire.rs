@@ -14,6 +14,7 @@ use reqwest::{
 use url::Url;
 
 use super::{egress::Egress, outcome::Fault};
+use crate::awake::Patience;
 
 /// The largest part of the time that connecting may take.
 const CONNECT_SHARE: u32 = 2;
@@ -90,10 +91,10 @@ pub(super) async fn send(egress: &Egress, request: Request) -> Result<Response, 
         let client = client(&host, &addresses, timeout).map_err(Error::NotSent)?;
         exchange(&client, request).await
     };
-    // reqwest has the same limit; this one also covers a resolver that hangs.
-    match tokio::time::timeout(timeout + Duration::from_millis(250), exchange).await {
-        Ok(answer) => answer,
-        Err(_) => Err(Error::Lost(format!("no answer within {}", spoken::limit(timeout)))),
+    // The one limit, over everything. reqwest's own would take its timer before an answer that came while the process was stopped.
+    match Patience::of(timeout).within(exchange).await {
+        Some(answer) => answer,
+        None => Err(Error::Lost(format!("no answer within {}", spoken::limit(timeout)))),
     }
 }
 
@@ -150,7 +151,6 @@ fn client(host: &str, addresses: &[std::net::SocketAddr], timeout: Duration) -> 
         .no_proxy()
         .pool_max_idle_per_host(0)
         .connect_timeout(timeout / CONNECT_SHARE)
-        .timeout(timeout)
         .user_agent(concat!("adjutant/", env!("CARGO_PKG_VERSION")))
         .build()
         .map_err(|error| Fault::invalid(format!("no HTTP client can be made: {error}")))

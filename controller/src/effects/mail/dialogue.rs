@@ -18,6 +18,7 @@ use super::{
     super::{egress::Egress, outcome::Fault, secrets::Secret},
     message::Letter,
 };
+use crate::awake::Patience;
 
 /// How the connection is encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +112,7 @@ fn encryption(connector: &Connector, url: &Url, is_loopback: bool) -> Result<Enc
 
 /// Delivers a letter. Everything up to the answer to DATA is definite; a connection that is lost after it is unknown.
 pub(super) async fn deliver(server: &Server<'_>, letter: &Letter) -> Result<Receipt, Fault> {
-    let deadline = Instant::now() + server.timeout;
+    let mut patience = Patience::of(server.timeout);
     let before = async {
         let mut session = open(server).await?;
         match announce(&mut session, letter).await {
@@ -122,13 +123,13 @@ pub(super) async fn deliver(server: &Server<'_>, letter: &Letter) -> Result<Rece
             }
         }
     };
-    let mut session = match timeout_at(deadline, before).await {
-        Ok(announced) => announced?,
-        Err(_) => {
+    let mut session = match patience.within(before).await {
+        Some(announced) => announced?,
+        None => {
             return Err(Fault::transient(format!("no answer within {}", spoken::limit(server.timeout))));
         }
     };
-    let Ok(answer) = timeout_at(deadline, session.connection.message(&letter.bytes)).await else {
+    let Some(answer) = patience.within(session.connection.message(&letter.bytes)).await else {
         let waited = spoken::limit(server.timeout);
         return Err(Fault::Unknown(format!("the letter was sent, and no answer came within {waited}")));
     };
