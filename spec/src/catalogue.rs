@@ -25,6 +25,8 @@ use crate::{
 
 /// How long one attempt of a verb may take that does not say.
 const TIMEOUT: &str = "30s";
+/// How long the other side keeps a key where the file does not say: the least that those who know keys promise.
+const KEY_VALID: &str = "24h";
 
 /// Builds a connector, the verbs and events of its kind filled in.
 pub(crate) fn connector(view: &View<'_>, head: Head) -> Option<Connector> {
@@ -121,9 +123,11 @@ fn http_verb(view: &View<'_>) -> Option<Verb> {
     settings
         .entry("method".to_owned())
         .or_insert_with(|| json!(if effect == Effect::Read { "GET" } else { "POST" }));
+    let idempotency = view.word("idempotency").unwrap_or(default);
     Some(Verb {
         effect,
-        idempotency: view.word("idempotency").unwrap_or(default),
+        idempotency,
+        key_valid: view.period("key_valid").or_else(|| (idempotency == Idempotency::NativeKey).then(a_day)),
         probe: view.text("probe"),
         undo: view.text("undo"),
         input: view.schema("input").unwrap_or_else(any),
@@ -136,6 +140,10 @@ fn http_verb(view: &View<'_>) -> Option<Verb> {
 
 fn rate(view: &View<'_>) -> Option<Rate> {
     Some(Rate { calls: view.count("calls")?, per: view.period("per")? })
+}
+
+fn a_day() -> Period {
+    KEY_VALID.parse().expect("the text is a period")
 }
 
 fn timeout() -> Period {
@@ -223,6 +231,7 @@ fn verb(effect: Effect, idempotency: Idempotency, input: Value, output: Value) -
     Verb {
         effect,
         idempotency,
+        key_valid: None,
         probe: None,
         undo: None,
         input,

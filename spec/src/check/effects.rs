@@ -15,6 +15,7 @@ pub(crate) fn check_connectors(draft: &Draft, out: &mut Out<'_>) {
     for at in draft.connectors.values() {
         for (name, verb) in &at.verbs {
             probe(draft, out, at, (name, verb));
+            key_valid(draft, out, at, (name, verb));
             undo(draft, out, at, (name, verb));
             read(draft, out, at, (name, verb));
         }
@@ -84,6 +85,20 @@ fn read(draft: &Draft, out: &mut Out<'_>, at: &At<Connector>, (name, verb): (&st
         )
         .label("may change something")
         .help(help),
+    );
+}
+
+/// A life span of keys says something only where a key is sent again.
+fn key_valid(draft: &Draft, out: &mut Out<'_>, at: &At<Connector>, (name, verb): (&str, &Verb)) {
+    if verb.key_valid.is_none() || verb.idempotency == Idempotency::NativeKey {
+        return;
+    }
+    let message =
+        format!("verb \"{}.{name}\" says how long its keys are valid, and no key of it is sent again", at.id);
+    out.push(
+        Diagnostic::new(Code::E0413, draft.spot(at, &format!("verbs.{name}.key_valid")), message)
+            .label("it would mean nothing")
+            .help("write `idempotency = \"native_key\"` where the other side knows keys, or take `key_valid` out"),
     );
 }
 

@@ -157,6 +157,7 @@ impl Parts<'_> {
         let contract = VerbContract {
             effect: verb.effect,
             idempotency: verb.idempotency,
+            key_valid: verb.key_valid,
             probe: sibling(&verb.probe),
             undo: sibling(&verb.undo),
             input: verb.input.clone(),

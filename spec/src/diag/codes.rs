@@ -136,6 +136,7 @@ codes! {
     E0410 "an argument that is not taken"
     E0411 "an argument that is missing"
     E0412 "an argument of the wrong type"
+    E0413 "a life span of keys where none is sent"
     E0501 "an outsider's text that decides where something goes"
     E0502 "a secret that leaves its place"
     E0503 "a label that a child playbook would lose"

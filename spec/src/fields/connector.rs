@@ -192,6 +192,12 @@ static VERB: Table = Table::new(
             "The header of the key; the connector's when absent.",
         ),
         Field::opt(
+            "key_valid",
+            Ty::Period,
+            "\"24h\"",
+            "How long the other side keeps a key, for `native_key`; 24h when absent. An older key is never sent again: the probe is asked, else you are.",
+        ),
+        Field::opt(
             "probe",
             Ty::Id,
             "\"find\"",

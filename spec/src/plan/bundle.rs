@@ -76,6 +76,9 @@ pub struct VerbContract {
     pub effect: Effect,
     /// What makes a repetition safe.
     pub idempotency: Idempotency,
+    /// How long the other side keeps a key, for `native_key`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_valid: Option<Period>,
     /// The probe's full name.
     pub probe: Option<String>,
     /// The undoing verb's full name.

@@ -57,6 +57,9 @@ pub struct Verb {
     pub effect: Effect,
     /// What makes a repetition safe.
     pub idempotency: Idempotency,
+    /// How long the other side keeps a key, for `native_key`: an older key is not sent again. `None` for every other class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_valid: Option<Period>,
     /// The verb that finds out whether a call happened; its `with` may read `effect.key` and `call.*`.
     pub probe: Option<String>,
     /// The verb that takes it back by default.

@@ -78,6 +78,7 @@ pub(crate) fn verb(effect: Effect, idempotency: Idempotency, settings: &Value) -
     Verb {
         effect,
         idempotency,
+        key_valid: None,
         probe: None,
         undo: None,
         input: json!({ "type": "object" }),
