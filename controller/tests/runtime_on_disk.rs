@@ -20,7 +20,10 @@ use adjutant_machine::{
     id::Stamp,
     journal::Journal,
 };
-use adjutant_spec::{files::FileSet, plan::Plan};
+use adjutant_spec::{
+    files::FileSet,
+    plan::{NotifyRule, Plan},
+};
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
@@ -42,7 +45,11 @@ impl Performer for Counting {
         Worst::Nothing
     }
 
-    fn notify(&self, _notice: Notice) -> BoxFuture<'static, Result<(), NotifyFailure>> {
+    fn notify(
+        &self,
+        _notice: Notice,
+        _: Option<NotifyRule>,
+    ) -> BoxFuture<'static, Result<(), NotifyFailure>> {
         Box::pin(std::future::ready(Ok(())))
     }
 }

@@ -52,6 +52,8 @@ pub enum Advice<'a> {
     HoldRelease,
     /// List what waits for a person.
     Inbox,
+    /// End a run at once.
+    Kill(&'a str),
     /// The entries of a run or another instance.
     Log(&'a str),
     /// One proposal.
@@ -60,6 +62,8 @@ pub enum Advice<'a> {
     Proposals,
     /// Refuse a proposal.
     RefuseProposal(&'a str),
+    /// Let a run go on that was set aside.
+    Release(&'a str),
     /// Try a failed run again.
     Retry(&'a str),
     /// One run.
@@ -105,12 +109,14 @@ impl Display for Advice<'_> {
             Self::Happened(effect) => write!(to, "adjutant dead settle {} --happened", word(effect)),
             Self::HoldRelease => to.write_str("adjutant hold --release"),
             Self::Inbox => to.write_str("adjutant inbox"),
+            Self::Kill(run) => write!(to, "adjutant kill {}", word(run)),
             Self::Log(id) => write!(to, "adjutant log {}", word(id)),
             Self::Proposal(proposal) => write!(to, "adjutant proposals {}", word(proposal)),
             Self::Proposals => to.write_str("adjutant proposals"),
             Self::RefuseProposal(proposal) => {
                 write!(to, "adjutant proposals {} refuse -m WHY", word(proposal))
             }
+            Self::Release(run) => write!(to, "adjutant release {}", word(run)),
             Self::Retry(run) => write!(to, "adjutant retry {}", word(run)),
             Self::Run(run) => write!(to, "adjutant runs {}", word(run)),
             Self::Runs => to.write_str("adjutant runs"),
@@ -154,10 +160,12 @@ impl Advice<'_> {
             Advice::Happened(EFFECT),
             Advice::HoldRelease,
             Advice::Inbox,
+            Advice::Kill(RUN),
             Advice::Log("revision/source"),
             Advice::Proposal(PROPOSAL),
             Advice::Proposals,
             Advice::RefuseProposal(PROPOSAL),
+            Advice::Release(RUN),
             Advice::Retry(RUN),
             Advice::Run(RUN),
             Advice::Runs,

@@ -20,7 +20,10 @@ use adjutant_machine::{
     id::Stamp,
     memory::MemoryJournal,
 };
-use adjutant_spec::{files::FileSet, plan::Plan};
+use adjutant_spec::{
+    files::FileSet,
+    plan::{NotifyRule, Plan},
+};
 use axum::http::HeaderMap;
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -272,7 +275,7 @@ impl Performer for Scripted {
         Worst::Nothing
     }
 
-    fn notify(&self, _: Notice) -> BoxFuture<'static, Result<(), NotifyFailure>> {
+    fn notify(&self, _: Notice, _: Option<NotifyRule>) -> BoxFuture<'static, Result<(), NotifyFailure>> {
         Box::pin(async { Ok(()) })
     }
 }

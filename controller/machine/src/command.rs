@@ -135,6 +135,11 @@ pub enum Call {
         /// The version that must be there; `0` for none.
         expect: Option<u64>,
     },
+    /// Looks whether a child run began; answered by `EffectProbed` with `{run}`.
+    FindChild {
+        /// The effect that may have started it.
+        of: EffectId,
+    },
     /// Starts a child run; answered by `ChildEnded`.
     StartRun {
         /// The playbook.

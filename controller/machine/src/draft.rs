@@ -88,9 +88,14 @@ impl<'a> Draft<'a> {
     }
 
     /// Ends the transition.
-    pub(crate) fn finish(mut self, verdict: Verdict) -> Step {
+    pub(crate) fn finish(self, verdict: Verdict) -> Step {
+        Step { verdict, next: Some(Box::new(self.next())) }
+    }
+
+    /// Ends the transition and returns what is to be stored.
+    pub(crate) fn next(mut self) -> Next {
         close(&mut self.run, self.envelope);
         let entry = Entry { envelope: self.envelope.clone(), facts: self.facts, commands: self.commands };
-        Step { verdict, next: Some(Box::new(Next { run: self.run, entry })) }
+        Next { run: self.run, entry }
     }
 }

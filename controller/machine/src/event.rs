@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use adjutant_spec::{
-    plan::{BundleId, Stage, StepId},
+    plan::{BundleId, OldestId, Stage, StepId},
     value::{Labels, Money},
 };
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::{
     about::About,
     id::{EffectId, Stamp},
+    run::Basis,
 };
 
 /// An event with its moment and its id; a repeated id is answered `Duplicate`.
@@ -79,6 +80,13 @@ pub enum Event {
         effect: EffectId,
         /// The rule and its facts, for people.
         rule: String,
+    },
+    /// Records that an approved effect was made of have moved since: it does not leave, and a person is asked again.
+    EffectOutdated {
+        /// Which effect.
+        effect: EffectId,
+        /// The records that moved, as they are now.
+        moved: Vec<Basis>,
     },
     /// An effect happened.
     EffectSucceeded {
@@ -190,6 +198,9 @@ pub struct RunStarted {
     pub run: String,
     /// The playbook's id.
     pub playbook: String,
+    /// The playbook's oldest id, which a rename does not change; absent where it never had another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest: Option<OldestId>,
     /// What it pins.
     pub bundle: BundleId,
     /// Its idempotency key.

@@ -10,6 +10,12 @@ use crate::{
     run::{Child, Edit, EffectState, Life, Phase, Run, SEEN},
 };
 
+/// Returns whether what an entry tells stands for all that was before it: a fold may begin here.
+#[must_use]
+pub fn begins(entry: &Entry) -> bool {
+    entry.facts.iter().any(|fact| matches!(fact, Fact::RunOpened { .. } | Fact::Buried { .. }))
+}
+
 /// Returns the run that the entries tell of; `None` where they do not begin with its opening.
 pub fn fold<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Option<Run> {
     let mut run = None;
@@ -33,6 +39,9 @@ pub fn apply(run: &mut Option<Run>, entry: &Entry) {
 pub fn evolve(state: &mut Option<Run>, fact: &Fact) {
     match (state, fact) {
         (state, Fact::RunOpened { started, at }) => *state = Some(opened(started, *at)),
+        (state, Fact::Buried { started, at, seq, problem }) => {
+            *state = Some(Run { seq: *seq, buried: Some(problem.clone()), ..opened(started, *at) });
+        }
         (Some(run), fact) => evolve_run(run, fact),
         (None, _) => {}
     }
@@ -53,6 +62,7 @@ pub(crate) fn opened(started: &RunStarted, at: Stamp) -> Run {
     Run {
         id: started.run.clone(),
         playbook: started.playbook.clone(),
+        began_as: started.oldest.clone(),
         bundle: started.bundle.clone(),
         key: started.key.clone(),
         revision: started.revision.clone(),
@@ -71,12 +81,14 @@ pub(crate) fn opened(started: &RunStarted, at: Stamp) -> Run {
         effects: Default::default(),
         gates: Default::default(),
         coverage: Default::default(),
+        used: Default::default(),
         undo: Vec::new(),
         timers: Default::default(),
         edits: Default::default(),
         corrections: Default::default(),
         spent: Default::default(),
         failure: None,
+        buried: None,
         seen: Default::default(),
     }
 }
@@ -93,11 +105,14 @@ pub(crate) fn evolve_run(run: &mut Run, fact: &Fact) {
         Fact::EffectAsked { .. }
         | Fact::EffectMoved { .. }
         | Fact::EffectApproved { .. }
+        | Fact::BasisMoved { .. }
         | Fact::ChildStarted { .. }
         | Fact::ChildEnded { .. } => evolve_effect(run, fact),
         Fact::GateOpened { .. }
         | Fact::GateMoved { .. }
         | Fact::Covered { .. }
+        | Fact::CoverageUsed { .. }
+        | Fact::CoverageReturned { .. }
         | Fact::CoverageLost { .. } => {
             evolve_gate(run, fact);
         }
@@ -119,7 +134,11 @@ pub(crate) fn evolve_run(run: &mut Run, fact: &Fact) {
         Fact::Corrected { effect, correction } => {
             run.corrections.insert(effect.clone(), correction.clone());
         }
-        Fact::RunOpened { .. } | Fact::Observed { .. } | Fact::GatePassed { .. } | Fact::Ignored { .. } => {}
+        Fact::RunOpened { .. }
+        | Fact::Buried { .. }
+        | Fact::Observed { .. }
+        | Fact::GatePassed { .. }
+        | Fact::Ignored { .. } => {}
     }
 }
 
@@ -166,10 +185,15 @@ fn evolve_effect(run: &mut Run, fact: &Fact) {
                 state.approval = Some(approval.clone());
             }
         }
-        Fact::ChildStarted { effect, run: child } => {
+        Fact::BasisMoved { effect, basis } => {
+            if let Some(state) = run.effects.get_mut(effect) {
+                state.basis.clone_from(basis);
+            }
+        }
+        Fact::ChildStarted { effect, run: child, close } => {
             if let Some(state) = run.effects.get_mut(effect) {
                 let has_ended = state.child.as_ref().is_some_and(|known| known.has_ended);
-                state.child = Some(Child { run: child.clone(), has_ended });
+                state.child = Some(Child { run: child.clone(), has_ended, close: *close });
             }
         }
         Fact::ChildEnded { effect } => {
@@ -207,7 +231,21 @@ fn evolve_gate(run: &mut Run, fact: &Fact) {
         }
         Fact::Covered { step, coverage } => drop(run.coverage.insert(step.clone(), (**coverage).clone())),
         Fact::CoverageLost { step, .. } => drop(run.coverage.remove(step)),
+        Fact::CoverageUsed { effect, step } => {
+            if let Some(coverage) = run.coverage.remove(step) {
+                run.used.insert(effect.clone(), coverage);
+            }
+        }
+        Fact::CoverageReturned { effect } => coverage_returned(run, effect),
         _ => {}
+    }
+}
+
+/// A call that did not happen gives its approval back, unless its step was approved anew meanwhile.
+fn coverage_returned(run: &mut Run, effect: &EffectId) {
+    let Some(step) = run.effects.get(effect).map(|state| state.step.clone()) else { return };
+    if let Some(coverage) = run.used.remove(effect) {
+        run.coverage.entry(step).or_insert(coverage);
     }
 }
 

@@ -14,8 +14,8 @@ use crate::{
     event::{Envelope, Labelled, RunStarted, TimerId},
     id::{EffectId, Stamp},
     run::{
-        Correction, Coverage, Decided, Edit, EffectState, Failure, Gate, GatePhase, Life, Phase, Position,
-        UndoEntry, UndoState,
+        Basis, Close, Correction, Coverage, Decided, Edit, EffectState, Failure, Gate, GatePhase, Life,
+        Phase, Position, UndoEntry, UndoState,
     },
 };
 
@@ -40,6 +40,17 @@ pub enum Fact {
         started: Box<RunStarted>,
         /// Since when.
         at: Stamp,
+    },
+    /// The run's state could not be read: what the host's rows still tell of it stands for all that was.
+    Buried {
+        /// With what it began, as far as that is known.
+        started: Box<RunStarted>,
+        /// Since when.
+        at: Stamp,
+        /// The number of the last entry before.
+        seq: u64,
+        /// What was wrong with it.
+        problem: String,
     },
     /// The run's life went on.
     RunMoved {
@@ -100,12 +111,22 @@ pub enum Fact {
         /// Who, and to what.
         approval: Approval,
     },
+    /// Records that an approved payload was made of have moved, and a person is asked about it as they are now.
+    BasisMoved {
+        /// Which effect.
+        effect: EffectId,
+        /// What it rests on from now on.
+        basis: Vec<Basis>,
+    },
     /// A child run exists.
     ChildStarted {
         /// The effect that started it.
         effect: EffectId,
         /// The child's id.
         run: String,
+        /// What becomes of it when its parent ends before it.
+        #[serde(default)]
+        close: Close,
     },
     /// A child run is over.
     ChildEnded {
@@ -153,6 +174,18 @@ pub enum Fact {
         step: StepId,
         /// Why.
         reason: String,
+    },
+    /// An approval is used up by a call.
+    CoverageUsed {
+        /// The call.
+        effect: EffectId,
+        /// Its step.
+        step: StepId,
+    },
+    /// An approved call definitely did not happen: its approval was not used and covers the same payload again.
+    CoverageReturned {
+        /// The call.
+        effect: EffectId,
     },
     /// The operator changed a value.
     Edited {

@@ -115,6 +115,9 @@ pub struct Row {
     pub version: u64,
     /// Its value.
     pub value: Vec<u8>,
+    /// What is wrong with it, where its value cannot be trusted: the key still says whose it is, the value is empty. One bad
+    /// row must not hide the others.
+    pub flaw: Option<String>,
 }
 
 /// Which rows to read, in key order.
@@ -215,6 +218,13 @@ pub trait Journal: Send + Sync + 'static {
     /// [`JournalError::Disk`], [`JournalError::Corrupt`].
     fn load(&self, instance: &InstanceId) -> Result<Option<Stored>, JournalError>;
 
+    /// Returns the number of an instance's last entry; 0 where it has none. It is told by keys where the state cannot be read, so
+    /// that a damaged instance can still be ended.
+    ///
+    /// # Errors
+    /// [`JournalError::Disk`].
+    fn last(&self, instance: &InstanceId) -> Result<u64, JournalError>;
+
     /// Reads entries from a sequence number on, at most [`page`] of `limit`.
     ///
     /// # Errors
@@ -238,7 +248,7 @@ pub trait Journal: Send + Sync + 'static {
     /// As [`Journal::load`].
     fn row(&self, table: Table, key: &[u8]) -> Result<Option<Row>, JournalError>;
 
-    /// Reads a page of rows.
+    /// Reads a page of rows. A damaged one is there with its flaw.
     ///
     /// # Errors
     /// As [`Journal::load`].

@@ -1,16 +1,23 @@
 //! Ends a run at once, without its definition and without its payloads.
+//!
+//! What was under way is not forgotten: nobody knows what became of it, so it stays in doubt until its answer comes after all or
+//! the operator tells. Child runs are killed with their parent, but for those that were told to go on by themselves.
 
 use crate::{
-    command::Command,
+    command::{Command, Notice},
     draft::Draft,
     event::{Envelope, Event},
     fact::Fact,
-    id::EffectId,
-    run::{EffectPhase, GatePhase, Phase, Run, Status},
+    id::{EffectId, InstanceId},
+    life::{
+        Lifecycle,
+        effect::{EffectAction, EffectEvent},
+    },
+    run::{Child, Close, EffectState, GatePhase, Phase, Run, Status},
     verdict::{Env, Refusal, Step, Verdict},
 };
 
-/// Ends a run at once: nothing is undone, what has not left is withdrawn, what is under way is answered as stale.
+/// Ends a run at once: nothing is undone, what has not left is withdrawn, what is under way is unknown, children end too.
 ///
 /// It reads no definition, so that it works where the bundle is lost or the machine's other answers are wrong.
 pub fn step_kill(run: &Run, envelope: &Envelope, env: &Env) -> Step {
@@ -26,7 +33,8 @@ pub fn step_kill(run: &Run, envelope: &Envelope, env: &Env) -> Step {
         return Step::refused(Refusal::Ended { status: status.word().to_owned() });
     }
     let mut draft = Draft::new(run.clone(), envelope, *env);
-    withdraw_effects(&mut draft);
+    abandon_effects(&mut draft);
+    end_children(&mut draft, reason);
     close_gates(&mut draft);
     clear_timers(&mut draft);
     end(&mut draft, Status::Killed, Some(reason.clone()));
@@ -49,14 +57,55 @@ pub(crate) fn tell_parent(draft: &mut Draft<'_>, status: Status) {
     draft.command(Command::Deliver { to: parent.instance(), event });
 }
 
-/// Takes every effect that is not settled out of the outbox.
-fn withdraw_effects(draft: &mut Draft<'_>) {
-    let open: Vec<EffectId> =
-        draft.run.effects.iter().filter(|(_, state)| !state.is_settled()).map(|(id, _)| id.clone()).collect();
-    for effect in open {
-        let life = draft.run.effects[&effect].life.to(EffectPhase::Withdrawn);
+/// Lets every effect go that is not settled, and keeps the doubt about those that had left.
+fn abandon_effects(draft: &mut Draft<'_>) {
+    let open: Vec<(EffectId, EffectState)> = draft
+        .run
+        .effects
+        .iter()
+        .filter(|(_, state)| !state.is_settled())
+        .map(|(id, state)| (id.clone(), state.clone()))
+        .collect();
+    for (effect, state) in open {
+        let why = "its run was killed while it was under way".to_owned();
+        let (life, answer) = state.traits.drive(&state.life, &EffectEvent::Abandon(why));
         draft.fact(Fact::EffectMoved { effect: effect.clone(), life });
-        draft.command(Command::Withdraw { effect });
+        for action in answer.actions {
+            match action {
+                EffectAction::Withdraw => draft.command(Command::Withdraw { effect: effect.clone() }),
+                EffectAction::AskOperator(why) => draft.notify(doubt(draft, &effect, &why)),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Tells the operator that nobody knows whether an effect happened.
+pub(crate) fn doubt(draft: &Draft<'_>, effect: &EffectId, why: &str) -> Notice {
+    Notice {
+        id: format!("{}.unknown.{effect}", draft.run.id),
+        topic: "unknown".to_owned(),
+        risk: None,
+        title: format!("nobody knows whether {effect} happened: {why}"),
+        action: "adjutant dead".to_owned(),
+    }
+}
+
+/// Kills the child runs that have not ended. One that was to go on by itself does so, and nobody waits for it any more.
+pub(crate) fn end_children(draft: &mut Draft<'_>, reason: &str) {
+    let open: Vec<(EffectId, Child)> = draft
+        .run
+        .effects
+        .iter()
+        .filter_map(|(id, state)| Some((id.clone(), state.child.clone().filter(|child| !child.has_ended)?)))
+        .collect();
+    for (effect, child) in open {
+        draft.fact(Fact::ChildEnded { effect });
+        if child.close != Close::Detach {
+            let reason = format!("its parent \"{}\" was killed: {reason}", draft.run.id);
+            let (to, event) = (InstanceId::run(child.run), Event::RunKilled { reason });
+            draft.command(Command::Deliver { to, event });
+        }
     }
 }
 

@@ -4,7 +4,9 @@
 
 pub mod about;
 pub mod accept;
+mod bury;
 pub mod chain;
+pub mod channel;
 pub mod codec;
 pub mod command;
 pub mod contract;
@@ -29,7 +31,8 @@ mod step;
 pub mod time;
 pub mod verdict;
 
-pub use evolve::{apply, fold};
+pub use bury::{Remains, step_buried, step_bury};
+pub use evolve::{apply, begins, fold};
 pub use kill::step_kill;
 pub use step::step;
 pub use verdict::{Env, First, Next, Refusal, Step, Verdict};

@@ -3,6 +3,7 @@
 use adjutant_spec::plan::Bundle;
 
 use crate::{
+    bury::step_buried,
     decide::Decider,
     draft::Draft,
     event::{Envelope, Event},
@@ -19,6 +20,7 @@ use crate::{
 pub fn step(def: &Bundle, state: Option<&Run>, envelope: &Envelope, env: &Env) -> Step {
     match (state, &envelope.event) {
         (Some(run), Event::RunKilled { .. }) => step_kill(run, envelope, env),
+        (Some(run), _) if run.buried.is_some() => step_buried(run, envelope, env),
         (Some(run), _) => answer(def, run, envelope, *env),
         (None, Event::RunStarted(started)) => {
             let draft = Draft::open(started, envelope, *env);
@@ -49,6 +51,7 @@ fn is_too_late(event: &Event) -> bool {
         Event::EffectLeased { .. }
         | Event::EffectDeferred { .. }
         | Event::EffectNeedsApproval { .. }
+        | Event::EffectOutdated { .. }
         | Event::RunPaused { .. }
         | Event::RunResumed
         | Event::RunCancelled { .. } => true,

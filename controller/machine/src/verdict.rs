@@ -197,6 +197,33 @@ pub enum Refusal {
         /// When it is due.
         at: Stamp,
     },
+    /// Nobody knows whether an effect happened: nothing is tried again before it is known.
+    #[error(
+        "nobody knows whether \"{effect}\" happened, so nothing is tried again: look, then type \
+         `adjutant dead settle {effect} --happened` or `adjutant dead settle {effect} --did-not-happen`"
+    )]
+    InDoubt {
+        /// Which.
+        effect: EffectId,
+    },
+    /// A run that was killed when it could not be read cannot be tried again.
+    #[error(
+        "what the run did before it was killed could not be read, so it cannot be tried again: type \
+         `adjutant run {playbook}` to begin a new one"
+    )]
+    Buried {
+        /// Its playbook.
+        playbook: String,
+    },
+    /// A run that has ended takes nothing back.
+    #[error(
+        "the run has ended, and takes nothing back any more: take \"{effect}\" back yourself, then type \
+         `adjutant dead settle {effect} --happened`"
+    )]
+    NothingTakenBack {
+        /// Which.
+        effect: EffectId,
+    },
     /// An effect without an undo cannot be taken back.
     #[error("effect \"{effect}\" cannot be taken back: it has no undo")]
     NoUndo {

@@ -77,7 +77,8 @@ fn kill_needs_no_definition_and_undoes_nothing() {
     assert!(next.run.effects.values().all(|state| state.is_settled()) && next.run.timers.is_empty());
     let row = world.lease();
     assert_eq!(world.send("operator", Event::RunKilled { reason: "now".to_owned() }), Verdict::Applied);
-    assert_eq!(world.succeed(&row, json!({"value": {}, "version": 1})), Verdict::Stale);
+    assert_eq!(world.succeed(&row, json!({"value": {}, "version": 1})), Verdict::Applied, "it is known now");
+    assert!(world.host.outbox.is_empty(), "and nothing follows from it");
     assert_eq!(world.host.ended("inbound-1"), Some(Status::Killed));
 }
 

@@ -117,6 +117,7 @@ method = "POST"
 path = "/charge"
 effect = "spend"
 idempotency = "native_key"
+key_valid = "20s"
 input = { note = "string" }
 output = { id = "string" }
 

@@ -160,7 +160,8 @@ fn an_effect_answers_every_event_in_every_phase_and_class() {
         let title = format!("The life of an effect: {idempotency:?}");
         golden(file, &title, &samples, |life| {
             let doubt = if life.doubt.is_empty() { "" } else { ", in doubt" };
-            format!("{} {}{doubt}", life.phase.word(), life.attempt)
+            let unwanted = if life.unwanted { ", unwanted" } else { "" };
+            format!("{} {}{doubt}{unwanted}", life.phase.word(), life.attempt)
         });
     }
 }
@@ -173,7 +174,7 @@ fn what_dies_with_its_host_again_and_again_is_shown_to_a_person() {
     while !matches!(life.phase, EffectPhase::Unknown { .. }) {
         let attempt = life.attempt;
         let moment = Moment { at: AT, seed: 1 };
-        life = traits.drive(&life, &EffectEvent::Lease { attempt, until: AT }).0;
+        life = traits.drive(&life, &EffectEvent::Lease { attempt, at: AT, until: AT }).0;
         let lost = EffectEvent::Lose { attempt, by: Loss::HostDied, message: "it died".to_owned(), moment };
         life = traits.drive(&life, &lost).0;
         deaths += 1;
@@ -190,7 +191,8 @@ fn traits(idempotency: Idempotency, has_probe: bool) -> Traits {
     let backoff = Backoff { first: period("1s"), longest: period("10s") };
     let id = EffectId { run: "r".to_owned(), seq: 1, index: 0 };
     let retry = Retry { attempts: 3, backoff };
-    Traits { id, effect: Effect::Spend, idempotency, has_probe, retry }
+    let key_valid = (idempotency == Idempotency::NativeKey).then_some(86_400_000);
+    Traits { id, effect: Effect::Spend, idempotency, has_probe, retry, key_valid }
 }
 
 fn life(attempt: u32, doubt: &[u32], phase: EffectPhase) -> Life {
@@ -204,9 +206,14 @@ fn lives() -> Vec<(&'static str, Life)> {
     vec![
         ("queued", life(1, &[], EffectPhase::Queued)),
         ("queued 2, in doubt", life(2, &[1], EffectPhase::Queued)),
+        (
+            "queued 2, key lapsed",
+            Life { sent: Some(Stamp(-90_000_000)), ..life(2, &[1], EffectPhase::Queued) },
+        ),
         ("leased", life(1, &[], EffectPhase::Leased { until: AT })),
         ("leased 2, in doubt", life(2, &[1], EffectPhase::Leased { until: AT })),
         ("leased, last", life(3, &[], EffectPhase::Leased { until: AT })),
+        ("leased, unwanted", Life { unwanted: true, ..life(1, &[], EffectPhase::Leased { until: AT }) }),
         ("backing off", life(2, &[], EffectPhase::BackingOff { until: AT })),
         ("backing off, in doubt", life(2, &[1], EffectPhase::BackingOff { until: AT })),
         ("blocked by breaker", life(1, &[], deferred(Deferral::BlockedByBreaker))),
@@ -216,6 +223,13 @@ fn lives() -> Vec<(&'static str, Life)> {
         ("waiting for approval", life(1, &[], EffectPhase::WaitingForApproval { gate: message() })),
         ("unknown", life(1, &[1], EffectPhase::Unknown { message: message(), asked_operator: false })),
         ("unknown, asked", life(3, &[3], EffectPhase::Unknown { message: message(), asked_operator: true })),
+        (
+            "unknown, unwanted",
+            Life {
+                unwanted: true,
+                ..life(1, &[1], EffectPhase::Unknown { message: message(), asked_operator: false })
+            },
+        ),
         ("dead", life(3, &[], EffectPhase::Dead { class, message: message() })),
         ("succeeded", life(1, &[], EffectPhase::Succeeded)),
         ("failed", life(3, &[], EffectPhase::Failed { class, message: message() })),
@@ -233,8 +247,8 @@ fn happenings() -> Vec<(&'static str, EffectEvent)> {
     let lose = |attempt, by| EffectEvent::Lose { attempt, by, message: message(), moment };
     let fail = |attempt, class| EffectEvent::Fail { attempt, failure: failing(class) };
     vec![
-        ("lease 1", EffectEvent::Lease { attempt: 1, until: AT }),
-        ("lease 2", EffectEvent::Lease { attempt: 2, until: AT }),
+        ("lease 1", EffectEvent::Lease { attempt: 1, at: AT, until: AT }),
+        ("lease 2", EffectEvent::Lease { attempt: 2, at: AT, until: AT }),
         ("defer", EffectEvent::Defer { reason: Deferral::WaitingForSlot, until: AT }),
         ("deny", EffectEvent::Deny { denial: Denial::Budget, message: message() }),
         ("ask", EffectEvent::Ask { gate: message() }),
@@ -259,6 +273,7 @@ fn happenings() -> Vec<(&'static str, EffectEvent)> {
         ("hold", EffectEvent::Hold),
         ("release", EffectEvent::Release),
         ("withdraw", EffectEvent::Withdraw),
+        ("abandon", EffectEvent::Abandon("w".to_owned())),
         ("bury", EffectEvent::Bury),
         ("undone", EffectEvent::Undone),
     ]

@@ -44,7 +44,7 @@ fn each_advice_that_is_made_as_data_can_be_typed() {
 fn advice_that_does_not_work_is_found() {
     for wrong in [
         "adjutant dead settle X happened",
-        "adjutant release",
+        "adjutant unquarantine RUN",
         "adjutant up --public X",
         "adjutant rollback RUN",
         "adjutant deny GATE",

@@ -201,6 +201,7 @@ async fn steer(cx: &Cx, command: &Command) -> Outcome {
         Command::Resume(args) => client::resume(cx, args).await,
         Command::Cancel { run, reason } => client::cancel(cx, run, reason).await,
         Command::Kill { run, reason } => client::kill(cx, run, reason).await,
+        Command::Release { run } => client::release(cx, run).await,
         Command::Retry { run, step, edits } => client::retry(cx, run, step.as_deref(), edits).await,
         Command::Correct { run, step, class } => client::correct(cx, run, step, class).await,
         Command::Plan(args) => client::plan(cx, args).await,

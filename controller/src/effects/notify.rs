@@ -1,6 +1,6 @@
 //! Telling the operator: one mail for one cause, with one next action.
 //!
-//! A notice goes out by the `[[notify]]` rules of the plan in force. It never carries a link that acts: what to do is a
+//! A notice goes out by the `[[notify]]` rules that were in force when its cause came up, one delivery for each. It never carries a link that acts: what to do is a
 //! command to type, and what is decided is decided in front of the card.
 
 use std::{
@@ -13,7 +13,7 @@ use adjutant_machine::{
     event::ErrorClass,
 };
 use adjutant_spec::{
-    plan::{Effect, Idempotency, NotifyRule, Plan, Risk},
+    plan::{Effect, Idempotency, NotifyRule, Plan},
     shown,
 };
 use serde_json::{Value, json};
@@ -62,33 +62,6 @@ impl Caps {
 
 fn name(rule: &NotifyRule) -> String {
     format!("{} {} {}", rule.on, rule.via, rule.to.as_deref().unwrap_or_default())
-}
-
-/// Returns the rules that carry a notice. What was done under a grant of level `notify` is to be told in any case: where no rule
-/// is about it, those of gates carry it, whatever risk they begin at.
-pub(super) fn rules<'a>(plan: &'a Plan, notice: &Notice) -> Vec<&'a NotifyRule> {
-    let on = match notice.topic.as_str() {
-        "dead" | "unknown" | "failed" => "dead",
-        topic => topic,
-    };
-    let fits = |rule: &&NotifyRule| {
-        let is_risky_enough =
-            rule.min_risk.is_none_or(|least| notice.risk.is_none_or(|risk| weight(risk) >= weight(least)));
-        (rule.on == on || rule.on == notice.topic) && is_risky_enough
-    };
-    let found: Vec<&NotifyRule> = plan.policies.notify.iter().filter(fits).collect();
-    if notice.topic == "act" && found.is_empty() {
-        return plan.policies.notify.iter().filter(|rule| rule.on == "gate").collect();
-    }
-    found
-}
-
-fn weight(risk: Risk) -> u8 {
-    match risk {
-        Risk::Low => 0,
-        Risk::Medium => 1,
-        Risk::High => 2,
-    }
 }
 
 /// Returns where a rule's notices go: its own address, else the owner's.

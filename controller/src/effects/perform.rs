@@ -13,7 +13,7 @@ use adjutant_machine::{
     event::{Event, Finding},
 };
 use adjutant_spec::{
-    plan::{Connector, Plan, Route},
+    plan::{Connector, NotifyRule, Plan, Route},
     value::Money,
 };
 use serde_json::Value;
@@ -113,6 +113,7 @@ impl Effects {
             Call::RecordRead { .. }
             | Call::RecordList { .. }
             | Call::RecordWrite { .. }
+            | Call::FindChild { .. }
             | Call::StartRun { .. } => {
                 Err(Fault::invalid("records and runs are the host's own, no effect on the world"))
             }
@@ -120,36 +121,31 @@ impl Effects {
         outcome::event(job, answer, &redactor)
     }
 
-    /// Tells the operator by the plan's rules; without a rule, or an address, it is logged.
+    /// Tells the operator by one rule; without a rule, or an address, it is logged. Every rule is a delivery of its own: what
+    /// becomes of this one says nothing about another.
     ///
     /// # Errors
     /// [`NotifyFailure`], which says whether to try again.
-    pub async fn notify(&self, notice: &Notice) -> Result<(), NotifyFailure> {
+    pub async fn notify(&self, notice: &Notice, rule: Option<&NotifyRule>) -> Result<(), NotifyFailure> {
         let plan = self.plan();
-        let rules = notify::rules(&plan, notice);
-        if rules.is_empty() {
+        let Some(rule) = rule else {
             tracing::info!(notice = %notify::logged(notice), "no rule carries the notice");
+            return Ok(());
+        };
+        let Some(to) = notify::address(&plan, rule) else {
+            tracing::info!(notice = %notify::logged(notice), "no address for the notice");
+            return Ok(());
+        };
+        if !self.caps.take(rule, &notify::today(&plan)) {
+            tracing::info!(notice = %notify::logged(notice), per_day = rule.per_day, "the day's notices are used up");
+            return Ok(());
         }
-        for rule in rules {
-            let Some(to) = notify::address(&plan, rule) else {
-                tracing::info!(notice = %notify::logged(notice), "no address for the notice");
-                continue;
-            };
-            if !self.caps.take(rule, &notify::today(&plan)) {
-                tracing::info!(notice = %notify::logged(notice), per_day = rule.per_day, "the day's notices are used up");
-                continue;
-            }
-            let call = notify::call(&plan, rule, notice, &to);
-            if let Err(fault) = self.tell(&plan, &call).await {
-                self.caps.give_back(rule);
-                let message = outcome::told(&self.redactor(&plan, &Call::Verb(call)), fault.message());
-                tracing::warn!(notice = notice.id, message, "notice did not go out");
-                if let Some(failure) = notify::failure(&fault, message) {
-                    return Err(failure);
-                }
-            }
-        }
-        Ok(())
+        let call = notify::call(&plan, rule, notice, &to);
+        let Err(fault) = self.tell(&plan, &call).await else { return Ok(()) };
+        self.caps.give_back(rule);
+        let message = outcome::told(&self.redactor(&plan, &Call::Verb(call)), fault.message());
+        tracing::warn!(notice = notice.id, via = rule.via, message, "notice did not go out");
+        notify::failure(&fault, message).map_or(Ok(()), Err)
     }
 
     /// Verifies a webhook over its raw bytes and makes a delivery of it.
@@ -158,7 +154,7 @@ impl Effects {
     /// [`IntakeError`], whose status tells the sender.
     pub fn verify_webhook(&self, webhook: &Webhook<'_>) -> Result<Delivery, IntakeError> {
         let plan = self.plan();
-        let found = plan.connectors.get(webhook.connector).filter(|found| found.kind == "webhook");
+        let found = plan.connector(webhook.connector).filter(|found| found.kind == "webhook");
         let found = found.ok_or_else(|| IntakeError::NoConnector(webhook.connector.to_owned()))?;
         let no_secret =
             |reason: String| IntakeError::NoSecret { connector: webhook.connector.to_owned(), reason };
@@ -177,7 +173,7 @@ impl Effects {
     /// [`ProbeError::NoConnector`]; what is wrong with a connector that exists is in the report.
     pub async fn probe(&self, connector: &str) -> Result<Value, ProbeError> {
         let plan = self.plan();
-        let found = plan.connectors.get(connector);
+        let found = plan.connector(connector);
         let found = found.ok_or_else(|| ProbeError::NoConnector(connector.to_owned()))?;
         let secret = self.secret(&plan, found);
         let redactor = Redactor::of(secret.as_ref().ok().and_then(Option::as_ref));
@@ -190,7 +186,7 @@ impl Effects {
     #[must_use]
     pub fn try_route(&self, route: &str, text: &str) -> Option<Value> {
         let plan = self.plan();
-        let found = plan.routes.get(route)?;
+        let found = plan.route(route)?;
         let context = serde_json::json!({ "input": {}, "steps": {} });
         if let Some(done) = route::by_rule(found, (text, &context), &Patience::endless()).ok()? {
             return Some(done.value);
@@ -321,7 +317,7 @@ impl Effects {
     async fn route(&self, attempt: &Attempt<'_>, asked: &Asked<'_>) -> Answer {
         let missing =
             || Fault::unavailable(format!("route \"{}\" is not in the company any more", asked.route));
-        let route = attempt.plan.routes.get(asked.route).ok_or_else(missing)?;
+        let route = attempt.plan.route(asked.route).ok_or_else(missing)?;
         if let Some(done) = route::by_rule(route, (asked.text, asked.context), &Patience::endless())? {
             return Ok(done);
         }
@@ -354,7 +350,7 @@ impl Effects {
             let reason = outcome::told(attempt.redactor, reason);
             route::Hop::Skipped { reason, cost }
         };
-        let Some(agent) = name.strip_prefix("agent:").and_then(|id| attempt.plan.agents.get(id)) else {
+        let Some(agent) = name.strip_prefix("agent:").and_then(|id| attempt.plan.agent(id)) else {
             return skipped("there is no such agent", None);
         };
         let call = match route::hop_call(attempt.plan, agent, route, text) {
@@ -396,9 +392,7 @@ impl Effects {
     fn redactor(&self, plan: &Plan, call: &Call) -> Redactor {
         let leaves = match call {
             Call::Verb(_) | Call::Probe { .. } | Call::Agent(_) => true,
-            Call::Route { route, .. } => {
-                plan.routes.get(route).is_some_and(|route| !route.escalate.is_empty())
-            }
+            Call::Route { route, .. } => plan.route(route).is_some_and(|route| !route.escalate.is_empty()),
             _ => false,
         };
         if leaves { self.full_redactor(plan) } else { Redactor::default() }

@@ -144,9 +144,10 @@ impl From<runtime::Error> for Refusal {
             runtime::Error::Unavailable { .. } => {
                 (Code::Unavailable, Some("try again in a moment".to_owned()))
             }
-            runtime::Error::Quarantined { .. } => {
-                (Code::Quarantined, Some("everything else goes on; see `adjutant audit verify`".to_owned()))
-            }
+            runtime::Error::Quarantined { .. } => (
+                Code::Quarantined,
+                Some("everything else goes on; `adjutant audit verify` shows what is damaged".to_owned()),
+            ),
             runtime::Error::Journal(cause) => (Code::Journal, Some(cause.to_string())),
             runtime::Error::Bug(_) => (Code::Bug, Some("please report it with the daemon's log".to_owned())),
         };

@@ -60,7 +60,7 @@ impl Heads for Group<'_> {
         if let Some(seq) = self.lately.last(instance) {
             return Ok(seq);
         }
-        let seq = self.db.now().state(instance)?.map_or(0, |(head, _)| head.number);
+        let seq = self.db.now().last(instance)?;
         self.lately.note(instance, seq);
         Ok(seq)
     }

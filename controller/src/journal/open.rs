@@ -120,6 +120,10 @@ impl Journal for RocksJournal {
         Ok(read?.map(|(_, stored)| stored))
     }
 
+    fn last(&self, instance: &InstanceId) -> Result<u64, JournalError> {
+        self.db.now().last(instance)
+    }
+
     fn entries(
         &self,
         instance: &InstanceId,

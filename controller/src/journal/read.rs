@@ -31,6 +31,30 @@ impl View<'_> {
         Ok(Some((head, Stored { seq: head.number, state: content })))
     }
 
+    /// Returns the number of the last entry: by the state, and where that cannot be read, by the entries' keys.
+    pub(super) fn last(&self, instance: &InstanceId) -> Result<u64, JournalError> {
+        match self.state(instance) {
+            Err(JournalError::Corrupt { .. }) => self.last_key(instance),
+            found => Ok(found?.map_or(0, |(head, _)| head.number)),
+        }
+    }
+
+    fn last_key(&self, instance: &InstanceId) -> Result<u64, JournalError> {
+        let range = Range {
+            family: Family::Log,
+            lower: keys::entry(instance, 0),
+            upper: keys::entry(instance, u64::MAX),
+            limit: 1,
+            backwards: true,
+        };
+        let mut last = 0;
+        self.walk(&range, &mut |key, _| {
+            last = keys::number(key).unwrap_or_default();
+            Ok(())
+        })?;
+        Ok(last.max(self.trimmed(instance)?))
+    }
+
     /// Reads entries.
     pub(super) fn entries(
         &self,
@@ -125,7 +149,8 @@ impl View<'_> {
         };
         let mut found = Vec::new();
         self.walk(&range, &mut |key, value| {
-            found.push(row(table, &key[tag.len()..], value)?.1);
+            let key = &key[tag.len()..];
+            found.push(row(table, key, value).map_or_else(|error| flawed(key, &error), |(_, row)| row));
             Ok(())
         })?;
         Ok(found)
@@ -188,7 +213,12 @@ pub(super) fn row(table: Table, key: &[u8], value: &[u8]) -> Result<(Head, Row),
     if !head.fits(content, &Digest::row(table, key, Some(content))) {
         return Err(flawed(Flaw::Checksum));
     }
-    Ok((head, Row { key: key.to_vec(), version: head.batch, value: content.to_vec() }))
+    Ok((head, Row { key: key.to_vec(), version: head.batch, value: content.to_vec(), flaw: None }))
+}
+
+/// A row whose value cannot be trusted: its key is what is left of it.
+fn flawed(key: &[u8], error: &JournalError) -> Row {
+    Row { key: key.to_vec(), version: 0, value: Vec::new(), flaw: Some(error.to_string()) }
 }
 
 fn place(table: Table, key: &[u8]) -> String {

@@ -100,7 +100,7 @@ fn batch(core: &Core, view: AppliedView, plan: &Plan) -> Result<(Batch, BTreeMap
     let value = serde_json::to_vec(&AppliedRow { view, plan: digest }).ok();
     let mut writes = vec![RowWrite { table: Table::Host, key: rows::host::APPLIED.to_vec(), value }];
     writes.extend(schedule::arm(core, plan)?.writes);
-    let expected = journal.load(&log())?.map_or(0, |stored| stored.seq);
+    let expected = journal.last(&log())?;
     let appends = vec![Append { instance: log(), expected, entries: vec![state.clone()], state }];
     Ok((Batch { appends, writes, guards, blobs, ..Batch::default() }, ids))
 }
@@ -130,13 +130,26 @@ pub(super) fn load(journal: &dyn Journal) -> Result<Live, Error> {
     }
     for row in all(journal, rows::host::PAUSES)? {
         let view: PauseView = parse(&row.key, &row.value)?;
-        live.pauses.insert(view.scope.clone(), view);
+        // The key holds the oldest id, the view the one that was typed: a rename in between changes neither.
+        let scope = row.key.get(rows::host::PAUSES.len()..).map(String::from_utf8_lossy);
+        live.pauses.insert(scope.unwrap_or_default().into_owned(), view);
     }
     for row in all(journal, rows::host::QUARANTINES)? {
-        let view: QuarantineView = parse(&row.key, &row.value)?;
-        live.quarantined.insert(view.instance.clone(), view);
+        // A row that cannot be read still says by its key who is set aside.
+        if let Some(view) = set_aside(&row) {
+            live.quarantined.insert(view.instance.clone(), view);
+        }
     }
     Ok(live)
+}
+
+fn set_aside(row: &Row) -> Option<QuarantineView> {
+    serde_json::from_slice(&row.value).ok().or_else(|| {
+        let instance =
+            std::str::from_utf8(row.key.get(rows::host::QUARANTINES.len()..)?).ok()?.parse().ok()?;
+        let reason = "it was set aside, and the row that says why is damaged".to_owned();
+        Some(QuarantineView { instance, reason, at: When(Default::default()) })
+    })
 }
 
 fn all(journal: &dyn Journal, prefix: &[u8]) -> Result<Vec<Row>, Error> {
@@ -159,19 +172,19 @@ pub(super) async fn pause(
 ) -> Result<Answer, Error> {
     core.check_open()?;
     let _one_at_a_time = core.host.lock().await;
-    let name = scope.to_string();
+    let (name, shown) = (core.live().scope(&scope), scope.to_string());
     known(&core.live(), &scope)?;
     if let Some(old) = core.live().pauses.get(&name) {
         let message = format!("already paused at {} by {}", old.at, old.by);
         return Ok(Answer { applied: false, message });
     }
     let at = When(core.clock.now());
-    let view = PauseView { scope: name.clone(), reason: reason.to_owned(), by: by.to_owned(), at };
+    let view = PauseView { scope: shown.clone(), reason: reason.to_owned(), by: by.to_owned(), at };
     let value = serde_json::to_vec(&view).ok();
     let row = RowWrite { table: Table::Host, key: rows::host::pause(&name), value };
     core.write(Batch { writes: vec![row], ..Batch::default() }).await?;
     core.set_live(|live| drop(live.pauses.insert(name.clone(), view)));
-    Ok(Answer { applied: true, message: format!("{name} is paused: no further effect of it starts") })
+    Ok(Answer { applied: true, message: format!("{shown} is paused: no further effect of it starts") })
 }
 
 fn known(live: &Live, scope: &PauseScope) -> Result<(), Error> {
@@ -179,7 +192,7 @@ fn known(live: &Live, scope: &PauseScope) -> Result<(), Error> {
         PauseScope::Everything => return Ok(()),
         PauseScope::Playbook(id) => ("playbook", id, live.playbook(id).is_some()),
         PauseScope::Connector(id) => {
-            ("connector", id, live.plan.as_ref().is_some_and(|plan| plan.connectors.contains_key(id)))
+            ("connector", id, live.plan.as_ref().is_some_and(|plan| plan.connector(id).is_some()))
         }
     };
     if is_known { Ok(()) } else { Err(Error::NotFound { what, id: id.clone() }) }
@@ -189,9 +202,9 @@ fn known(live: &Live, scope: &PauseScope) -> Result<(), Error> {
 pub(super) async fn resume(core: &Arc<Core>, scope: &PauseScope) -> Result<Answer, Error> {
     core.check_open()?;
     let _one_at_a_time = core.host.lock().await;
-    let name = scope.to_string();
+    let (name, shown) = (core.live().scope(scope), scope.to_string());
     if !core.live().pauses.contains_key(&name) {
-        return Ok(Answer { applied: false, message: format!("{name} is not paused") });
+        return Ok(Answer { applied: false, message: format!("{shown} is not paused") });
     }
     let row = RowWrite { table: Table::Host, key: rows::host::pause(&name), value: None };
     core.write(Batch { writes: vec![row], ..Batch::default() }).await?;
@@ -202,5 +215,5 @@ pub(super) async fn resume(core: &Arc<Core>, scope: &PauseScope) -> Result<Answe
     for (effect, class) in parked {
         core.enqueue(effect, class);
     }
-    Ok(Answer { applied: true, message: format!("{name} goes on; {count} effects had waited") })
+    Ok(Answer { applied: true, message: format!("{shown} goes on; {count} effects had waited") })
 }

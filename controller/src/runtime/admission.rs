@@ -20,7 +20,7 @@ use adjutant_machine::{
     run::{EffectPhase, Run},
 };
 use adjutant_spec::{
-    plan::{Effect, Freeze, Plan, Rate, Stage},
+    plan::{Effect, OldestId, Plan, Rate, Stage, Subject},
     value::Money,
 };
 use jiff::Timestamp;
@@ -52,7 +52,7 @@ pub(super) enum Admitted {
 /// Returns the verdict on an effect, and takes in the draft what it needs.
 pub(super) fn decide(draft: &mut Draft<'_>, perform: &Perform) -> Result<Admitted, JournalError> {
     let Some(run) = &draft.run else { return Ok(Admitted::Go { reserved: None }) };
-    let (run, playbook, stage) = (run.id.clone(), run.playbook.clone(), run.stage);
+    let (run, playbook, stage) = (run.id.clone(), run.oldest(), run.stage);
     let live = draft.core.live();
     let Some(plan) = live.plan.clone() else { return Ok(defer(perform, Deferral::Held, None)) };
     if let Some(scope) = pause(&live, &playbook, &perform.call) {
@@ -61,18 +61,33 @@ pub(super) fn decide(draft: &mut Draft<'_>, perform: &Perform) -> Result<Admitte
     if let Some(stop) = forbidden(&plan, perform, (&playbook, stage), draft.now) {
         return Ok(stop);
     }
+    if let Some(stop) = outdated(draft, &run, perform)? {
+        return Ok(stop);
+    }
     if let Some(event) = loops::stop(draft, &plan, perform)? {
         return Ok(Admitted::Stop { event });
     }
     if let Some(verb) = verb(&perform.call) {
         let rate = plan.verb(verb).and_then(|(_, verb)| verb.rate);
-        if let Some(stop) = passes(draft, perform, verb, rate)? {
+        if let Some(stop) = passes(draft, perform, &plan.oldest_verb(verb), rate)? {
             return Ok(stop);
         }
     }
     loops::count(draft, &plan, perform)?;
     let spender = Spender { run: &run, playbook: &playbook, agent: agent(&perform.call) };
     reserve(draft, perform, &plan, &spender)
+}
+
+/// What a person approved was made of records: where one has moved since, it does not leave before they were asked again.
+fn outdated(draft: &Draft<'_>, run: &str, perform: &Perform) -> Result<Option<Admitted>, JournalError> {
+    if perform.approval.is_none() {
+        return Ok(None);
+    }
+    let state = draft.run.as_ref().and_then(|run| run.effects.get(&perform.effect));
+    let basis = state.map(|state| state.basis.as_slice()).unwrap_or_default();
+    let moved = super::records::moved(draft, run, basis)?;
+    let effect = perform.effect.clone();
+    Ok((!moved.is_empty()).then(|| Admitted::Stop { event: Event::EffectOutdated { effect, moved } }))
 }
 
 fn defer(perform: &Perform, reason: Deferral, until: Option<Stamp>) -> Admitted {
@@ -105,32 +120,32 @@ fn effect(call: &Call) -> Effect {
 }
 
 /// Returns the pause that holds the call back.
-fn pause(live: &Live, playbook: &str, call: &Call) -> Option<String> {
+fn pause(live: &Live, playbook: &OldestId, call: &Call) -> Option<String> {
     if live.pauses.is_empty() {
         return None;
     }
-    let connector =
-        verb(call).and_then(|verb| verb.split_once('.')).map(|(connector, _)| connector.to_owned());
+    let connector = verb(call).and_then(|verb| verb.split_once('.')).map(|(connector, _)| connector);
+    let connector = connector.map(|connector| live.scope(&PauseScope::Connector(connector.to_owned())));
     let scopes = [
-        Some(PauseScope::Everything),
-        Some(PauseScope::Playbook(playbook.to_owned())),
-        connector.map(PauseScope::Connector),
+        Some(live.scope(&PauseScope::Everything)),
+        Some(Subject::playbook(playbook).as_str().to_owned()),
+        connector,
     ];
-    scopes.into_iter().flatten().map(|scope| scope.to_string()).find(|scope| live.pauses.contains_key(scope))
+    scopes.into_iter().flatten().find(|scope| live.pauses.contains_key(scope))
 }
 
 /// Returns what a freeze or a policy says against the call.
 fn forbidden(
     plan: &Plan,
     perform: &Perform,
-    (playbook, stage): (&str, Stage),
+    (playbook, stage): (&OldestId, Stage),
     now: Stamp,
 ) -> Option<Admitted> {
     let effect = effect(&perform.call);
     let is_undo = matches!(&perform.call, Call::Verb(verb) if verb.undo_of.is_some());
     if effect != Effect::Read || agent(&perform.call).is_some() {
         let spender = Spender { run: "", playbook, agent: agent(&perform.call) };
-        if let Some(until) = frozen(&plan.policies.freezes, &spender.scopes(plan), now) {
+        if let Some(until) = frozen(plan, &spender.scopes(plan), now) {
             return Some(defer(perform, Deferral::Held, Some(until)));
         }
     }
@@ -152,20 +167,20 @@ fn forbidden(
 pub(super) fn permission(
     plan: &Plan,
     (call, approval): (&Call, Option<&Approval>),
-    (playbook, stage): (&str, Stage),
+    (playbook, stage): (&OldestId, Stage),
 ) -> policy::Verdict {
-    let subject = format!("playbook:{playbook}");
-    let slice = plan.slice_of_playbook(playbook).map_or(stage, |slice| slice.stage);
+    let subjects = [Subject::playbook(playbook)];
+    let slice = plan.slice_of(playbook).map_or(stage, |slice| slice.stage);
     let by = approval.map(|approval| approval.by.as_str());
     let question = Question {
-        subjects: &[&subject],
+        subjects: &subjects,
         verb: name(call),
         effect: effect(call),
         is_approved: by.is_some_and(|by| by != BY_CONDITION),
         passed_by_condition: by == Some(BY_CONDITION),
         stage: slice.min(stage),
     };
-    policy::decide(&plan.policies.autonomy, question)
+    policy::decide(plan, question)
 }
 
 /// Returns the name that grants call it by.
@@ -174,11 +189,11 @@ pub(super) fn name(call: &Call) -> &str {
 }
 
 /// Returns when the freeze that holds now ends.
-fn frozen(freezes: &[Freeze], scopes: &[String], now: Stamp) -> Option<Stamp> {
+fn frozen(plan: &Plan, scopes: &[Subject], now: Stamp) -> Option<Stamp> {
     let moment = |text: &str| text.parse::<Timestamp>().ok().map(|moment| Stamp(moment.as_millisecond()));
+    let freezes = plan.policies.freezes.iter();
     freezes
-        .iter()
-        .filter(|freeze| scopes.contains(&freeze.scope))
+        .filter(|freeze| scopes.contains(&plan.subject(&freeze.scope)))
         .filter_map(|freeze| Some((moment(&freeze.from)?, moment(&freeze.until)?)))
         .filter(|(from, until)| *from <= now && now < *until)
         .map(|(_, until)| until)
@@ -345,14 +360,16 @@ pub(super) fn settle(
         if let Some(verb) = verb(&call)
             && !envelope.id.ends_with(LOST)
         {
-            feed(draft, &id, verb, &envelope.event)?;
+            let live = draft.core.live();
+            let verb = live.plan.as_ref().map_or_else(|| verb.to_owned(), |plan| plan.oldest_verb(verb));
+            feed(draft, &id, &verb, &envelope.event)?;
         }
     }
     Ok(())
 }
 
 /// Turns a reservation into what the attempt really cost; where nobody can tell, into all of it.
-fn release(
+pub(super) fn release(
     draft: &mut Draft<'_>,
     effect: &EffectId,
     attempt: u32,

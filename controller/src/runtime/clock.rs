@@ -19,6 +19,10 @@ pub trait Clock: Send + Sync + 'static {
 
     /// Returns at the moment, or earlier for no reason.
     fn wait_until(&self, moment: Stamp) -> BoxFuture<'static, ()>;
+
+    /// Returns after a time in which this process could have heard an answer: while it was stopped, or its machine slept, nothing
+    /// could be heard, and that does not count.
+    fn awake_for(&self, period: Duration) -> BoxFuture<'static, ()>;
 }
 
 /// The machine's own clock.
@@ -37,6 +41,10 @@ impl Clock for RealClock {
     fn wait_until(&self, moment: Stamp) -> BoxFuture<'static, ()> {
         let left = u64::try_from(moment.0.saturating_sub(self.now().0)).unwrap_or(0);
         Box::pin(tokio::time::sleep(Duration::from_millis(left).min(LONGEST_SLEEP)))
+    }
+
+    fn awake_for(&self, period: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(crate::awake::awake_for(period))
     }
 }
 
@@ -77,5 +85,10 @@ impl Clock for ManualClock {
                 std::future::pending::<()>().await;
             }
         })
+    }
+
+    fn awake_for(&self, period: Duration) -> BoxFuture<'static, ()> {
+        let millis = u64::try_from(period.as_millis()).unwrap_or(u64::MAX);
+        self.wait_until(self.now().plus(millis))
     }
 }

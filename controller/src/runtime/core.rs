@@ -12,19 +12,19 @@ use std::{
 use adjutant_machine::{
     event::{Envelope, TimerId},
     id::{EffectId, InstanceId, Stamp},
-    journal::{Batch, Journal, JournalError, Receipt, RowWrite, Table},
+    journal::{Batch, Journal, JournalError, Receipt, Table},
     verdict::Verdict,
 };
-use adjutant_spec::plan::{Bundle, BundleId, Plan, Playbook};
+use adjutant_spec::plan::{Bundle, BundleId, OldestId, Plan, Playbook};
 use tokio::sync::{Notify, broadcast, oneshot, watch};
 
 use super::{
     Clock, Error, Performer,
     crash::Crash,
     identity::NewRun,
+    leases::Leases,
     pools::{Class, Permit, Pools},
-    request::Started,
-    rows,
+    request::{PauseScope, Started},
     shared::Shared,
     views::{AppliedView, Notification, PauseView, QuarantineView},
     wheel::Wheel,
@@ -78,9 +78,18 @@ pub(super) struct Live {
 impl Live {
     /// Returns the playbook with this id, else the one that had it formerly.
     pub(super) fn playbook(&self, id: &str) -> Option<&Playbook> {
-        let plan = self.plan.as_ref()?;
-        let renamed = || plan.playbooks.values().find(|playbook| playbook.was.iter().any(|was| was == id));
-        plan.playbooks.get(id).or_else(renamed)
+        self.plan.as_ref()?.playbook(id)
+    }
+
+    /// Returns the key of a pause: a scope by oldest ids, so that a pause under one name stops what has another.
+    pub(super) fn scope(&self, scope: &PauseScope) -> String {
+        let written = scope.to_string();
+        self.plan.as_ref().map_or(written.clone(), |plan| plan.subject(&written).as_str().to_owned())
+    }
+
+    /// Returns the identity of the playbook that has this id, or had it.
+    pub(super) fn oldest_playbook(&self, id: &str) -> OldestId {
+        self.plan.as_ref().map_or_else(|| OldestId::never_renamed(id), |plan| plan.oldest_playbook(id))
     }
 }
 
@@ -96,6 +105,7 @@ pub(super) struct Core {
     pub(super) shared: Shared,
     pub(super) pools: Pools,
     pub(super) wheel: Wheel,
+    pub(super) leases: Leases,
     pub(super) changes: broadcast::Sender<Notification>,
     pub(super) failure: watch::Sender<Option<Stop>>,
     pub(super) crash: Crash,
@@ -187,6 +197,7 @@ impl Core {
             shared: Shared::default(),
             pools,
             wheel: Wheel::default(),
+            leases: Leases::default(),
             changes: broadcast::channel(1_024).0,
             failure: watch::Sender::new(None),
             crash: Crash::from_env(),
@@ -415,23 +426,6 @@ impl Core {
         let core = Arc::clone(self);
         let answer = tokio::task::spawn_blocking(move || read(&core)).await;
         answer.map_err(|error| Error::Bug(format!("a read panicked: {error}")))?
-    }
-
-    /// Sets an instance aside: its row is durable soon, everything else goes on.
-    pub(super) fn quarantine(&self, instance: &InstanceId, reason: &str) {
-        let view = QuarantineView {
-            instance: instance.clone(),
-            reason: reason.to_owned(),
-            at: super::views::When(self.clock.now()),
-        };
-        tracing::error!(%instance, reason, "instance is quarantined");
-        let row = RowWrite {
-            table: Table::Host,
-            key: rows::host::quarantine(instance),
-            value: serde_json::to_vec(&view).ok(),
-        };
-        self.set_live(|live| drop(live.quarantined.insert(instance.clone(), view)));
-        self.journal.submit(Batch { writes: vec![row], ..Batch::default() }, Box::new(|_| {}));
     }
 }
 

@@ -7,16 +7,17 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use adjutant_machine::{
+    channel::channels,
     codec,
     command::{Call, Command, Notice, Perform},
     event::{Envelope, Event},
     id::{EffectId, InstanceId, Stamp},
-    journal::{Guard, JournalError, RowWrite, Table},
+    journal::{Guard, Journal, JournalError, RowWrite, Table},
     run::{EffectPhase, Run},
-    step, step_kill,
-    verdict::{Env, Verdict},
+    step, step_buried, step_kill,
+    verdict::{Env, Next, Verdict},
 };
-use adjutant_spec::plan::{Bundle, Idempotency};
+use adjutant_spec::plan::{Bundle, Idempotency, NotifyRule, Plan};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -61,6 +62,9 @@ pub(super) enum Outgoing {
     Notice {
         /// What.
         notice: Notice,
+        /// The rule that carries it: one message for each, with tries and an end of its own. Absent where no rule does.
+        #[serde(default)]
+        rule: Option<NotifyRule>,
     },
 }
 
@@ -85,6 +89,10 @@ pub(super) struct Draft<'a> {
     pub(super) writes_records: bool,
     /// Effects that this draft has dealt with already.
     tried: BTreeSet<EffectId>,
+    /// The number of the last entry before it.
+    pub(super) expected: u64,
+    /// Whether it ends a quarantine.
+    pub(super) buries: bool,
 }
 
 impl<'a> Draft<'a> {
@@ -93,6 +101,8 @@ impl<'a> Draft<'a> {
             core,
             instance,
             now: core.clock.now(),
+            expected: run.as_ref().map_or(0, |run| run.seq),
+            buries: false,
             run,
             entries: Vec::new(),
             writes: Vec::new(),
@@ -139,6 +149,8 @@ impl<'a> Draft<'a> {
         let env = Env { seq, seed: self.core.seed };
         let stepped = match (&envelope.event, &self.run) {
             (Event::RunKilled { .. }, Some(run)) => step_kill(run, envelope, &env),
+            // What it pins may be lost with its state: it is not asked.
+            (_, Some(run)) if run.buried.is_some() => step_buried(run, envelope, &env),
             _ => {
                 let Some(def) = self.definition(&envelope.event)? else {
                     return Ok(Verdict::Refused(adjutant_machine::Refusal::NotStarted));
@@ -157,6 +169,19 @@ impl<'a> Draft<'a> {
         Ok(stepped.verdict)
     }
 
+    /// Takes the tombstone of a run that could not be read, with the rows that go.
+    pub(super) fn bury(&mut self, before: u64, next: Next, rows: Vec<RowWrite>) {
+        self.expected = before;
+        self.buries = true;
+        self.word = "run_killed";
+        self.entries.push(codec::encode_entry(&next.entry));
+        // Rows that follow from the tombstone, too, stay.
+        let stay = super::project::rows(&next.run);
+        self.writes.extend(rows.into_iter().filter(|row| !stay.contains_key(&(row.table, row.key.clone()))));
+        self.run = Some(next.run);
+        self.messages(before + 1, next.entry.commands);
+    }
+
     fn definition(&self, event: &Event) -> Result<Option<Arc<Bundle>>, JournalError> {
         let id = match (&self.run, event) {
             (Some(run), _) => &run.bundle,
@@ -173,33 +198,33 @@ impl<'a> Draft<'a> {
     /// Puts what the machine wants to tell others into the outbox. Effects and timers are rows of the state's projection.
     fn messages(&mut self, seq: u64, commands: Vec<Command>) {
         for (place, command) in commands.into_iter().enumerate() {
-            let message = match command {
-                Command::Deliver { to, event } => {
-                    let id = format!("{}.{seq}.{place}", self.instance.name);
-                    let by = "host".to_owned();
-                    Outgoing::Deliver { to, envelope: Envelope { at: self.now, id, by, event } }
-                }
-                Command::Notify(notice) => Outgoing::Notice { notice },
-                Command::Perform(_)
-                | Command::Withdraw { .. }
-                | Command::SetTimer { .. }
-                | Command::ClearTimer { .. } => continue,
-            };
+            let Some(message) = message((&self.instance, seq, place), command, self.now) else { continue };
             self.post(seq, u16::try_from(place).unwrap_or(u16::MAX), message);
         }
     }
 
-    /// Puts what the host itself has to tell the operator into the outbox.
-    pub(super) fn notice(&mut self, seq: u64, place: u16, notice: Notice) {
-        self.post(seq, place, Outgoing::Notice { notice });
+    /// Puts an event for another instance into the outbox, beside what the machine says.
+    pub(super) fn deliver(&mut self, seq: u64, to: InstanceId, event: Event) {
+        let place = u16::MAX - u16::try_from(self.actions.len()).unwrap_or(0);
+        let id = format!("{}.{seq}.{place}", self.instance.name);
+        let envelope = Envelope { at: self.now, id, by: "host".to_owned(), event };
+        self.post(seq, place, Outgoing::Deliver { to, envelope });
     }
 
-    /// Puts a message into the outbox.
+    /// Puts what the host itself has to tell the operator into the outbox.
+    pub(super) fn notice(&mut self, seq: u64, place: u16, notice: Notice) {
+        self.post(seq, place, Outgoing::Notice { notice, rule: None });
+    }
+
+    /// Puts a message into the outbox; a notice once for each rule that carries it.
     fn post(&mut self, seq: u64, place: u16, message: Outgoing) {
-        let key = rows::outbox::message(&self.instance, seq, place);
-        let value = serde_json::to_vec(&message).expect("a message has a JSON form");
-        self.writes.push(RowWrite { table: Table::Outbox, key: key.clone(), value: Some(value) });
-        self.actions.push(Action::Message { key, message: Box::new(message) });
+        let live = self.core.live();
+        for (channel, message) in (0..=u8::MAX).zip(fanned_out(live.plan.as_deref(), message)) {
+            let key = rows::outbox::message((&self.instance, seq), (place, channel));
+            let value = serde_json::to_vec(&message).expect("a message has a JSON form");
+            self.writes.push(RowWrite { table: Table::Outbox, key: key.clone(), value: Some(value) });
+            self.actions.push(Action::Message { key, message: Box::new(message) });
+        }
     }
 
     /// Leases an effect that has a place, if admission lets it.
@@ -222,7 +247,8 @@ impl<'a> Draft<'a> {
                     format!("{effect}#{attempt}#lease"),
                     Event::EffectLeased { effect: effect.clone(), attempt, until, reserved },
                 )?;
-                self.dispatch(perform, until, permit)
+                // A key that is too old is not sent: the machine asks its probe, or the operator.
+                if self.is_leased(effect) { self.dispatch(perform, until, permit) } else { Ok(()) }
             }
             Admitted::Stop { event } => {
                 let id = self.core.unique(&format!("{effect}#{}#admission", perform.attempt));
@@ -231,12 +257,22 @@ impl<'a> Draft<'a> {
         }
     }
 
+    fn is_leased(&self, effect: &EffectId) -> bool {
+        let state = self.run.as_ref().and_then(|run| run.effects.get(effect));
+        state.is_some_and(|state| matches!(state.life.phase, EffectPhase::Leased { .. }))
+    }
+
     fn dispatch(&mut self, perform: Perform, until: Stamp, permit: Permit) -> Result<(), JournalError> {
         let perform = Box::new(perform);
         match perform.call {
             Call::StartRun { .. } => {
                 self.actions.push(Action::Child { perform });
                 Ok(())
+            }
+            Call::FindChild { ref of } => {
+                let event = super::records::find_child(self, &perform.effect, of)?;
+                let id = format!("{}#{}", perform.effect, perform.attempt);
+                self.host_event(id, event)
             }
             Call::RecordRead { .. } | Call::RecordList { .. } | Call::RecordWrite { .. } => {
                 let event = super::records::perform(self, &perform)?;
@@ -340,4 +376,44 @@ impl<'a> Draft<'a> {
             .collect();
         self.actions.extend(ready.into_iter().map(|(effect, class)| Action::Enqueue { effect, class }));
     }
+}
+
+/// Returns one message for each way out: a fan-out is as many deliveries, and none of them waits for another.
+fn fanned_out(plan: Option<&Plan>, message: Outgoing) -> Vec<Outgoing> {
+    let (Outgoing::Notice { notice, .. }, Some(plan)) = (&message, plan) else { return vec![message] };
+    let rules = channels(plan, notice);
+    if rules.is_empty() {
+        return vec![message];
+    }
+    let one = |rule: &NotifyRule| Outgoing::Notice { notice: notice.clone(), rule: Some(rule.clone()) };
+    rules.into_iter().map(one).collect()
+}
+
+/// Returns the message that a command asks for.
+fn message((from, seq, place): (&InstanceId, u64, usize), command: Command, at: Stamp) -> Option<Outgoing> {
+    match command {
+        Command::Deliver { to, event } => {
+            let id = format!("{}.{seq}.{place}", from.name);
+            Some(Outgoing::Deliver { to, envelope: Envelope { at, id, by: "host".to_owned(), event } })
+        }
+        Command::Notify(notice) => Some(Outgoing::Notice { notice, rule: None }),
+        Command::Perform(_)
+        | Command::Withdraw { .. }
+        | Command::SetTimer { .. }
+        | Command::ClearTimer { .. } => None,
+    }
+}
+
+/// Makes a message again from the entry that asked for it; `None` where that cannot be read, or the host itself asked.
+pub(super) fn message_of(
+    (journal, plan): (&dyn Journal, Option<&Plan>),
+    (from, seq): (&InstanceId, u64),
+    (place, channel): (u16, u8),
+) -> Option<Outgoing> {
+    let (_, bytes) = journal.entries(from, seq, 1).ok()?.into_iter().find(|(at, _)| *at == seq)?;
+    let entry = codec::decode_entry(&bytes).ok()?;
+    let place = usize::from(place);
+    let command = entry.commands.into_iter().nth(place)?;
+    let message = message((from, seq, place), command, entry.envelope.at)?;
+    fanned_out(plan, message).into_iter().nth(usize::from(channel))
 }

@@ -38,7 +38,9 @@ pub enum Error {
         reason: String,
     },
     /// The instance is set aside; everything else goes on: exit code 65.
-    #[error("\"{id}\" was set aside: {reason}")]
+    #[error(
+        "\"{id}\" was set aside: {reason}; type `adjutant kill {id}` to end it, or `adjutant release {id}` once it is repaired"
+    )]
     Quarantined {
         /// Which instance.
         id: String,

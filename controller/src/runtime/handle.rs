@@ -20,7 +20,7 @@ use super::{
     Started, activate, answer,
     core::{Core, Job, Stop, Told},
     identity::run_of,
-    masked, open, start, view,
+    masked, open, quarantine, start, view,
     views::{
         AppliedView, AuditView, CorrectionView, DeadView, GateView, LogView, MonthView, Notification,
         RecordView, RunLine, RunView, SlotView, SpendView, StatusView, WhyView,
@@ -155,7 +155,19 @@ impl Handle {
     /// As [`Handle::deliver`].
     pub async fn kill(&self, run: &str, reason: &str, by: &str) -> Answered<Answer> {
         let event = Event::RunKilled { reason: reason.to_owned() };
-        answer::of(self.control(InstanceId::run(run), event, by).await?, "killed")
+        let answer = answer::of(self.control(InstanceId::run(run), event, by).await?, "killed")?;
+        let run = run.to_owned();
+        let left = self.core.read(move |core| view::left_by_kill(core, &run)).await?;
+        Ok(Answer { message: format!("{}{left}", answer.message), ..answer })
+    }
+
+    /// Lets a quarantined run go on, once it can be read again.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] while it is damaged.
+    pub async fn release(&self, run: &str, by: &str) -> Answered<Answer> {
+        tracing::info!(run, by, "a quarantine is to end");
+        quarantine::release(&self.core, run).await
     }
 
     /// Tries a failed run again.
@@ -164,7 +176,10 @@ impl Handle {
     /// As [`Handle::deliver`].
     pub async fn retry(&self, run: &str, retry: Retry, by: &str) -> Answered<Answer> {
         let event = Event::RunRetried { step: retry.step, edits: retry.edits };
-        answer::of(self.control(InstanceId::run(run), event, by).await?, "tried again")
+        let answer = answer::of(self.control(InstanceId::run(run), event, by).await?, "tried again")?;
+        let run = run.to_owned();
+        let now = self.core.read(move |core| view::after_retry(core, &run)).await?;
+        Ok(Answer { message: format!("{}{now}", answer.message), ..answer })
     }
 
     /// Notes what the text of a route step really is: `None` for none of the route's classes. The run goes on as it was.

@@ -3,6 +3,7 @@
 //! The row of the full pair is the identity; the letters are only its name. Where another pair has the name already, it grows.
 
 use adjutant_machine::{event::RunStarted, id::InstanceId};
+use adjutant_spec::plan::OldestId;
 use serde::{Deserialize, Serialize};
 
 /// How many letters a name has at first.
@@ -14,7 +15,7 @@ pub(super) struct NewRun {
     /// The event, with an empty `run`.
     pub(super) started: RunStarted,
     /// The playbook's oldest id.
-    pub(super) oldest: String,
+    pub(super) oldest: OldestId,
     /// Who starts it.
     pub(super) by: String,
 }
@@ -29,7 +30,7 @@ impl NewRun {
     /// Returns the name with so many letters more than the shortest.
     pub(super) fn name(&self, more: usize) -> String {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(self.oldest.as_bytes()).update(&[0]).update(self.started.key.as_bytes());
+        hasher.update(self.oldest.as_str().as_bytes()).update(&[0]).update(self.started.key.as_bytes());
         let letters = data_encoding::BASE32_NOPAD.encode(hasher.finalize().as_bytes()).to_lowercase();
         let end = (LETTERS + more).min(letters.len());
         // A slice's playbook is written `slice/playbook`; names of instances have no slashes.

@@ -5,7 +5,7 @@ use adjutant_machine::{
     money::budget::{self, Account},
 };
 use adjutant_spec::{
-    plan::{Budget, OnExceed, Plan, Window},
+    plan::{Budget, OldestId, OnExceed, Plan, Subject, Window},
     value::Money,
 };
 use jiff::{Timestamp, ToSpan, Zoned, civil::Weekday, tz::TimeZone};
@@ -19,7 +19,7 @@ pub(super) struct Reservation {
     pub(super) places: Vec<Place>,
 }
 
-/// One row of sums.
+/// One row of sums; its scope is a [`Subject`], so a rename changes no sum.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Place {
     pub(super) scope: String,
@@ -31,6 +31,8 @@ pub(super) struct Place {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Cap {
     pub(super) place: Place,
+    /// The scope as its file says it.
+    pub(super) written: String,
     pub(super) limit: Money,
     pub(super) on_exceed: OnExceed,
     /// When its window ends; `None` for a run's own.
@@ -40,7 +42,7 @@ pub(super) struct Cap {
 impl Cap {
     /// Returns the cap with its row, as the machine judges it.
     pub(super) fn with(&self, account: Account) -> budget::Cap {
-        let name = format!("the {} budget of {}", self.place.window, self.place.scope);
+        let name = format!("the {} budget of {}", self.place.window, self.written);
         budget::Cap { name, limit: self.limit, on_exceed: self.on_exceed, account }
     }
 }
@@ -49,17 +51,17 @@ impl Cap {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Spender<'a> {
     pub(super) run: &'a str,
-    pub(super) playbook: &'a str,
+    pub(super) playbook: &'a OldestId,
     pub(super) agent: Option<&'a str>,
 }
 
 impl Spender<'_> {
-    /// Returns the scopes that count for it: `company`, `slice:…`, `playbook:…`, `agent:…`.
-    pub(super) fn scopes(&self, plan: &Plan) -> Vec<String> {
-        let slice = plan.slice_of_playbook(self.playbook).map(|slice| format!("slice:{}", slice.id));
-        let agent = self.agent.map(|agent| format!("agent:{agent}"));
-        let playbook = Some(format!("playbook:{}", self.playbook));
-        [Some("company".to_owned()), slice, playbook, agent].into_iter().flatten().collect()
+    /// Returns the scopes that count for it: the company, its slice, its playbook, the agent that is asked.
+    pub(super) fn scopes(&self, plan: &Plan) -> Vec<Subject> {
+        let slice = plan.slice_of(self.playbook).map(Subject::slice);
+        let agent = self.agent.map(|agent| Subject::agent(&plan.oldest_agent(agent)));
+        let playbook = Some(Subject::playbook(self.playbook));
+        [Some(Subject::company()), slice, playbook, agent].into_iter().flatten().collect()
     }
 
     /// Returns the caps that hold now; where no budget says anything, the default cap of a day.
@@ -68,13 +70,15 @@ impl Spender<'_> {
         let cap = |budget: &Budget| {
             let (slot, ends) = slot(budget.window, now, &zone);
             let slot = if budget.window == Window::Run { self.run.to_owned() } else { slot };
-            let place = Place { scope: budget.scope.clone(), window: word(budget.window).to_owned(), slot };
+            let scope = plan.subject(&budget.scope).as_str().to_owned();
+            let place = Place { scope, window: word(budget.window).to_owned(), slot };
+            let written = budget.scope.clone();
             // A run has no next window: a plan of an older build that lets it wait for one is read as a refusal.
             let on_exceed = if ends.is_some() { budget.on_exceed } else { OnExceed::Refuse };
-            Cap { place, limit: budget.limit, on_exceed, ends }
+            Cap { place, written, limit: budget.limit, on_exceed, ends }
         };
-        let caps: Vec<Cap> =
-            plan.policies.budgets.iter().filter(|budget| scopes.contains(&budget.scope)).map(cap).collect();
+        let counts = |budget: &&Budget| scopes.contains(&plan.subject(&budget.scope));
+        let caps: Vec<Cap> = plan.policies.budgets.iter().filter(counts).map(cap).collect();
         if !caps.is_empty() {
             return caps;
         }
@@ -86,7 +90,10 @@ impl Spender<'_> {
     /// Returns the rows of today that are kept for people, whether or not a cap is on them.
     pub(super) fn today(&self, plan: &Plan, now: Stamp) -> Vec<Place> {
         let (day, _) = slot(Window::Day, now, &zone(plan));
-        let place = |scope| Place { scope, window: "day".to_owned(), slot: day.clone() };
+        let place = |scope: Subject| {
+            let scope = scope.as_str().to_owned();
+            Place { scope, window: "day".to_owned(), slot: day.clone() }
+        };
         self.scopes(plan).into_iter().map(place).collect()
     }
 }

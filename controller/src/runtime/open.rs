@@ -115,6 +115,10 @@ fn fire(core: &Arc<Core>, timer: Timer) {
         core.spawn(async move { fire_slot(&own, timer).await });
         return;
     };
+    // Whoever performs an attempt here ends its lease itself, after it has looked for its answer.
+    if core.leases.is_owned(&id) {
+        return;
+    }
     let (at, name) = (core.clock.now(), timer_event_id(&id, timer.at));
     let event = Event::TimerFired { timer: id };
     let envelope = Box::new(Envelope { at, id: name, by: "host".to_owned(), event });

@@ -4,20 +4,21 @@
 //! asks for its place again; what was leased when the process died is answered as lost, and the machine decides by the
 //! verb's class: keyed and pure ones go again with the same key, the others are unknown.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use adjutant_machine::{
     command::{Notice, Perform},
-    event::{Envelope, ErrorClass, Event},
+    event::{Envelope, ErrorClass, Event, TimerId},
     id::{EffectId, Stamp},
     journal::{Batch, RowWrite, Scan, Table},
 };
+use adjutant_spec::plan::NotifyRule;
 use futures::FutureExt;
 use serde_json::{Value, json};
 
 use super::{
     Error,
-    core::{Busy, Core, Job},
+    core::{Busy, Core, Job, timer_event_id},
     crash::Point,
     draft::{Action, Outgoing},
     pools::Permit,
@@ -54,9 +55,9 @@ fn send(core: &Arc<Core>, key: Vec<u8>, message: Outgoing) {
             let consume = Some((Table::Outbox, key));
             core.send(to, Job::Event { envelope: Box::new(envelope), consume, reply: None });
         }
-        Outgoing::Notice { notice } => {
+        Outgoing::Notice { notice, rule } => {
             let busy = Busy::new(core);
-            core.spawn_quietly(notify(Arc::clone(core), key, notice, busy));
+            core.spawn_quietly(notify(Arc::clone(core), key, (notice, rule), busy));
         }
     }
 }
@@ -69,36 +70,54 @@ struct Attempt {
 }
 
 impl Attempt {
-    /// Performs it and brings its answer back; what is late by its lease is left to the lease's timer.
+    /// Performs it and brings its answer back. While it does, its lease's timer is its own affair: an answer that is there goes
+    /// before a lease that has run out, however long the process was stopped in between.
     async fn run(self, permit: Permit) {
         let Self { core, perform, until } = self;
         core.crash.at(Point::BeforeSend);
         let (effect, attempt) = (perform.effect.clone(), perform.attempt);
+        let lease = TimerId::Lease(effect.clone(), attempt);
+        let owner = core.leases.own(lease.clone());
         let work = {
             let core = Arc::clone(&core);
             AssertUnwindSafe(async move { core.performer.perform(perform, until).await }).catch_unwind()
         };
+        let given_up = lapsed(&core, until);
         let answer = tokio::select! {
+            biased;
             answer = work => answer.unwrap_or_else(|_| Event::EffectUnknown {
                 effect: effect.clone(),
                 attempt,
                 message: "our own mistake: performing it panicked".to_owned(),
                 host_died: false,
             }),
-            () = passed(&core, until) => {
+            () = given_up => {
                 tracing::warn!(%effect, attempt, "an attempt outlived its lease");
-                return;
+                drop(owner);
+                let event = Event::TimerFired { timer: lease.clone() };
+                return tell(&core, &effect, (timer_event_id(&lease, until), event));
             }
             () = core.gone() => return,
         };
         core.crash.at(Point::AfterSend);
+        drop(owner);
         let event = fitting(&effect, attempt, answer);
-        let id = format!("{effect}#{attempt}");
-        let by = "host".to_owned();
-        let envelope = Box::new(Envelope { at: core.clock.now(), id, by, event });
-        core.send(effect.instance(), Job::Event { envelope, consume: None, reply: None });
+        tell(&core, &effect, (format!("{effect}#{attempt}"), event));
         drop(permit);
     }
+}
+
+fn tell(core: &Core, effect: &EffectId, (id, event): (String, Event)) {
+    let envelope = Box::new(Envelope { at: core.clock.now(), id, by: "host".to_owned(), event });
+    core.send(effect.instance(), Job::Event { envelope, consume: None, reply: None });
+}
+
+/// Returns when a lease has run out by the wall, and this process was awake for as long: a clock that jumps, a process that is
+/// stopped, a machine that sleeps take no time from whoever answers.
+async fn lapsed(core: &Core, until: Stamp) {
+    let left = u64::try_from(until.0.saturating_sub(core.clock.now().0)).unwrap_or(0);
+    core.clock.awake_for(Duration::from_millis(left)).await;
+    passed(core, until).await;
 }
 
 /// Returns after a moment has passed, however the clock jumps.
@@ -157,16 +176,16 @@ async fn child(core: &Arc<Core>, perform: Perform) {
     core.send(effect.instance(), Job::Event { envelope, consume: None, reply: None });
 }
 
-/// Tells the operator, again and again for a while; the row goes once somebody took the notice.
-async fn notify(core: Arc<Core>, key: Vec<u8>, notice: Notice, busy: Busy) {
+/// Tells the operator by one rule, again and again for a while; the row goes once that way has taken the notice.
+async fn notify(core: Arc<Core>, key: Vec<u8>, (notice, rule): (Notice, Option<NotifyRule>), busy: Busy) {
     let mut busy = Some(busy);
     for tries in 0..NOTICE_TRIES {
         if core.is_stopped() || core.is_closing() {
             return;
         }
         let work = {
-            let (core, notice) = (Arc::clone(&core), notice.clone());
-            AssertUnwindSafe(async move { core.performer.notify(notice).await }).catch_unwind()
+            let (core, notice, rule) = (Arc::clone(&core), notice.clone(), rule.clone());
+            AssertUnwindSafe(async move { core.performer.notify(notice, rule).await }).catch_unwind()
         };
         match work.await {
             Ok(Ok(())) => break,
@@ -204,7 +223,10 @@ pub(super) fn resume(core: &Arc<Core>) -> Result<(), Error> {
         let scan = Scan { after: after.take(), limit: PAGE, ..Scan::default() };
         let page = core.journal.scan(Table::Outbox, &scan)?;
         for row in &page {
-            take_up(core, &row.key, &row.value);
+            match &row.flaw {
+                None => take_up(core, &row.key, &row.value),
+                Some(flaw) => remake(core, &row.key, flaw),
+            }
         }
         match page.last() {
             Some(last) if page.len() == PAGE => after = Some(last.key.clone()),
@@ -233,8 +255,29 @@ fn take_up(core: &Arc<Core>, key: &[u8], value: &[u8]) {
     lost(core, &effect, attempt);
 }
 
+/// A damaged row is made again from what it was made of: rows are a projection, never a second truth. Where that cannot be read
+/// either, its instance is set aside.
+fn remake(core: &Arc<Core>, key: &[u8], flaw: &str) {
+    let Some(effect) = rows::outbox::effect_of(key) else {
+        let Some((from, seq, place)) = rows::outbox::message_of(key) else {
+            tracing::error!(flaw, "a row of the outbox is not readable");
+            return;
+        };
+        let live = core.live();
+        match super::draft::message_of((core.journal.as_ref(), live.plan.as_deref()), (&from, seq), place) {
+            Some(message) => send(core, key.to_vec(), message),
+            None => core.quarantine(&from, &format!("a message of its entry {seq} is lost: {flaw}")),
+        }
+        return;
+    };
+    match super::view::load(core, &effect.run) {
+        Ok(run) => super::quarantine::take_up_effect(core, &run, &effect),
+        Err(error) => core.quarantine(&effect.instance(), &format!("{flaw}; {error}")),
+    }
+}
+
 /// The process that performed it is gone, and its lease with it.
-fn lost(core: &Arc<Core>, effect: &EffectId, attempt: u32) {
+pub(super) fn lost(core: &Arc<Core>, effect: &EffectId, attempt: u32) {
     let message = "the process stopped while the attempt was under way".to_owned();
     let event = Event::EffectUnknown { effect: effect.clone(), attempt, message, host_died: true };
     let id = format!("{effect}#{attempt}{LOST}");

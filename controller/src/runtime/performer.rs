@@ -5,7 +5,10 @@ use adjutant_machine::{
     event::Event,
     id::Stamp,
 };
-use adjutant_spec::{plan::Plan, value::Money};
+use adjutant_spec::{
+    plan::{NotifyRule, Plan},
+    value::Money,
+};
 use futures::future::BoxFuture;
 use serde_json::Value;
 
@@ -27,8 +30,12 @@ pub trait Performer: Send + Sync + 'static {
         value
     }
 
-    /// Tells the operator something.
-    fn notify(&self, notice: Notice) -> BoxFuture<'static, Result<(), NotifyFailure>>;
+    /// Tells the operator something by one rule; by none where no rule of the plan carries it.
+    fn notify(
+        &self,
+        notice: Notice,
+        rule: Option<NotifyRule>,
+    ) -> BoxFuture<'static, Result<(), NotifyFailure>>;
 }
 
 /// The most that a call can cost.

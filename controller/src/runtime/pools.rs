@@ -27,6 +27,7 @@ impl Class {
             Call::RecordRead { .. }
             | Call::RecordList { .. }
             | Call::RecordWrite { .. }
+            | Call::FindChild { .. }
             | Call::StartRun { .. } => Self::Local,
         }
     }

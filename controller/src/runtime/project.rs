@@ -30,12 +30,12 @@ fn lists(run: &Run, rows: &mut Rows) {
     let head = serde_json::to_string(&Head::of(run)).expect("a head has a JSON form");
     put(rows::index::head(&run.id), &head);
     put(rows::index::status(run.status(), run.started_at, &run.id), "");
-    put(rows::index::playbook(&run.playbook, run.started_at, &run.id), "");
+    put(rows::index::playbook(&run.oldest(), run.started_at, &run.id), "");
     if let Some(parent) = &run.parent {
         put(rows::index::child(&parent.run, &run.id), &parent.to_string());
     }
     if !run.is_ended() {
-        put(rows::index::live(&run.playbook, &run.id), "");
+        put(rows::index::live(&run.oldest(), &run.id), "");
         put(rows::index::bundle(&run.bundle, &run.id), "");
     }
     for gate in run.open_gates() {

@@ -5,9 +5,10 @@
 
 use adjutant_machine::{
     command::{Call, Perform},
-    event::{ErrorClass, Event},
+    event::{ErrorClass, Event, Finding},
     id::{EffectId, Stamp},
     journal::{Guard, Journal, JournalError, RowWrite, Scan, Table},
+    run::Basis,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -44,6 +45,29 @@ pub(super) fn perform(draft: &mut Draft<'_>, perform: &Perform) -> Result<Event,
             Event::EffectFailed { effect, attempt, class, message, retry_after: None, cost: None }
         }
     })
+}
+
+/// Looks whether an effect has started a run: its row in the index is written in the batch that opens the run.
+pub(super) fn find_child(draft: &Draft<'_>, probe: &EffectId, of: &EffectId) -> Result<Event, JournalError> {
+    let children = super::view::children(draft.core.journal.as_ref(), &of.run)?;
+    let child = children.into_iter().find(|(_, started_by)| started_by == of);
+    let finding = child.map_or(Finding::DidNotHappen, |(run, _)| Finding::Happened(json!({ "run": run })));
+    Ok(Event::EffectProbed { effect: probe.clone(), finding })
+}
+
+/// Returns the records of a basis that have moved since they were read, as they are now. What the run wrote itself is no surprise
+/// to whoever approved it.
+pub(super) fn moved(draft: &Draft<'_>, run: &str, basis: &[Basis]) -> Result<Vec<Basis>, JournalError> {
+    let mut moved = Vec::new();
+    for seen in basis {
+        let found = current(draft, &seen.record, &seen.key)?.map(|(record, _)| record);
+        let is_own = found.as_ref().and_then(|record| record.effect.as_ref()).is_some_and(|by| by.run == run);
+        let version = found.map_or(0, |record| record.version);
+        if version != seen.version && !is_own {
+            moved.push(Basis { version, ..seen.clone() });
+        }
+    }
+    Ok(moved)
 }
 
 type Answer = Result<Value, (ErrorClass, String)>;

@@ -3,9 +3,9 @@
 //! | table | key | value |
 //! |---|---|---|
 //! | outbox | `p` effect | whether it is leased, its pool, its attempt |
-//! | outbox | `m` instance, seq, index | a message to another instance or to the operator |
+//! | outbox | `m` instance, seq, index, channel | a message to another instance, or to the operator by one rule |
 //! | timer | due moment, instance, timer | – |
-//! | index | `s` status, newest first, run · `p` playbook, newest first, run · `l` playbook, live run · `b` bundle, live run | – |
+//! | index | `s` status, newest first, run · `p` playbook's oldest id, newest first, run · `l` playbook's oldest id, live run · `b` bundle, live run | – |
 //! | index | `g` opened, gate · `d` effect that is dead or unknown · `c` parent run, child run | run, or the parent's effect |
 //! | index | `i` run | its head: what lists find it by |
 //! | index | `r` route, effect whose decision a person judged | run |
@@ -61,6 +61,11 @@ pub(super) mod outbox {
         bytes
     }
 
+    /// The prefix of the rows of a run's effects.
+    pub(in crate::runtime) fn effects_of(run: &str) -> Vec<u8> {
+        key(&[b"p", run.as_bytes(), b""])
+    }
+
     pub(in crate::runtime) fn effect_of(bytes: &[u8]) -> Option<EffectId> {
         let rest = bytes.strip_prefix(EFFECTS)?;
         let split = rest.len().checked_sub(11)?;
@@ -70,11 +75,24 @@ pub(super) mod outbox {
         Some(EffectId { run: String::from_utf8(run.to_vec()).ok()?, seq, index })
     }
 
-    pub(in crate::runtime) fn message(from: &InstanceId, seq: u64, index: u16) -> Vec<u8> {
+    pub(in crate::runtime) fn message(
+        (from, seq): (&InstanceId, u64),
+        (index, channel): (u16, u8),
+    ) -> Vec<u8> {
         let mut bytes = key(&[b"m", from.to_string().as_bytes(), b""]);
         bytes.extend_from_slice(&seq.to_be_bytes());
         bytes.extend_from_slice(&index.to_be_bytes());
+        bytes.push(channel);
         bytes
+    }
+
+    /// The instance, entry, place and channel that a message's key names.
+    pub(in crate::runtime) fn message_of(bytes: &[u8]) -> Option<(InstanceId, u64, (u16, u8))> {
+        let rest = bytes.strip_prefix(MESSAGES)?;
+        let (from, tail) = rest.split_at_checked(rest.len().checked_sub(12)?)?;
+        let seq = u64::from_be_bytes(tail.get(1..9)?.try_into().ok()?);
+        let index = u16::from_be_bytes(tail.get(9..11)?.try_into().ok()?);
+        Some((std::str::from_utf8(from).ok()?.parse().ok()?, seq, (index, *tail.get(11)?)))
     }
 
     /// The value of an effect's row: whether it is leased, its pool, its attempt.
@@ -133,7 +151,10 @@ pub(super) mod timer {
 }
 
 pub(super) mod index {
+    use adjutant_spec::plan::OldestId;
+
     use super::{EffectId, Stamp, key, newest_first, ordered};
+    use crate::runtime::identity::run_of;
 
     pub(in crate::runtime) const GATES: &[u8] = b"g\0";
     pub(in crate::runtime) const DEAD: &[u8] = b"d\0";
@@ -150,8 +171,8 @@ pub(super) mod index {
         listed(b"s", status, started, run)
     }
 
-    pub(in crate::runtime) fn playbook(playbook: &str, started: Stamp, run: &str) -> Vec<u8> {
-        listed(b"p", playbook, started, run)
+    pub(in crate::runtime) fn playbook(playbook: &OldestId, started: Stamp, run: &str) -> Vec<u8> {
+        listed(b"p", playbook.as_str(), started, run)
     }
 
     /// The prefix of one group of a list.
@@ -164,12 +185,18 @@ pub(super) mod index {
         String::from_utf8(bytes.strip_prefix(prefix)?.get(8..)?.to_vec()).ok()
     }
 
-    pub(in crate::runtime) fn live(playbook: &str, run: &str) -> Vec<u8> {
-        key(&[b"l", playbook.as_bytes(), run.as_bytes()])
+    /// When the run began that a row of a group names.
+    pub(in crate::runtime) fn since(bytes: &[u8], prefix: &[u8]) -> Stamp {
+        let since = bytes.strip_prefix(prefix).and_then(|rest| rest.get(..8)?.try_into().ok());
+        since.map_or(Stamp(0), |since| super::unordered((!u64::from_be_bytes(since)).to_be_bytes()))
     }
 
-    pub(in crate::runtime) fn live_of(playbook: &str) -> Vec<u8> {
-        key(&[b"l", playbook.as_bytes(), b""])
+    pub(in crate::runtime) fn live(playbook: &OldestId, run: &str) -> Vec<u8> {
+        key(&[b"l", playbook.as_str().as_bytes(), run.as_bytes()])
+    }
+
+    pub(in crate::runtime) fn live_of(playbook: &OldestId) -> Vec<u8> {
+        key(&[b"l", playbook.as_str().as_bytes(), b""])
     }
 
     pub(in crate::runtime) fn bundle(bundle: &str, run: &str) -> Vec<u8> {
@@ -210,6 +237,57 @@ pub(super) mod index {
 
     pub(in crate::runtime) fn head(run: &str) -> Vec<u8> {
         key(&[b"i", run.as_bytes()])
+    }
+
+    /// What a row of the index tells of the run that it belongs to.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub(in crate::runtime) struct Told {
+        pub(in crate::runtime) run: String,
+        pub(in crate::runtime) what: What,
+    }
+
+    /// What a row of the index tells.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub(in crate::runtime) enum What {
+        /// Its playbook's oldest id, and when it began.
+        Playbook(String, Stamp),
+        /// What it pins.
+        Bundle(String),
+        /// It is a child: the value names the effect that started it.
+        Child,
+        /// Something that is of no use without its state.
+        Other,
+    }
+
+    /// Reads whose a row is, from its key alone: its value may be damaged.
+    pub(in crate::runtime) fn told(bytes: &[u8]) -> Option<Told> {
+        let (kind, rest) = bytes.split_at_checked(2)?;
+        let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
+        let pair = |bytes: &[u8]| {
+            let split = bytes.iter().position(|byte| *byte == 0)?;
+            Some((text(&bytes[..split])?, bytes[split + 1..].to_vec()))
+        };
+        let (run, what) = match kind {
+            b"s\0" | b"p\0" => {
+                let (group, tail) = pair(rest)?;
+                let (since, run) = tail.split_at_checked(8)?;
+                let since = super::unordered((!u64::from_be_bytes(since.try_into().ok()?)).to_be_bytes());
+                let is_playbook = kind == b"p\0";
+                (text(run)?, if is_playbook { What::Playbook(group, since) } else { What::Other })
+            }
+            b"l\0" => (text(&pair(rest)?.1)?, What::Other),
+            b"b\0" => {
+                let (bundle, run) = pair(rest)?;
+                (text(&run)?, What::Bundle(bundle))
+            }
+            b"c\0" => (text(&pair(rest)?.1)?, What::Child),
+            b"g\0" => (run_of(&text(rest.get(8..)?)?).to_owned(), What::Other),
+            b"i\0" => (text(rest)?, What::Other),
+            b"d\0" => (run_of(&text(rest)?).to_owned(), What::Other),
+            b"r\0" => (run_of(&text(&pair(rest)?.1)?).to_owned(), What::Other),
+            _ => return None,
+        };
+        Some(Told { run, what })
     }
 
     pub(in crate::runtime) fn child(parent: &str, child: &str) -> Vec<u8> {
@@ -257,10 +335,12 @@ pub(super) mod ledger {
 }
 
 pub(super) mod dedupe {
+    use adjutant_spec::plan::OldestId;
+
     use super::key;
 
-    pub(in crate::runtime) fn run(oldest: &str, run_key: &str) -> Vec<u8> {
-        key(&[b"r", oldest.as_bytes(), run_key.as_bytes()])
+    pub(in crate::runtime) fn run(oldest: &OldestId, run_key: &str) -> Vec<u8> {
+        key(&[b"r", oldest.as_str().as_bytes(), run_key.as_bytes()])
     }
 
     pub(in crate::runtime) fn delivery(connector: &str, id: &str) -> Vec<u8> {
@@ -333,6 +413,37 @@ mod tests {
     fn effects_read_back_whatever_bytes_their_numbers_have() {
         let id = EffectId { run: "lead-abc".into(), seq: 0x00ff_0000_0001, index: 256 };
         assert_eq!(outbox::effect_of(&outbox::effect(&id)), Some(id));
+    }
+
+    #[test]
+    fn messages_say_whose_they_are_and_by_which_channel() {
+        let from = InstanceId::run("lead-abc");
+        let key = outbox::message((&from, 0x00ff_0001), (256, 7));
+        assert_eq!(outbox::message_of(&key), Some((from, 0x00ff_0001, (256, 7))));
+    }
+
+    #[test]
+    fn every_row_of_the_index_says_whose_it_is() {
+        use adjutant_spec::plan::OldestId;
+        let (at, id) = (Stamp(5), EffectId { run: "lead-abc".into(), seq: 3, index: 0 });
+        let oldest = OldestId::never_renamed("lead");
+        let keys = [
+            index::status("running", at, "lead-abc"),
+            index::playbook(&oldest, at, "lead-abc"),
+            index::live(&oldest, "lead-abc"),
+            index::bundle("b1", "lead-abc"),
+            index::gate(at, "lead-abc.ask.1"),
+            index::dead(&id),
+            index::judged("inbound", &id),
+            index::child("other-x", "lead-abc"),
+        ];
+        for key in &keys {
+            assert_eq!(index::told(key).map(|told| told.run).as_deref(), Some("lead-abc"), "{key:?}");
+        }
+        let what = |key: &[u8]| index::told(key).map(|told| told.what);
+        assert_eq!(what(&keys[1]), Some(index::What::Playbook("lead".into(), at)));
+        assert_eq!(what(&keys[3]), Some(index::What::Bundle("b1".into())));
+        assert_eq!(what(&keys[7]), Some(index::What::Child));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use adjutant_machine::{
     id::{InstanceId, InstanceKind, Stamp},
     journal::{Append, Batch, RowWrite, Table},
 };
-use adjutant_spec::plan::{Overlap, Plan, Playbook, Trigger};
+use adjutant_spec::plan::{OldestId, Overlap, Plan, Playbook, Renamed, Trigger};
 use croner::{
     Cron,
     parser::{CronParser, Seconds},
@@ -30,8 +30,8 @@ use super::{
 
 /// A slot that is later than this was missed, in milliseconds.
 const LATE: i64 = 60_000;
-/// The most slots that are recorded as skipped in one batch.
-const MOST_SKIPPED: usize = 1_000;
+/// The most skipped slots that are counted at once: the rest is the next span.
+const MOST_COUNTED: u64 = 1_000_000;
 
 /// What is stored of a schedule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,7 +89,8 @@ pub(super) fn arm(core: &Core, plan: &Plan) -> Result<Arming, Error> {
     let mut known = super::view::schedules(core.journal.as_ref())?;
     for playbook in plan.playbooks.values() {
         let Trigger::Schedule { cron, zone, .. } = &playbook.trigger else { continue };
-        let oldest = playbook.oldest_id();
+        let oldest = playbook.oldest();
+        let oldest = oldest.as_str();
         let old = known.remove(oldest);
         if old.as_ref().is_some_and(|old| old.cron == *cron && old.zone == *zone) {
             continue;
@@ -138,14 +139,14 @@ pub(super) async fn fire(core: &Arc<Core>, timer: Timer) -> Result<(), Error> {
     let oldest = timer.instance.name.clone();
     let live = core.live();
     let plan = live.plan.as_ref().ok_or_else(|| Error::unavailable("no revision is in force yet"))?;
-    let found = plan.playbooks.values().find(|playbook| playbook.oldest_id() == oldest);
+    let found = plan.playbook_of(&OldestId::never_renamed(&oldest));
     let Some((playbook, schedule)) = found.and_then(|playbook| Some((playbook, Schedule::of(playbook)?)))
     else {
         return Ok(());
     };
     let slots = Slots::parse(schedule.cron, schedule.zone)?;
-    let fate = Fate::of(&slots, schedule.catch_up, timer.at, core.clock.now());
-    let mut records = fate.skipped;
+    let (slots, fate) = judge(core, slots, (schedule.catch_up, timer.at)).await?;
+    let mut records: Vec<Recorded> = fate.skipped.into_iter().collect();
     let mut next = fate.next;
     if let Some(slot) = fate.fires {
         records.push(begin(core, (&live, playbook), &schedule, (slot, &slots)).await?);
@@ -174,16 +175,33 @@ impl<'a> Schedule<'a> {
     }
 }
 
+/// Counts what was missed off the async workers: a schedule of seconds misses 86,400 slots a day.
+async fn judge(
+    core: &Arc<Core>,
+    slots: Slots,
+    (catch_up, due): (&str, Stamp),
+) -> Result<(Slots, Fate), Error> {
+    let catch_up = catch_up.to_owned();
+    core.read(move |core| {
+        let fate = Fate::of(&slots, &catch_up, due, core.clock.now());
+        Ok((slots, fate))
+    })
+    .await
+}
+
 /// What becomes of a due slot and of those between it and now.
 struct Fate {
-    skipped: Vec<Recorded>,
+    /// Everything that is skipped, as one span.
+    skipped: Option<Recorded>,
     fires: Option<Stamp>,
     next: Option<Stamp>,
 }
 
-/// A slot with what became of it.
+/// A slot with what became of it, or a span of slots that were skipped for one reason.
 struct Recorded {
     slot: Stamp,
+    /// The last slot of the span, and how many there are.
+    through: (Stamp, u64),
     run: Option<String>,
     reason: Option<String>,
     late: i64,
@@ -191,7 +209,8 @@ struct Recorded {
 
 impl Fate {
     fn of(slots: &Slots, catch_up: &str, due: Stamp, now: Stamp) -> Self {
-        let mut fate = Self { skipped: Vec::new(), fires: None, next: Some(due) };
+        let mut fate = Self { skipped: None, fires: None, next: Some(due) };
+        let mut span: Option<(Stamp, Stamp, u64)> = None;
         while let Some(slot) = fate.next.filter(|slot| *slot <= now) {
             let after = slots.after(slot);
             let is_last = after.is_none_or(|after| after > now);
@@ -203,15 +222,22 @@ impl Fate {
             };
             if fires {
                 fate.fires = Some(slot);
-                return fate;
+                break;
             }
-            let reason = Some(format!("missed, and catch_up is \"{catch_up}\""));
-            fate.skipped.push(Recorded { slot, run: None, reason, late: now.0 - slot.0 });
+            let (first, _, count) = span.unwrap_or((slot, slot, 0));
+            span = Some((first, slot, count + 1));
             fate.next = after;
-            if fate.skipped.len() >= MOST_SKIPPED {
-                return fate;
+            if count + 1 >= MOST_COUNTED {
+                break;
             }
         }
+        fate.skipped = span.map(|(first, last, count)| Recorded {
+            slot: first,
+            through: (last, count),
+            run: None,
+            reason: Some(format!("missed, and catch_up is \"{catch_up}\"")),
+            late: now.0 - first.0,
+        });
         fate
     }
 }
@@ -231,7 +257,7 @@ async fn begin(
         Err(Error::Invalid { problems }) => (None, Some(problems.join("; "))),
         Err(error) => return Err(error),
     };
-    Ok(Recorded { slot, run, reason, late })
+    Ok(Recorded { slot, through: (slot, 1), run, reason, late })
 }
 
 /// What a batch says about a schedule.
@@ -259,16 +285,19 @@ async fn settle(core: &Arc<Core>, schedule: &Schedule<'_>, timer: &Timer, dealt:
         .into_iter()
         .map(|record| {
             let outcome = if record.run.is_some() { "fired" } else { "skipped" }.to_owned();
-            let Recorded { slot, run, reason, late } = record;
+            let Recorded { slot, through: (last, count), run, reason, late } = record;
             let view = SlotView {
                 playbook: oldest.clone(),
                 slot: slots.text(slot),
+                through: (count > 1).then(|| slots.text(last)),
+                count,
                 outcome,
                 reason,
                 late_ms: late,
                 run,
             };
-            (slot, view)
+            // A span lies where its last slot does: the newest come first in the list.
+            (last, view)
         })
         .collect();
     for (slot, view) in &views {
@@ -277,7 +306,7 @@ async fn settle(core: &Arc<Core>, schedule: &Schedule<'_>, timer: &Timer, dealt:
     }
     let log = instance(&oldest);
     let place = log.clone();
-    let seq = core.read(move |core| Ok(core.journal.load(&place)?.map_or(0, |stored| stored.seq))).await?;
+    let seq = core.read(move |core| Ok(core.journal.last(&place)?)).await?;
     let entries = views.iter().map(|(_, view)| serde_json::to_vec(view).unwrap_or_default()).collect();
     let state = serde_json::to_vec(&stored).unwrap_or_default();
     let appends = vec![Append { instance: log, expected: seq, entries, state }];
@@ -309,12 +338,28 @@ mod tests {
         assert_eq!(slots.text(summer), "2026-03-29T08:00:00+02:00");
     }
 
+    fn count(fate: &Fate) -> u64 {
+        fate.skipped.as_ref().map_or(0, |skipped| skipped.through.1)
+    }
+
+    #[test]
+    fn a_week_of_seconds_is_one_span() {
+        let seconds = Slots::parse("* * * * * *", "Europe/Berlin").unwrap();
+        let (due, now) = (stamp("2026-05-04T06:00:00Z"), stamp("2026-05-04T08:00:00Z"));
+        for policy in ["skip", "once"] {
+            let fate = Fate::of(&seconds, policy, due, now);
+            let skipped = fate.skipped.as_ref().map(|skipped| (skipped.slot, skipped.through));
+            assert_eq!(skipped, Some((due, (Stamp(now.0 - 1_000), 7_200))), "{policy}");
+            assert_eq!(fate.fires, Some(now), "{policy}: the slot of this second is in time");
+        }
+    }
+
     #[test]
     fn a_slot_in_time_fires_under_every_policy() {
         for policy in ["skip", "once", "all"] {
             let due = stamp("2026-05-04T06:00:00Z");
             let fate = Fate::of(&daily(), policy, due, due.plus(500));
-            assert_eq!((fate.fires, fate.skipped.len()), (Some(due), 0), "{policy}");
+            assert_eq!((fate.fires, count(&fate)), (Some(due), 0), "{policy}");
         }
     }
 
@@ -323,13 +368,10 @@ mod tests {
         let due = stamp("2026-05-04T06:00:00Z");
         let now = stamp("2026-05-06T12:00:00Z");
         let skip = Fate::of(&daily(), "skip", due, now);
-        assert_eq!(
-            (skip.fires, skip.skipped.len(), skip.next),
-            (None, 3, Some(stamp("2026-05-07T06:00:00Z")))
-        );
+        assert_eq!((skip.fires, count(&skip), skip.next), (None, 3, Some(stamp("2026-05-07T06:00:00Z"))));
         let once = Fate::of(&daily(), "once", due, now);
-        assert_eq!((once.fires, once.skipped.len()), (Some(stamp("2026-05-06T06:00:00Z")), 2));
+        assert_eq!((once.fires, count(&once)), (Some(stamp("2026-05-06T06:00:00Z")), 2));
         let all = Fate::of(&daily(), "all", due, now);
-        assert_eq!((all.fires, all.skipped.len()), (Some(due), 0));
+        assert_eq!((all.fires, count(&all)), (Some(due), 0));
     }
 }

@@ -4,17 +4,16 @@
 //! States are kept decoded, the least recently used ones are forgotten first.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, mpsc},
 };
 
 use adjutant_machine::{
     codec,
-    event::{Envelope, Event},
+    event::Event,
     id::InstanceId,
-    journal::{Append, Batch, Guard, JournalError, Receipt, RowWrite, Table},
-    run::Run,
+    journal::{JournalError, Receipt},
     verdict::Verdict,
 };
 
@@ -23,10 +22,9 @@ use super::{
     core::{Core, Job, Message, Reply, Stop, Told},
     crash::Point,
     draft::{Action, Draft},
-    identity::{KeyRow, NewRun},
+    group::{DECODED, Flight, Made, Outcome, Slot, make, submit},
     project::{self, Rows},
-    request::Started,
-    rows,
+    tombstone,
     views::Notification,
 };
 
@@ -34,43 +32,6 @@ use super::{
 const MOST_JOBS: usize = 16;
 /// How often a moved record is decided again before the jobs are refused.
 const MOST_TRIES: u32 = 1_000;
-/// A decoded state takes about so many times the bytes of its stored form.
-const DECODED: usize = 3;
-
-/// What memory holds of a run.
-#[derive(Default)]
-struct Slot {
-    run: Option<Run>,
-    rows: Rows,
-    bytes: usize,
-    is_loaded: bool,
-    queue: VecDeque<Job>,
-    flight: Option<Flight>,
-    tries: u32,
-    tick: u64,
-}
-
-/// A batch under way.
-struct Flight {
-    jobs: Vec<Job>,
-    outcomes: Vec<Outcome>,
-    run: Option<Run>,
-    rows: Rows,
-    bytes: usize,
-    timers: Vec<RowWrite>,
-    shared: Vec<(Table, Vec<u8>)>,
-    actions: Vec<Action>,
-    word: &'static str,
-    decides: bool,
-}
-
-/// What a job's caller will be told.
-enum Outcome {
-    Told(Result<Told, Error>),
-    Started(Result<Started, Error>),
-    Nothing,
-}
-
 /// The thread's own things.
 pub(super) struct Shard {
     core: Arc<Core>,
@@ -115,8 +76,8 @@ impl Shard {
             }
             let most = slot.queue.len().min(MOST_JOBS);
             let jobs: Vec<Job> = slot.queue.drain(..most).collect();
-            if let Err(error) = self.begin(instance) {
-                self.refuse(jobs, &error);
+            if let Err(fault) = self.begin(instance) {
+                self.set_aside(instance, jobs, &fault);
                 continue;
             }
             self.process(instance, jobs);
@@ -136,7 +97,12 @@ impl Shard {
         if slot.is_loaded {
             return Ok(());
         }
-        let stored = self.core.journal.load(instance).map_err(|error| self.core.stop(error))?;
+        let stored = match self.core.journal.load(instance) {
+            Ok(stored) => stored,
+            // Law 6: what cannot be read is set aside, and everything else goes on.
+            Err(JournalError::Corrupt { problem, .. }) => return Err(self.core.damaged(instance, &problem)),
+            Err(error) => return Err(self.core.stop(error)),
+        };
         if let Some(stored) = stored {
             let run = match codec::decode_run(&stored.state) {
                 Ok(run) if run.seq == stored.seq => run,
@@ -168,6 +134,41 @@ impl Shard {
         }
     }
 
+    /// Refuses the jobs of a run that is set aside; but a kill always works.
+    fn set_aside(&mut self, instance: &InstanceId, mut jobs: Vec<Job>, fault: &Fault) {
+        let kill = jobs
+            .iter()
+            .position(|job| matches!(job, Job::Event { envelope, .. } if is_kill(&envelope.event)));
+        let (Fault::Quarantined(problem), Some(kill)) = (fault, kill) else {
+            return self.refuse(jobs, fault);
+        };
+        let job = jobs.remove(kill);
+        self.refuse(jobs, fault);
+        let core = Arc::clone(&self.core);
+        match tombstone::dig(&core, instance, problem) {
+            Ok(remains) => self.bury(instance, job, remains),
+            Err(JournalError::Corrupt { place, problem }) => {
+                self.refuse(vec![job], &Fault::Refused(format!("{place}: {problem}")));
+            }
+            Err(error) => self.refuse(vec![job], &core.stop(error)),
+        }
+    }
+
+    fn bury(&mut self, instance: &InstanceId, mut job: Job, left: tombstone::Left) {
+        let core = Arc::clone(&self.core);
+        let slot = self.slots.entry(instance.clone()).or_default();
+        let mut draft = Draft::new(&core, instance.clone(), None);
+        if let Err(error) = tombstone::raise(&mut draft, &mut job, left) {
+            let fault = core.stop(error);
+            return self.refuse(vec![job], &fault);
+        }
+        (slot.run, slot.rows, slot.is_loaded) = (None, Rows::new(), true);
+        let told = Outcome::Told(Ok(Told { verdict: Verdict::Applied }));
+        let mut flight = submit(slot, draft, vec![told]);
+        flight.jobs = vec![job];
+        slot.flight = Some(flight);
+    }
+
     /// Makes a batch of jobs and submits it; a panic of ours sets the run aside and leaves the others alone.
     fn process(&mut self, instance: &InstanceId, mut jobs: Vec<Job>) {
         let core = Arc::clone(&self.core);
@@ -187,10 +188,14 @@ impl Shard {
                 return;
             }
             Ok(Err(error)) => match error {
-                JournalError::Corrupt { place, problem } if place == instance.to_string() => {
-                    core.damaged(instance, &problem)
+                // Nothing has begun that could be set aside: whoever wants the start is told why it cannot be.
+                JournalError::Corrupt { place, problem } if slot.run.is_none() => {
+                    Fault::Refused(format!("{place}: {problem}"))
                 }
-                JournalError::Corrupt { place, problem } => Fault::Refused(format!("{place}: {problem}")),
+                // What it needs cannot be read, its own or what it shares: its jobs must not be lost, so it waits as it is.
+                JournalError::Corrupt { place, problem } => {
+                    core.damaged(instance, &format!("{place} cannot be read: {problem}"))
+                }
                 other => core.stop(other),
             },
             Err(_) => core.damaged(instance, "a transition of it panicked"),
@@ -211,6 +216,9 @@ impl Shard {
             self.core.crash.at(Point::AfterApproval);
         }
         slot.tries = 0;
+        if flight.buries {
+            self.core.set_live(|live| drop(live.quarantined.remove(instance)));
+        }
         self.bytes = self.bytes + flight.bytes - slot.bytes;
         slot.bytes = flight.bytes;
         let seq = flight.run.as_ref().map_or(0, |run| run.seq);
@@ -243,10 +251,13 @@ impl Shard {
             }
             return;
         }
-        let fault = if matches!(error, JournalError::Busy) && self.core.is_closing() {
-            Fault::Closing
-        } else {
-            self.core.stop(error)
+        let fault = match error {
+            JournalError::Busy if self.core.is_closing() => Fault::Closing,
+            // A guard or a head of its own cannot be read. What others share may already rest on the batch: then all stops.
+            JournalError::Corrupt { place, problem } if flight.shared.is_empty() => {
+                self.core.damaged(instance, &format!("{place} cannot be read: {problem}"))
+            }
+            error => self.core.stop(error),
         };
         self.refuse(flight.jobs, &fault);
     }
@@ -320,149 +331,6 @@ fn give_back(slot: &mut Slot, jobs: &mut Vec<Job>, taken: usize) {
     }
 }
 
-/// What came of a group of jobs.
-enum Made {
-    Nothing { outcomes: Vec<Outcome>, actions: Vec<Action> },
-    Submitted(Box<Flight>),
-}
-
-/// Steps the jobs and submits the batch.
-fn make(
-    core: &Arc<Core>,
-    instance: &InstanceId,
-    slot: &mut Slot,
-    jobs: &mut [Job],
-) -> Result<Made, JournalError> {
-    let mut draft = Draft::new(core, instance.clone(), slot.run.clone());
-    let mut outcomes = Vec::with_capacity(jobs.len());
-    for job in jobs {
-        outcomes.push(one(&mut draft, job)?);
-        if draft.is_full() {
-            break;
-        }
-    }
-    draft.ride()?;
-    draft.queue_rest(slot.run.as_ref());
-    if draft.entries.is_empty() && draft.writes.is_empty() {
-        return Ok(Made::Nothing { outcomes, actions: draft.actions });
-    }
-    Ok(Made::Submitted(Box::new(submit(slot, draft, outcomes))))
-}
-
-fn one(draft: &mut Draft<'_>, job: &mut Job) -> Result<Outcome, JournalError> {
-    match job {
-        Job::Event { envelope, consume, .. } => {
-            let verdict = draft.apply(envelope)?;
-            if let Some((table, key)) = consume {
-                draft.writes.push(RowWrite { table: *table, key: key.clone(), value: None });
-            }
-            draft.completes |= is_answer(&envelope.event);
-            Ok(Outcome::Told(Ok(Told { verdict })))
-        }
-        Job::Start { wish, reply } => start(draft, wish, reply),
-        Job::Lease { effect, permit } => {
-            let taken = permit.take().or_else(|| {
-                let class = super::pools::Class::of(&draft.queued(effect)?.call);
-                draft.core.pools.try_take(class)
-            });
-            if let Some(permit) = taken {
-                draft.lease(effect, permit)?;
-            } else if let Some(perform) = draft.queued(effect) {
-                let class = super::pools::Class::of(&perform.call);
-                draft.actions.push(Action::Enqueue { effect: effect.clone(), class });
-            }
-            Ok(Outcome::Nothing)
-        }
-    }
-}
-
-fn is_answer(event: &Event) -> bool {
-    matches!(event, Event::EffectSucceeded { .. } | Event::EffectFailed { .. } | Event::EffectUnknown { .. })
-}
-
-/// Begins a run, finds the one that the key means, or goes on to a longer name.
-fn start(
-    draft: &mut Draft<'_>,
-    wish: &Arc<NewRun>,
-    reply: &mut Reply<Started>,
-) -> Result<Outcome, JournalError> {
-    let key = rows::dedupe::run(&wish.oldest, &wish.started.key);
-    if draft.writes.iter().any(|write| write.table == Table::Dedupe && write.key == key) {
-        return Ok(Outcome::Started(Ok(Started { run: draft.instance.name.clone(), created: false })));
-    }
-    if let Some(row) = draft.core.journal.row(Table::Dedupe, &key)? {
-        let known: KeyRow = serde_json::from_slice(&row.value).map_err(|error| JournalError::Corrupt {
-            place: format!("the key \"{}\" of playbook \"{}\"", wish.started.key, wish.oldest),
-            problem: error.to_string(),
-        })?;
-        return Ok(Outcome::Started(Ok(Started { run: known.run, created: false })));
-    }
-    let name = draft.instance.name.clone();
-    if draft.run.is_some() {
-        let longer = wish.name(name.len() + 1 - wish.name(0).len());
-        let job = Job::Start { wish: Arc::clone(wish), reply: reply.take() };
-        draft.core.send(InstanceId::run(longer), job);
-        return Ok(Outcome::Nothing);
-    }
-    let event = Event::RunStarted(Box::new(wish.named(&name)));
-    let envelope = Envelope { at: draft.now, id: "start".to_owned(), by: wish.by.clone(), event };
-    match draft.apply(&envelope)? {
-        Verdict::Applied => {
-            let value =
-                serde_json::to_vec(&KeyRow { run: name.clone() }).expect("a key's row has a JSON form");
-            draft.guards.push(Guard { table: Table::Dedupe, key: key.clone(), version: 0 });
-            draft.writes.push(RowWrite { table: Table::Dedupe, key, value: Some(value) });
-            Ok(Outcome::Started(Ok(Started { run: name, created: true })))
-        }
-        Verdict::Refused(refusal) => Ok(Outcome::Started(Err(Error::invalid(refusal.to_string())))),
-        other => Ok(Outcome::Started(Err(Error::Bug(format!("a start was answered {other:?}"))))),
-    }
-}
-
-/// Builds the batch and hands it to the store.
-fn submit(slot: &Slot, mut draft: Draft<'_>, outcomes: Vec<Outcome>) -> Flight {
-    let core = Arc::clone(draft.core);
-    let mut batch = Batch { guards: std::mem::take(&mut draft.guards), ..Batch::default() };
-    let rows = draft.run.as_ref().map(project::rows).unwrap_or_default();
-    batch.writes = project::difference(&slot.rows, &rows);
-    let timers = batch.writes.iter().filter(|write| write.table == Table::Timer).cloned().collect();
-    batch.writes.append(&mut draft.writes);
-    let mut bytes = slot.bytes;
-    let entries = std::mem::take(&mut draft.entries);
-    if let Some(run) = draft.run.as_ref().filter(|_| !entries.is_empty()) {
-        let state = codec::encode_run(run);
-        bytes = state.len() * DECODED;
-        let expected = slot.run.as_ref().map_or(0, |run| run.seq);
-        batch.appends.push(Append { instance: draft.instance.clone(), expected, entries, state });
-    }
-    draft.release_unchanged();
-    let mut held = draft.take_held();
-    let mut shared = Vec::new();
-    if let Some(held) = &mut held {
-        let (mut writes, mut guards, keys) = held.seal();
-        batch.writes.append(&mut writes);
-        batch.guards.append(&mut guards);
-        shared = keys;
-    }
-    if draft.completes {
-        core.crash.at(Point::BeforeComplete);
-    }
-    core.crash.at(Point::BeforeAppend);
-    let (back, instance) = (core.door(&draft.instance), draft.instance.clone());
-    core.journal.submit(
-        batch,
-        Box::new(move |outcome| {
-            // A shard that has ended needs no message.
-            drop(back.send(Message::Written { instance, outcome }));
-        }),
-    );
-    if let Some(held) = held {
-        held.submitted();
-    }
-    let Draft { run, actions, word, decides, .. } = draft;
-    Flight { jobs: Vec::new(), outcomes, run, rows, bytes, timers, shared, actions, word, decides }
-}
-
 /// Tells the callers.
 fn finish(core: &Core, jobs: Vec<Job>, outcomes: Vec<Outcome>) {
     for (job, outcome) in jobs.into_iter().zip(outcomes) {
@@ -473,6 +341,10 @@ fn finish(core: &Core, jobs: Vec<Job>, outcomes: Vec<Outcome>) {
         }
         core.end();
     }
+}
+
+fn is_kill(event: &Event) -> bool {
+    matches!(event, Event::RunKilled { .. })
 }
 
 /// Sends an answer; a caller that has gone away needs none.

@@ -8,10 +8,10 @@ use adjutant_machine::{
     eval::Scope,
     event::{Labelled, RunStarted},
     id::EffectId,
-    journal::{Batch, RowWrite, Scan, Table},
+    journal::{Batch, RowWrite, Table},
 };
 use adjutant_spec::{
-    plan::{Automatic, Overlap, Plan, Playbook, Stage, Trigger},
+    plan::{Automatic, Overlap, Plan, Playbook, Renamed, Stage, Trigger},
     value::{Currency, Labels, Template},
 };
 use serde_json::{Value, json};
@@ -78,16 +78,17 @@ fn new_run(live: &Live, playbook: &Playbook, begin: Begin) -> Result<NewRun, Err
         run: String::new(),
         about,
         playbook: playbook.id.clone(),
+        oldest: Some(playbook.oldest()),
         bundle,
         key: begin.key,
         revision,
-        stage: plan.slice_of_playbook(&playbook.id).map_or(plan.company.stage, |slice| slice.stage),
+        stage: plan.slice_of(&playbook.oldest()).map_or(plan.company.stage, |slice| slice.stage),
         input: begin.input,
         trigger: begin.trigger,
         parent: begin.parent,
         dry: begin.dry,
     };
-    Ok(NewRun { started, oldest: playbook.oldest_id().to_owned(), by: begin.by })
+    Ok(NewRun { started, oldest: playbook.oldest(), by: begin.by })
 }
 
 /// Sends the wish to the run's shard and waits until it is durable.
@@ -109,11 +110,13 @@ pub(super) async fn child(core: &Arc<Core>, perform: &Perform) -> Result<Started
     let live = core.live();
     let input = handed(&bundle.playbook, input, currency(&live))?;
     let revision = live.applied.as_ref().map_or_else(String::new, |applied| applied.revision.clone());
-    let slice = live.plan.as_ref().and_then(|plan| plan.slice_of_playbook(playbook));
+    let oldest = bundle.playbook.oldest();
+    let slice = live.plan.as_ref().and_then(|plan| plan.slice_of(&oldest));
     let started = RunStarted {
         run: String::new(),
         about: about::of(&bundle, &input),
         playbook: playbook.clone(),
+        oldest: Some(oldest.clone()),
         bundle: id.clone(),
         key: perform.effect.key(),
         revision,
@@ -124,7 +127,6 @@ pub(super) async fn child(core: &Arc<Core>, perform: &Perform) -> Result<Started
         dry: perform.dry,
     };
     let by = format!("run:{}", perform.effect.run);
-    let oldest = bundle.playbook.oldest_id().to_owned();
     begin_run(core, NewRun { started, oldest, by }).await
 }
 
@@ -265,14 +267,15 @@ fn is_absent(from: &Template, event: &Value) -> bool {
 
 /// Returns whether another run of the playbook is live; the run of the same key is not another one.
 async fn is_live(core: &Arc<Core>, run: &NewRun) -> Result<bool, Error> {
-    let prefix = rows::index::live_of(&run.started.playbook);
+    let prefix = rows::index::live_of(&run.oldest);
     let known = rows::dedupe::run(&run.oldest, &run.started.key);
     core.read(move |core| {
         if core.journal.row(Table::Dedupe, &known)?.is_some() {
             return Ok(false);
         }
-        let scan = Scan { prefix, limit: 1, ..Scan::default() };
-        Ok(!core.journal.scan(Table::Index, &scan)?.is_empty())
+        // A run that is set aside does nothing any more: it does not hold its playbook up.
+        let live = super::view::first_live(core, &prefix)?;
+        Ok(live.is_some())
     })
     .await
 }

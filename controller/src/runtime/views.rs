@@ -17,7 +17,7 @@ use adjutant_spec::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-pub use super::view::label;
+pub use super::view::{in_words, label, whom};
 
 /// A moment as people and programs read it: RFC 3339 in UTC with milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -252,6 +252,9 @@ pub struct DeadView {
     /// The effect.
     #[serde(flatten)]
     pub effect: EffectView,
+    /// Whom or what it was for, where its arguments name somebody.
+    #[serde(default)]
+    pub whom: Option<String>,
     /// The playbook.
     pub playbook: String,
     /// What the operator can type.
@@ -424,8 +427,14 @@ pub struct WhyLine {
 pub struct SlotView {
     /// The playbook.
     pub playbook: String,
-    /// The slot, with its zone's offset.
+    /// The slot, with its zone's offset; the first one of a span.
     pub slot: String,
+    /// The last slot of a span that was skipped as a whole.
+    #[serde(default)]
+    pub through: Option<String>,
+    /// How many slots it is about.
+    #[serde(default = "one")]
+    pub count: u64,
     /// `fired` or `skipped`.
     pub outcome: String,
     /// Why it was skipped.
@@ -434,6 +443,10 @@ pub struct SlotView {
     pub late_ms: i64,
     /// The run.
     pub run: Option<String>,
+}
+
+fn one() -> u64 {
+    1
 }
 
 /// What `audit verify` found.

@@ -24,5 +24,6 @@ pub(super) fn event(event: &Event) -> &'static str {
         Event::RunRetried { .. } => "run_retried",
         Event::ClassCorrected { .. } => "class_corrected",
         Event::EffectNeedsApproval { .. } => "effect_needs_approval",
+        Event::EffectOutdated { .. } => "effect_outdated",
     }
 }

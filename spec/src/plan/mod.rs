@@ -7,6 +7,7 @@ mod bundle;
 mod company;
 mod connector;
 mod input;
+mod oldest;
 mod playbook;
 mod policy;
 mod route;
@@ -20,6 +21,7 @@ pub use bundle::{AgentContract, Bundle, BundleId, Covered, RouteRules, VerbContr
 pub use company::{Company, Persona, Slice, Stage};
 pub use connector::{Connector, Effect, Idempotency, Mode, Rate, Verb};
 pub use input::{Input, ValueType};
+pub use oldest::{OldestId, Renamed, Subject};
 pub use playbook::{
     About, Auto, Automatic, Backoff, Choice, OnUpdate, Overlap, Playbook, RecordOp, Retry, Risk, Step,
     StepKind, Tier, Trigger, Undo, Until,
@@ -67,20 +69,4 @@ pub struct Plan {
     pub bundles: BTreeMap<Id, Arc<Bundle>>,
     /// The ciphertext of each secret by its name.
     pub secrets: BTreeMap<Id, Vec<u8>>,
-}
-
-impl Plan {
-    /// Returns the slice that owns a playbook, else the company's own.
-    #[must_use]
-    pub fn slice_of_playbook(&self, playbook: &str) -> Option<&Slice> {
-        self.playbooks.get(playbook).and_then(|found| self.slices.get(&found.slice))
-    }
-
-    /// Returns a verb by its full name, such as `mail.send`, with its connector.
-    #[must_use]
-    pub fn verb(&self, name: &str) -> Option<(&Connector, &Verb)> {
-        let (connector, verb) = name.split_once('.')?;
-        let connector = self.connectors.get(connector)?;
-        connector.verbs.get(verb).map(|found| (connector, found))
-    }
 }

@@ -44,12 +44,6 @@ impl Playbook {
     pub fn step(&self, id: &str) -> Option<&Step> {
         self.steps.iter().find(|step| step.id == id)
     }
-
-    /// Returns the id that a run's identity is made of: the oldest one.
-    #[must_use]
-    pub fn oldest_id(&self) -> &str {
-        self.was.last().unwrap_or(&self.id)
-    }
 }
 
 /// What happens to live runs when their playbook changes.

@@ -1,18 +1,24 @@
 //! What follows for a step when its effect is settled.
 
+use std::collections::BTreeMap;
+
 use adjutant_spec::{
     plan::{RecordOp, Step, StepKind},
     value::{Labels, Privacy, Trust},
 };
 use serde_json::{Value, json};
 
-use super::{Decider, Decision, effects::verdict, fallback::child_output, flow::Then, payload::of_answer};
+use super::{
+    Decider, Decision, effects::verdict, fallback::child_output, flow::Then, payload::of_answer,
+    steps::parent_close,
+};
 use crate::{
-    event::{Denial, ErrorClass, Finding, Labelled, Settlement},
+    command::Command,
+    event::{Denial, ErrorClass, Event, Finding, Labelled, Settlement},
     fact::Fact,
-    id::EffectId,
+    id::{EffectId, InstanceId},
     life::{Kind, effect::EffectEvent},
-    run::{EffectState, Failure, Purpose, UndoState, Wait},
+    run::{Close, EffectState, Failure, Purpose, UndoState, Wait},
 };
 
 impl<'a> Decider<'a> {
@@ -130,6 +136,10 @@ impl<'a> Decider<'a> {
             Purpose::Probe(of) => self.unclear(&of.clone(), &message),
             Purpose::Step if self.is_waited_for(effect) => {
                 let Some(step) = self.step(&state.step) else { return };
+                if let Some(gate) = self.gate_to_ask_again(&state, denial) {
+                    let then = self.reopen(&gate, &step.id, BTreeMap::new());
+                    return self.follow(then);
+                }
                 let is_agent = matches!(step.kind, StepKind::Agent { .. });
                 let then = match denial {
                     Denial::Budget if is_agent && !step.on.contains_key("over_budget") => {
@@ -143,6 +153,19 @@ impl<'a> Decider<'a> {
             }
             Purpose::Step => {}
         }
+    }
+
+    /// Returns the gate that approved an earlier call of the same step, where nothing but an approval would let this one act: a
+    /// step that is taken again asks again, and does not fail for want of a grant that it never needed.
+    fn gate_to_ask_again(&self, state: &EffectState, denial: Denial) -> Option<String> {
+        let run = &self.draft.run;
+        let may_help = denial == Denial::Policy && state.approval.is_none() && self.is_active();
+        let earlier =
+            run.used.iter().rev().filter(|(effect, _)| {
+                run.effects.get(*effect).is_some_and(|earlier| earlier.step == state.step)
+            });
+        let gate = earlier.map(|(_, used)| used.gate_step.clone()).next();
+        gate.filter(|gate| may_help && self.step(gate).is_some())
     }
 
     /// The operator let an effect be.
@@ -172,10 +195,27 @@ impl<'a> Decider<'a> {
     }
 
     fn child_started(&mut self, effect: &EffectId, answer: &Value) {
-        let run = answer.get("run").and_then(Value::as_str).unwrap_or_default().to_owned();
-        self.fact(Fact::ChildStarted { effect: effect.clone(), run });
+        let Some(run) = child_run(answer) else { return };
+        let step = self.draft.run.effects.get(effect).and_then(|state| self.step(&state.step));
+        let close = step.map_or(Close::Wait, parent_close);
+        self.fact(Fact::ChildStarted { effect: effect.clone(), run, close });
         if self.is_unwinding() {
             self.close_child(effect);
+        } else if self.draft.run.is_ended() {
+            crate::kill::end_children(&mut self.draft, "its parent was ended before it began");
+        }
+    }
+
+    /// A child began after its start had been settled otherwise: nobody waits for it, so it does not go on.
+    pub(super) fn late_child(&mut self, effect: &EffectId, answer: &Value) {
+        let state = self.draft.run.effects.get(effect).filter(|state| state.child.is_none());
+        let starts_run = state
+            .and_then(|state| self.step(&state.step))
+            .is_some_and(|step| matches!(step.kind, StepKind::Run { .. }));
+        if let Some(run) = child_run(answer).filter(|_| starts_run) {
+            let reason = format!("run \"{}\" does not want it any more", self.draft.run.id);
+            let (to, event) = (InstanceId::run(run), Event::RunCancelled { reason });
+            self.draft.command(Command::Deliver { to, event });
         }
     }
 
@@ -189,7 +229,8 @@ impl<'a> Decider<'a> {
             return Ok(verdict(Kind::Repeated));
         }
         if state.child.is_none() {
-            let attempt = state.life.attempt;
+            // It began, so an attempt got through: one that was lost, where the present one has not left yet.
+            let attempt = state.life.doubt.first().copied().unwrap_or(state.life.attempt);
             self.drive_effect(effect, &EffectEvent::Succeed { attempt }, Some(&Value::Null))?;
         }
         self.fact(Fact::ChildEnded { effect: effect.clone() });
@@ -236,6 +277,11 @@ impl<'a> Decider<'a> {
             }
         }
     }
+}
+
+/// Returns the run that an answer says was started.
+fn child_run(answer: &Value) -> Option<String> {
+    answer.get("run").and_then(Value::as_str).map(str::to_owned)
 }
 
 /// Returns the outcome of a step whose effect failed so.

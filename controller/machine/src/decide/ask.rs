@@ -11,7 +11,7 @@ use crate::{
     command::{Approval, Call, Command, Perform},
     fact::Fact,
     id::EffectId,
-    run::{EffectPhase, EffectState, Life, Purpose, Traits, Wait},
+    run::{Basis, EffectPhase, EffectState, Life, Purpose, Traits, Wait},
     sample,
 };
 
@@ -26,6 +26,10 @@ pub(super) struct Wish {
     pub(super) timeout: u64,
     pub(super) approval: Option<Approval>,
     pub(super) purpose: Purpose,
+    /// How long the other side keeps the key, in milliseconds.
+    pub(super) key_valid: Option<u64>,
+    /// The records that an approved payload was made of.
+    pub(super) basis: Vec<Basis>,
 }
 
 impl Wish {
@@ -40,6 +44,8 @@ impl Wish {
             timeout: 30_000,
             approval: None,
             purpose: Purpose::Step,
+            key_valid: None,
+            basis: Vec::new(),
         }
     }
 }
@@ -81,6 +87,7 @@ impl Decider<'_> {
             call: Some(keyed(wish.call, &effect)),
             labels: wish.labels,
             approval: wish.approval,
+            basis: wish.basis,
             timeout: wish.timeout,
             life: Life::new(attempts, phase),
             child: None,
@@ -101,6 +108,7 @@ impl Decider<'_> {
             idempotency: wish.idempotency,
             has_probe: wish.has_probe,
             retry: Retry { attempts, ..retry },
+            key_valid: wish.key_valid,
         }
     }
 

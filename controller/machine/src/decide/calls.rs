@@ -68,20 +68,26 @@ impl Decider<'_> {
             effect: payload.effect,
             idempotency: payload.idempotency,
             has_probe: payload.has_probe,
+            key_valid: payload.key_valid,
+            basis: coverage.map(|coverage| self.basis(step, coverage)).unwrap_or_default(),
             labels: approved(payload.labels, coverage.is_some_and(|coverage| coverage.raises_trust)),
             timeout: payload.timeout,
             approval,
             ..Wish::pure(verb_call(payload, None))
         };
-        if coverage.is_some() {
-            // One approval is one call: a step that is visited again asks again.
-            self.fact(Fact::CoverageLost { step: step.id.clone(), reason: "used".to_owned() });
-        }
         let then = self.ask_guarded(step, wish);
         if let Some(effect) = self.last_effect(step) {
+            self.use_coverage(step, &effect);
             self.register_undo(step, effect, coverage);
         }
         then
+    }
+
+    /// One approval is one call: a step that is visited again asks again, unless the call did not happen.
+    fn use_coverage(&mut self, step: &Step, effect: &EffectId) {
+        if self.draft.run.coverage.contains_key(&step.id) {
+            self.fact(Fact::CoverageUsed { effect: effect.clone(), step: step.id.clone() });
+        }
     }
 
     /// Returns the effect that a step waits for.
@@ -117,9 +123,14 @@ impl Decider<'_> {
         if !changed.is_empty() {
             return self.reopen(&coverage.gate_step.clone(), &step.id, changed);
         }
-        self.fact(Fact::CoverageLost { step: step.id.clone(), reason: "used".to_owned() });
         let labels = approved(wish.labels, coverage.raises_trust);
-        self.ask_guarded(step, Wish { labels, approval: Some(approval(&coverage)), ..wish })
+        let basis = self.basis(step, &coverage);
+        let then =
+            self.ask_guarded(step, Wish { labels, basis, approval: Some(approval(&coverage)), ..wish });
+        if let Some(effect) = self.last_effect(step) {
+            self.use_coverage(step, &effect);
+        }
+        then
     }
 
     /// Returns a wish that takes an effect back.
@@ -128,6 +139,7 @@ impl Decider<'_> {
             effect: payload.effect,
             idempotency: payload.idempotency,
             has_probe: payload.has_probe,
+            key_valid: payload.key_valid,
             labels: approved(payload.labels, of.covered.is_some()),
             timeout: payload.timeout,
             approval: of.covered.as_ref().map(|(approval, _)| approval.clone()),

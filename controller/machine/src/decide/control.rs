@@ -1,14 +1,9 @@
 //! Events of the run itself: its start, timers, pause and resume, cancel, retry.
 
-use std::collections::BTreeMap;
-
-use serde_json::Value;
-
 use super::{Decider, Decision, effects::verdict};
 use crate::{
     draft::Draft,
     event::{Event, TimerId},
-    fact::Fact,
     id::EffectId,
     life::{
         Kind, Lifecycle,
@@ -74,7 +69,7 @@ impl<'a> Decider<'a> {
         }
     }
 
-    fn arm_deadline(&mut self) {
+    pub(super) fn arm_deadline(&mut self) {
         if let Some(deadline) = self.def.playbook.deadline {
             let at = self.draft.at().plus(deadline.millis());
             self.draft.set_timer(TimerId::Deadline, at);
@@ -140,43 +135,9 @@ impl<'a> Decider<'a> {
         }
     }
 
-    fn effects_in(&self, is_in: impl Fn(&EffectPhase) -> bool) -> Vec<EffectId> {
+    pub(super) fn effects_in(&self, is_in: impl Fn(&EffectPhase) -> bool) -> Vec<EffectId> {
         let effects = self.draft.run.effects.iter();
         effects.filter(|(_, state)| is_in(&state.life.phase)).map(|(id, _)| id.clone()).collect()
-    }
-
-    /// Tries an ended run again: from the step that is named, else from the first one that was taken back, else from the
-    /// one that failed.
-    pub(super) fn retry(&mut self, step: Option<&String>, edits: &BTreeMap<String, Value>) -> Decision {
-        let from = step.cloned().or_else(|| self.first_undone()).or_else(|| self.failed_step());
-        let from = from.filter(|step| self.step(step).is_some());
-        let from = from.ok_or_else(|| Refusal::NoSuchStep { step: step.cloned().unwrap_or_default() })?;
-        if self.live(&RunEvent::Retry) == Kind::Refused {
-            return Err(match &self.draft.run.phase {
-                Phase::Ended { status, .. } => Refusal::Ended { status: status.word().to_owned() },
-                _ => Refusal::Phase { phase: self.draft.run.status().to_owned() },
-            });
-        }
-        self.fact(Fact::Retried { step: from.clone() });
-        for (path, value) in edits {
-            self.change(path, value, "retry")?;
-        }
-        for effect in self.effects_in(|phase| matches!(phase, EffectPhase::Dead { .. })) {
-            let life = self.draft.run.effects[&effect].life.to(EffectPhase::Dropped);
-            self.fact(Fact::EffectMoved { effect, life });
-        }
-        self.arm_deadline();
-        self.walk(from);
-        Ok(Verdict::Applied)
-    }
-
-    fn failed_step(&self) -> Option<String> {
-        let failed = self.draft.run.failure.as_ref().and_then(|failure| failure.step.clone());
-        let latest = || {
-            let started = self.draft.run.steps.iter().filter(|(_, state)| state.started.is_some());
-            started.max_by_key(|(_, state)| state.started).map(|(id, _)| id.clone())
-        };
-        failed.or_else(latest)
     }
 }
 

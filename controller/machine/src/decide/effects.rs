@@ -13,7 +13,7 @@ use crate::{
         Kind, Lifecycle,
         effect::{EffectAction, EffectEvent, Failing, Loss, Moment},
     },
-    run::{EffectPhase, EffectState, Life, Purpose},
+    run::{Basis, EffectPhase, EffectState, Life, Purpose},
     verdict::{Refusal, Verdict},
 };
 
@@ -37,6 +37,7 @@ impl Decider<'_> {
                 self.plain(effect, &EffectEvent::Deny { denial: *denial, message: message.clone() })
             }
             Event::EffectNeedsApproval { effect, rule } => self.needs_approval(effect, rule),
+            Event::EffectOutdated { effect, moved } => self.outdated(effect, moved),
             Event::EffectSucceeded { effect, attempt, value, cost, .. } => {
                 self.succeeded(effect, *attempt, (value, *cost))
             }
@@ -81,7 +82,7 @@ impl Decider<'_> {
                 return Err(Refusal::WrongAttempt { effect: effect.clone(), expected, found: attempt });
             }
         }
-        self.plain(effect, &EffectEvent::Lease { attempt, until })
+        self.plain(effect, &EffectEvent::Lease { attempt, at: self.draft.at(), until })
     }
 
     pub(super) fn lost(&mut self, effect: &EffectId, attempt: u32, (message, by): (&str, Loss)) -> Decision {
@@ -98,6 +99,7 @@ impl Decider<'_> {
         let kind = self.drive_effect(effect, &EffectEvent::Succeed { attempt }, Some(value))?;
         self.spent(effect, cost);
         if kind == Kind::Late {
+            self.late_child(effect, value);
             let reason =
                 format!("effect \"{effect}\" happened by attempt {attempt}, after it was settled otherwise");
             self.fact(Fact::Ignored { reason });
@@ -133,10 +135,44 @@ impl Decider<'_> {
             self.fact(Fact::EffectMoved { effect: effect.clone(), life: life.clone() });
             self.arm(effect, &life);
         }
+        self.give_coverage_back(effect);
+        if matches!(state.life.phase, EffectPhase::Unknown { .. }) {
+            self.end_probes(effect);
+        }
         for action in answer.actions {
             self.act(effect, action, value);
         }
         Ok(answer.kind)
+    }
+
+    /// Nobody asks about what is known: a probe that was left would outlive its run.
+    fn end_probes(&mut self, effect: &EffectId) {
+        let effects = &self.draft.run.effects;
+        let is_in_doubt =
+            effects.get(effect).is_some_and(|state| matches!(state.life.phase, EffectPhase::Unknown { .. }));
+        let asks =
+            |state: &EffectState| state.purpose == Purpose::Probe(effect.clone()) && !state.is_settled();
+        let left: Vec<EffectId> = effects
+            .iter()
+            .filter(|(_, state)| !is_in_doubt && asks(state))
+            .map(|(id, _)| id.clone())
+            .collect();
+        for probe in left {
+            drop(self.plain(&probe, &EffectEvent::Withdraw));
+        }
+    }
+
+    /// What definitely did not happen has not used its approval: the same payload may be tried again under it.
+    fn give_coverage_back(&mut self, effect: &EffectId) {
+        let did_not_happen = self.draft.run.effects.get(effect).is_some_and(|state| {
+            matches!(
+                state.life.phase,
+                EffectPhase::Failed { .. } | EffectPhase::Denied { .. } | EffectPhase::Withdrawn
+            )
+        });
+        if did_not_happen && self.draft.run.used.contains_key(effect) {
+            self.fact(Fact::CoverageReturned { effect: effect.clone() });
+        }
     }
 
     fn known(&self, effect: &EffectId) -> Result<EffectState, Refusal> {
@@ -179,22 +215,19 @@ impl Decider<'_> {
     }
 
     fn ask_operator(&mut self, effect: &EffectId, message: &str) {
-        let title = format!("nobody knows whether {effect} happened: {message}");
-        let cause = effect.to_string();
-        self.tell("unknown", &cause, title);
+        let notice = crate::kill::doubt(&self.draft, effect, message);
+        self.draft.notify(notice);
     }
 
     /// Asks the probe of an effect in doubt: an effect of its own, which reads only.
     fn ask_probe(&mut self, effect: &EffectId) {
         let Some(state) = self.draft.run.effects.get(effect).cloned() else { return };
-        let Some(Call::Verb(of)) = state.call.clone() else { return };
-        let probe = self.def.verbs.get(&of.verb).and_then(|verb| verb.probe.clone());
-        let (Some(probe), Some(step)) = (probe, self.step(&state.step)) else {
+        let (Some(call), Some(step)) = (self.probe_of(effect, state.call.as_ref()), self.step(&state.step))
+        else {
             let message = "its probe is not in the bundle".to_owned();
             drop(self.plain(effect, &EffectEvent::Found(Finding::Unclear(message))));
             return;
         };
-        let call = Call::Probe { of, probe };
         let wish = super::ask::Wish {
             labels: state.labels,
             timeout: state.timeout,
@@ -207,10 +240,24 @@ impl Decider<'_> {
         }
     }
 
+    /// Returns the call that finds out whether another one happened.
+    fn probe_of(&self, effect: &EffectId, call: Option<&Call>) -> Option<Call> {
+        match call? {
+            Call::Verb(of) => {
+                let probe = self.def.verbs.get(&of.verb)?.probe.clone()?;
+                Some(Call::Probe { of: of.clone(), probe })
+            }
+            Call::StartRun { .. } => Some(Call::FindChild { of: effect.clone() }),
+            _ => None,
+        }
+    }
+
     /// A probe answered; the event may name the probe, or the effect in doubt.
     fn probed(&mut self, named: &EffectId, finding: &Finding) -> Decision {
         let state = self.known(named)?;
         let target = match &state.purpose {
+            // It looked before what is in doubt now: an answer of a probe that is over says nothing about a later attempt.
+            Purpose::Probe(_) if state.is_settled() => return Ok(Verdict::Stale),
             Purpose::Probe(of) => of.clone(),
             Purpose::Step | Purpose::Undo(_) => named.clone(),
         };
@@ -248,6 +295,9 @@ impl Decider<'_> {
         if *settlement == Settlement::Undo && !has_undo {
             return Err(Refusal::NoUndo { effect: effect.clone() });
         }
+        if *settlement == Settlement::Undo && self.draft.run.is_ended() {
+            return Err(Refusal::NothingTakenBack { effect: effect.clone() });
+        }
         if matches!(state.life.phase, EffectPhase::Dead { .. }) {
             return self.settle_dead(effect, &state, settlement);
         }
@@ -257,6 +307,32 @@ impl Decider<'_> {
             Settlement::DidNotHappen | Settlement::Undo | Settlement::Drop => None,
         };
         self.drive_effect(effect, &EffectEvent::Settle(settlement.clone()), value).map(verdict)
+    }
+
+    /// What an approved payload was made of has moved: the approval was of something else, so a person looks once more.
+    fn outdated(&mut self, effect: &EffectId, moved: &[Basis]) -> Decision {
+        let before = self.known(effect)?.basis;
+        let seen =
+            |now: &Basis| before.iter().find(|seen| (&seen.record, &seen.key) == (&now.record, &now.key));
+        let told: Vec<String> = moved
+            .iter()
+            .filter_map(|now| Some((seen(now)?.version, now)))
+            .map(|(was, now)| {
+                format!("{} \"{}\" was at version {was} and is at {} now", now.record, now.key, now.version)
+            })
+            .collect();
+        let rule = format!("what was approved rests on records that have changed since: {}", told.join("; "));
+        let verdict = self.needs_approval(effect, &rule)?;
+        if verdict == Verdict::Applied {
+            // The person decides about the records as they are now: from here on only a later change counts.
+            let renewed = before.iter().map(|seen| {
+                let now = moved.iter().find(|now| (&now.record, &now.key) == (&seen.record, &seen.key));
+                now.unwrap_or(seen).clone()
+            });
+            let basis = renewed.collect();
+            self.fact(Fact::BasisMoved { effect: effect.clone(), basis });
+        }
+        Ok(verdict)
     }
 
     fn needs_approval(&mut self, effect: &EffectId, rule: &str) -> Decision {

@@ -162,7 +162,7 @@ impl<'a> Decider<'a> {
         self.take_edge(step, outcome, message)
     }
 
-    fn take_edge(&mut self, step: &Step, outcome: &str, message: String) -> Then {
+    pub(super) fn take_edge(&mut self, step: &Step, outcome: &str, message: String) -> Then {
         if !self.is_active() && !self.is_paused() {
             return Then::Stop;
         }

@@ -409,6 +409,7 @@ impl<'a> Decider<'a> {
                 let (by, digest) = (decided.by.clone(), decided.approved.clone());
                 let approval = Approval { gate: gate.id.clone(), digest, by };
                 self.fact(Fact::EffectApproved { effect: effect.clone(), approval });
+                self.rest_on_records(effect);
                 EffectEvent::Approve
             }
             _ => EffectEvent::Deny {

@@ -20,6 +20,8 @@ mod fallback;
 mod flow;
 mod gates;
 mod payload;
+mod records;
+mod retry;
 mod steps;
 mod unwind;
 

@@ -20,7 +20,7 @@ use crate::{
     event::{Labelled, TimerId},
     id::Stamp,
     labels,
-    run::Wait,
+    run::{Close, Wait},
 };
 
 /// Why an agent is not asked.
@@ -183,7 +183,7 @@ impl<'a> Decider<'a> {
         let labels = self.labels_of(with);
         let call = Call::StartRun { playbook: playbook.to_owned(), bundle, input };
         let pure = Wish { labels, timeout: LOCAL_TIMEOUT, ..Wish::pure(call) };
-        self.ask(step, Wish { idempotency: Idempotency::NativeKey, ..pure })
+        self.ask(step, Wish { idempotency: Idempotency::NativeKey, has_probe: true, ..pure })
     }
 
     /// Returns the join of the labels of everything that a `with` table reads.
@@ -207,10 +207,10 @@ pub(super) fn fits(schema: &Value, value: &Value, what: &str) -> Result<(), Stri
 }
 
 /// Returns how a child is treated when its parent ends.
-pub(super) fn parent_close(step: &Step) -> &str {
+pub(super) fn parent_close(step: &Step) -> Close {
     match &step.kind {
-        StepKind::Run { parent_close, .. } => parent_close,
-        _ => "wait",
+        StepKind::Run { parent_close, .. } => Close::of(parent_close),
+        _ => Close::Wait,
     }
 }
 
@@ -222,7 +222,7 @@ fn version(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("\"{text}\" is no version: a whole number is"))
 }
 
-fn record_reads(op: &RecordOp) -> std::collections::BTreeSet<String> {
+pub(super) fn record_reads(op: &RecordOp) -> std::collections::BTreeSet<String> {
     match op {
         RecordOp::ReadOne { key, .. } => key.reads.clone(),
         RecordOp::ReadList { filter, .. } => filter.values().flat_map(Arg::reads).collect(),

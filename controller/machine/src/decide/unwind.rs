@@ -6,14 +6,14 @@
 use adjutant_spec::plan::Step;
 use serde_json::{Map, Value, json};
 
-use super::{Decider, ask::Wish, effects::is_pure, payload::Payload, steps::parent_close};
+use super::{Decider, ask::Wish, effects::is_pure, payload::Payload};
 use crate::{
     command::Command,
     event::{ErrorClass, Event, TimerId},
     fact::Fact,
     id::{EffectId, InstanceId},
     life::{effect::EffectEvent, run::RunEvent},
-    run::{EffectPhase, Purpose, UndoEntry, UndoState},
+    run::{Close, EffectPhase, Purpose, UndoEntry, UndoState},
 };
 
 impl<'a> Decider<'a> {
@@ -26,11 +26,12 @@ impl<'a> Decider<'a> {
             self.draft.clear_timer(timer);
         }
         for effect in self.unsettled() {
-            if !self.is_probe(&effect) {
+            // What takes something back is wanted now, and a probe: what it asks about must be known first.
+            if self.is_for_step(&effect) {
                 drop(self.plain(&effect, &EffectEvent::Withdraw));
+            } else {
+                drop(self.plain(&effect, &EffectEvent::Release));
             }
-            // What was held by a pause, and may have happened, goes on until it is known.
-            drop(self.plain(&effect, &EffectEvent::Release));
         }
         let children: Vec<EffectId> = self
             .draft
@@ -45,10 +46,8 @@ impl<'a> Decider<'a> {
         }
     }
 
-    /// A probe stays: what it asks about must be known before anything is taken back.
-    fn is_probe(&self, effect: &EffectId) -> bool {
-        let state = self.draft.run.effects.get(effect);
-        state.is_some_and(|state| matches!(state.purpose, Purpose::Probe(_)))
+    fn is_for_step(&self, effect: &EffectId) -> bool {
+        self.draft.run.effects.get(effect).is_some_and(|state| state.purpose == Purpose::Step)
     }
 
     fn unsettled(&self) -> Vec<EffectId> {
@@ -60,15 +59,14 @@ impl<'a> Decider<'a> {
     pub(super) fn close_child(&mut self, effect: &EffectId) {
         let Some(state) = self.draft.run.effects.get(effect) else { return };
         let Some(child) = state.child.clone().filter(|child| !child.has_ended) else { return };
-        let Some(step) = self.step(&state.step) else { return };
-        match parent_close(step) {
-            "detach" => self.fact(Fact::ChildEnded { effect: effect.clone() }),
-            "cancel" => {
+        match child.close {
+            Close::Detach => self.fact(Fact::ChildEnded { effect: effect.clone() }),
+            Close::Cancel => {
                 let reason = format!("its parent \"{}\" unwinds", self.draft.run.id);
                 let event = Event::RunCancelled { reason };
                 self.draft.command(Command::Deliver { to: InstanceId::run(child.run), event });
             }
-            _ => {}
+            Close::Wait => {}
         }
     }
 
@@ -158,6 +156,7 @@ impl<'a> Decider<'a> {
             effect: contract.effect,
             idempotency: contract.idempotency,
             has_probe: contract.probe.is_some(),
+            key_valid: contract.key_valid.map(|period| period.millis()),
             args,
             labels,
             timeout: contract.timeout.millis(),
@@ -198,6 +197,7 @@ impl<'a> Decider<'a> {
             effect: adjutant_spec::plan::Effect::Write,
             idempotency: adjutant_spec::plan::Idempotency::AtMostOnce,
             has_probe: false,
+            key_valid: None,
             args: Value::Null,
             labels: Default::default(),
             timeout: 0,

@@ -1,13 +1,13 @@
 //! Permissions: who may use which verb without asking. Writes are denied unless granted; autonomy can only be tightened by
 //! a stage, never loosened by it.
 
-use adjutant_spec::plan::{Autonomy, Effect, Level, Stage};
+use adjutant_spec::plan::{Autonomy, Effect, Level, Plan, Stage, Subject};
 
 /// What is asked.
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
-    /// Who: `playbook:<id>`, then `agent:<id>`; the tightest grant of all counts.
-    pub subjects: &'a [&'a str],
+    /// Who, by oldest ids: the tightest grant of all counts.
+    pub subjects: &'a [Subject],
     /// The verb's full name, or `record.write`.
     pub verb: &'a str,
     /// What it does to the world.
@@ -42,9 +42,9 @@ pub enum Verdict {
     },
 }
 
-/// Decides.
+/// Decides by the grants of the plan in force, whatever a subject or a connector was called when they were written.
 #[must_use]
-pub fn decide(grants: &[Autonomy], question: Question<'_>) -> Verdict {
+pub fn decide(plan: &Plan, question: Question<'_>) -> Verdict {
     if question.effect == Effect::Read {
         return allow("reads are free", false);
     }
@@ -54,7 +54,7 @@ pub fn decide(grants: &[Autonomy], question: Question<'_>) -> Verdict {
     if question.is_approved {
         return allow("a person approved this payload", false);
     }
-    let grant = tightest(grants, question);
+    let grant = tightest(plan, question);
     let level = grant.map(|grant| grant.level);
     let rule = grant.map_or_else(|| format!("nothing grants \"{}\"", question.verb), rule_of);
     match level {
@@ -80,11 +80,13 @@ fn rule_of(grant: &Autonomy) -> String {
 }
 
 /// Returns the tightest grant that applies: loosening one subject never loosens another.
-fn tightest<'a>(grants: &'a [Autonomy], question: Question<'_>) -> Option<&'a Autonomy> {
+fn tightest<'a>(plan: &'a Plan, question: Question<'_>) -> Option<&'a Autonomy> {
+    let verb = plan.oldest_verb(question.verb);
     let applies = |grant: &&Autonomy| {
-        question.subjects.contains(&grant.subject.as_str()) && matches(&grant.verb, question.verb)
+        question.subjects.contains(&plan.subject(&grant.subject))
+            && matches(&plan.oldest_verb(&grant.verb), &verb)
     };
-    grants.iter().filter(applies).min_by_key(|grant| grant.level)
+    plan.policies.autonomy.iter().filter(applies).min_by_key(|grant| grant.level)
 }
 
 /// Returns whether a granted verb, such as `billing.*`, covers another one.
@@ -92,63 +94,5 @@ fn matches(granted: &str, verb: &str) -> bool {
     match granted.strip_suffix(".*") {
         Some(connector) => verb.strip_prefix(connector).is_some_and(|rest| rest.starts_with('.')),
         None => granted == verb,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn grant(verb: &str, level: Level) -> Autonomy {
-        Autonomy { subject: "playbook:inbound".to_owned(), verb: verb.to_owned(), level }
-    }
-
-    fn question(effect: Effect) -> Question<'static> {
-        Question {
-            subjects: &["playbook:inbound"],
-            verb: "crm.add",
-            effect,
-            is_approved: false,
-            passed_by_condition: false,
-            stage: Stage::Act,
-        }
-    }
-
-    #[test]
-    fn writes_are_denied_unless_granted() {
-        assert!(matches!(decide(&[], question(Effect::Write)), Verdict::Deny { .. }));
-        assert!(matches!(
-            decide(&[grant("crm.*", Level::Act)], question(Effect::Write)),
-            Verdict::Allow { .. }
-        ));
-        assert!(matches!(
-            decide(&[grant("crmx.*", Level::Act)], question(Effect::Write)),
-            Verdict::Deny { .. }
-        ));
-    }
-
-    #[test]
-    fn the_tightest_grant_counts() {
-        let grants = [grant("crm.*", Level::Act), grant("crm.add", Level::Ask)];
-        assert!(matches!(decide(&grants, question(Effect::Write)), Verdict::Ask { .. }));
-    }
-
-    #[test]
-    fn no_grant_lets_a_guarded_verb_out_without_a_gate() {
-        for effect in [Effect::Send, Effect::Spend, Effect::Delete, Effect::Publish] {
-            let verdict = decide(&[grant("crm.*", Level::Act)], question(effect));
-            assert!(matches!(verdict, Verdict::Deny { .. }), "{effect:?}");
-            let approved = Question { is_approved: true, ..question(effect) };
-            assert!(matches!(decide(&[], approved), Verdict::Allow { .. }), "{effect:?}");
-        }
-    }
-
-    #[test]
-    fn a_stage_only_tightens() {
-        let grants = [grant("crm.*", Level::Act)];
-        let advise = Question { stage: Stage::Advise, ..question(Effect::Write) };
-        assert!(matches!(decide(&grants, advise), Verdict::Ask { .. }));
-        let observe = Question { stage: Stage::Observe, is_approved: true, ..question(Effect::Write) };
-        assert!(matches!(decide(&grants, observe), Verdict::Deny { .. }));
     }
 }

@@ -29,6 +29,9 @@ pub struct EffectState {
     pub labels: Labels,
     /// The gate decision that covers it.
     pub approval: Option<Approval>,
+    /// The records that what was approved was made of: where one has moved since, a person is asked again before it acts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub basis: Vec<Basis>,
     /// How long one attempt may take, in milliseconds.
     pub timeout: u64,
     /// Where it stands.
@@ -44,6 +47,45 @@ pub struct Child {
     pub run: String,
     /// Whether it has ended.
     pub has_ended: bool,
+    /// What becomes of it when its parent ends before it. It is here so that a kill, which reads no definition, knows.
+    #[serde(default)]
+    pub close: Close,
+}
+
+/// What becomes of a child run when its parent ends before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Close {
+    /// The parent waits for it.
+    #[default]
+    Wait,
+    /// It is cancelled.
+    Cancel,
+    /// It goes on by itself.
+    Detach,
+}
+
+impl Close {
+    /// Returns what a step's `parent_close` says.
+    #[must_use]
+    pub fn of(word: &str) -> Self {
+        match word {
+            "cancel" => Self::Cancel,
+            "detach" => Self::Detach,
+            _ => Self::Wait,
+        }
+    }
+}
+
+/// A business record that a payload was made of, as it was read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Basis {
+    /// Its kind.
+    pub record: String,
+    /// Its key.
+    pub key: String,
+    /// The version that was read; `0` where there was none.
+    pub version: u64,
 }
 
 /// Why an effect exists.
@@ -71,6 +113,9 @@ pub struct Traits {
     pub has_probe: bool,
     /// How often and how soon it is tried again.
     pub retry: Retry,
+    /// How long the other side keeps its key, in milliseconds; `None` where there is no key that could lapse.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_valid: Option<u64>,
 }
 
 /// The life of an effect: what changes.
@@ -85,6 +130,12 @@ pub struct Life {
     /// How many attempts died with their host. They say nothing about the other side: `attempts` grows by each.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub deaths: u32,
+    /// When the first attempt left of which nobody knows whether it happened, else the last one: since then the key is in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent: Option<Stamp>,
+    /// Whether its run unwinds or was killed: it is not sent again, whatever is learned of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unwanted: bool,
     /// Where it stands.
     pub phase: EffectPhase,
 }
@@ -151,7 +202,7 @@ pub enum EffectPhase {
     },
     /// It happened and was taken back.
     Undone,
-    /// It was no longer wanted before it left.
+    /// It did not happen and is no longer wanted.
     Withdrawn,
     /// The operator let it be.
     Dropped,
@@ -169,7 +220,15 @@ impl Life {
     /// Returns the life of a new effect.
     #[must_use]
     pub fn new(attempts: u32, phase: EffectPhase) -> Self {
-        Self { attempt: 1, attempts: attempts.max(1), doubt: BTreeSet::new(), deaths: 0, phase }
+        Self {
+            attempt: 1,
+            attempts: attempts.max(1),
+            doubt: BTreeSet::new(),
+            deaths: 0,
+            sent: None,
+            unwanted: false,
+            phase,
+        }
     }
 
     /// Returns the same life in another phase.

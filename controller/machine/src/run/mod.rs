@@ -11,7 +11,7 @@ mod waiting;
 use std::collections::{BTreeMap, VecDeque};
 
 use adjutant_spec::{
-    plan::{BundleId, Stage, StepId, Undo},
+    plan::{BundleId, OldestId, Stage, StepId, Undo},
     value::{Labels, Path},
 };
 use rust_decimal::Decimal;
@@ -25,7 +25,7 @@ use crate::{
     id::{EffectId, Stamp},
 };
 
-pub use effect::{Child, EffectPhase, EffectState, Life, Purpose, Traits};
+pub use effect::{Basis, Child, Close, EffectPhase, EffectState, Life, Purpose, Traits};
 pub use gate::{Card, Coverage, CoveredCall, CoveredUndo, Decided, Gate, GatePhase, GateSubject, Shown};
 pub use waiting::Cause;
 
@@ -37,8 +37,11 @@ pub const SEEN: usize = 32;
 pub struct Run {
     /// Its id.
     pub id: String,
-    /// The playbook's id.
+    /// The playbook's id when it began: for people. What rules, lists and rows compare is [`Run::oldest`].
     pub playbook: String,
+    /// The playbook's oldest id, where the run was told of it.
+    #[serde(default, rename = "oldest", skip_serializing_if = "Option::is_none")]
+    pub began_as: Option<OldestId>,
     /// What it pins.
     pub bundle: BundleId,
     /// Its idempotency key.
@@ -76,6 +79,9 @@ pub struct Run {
     pub gates: BTreeMap<String, Gate>,
     /// The payload that is approved for each covered step.
     pub coverage: BTreeMap<StepId, Coverage>,
+    /// The approvals that calls have used up; a call that did not happen gives its own back.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub used: BTreeMap<EffectId, Coverage>,
     /// How to take back what was started, in the order in which it started.
     pub undo: Vec<UndoEntry>,
     /// Stored timers.
@@ -90,6 +96,9 @@ pub struct Run {
     pub spent: BTreeMap<String, Decimal>,
     /// Why it failed, where it did.
     pub failure: Option<Failure>,
+    /// What was wrong with its state when it was killed: what it did before is not known any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buried: Option<String>,
     /// The last event ids.
     pub seen: VecDeque<String>,
 }
@@ -267,6 +276,12 @@ impl Run {
     #[must_use]
     pub fn is_ended(&self) -> bool {
         matches!(self.phase, Phase::Ended { .. })
+    }
+
+    /// Returns the identity of its playbook.
+    #[must_use]
+    pub fn oldest(&self) -> OldestId {
+        self.began_as.clone().unwrap_or_else(|| OldestId::never_renamed(&self.playbook))
     }
 
     /// Returns whether effects other than reads stay inside.

@@ -12,8 +12,8 @@ use super::host::{Broken, Host};
 use crate::{
     command::{Call, Perform},
     event::{Decision, ErrorClass, Event, Finding, GateDecided, RunStarted, Settlement},
-    id::EffectId,
-    run::{EffectPhase, Phase, Run},
+    id::{EffectId, Stamp},
+    run::{Basis, EffectPhase, Phase, Run},
     verdict::Verdict,
 };
 
@@ -36,6 +36,12 @@ pub struct Act {
     pub approval: Option<String>,
     /// Whether it takes a step back.
     pub is_undo: bool,
+    /// When.
+    pub at: Stamp,
+    /// How long the other side keeps its key, in milliseconds.
+    pub key_valid: Option<u64>,
+    /// Whether its run had begun to unwind, or had ended, before it was sent.
+    pub is_unwanted: bool,
 }
 
 /// How much goes wrong, in a hundred.
@@ -169,10 +175,23 @@ impl Chaos {
             let until = Some(self.host.now.plus(1_000));
             return self.send(&effect.run.clone(), Event::EffectDeferred { effect, reason, until }).map(drop);
         }
+        if self.chance(self.faults.fail / 4) && self.outdate(&effect)? {
+            return Ok(());
+        }
         match self.host.lease(&effect)? {
             Some(perform) => self.perform(&perform),
             None => Ok(()),
         }
+    }
+
+    /// The records that an approved effect rests on have moved; tells whether there were any.
+    fn outdate(&mut self, effect: &EffectId) -> Result<bool, Broken> {
+        let state = self.host.run(&effect.run).and_then(|run| run.effects.get(effect));
+        let basis = state.filter(|state| state.approval.is_some()).map(|state| state.basis.clone());
+        let Some(basis) = basis.filter(|basis| !basis.is_empty()) else { return Ok(false) };
+        let moved = basis.into_iter().map(|seen| Basis { version: seen.version + 1, ..seen }).collect();
+        self.send(&effect.run.clone(), Event::EffectOutdated { effect: effect.clone(), moved })?;
+        Ok(true)
     }
 
     fn perform(&mut self, perform: &Perform) -> Result<(), Broken> {
@@ -234,6 +253,12 @@ impl Chaos {
                     if happened { Finding::Happened(self.sample(&of.verb)) } else { Finding::DidNotHappen };
                 return Ok(Event::EffectProbed { effect, finding });
             }
+            Call::FindChild { of } => {
+                let child = self.host.runs.values().find(|kept| kept.run.parent.as_ref() == Some(of));
+                let found = child.map(|kept| json!({ "run": kept.run.id }));
+                let finding = found.map_or(Finding::DidNotHappen, Finding::Happened);
+                return Ok(Event::EffectProbed { effect, finding });
+            }
             Call::StartRun { playbook, bundle, input } => {
                 let run = format!("{playbook}-of-{}-{}", effect.run, effect.seq);
                 self.start_child(&run, (playbook, bundle), input, &effect)?;
@@ -241,6 +266,11 @@ impl Chaos {
             }
             Call::Verb(call) => {
                 let value = self.sample(&call.verb);
+                let run = self.host.run(&effect.run);
+                let is_unwanted =
+                    run.is_some_and(|run| !matches!(run.phase, Phase::Active | Phase::Paused { .. }));
+                let state = run.and_then(|run| run.effects.get(&effect));
+                let key_valid = state.and_then(|state| state.traits.key_valid);
                 self.acts.push(Act {
                     key: call.key.clone(),
                     effect: effect.clone(),
@@ -250,6 +280,9 @@ impl Chaos {
                     args: call.args.clone(),
                     approval: perform.approval.as_ref().map(|approval| approval.digest.clone()),
                     is_undo: call.undo_of.is_some(),
+                    at: self.host.now,
+                    key_valid,
+                    is_unwanted,
                 });
                 value
             }
@@ -286,6 +319,7 @@ impl Chaos {
         let started = RunStarted {
             run: run.to_owned(),
             playbook: playbook.to_owned(),
+            oldest: None,
             bundle: bundle.to_owned(),
             key: parent.key(),
             revision: "r1".to_owned(),
@@ -372,9 +406,10 @@ impl Chaos {
         let runs: Vec<String> = self.host.runs.keys().cloned().collect();
         let Some(run) = self.pick(&runs) else { return Ok(()) };
         let reason = "the operator wishes so".to_owned();
-        let event = match self.draw(9) {
+        let event = match self.draw(10) {
             0 => Event::RunCancelled { reason },
             8 => return self.correct(&run),
+            9 => Event::RunKilled { reason },
             1 => Event::RunRetried { step: None, edits: BTreeMap::new() },
             2..=4 => Event::RunPaused { reason },
             _ => Event::RunResumed,
@@ -423,6 +458,7 @@ fn effect_of(event: &Event) -> Option<&EffectId> {
         | Event::EffectDeferred { effect, .. }
         | Event::EffectDenied { effect, .. }
         | Event::EffectNeedsApproval { effect, .. }
+        | Event::EffectOutdated { effect, .. }
         | Event::EffectSucceeded { effect, .. }
         | Event::EffectFailed { effect, .. }
         | Event::EffectUnknown { effect, .. }

@@ -178,6 +178,8 @@ impl Host {
         let event = Event::EffectLeased { effect: effect.clone(), attempt, until, reserved: None };
         let verdict = self.send(&effect.run, "host", event);
         match verdict {
+            // A key that is too old is not sent: the machine asks instead, and the row is gone.
+            Ok(Verdict::Applied) if !self.is_leased(effect) => Ok(None),
             Ok(Verdict::Applied) => Ok(Some(row)),
             Ok(_) => {
                 self.outbox.insert(effect.clone(), row);
@@ -185,6 +187,11 @@ impl Host {
             }
             Err(broken) => Err(broken),
         }
+    }
+
+    fn is_leased(&self, effect: &EffectId) -> bool {
+        let state = self.run(&effect.run).and_then(|run| run.effects.get(effect));
+        state.is_some_and(|state| matches!(state.life.phase, EffectPhase::Leased { .. }))
     }
 
     /// Fires the earliest timer, moving the clock to it; tells whether there was one.

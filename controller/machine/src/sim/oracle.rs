@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use adjutant_spec::plan::Idempotency;
+use adjutant_spec::plan::{Effect, Idempotency};
 
 use super::{
     chaos::{Act, Chaos},
@@ -18,10 +18,13 @@ use crate::{
 pub fn judge(chaos: &Chaos) -> Vec<String> {
     let mut broken = Vec::new();
     broken.extend(acted_twice(&chaos.acts));
+    broken.extend(acted_unwanted(&chaos.acts));
     for (id, kept) in &chaos.host.runs {
         let acts: Vec<&Act> = chaos.acts.iter().filter(|act| act.effect.run == *id).collect();
         broken.extend(unapproved(kept, &acts));
+        broken.extend(forgotten(kept, &acts));
         broken.extend(unwound(kept, &acts));
+        broken.extend(outlived(kept, chaos));
         if !kept.run.is_ended() {
             broken.push(format!("{id} has not ended: {:?}", kept.run.waiting()));
         }
@@ -29,16 +32,54 @@ pub fn judge(chaos: &Chaos) -> Vec<String> {
     broken
 }
 
-/// Nothing that must not be repeated was; what may be was repeated under its own key only.
+/// Nothing that must not be repeated was; what may be was repeated under its own key only, while the other side knew the key.
 fn acted_twice(acts: &[Act]) -> Vec<String> {
-    let mut counts: BTreeMap<&str, (u32, Idempotency)> = BTreeMap::new();
+    let mut first: BTreeMap<&str, (u32, &Act)> = BTreeMap::new();
     for act in acts {
-        counts.entry(&act.key).or_insert((0, act.idempotency)).0 += 1;
+        first.entry(&act.key).or_insert((0, act)).0 += 1;
     }
-    let repeated = counts.into_iter().filter(|(_, (count, class))| {
-        *count > 1 && matches!(class, Idempotency::AtMostOnce | Idempotency::Probe)
+    let mut broken = Vec::new();
+    for (key, (count, act)) in &first {
+        if *count > 1 && matches!(act.idempotency, Idempotency::AtMostOnce | Idempotency::Probe) {
+            broken.push(format!("{key} ({:?}) acted {count} times", act.idempotency));
+        }
+    }
+    for act in acts {
+        let since = first[act.key.as_str()].1.at;
+        if act.key_valid.is_some_and(|valid| act.at > since.plus(valid)) {
+            broken.push(format!("{} was sent again with a key that had lapsed", act.key));
+        }
+    }
+    broken
+}
+
+/// A run that unwinds, or has ended, sends nothing but what takes something back.
+fn acted_unwanted(acts: &[Act]) -> Vec<String> {
+    let changes = |act: &&Act| act.class != Effect::Read && !act.is_undo && act.is_unwanted;
+    acts.iter().filter(changes).map(|act| format!("{} acted while its run unwound", act.effect)).collect()
+}
+
+/// A run that has ended leaves nothing in the outbox: nobody could lease it any more.
+fn outlived(kept: &Kept, chaos: &Chaos) -> Vec<String> {
+    let rows = chaos.host.outbox.keys().filter(|effect| kept.run.is_ended() && effect.run == kept.run.id);
+    rows.map(|effect| format!("{effect} waits in the outbox, and its run has ended")).collect()
+}
+
+/// What happened never counts as what did not: a doubt ends by knowledge.
+fn forgotten(kept: &Kept, acts: &[&Act]) -> Vec<String> {
+    let changing = acts.iter().filter(|act| act.class != Effect::Read);
+    let forgotten = changing.filter(|act| {
+        kept.run.effects.get(&act.effect).is_some_and(|state| {
+            matches!(
+                state.life.phase,
+                EffectPhase::Withdrawn
+                    | EffectPhase::Failed { .. }
+                    | EffectPhase::Denied { .. }
+                    | EffectPhase::Dead { .. }
+            )
+        })
     });
-    repeated.map(|(key, (count, class))| format!("{key} ({class:?}) acted {count} times")).collect()
+    forgotten.map(|act| format!("{} happened and counts as if it had not", act.effect)).collect()
 }
 
 /// No guarded call acted without an approval of exactly its payload, written before it.

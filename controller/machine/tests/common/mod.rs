@@ -210,6 +210,7 @@ pub(crate) fn started(
     RunStarted {
         run: format!("{playbook}-1"),
         playbook: playbook.to_owned(),
+        oldest: None,
         bundle: bundle.id(),
         key: "m-1".to_owned(),
         revision: "r1".to_owned(),
@@ -240,6 +241,7 @@ pub(crate) fn verb(perform: &Perform) -> String {
     match &perform.call {
         Call::Verb(call) => call.verb.clone(),
         Call::Probe { probe, .. } => format!("probe {probe}"),
+        Call::FindChild { .. } => "find child".to_owned(),
         Call::Agent(call) => format!("agent {}", call.agent),
         Call::Route { route, .. } => format!("route {route}"),
         Call::RecordRead { .. } | Call::RecordList { .. } => "record.read".to_owned(),

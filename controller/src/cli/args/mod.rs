@@ -140,6 +140,11 @@ pub(crate) enum Command {
         #[arg(short = 'm', long = "message", default_value = "killed by the operator")]
         reason: String,
     },
+    /// Let a quarantined run go on, once what was damaged is repaired.
+    Release {
+        /// The run.
+        run: String,
+    },
     /// Try a failed run again.
     Retry {
         /// The run.

@@ -61,11 +61,12 @@ async fn list(cx: &Cx) -> Outcome {
     }
     for (cause, lines) in &causes {
         cx.out.data(cx.out.paint(Paint::Bold, cause))?;
-        let mut table = Table::new(&["effect", "phase", "playbook", "step", "attempt"]);
+        let mut table = Table::new(&["effect", "phase", "for", "playbook", "step", "attempt"]);
         for line in lines {
             table.row([
                 line.effect.id.to_string().into(),
                 cx.out.status(&line.effect.phase).into(),
+                line.whom.clone().unwrap_or_default().into(),
                 line.playbook.as_str().into(),
                 line.effect.step.as_str().into(),
                 line.effect.attempt.to_string().into(),

@@ -21,7 +21,7 @@ pub(super) use people::{login, token};
 pub(super) use runs::{log, run, runs, why};
 pub(super) use source::{hold, plan, proposals, refit, revert};
 pub(super) use status::{audit, cost, month, status};
-pub(super) use steer::{cancel, correct, kill, pause, resume, retry};
+pub(super) use steer::{cancel, correct, kill, pause, release, resume, retry};
 pub(super) use watch::watch;
 pub(super) use world::{connectors, playbooks, records};
 

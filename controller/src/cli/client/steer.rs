@@ -58,6 +58,11 @@ pub(crate) async fn kill(cx: &Cx, run: &str, reason: &str) -> Outcome {
     done(&cx.out, &cx.client.post(&["runs", run, "kill"], &json!({ "reason": reason })).await?)
 }
 
+/// Lets a quarantined run go on.
+pub(crate) async fn release(cx: &Cx, run: &str) -> Outcome {
+    done(&cx.out, &cx.client.post(&["runs", run, "release"], &json!({})).await?)
+}
+
 /// Tries a failed run again.
 pub(crate) async fn retry(cx: &Cx, run: &str, step: Option<&str>, edits: &[String]) -> Outcome {
     let edits = edits.iter().map(|edit| pair(edit)).collect::<Result<BTreeMap<_, _>, _>>()?;

@@ -7,7 +7,7 @@ use adjutant_machine::{
     event::Event,
     id::Stamp,
 };
-use adjutant_spec::plan::Plan;
+use adjutant_spec::plan::{NotifyRule, Plan};
 use futures::future::BoxFuture;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -78,11 +78,15 @@ impl Performer for World {
         self.effects.masked(value)
     }
 
-    fn notify(&self, notice: Notice) -> BoxFuture<'static, Result<(), NotifyFailure>> {
+    fn notify(
+        &self,
+        notice: Notice,
+        rule: Option<NotifyRule>,
+    ) -> BoxFuture<'static, Result<(), NotifyFailure>> {
         let world = self.clone();
         Box::pin(async move {
             let Some(effects) = world.current().await else { return std::future::pending().await };
-            let told = effects.notify(&notice).await;
+            let told = effects.notify(&notice, rule.as_ref()).await;
             told.map_err(|failure| NotifyFailure { retry: failure.retry, message: failure.message })
         })
     }

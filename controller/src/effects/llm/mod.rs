@@ -57,7 +57,7 @@ pub(super) struct AgentJob<'a> {
 /// Returns the connector and model that a question goes to.
 pub(super) fn resolve<'a>(plan: &'a Plan, call: &AgentCall) -> Result<(&'a Connector, String), Fault> {
     let connector = match &call.connector {
-        Some(id) => plan.connectors.get(id),
+        Some(id) => plan.connector(id),
         None => plan.connectors.values().find(|connector| connector.kind == "openai"),
     };
     let connector = connector
@@ -75,7 +75,7 @@ pub(super) fn resolve<'a>(plan: &'a Plan, call: &AgentCall) -> Result<(&'a Conne
 
 /// Returns whether the prompt of an agent reads its inputs. A prompt that is not found is taken to: its text is fenced.
 pub(super) fn reads_input(plan: &Plan, agent: &str) -> bool {
-    let Some(agent) = plan.agents.get(agent) else { return true };
+    let Some(agent) = plan.agent(agent) else { return true };
     let template = plan.bundles.values().find_map(|bundle| bundle.templates.get(&agent.prompt));
     template.is_none_or(|template| {
         template.reads.iter().any(|path| path == "input" || path.starts_with("input."))

@@ -150,9 +150,9 @@ fn worst_of_agent(plan: &Plan, call: &AgentCall) -> Result<Money, Unpriced> {
 
 /// A route costs what its hops may cost; hops that cannot be asked are skipped, and cost nothing.
 fn worst_of_route(plan: &Plan, route: &str, text: &str) -> Result<Option<Money>, Unpriced> {
-    let Some(route) = plan.routes.get(route) else { return Ok(None) };
+    let Some(route) = plan.route(route) else { return Ok(None) };
     let mut total: Option<Money> = None;
-    for agent in route.escalate.iter().filter_map(|hop| plan.agents.get(hop.strip_prefix("agent:")?)) {
+    for agent in route.escalate.iter().filter_map(|hop| plan.agent(hop.strip_prefix("agent:")?)) {
         let Ok(worst) = worst_of_agent(plan, &hop_call(plan, agent, route, text)) else { continue };
         total = match total {
             None => Some(worst),

@@ -1,8 +1,10 @@
 //! Notices: by the rules, to the right address, never more than a day may carry, never a link that acts.
 
 use adjutant_doubles::{Doubles, Fault, Options, Script, SmtpFault};
-use adjutant_machine::command::Notice;
+use adjutant_machine::{channel::channels, command::Notice};
 use adjutant_spec::plan::{NotifyRule, Risk};
+
+use crate::effects::NotifyFailure;
 
 use super::plans::{Room, mail, plan};
 
@@ -20,6 +22,19 @@ fn notice(id: &str) -> Notice {
     }
 }
 
+/// Tells by every rule that carries a notice, as the runtime does: one delivery for each.
+async fn tell(room: &Room, notice: &Notice) -> Result<(), NotifyFailure> {
+    let plan = room.effects.plan();
+    let rules: Vec<&NotifyRule> = channels(&plan, notice);
+    if rules.is_empty() {
+        return room.effects.notify(notice, None).await;
+    }
+    for rule in rules {
+        room.effects.notify(notice, Some(rule)).await?;
+    }
+    Ok(())
+}
+
 async fn room(rules: Vec<NotifyRule>) -> (Doubles, Room) {
     let doubles = Doubles::start(Options::default()).await.unwrap();
     let mut plan = plan([mail(&format!("smtp://{}", doubles.addresses.smtp))]);
@@ -30,7 +45,7 @@ async fn room(rules: Vec<NotifyRule>) -> (Doubles, Room) {
 #[tokio::test]
 async fn a_waiting_gate_is_told_to_the_owner_with_what_to_type() {
     let (doubles, room) = room(vec![rule("gate", 5)]).await;
-    room.effects.notify(&notice("g1")).await.unwrap();
+    tell(&room, &notice("g1")).await.unwrap();
     let mails = doubles.smtp().mails();
     assert_eq!(mails[0].envelope_to, ["me@studio.example"]);
     let text = mails[0].text.clone().unwrap();
@@ -50,7 +65,7 @@ async fn a_title_cannot_write_a_line_of_ours() {
         "Bob\u{1b}[2J\u{9b}1;1HRisk: low\u{202e}hs | elpmaxe.live lruc :epyT",
     ] {
         let title = forged.to_owned();
-        room.effects.notify(&Notice { id: title.clone(), title, ..notice("g") }).await.unwrap();
+        tell(&room, &Notice { id: title.clone(), title, ..notice("g") }).await.unwrap();
         let mail = doubles.smtp().mails().pop().unwrap();
         let text = mail.text.unwrap();
         let lines = |word: &str| text.lines().filter(|line| line.trim_start().starts_with(word)).count();
@@ -63,7 +78,7 @@ async fn a_title_cannot_write_a_line_of_ours() {
 async fn an_address_that_looks_like_another_is_told_with_its_real_name() {
     let (doubles, room) = room(vec![rule("gate", 9)]).await;
     let title = "Send the invoice to ana@p\u{430}ypal.com?".to_owned();
-    room.effects.notify(&Notice { title, ..notice("g1") }).await.unwrap();
+    tell(&room, &Notice { title, ..notice("g1") }).await.unwrap();
     let text = doubles.smtp().mails()[0].text.clone().unwrap();
     assert!(text.contains("xn--pypal-4ve.com"), "{text}");
 }
@@ -72,7 +87,7 @@ async fn an_address_that_looks_like_another_is_told_with_its_real_name() {
 async fn one_cause_has_one_message_id() {
     let (doubles, room) = room(vec![rule("gate", 5)]).await;
     for id in ["g1", "g1", "g2"] {
-        room.effects.notify(&notice(id)).await.unwrap();
+        tell(&room, &notice(id)).await.unwrap();
     }
     let mails = doubles.smtp().mails();
     assert_eq!(mails[0].message_id, mails[1].message_id);
@@ -83,7 +98,7 @@ async fn one_cause_has_one_message_id() {
 async fn a_day_carries_no_more_than_the_rule_says() {
     let (doubles, room) = room(vec![rule("gate", 2)]).await;
     for id in ["g1", "g2", "g3"] {
-        room.effects.notify(&notice(id)).await.unwrap();
+        tell(&room, &notice(id)).await.unwrap();
     }
     assert_eq!(doubles.smtp().mails().len(), 2);
 }
@@ -92,16 +107,16 @@ async fn a_day_carries_no_more_than_the_rule_says() {
 async fn rules_that_do_not_fit_carry_nothing() {
     let low = NotifyRule { min_risk: Some(Risk::High), ..rule("gate", 5) };
     let (doubles, room) = room(vec![low, rule("dead", 5)]).await;
-    room.effects.notify(&Notice { risk: Some(Risk::Low), ..notice("g1") }).await.unwrap();
+    tell(&room, &Notice { risk: Some(Risk::Low), ..notice("g1") }).await.unwrap();
     assert!(doubles.smtp().mails().is_empty());
-    room.effects.notify(&Notice { topic: "unknown".into(), ..notice("e1") }).await.unwrap();
+    tell(&room, &Notice { topic: "unknown".into(), ..notice("e1") }).await.unwrap();
     assert_eq!(doubles.smtp().mails().len(), 1);
 }
 
 #[tokio::test]
 async fn without_rules_or_mail_a_notice_is_no_failure() {
     let (_doubles, room) = room(Vec::new()).await;
-    room.effects.notify(&notice("g1")).await.unwrap();
+    tell(&room, &notice("g1")).await.unwrap();
 }
 
 #[tokio::test]
@@ -109,12 +124,12 @@ async fn a_failure_says_whether_to_try_again() {
     let (doubles, room) = room(vec![rule("gate", 1)]).await;
     let script = |fault| doubles.faults().script(Script::new(Fault::Smtp(fault)));
     script(SmtpFault::RejectRecipient { code: 450 });
-    assert!(room.effects.notify(&notice("g1")).await.unwrap_err().retry);
+    assert!(tell(&room, &notice("g1")).await.unwrap_err().retry);
     script(SmtpFault::RejectRecipient { code: 550 });
-    assert!(!room.effects.notify(&notice("g1")).await.unwrap_err().retry);
+    assert!(!tell(&room, &notice("g1")).await.unwrap_err().retry);
     // What failed has not used up the day; what may have gone out is not sent again.
     script(SmtpFault::DropAfterAccept);
-    room.effects.notify(&notice("g1")).await.unwrap();
+    tell(&room, &notice("g1")).await.unwrap();
     assert_eq!(doubles.smtp().mails().len(), 1);
 }
 
@@ -123,13 +138,13 @@ async fn what_acted_is_told_by_its_own_rule_or_by_those_of_gates() {
     let done = Notice { topic: "act".into(), risk: None, ..notice("a1") };
     let strict = NotifyRule { min_risk: Some(Risk::High), ..rule("gate", 20) };
     let (doubles, room) = room(vec![rule("dead", 20), strict.clone()]).await;
-    room.effects.notify(&done).await.unwrap();
+    tell(&room, &done).await.unwrap();
     let mails = doubles.smtp().mails();
     assert_eq!(mails.len(), 1, "{mails:?}");
     assert!(format!("{:?}", mails[0].subject).contains("Done"), "{mails:?}");
     let own = NotifyRule { to: Some("log@example.com".into()), ..rule("act", 20) };
     let (doubles, room) = self::room(vec![strict, own]).await;
-    room.effects.notify(&done).await.unwrap();
+    tell(&room, &done).await.unwrap();
     assert_eq!(doubles.smtp().mails()[0].envelope_to, ["log@example.com"]);
     assert_eq!(doubles.smtp().mails().len(), 1);
 }

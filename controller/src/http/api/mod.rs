@@ -48,6 +48,7 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(runs::resume))
         .routes(routes!(runs::cancel))
         .routes(routes!(runs::kill))
+        .routes(routes!(runs::release))
         .routes(routes!(runs::retry))
         .routes(routes!(runs::correct))
         .routes(routes!(gates::inbox))

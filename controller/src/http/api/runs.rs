@@ -252,6 +252,19 @@ pub(super) async fn kill(
     Ok(Json(app.handle.kill(&id, &asked.reason, &who.by).await?))
 }
 
+/// Lets a quarantined run go on, once what was damaged is repaired: it is looked at before.
+#[utoipa::path(post, path = "/api/v1/runs/{id}/release", tag = "runs", params(("id" = String, Path)),
+    responses((status = 200, body = shapes::Answer), (status = 404, body = Refusal),
+        (status = 409, body = Refusal, description = "it is still damaged")))]
+pub(super) async fn release(
+    State(app): State<App>,
+    who: Principal,
+    Path(id): Path<String>,
+) -> Answered<Answer> {
+    who.must(Scope::Operate)?;
+    Ok(Json(app.handle.release(&id, &who.by).await?))
+}
+
 /// A wish to try again.
 #[derive(Debug, Deserialize, Default, ToSchema)]
 #[serde(deny_unknown_fields, default)]

@@ -152,6 +152,7 @@ pub(super) struct DeadView {
     attempt: u32,
     until: Option<String>,
     error: Option<String>,
+    whom: Option<String>,
     playbook: String,
     actions: Vec<String>,
 }
@@ -232,6 +233,10 @@ pub(super) struct WhyLine {
 pub(super) struct SlotView {
     playbook: String,
     slot: String,
+    /// The last slot of a span that was skipped as a whole.
+    through: Option<String>,
+    /// How many slots it is about.
+    count: u64,
     outcome: String,
     reason: Option<String>,
     late_ms: i64,

@@ -11,7 +11,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::{form, frame::Frame, parts};
-use crate::runtime::views::{GateView, When, label};
+use crate::runtime::views::{GateView, When, in_words, label, whom};
 
 /// Where a card's forms post to, and what they carry.
 pub(super) struct Desk<'a> {
@@ -170,7 +170,7 @@ struct Headline {
 
 fn headline(call: &CoveredCall) -> Headline {
     if call.verb == RECORD_WRITE {
-        let text = |name: &str| call.args.get(name).and_then(plain);
+        let text = |name: &str| call.args.get(name).and_then(in_words);
         let what = format!("Record {}", text("record").unwrap_or_default());
         return Headline { class: "writes", what, whom: text("key"), amount: None };
     }
@@ -182,9 +182,7 @@ fn headline(call: &CoveredCall) -> Headline {
         Effect::Delete => "deletes",
         Effect::Publish => "publishes",
     };
-    let text = |name: &str| call.args.get(name).and_then(plain);
-    let whom =
-        ["to", "recipient", "email", "customer_email", "customer", "account", "channel", "url", "path"];
+    let text = |name: &str| call.args.get(name).and_then(in_words);
     let amount = ["amount", "total", "price"].into_iter().find_map(text);
     let amount = amount.map(|amount| match text("currency") {
         Some(currency) if !amount.contains(&currency) => format!("{amount} {currency}"),
@@ -193,22 +191,7 @@ fn headline(call: &CoveredCall) -> Headline {
     let name = call.verb.rsplit_once('.').map_or(call.verb.as_str(), |(_, name)| name).replace('_', " ");
     let mut letters = name.chars();
     let what = letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default();
-    Headline { class, what, whom: whom.into_iter().find_map(text), amount }
-}
-
-fn plain(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Array(items) => {
-            let words: Option<Vec<String>> = items.iter().map(plain).collect();
-            words.filter(|words| !words.is_empty()).map(|words| words.join(", "))
-        }
-        Value::Object(fields) => {
-            ["email", "name", "id"].into_iter().find_map(|name| fields.get(name).and_then(plain))
-        }
-        Value::Null | Value::Bool(_) => None,
-    }
+    Headline { class, what, whom: whom(&call.args), amount }
 }
 
 fn shown_value(card: &Card, path: &str, shown: &Shown) -> Markup {

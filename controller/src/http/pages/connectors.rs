@@ -87,7 +87,7 @@ fn letter(frame: &Frame, letter: &DeadView) -> Markup {
     let id = format!("answer-{}", effect.id.to_string().replace('.', "-"));
     html! {
         div.letter data-row {
-            p { (parts::status(&effect.phase)) " " a href={ "/runs/" (effect.run) } { (effect.run) } span.soft { " · step " (effect.step) " · attempt " (effect.attempt) " · " (effect.id) } }
+            p { (parts::status(&effect.phase)) " " a href={ "/runs/" (effect.run) } { (effect.run) } @if let Some(whom) = &letter.whom { " to " bdi { (whom) } } span.soft { " · step " (effect.step) " · attempt " (effect.attempt) " · " (effect.id) } }
             @if effect.phase == "unknown" {
                 p { "It was sent, and no answer came. Look at the other side, then say what you found." }
             }

@@ -74,7 +74,7 @@ pub(super) fn version(rows: &[Retained]) -> String {
 }
 
 fn retained(live: &LiveRuns, after: &Plan) -> Retained {
-    let heir = heir(after, &live.playbook);
+    let heir = after.playbook(&live.playbook);
     let is_same =
         heir.is_some_and(|heir| after.bundles.get(&heir.id).is_some_and(|new| new.id() == live.bundle));
     let (class, reason) = match (heir, is_same) {
@@ -101,12 +101,6 @@ fn retained(live: &LiveRuns, after: &Plan) -> Retained {
     }
 }
 
-/// Returns what became of a playbook, under its id or a new one.
-fn heir<'a>(plan: &'a Plan, id: &str) -> Option<&'a Playbook> {
-    let renamed = || plan.playbooks.values().find(|playbook| playbook.was.iter().any(|was| was == id));
-    plan.playbooks.get(id).or_else(renamed)
-}
-
 /// Says why a run of the old definition could not go on in the new one, if so.
 fn mismatch(old: Option<&Bundle>, new: &Playbook) -> Option<String> {
     let Some(old) = old else { return Some("what it began with is no longer stored".to_owned()) };
@@ -123,7 +117,7 @@ fn mismatch(old: Option<&Bundle>, new: &Playbook) -> Option<String> {
 fn lost(bundle: &Bundle, after: &Plan) -> Vec<String> {
     let verbs = bundle.verbs.keys().filter(|verb| after.verb(verb).is_none()).cloned();
     let models = bundle.agents.values().filter_map(|agent| agent.connector.as_ref());
-    let gone = models.filter(|connector| !after.connectors.contains_key(*connector)).cloned();
+    let gone = models.filter(|connector| after.connector(connector).is_none()).cloned();
     let lost: BTreeSet<String> = verbs.chain(gone).collect();
     lost.into_iter().collect()
 }

@@ -1,9 +1,13 @@
 //! A world for tests: a company written as TOML, a store in memory that can crash, a clock that stands still, and a scripted outside.
 
+mod approvals;
 mod control;
 mod crashes;
+mod damage;
+mod doubts;
 mod loops;
 mod money;
+mod renames;
 mod runs;
 mod schedules;
 
@@ -20,7 +24,11 @@ use adjutant_machine::{
     journal::Journal,
     memory::MemoryJournal,
 };
-use adjutant_spec::{files::FileSet, plan::Plan, value::Money};
+use adjutant_spec::{
+    files::FileSet,
+    plan::{NotifyRule, Plan},
+    value::Money,
+};
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -49,6 +57,10 @@ struct Script {
     turns: Mutex<BTreeMap<String, VecDeque<Turn>>>,
     seen: Mutex<Vec<(String, String, u32)>>,
     notices: Mutex<Vec<Notice>>,
+    /// Addresses that notices do not reach yet.
+    unreachable: Mutex<Vec<String>>,
+    /// Which address was told of what, tries that failed too.
+    told: Mutex<Vec<(String, String)>>,
     worst: Mutex<Option<&'static str>>,
     released: watch::Sender<bool>,
 }
@@ -59,6 +71,8 @@ impl Script {
             turns: Mutex::default(),
             seen: Mutex::default(),
             notices: Mutex::default(),
+            unreachable: Mutex::default(),
+            told: Mutex::default(),
             worst: Mutex::default(),
             released: watch::Sender::new(false),
         })
@@ -143,7 +157,17 @@ impl Performer for Script {
         }
     }
 
-    fn notify(&self, notice: Notice) -> BoxFuture<'static, Result<(), NotifyFailure>> {
+    fn notify(
+        &self,
+        notice: Notice,
+        rule: Option<NotifyRule>,
+    ) -> BoxFuture<'static, Result<(), NotifyFailure>> {
+        let to = rule.and_then(|rule| rule.to).unwrap_or_default();
+        self.told.lock().unwrap().push((to.clone(), notice.id.clone()));
+        if self.unreachable.lock().unwrap().contains(&to) {
+            let message = "scripted".to_owned();
+            return Box::pin(std::future::ready(Err(NotifyFailure { retry: true, message })));
+        }
         self.notices.lock().unwrap().push(notice);
         Box::pin(std::future::ready(Ok(())))
     }
@@ -271,10 +295,16 @@ fn grants(playbook: &str, verbs: &[&str]) -> String {
     verbs.iter().map(grant).collect()
 }
 
+/// A policy that grants each verb to the playbook of its name.
+fn granted(verbs: &[&str]) -> String {
+    let all: String = verbs.iter().map(|verb| grants(verb, &[&format!("desk.{verb}")])).collect();
+    format!("schema = \"adjutant/v1\"\ntitle = \"Grants\"\n{all}")
+}
+
 /// The files that every company here has, with some more.
-fn company(more: &[(&str, &str)]) -> Arc<Plan> {
-    let mut files = FileSet::new();
-    let mut put = |path: &str, text: &str| files.insert(path, text.as_bytes().to_vec());
+fn files(more: &[(&str, &str)]) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut put = |path: &str, text: &str| files.insert(path.to_owned(), text.as_bytes().to_vec());
     put("adjutant.toml", COMPANY);
     put("connectors/desk.toml", DESK);
     put("connectors/llm.toml", MODEL);
@@ -282,19 +312,31 @@ fn company(more: &[(&str, &str)]) -> Arc<Plan> {
     put("prompts/thinker.md", "Think about {{ input.text }}.");
     put("prices.toml", PRICES);
     put("records/customer.json", CUSTOMER);
-    let mut policy = "schema = \"adjutant/v1\"\ntitle = \"Grants\"\n".to_owned();
-    for verb in ["put", "post", "book", "slow"] {
+    let verbs = ["put", "post", "book", "slow"];
+    for verb in verbs {
         put(&format!("playbooks/{verb}.toml"), &calls(verb));
-        policy += &grants(verb, &[&format!("desk.{verb}")]);
     }
-    put("policies/grants.toml", &policy);
+    put("policies/grants.toml", &granted(&verbs));
     for (path, text) in more {
         put(path, text);
     }
-    let loaded = adjutant_spec::load(&files);
+    files
+}
+
+/// The plan of these files.
+fn plan(files: &BTreeMap<String, Vec<u8>>) -> Arc<Plan> {
+    let mut set = FileSet::new();
+    for (path, bytes) in files {
+        set.insert(path.as_str(), bytes.clone());
+    }
+    let loaded = adjutant_spec::load(&set);
     let plan =
         loaded.plan.unwrap_or_else(|| panic!("the test company is wrong:\n{}", loaded.report.render()));
     Arc::new(plan)
+}
+
+fn company(more: &[(&str, &str)]) -> Arc<Plan> {
+    plan(&files(more))
 }
 
 /// A process with its store and its outside.

@@ -4,7 +4,7 @@ use serde_json::json;
 use super::*;
 use crate::runtime::{Delivery, Error, RunFilter, rows};
 
-const GATED: &str = r#"schema = "adjutant/v1"
+pub(super) const GATED: &str = r#"schema = "adjutant/v1"
 title = "Asks first"
 deadline = "30d"
 [input.text]

@@ -28,24 +28,22 @@ async fn a_slot_fires_in_civil_time_and_is_recorded() {
     world.sound().await;
 }
 
-async fn after_three_days(catch_up: &str) -> (usize, Vec<String>) {
+async fn after_three_days(catch_up: &str) -> (usize, Vec<(String, u64)>) {
     let world = world(&scheduled(catch_up, "allow")).await;
     world.clock.advance(3 * 24 * HOUR);
     let world = world.killed().await;
     world.rest().await;
     world.sound().await;
     let slots = world.handle.slots("daily", 10).await.unwrap();
-    (world.script.calls("desk.put").len(), slots.into_iter().map(|slot| slot.outcome).collect())
+    (world.script.calls("desk.put").len(), slots.into_iter().map(|slot| (slot.outcome, slot.count)).collect())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn slots_that_passed_while_nothing_ran_are_dealt_with_as_told() {
-    assert_eq!(
-        after_three_days("skip").await,
-        (0, vec!["skipped".into(), "skipped".into(), "skipped".into()])
-    );
-    assert_eq!(after_three_days("once").await, (1, vec!["fired".into(), "skipped".into(), "skipped".into()]));
-    assert_eq!(after_three_days("all").await, (3, vec!["fired".into(), "fired".into(), "fired".into()]));
+    let (fired, skipped) = ("fired".to_owned(), "skipped".to_owned());
+    assert_eq!(after_three_days("skip").await, (0, vec![(skipped.clone(), 3)]));
+    assert_eq!(after_three_days("once").await, (1, vec![(fired.clone(), 1), (skipped, 2)]));
+    assert_eq!(after_three_days("all").await, (3, vec![(fired, 1); 3]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -59,4 +57,28 @@ async fn a_slot_does_not_overlap_where_it_must_not() {
     let slots = world.handle.slots("daily", 10).await.unwrap();
     assert_eq!(slots[0].reason.as_deref(), Some("another run of the playbook is live"), "{slots:?}");
     assert_eq!(slots[1].outcome, "fired");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_missed_is_one_row_however_many_slots_it_was() {
+    for (cron, missed) in [("* * * * * *", 7 * 86_400), ("0 * * * * *", 7 * 1_440), ("0 0 * * * *", 7 * 24)] {
+        let files: Vec<_> = scheduled("skip", "allow")
+            .into_iter()
+            .map(|(path, text)| (path, text.replace("0 0 9 * * *", cron)))
+            .collect();
+        let world = world(&files).await;
+        world.handle.pause_scope(crate::runtime::PauseScope::Everything, "test", "operator").await.unwrap();
+        world.handle.shutdown().await;
+        let before = world.journal.verify().unwrap().entries;
+        // Half a slot late, so that the last one is not in time.
+        world.clock.advance(7 * 24 * HOUR + 90_000);
+        let world = world.killed().await;
+        world.rest().await;
+        let slots = world.handle.slots("daily", 10).await.unwrap();
+        let skipped = slots.iter().find(|slot| slot.outcome == "skipped").expect("a span");
+        assert!(skipped.count >= missed - 1 && skipped.through.is_some(), "{cron}: {skipped:?}");
+        assert!(slots.len() <= 3, "{cron}: {slots:?}");
+        assert!(world.journal.verify().unwrap().entries - before < 20, "{cron}: one row tells of all");
+        world.sound().await;
+    }
 }

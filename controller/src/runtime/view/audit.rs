@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use adjutant_machine::{
-    codec, fold,
+    begins,
+    fact::Entry,
+    fold,
     id::{InstanceId, InstanceKind},
-    journal::Table,
+    journal::{JournalError, Table},
+    run::Run,
 };
 
 use crate::runtime::{
@@ -61,6 +64,10 @@ impl<E: Into<Error>> From<E> for Finding {
     fn from(error: E) -> Self {
         match error.into() {
             Error::Quarantined { reason, .. } => Self::Damaged(reason),
+            // What cannot be read is a finding; only a store that does not answer at all ends the audit.
+            Error::Journal(JournalError::Corrupt { place, problem }) => {
+                Self::Damaged(format!("{place} cannot be read: {problem}"))
+            }
             other => Self::Store(other),
         }
     }
@@ -72,24 +79,11 @@ fn finding(core: &Core, instance: &InstanceId, reason: String) -> QuarantineView
 
 /// Checks one run, and counts the rows that it should have.
 fn one(core: &Core, instance: &InstanceId, expected: &mut BTreeMap<Table, u64>) -> Result<(), Finding> {
-    let Some(stored) = core.journal.load(instance)? else {
-        return Err(Finding::Damaged("it has no state".to_owned()));
-    };
-    let count = usize::try_from(stored.seq).unwrap_or(usize::MAX);
-    let entries = super::run::entries(core, &instance.name, 1, count)?;
-    if entries.len() as u64 != stored.seq {
-        return Err(Finding::Damaged(format!(
-            "it has {} entries, its state says {}",
-            entries.len(),
-            stored.seq
-        )));
-    }
-    let folded = fold(entries.iter().map(|(_, entry)| entry));
-    let folded =
-        folded.ok_or_else(|| Finding::Damaged("its entries do not begin with its start".to_owned()))?;
-    let run = codec::decode_run(&stored.state).map_err(|error| Finding::Damaged(error.to_string()))?;
-    if folded != run {
-        return Err(Finding::Damaged("its entries do not add up to its state".to_owned()));
+    let run = super::check_run(core, instance)?;
+    if let Some(found) = core.live().quarantined.get(instance) {
+        let reason =
+            format!("it is set aside: {}; it can be read: `adjutant release {}`", found.reason, run.id);
+        return Err(Finding::Damaged(reason));
     }
     for ((table, key), value) in project::rows(&run) {
         *expected.entry(table).or_default() += 1;
@@ -104,6 +98,27 @@ fn one(core: &Core, instance: &InstanceId, expected: &mut BTreeMap<Table, u64>) 
     Ok(())
 }
 
+/// Returns the run that the entries add up to, where that is what is stored. After a tombstone what was before does not count.
+pub(super) fn folded(core: &Core, instance: &InstanceId) -> Result<Run, Error> {
+    let damaged = |reason: String| Error::Quarantined { id: instance.name.clone(), reason };
+    let run = super::read_state(core, instance)?;
+    let count = usize::try_from(run.seq).unwrap_or(usize::MAX);
+    let mut entries = super::run::readable(core, &instance.name, (1, count))?;
+    if entries.len() as u64 != run.seq {
+        return Err(damaged(format!("it has {} entries, its state says {}", entries.len(), run.seq)));
+    }
+    let first = entries.iter().rposition(|(_, entry)| entry.as_ref().is_ok_and(begins)).unwrap_or(0);
+    let rest = entries.split_off(first).into_iter();
+    let rest: Vec<Entry> = rest
+        .map(|(seq, entry)| entry.map_err(|problem| damaged(format!("its entry {seq}: {problem}"))))
+        .collect::<Result<_, _>>()?;
+    let folded = fold(&rest).ok_or_else(|| damaged("its entries do not begin with its start".to_owned()))?;
+    if folded != run {
+        return Err(damaged("its entries do not add up to its state".to_owned()));
+    }
+    Ok(run)
+}
+
 /// Finds rows that no run accounts for.
 fn surplus(
     core: &Core,
@@ -116,19 +131,21 @@ fn surplus(
     for (table, prefix) in
         [(Table::Index, &b""[..]), (Table::Outbox, rows::outbox::EFFECTS), (Table::Timer, b"")]
     {
-        let mut found = 0;
+        let (mut found, mut flawed) = (0, Vec::new());
         super::each(core.journal.as_ref(), table, prefix, |row| {
+            flawed.extend(row.flaw.clone());
             let is_run = table != Table::Timer
                 || rows::timer::read(&row.key).is_none_or(|timer| timer.instance.kind == InstanceKind::Run);
             found += u64::from(is_run);
             Ok(true)
         })?;
         let wanted = expected.get(&table).copied().unwrap_or_default();
+        let company = InstanceId { kind: InstanceKind::Revision, name: "company".to_owned() };
+        findings.extend(flawed.into_iter().map(|flaw| finding(core, &company, flaw)));
         if found != wanted {
             let reason =
                 format!("table {table:?} has {found} rows of runs, their states account for {wanted}");
-            let instance = InstanceId { kind: InstanceKind::Revision, name: "company".to_owned() };
-            findings.push(finding(core, &instance, reason));
+            findings.push(finding(core, &company, reason));
         }
     }
     Ok(())

@@ -3,7 +3,6 @@
 use adjutant_machine::{
     command::Call,
     decided::Decided,
-    fact::Fact,
     id::EffectId,
     journal::Table,
     run::{Correction, Run},
@@ -19,11 +18,15 @@ use crate::runtime::{
 
 /// Lists what people said of a route's decisions, by run. What retention let go is left out.
 pub(in crate::runtime) fn corrections(core: &Core, route: &str) -> Result<Vec<CorrectionView>, Error> {
+    let names = names(core, route);
     let mut runs: Vec<String> = Vec::new();
-    super::each(core.journal.as_ref(), Table::Index, &rows::index::judged_of(route), |row| {
-        runs.extend(String::from_utf8(row.value));
-        Ok(true)
-    })?;
+    for name in &names {
+        super::each(core.journal.as_ref(), Table::Index, &rows::index::judged_of(name), |row| {
+            runs.extend(String::from_utf8(row.value));
+            Ok(true)
+        })?;
+    }
+    runs.sort();
     runs.dedup();
     let mut found = Vec::new();
     for id in runs {
@@ -32,13 +35,23 @@ pub(in crate::runtime) fn corrections(core: &Core, route: &str) -> Result<Vec<Co
             Err(Error::Quarantined { .. } | Error::NotFound { .. }) => continue,
             found => found?,
         };
-        for (effect, said) in run.corrections.iter().filter(|(_, said)| said.route == route) {
-            if let Some(text) = asked(core, effect)? {
+        for (effect, said) in run.corrections.iter().filter(|(_, said)| names.contains(&said.route)) {
+            if let Some(Call::Route { text, .. }) = super::run::asked(core, effect)? {
                 found.push(view(&run, (effect, said), text));
             }
         }
     }
     Ok(found)
+}
+
+/// Returns every name that a route has or had: what was said of it is kept under the one of its day.
+fn names(core: &Core, route: &str) -> Vec<String> {
+    let live = core.live();
+    let found = live.plan.as_ref().and_then(|plan| plan.route(route));
+    found.map_or_else(
+        || vec![route.to_owned()],
+        |found| std::iter::once(found.id.clone()).chain(found.was.iter().cloned()).collect(),
+    )
 }
 
 fn view(run: &Run, (effect, said): (&EffectId, &Correction), text: String) -> CorrectionView {
@@ -55,20 +68,6 @@ fn view(run: &Run, (effect, said): (&EffectId, &Correction), text: String) -> Co
     }
 }
 
-/// Reads the text of a question to a route where the run asked it: a settled effect forgets what it sent.
-fn asked(core: &Core, effect: &EffectId) -> Result<Option<String>, Error> {
-    let entries = super::run::entries(core, &effect.run, effect.seq, 1)?;
-    let facts = entries.into_iter().filter(|(seq, _)| *seq == effect.seq).flat_map(|(_, entry)| entry.facts);
-    let text = |fact| match fact {
-        Fact::EffectAsked { effect: id, state } if id == *effect => match state.call {
-            Some(Call::Route { text, .. }) => Some(text),
-            _ => None,
-        },
-        _ => None,
-    };
-    Ok(facts.filter_map(text).next())
-}
-
 /// Refuses a class that the route in force does not have: nobody could be taught it.
 pub(in crate::runtime) fn check_class(
     core: &Core,
@@ -82,7 +81,7 @@ pub(in crate::runtime) fn check_class(
         return Ok(());
     };
     let plan = core.live().plan.clone();
-    let Some(route) = plan.as_ref().and_then(|plan| plan.routes.get(route)) else {
+    let Some(route) = plan.as_ref().and_then(|plan| plan.route(route)) else {
         return Err(Error::invalid(format!("route \"{route}\" is not in force any more")));
     };
     if route.classes.iter().any(|known| known.id == class) {

@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 
 use adjutant_machine::{
-    id::EffectId,
-    journal::{Scan, Table},
+    id::{EffectId, InstanceKind, Stamp},
+    journal::{JournalError, Scan, Table},
+    run::{EffectPhase, EffectState, Purpose, Run},
 };
-use adjutant_spec::{advice::Advice, plan::BundleId};
+use adjutant_spec::{
+    advice::Advice,
+    plan::{BundleId, OldestId},
+};
 
 use crate::runtime::{
     Error, RunFilter,
@@ -14,7 +18,7 @@ use crate::runtime::{
     head::Head,
     identity::run_of,
     records, rows,
-    views::{DeadView, GateView, RecordView, RunLine, SlotView, StatusView},
+    views::{DeadView, GateView, RecordView, RunLine, SlotView, StatusView, When},
 };
 
 /// How many runs a list has where nobody says more.
@@ -32,7 +36,10 @@ pub(in crate::runtime) fn runs(core: &Core, filter: &RunFilter) -> Result<Vec<Ru
     let cursor = filter.after.as_deref().map(|id| super::load(core, id)).transpose()?;
     let prefixes = match (&filter.status, &filter.playbook) {
         (Some(status), _) => vec![rows::index::group(rows::index::STATUS, status)],
-        (None, Some(playbook)) => vec![rows::index::group(rows::index::PLAYBOOK, playbook)],
+        (None, Some(playbook)) => {
+            let oldest = core.live().oldest_playbook(playbook);
+            vec![rows::index::group(rows::index::PLAYBOOK, oldest.as_str())]
+        }
         (None, None) => {
             STATUSES.iter().map(|status| rows::index::group(rows::index::STATUS, status)).collect()
         }
@@ -60,6 +67,8 @@ struct Group<'a> {
 
 fn group(core: &Core, group: &Group<'_>, lines: &mut Vec<RunLine>) -> Result<(), Error> {
     let (mut after, mut found) = (group.after.clone(), 0);
+    let live = core.live();
+    let wanted = group.filter.playbook.as_ref().map(|playbook| live.oldest_playbook(playbook));
     while found < group.limit {
         let scan = Scan {
             prefix: group.prefix.clone(),
@@ -72,10 +81,11 @@ fn group(core: &Core, group: &Group<'_>, lines: &mut Vec<RunLine>) -> Result<(),
         after = Some(last.key.clone());
         for row in &page {
             let Some(id) = rows::index::listed_run(&row.key, &group.prefix) else { continue };
-            if !is_wanted(core, &id, group.filter)? {
+            if !is_wanted(core, &id, (group.filter, wanted.as_ref()))? {
                 continue;
             }
-            let Some(line) = line(core, &id)? else { continue };
+            let since = rows::index::since(&row.key, &group.prefix);
+            let Some(line) = line(core, &id, since)? else { continue };
             lines.push(line);
             found += 1;
         }
@@ -84,12 +94,17 @@ fn group(core: &Core, group: &Group<'_>, lines: &mut Vec<RunLine>) -> Result<(),
 }
 
 /// Judges a run by its head: a search reads no state of a run that it does not find.
-fn is_wanted(core: &Core, id: &str, filter: &RunFilter) -> Result<bool, Error> {
+fn is_wanted(
+    core: &Core,
+    id: &str,
+    (filter, playbook): (&RunFilter, Option<&OldestId>),
+) -> Result<bool, Error> {
     if !filter.is_search() {
         return Ok(true);
     }
     let Some(head) = head(core, id)? else { return Ok(false) };
-    let playbook = filter.playbook.as_ref().is_none_or(|wanted| *wanted == head.playbook);
+    let live = core.live();
+    let playbook = playbook.is_none_or(|wanted| *wanted == live.oldest_playbook(&head.playbook));
     let about = |wanted: &String| head.about.as_ref().is_some_and(|about| about.is(wanted));
     let text = |wanted: &String| {
         let title = super::run::title(core, &head.bundle).unwrap_or_default();
@@ -101,7 +116,11 @@ fn is_wanted(core: &Core, id: &str, filter: &RunFilter) -> Result<bool, Error> {
 /// Returns the head of a run. A run that has not changed since an older build has no row of it, and is read; of a damaged one
 /// its id is known.
 fn head(core: &Core, id: &str) -> Result<Option<Head>, Error> {
-    let row = core.journal.row(Table::Index, &rows::index::head(id))?;
+    let row = match core.journal.row(Table::Index, &rows::index::head(id)) {
+        // A damaged row hides no run: it is made of the state.
+        Err(JournalError::Corrupt { .. }) => None,
+        row => row?,
+    };
     if let Some(head) = row.and_then(|row| serde_json::from_slice(&row.value).ok()) {
         return Ok(Some(head));
     }
@@ -114,7 +133,7 @@ fn head(core: &Core, id: &str) -> Result<Option<Head>, Error> {
 }
 
 /// Returns a run's line; a damaged run is listed as quarantined.
-fn line(core: &Core, id: &str) -> Result<Option<RunLine>, Error> {
+fn line(core: &Core, id: &str, started: Stamp) -> Result<Option<RunLine>, Error> {
     match super::load(core, id) {
         Ok(run) => Ok(Some(super::run::line_of(core, &run))),
         Err(Error::Quarantined { .. }) => Ok(Some(RunLine {
@@ -122,11 +141,11 @@ fn line(core: &Core, id: &str) -> Result<Option<RunLine>, Error> {
             playbook: Head::unread(id).playbook,
             status: "quarantined".to_owned(),
             step: None,
-            since: crate::runtime::views::When(Default::default()),
+            since: When(started),
             key: String::new(),
             revision: String::new(),
             bundle: String::new(),
-            started: crate::runtime::views::When(Default::default()),
+            started: When(started),
             title: String::new(),
             about: None,
             amount: None,
@@ -184,11 +203,9 @@ pub(in crate::runtime) fn dead(core: &Core) -> Result<Vec<DeadView>, Error> {
         let Ok(id) = text.parse::<EffectId>() else { return Ok(true) };
         match super::load(core, &id.run) {
             Ok(run) => {
-                found.extend(run.dead_letters().filter(|(effect, _)| **effect == id).map(|(id, state)| {
-                    let effect = super::run::effect(id, state);
-                    let actions = actions(&effect.phase, &id.to_string(), &id.run);
-                    DeadView { effect, playbook: run.playbook.clone(), actions }
-                }));
+                if let Some((id, state)) = run.dead_letters().find(|(effect, _)| **effect == id) {
+                    found.push(dead_letter(core, &run, (id, state))?);
+                }
             }
             Err(Error::NotFound { .. } | Error::Quarantined { .. }) => {}
             Err(error) => return Err(error),
@@ -198,13 +215,34 @@ pub(in crate::runtime) fn dead(core: &Core) -> Result<Vec<DeadView>, Error> {
     Ok(found)
 }
 
-fn actions(phase: &str, effect: &str, run: &str) -> Vec<String> {
-    let mut actions = vec![Advice::Happened(effect), Advice::DidNotHappen(effect), Advice::DeadDrop(effect)];
-    match phase {
-        "dead" => actions.insert(0, Advice::Retry(run)),
-        _ => actions.push(Advice::DeadUndo(effect)),
+/// Returns a line of the list, with the verb and whom it was for: its run may have moved on and forgotten what was sent.
+fn dead_letter(core: &Core, run: &Run, (id, state): (&EffectId, &EffectState)) -> Result<DeadView, Error> {
+    let call = match &state.call {
+        Some(call) => Some(call.clone()),
+        None => super::run::asked(core, id)?,
+    };
+    Ok(DeadView {
+        effect: super::run::effect_with(id, state, call.as_ref()),
+        whom: call.as_ref().and_then(super::whom::of_call),
+        playbook: run.playbook.clone(),
+        actions: actions(run, id, state),
+    })
+}
+
+/// What can be typed about an effect, and is then not refused.
+fn actions(run: &Run, effect: &EffectId, state: &EffectState) -> Vec<String> {
+    let effect_id = effect.to_string();
+    let is_dead = matches!(state.life.phase, EffectPhase::Dead { .. });
+    let is_undo = matches!(state.purpose, Purpose::Undo(_));
+    // What definitely failed did not happen: its step is tried again, or let be.
+    if is_dead && !is_undo {
+        return [Advice::Retry(&run.id), Advice::DeadDrop(&effect_id)].map(String::from).into();
     }
-    actions.into_iter().map(String::from).collect()
+    let has_undo = run.undo.iter().any(|entry| entry.effect == *effect) && !run.is_ended() && !is_dead;
+    let undo = has_undo.then_some(Advice::DeadUndo(&effect_id));
+    let settle =
+        [Advice::Happened(&effect_id), Advice::DidNotHappen(&effect_id), Advice::DeadDrop(&effect_id)];
+    settle.into_iter().chain(undo).map(String::from).collect()
 }
 
 /// Counts for `status`.
@@ -216,6 +254,10 @@ pub(in crate::runtime) fn status(core: &Core) -> Result<StatusView, Error> {
         if count > 0 {
             runs.insert(status.to_owned(), count);
         }
+    }
+    if !live.quarantined.is_empty() {
+        let runs_set_aside = live.quarantined.keys().filter(|id| id.kind == InstanceKind::Run).count();
+        runs.insert("quarantined".to_owned(), runs_set_aside as u64);
     }
     Ok(StatusView {
         applied: live.applied.clone(),
@@ -229,10 +271,13 @@ pub(in crate::runtime) fn status(core: &Core) -> Result<StatusView, Error> {
     })
 }
 
+/// Counts rows; those of runs that are set aside count as nothing else.
 fn count(core: &Core, prefix: &[u8]) -> Result<u64, Error> {
     let mut count = 0;
-    super::each(core.journal.as_ref(), Table::Index, prefix, |_| {
-        count += 1;
+    let some_are_set_aside = !core.live().quarantined.is_empty();
+    super::each(core.journal.as_ref(), Table::Index, prefix, |row| {
+        let told = rows::index::told(&row.key).filter(|_| some_are_set_aside);
+        count += u64::from(!told.is_some_and(|told| core.is_quarantined(&told.run)));
         Ok(true)
     })?;
     Ok(count)
@@ -262,7 +307,7 @@ pub(in crate::runtime) fn records(
                 run: record.effect.as_ref().map(|effect| effect.run.clone()),
                 effect: record.effect,
                 step: record.step,
-                at: crate::runtime::views::When(record.at),
+                at: When(record.at),
             })
         })
         .collect()
@@ -270,10 +315,9 @@ pub(in crate::runtime) fn records(
 
 /// Lists the last slots of a schedule, newest first.
 pub(in crate::runtime) fn slots(core: &Core, playbook: &str, limit: usize) -> Result<Vec<SlotView>, Error> {
-    let oldest =
-        core.live().playbook(playbook).map_or(playbook.to_owned(), |found| found.oldest_id().to_owned());
+    let oldest = core.live().oldest_playbook(playbook);
     let limit = if limit == 0 { USUAL } else { limit.min(super::PAGE) };
-    let scan = Scan { prefix: rows::host::slots(&oldest), limit, backwards: true, ..Scan::default() };
+    let scan = Scan { prefix: rows::host::slots(oldest.as_str()), limit, backwards: true, ..Scan::default() };
     let page = core.journal.scan(Table::Host, &scan)?;
     Ok(page.iter().filter_map(|row| serde_json::from_slice(&row.value).ok()).collect())
 }

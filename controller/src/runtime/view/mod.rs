@@ -2,30 +2,33 @@
 //!
 //! All of it blocks on the store and runs on the blocking pool.
 
+mod after;
 mod audit;
 mod corrections;
 mod label;
 mod lists;
 mod run;
 mod spend;
+mod whom;
 mod why;
 
 use std::collections::BTreeMap;
 
-use super::{Error, core::Core, rows, schedule::Stored};
+use super::{Error, core::Core, quarantine, rows, schedule::Stored};
 use adjutant_machine::{
-    codec,
     id::{EffectId, InstanceId},
     journal::{Journal, JournalError, Row, Scan, Table},
     run::Run,
 };
 
+pub(super) use after::{after_retry, left_by_kill};
 pub(super) use audit::audit;
 pub(super) use corrections::{check_class, corrections};
 pub use label::label;
 pub(super) use lists::{dead, gate, inbox, live_runs, records, runs, slots, status};
 pub(super) use run::{log, run, run_at};
 pub(super) use spend::{month, spend};
+pub use whom::{in_words, whom};
 pub(super) use why::why;
 
 /// The largest page of the store.
@@ -55,16 +58,56 @@ fn each(
     }
 }
 
+/// Returns the first live run under a prefix of the index that is not set aside.
+pub(super) fn first_live(core: &Core, prefix: &[u8]) -> Result<Option<String>, Error> {
+    let mut found = None;
+    each(core.journal.as_ref(), Table::Index, prefix, |row| {
+        let run = rows::index::told(&row.key).map(|told| told.run);
+        found = run.filter(|run| !core.is_quarantined(run));
+        Ok(found.is_none())
+    })?;
+    Ok(found)
+}
+
 /// Reads a run's state.
 pub(super) fn load(core: &Core, id: &str) -> Result<Run, Error> {
     let instance = InstanceId::run(id);
     if let Some(found) = core.live().quarantined.get(&instance) {
         return Err(Error::Quarantined { id: id.to_owned(), reason: found.reason.clone() });
     }
-    let stored = core.journal.load(&instance)?;
-    let stored = stored.ok_or_else(|| Error::NotFound { what: "run", id: id.to_owned() })?;
-    codec::decode_run(&stored.state)
-        .map_err(|error| Error::Quarantined { id: id.to_owned(), reason: error.to_string() })
+    read_state(core, &instance)
+}
+
+/// Reads a run's state, whether it is set aside or not.
+fn read_state(core: &Core, instance: &InstanceId) -> Result<Run, Error> {
+    let id = &instance.name;
+    let stored = core.journal.load(instance).map_err(|error| damaged(id, error))?;
+    let stored = stored.ok_or_else(|| Error::NotFound { what: "run", id: id.clone() })?;
+    let run = quarantine::decode(id, &stored.state)?;
+    if run.seq != stored.seq {
+        let reason = format!("its state is at {}, its log at {}", run.seq, stored.seq);
+        return Err(Error::Quarantined { id: id.clone(), reason });
+    }
+    Ok(run)
+}
+
+/// Damage of one run is its own affair: it is set aside, and no list fails for it.
+fn damaged(id: &str, error: JournalError) -> Error {
+    match error {
+        JournalError::Corrupt { problem, .. } => Error::Quarantined { id: id.to_owned(), reason: problem },
+        other => other.into(),
+    }
+}
+
+/// Returns a run whose state, log and definition agree, whether it is set aside or not.
+pub(super) fn check_run(core: &Core, instance: &InstanceId) -> Result<Run, Error> {
+    let run = audit::folded(core, instance)?;
+    let is_there = run.buried.is_some() || core.bundle(&run.bundle).is_ok_and(|bundle| bundle.is_some());
+    if !is_there {
+        let reason = format!("the store does not hold what it pins, bundle {}", run.bundle);
+        return Err(Error::Quarantined { id: run.id, reason });
+    }
+    Ok(run)
 }
 
 /// Returns the children of a run with the effect that started each.
@@ -92,15 +135,23 @@ pub(super) fn children(journal: &dyn Journal, parent: &str) -> Result<Vec<(Strin
 /// Returns the stored schedules by the oldest id of their playbook.
 pub(super) fn schedules(journal: &dyn Journal) -> Result<BTreeMap<String, Stored>, JournalError> {
     let prefix = rows::host::SCHEDULES;
-    let scan = Scan { prefix: prefix.to_vec(), limit: PAGE, ..Scan::default() };
-    let mut found = BTreeMap::new();
-    for row in journal.scan(Table::Host, &scan)? {
-        let name = String::from_utf8_lossy(&row.key[prefix.len()..]).into_owned();
-        let stored = serde_json::from_slice(&row.value).map_err(|error| JournalError::Corrupt {
-            place: format!("the schedule of \"{name}\""),
-            problem: error.to_string(),
-        })?;
-        found.insert(name, stored);
+    let (mut found, mut after) = (BTreeMap::new(), None);
+    loop {
+        let scan = Scan { prefix: prefix.to_vec(), after: after.take(), limit: PAGE, ..Scan::default() };
+        let page = journal.scan(Table::Host, &scan)?;
+        for row in &page {
+            let name = String::from_utf8_lossy(row.key.get(prefix.len()..).unwrap_or_default()).into_owned();
+            match serde_json::from_slice(&row.value) {
+                Ok(stored) => drop(found.insert(name, stored)),
+                // One bad row stops no other schedule; the next activation arms this one anew.
+                Err(error) => {
+                    tracing::error!(schedule = name, %error, "the row of a schedule is not readable")
+                }
+            }
+        }
+        match page.last() {
+            Some(last) if page.len() == PAGE => after = Some(last.key.clone()),
+            _ => return Ok(found),
+        }
     }
-    Ok(found)
 }

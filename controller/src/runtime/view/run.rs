@@ -6,9 +6,10 @@ use adjutant_machine::{
     codec,
     command::Call,
     event::Event,
-    fact::Entry,
+    fact::{Entry, Fact},
     fold,
     id::{EffectId, InstanceId, InstanceKind},
+    journal::JournalError,
     run::{Cause, Correction, EffectPhase, EffectState, Gate, GatePhase, Phase, Run, StepState},
 };
 use adjutant_spec::plan::Bundle;
@@ -31,7 +32,10 @@ const MOST_LINES: usize = 1_000;
 pub(in crate::runtime) fn run(core: &Core, id: &str) -> Result<RunView, Error> {
     let state = super::load(core, id)?;
     let first = state.seq.saturating_sub(MOST_LINES as u64) + 1;
-    let entries = entries(core, id, first, MOST_LINES)?;
+    let entries: Vec<(u64, Entry)> = readable(core, id, (first, MOST_LINES))?
+        .into_iter()
+        .filter_map(|(seq, entry)| Some((seq, entry.ok()?)))
+        .collect();
     show(core, &state, &entries)
 }
 
@@ -47,23 +51,64 @@ pub(in crate::runtime) fn run_at(core: &Core, id: &str, seq: u64) -> Result<RunV
     show(core, &state, &entries)
 }
 
-/// Reads entries of a run, at most so many.
-pub(super) fn entries(core: &Core, id: &str, first: u64, most: usize) -> Result<Vec<(u64, Entry)>, Error> {
+/// Reads entries of a run, at most so many; one that cannot be read says why, and hides no other.
+pub(super) fn readable(
+    core: &Core,
+    id: &str,
+    (first, most): (u64, usize),
+) -> Result<Vec<(u64, Result<Entry, String>)>, Error> {
     let instance = InstanceId::run(id);
-    let (mut found, mut from) = (Vec::new(), first);
-    while found.len() < most {
-        let page = core.journal.entries(&instance, from, (most - found.len()).min(super::PAGE))?;
-        let Some((last, _)) = page.last() else { break };
-        from = last + 1;
-        for (seq, bytes) in page {
-            let entry = codec::decode_entry(&bytes).map_err(|error| Error::Quarantined {
-                id: id.to_owned(),
-                reason: format!("its entry {seq}: {error}"),
-            })?;
-            found.push((seq, entry));
+    let last = core.journal.last(&instance)?;
+    let (mut found, mut from) = (Vec::new(), first.max(1));
+    while found.len() < most && from <= last {
+        let limit = (most - found.len()).min(super::PAGE);
+        let page = match core.journal.entries(&instance, from, limit) {
+            // One of the page is damaged: they are read one by one until it is behind.
+            Err(JournalError::Corrupt { .. }) if limit > 1 => {
+                one_by_one(core, &instance, (from, last, limit))?
+            }
+            Err(JournalError::Corrupt { problem, .. }) => vec![(from, Err(problem))],
+            page => page?.into_iter().map(|(seq, bytes)| (seq, Ok(bytes))).collect(),
+        };
+        let Some((seq, _)) = page.last() else { break };
+        from = seq + 1;
+        found.extend(page.into_iter().map(|(seq, bytes)| {
+            let entry =
+                bytes.and_then(|bytes| codec::decode_entry(&bytes).map_err(|error| error.to_string()));
+            (seq, entry)
+        }));
+    }
+    Ok(found)
+}
+
+/// Reads entries one by one.
+fn one_by_one(
+    core: &Core,
+    instance: &InstanceId,
+    (from, last, limit): (u64, u64, usize),
+) -> Result<Vec<(u64, Result<Vec<u8>, String>)>, Error> {
+    let mut found = Vec::new();
+    for seq in (from..=last).take(limit) {
+        match core.journal.entries(instance, seq, 1) {
+            Ok(page) => {
+                found.extend(page.into_iter().filter(|(at, _)| *at == seq).map(|(at, bytes)| (at, Ok(bytes))))
+            }
+            Err(JournalError::Corrupt { problem, .. }) => found.push((seq, Err(problem))),
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(found)
+}
+
+/// Reads entries of a run, at most so many; a damaged one among them is the run's damage.
+pub(super) fn entries(core: &Core, id: &str, first: u64, most: usize) -> Result<Vec<(u64, Entry)>, Error> {
+    let whole = |(seq, entry): (u64, Result<Entry, String>)| match entry {
+        Ok(entry) => Ok((seq, entry)),
+        Err(problem) => {
+            Err(Error::Quarantined { id: id.to_owned(), reason: format!("its entry {seq}: {problem}") })
+        }
+    };
+    readable(core, id, (first, most))?.into_iter().map(whole).collect()
 }
 
 /// Shows entries of an instance: of a run in full, of any other as stored.
@@ -74,14 +119,27 @@ pub(in crate::runtime) fn log(
     limit: usize,
 ) -> Result<Vec<LogView>, Error> {
     let limit = if limit == 0 { super::PAGE } else { limit.min(super::PAGE) };
-    if core.journal.load(id)?.is_none() {
+    if core.journal.last(id)? == 0 {
         return Err(Error::NotFound { what: id.kind.word(), id: id.name.clone() });
     }
     if id.kind != InstanceKind::Run {
         return host_log(core, id, from, limit);
     }
-    let lines = entries(core, &id.name, from.max(1), limit)?;
-    lines.into_iter().map(|(seq, entry)| line(seq, &entry)).collect()
+    let lines = readable(core, &id.name, (from, limit))?;
+    lines
+        .into_iter()
+        .map(|(seq, entry)| match entry {
+            Ok(entry) => line(seq, &entry),
+            Err(problem) => Ok(unreadable(seq, problem)),
+        })
+        .collect()
+}
+
+/// Returns the line of an entry that cannot be read: its place, and why.
+fn unreadable(seq: u64, problem: String) -> LogView {
+    let event = serde_json::json!({ "event": "unreadable", "problem": problem });
+    let at = When(Default::default());
+    LogView { seq, at, by: String::new(), event, facts: Value::Null, commands: Value::Null }
 }
 
 fn line(seq: u64, entry: &Entry) -> Result<LogView, Error> {
@@ -201,9 +259,26 @@ fn judged(said: &Correction) -> JudgedView {
     JudgedView { class: said.class.clone(), by: said.by.clone(), at: When(said.at) }
 }
 
+/// Returns what an effect wanted done, as its run asked for it: a settled one has forgotten what it sent.
+pub(super) fn asked(core: &Core, effect: &EffectId) -> Result<Option<Call>, Error> {
+    let entries = readable(core, &effect.run, (effect.seq, 1))?;
+    let facts = entries.into_iter().filter(|(seq, _)| *seq == effect.seq);
+    let facts = facts.filter_map(|(_, entry)| entry.ok()).flat_map(|entry| entry.facts);
+    let call = |fact| match fact {
+        Fact::EffectAsked { effect: id, state } if id == *effect => state.call,
+        _ => None,
+    };
+    Ok(facts.filter_map(call).next())
+}
+
 /// Returns what people see of an effect.
 pub(in crate::runtime) fn effect(id: &EffectId, state: &EffectState) -> EffectView {
-    let (call, target) = state.call.as_ref().map_or(("settled", ""), called);
+    effect_with(id, state, state.call.as_ref())
+}
+
+/// Returns what people see of an effect whose call is known from elsewhere.
+pub(super) fn effect_with(id: &EffectId, state: &EffectState, call: Option<&Call>) -> EffectView {
+    let (call, target) = call.map_or(("settled", ""), called);
     let (until, error) = match &state.life.phase {
         EffectPhase::Leased { until }
         | EffectPhase::BackingOff { until }
@@ -237,6 +312,7 @@ fn called(call: &Call) -> (&'static str, &str) {
         Call::RecordList { record, .. } => ("record_list", record),
         Call::RecordWrite { record, .. } => ("record_write", record),
         Call::StartRun { playbook, .. } => ("start_run", playbook),
+        Call::FindChild { of } => ("find_child", &of.run),
     }
 }
 
@@ -331,6 +407,7 @@ fn about(event: &Event) -> Option<String> {
         | Event::EffectDeferred { effect, .. }
         | Event::EffectDenied { effect, .. }
         | Event::EffectNeedsApproval { effect, .. }
+        | Event::EffectOutdated { effect, .. }
         | Event::EffectSucceeded { effect, .. }
         | Event::EffectFailed { effect, .. }
         | Event::EffectUnknown { effect, .. }

@@ -26,7 +26,7 @@ pub(in crate::runtime) fn spend(core: &Core) -> Result<SpendView, Error> {
         .map(|budget| {
             let (slot, _) = money::slot(budget.window, core.clock.now(), &money::zone(plan));
             let window = money::word(budget.window);
-            let account = account(core, (&budget.scope, window, &slot), budget.limit)?;
+            let account = account(core, (plan.subject(&budget.scope).as_str(), window, &slot), budget.limit)?;
             let money = |amount| Money { amount, currency: account.currency };
             Ok(BudgetView {
                 scope: budget.scope.clone(),
@@ -113,7 +113,9 @@ fn by_scope(core: &Core, plan: &Plan) -> Result<BTreeMap<String, Money>, Error> 
     let agents = plan.agents.keys().map(|id| format!("agent:{id}"));
     let mut found = BTreeMap::new();
     for scope in playbooks.chain(agents) {
-        if let Some(row) = core.journal.row(Table::Ledger, &rows::ledger::sums(&scope, "day", &day))?
+        if let Some(row) = core
+            .journal
+            .row(Table::Ledger, &rows::ledger::sums(plan.subject(&scope).as_str(), "day", &day))?
             && let Ok(account) = serde_json::from_slice(&row.value)
             && let Some(total) = total(account)
         {

@@ -5,7 +5,7 @@ use adjutant_machine::{
     id::EffectId,
     run::{Phase, Run},
 };
-use adjutant_spec::plan::Stage;
+use adjutant_spec::plan::{Stage, Subject};
 
 use crate::runtime::{
     Error,
@@ -79,10 +79,18 @@ fn of_run(core: &Core, run: &Run, chain: &mut Vec<WhyLine>) -> Result<(), Error>
         let Some(parent) = current.parent.clone() else { break };
         let text = format!("started by a step of run \"{}\"", parent.run);
         chain.push(line("effect", &parent.to_string(), text, None));
-        current = super::load(core, &parent.run)?;
+        current = match super::load(core, &parent.run) {
+            Ok(found) => found,
+            // A parent that cannot be read hides nothing of its child.
+            Err(Error::Quarantined { id, reason }) => {
+                chain.push(line("run", &id, format!("it is quarantined because {reason}"), None));
+                break;
+            }
+            Err(error) => return Err(error),
+        };
     }
-    let first = super::run::entries(core, &current.id, 1, 1)?;
-    if let Some((_, entry)) = first.first() {
+    let first = super::run::readable(core, &current.id, (1, 1))?;
+    if let Some((_, Ok(entry))) = first.first() {
         let text = format!("started by {} with key \"{}\"", entry.envelope.by, current.key);
         chain.push(line("trigger", &entry.envelope.id, text, Some(When(entry.envelope.at))));
     }
@@ -92,7 +100,7 @@ fn of_run(core: &Core, run: &Run, chain: &mut Vec<WhyLine>) -> Result<(), Error>
 
 fn pauses(core: &Core, run: &Run, chain: &mut Vec<WhyLine>) {
     let live = core.live();
-    let scopes = ["everything".to_owned(), format!("playbook:{}", run.playbook)];
+    let scopes = ["everything".to_owned(), Subject::playbook(&run.oldest()).as_str().to_owned()];
     for pause in scopes.iter().filter_map(|scope| live.pauses.get(scope)) {
         let text = format!("{} is paused by {}: {}", pause.scope, pause.by, pause.reason);
         chain.push(line("pause", &pause.scope, text, Some(pause.at)));

@@ -23,7 +23,7 @@ use adjutant_machine::{
     id::Stamp,
     journal::Journal,
 };
-use adjutant_spec::plan::Plan;
+use adjutant_spec::plan::{NotifyRule, Plan};
 use axum::http::HeaderMap;
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -73,7 +73,7 @@ impl Performer for Nobody {
         Worst::Nothing
     }
 
-    fn notify(&self, _: Notice) -> BoxFuture<'static, Result<(), NotifyFailure>> {
+    fn notify(&self, _: Notice, _: Option<NotifyRule>) -> BoxFuture<'static, Result<(), NotifyFailure>> {
         Box::pin(std::future::ready(Ok(())))
     }
 }

@@ -50,6 +50,10 @@ impl Journal for Plug {
         self.now()?.load(instance)
     }
 
+    fn last(&self, instance: &InstanceId) -> Read<u64> {
+        self.now()?.last(instance)
+    }
+
     fn entries(&self, instance: &InstanceId, from: u64, limit: usize) -> Read<Vec<(u64, Vec<u8>)>> {
         self.now()?.entries(instance, from, limit)
     }

@@ -189,6 +189,7 @@ pub(super) fn effect(run: &str, step: &str, phase: &str, error: Option<&str>) ->
 pub(super) fn dead() -> Vec<DeadView> {
     let view = |run: &str, step: &str, phase: &str, error: &str| DeadView {
         effect: effect(run, step, phase, Some(error)),
+        whom: Some("ada@example.com".into()),
         playbook: "inbound".into(),
         actions: vec!["settle".into(), "retry".into()],
     };

@@ -3,6 +3,7 @@
 //! | state | event => next |
 //! |---|---|
 //! | queued, deferred | lease => leased · defer => deferred · deny => denied · ask => waiting for approval · hold => held · withdraw => withdrawn |
+//! | queued, deferred | lease with a key that has lapsed and a doubt => unknown |
 //! | leased | succeed => succeeded · fail => backing off, failed, unknown · lose => backing off (pure, native key), unknown (probe, at most once) · lose with its host: the same, and no attempt is used up |
 //! | backing off, deferred | wake => queued |
 //! | held | release => queued |
@@ -13,18 +14,26 @@
 //! | any not settled | a success of an attempt that was sent => succeeded |
 //! | failed | bury => dead |
 //!
+//! | any not settled | withdraw without a doubt => withdrawn, with one => unknown · leased, unknown: it stays, unwanted |
+//! | any not settled | abandon: as withdraw, and what was leased => unknown, operator asked |
+//!
 //! An attempt that was lost leaves a doubt; while a doubt stands, an effect that is not pure never counts as failed: it is
-//! `unknown`, and when its run unwinds it is not withdrawn.
+//! `unknown`, and when its run unwinds it is not withdrawn. What is unwanted is never sent again, whatever is learned of it: a
+//! failure settles it, and "it did not happen" withdraws it.
+
+mod words;
 
 use adjutant_spec::plan::Idempotency;
 use statig::Outcome;
 
 use super::{Answer, machine};
 use crate::{
-    event::{Deferral, Denial, ErrorClass, Finding, Settlement},
+    event::{Denial, ErrorClass, Finding, Settlement},
     id::{EffectId, Stamp},
     run::{EffectPhase, Life, Traits},
 };
+
+pub use words::{EffectAction, EffectEvent, Failing, Loss, Moment};
 
 /// The longest pause that another side may ask for: a day.
 const LONGEST_PAUSE: u64 = 86_400_000;
@@ -33,142 +42,13 @@ const LONGEST_PAUSE: u64 = 86_400_000;
 /// under the same attempt so often may be what kills the host, and a person has to look before it does so for ever.
 const MOST_DEATHS: u32 = 20;
 
-/// What can happen to an effect.
-#[derive(Debug, Clone, PartialEq)]
-pub enum EffectEvent {
-    /// The host takes it.
-    Lease {
-        /// Which attempt.
-        attempt: u32,
-        /// When the host counts as dead.
-        until: Stamp,
-    },
-    /// The host may not start it yet.
-    Defer {
-        /// What it waits for.
-        reason: Deferral,
-        /// When the host looks again.
-        until: Stamp,
-    },
-    /// A rule forbids it.
-    Deny {
-        /// Which sort of rule.
-        denial: Denial,
-        /// For people.
-        message: String,
-    },
-    /// A person must agree first.
-    Ask {
-        /// At this gate.
-        gate: String,
-    },
-    /// A person agreed.
-    Approve,
-    /// It happened.
-    Succeed {
-        /// Which attempt answered.
-        attempt: u32,
-    },
-    /// An attempt definitely did not happen.
-    Fail {
-        /// Which attempt answered.
-        attempt: u32,
-        /// How.
-        failure: Failing,
-    },
-    /// An attempt is lost: nobody knows.
-    Lose {
-        /// Which attempt.
-        attempt: u32,
-        /// Who fell silent.
-        by: Loss,
-        /// For people.
-        message: String,
-        /// Now, with the seed of the pause.
-        moment: Moment,
-    },
-    /// A pause is over.
-    Wake {
-        /// Before which attempt.
-        attempt: u32,
-    },
-    /// The probe answered.
-    Found(Finding),
-    /// The operator settles it.
-    Settle(Settlement),
-    /// The run pauses.
-    Hold,
-    /// The run goes on.
-    Release,
-    /// Nobody wants it any more.
-    Withdraw,
-    /// The run failed with it.
-    Bury,
-    /// It was taken back.
-    Undone,
-}
-
-/// Who fell silent when an attempt was lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Loss {
-    /// The other side, or the way to it.
-    Unanswered,
-    /// The host that made the attempt.
-    HostDied,
-}
-
-/// How an attempt failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failing {
-    /// What sort of failure.
-    pub class: ErrorClass,
-    /// For people.
-    pub message: String,
-    /// The pause that the other side asks for, in milliseconds.
-    pub retry_after: Option<u64>,
-    /// Now, with the seed of the pause.
-    pub moment: Moment,
-}
-
-/// Now, with the seed of the next pause.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moment {
-    /// Now.
-    pub at: Stamp,
-    /// The journal's seed.
-    pub seed: u64,
-}
-
-/// What follows from an event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum EffectAction {
-    /// Put it into the outbox.
-    Enqueue,
-    /// Take it out of the outbox.
-    Withdraw,
-    /// Ask its probe.
-    Probe,
-    /// Ask the operator, and say why.
-    AskOperator(String),
-    /// Its step goes on: it happened.
-    Happened,
-    /// Its step goes on: it failed for good.
-    Failed(ErrorClass, String),
-    /// Its step goes on: it was forbidden.
-    Denied(Denial, String),
-    /// Its step goes on: the operator let it be.
-    Dropped,
-    /// It counts as happened and is to be taken back.
-    TakeBack,
-}
-
 machine!(Traits, Life, EffectEvent, EffectAction, Life::new(1, EffectPhase::Queued), on);
 
 type Reply = Answer<EffectAction>;
 
 fn on(traits: &Traits, life: &Life, event: &EffectEvent, answer: &mut Reply) -> Outcome<Life> {
     match event {
-        EffectEvent::Lease { attempt, until } => lease(life, *attempt, *until, answer),
+        EffectEvent::Lease { attempt, at, until } => lease(traits, life, (*attempt, *at, *until), answer),
         EffectEvent::Succeed { attempt } => succeed(life, *attempt, answer),
         EffectEvent::Fail { attempt, failure } => fail(traits, life, *attempt, failure, answer),
         EffectEvent::Lose { attempt, .. } => lose(traits, life, (*attempt, event), answer),
@@ -181,6 +61,7 @@ fn on(traits: &Traits, life: &Life, event: &EffectEvent, answer: &mut Reply) -> 
         EffectEvent::Wake { attempt } => wake(life, *attempt, answer),
         EffectEvent::Hold | EffectEvent::Release => pause(life, event, answer),
         EffectEvent::Withdraw => withdraw(traits, life, answer),
+        EffectEvent::Abandon(why) => abandon(traits, life, why, answer),
         EffectEvent::Bury => match &life.phase {
             EffectPhase::Failed { class, message } => {
                 Outcome::Transition(life.to(EffectPhase::Dead { class: *class, message: message.clone() }))
@@ -194,16 +75,35 @@ fn on(traits: &Traits, life: &Life, event: &EffectEvent, answer: &mut Reply) -> 
     }
 }
 
-fn lease(life: &Life, attempt: u32, until: Stamp, answer: &mut Reply) -> Outcome<Life> {
+fn lease(
+    traits: &Traits,
+    life: &Life,
+    (attempt, at, until): (u32, Stamp, Stamp),
+    answer: &mut Reply,
+) -> Outcome<Life> {
     if life.phase.is_settled() || attempt < life.attempt {
         return answer.late();
     }
     match life.phase {
         EffectPhase::Queued | EffectPhase::Deferred { .. } if attempt == life.attempt => {
-            Outcome::Transition(life.to(EffectPhase::Leased { until }))
+            if has_lapsed(traits, life, at) {
+                answer.act(EffectAction::Withdraw);
+                let message = "an earlier attempt may have happened, and its key is too old to be sent again";
+                return doubt(traits, life, message, answer);
+            }
+            // Without a doubt nothing happened under the key so far: its time begins with this attempt.
+            let sent = life.sent.filter(|_| !life.doubt.is_empty()).or(Some(at));
+            Outcome::Transition(Life { sent, ..life.to(EffectPhase::Leased { until }) })
         }
         _ => Outcome::Super,
     }
+}
+
+/// Returns whether the other side may have forgotten the key under which an earlier attempt may have happened: sent once more,
+/// it would be a second call and no repetition.
+fn has_lapsed(traits: &Traits, life: &Life, at: Stamp) -> bool {
+    let (Some(valid), Some(sent)) = (traits.key_valid, life.sent) else { return false };
+    !life.doubt.is_empty() && at > sent.plus(valid)
 }
 
 /// What the host may say of an effect that has not left: it waits, it may not, a person must agree.
@@ -284,7 +184,7 @@ fn after_failure(traits: &Traits, life: &Life, failure: &Failing, answer: &mut R
     let stands_in_doubt = !life.doubt.is_empty() && traits.idempotency != Idempotency::Pure;
     // A doubt about an at-most-once or probed call forbids another attempt, however this one ended.
     let may_repeat = !stands_in_doubt || traits.idempotency == Idempotency::NativeKey;
-    if may_work && may_repeat && life.attempt < life.attempts {
+    if may_work && may_repeat && !life.unwanted && life.attempt < life.attempts {
         return back_off(traits, life, failure.retry_after, failure.moment);
     }
     if stands_in_doubt {
@@ -359,7 +259,9 @@ fn after_loss(
             let failure = Failing { class, message: message.to_owned(), retry_after: None, moment };
             after_failure(traits, &Life { doubt: Default::default(), ..life.clone() }, &failure, answer)
         }
-        Idempotency::NativeKey if life.attempt < life.attempts => back_off(traits, life, None, moment),
+        Idempotency::NativeKey if life.attempt < life.attempts && !life.unwanted => {
+            back_off(traits, life, None, moment)
+        }
         Idempotency::NativeKey | Idempotency::Probe | Idempotency::AtMostOnce => {
             doubt(traits, life, message, answer)
         }
@@ -404,6 +306,7 @@ fn found(life: &Life, finding: &Finding, answer: &mut Reply) -> Outcome<Life> {
     let EffectPhase::Unknown { asked_operator, .. } = &life.phase else { return answer.late() };
     match finding {
         Finding::Happened(_) => happened(life, answer),
+        Finding::DidNotHappen if life.unwanted => let_go(life),
         Finding::DidNotHappen if life.attempt < life.attempts => again(life, answer),
         Finding::DidNotHappen => {
             let message = "it did not happen, and no attempt is left".to_owned();
@@ -434,11 +337,17 @@ fn again(life: &Life, answer: &mut Reply) -> Outcome<Life> {
     Outcome::Transition(Life { attempt, attempts, doubt: Default::default(), phase, ..life.clone() })
 }
 
+/// It did not happen, and nobody wants it any more.
+fn let_go(life: &Life) -> Outcome<Life> {
+    Outcome::Transition(Life { doubt: Default::default(), ..life.to(EffectPhase::Withdrawn) })
+}
+
 fn settle(life: &Life, settlement: &Settlement, answer: &mut Reply) -> Outcome<Life> {
     match (&life.phase, settlement) {
         (EffectPhase::Unknown { .. } | EffectPhase::Dead { .. }, Settlement::Happened(_)) => {
             happened(life, answer)
         }
+        (EffectPhase::Unknown { .. }, Settlement::DidNotHappen) if life.unwanted => let_go(life),
         (EffectPhase::Unknown { .. } | EffectPhase::Dead { .. }, Settlement::DidNotHappen) => {
             again(life, answer)
         }
@@ -450,9 +359,9 @@ fn settle(life: &Life, settlement: &Settlement, answer: &mut Reply) -> Outcome<L
             answer.act(EffectAction::TakeBack);
             Outcome::Transition(Life { doubt: Default::default(), ..life.to(EffectPhase::Succeeded) })
         }
-        (EffectPhase::Succeeded, Settlement::Happened(_)) | (EffectPhase::Dropped, Settlement::Drop) => {
-            answer.repeated()
-        }
+        (EffectPhase::Succeeded, Settlement::Happened(_))
+        | (EffectPhase::Dropped, Settlement::Drop)
+        | (EffectPhase::Withdrawn, Settlement::DidNotHappen) => answer.repeated(),
         _ => Outcome::Super,
     }
 }
@@ -475,26 +384,56 @@ fn pause(life: &Life, event: &EffectEvent, answer: &mut Reply) -> Outcome<Life> 
     }
 }
 
-/// Takes back a wish; what may have happened is not forgotten but goes on until it is known.
+/// Takes back a wish. What may have happened is not forgotten: it is found out, and never sent again.
 fn withdraw(traits: &Traits, life: &Life, answer: &mut Reply) -> Outcome<Life> {
     let is_pure = traits.idempotency == Idempotency::Pure;
-    let must_be_known = !is_pure && !life.doubt.is_empty();
+    let unwanted = Life { unwanted: true, ..life.clone() };
     match &life.phase {
         phase if phase.is_settled() => answer.late(),
-        EffectPhase::Leased { .. } | EffectPhase::Unknown { .. } if !is_pure => Outcome::Handled,
-        EffectPhase::Held if must_be_known => {
-            answer.act(EffectAction::Enqueue);
-            Outcome::Transition(life.to(EffectPhase::Queued))
+        EffectPhase::Leased { .. } | EffectPhase::Unknown { .. } if !is_pure => {
+            if life.unwanted {
+                answer.repeated()
+            } else {
+                Outcome::Transition(unwanted)
+            }
         }
-        _ if must_be_known => Outcome::Handled,
         phase => {
-            if matches!(
-                phase,
-                EffectPhase::Queued | EffectPhase::Deferred { .. } | EffectPhase::Leased { .. }
-            ) {
+            if may_leave(phase) || matches!(phase, EffectPhase::Leased { .. }) {
                 answer.act(EffectAction::Withdraw);
+            }
+            if !is_pure && !life.doubt.is_empty() {
+                return doubt(traits, &unwanted, "an earlier attempt may have happened", answer);
             }
             Outcome::Transition(life.to(EffectPhase::Withdrawn))
         }
     }
+}
+
+/// Returns whether an effect in this phase is in the outbox and has not left.
+fn may_leave(phase: &EffectPhase) -> bool {
+    matches!(phase, EffectPhase::Queued | EffectPhase::Deferred { .. })
+}
+
+/// Its run is killed: nobody sends or asks any more, so only the operator, or an answer that still comes, can tell.
+fn abandon(traits: &Traits, life: &Life, why: &str, answer: &mut Reply) -> Outcome<Life> {
+    if life.phase.is_settled() {
+        return answer.late();
+    }
+    answer.act(EffectAction::Withdraw);
+    let mut next = Life { unwanted: true, ..life.clone() };
+    if matches!(life.phase, EffectPhase::Leased { .. }) {
+        next.doubt.insert(life.attempt);
+    }
+    let is_unknown = matches!(life.phase, EffectPhase::Unknown { .. });
+    if traits.idempotency == Idempotency::Pure || (next.doubt.is_empty() && !is_unknown) {
+        return Outcome::Transition(life.to(EffectPhase::Withdrawn));
+    }
+    if !matches!(life.phase, EffectPhase::Unknown { asked_operator: true, .. }) {
+        answer.act(EffectAction::AskOperator(why.to_owned()));
+    }
+    let message = match &life.phase {
+        EffectPhase::Unknown { message, .. } => message.clone(),
+        _ => why.to_owned(),
+    };
+    Outcome::Transition(next.to(EffectPhase::Unknown { message, asked_operator: true }))
 }

@@ -4,6 +4,8 @@
 //! [`MemoryJournal::sync`]; [`MemoryJournal::crash`] keeps what was synced and a part of the rest. Faults can be set for
 //! a later batch. It has no threads: answers come before `submit` or `sync` returns.
 
+mod fault;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     ops::Bound,
@@ -20,20 +22,7 @@ use crate::{
     },
 };
 
-/// What goes wrong with a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// The disk refuses, nothing is written, and the store takes no more until a crash.
-    Disk,
-    /// As [`Fault::Disk`], but the batch is found after the crash.
-    DiskAfterWrite,
-    /// Another writer seems to have come first.
-    Conflict,
-    /// The store takes no more work now.
-    Busy,
-    /// The batch is written and nobody is told: the process died in between.
-    LostAnswer,
-}
+pub use fault::{Fault, Spoilt};
 
 /// A store that forgets when the process ends.
 #[derive(Default)]
@@ -59,6 +48,7 @@ struct Content {
     blobs: BTreeMap<String, Vec<u8>>,
     links: Vec<Vec<u8>>,
     head: Digest,
+    spoilt: BTreeSet<Spoilt>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -124,6 +114,30 @@ impl MemoryJournal {
         held.map(|stored| entry.clone_into(stored)).is_some()
     }
 
+    /// Replaces a stored state behind the chain's back; returns whether it was there.
+    pub fn tamper_state(&self, instance: &InstanceId, state: &[u8]) -> bool {
+        let mut inner = self.lock();
+        let held = inner.content.instances.get_mut(instance);
+        held.map(|held| state.clone_into(&mut held.state)).is_some()
+    }
+
+    /// Replaces a stored row's value behind the chain's back; returns whether it was there.
+    pub fn tamper_row(&self, table: Table, key: &[u8], value: &[u8]) -> bool {
+        let mut inner = self.lock();
+        let held = inner.content.rows.get_mut(&(table, key.to_vec()));
+        held.map(|(_, stored)| value.clone_into(stored)).is_some()
+    }
+
+    /// Spoils a place, as a bad block does; a later write of it mends it.
+    pub fn spoil(&self, place: Spoilt) {
+        self.lock().content.spoilt.insert(place);
+    }
+
+    /// Takes a payload away.
+    pub fn lose_blob(&self, digest: &str) -> bool {
+        self.lock().content.blobs.remove(digest).is_some()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -150,7 +164,14 @@ impl Journal for MemoryJournal {
 
     fn load(&self, instance: &InstanceId) -> Result<Option<Stored>, JournalError> {
         let stored = |held: &Instance| Stored { seq: held.seq, state: held.state.clone() };
-        self.read(|content| content.instances.get(instance).map(stored))
+        self.read(|content| {
+            content.whole(&Spoilt::State(instance.clone()))?;
+            Ok(content.instances.get(instance).map(stored))
+        })?
+    }
+
+    fn last(&self, instance: &InstanceId) -> Result<u64, JournalError> {
+        self.read(|content| content.instances.get(instance).map_or(0, |held| held.seq))
     }
 
     fn entries(
@@ -160,9 +181,15 @@ impl Journal for MemoryJournal {
         limit: usize,
     ) -> Result<Vec<(u64, Vec<u8>)>, JournalError> {
         self.read(|content| {
-            let Some(held) = content.instances.get(instance) else { return Vec::new() };
-            held.entries.range(from..).take(page(limit)).map(|(seq, entry)| (*seq, entry.clone())).collect()
-        })
+            let Some(held) = content.instances.get(instance) else { return Ok(Vec::new()) };
+            let found = held.entries.range(from..).take(page(limit));
+            found
+                .map(|(seq, entry)| {
+                    content.whole(&Spoilt::Entry(instance.clone(), *seq))?;
+                    Ok((*seq, entry.clone()))
+                })
+                .collect()
+        })?
     }
 
     fn instances(&self, after: Option<&InstanceId>, limit: usize) -> Result<Vec<InstanceId>, JournalError> {
@@ -175,9 +202,15 @@ impl Journal for MemoryJournal {
 
     fn row(&self, table: Table, key: &[u8]) -> Result<Option<Row>, JournalError> {
         self.read(|content| {
+            content.whole(&Spoilt::Row(table, key.to_vec()))?;
             let held = content.rows.get(&(table, key.to_vec()));
-            held.map(|(version, value)| Row { key: key.to_vec(), version: *version, value: value.clone() })
-        })
+            Ok(held.map(|(version, value)| Row {
+                key: key.to_vec(),
+                version: *version,
+                value: value.clone(),
+                flaw: None,
+            }))
+        })?
     }
 
     fn scan(&self, table: Table, scan: &Scan) -> Result<Vec<Row>, JournalError> {
@@ -274,10 +307,21 @@ impl Content {
         }
         held.state.clone_from(&append.state);
         held.batch = number;
+        self.spoilt.remove(&Spoilt::State(append.instance.clone()));
+    }
+
+    /// Refuses a place that was spoilt.
+    fn whole(&self, place: &Spoilt) -> Result<(), JournalError> {
+        if !self.spoilt.contains(place) {
+            return Ok(());
+        }
+        let problem = "the checksum does not follow from the content".to_owned();
+        Err(JournalError::Corrupt { place: format!("{place:?}"), problem })
     }
 
     fn put(&mut self, write: &RowWrite, number: u64) {
         let key = (write.table, write.key.clone());
+        self.spoilt.remove(&Spoilt::Row(write.table, write.key.clone()));
         match &write.value {
             Some(value) => self.rows.insert(key, (number, value.clone())),
             None => self.rows.remove(&key),
@@ -292,7 +336,9 @@ impl Content {
             }
             let late = scan.after.as_ref().is_none_or(|after| key > after);
             if late && scan.before.as_ref().is_none_or(|before| key < before) {
-                found.push(Row { key: key.clone(), version: *version, value: value.clone() });
+                let flaw = self.whole(&Spoilt::Row(table, key.clone())).err().map(|error| error.to_string());
+                let value = if flaw.is_some() { Vec::new() } else { value.clone() };
+                found.push(Row { key: key.clone(), version: *version, value, flaw });
             }
         }
         if scan.backwards {

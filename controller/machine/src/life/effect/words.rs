@@ -1,0 +1,139 @@
+//! What can happen to an effect, and what follows from it.
+
+use crate::{
+    event::{Deferral, Denial, ErrorClass, Finding, Settlement},
+    id::Stamp,
+};
+
+/// What can happen to an effect.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EffectEvent {
+    /// The host takes it.
+    Lease {
+        /// Which attempt.
+        attempt: u32,
+        /// Now.
+        at: Stamp,
+        /// When the host counts as dead.
+        until: Stamp,
+    },
+    /// The host may not start it yet.
+    Defer {
+        /// What it waits for.
+        reason: Deferral,
+        /// When the host looks again.
+        until: Stamp,
+    },
+    /// A rule forbids it.
+    Deny {
+        /// Which sort of rule.
+        denial: Denial,
+        /// For people.
+        message: String,
+    },
+    /// A person must agree first.
+    Ask {
+        /// At this gate.
+        gate: String,
+    },
+    /// A person agreed.
+    Approve,
+    /// It happened.
+    Succeed {
+        /// Which attempt answered.
+        attempt: u32,
+    },
+    /// An attempt definitely did not happen.
+    Fail {
+        /// Which attempt answered.
+        attempt: u32,
+        /// How.
+        failure: Failing,
+    },
+    /// An attempt is lost: nobody knows.
+    Lose {
+        /// Which attempt.
+        attempt: u32,
+        /// Who fell silent.
+        by: Loss,
+        /// For people.
+        message: String,
+        /// Now, with the seed of the pause.
+        moment: Moment,
+    },
+    /// A pause is over.
+    Wake {
+        /// Before which attempt.
+        attempt: u32,
+    },
+    /// The probe answered.
+    Found(Finding),
+    /// The operator settles it.
+    Settle(Settlement),
+    /// The run pauses.
+    Hold,
+    /// The run goes on.
+    Release,
+    /// Nobody wants it any more.
+    Withdraw,
+    /// Its run was killed, and why.
+    Abandon(String),
+    /// The run failed with it.
+    Bury,
+    /// It was taken back.
+    Undone,
+}
+
+/// Who fell silent when an attempt was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// The other side, or the way to it.
+    Unanswered,
+    /// The host that made the attempt.
+    HostDied,
+}
+
+/// How an attempt failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failing {
+    /// What sort of failure.
+    pub class: ErrorClass,
+    /// For people.
+    pub message: String,
+    /// The pause that the other side asks for, in milliseconds.
+    pub retry_after: Option<u64>,
+    /// Now, with the seed of the pause.
+    pub moment: Moment,
+}
+
+/// Now, with the seed of the next pause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// Now.
+    pub at: Stamp,
+    /// The journal's seed.
+    pub seed: u64,
+}
+
+/// What follows from an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EffectAction {
+    /// Put it into the outbox.
+    Enqueue,
+    /// Take it out of the outbox.
+    Withdraw,
+    /// Ask its probe.
+    Probe,
+    /// Ask the operator, and say why.
+    AskOperator(String),
+    /// Its step goes on: it happened.
+    Happened,
+    /// Its step goes on: it failed for good.
+    Failed(ErrorClass, String),
+    /// Its step goes on: it was forbidden.
+    Denied(Denial, String),
+    /// Its step goes on: the operator let it be.
+    Dropped,
+    /// It counts as happened and is to be taken back.
+    TakeBack,
+}

@@ -1,0 +1,113 @@
+//! Quarantine: an instance that cannot be read is set aside, and everything else goes on (law 6). It has two exits: the run is
+//! killed, or it is released after a repair.
+
+use std::sync::Arc;
+
+use adjutant_machine::{
+    codec,
+    id::{EffectId, InstanceId},
+    journal::{Batch, RowWrite, Table},
+    run::{EffectPhase, Run},
+};
+
+use super::{
+    Error,
+    core::Core,
+    outbox,
+    pools::Class,
+    project,
+    request::Answer,
+    rows, view,
+    views::{QuarantineView, When},
+};
+
+impl Core {
+    /// Sets an instance aside: its row is durable soon, everything else goes on.
+    pub(super) fn quarantine(&self, instance: &InstanceId, reason: &str) {
+        let view = QuarantineView {
+            instance: instance.clone(),
+            reason: reason.to_owned(),
+            at: When(self.clock.now()),
+        };
+        tracing::error!(%instance, reason, "instance is quarantined");
+        let row = RowWrite {
+            table: Table::Host,
+            key: rows::host::quarantine(instance),
+            value: serde_json::to_vec(&view).ok(),
+        };
+        self.set_live(|live| drop(live.quarantined.insert(instance.clone(), view)));
+        self.journal.submit(Batch { writes: vec![row], ..Batch::default() }, Box::new(|_| {}));
+    }
+
+    /// Returns whether a run is set aside.
+    pub(super) fn is_quarantined(&self, run: &str) -> bool {
+        let live = self.live();
+        !live.quarantined.is_empty() && live.quarantined.contains_key(&InstanceId::run(run))
+    }
+}
+
+/// Lets a run go on that can be read again: its state, its log and what it pins are looked at first.
+pub(super) async fn release(core: &Arc<Core>, run: &str) -> Result<Answer, Error> {
+    core.check_open()?;
+    let _one_at_a_time = core.host.lock().await;
+    let instance = InstanceId::run(run);
+    if !core.is_quarantined(run) {
+        let (exists, id) = (instance.clone(), run.to_owned());
+        let last = core.read(move |core| Ok(core.journal.last(&exists)?)).await?;
+        if last == 0 {
+            return Err(Error::NotFound { what: "run", id });
+        }
+        return Ok(Answer { applied: false, message: format!("run \"{run}\" is not quarantined") });
+    }
+    let looked_at = instance.clone();
+    let found = core.read(move |core| sound(core, &looked_at)).await?;
+    let key = rows::host::quarantine(&instance);
+    let writes = vec![RowWrite { table: Table::Host, key, value: None }];
+    core.write(Batch { writes, ..Batch::default() }).await?;
+    // First the run may be touched again, then its work is taken up: nothing is refused in between.
+    core.set_live(|live| drop(live.quarantined.remove(&instance)));
+    take_up(core, &found);
+    Ok(Answer { applied: true, message: format!("released: it is {}", found.status()) })
+}
+
+/// Reads a run as if nobody had said that it is damaged.
+fn sound(core: &Core, instance: &InstanceId) -> Result<Run, Error> {
+    let still = |reason: String| Error::Conflict {
+        reason: format!(
+            "\"{}\" cannot be released, it is still damaged: {reason}; `adjutant kill {}` ends it",
+            instance.name, instance.name
+        ),
+    };
+    view::check_run(core, instance).map_err(|error| match error {
+        Error::Quarantined { reason, .. } => still(reason),
+        other => other,
+    })
+}
+
+/// Takes up what the run would have done meanwhile: its timers, and its effects as after a crash of the process.
+fn take_up(core: &Arc<Core>, run: &Run) {
+    for (table, key) in project::rows(run).into_keys() {
+        if table == Table::Timer {
+            core.wheel.insert(key);
+        }
+    }
+    for effect in run.effects.keys() {
+        take_up_effect(core, run, effect);
+    }
+}
+
+/// Takes one effect up as a new process does.
+pub(super) fn take_up_effect(core: &Arc<Core>, run: &Run, effect: &EffectId) {
+    let Some(state) = run.effects.get(effect) else { return };
+    match (&state.life.phase, &state.call) {
+        (EffectPhase::Queued, Some(call)) => core.enqueue(effect.clone(), Class::of(call)),
+        (EffectPhase::Leased { .. }, _) => outbox::lost(core, effect, state.life.attempt),
+        _ => {}
+    }
+}
+
+/// Returns whether a stored state can be read: what a view does before it decides to set an instance aside.
+pub(super) fn decode(id: &str, bytes: &[u8]) -> Result<Run, Error> {
+    codec::decode_run(bytes)
+        .map_err(|error| Error::Quarantined { id: id.to_owned(), reason: error.to_string() })
+}

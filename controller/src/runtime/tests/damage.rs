@@ -1,0 +1,255 @@
+//! Damage: one run that cannot be read is set aside, and everything else goes on.
+
+use adjutant_machine::{
+    event::Settlement,
+    id::InstanceId,
+    journal::{Scan, Table},
+    memory::Spoilt,
+};
+use serde_json::json;
+
+use super::*;
+use crate::runtime::{Delivery, Error, PauseScope, Retry, RunFilter};
+
+/// What a hand or a bad disk did to one run.
+#[derive(Debug, Clone, Copy)]
+enum Damage {
+    /// Its checksum does not follow from it.
+    SpoiltState,
+    /// The checksum is right, the bytes are no run.
+    NoRun,
+    /// The checksum is right, the bytes are another run's.
+    Cut,
+}
+
+const DAMAGES: [Damage; 3] = [Damage::SpoiltState, Damage::NoRun, Damage::Cut];
+
+fn damage(world: &World, run: &str, damage: Damage) {
+    let id = InstanceId::run(run);
+    match damage {
+        Damage::SpoiltState => world.journal.spoil(Spoilt::State(id)),
+        Damage::NoRun => assert!(world.journal.tamper_state(&id, b"\x01{\"phase\":")),
+        Damage::Cut => {
+            let state = world.journal.load(&id).unwrap().unwrap().state;
+            assert!(world.journal.tamper_state(&id, &state[..state.len() / 2]));
+        }
+    }
+}
+
+/// A world with a run that waits to try again, and one behind a gate; the first one is damaged, and the process begins anew.
+async fn damaged(what: Damage) -> (World, String, String) {
+    let gated = crate::runtime::tests::runs::GATED;
+    let grant = format!("schema = \"adjutant/v1\"\ntitle = \"G\"\n{}", grants("gated", &["desk.post"]));
+    let world = World::with(&[("playbooks/gated.toml", gated), ("policies/gated.toml", &grant)]).await;
+    world.script.will("desk.put", [Turn::Fail(ErrorClass::Transient)]);
+    let bad = world.ran("put", "bad").await.line.id;
+    let good = world.ran("gated", "good").await.line.id;
+    damage(&world, &bad, what);
+    let world = world.killed().await;
+    // Its timer is due: the start must not die of it.
+    world.clock.advance(60_000);
+    world.rest().await;
+    (world, bad, good)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_run_is_set_aside_and_every_list_and_every_other_run_goes_on() {
+    for what in DAMAGES {
+        let (world, bad, good) = damaged(what).await;
+        let runs = world.handle.runs(RunFilter::default()).await.unwrap();
+        let status = |id: &str| runs.iter().find(|line| line.id == id).map(|line| line.status.clone());
+        assert_eq!(status(&bad).as_deref(), Some("quarantined"), "{what:?}: {runs:?}");
+        assert_eq!(status(&good).as_deref(), Some("waiting"), "{what:?}");
+        let listed = world.handle.status().await.unwrap();
+        assert_eq!(listed.quarantined.len(), 1, "{what:?}: {listed:?}");
+        assert_eq!(listed.runs.get("quarantined"), Some(&1), "{what:?}: it counts as nothing else");
+        let audit = world.handle.audit().await.unwrap();
+        assert!(audit.findings.iter().any(|found| found.instance.name == bad), "{what:?}: {audit:?}");
+        assert!(world.handle.why(&good).await.is_ok(), "{what:?}");
+        assert!(world.handle.dead().await.is_ok() && world.handle.spend().await.is_ok(), "{what:?}");
+        world.handle.decide(approve(&world.gate().await), "operator").await.unwrap();
+        world.rest().await;
+        assert_eq!(world.run(&good).await.line.status, "done", "{what:?}");
+        assert_eq!(world.ran("put", "new").await.line.status, "done", "{what:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_run_says_what_can_be_typed_and_a_kill_always_works() {
+    for what in DAMAGES {
+        let (world, bad, _) = damaged(what).await;
+        for refused in [
+            world.handle.cancel(&bad, "x", "operator").await,
+            world.handle.retry(&bad, Retry::default(), "operator").await,
+            world.handle.pause(&bad, "x", "operator").await,
+        ] {
+            let refused = refused.unwrap_err();
+            assert!(refused.to_string().contains(&format!("adjutant kill {bad}")), "{what:?}: {refused}");
+        }
+        assert!(world.handle.kill(&bad, "it is damaged", "operator").await.unwrap().applied, "{what:?}");
+        let shown = world.run(&bad).await;
+        assert_eq!((shown.line.status.as_str(), shown.line.playbook.as_str()), ("killed", "put"), "{what:?}");
+        assert!(world.handle.status().await.unwrap().quarantined.is_empty(), "{what:?}");
+        world.sound().await;
+        let refused = world.handle.retry(&bad, Retry::default(), "operator").await.unwrap_err();
+        assert!(refused.to_string().contains("adjutant run put"), "{what:?}: {refused}");
+        let world = world.killed().await;
+        world.rest().await;
+        assert_eq!(world.run(&bad).await.line.status, "killed", "{what:?}: after a restart too");
+        world.sound().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_damaged_run_had_under_way_stays_in_doubt_and_can_be_settled() {
+    for (verb, what) in [("post", Damage::NoRun), ("put", Damage::SpoiltState), ("book", Damage::Cut)] {
+        let world = World::with(&[]).await;
+        world.script.will(&format!("desk.{verb}"), [Turn::Silent]);
+        let run = world.start(verb, "k").await.run;
+        world.until(|script| script.calls(&format!("desk.{verb}")).len() == 1).await;
+        damage(&world, &run, what);
+        let world = world.killed().await;
+        world.rest().await;
+        world.handle.kill(&run, "it is damaged", "operator").await.unwrap();
+        let dead = world.handle.dead().await.unwrap();
+        assert_eq!(dead.len(), 1, "{verb}: nobody knows whether it happened: {dead:?}");
+        assert!(
+            world.script.notices.lock().unwrap().iter().any(|notice| notice.topic == "unknown"),
+            "{verb}"
+        );
+        world.handle.settle(&dead[0].effect.id, Settlement::Happened(json!({})), "operator").await.unwrap();
+        assert!(world.handle.dead().await.unwrap().is_empty(), "{verb}");
+        world.pass(86_400_000).await;
+        assert_eq!(world.script.calls(&format!("desk.{verb}")).len(), 1, "{verb}");
+        world.sound().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repaired_run_is_released_and_goes_on_and_a_damaged_one_is_not() {
+    for what in [Damage::NoRun, Damage::Cut] {
+        let world = World::with(&[]).await;
+        world.script.will("desk.put", [Turn::Fail(ErrorClass::Transient)]);
+        let run = world.ran("put", "k").await.line.id;
+        let id = InstanceId::run(run.clone());
+        let whole = world.journal.load(&id).unwrap().unwrap().state;
+        damage(&world, &run, what);
+        let world = world.killed().await;
+        world.pass(60_000).await;
+        let refused = world.handle.release(&run, "operator").await.unwrap_err();
+        assert!(
+            matches!(&refused, Error::Conflict { .. }) && refused.to_string().contains("adjutant kill"),
+            "{refused}"
+        );
+        assert!(world.journal.tamper_state(&id, &whole));
+        assert!(world.handle.release(&run, "operator").await.unwrap().applied, "{what:?}");
+        world.rest().await;
+        world.pass(60_000).await;
+        assert_eq!(world.run(&run).await.line.status, "done", "{what:?}");
+        assert!(
+            !world.handle.release(&run, "operator").await.unwrap().applied,
+            "it is not set aside any more"
+        );
+        assert!(matches!(world.handle.release("nope", "operator").await, Err(Error::NotFound { .. })));
+        world.sound().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_row_hides_no_other_and_is_made_again_from_what_it_was_made_of() {
+    for table in [Table::Timer, Table::Outbox, Table::Index] {
+        let world = World::with(&[]).await;
+        world.handle.pause_scope(PauseScope::Connector("desk".to_owned()), "test", "operator").await.unwrap();
+        let queued = world.ran("put", "queued").await.line.id;
+        let other = world.ran("post", "other").await.line.id;
+        for row in world.journal.scan(table, &Scan::default()).unwrap() {
+            if String::from_utf8_lossy(&row.key).contains(&queued) {
+                world.journal.spoil(Spoilt::Row(table, row.key));
+            }
+        }
+        let world = world.killed().await;
+        world.rest().await;
+        assert_eq!(world.handle.runs(RunFilter::default()).await.unwrap().len(), 2, "{table:?}");
+        assert!(!world.handle.audit().await.unwrap().ok, "{table:?}: it is found");
+        world.handle.resume_scope(PauseScope::Connector("desk".to_owned()), "operator").await.unwrap();
+        world.rest().await;
+        for run in [&queued, &other] {
+            assert_eq!(world.run(run).await.line.status, "done", "{table:?}");
+        }
+        assert_eq!(world.script.calls("desk.put").len(), 1, "{table:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_entry_is_one_finding_and_its_run_goes_on() {
+    for is_spoilt in [true, false] {
+        let world = World::with(&[]).await;
+        world.script.will("desk.put", [Turn::Fail(ErrorClass::Transient)]);
+        let run = world.ran("put", "k").await.line.id;
+        let id = InstanceId::run(run.clone());
+        if is_spoilt {
+            world.journal.spoil(Spoilt::Entry(id.clone(), 2));
+        } else {
+            assert!(world.journal.tamper(&id, 2, b"no entry"));
+        }
+        let other = world.ran("post", "other").await.line.id;
+        let audit = world.handle.audit().await.unwrap();
+        assert_eq!(
+            audit.findings.iter().map(|found| found.instance.name.as_str()).collect::<Vec<_>>(),
+            [run.as_str()]
+        );
+        let lines = world.handle.log(&id, 1, 100).await.unwrap();
+        assert_eq!(lines[1].event["event"], "unreadable", "{lines:?}");
+        assert!(world.handle.run(&run).await.is_ok() && world.handle.why(&run).await.is_ok());
+        assert!(world.handle.why(&other).await.is_ok());
+        world.pass(60_000).await;
+        assert_eq!(world.run(&run).await.line.status, "done", "its state is whole");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_definition_that_is_gone_sets_its_run_aside_at_the_first_touch_and_is_found_by_the_audit() {
+    let world = World::with(&[]).await;
+    world.script.will("desk.put", [Turn::Fail(ErrorClass::Transient)]);
+    let run = world.ran("put", "k").await;
+    assert!(world.journal.lose_blob(&run.line.bundle));
+    let world = world.killed().await;
+    let audit = world.handle.audit().await.unwrap();
+    assert!(audit.findings.iter().any(|found| found.instance.name == run.line.id), "{audit:?}");
+    world.pass(60_000).await;
+    assert_eq!(world.handle.status().await.unwrap().quarantined.len(), 1);
+    assert!(world.handle.release(&run.line.id, "operator").await.is_err());
+    assert_eq!(world.ran("post", "other").await.line.status, "done");
+    world.handle.kill(&run.line.id, "gone", "operator").await.unwrap();
+    assert!(world.handle.status().await.unwrap().quarantined.is_empty());
+    assert_eq!(world.script.calls("desk.put").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_set_aside_holds_its_playbook_up_no_more() {
+    let hook = "schema = \"adjutant/v1\"\ntitle = \"Hook\"\nkind = \"webhook\"\nsecret = \"hook\"\n\
+                [events.thing]\nid = \"string\"\n";
+    let trigger = "[trigger]\nkind = \"event\"\nconnector = \"hook\"\nevent = \"thing\"\nkey = \"{{ event.id }}\"\n\
+                   overlap = \"skip\"\n[input.text]";
+    let playbook = calls("put").replace("[input.text]", trigger);
+    let world = World::with(&[("playbooks/put.toml", &playbook), ("connectors/hook.toml", hook)]).await;
+    world.script.will("desk.put", [Turn::Fail(ErrorClass::Transient)]);
+    let delivery = |id: &str| Delivery {
+        connector: "hook".to_owned(),
+        event: "thing".to_owned(),
+        id: id.to_owned(),
+        fields: json!({ "id": id }),
+        by: "connector:hook".to_owned(),
+    };
+    let first = world.handle.intake(delivery("one")).await.unwrap()[0].run.clone();
+    world.rest().await;
+    assert_eq!(world.handle.intake(delivery("two")).await.unwrap(), [], "one at a time");
+    damage(&world, &first, Damage::NoRun);
+    let world = world.killed().await;
+    world.pass(60_000).await;
+    assert_eq!(
+        world.handle.intake(delivery("three")).await.unwrap().len(),
+        1,
+        "a damaged one counts no more"
+    );
+}
