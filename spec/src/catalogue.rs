@@ -60,6 +60,7 @@ pub(crate) fn connector(view: &View<'_>, head: Head) -> Option<Connector> {
         secret: view.text("secret"),
         hosts: view.texts("hosts"),
         mode: view.word("mode").unwrap_or_default(),
+        rate: view.table("total_rate").as_ref().and_then(rate),
         verbs,
         events: events(view, &kind),
         settings: settings(view, &kind),

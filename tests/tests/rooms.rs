@@ -242,6 +242,33 @@ fn only_the_named_entries_stand_at_the_top() {
     assert!(strange.is_empty(), "entries that the layout does not name: {strange:?}");
 }
 
+/// Files that read one page and mean one page: lists with a cursor, the wheel, a look for one entry.
+const ONE_PAGE: &[&str] = &[
+    "controller/src/cli/git_door/tests/plug.rs",
+    "controller/src/runtime/draft.rs",
+    "controller/src/runtime/view/lists.rs",
+    "controller/src/runtime/view/run.rs",
+    "controller/src/runtime/wheel.rs",
+];
+
+#[test]
+fn a_page_is_never_taken_for_everything() {
+    let mut found = Vec::new();
+    for path in sources(&root().join("controller/src")) {
+        let name = shown(&path);
+        if name.contains("/journal/") || ONE_PAGE.contains(&name.as_str()) {
+            continue;
+        }
+        let text = read(&path);
+        let reads = [".scan(", ".instances(", ".entries("];
+        found.extend(reads.iter().filter(|read| text.contains(*read)).map(|read| format!("{name}: {read}")));
+    }
+    assert!(
+        found.is_empty(),
+        "use `journal::rows` or `journal::instances`, or say here why a page is enough: {found:#?}"
+    );
+}
+
 /// Returns numbered lines before the first test module, without comments.
 fn shipped_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     text.lines()

@@ -128,6 +128,15 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         host_died: bool,
     },
+    /// An attempt found the door shut before anything of it left: a pause came after its lease. It uses up no attempt.
+    EffectHeldBack {
+        /// Which effect.
+        effect: EffectId,
+        /// Which attempt.
+        attempt: u32,
+        /// What shuts the door, for people.
+        reason: String,
+    },
     /// The probe of an unknown effect answered.
     EffectProbed {
         /// Which effect.
@@ -189,6 +198,8 @@ pub enum Event {
         /// The right class; `None`: none of them.
         class: Option<String>,
     },
+    /// The host's clock was ahead and is right again: moments further off than they could be are drawn in.
+    ClockSetBack,
 }
 
 /// What a run begins with.

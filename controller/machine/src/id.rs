@@ -31,6 +31,8 @@ pub enum InstanceKind {
     Revision,
     /// A proposed change of the company repository.
     Proposal,
+    /// What is paused and resumed: everything, a playbook, a connector.
+    Switch,
 }
 
 /// Anything with a machine: `run/<run id>`, `schedule/<playbook>`, …; written `kind/name`.
@@ -43,12 +45,13 @@ pub struct InstanceId {
 }
 
 impl InstanceKind {
-    const ALL: [(Self, &str); 5] = [
+    const ALL: [(Self, &str); 6] = [
         (Self::Run, "run"),
         (Self::Schedule, "schedule"),
         (Self::Breaker, "breaker"),
         (Self::Revision, "revision"),
         (Self::Proposal, "proposal"),
+        (Self::Switch, "switch"),
     ];
 
     /// Returns the word that ids begin with.

@@ -30,6 +30,7 @@ pub mod sim;
 mod step;
 pub mod time;
 pub mod verdict;
+pub mod wait;
 
 pub use bury::{Remains, step_buried, step_bury};
 pub use evolve::{apply, begins, fold};

@@ -54,12 +54,14 @@ fn is_too_late(event: &Event) -> bool {
         | Event::EffectOutdated { .. }
         | Event::RunPaused { .. }
         | Event::RunResumed
+        | Event::ClockSetBack
         | Event::RunCancelled { .. } => true,
         Event::RunStarted(_)
         | Event::EffectDenied { .. }
         | Event::EffectSucceeded { .. }
         | Event::EffectFailed { .. }
         | Event::EffectUnknown { .. }
+        | Event::EffectHeldBack { .. }
         | Event::EffectProbed { .. }
         | Event::EffectSettled { .. }
         | Event::TimerFired { .. }

@@ -256,3 +256,69 @@ fn a_repeated_event_id_is_a_duplicate() {
     assert_eq!(world.host.deliver("inbound-1", &envelope), Ok(Verdict::Applied));
     assert_eq!(world.host.deliver("inbound-1", &envelope), Ok(Verdict::Duplicate { first: None }));
 }
+
+const YEAR: u64 = 365 * 86_400_000;
+
+/// Sets the clock of a world back by a year and tells its run; returns how far off its timers are then, and were before.
+fn set_back(world: &mut World) -> Vec<(u64, u64)> {
+    let far = |world: &World| -> Vec<u64> {
+        world
+            .state()
+            .timers
+            .values()
+            .map(|at| (at.0 - world.host.now.0).try_into().expect("it lies ahead"))
+            .collect()
+    };
+    let before = far(world);
+    world.host.now = Stamp(world.host.now.0 - YEAR.cast_signed());
+    assert_eq!(world.send("host", Event::ClockSetBack), Verdict::Applied);
+    far(world).into_iter().zip(before).collect()
+}
+
+#[test]
+fn no_timer_lies_further_off_than_it_could_once_the_clock_is_right_again() {
+    let mut gated = at_the_gate(Stage::Act);
+    let mut leased = World::start(&example("agency"), "inbound", &lead());
+    leased.lease();
+    let mut waiting = at_the_gate(Stage::Act);
+    waiting.approve();
+    let send = waiting.lease();
+    waiting.fail(&send, ErrorClass::Transient);
+    for (what, world) in [("a gate", &mut gated), ("a lease", &mut leased), ("a pause", &mut waiting)] {
+        let timers = set_back(world);
+        assert!(!timers.is_empty(), "{what}");
+        for (now, before) in timers {
+            assert!(now <= before, "{what} is {now} ms off, and was {before}");
+        }
+        assert_eq!(world.send("host", Event::ClockSetBack), Verdict::Stale, "{what}: once is enough");
+    }
+}
+
+#[test]
+fn a_run_that_a_clock_ahead_never_met_keeps_its_moments() {
+    let mut world = at_the_gate(Stage::Act);
+    let timers = world.state().timers.clone();
+    assert_eq!(world.send("host", Event::ClockSetBack), Verdict::Stale);
+    assert_eq!(world.state().timers, timers);
+}
+
+#[test]
+fn an_attempt_that_was_held_back_uses_up_nothing_and_is_forgotten_with_its_run() {
+    let mut world = at_the_gate(Stage::Act);
+    world.approve();
+    for _ in 0..30 {
+        let send = world.lease();
+        let (effect, attempt, reason) = (send.effect.clone(), send.attempt, "paused".to_owned());
+        let held = Event::EffectHeldBack { effect, attempt, reason };
+        assert_eq!(world.send("host", held.clone()), Verdict::Applied);
+        assert_eq!(world.send("host", held), Verdict::Stale, "it is told twice");
+    }
+    let send = world.lease();
+    assert_eq!(world.fail(&send, ErrorClass::Transient), Verdict::Applied);
+    world.fire();
+    let send = world.lease();
+    world.send("operator", Event::RunCancelled { reason: "not wanted".to_owned() });
+    let (effect, attempt, reason) = (send.effect.clone(), send.attempt, "paused".to_owned());
+    world.send("host", Event::EffectHeldBack { effect, attempt, reason });
+    assert!(!world.host.outbox.contains_key(&send.effect), "nobody wants it any more");
+}

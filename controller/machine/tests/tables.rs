@@ -129,7 +129,8 @@ fn a_breaker_answers_every_event_in_every_phase() {
             ("closed", BreakerPhase::Closed { failures: 0 }),
             ("closed, one short", BreakerPhase::Closed { failures: 1 }),
             ("open", BreakerPhase::Open { until: AT, pause: 100 }),
-            ("half open", BreakerPhase::HalfOpen { until: AT, pause: 100 }),
+            ("half open", BreakerPhase::HalfOpen { until: AT, pause: 100, room: 1, out: 1 }),
+            ("half open, wider", BreakerPhase::HalfOpen { until: AT, pause: 100, room: 4, out: 1 }),
         ],
         events: vec![
             ("admit before", BreakerEvent::Admit(Stamp(999))),
@@ -141,7 +142,7 @@ fn a_breaker_answers_every_event_in_every_phase() {
     golden("breaker.md", "The life of a breaker", &samples, |phase| match phase {
         BreakerPhase::Closed { failures } => format!("closed, {failures} failures"),
         BreakerPhase::Open { pause, .. } => format!("open for {pause} ms"),
-        BreakerPhase::HalfOpen { .. } => "half open".to_owned(),
+        BreakerPhase::HalfOpen { room, out, .. } => format!("half open, {out} of {room}"),
     });
 }
 
@@ -262,6 +263,7 @@ fn happenings() -> Vec<(&'static str, EffectEvent)> {
         ("lose 3", lose(3, Loss::Unanswered)),
         ("lose 1 with its host", lose(1, Loss::HostDied)),
         ("lose 3 with its host", lose(3, Loss::HostDied)),
+        ("hold back 1", EffectEvent::HoldBack { attempt: 1 }),
         ("wake 2", EffectEvent::Wake { attempt: 2 }),
         ("found: happened", EffectEvent::Found(Finding::Happened(json!(1)))),
         ("found: did not", EffectEvent::Found(Finding::DidNotHappen)),

@@ -34,7 +34,10 @@ use failure::{Exit, Failure, Outcome};
 use hook::Unanswered;
 use out::{Out, Words, words};
 
-use crate::http::doors::{Push, PushAnswer};
+use crate::{
+    http::doors::{Push, PushAnswer},
+    runtime::views::ClockView,
+};
 
 /// How long a push waits for the daemon's word; Git waits for its hooks without end.
 const HOOK_WITHIN: Duration = Duration::from_secs(120);
@@ -138,11 +141,24 @@ fn hook(cli: &Cli, name: &str) -> Outcome {
 /// Runs a command on a data folder, without a daemon.
 fn on_store(out: &Out, cli: &Cli) -> Outcome {
     match &cli.command {
-        Command::Doctor => offline::doctor(out, &place::data(&cli.global)?),
+        Command::Doctor => {
+            let data = place::data(&cli.global)?;
+            offline::doctor(out, &data, seen_clock(&data))
+        }
         Command::Backup { dir } => backup(out, cli, dir),
         Command::Bench { dir: Some(dir) } => offline::bench(out, dir),
         Command::Bench { dir: None } => offline::bench(out, &place::data(&cli.global)?),
         _ => on_daemon(out, cli),
+    }
+}
+
+/// Returns what the store of a data folder knows of the clock: from the daemon that works with it, else from the store.
+fn seen_clock(data: &Path) -> Option<ClockView> {
+    let client = Client::at_socket(&place::socket(data)).ok()?;
+    let answered = block_on(async { client.get(&["status"], &[]).await });
+    match answered {
+        Ok(status) => serde_json::from_value(status["clock"].clone()).ok(),
+        Err(_) => offline::stored_clock(data),
     }
 }
 

@@ -1,12 +1,13 @@
 //! The registry of connector kinds, and what is the same for all of them: schemas, modes, time.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use adjutant_machine::command::VerbCall;
 use adjutant_spec::plan::{Connector, Effect, Mode, Plan, Verb};
 use serde_json::{Value, json};
 
 use super::{
+    doors::{Door, Doors},
     expression, files,
     folders::Folders,
     http, mail,
@@ -18,6 +19,7 @@ use super::{
 /// One call of a verb, with everything it needs.
 pub(super) struct VerbJob<'a> {
     pub(super) connector: &'a Connector,
+    pub(super) doors: &'a Arc<dyn Doors>,
     pub(super) verb: &'a Verb,
     pub(super) call: &'a VerbCall,
     /// Opened for this call.
@@ -64,7 +66,7 @@ pub(super) async fn perform(verb: &VerbJob<'_>, is_dry: bool) -> Answer {
     match verb.connector.kind.as_str() {
         "http" => http::call(verb).await,
         "mail" => mail::call(verb).await,
-        "files" => files::call(verb).await,
+        "files" => files::call(verb, Door::to(verb.doors, verb.connector).pass()?).await,
         kind => Err(Fault::unavailable(format!("connectors of kind \"{kind}\" have no verbs"))),
     }
 }

@@ -5,19 +5,26 @@
 //! smuggled there. What the operator writes out as an address, or as `localhost`, is declared; `private = true` declares
 //! it for a connector's names.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use adjutant_spec::{
     net::{self, Host, Reach},
     plan::Connector,
 };
 
-use super::outcome::Fault;
+use super::{
+    doors::{Door, Doors},
+    outcome::Fault,
+};
 
 /// The hosts of one connector.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub(super) struct Egress {
     connector: String,
+    door: Door,
     hosts: Vec<Allowed>,
     /// Whether names may resolve to private addresses.
     is_private_declared: bool,
@@ -53,7 +60,7 @@ impl Allowed {
 
 impl Egress {
     /// Reads the hosts of a connector: those named, else the endpoint's own.
-    pub(super) fn of(connector: &Connector) -> Self {
+    pub(super) fn of(connector: &Connector, doors: &Arc<dyn Doors>) -> Self {
         let own = connector.endpoint.as_deref().and_then(|endpoint| net::target(endpoint).ok());
         let own = own.map(|target| Allowed { host: target.host, port: None, is_domain: false });
         let named = connector.hosts.iter().filter_map(|host| Allowed::read(host));
@@ -61,13 +68,16 @@ impl Egress {
         let is_private_declared = connector.settings.get("private").and_then(serde_json::Value::as_bool);
         Self {
             connector: connector.id.clone(),
+            door: Door::to(doors, connector),
             hosts,
             is_private_declared: is_private_declared.unwrap_or(false),
         }
     }
 
-    /// Resolves a host once; every address is one that may be connected to.
+    /// Resolves a host once; every address is one that may be connected to. Whoever wants to send comes through here, and so by
+    /// the door.
     pub(super) async fn resolve(&self, written: &str, port: u16) -> Result<Vec<SocketAddr>, Fault> {
+        let _open = self.door.pass()?;
         let host = net::host(written).map_err(|problem| self.refused(&problem))?;
         self.check_named(&host, port)?;
         let name = match &host {
@@ -135,10 +145,27 @@ impl Egress {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::effects::{
+        doors::{Unwatched, tests::Shut},
+        tests::plans::connector,
+    };
 
     fn egress(hosts: &[&str], is_private_declared: bool) -> Egress {
         let hosts = hosts.iter().map(|host| Allowed::read(host).expect("a host")).collect();
-        Egress { connector: "crm".into(), hosts, is_private_declared }
+        let doors: Arc<dyn Doors> = Arc::new(Unwatched);
+        let door = Door::to(&doors, &connector("crm", "http", ""));
+        Egress { connector: "crm".into(), door, hosts, is_private_declared }
+    }
+
+    #[tokio::test]
+    async fn nobody_learns_an_address_behind_a_door_that_is_shut() {
+        let doors: Arc<dyn Doors> = Arc::new(Shut(vec!["crm"]));
+        for (id, is_open) in [("crm", false), ("mail", true)] {
+            let egress = Egress::of(&connector(id, "http", "http://127.0.0.1:9"), &doors);
+            let found = egress.resolve("127.0.0.1", 9).await;
+            assert_eq!(found.is_ok(), is_open, "{id}: {found:?}");
+            assert!(is_open || matches!(found, Err(Fault::Held(_))));
+        }
     }
 
     #[tokio::test]
@@ -168,7 +195,8 @@ mod tests {
         {
             let connector = crate::effects::tests::plans::connector("crm", "http", endpoint);
             let url = url::Url::parse(endpoint).unwrap();
-            let egress = Egress::of(&connector);
+            let doors: Arc<dyn Doors> = Arc::new(Unwatched);
+            let egress = Egress::of(&connector, &doors);
             assert!(egress.resolve(url.host_str().unwrap(), 80).await.is_err(), "{endpoint}");
         }
     }

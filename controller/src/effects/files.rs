@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 
 use super::{
     connectors::VerbJob,
+    doors::Passage,
     outcome::{Answer, Done, Fault},
 };
 
@@ -32,7 +33,7 @@ const MAX_ENTRIES: usize = 1_000;
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// Calls a verb once.
-pub(super) async fn call(job: &VerbJob<'_>) -> Answer {
+pub(super) async fn call(job: &VerbJob<'_>, _open: Passage) -> Answer {
     job.endpoint()?;
     let (connector, folders) = (job.connector.clone(), job.folders.clone());
     let verb = job.name().to_owned();

@@ -15,6 +15,7 @@
 //! reached the other side.
 
 mod connectors;
+mod doors;
 mod egress;
 mod expression;
 mod files;
@@ -37,6 +38,7 @@ mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use doors::{Doors, Unwatched};
 pub use intake::{Delivery, IntakeError, Webhook};
 pub use llm::price::{Unpriced, worst_case};
 pub use notify::NotifyFailure;

@@ -26,6 +26,8 @@ use super::outcome::Fault;
 pub struct NotifyFailure {
     /// Whether it may work later.
     pub retry: bool,
+    /// Whether the door of its connector was shut.
+    pub is_held: bool,
     /// What the other side said, redacted.
     pub message: String,
 }
@@ -132,9 +134,10 @@ fn body(plan: &Plan, notice: &Notice) -> String {
 pub(super) fn failure(fault: &Fault, message: String) -> Option<NotifyFailure> {
     match fault {
         Fault::Unknown(_) => None,
+        Fault::Held(_) => Some(NotifyFailure { retry: true, is_held: true, message }),
         Fault::Definite(failure) => {
             let retry = matches!(failure.class, ErrorClass::Transient | ErrorClass::RateLimited);
-            Some(NotifyFailure { retry, message })
+            Some(NotifyFailure { retry, is_held: false, message })
         }
     }
 }

@@ -33,6 +33,8 @@ pub(super) enum Fault {
     Definite(Failure),
     /// It may have happened.
     Unknown(String),
+    /// Nothing left: the door to the connector was shut.
+    Held(String),
 }
 
 /// A definite failure.
@@ -105,7 +107,7 @@ impl Fault {
     pub(super) fn message(&self) -> &str {
         match self {
             Self::Definite(failure) => &failure.message,
-            Self::Unknown(message) => message,
+            Self::Unknown(message) | Self::Held(message) => message,
         }
     }
 }
@@ -133,5 +135,6 @@ pub(super) fn event(job: &Perform, answer: Answer, redactor: &Redactor) -> Event
         Err(Fault::Unknown(message)) => {
             Event::EffectUnknown { effect, attempt, message: told(redactor, &message), host_died: false }
         }
+        Err(Fault::Held(reason)) => Event::EffectHeldBack { effect, attempt, reason },
     }
 }

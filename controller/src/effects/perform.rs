@@ -20,7 +20,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::{
-    Delivery, IntakeError, NotifyFailure, ProbeError, Redactor, Unpriced,
+    Delivery, Doors, IntakeError, NotifyFailure, ProbeError, Redactor, Unpriced, Unwatched,
     connectors::{self, VerbJob},
     folders::Folders,
     http,
@@ -59,6 +59,7 @@ pub struct Effects {
     updates: watch::Sender<u64>,
     caps: Caps,
     standings: Standings,
+    doors: Arc<dyn Doors>,
 }
 
 impl Effects {
@@ -74,7 +75,14 @@ impl Effects {
             updates,
             caps: Caps::default(),
             standings: Standings::default(),
+            doors: Arc::new(Unwatched),
         }
+    }
+
+    /// Puts the room behind doors: each is asked whenever something is about to leave.
+    #[must_use]
+    pub fn behind(self, doors: Arc<dyn Doors>) -> Self {
+        Self { doors, ..self }
     }
 
     /// Puts another plan into force: calls that begin from now on use its endpoints, secrets, hosts, prices and modes.
@@ -99,10 +107,12 @@ impl Effects {
         let answer = match &job.call {
             Call::Verb(call) => self.verb(&attempt, call).await,
             Call::Probe { of, probe } => {
-                let finding = self.probe_call(&attempt, of, probe).await;
-                return Event::EffectProbed {
-                    effect: job.effect.clone(),
-                    finding: redacted(finding, &redactor),
+                return match self.probe_call(&attempt, of, probe).await {
+                    Ok(finding) => Event::EffectProbed {
+                        effect: job.effect.clone(),
+                        finding: redacted(finding, &redactor),
+                    },
+                    Err(held) => outcome::event(job, Err(held), &redactor),
                 };
             }
             Call::Agent(call) => self.agent(&attempt, call).await,
@@ -177,7 +187,8 @@ impl Effects {
         let found = found.ok_or_else(|| ProbeError::NoConnector(connector.to_owned()))?;
         let secret = self.secret(&plan, found);
         let redactor = Redactor::of(secret.as_ref().ok().and_then(Option::as_ref));
-        let subject = probe::Subject { connector: found, secret, folders: self.folders(&plan) };
+        let folders = self.folders(&plan);
+        let subject = probe::Subject { connector: found, doors: &self.doors, secret, folders };
         Ok(redactor.value(probe::report(&subject).await))
     }
 
@@ -276,21 +287,26 @@ impl Effects {
         let (connector, verb) = connectors::resolve(plan, &call.verb)?;
         let secret = self.secret_of_call(plan, connector)?;
         let timeout = Duration::from_millis(job.timeout.min(verb.timeout.millis()).max(1));
-        let work = VerbJob { connector, verb, call, secret, timeout, folders: self.folders(plan) };
+        let (doors, folders) = (&self.doors, self.folders(plan));
+        let work = VerbJob { connector, doors, verb, call, secret, timeout, folders };
         connectors::perform(&work, job.dry).await
     }
 
-    async fn probe_call(&self, attempt: &Attempt<'_>, of: &VerbCall, probe: &str) -> Finding {
+    async fn probe_call(&self, attempt: &Attempt<'_>, of: &VerbCall, probe: &str) -> Result<Finding, Fault> {
         let verb = match connectors::resolve(attempt.plan, probe) {
             Ok((_, verb)) => verb,
-            Err(fault) => return Finding::Unclear(fault.message().to_owned()),
+            Err(fault) => return Ok(Finding::Unclear(fault.message().to_owned())),
         };
         let probed = http::Probed { verb, of };
         let answer = match http::probe_arguments(&probed) {
             Ok(args) => self.verb(attempt, &looking(probe, args, of)).await,
             Err(fault) => Err(fault),
         };
-        http::find(&probed, answer)
+        match answer {
+            // A door that is shut says nothing about the call in doubt: the probe asks again.
+            Err(held @ Fault::Held(_)) => Err(held),
+            answer => Ok(http::find(&probed, answer)),
+        }
     }
 
     async fn agent(&self, attempt: &Attempt<'_>, call: &AgentCall) -> Answer {
@@ -301,6 +317,7 @@ impl Effects {
         let secret = self.secret_of_call(plan, connector)?;
         let work = AgentJob {
             connector,
+            doors: &self.doors,
             model,
             tariff,
             call,
@@ -360,7 +377,7 @@ impl Effects {
         match self.agent(attempt, &call).await {
             Ok(done) => route::named(done),
             Err(Fault::Definite(failure)) => skipped(&failure.message, failure.cost),
-            Err(Fault::Unknown(reason)) => skipped(&reason, None),
+            Err(Fault::Unknown(reason) | Fault::Held(reason)) => skipped(&reason, None),
         }
     }
 
@@ -368,7 +385,8 @@ impl Effects {
         let (connector, verb) = connectors::resolve(plan, &call.verb)?;
         let secret = self.secret_of_call(plan, connector)?;
         let timeout = Duration::from_millis(verb.timeout.millis());
-        let work = VerbJob { connector, verb, call, secret, timeout, folders: self.folders(plan) };
+        let (doors, folders) = (&self.doors, self.folders(plan));
+        let work = VerbJob { connector, doors, verb, call, secret, timeout, folders };
         connectors::perform(&work, false).await.map(drop)
     }
 

@@ -1,6 +1,6 @@
 //! `connectors probe`: is it there, does it know us, what may it do. Nothing is changed on the other side.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use adjutant_machine::event::ErrorClass;
 use adjutant_spec::plan::Connector;
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{
+    doors::{Door, Doors},
     egress::Egress,
     folders::Folders,
     http,
@@ -33,9 +34,13 @@ pub enum ProbeError {
 /// A connector, its secret as far as it opens, and what its folder is judged against.
 pub(super) struct Subject<'a> {
     pub(super) connector: &'a Connector,
+    pub(super) doors: &'a Arc<dyn Doors>,
     pub(super) secret: Result<Option<Secret>, String>,
     pub(super) folders: Folders,
 }
+
+/// A connector with the doors that lead to it.
+type Reached<'a> = (&'a Connector, &'a Arc<dyn Doors>);
 
 /// What the other side let us see.
 struct Seen {
@@ -93,17 +98,19 @@ fn verbs(connector: &Connector) -> Value {
 }
 
 async fn look(subject: &Subject<'_>, secret: Option<&Secret>) -> Result<Seen, Fault> {
+    // What has no host to resolve asks here: nobody looks into a folder behind a door that is shut.
+    let _open = Door::to(subject.doors, subject.connector).pass()?;
     match subject.connector.kind.as_str() {
-        "http" => look_http(subject.connector, secret).await,
-        "mail" => look_mail(subject.connector, secret).await,
-        "openai" => look_model(subject.connector, secret).await,
+        "http" => look_http((subject.connector, subject.doors), secret).await,
+        "mail" => look_mail((subject.connector, subject.doors), secret).await,
+        "openai" => look_model((subject.connector, subject.doors), secret).await,
         "files" | "mail_drop" => look_folder(subject),
         "webhook" => look_webhook(subject.connector, secret),
         kind => Err(Fault::unavailable(format!("no connector has the kind \"{kind}\""))),
     }
 }
 
-async fn look_http(connector: &Connector, secret: Option<&Secret>) -> Result<Seen, Fault> {
+async fn look_http((connector, doors): Reached<'_>, secret: Option<&Secret>) -> Result<Seen, Fault> {
     let endpoint = connector.endpoint.as_deref().unwrap_or_default().trim_end_matches('/');
     let path = connector.settings.get("health").and_then(Value::as_str).unwrap_or("/");
     let url = Url::parse(&format!("{endpoint}{path}"))
@@ -119,7 +126,7 @@ async fn look_http(connector: &Connector, secret: Option<&Secret>) -> Result<See
         timeout: TIMEOUT,
         max_response: 1024 * 1024,
     };
-    let answer = match wire::send(&Egress::of(connector), request).await {
+    let answer = match wire::send(&Egress::of(connector, doors), request).await {
         Ok(answer) => answer,
         Err(wire::Error::NotSent(fault)) => return Err(fault),
         Err(wire::Error::Lost(message)) => return Err(Fault::transient(message)),
@@ -137,15 +144,15 @@ async fn look_http(connector: &Connector, secret: Option<&Secret>) -> Result<See
     Ok(Seen { tls: Some(is_encrypted), auth, detail })
 }
 
-async fn look_mail(connector: &Connector, secret: Option<&Secret>) -> Result<Seen, Fault> {
-    let server = mail::Server::of(connector, secret, TIMEOUT)?;
+async fn look_mail((connector, doors): Reached<'_>, secret: Option<&Secret>) -> Result<Seen, Fault> {
+    let server = mail::Server::of((connector, doors), secret, TIMEOUT)?;
     let session = mail::greet(&server).await?;
     let detail = json!({ "address": session.address.to_string() });
     Ok(Seen { tls: Some(session.is_encrypted), auth: secret.map(|_| true), detail })
 }
 
-async fn look_model(connector: &Connector, secret: Option<&Secret>) -> Result<Seen, Fault> {
-    let models = llm::models(connector, secret, TIMEOUT).await?;
+async fn look_model((connector, doors): Reached<'_>, secret: Option<&Secret>) -> Result<Seen, Fault> {
+    let models = llm::models((connector, doors), secret, TIMEOUT).await?;
     let default = connector.settings.get("model").and_then(Value::as_str);
     let is_there = default.map(|name| models.iter().any(|one| one == name));
     let is_encrypted = connector.endpoint.as_deref().is_some_and(|endpoint| endpoint.starts_with("https:"));

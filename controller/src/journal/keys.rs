@@ -182,6 +182,7 @@ fn kind_tag(kind: InstanceKind) -> u8 {
         InstanceKind::Breaker => 3,
         InstanceKind::Revision => 4,
         InstanceKind::Proposal => 5,
+        InstanceKind::Switch => 7,
     }
 }
 
@@ -192,6 +193,7 @@ fn kind_of(tag: u8) -> Option<InstanceKind> {
         3 => Some(InstanceKind::Breaker),
         4 => Some(InstanceKind::Revision),
         5 => Some(InstanceKind::Proposal),
+        7 => Some(InstanceKind::Switch),
         _ => None,
     }
 }
@@ -223,6 +225,7 @@ mod tests {
             InstanceKind::Breaker,
             InstanceKind::Revision,
             InstanceKind::Proposal,
+            InstanceKind::Switch,
         ]);
         (kinds, "[a\0/ü.-]{0,5}").prop_map(|(kind, name)| InstanceId { kind, name })
     }

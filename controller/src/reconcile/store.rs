@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use adjutant_machine::{
     id::{InstanceId, InstanceKind},
-    journal::{Append, Batch, Journal, JournalError},
+    journal::{self, Append, Batch, Journal, JournalError},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::oneshot;
@@ -50,18 +50,11 @@ pub(super) fn load<T: DeserializeOwned + Default>(
 
 /// Lists the ids of all proposals.
 pub(super) fn proposals(journal: &dyn Journal) -> Result<Vec<InstanceId>, Error> {
-    const PAGE: usize = 1_000;
-    let mut found = Vec::new();
-    let mut after = proposal("");
-    loop {
-        let page = journal.instances(Some(&after), PAGE)?;
-        let is_last = page.len() < PAGE || page.iter().any(|id| id.kind != InstanceKind::Proposal);
-        found.extend(page.into_iter().filter(|id| id.kind == InstanceKind::Proposal));
-        match found.last() {
-            Some(last) if !is_last => after = last.clone(),
-            _ => return Ok(found),
-        }
-    }
+    let all = journal::instances(journal, Some(proposal("")));
+    let is_proposal = |id: &Result<InstanceId, _>| {
+        id.as_ref().map_or(true, |id: &InstanceId| id.kind == InstanceKind::Proposal)
+    };
+    Ok(all.take_while(is_proposal).collect::<Result<_, JournalError>>()?)
 }
 
 /// Appends entries and waits until they are durable; returns the number of the last one.

@@ -1,13 +1,10 @@
-//! What is in force: a revision's plan, and the pauses that the operator set. Both are rows; memory holds a copy.
+//! What is in force: a revision's plan. It is a row; memory holds a copy, changed in the moment in which the row is durable.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, PoisonError},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use adjutant_machine::{
     id::{InstanceId, InstanceKind},
-    journal::{Append, Batch, Guard, Journal, Row, RowWrite, Scan, Table},
+    journal::{self, Append, Batch, Guard, Journal, Row, RowWrite, Table},
 };
 use adjutant_spec::plan::{Bundle, BundleId, Id, Plan};
 use serde::{Deserialize, Serialize};
@@ -15,9 +12,9 @@ use serde::{Deserialize, Serialize};
 use super::{
     Error,
     core::{Core, Live},
-    request::{Activation, Answer, PauseScope},
+    request::Activation,
     rows, schedule,
-    views::{AppliedView, PauseView, QuarantineView, When},
+    views::{AppliedView, QuarantineView, When},
 };
 
 /// The row of the revision in force.
@@ -55,22 +52,32 @@ pub(super) async fn activate(core: &Arc<Core>, wish: Activation) -> Result<(), E
         core.read(move |core| batch(core, view, &plan)).await?
     };
     let timers = batch.writes.clone();
-    core.write(batch).await?;
-    for (playbook, bundle) in &plan.bundles {
-        core.keep_bundle(&ids[playbook], bundle);
-    }
-    core.pools.set_agents(most_agents(core, &plan));
-    core.set_live(|live| {
-        live.plan = Some(plan);
-        live.bundles = ids;
-        live.applied = Some(view);
+    let commit = core.commit(batch, move |core| {
+        for (playbook, bundle) in &plan.bundles {
+            core.keep_bundle(&ids[playbook], bundle);
+        }
+        size_pools(core, &plan);
+        core.set_live(|live| {
+            live.plan = Some(plan);
+            live.bundles = ids;
+            live.applied = Some(view);
+        });
+        schedule::turn(core, &timers);
+        // A freeze may be gone, a budget raised, a rate changed: whoever waits asks again.
+        core.all_moved();
     });
-    schedule::turn(core, &timers);
+    commit.await?;
     Ok(())
 }
 
+/// Gives agents as many places as the plan allows, shared by the model endpoints that it has.
+pub(super) fn size_pools(core: &Core, plan: &Plan) {
+    let endpoints = plan.connectors.values().filter(|connector| connector.kind == "openai").count();
+    core.pools.set_agents(most_agents(core, plan), endpoints);
+}
+
 /// Returns the most agents at once: the plan's limit, else the process's own.
-pub(super) fn most_agents(core: &Core, plan: &Plan) -> usize {
+fn most_agents(core: &Core, plan: &Plan) -> usize {
     let limit = plan.policies.limits.iter().find(|limit| limit.name == "active_agents");
     limit.and_then(|limit| usize::try_from(limit.max).ok()).unwrap_or(core.most_agents)
 }
@@ -128,15 +135,10 @@ pub(super) fn load(journal: &dyn Journal) -> Result<Live, Error> {
         live.plan = Some(Arc::new(plan));
         live.applied = Some(row.view);
     }
-    for row in all(journal, rows::host::PAUSES)? {
-        let view: PauseView = parse(&row.key, &row.value)?;
-        // The key holds the oldest id, the view the one that was typed: a rename in between changes neither.
-        let scope = row.key.get(rows::host::PAUSES.len()..).map(String::from_utf8_lossy);
-        live.pauses.insert(scope.unwrap_or_default().into_owned(), view);
-    }
-    for row in all(journal, rows::host::QUARANTINES)? {
+    super::switch::load(journal, &mut live)?;
+    for row in journal::rows(journal, Table::Host, rows::host::QUARANTINES) {
         // A row that cannot be read still says by its key who is set aside.
-        if let Some(view) = set_aside(&row) {
+        if let Some(view) = set_aside(&row?) {
             live.quarantined.insert(view.instance.clone(), view);
         }
     }
@@ -152,68 +154,9 @@ fn set_aside(row: &Row) -> Option<QuarantineView> {
     })
 }
 
-fn all(journal: &dyn Journal, prefix: &[u8]) -> Result<Vec<Row>, Error> {
-    Ok(journal.scan(Table::Host, &Scan { prefix: prefix.to_vec(), limit: 1_000, ..Scan::default() })?)
-}
-
-fn parse<T: serde::de::DeserializeOwned>(key: &[u8], bytes: &[u8]) -> Result<T, Error> {
+pub(super) fn parse<T: serde::de::DeserializeOwned>(key: &[u8], bytes: &[u8]) -> Result<T, Error> {
     serde_json::from_slice(bytes).map_err(|error| {
         let place = format!("the host row \"{}\"", String::from_utf8_lossy(key).replace('\0', " "));
         Error::Journal(adjutant_machine::journal::JournalError::Corrupt { place, problem: error.to_string() })
     })
-}
-
-/// Pauses everything, a playbook, or a connector.
-pub(super) async fn pause(
-    core: &Arc<Core>,
-    scope: PauseScope,
-    reason: &str,
-    by: &str,
-) -> Result<Answer, Error> {
-    core.check_open()?;
-    let _one_at_a_time = core.host.lock().await;
-    let (name, shown) = (core.live().scope(&scope), scope.to_string());
-    known(&core.live(), &scope)?;
-    if let Some(old) = core.live().pauses.get(&name) {
-        let message = format!("already paused at {} by {}", old.at, old.by);
-        return Ok(Answer { applied: false, message });
-    }
-    let at = When(core.clock.now());
-    let view = PauseView { scope: shown.clone(), reason: reason.to_owned(), by: by.to_owned(), at };
-    let value = serde_json::to_vec(&view).ok();
-    let row = RowWrite { table: Table::Host, key: rows::host::pause(&name), value };
-    core.write(Batch { writes: vec![row], ..Batch::default() }).await?;
-    core.set_live(|live| drop(live.pauses.insert(name.clone(), view)));
-    Ok(Answer { applied: true, message: format!("{shown} is paused: no further effect of it starts") })
-}
-
-fn known(live: &Live, scope: &PauseScope) -> Result<(), Error> {
-    let (what, id, is_known) = match scope {
-        PauseScope::Everything => return Ok(()),
-        PauseScope::Playbook(id) => ("playbook", id, live.playbook(id).is_some()),
-        PauseScope::Connector(id) => {
-            ("connector", id, live.plan.as_ref().is_some_and(|plan| plan.connector(id).is_some()))
-        }
-    };
-    if is_known { Ok(()) } else { Err(Error::NotFound { what, id: id.clone() }) }
-}
-
-/// Ends such a pause: what it held back asks for its place again.
-pub(super) async fn resume(core: &Arc<Core>, scope: &PauseScope) -> Result<Answer, Error> {
-    core.check_open()?;
-    let _one_at_a_time = core.host.lock().await;
-    let (name, shown) = (core.live().scope(scope), scope.to_string());
-    if !core.live().pauses.contains_key(&name) {
-        return Ok(Answer { applied: false, message: format!("{shown} is not paused") });
-    }
-    let row = RowWrite { table: Table::Host, key: rows::host::pause(&name), value: None };
-    core.write(Batch { writes: vec![row], ..Batch::default() }).await?;
-    // First the pause goes, then what it parked: nothing can be parked in between and forgotten.
-    core.set_live(|live| drop(live.pauses.remove(&name)));
-    let parked = core.parked.lock().unwrap_or_else(PoisonError::into_inner).remove(&name).unwrap_or_default();
-    let count = parked.len();
-    for (effect, class) in parked {
-        core.enqueue(effect, class);
-    }
-    Ok(Answer { applied: true, message: format!("{shown} goes on; {count} effects had waited") })
 }

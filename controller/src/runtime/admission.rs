@@ -1,11 +1,12 @@
 //! Admission: may this effect start now? Pauses, freezes, policies, breakers, rates and money, all read live.
 //!
 //! Whatever is taken here (a rate's slot, money) is a row in the batch that leases the effect, so a crash can neither lose nor
-//! leak it. The order matters: what can refuse without changing anything comes first, money comes last.
+//! leak it. The order matters: what can refuse without changing anything comes first, money comes last. What only has to wait
+//! stands in a line (`machine::wait`): nothing is written for it.
 
 use adjutant_machine::{
     command::{Approval, Call, Perform},
-    event::{Deferral, Denial, Envelope, ErrorClass, Event},
+    event::{Denial, Envelope, ErrorClass, Event},
     id::{EffectId, Stamp},
     journal::{JournalError, Table},
     life::{
@@ -18,22 +19,22 @@ use adjutant_machine::{
         rate::{self, Cell},
     },
     run::{EffectPhase, Run},
+    wait::{Cause, Ticket, Until},
 };
 use adjutant_spec::{
-    plan::{Effect, OldestId, Plan, Rate, Stage, Subject},
+    plan::{Effect, OldestId, OnExceed, Plan, Rate, Renamed as _, Stage, Subject},
     value::Money,
 };
 use jiff::Timestamp;
 
 use super::{
     Worst,
-    core::Live,
     draft::Draft,
     loops,
     money::{Cap, Place, Reservation, Spender},
     outbox::LOST,
-    request::PauseScope,
-    rows,
+    pools::connector,
+    rows, switch,
 };
 
 /// Who approved what passed a gate by its condition.
@@ -43,22 +44,46 @@ pub(super) const BY_CONDITION: &str = "auto";
 pub(super) enum Admitted {
     /// It starts now, with so much money held.
     Go { reserved: Option<Money> },
-    /// It does not start now, or never: this event says why.
+    /// It never starts, or not without a person: this event says why.
     Stop { event: Event },
-    /// It waits in memory for the end of a pause; its outbox row stays.
-    Park { scope: String },
+    /// It stands in the line of what holds it back; it stays queued, and its outbox row stays.
+    Wait(Ticket),
+}
+
+/// One look at one effect.
+struct Look<'a> {
+    perform: &'a Perform,
+    plan: &'a Plan,
+    /// What had moved before anything was read: a wait that is decided on older things is decided again.
+    seen: u64,
+}
+
+impl Look<'_> {
+    fn wait(&self, cause: Cause, until: impl Into<Until>) -> Admitted {
+        Admitted::Wait(Ticket { cause, seen: self.seen, until: until.into() })
+    }
+
+    /// Sends an effect to the end of a line where others wait already.
+    fn behind(&self, draft: &Draft<'_>, cause: &Cause) -> Option<Admitted> {
+        let is_first = draft.core.is_first(cause, &self.perform.effect);
+        (!is_first).then(|| self.wait(cause.clone(), Until::Others))
+    }
 }
 
 /// Returns the verdict on an effect, and takes in the draft what it needs.
 pub(super) fn decide(draft: &mut Draft<'_>, perform: &Perform) -> Result<Admitted, JournalError> {
     let Some(run) = &draft.run else { return Ok(Admitted::Go { reserved: None }) };
     let (run, playbook, stage) = (run.id.clone(), run.oldest(), run.stage);
+    let seen = draft.core.moves();
     let live = draft.core.live();
-    let Some(plan) = live.plan.clone() else { return Ok(defer(perform, Deferral::Held, None)) };
-    if let Some(scope) = pause(&live, &playbook, &perform.call) {
-        return Ok(Admitted::Park { scope });
+    let Some(plan) = live.plan.clone() else {
+        return Ok(Admitted::Wait(Ticket { cause: Cause::NoRevision, seen, until: Until::Moved }));
+    };
+    let look = Look { perform, plan: &plan, seen };
+    if let Some((cause, _)) = switch::holds(&live, &playbook, reaches(&plan, &perform.call)) {
+        return Ok(look.wait(cause, None));
     }
-    if let Some(stop) = forbidden(&plan, perform, (&playbook, stage), draft.now) {
+    if let Some(stop) = forbidden(&look, (&playbook, stage), draft.now) {
         return Ok(stop);
     }
     if let Some(stop) = outdated(draft, &run, perform)? {
@@ -67,15 +92,18 @@ pub(super) fn decide(draft: &mut Draft<'_>, perform: &Perform) -> Result<Admitte
     if let Some(event) = loops::stop(draft, &plan, perform)? {
         return Ok(Admitted::Stop { event });
     }
-    if let Some(verb) = verb(&perform.call) {
-        let rate = plan.verb(verb).and_then(|(_, verb)| verb.rate);
-        if let Some(stop) = passes(draft, perform, &plan.oldest_verb(verb), rate)? {
-            return Ok(stop);
-        }
-    }
-    loops::count(draft, &plan, perform)?;
+    let pass = match passes(draft, &look)? {
+        Ok(pass) => pass,
+        Err(stop) => return Ok(stop),
+    };
     let spender = Spender { run: &run, playbook: &playbook, agent: agent(&perform.call) };
-    reserve(draft, perform, &plan, &spender)
+    let admitted = reserve(draft, &look, &spender)?;
+    // What waits, or never starts, uses up nothing.
+    if matches!(admitted, Admitted::Go { .. }) {
+        pass.take(draft);
+        loops::count(draft, &plan, perform)?;
+    }
+    Ok(admitted)
 }
 
 /// What a person approved was made of records: where one has moved since, it does not leave before they were asked again.
@@ -88,10 +116,6 @@ fn outdated(draft: &Draft<'_>, run: &str, perform: &Perform) -> Result<Option<Ad
     let moved = super::records::moved(draft, run, basis)?;
     let effect = perform.effect.clone();
     Ok((!moved.is_empty()).then(|| Admitted::Stop { event: Event::EffectOutdated { effect, moved } }))
-}
-
-fn defer(perform: &Perform, reason: Deferral, until: Option<Stamp>) -> Admitted {
-    Admitted::Stop { event: Event::EffectDeferred { effect: perform.effect.clone(), reason, until } }
 }
 
 fn deny(perform: &Perform, denial: Denial, message: String) -> Admitted {
@@ -110,6 +134,14 @@ fn agent(call: &Call) -> Option<&str> {
     if let Call::Agent(agent) = call { Some(&agent.agent) } else { None }
 }
 
+/// Returns the connector that a call always reaches. A route may reach some more: each hop is asked for at its own door.
+fn reaches<'a>(plan: &'a Plan, call: &'a Call) -> Option<&'a str> {
+    match call {
+        Call::Agent(agent) => plan.model_connector(agent.connector.as_deref()).map(|found| found.id.as_str()),
+        other => verb(other).map(connector),
+    }
+}
+
 /// What the call does to the world; a model's answer changes nothing.
 fn effect(call: &Call) -> Effect {
     match call {
@@ -119,34 +151,15 @@ fn effect(call: &Call) -> Effect {
     }
 }
 
-/// Returns the pause that holds the call back.
-fn pause(live: &Live, playbook: &OldestId, call: &Call) -> Option<String> {
-    if live.pauses.is_empty() {
-        return None;
-    }
-    let connector = verb(call).and_then(|verb| verb.split_once('.')).map(|(connector, _)| connector);
-    let connector = connector.map(|connector| live.scope(&PauseScope::Connector(connector.to_owned())));
-    let scopes = [
-        Some(live.scope(&PauseScope::Everything)),
-        Some(Subject::playbook(playbook).as_str().to_owned()),
-        connector,
-    ];
-    scopes.into_iter().flatten().find(|scope| live.pauses.contains_key(scope))
-}
-
 /// Returns what a freeze or a policy says against the call.
-fn forbidden(
-    plan: &Plan,
-    perform: &Perform,
-    (playbook, stage): (&OldestId, Stage),
-    now: Stamp,
-) -> Option<Admitted> {
+fn forbidden(look: &Look<'_>, (playbook, stage): (&OldestId, Stage), now: Stamp) -> Option<Admitted> {
+    let Look { perform, plan, .. } = *look;
     let effect = effect(&perform.call);
     let is_undo = matches!(&perform.call, Call::Verb(verb) if verb.undo_of.is_some());
     if effect != Effect::Read || agent(&perform.call).is_some() {
         let spender = Spender { run: "", playbook, agent: agent(&perform.call) };
         if let Some(until) = frozen(plan, &spender.scopes(plan), now) {
-            return Some(defer(perform, Deferral::Held, Some(until)));
+            return Some(look.wait(Cause::Freeze, Some(until)));
         }
     }
     if is_undo {
@@ -200,51 +213,97 @@ fn frozen(plan: &Plan, scopes: &[Subject], now: Stamp) -> Option<Stamp> {
         .max()
 }
 
-/// Asks the breaker and the rate of a verb.
-fn passes(
+/// What a call takes of its breaker and its rates once it starts.
+#[derive(Default)]
+struct Pass {
+    trial: Option<(Vec<u8>, BreakerPhase)>,
+    cells: Vec<(Vec<u8>, Cell)>,
+}
+
+impl Pass {
+    fn take(self, draft: &mut Draft<'_>) {
+        for (key, cell) in &self.cells {
+            put(draft, Table::Admission, key, Some(cell));
+        }
+        if let Some((key, phase)) = &self.trial {
+            put(draft, Table::Admission, key, Some(phase));
+        }
+    }
+}
+
+/// Asks the breaker and the rates of a call.
+fn passes(draft: &mut Draft<'_>, look: &Look<'_>) -> Result<Result<Pass, Admitted>, JournalError> {
+    let mut pass = Pass::default();
+    if let Some(verb) = verb(&look.perform.call) {
+        let verb = look.plan.oldest_verb(verb);
+        match tried(draft, look, &verb)? {
+            Ok(trial) => pass.trial = trial.map(|phase| (rows::admission::breaker(&verb), phase)),
+            Err(stop) => return Ok(Err(stop)),
+        }
+    }
+    for (name, rate) in rates(look.plan, &look.perform.call) {
+        let cause = Cause::Rate(name.clone());
+        if let Some(stop) = look.behind(draft, &cause) {
+            return Ok(Err(stop));
+        }
+        let key = rows::admission::rate(&name);
+        match rate::admit(&cell(draft, &key)?, rate, draft.now) {
+            rate::Verdict::Admit(cell) => pass.cells.push((key, cell)),
+            rate::Verdict::Wait(until) => return Ok(Err(look.wait(cause, Some(until)))),
+        }
+    }
+    Ok(Ok(pass))
+}
+
+/// Returns the rates that a call falls under, by the names that never change: its verb's, and its connector's.
+fn rates(plan: &Plan, call: &Call) -> Vec<(String, Rate)> {
+    let of_verb = verb(call).and_then(|name| Some((plan.oldest_verb(name), plan.verb(name)?.1.rate?)));
+    let connector = reaches(plan, call).and_then(|id| plan.connector(id));
+    let of_connector = connector.and_then(|found| Some((found.oldest().to_string(), found.rate?)));
+    of_verb.into_iter().chain(of_connector).collect()
+}
+
+/// Reads what is kept of a rate. What a clock that was ahead has left there is put right first.
+fn cell(draft: &mut Draft<'_>, key: &[u8]) -> Result<Cell, JournalError> {
+    let row: Cell = get(draft, Table::Admission, key)?.unwrap_or_default();
+    let Some(right) = row.drawn_in(draft.now) else { return Ok(row) };
+    put(draft, Table::Admission, key, Some(&right));
+    Ok(right)
+}
+
+/// Asks the breaker of a verb: the phase to write where the call is a trial, or the wait.
+fn tried(
     draft: &mut Draft<'_>,
-    perform: &Perform,
+    look: &Look<'_>,
     verb: &str,
-    rate: Option<Rate>,
-) -> Result<Option<Admitted>, JournalError> {
-    let now = draft.now;
+) -> Result<Result<Option<BreakerPhase>, Admitted>, JournalError> {
+    let cause = Cause::Breaker(verb.to_owned());
+    if let Some(stop) = look.behind(draft, &cause) {
+        return Ok(Err(stop));
+    }
     let phase = breaker(draft, verb)?;
-    let (next, answer) = Breaker::default().drive(&phase, &BreakerEvent::Admit(now));
+    let (next, answer) = Breaker::default().drive(&phase, &BreakerEvent::Admit(draft.now));
     let wait = answer.actions.iter().find_map(|action| match action {
         BreakerAction::Wait(until) => Some(*until),
         BreakerAction::Pass | BreakerAction::Opened(_) => None,
     });
-    if let Some(until) = wait {
-        return Ok(Some(defer(perform, Deferral::BlockedByBreaker, Some(until))));
-    }
-    if let Some(rate) = rate {
-        let key = rows::admission::rate(verb);
-        let row: Cell = get(draft, Table::Admission, &key)?.unwrap_or_default();
-        match rate::admit(row, rate, now) {
-            rate::Verdict::Admit(row) => put(draft, Table::Admission, &key, Some(&row)),
-            rate::Verdict::Wait(until) => {
-                return Ok(Some(defer(perform, Deferral::WaitingForSlot, Some(until))));
-            }
-        }
-    }
-    if next != phase {
-        put(draft, Table::Admission, &rows::admission::breaker(verb), Some(&next));
-    }
-    Ok(None)
+    Ok(match wait {
+        Some(until) => Err(look.wait(cause, Some(until))),
+        None => Ok((next != phase).then_some(next)),
+    })
 }
 
 fn breaker(draft: &mut Draft<'_>, verb: &str) -> Result<BreakerPhase, JournalError> {
-    let found = get(draft, Table::Admission, &rows::admission::breaker(verb))?;
-    Ok(found.unwrap_or_else(Breaker::beginning))
+    let key = rows::admission::breaker(verb);
+    let phase = get(draft, Table::Admission, &key)?.unwrap_or_else(Breaker::beginning);
+    let Some(right) = phase.drawn_in(draft.now) else { return Ok(phase) };
+    put(draft, Table::Admission, &key, Some(&right));
+    Ok(right)
 }
 
 /// Holds the worst case under every cap that the call falls under.
-fn reserve(
-    draft: &mut Draft<'_>,
-    perform: &Perform,
-    plan: &Plan,
-    spender: &Spender<'_>,
-) -> Result<Admitted, JournalError> {
+fn reserve(draft: &mut Draft<'_>, look: &Look<'_>, spender: &Spender<'_>) -> Result<Admitted, JournalError> {
+    let Look { perform, plan, .. } = *look;
     let amount = match draft.core.performer.worst_case(plan, &perform.call) {
         Worst::Nothing => return Ok(Admitted::Go { reserved: None }),
         Worst::Unpriced(message) => return Ok(deny(perform, Denial::Budget, message)),
@@ -260,14 +319,21 @@ fn reserve(
     let caps = spender.caps(plan, draft.now);
     let mut judged = Vec::with_capacity(caps.len());
     for cap in &caps {
+        if cap.on_exceed == OnExceed::Wait
+            && let Some(stop) = look.behind(draft, &Cause::Budget(cap.place.name()))
+        {
+            return Ok(stop);
+        }
         judged.push(cap.with(account(draft, &cap.place, amount)?));
     }
     match budget::admit(&judged, amount) {
         budget::Verdict::Admit { .. } => {}
         budget::Verdict::Wait { cap } => {
             let place = judged.iter().position(|judged| judged.name == cap);
-            let until = place.and_then(|place| caps[place].ends);
-            return Ok(defer(perform, Deferral::WaitingForBudget, until));
+            let Some(place) = place.map(|place| &caps[place]) else {
+                return Ok(look.wait(Cause::Budget(cap), None));
+            };
+            return Ok(look.wait(Cause::Budget(place.place.name()), place.ends));
         }
         budget::Verdict::Refuse { cap, reason } => {
             let message = format!("{cap} has no room for up to {amount}: {reason}");
@@ -385,6 +451,8 @@ pub(super) fn release(
         Event::EffectFailed { effect: of, attempt: at, cost, .. } if of == effect && *at == attempt => {
             cost.unwrap_or(nothing)
         }
+        // Its door was shut before anything left.
+        Event::EffectHeldBack { effect: of, attempt: at, .. } if of == effect && *at == attempt => nothing,
         _ => held.amount,
     };
     for place in &held.places {
@@ -395,6 +463,8 @@ pub(super) fn release(
             .or_else(|_| budget::settle(account, held.amount, Some(held.amount)));
         if let Ok(settled) = settled {
             put(draft, Table::Ledger, &row, Some(&settled));
+            // There may be room again for who waits.
+            draft.lines.moved.insert(Cause::Budget(place.name()));
         }
     }
     put::<Reservation>(draft, Table::Ledger, &key, None);
@@ -427,6 +497,7 @@ fn feed(draft: &mut Draft<'_>, effect: &EffectId, verb: &str, event: &Event) -> 
     let (next, _) = Breaker::default().drive(&phase, &told);
     if next != phase {
         put(draft, Table::Admission, &rows::admission::breaker(verb), Some(&next));
+        draft.lines.moved.insert(Cause::Breaker(verb.to_owned()));
     }
     Ok(())
 }

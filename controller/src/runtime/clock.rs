@@ -4,8 +4,8 @@
 //! [`Clock::now`] again. A wall clock that jumps back delays timers, one that jumps forward fires them together.
 
 use std::{
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use adjutant_machine::id::Stamp;
@@ -16,6 +16,9 @@ use tokio::sync::watch;
 pub trait Clock: Send + Sync + 'static {
     /// Returns the present moment.
     fn now(&self) -> Stamp;
+
+    /// Returns how many milliseconds have passed on a clock that nobody sets, since some moment.
+    fn steady(&self) -> u64;
 
     /// Returns at the moment, or earlier for no reason.
     fn wait_until(&self, moment: Stamp) -> BoxFuture<'static, ()>;
@@ -38,6 +41,12 @@ impl Clock for RealClock {
         Stamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 
+    fn steady(&self) -> u64 {
+        static BEGINNING: OnceLock<Instant> = OnceLock::new();
+        let passed = BEGINNING.get_or_init(Instant::now).elapsed();
+        u64::try_from(passed.as_millis()).unwrap_or(u64::MAX)
+    }
+
     fn wait_until(&self, moment: Stamp) -> BoxFuture<'static, ()> {
         let left = u64::try_from(moment.0.saturating_sub(self.now().0)).unwrap_or(0);
         Box::pin(tokio::time::sleep(Duration::from_millis(left).min(LONGEST_SLEEP)))
@@ -51,37 +60,53 @@ impl Clock for RealClock {
 /// A clock that stands still until it is moved: for tests and simulations.
 #[derive(Debug, Clone)]
 pub struct ManualClock {
-    moment: Arc<watch::Sender<Stamp>>,
+    moment: Arc<watch::Sender<Moment>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Moment {
+    wall: Stamp,
+    steady: u64,
+    /// How often it was set.
+    sets: u64,
 }
 
 impl ManualClock {
     /// Returns a clock that stands at a moment.
     #[must_use]
     pub fn at(moment: Stamp) -> Self {
-        Self { moment: Arc::new(watch::Sender::new(moment)) }
+        Self { moment: Arc::new(watch::Sender::new(Moment { wall: moment, steady: 0, sets: 0 })) }
     }
 
-    /// Moves the clock forward.
+    /// Moves the clock forward: time passes.
     pub fn advance(&self, millis: u64) {
-        self.moment.send_modify(|moment| *moment = moment.plus(millis));
+        self.moment.send_modify(|moment| {
+            moment.wall = moment.wall.plus(millis);
+            moment.steady = moment.steady.saturating_add(millis);
+        });
     }
 
-    /// Moves the clock anywhere, back too.
+    /// Sets the clock to anything, back too: no time passes.
     pub fn set(&self, moment: Stamp) {
-        self.moment.send_replace(moment);
+        self.moment.send_modify(|now| (now.wall, now.sets) = (moment, now.sets + 1));
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Stamp {
-        *self.moment.borrow()
+        self.moment.borrow().wall
+    }
+
+    fn steady(&self) -> u64 {
+        self.moment.borrow().steady
     }
 
     fn wait_until(&self, moment: Stamp) -> BoxFuture<'static, ()> {
         let mut receiver = self.moment.subscribe();
+        let sets = receiver.borrow().sets;
         Box::pin(async move {
             // The sender lives as long as the clock; without it nothing can come true any more.
-            if receiver.wait_for(|now| *now >= moment).await.is_err() {
+            if receiver.wait_for(|now| now.wall >= moment || now.sets != sets).await.is_err() {
                 std::future::pending::<()>().await;
             }
         })

@@ -14,6 +14,7 @@ use adjutant_machine::{
     id::{EffectId, InstanceId, Stamp},
     journal::{Batch, Journal, JournalError, Receipt, Table},
     verdict::Verdict,
+    wait::Lines,
 };
 use adjutant_spec::plan::{Bundle, BundleId, OldestId, Plan, Playbook};
 use tokio::sync::{Notify, broadcast, oneshot, watch};
@@ -21,9 +22,10 @@ use tokio::sync::{Notify, broadcast, oneshot, watch};
 use super::{
     Clock, Error, Performer,
     crash::Crash,
+    drift::Drift,
     identity::NewRun,
     leases::Leases,
-    pools::{Class, Permit, Pools},
+    pools::{Lane, Permit, Pools},
     request::{PauseScope, Started},
     shared::Shared,
     views::{AppliedView, Notification, PauseView, QuarantineView},
@@ -106,6 +108,7 @@ pub(super) struct Core {
     pub(super) pools: Pools,
     pub(super) wheel: Wheel,
     pub(super) leases: Leases,
+    pub(super) drift: Drift,
     pub(super) changes: broadcast::Sender<Notification>,
     pub(super) failure: watch::Sender<Option<Stop>>,
     pub(super) crash: Crash,
@@ -116,8 +119,10 @@ pub(super) struct Core {
     /// Every task of the runtime holds a copy, dropped after everything else of it.
     tasks: Arc<()>,
     pub(super) most_agents: usize,
-    /// Effects that a pause holds back, by its scope; their outbox rows stay.
-    pub(super) parked: Mutex<BTreeMap<String, Vec<(EffectId, Class)>>>,
+    /// Effects that may not leave yet, behind what holds them back; their outbox rows stay.
+    pub(super) lines: Mutex<Lines<Lane>>,
+    /// Counts how often a door that a pause had shut was opened again: for what waits outside of runs.
+    pub(super) doors: watch::Sender<u64>,
     /// Serialises what reads many rows and then writes host rows.
     pub(super) host: tokio::sync::Mutex<()>,
     /// Makes ids of events that the host sends more than once in a millisecond.
@@ -198,6 +203,7 @@ impl Core {
             pools,
             wheel: Wheel::default(),
             leases: Leases::default(),
+            drift: Drift::default(),
             changes: broadcast::channel(1_024).0,
             failure: watch::Sender::new(None),
             crash: Crash::from_env(),
@@ -206,7 +212,8 @@ impl Core {
             threads: Mutex::default(),
             tasks: Arc::new(()),
             most_agents: settings.agents,
-            parked: Mutex::new(BTreeMap::new()),
+            lines: Mutex::default(),
+            doors: watch::Sender::new(0),
             host: tokio::sync::Mutex::new(()),
             counter: AtomicU64::new(0),
             bundles: Mutex::new(BTreeMap::new()),
@@ -268,8 +275,13 @@ impl Core {
                 return;
             }
             if self.work.load(Ordering::SeqCst) == 0 {
-                let is_due = self.wheel.next().is_some_and(|at| at <= self.clock.now());
-                if is_due && !self.is_closing() {
+                let is_due = self.next_alarm().is_some_and(|at| at <= self.clock.now());
+                // A clock that was set and not looked at yet is something due.
+                let is_set = self.drift.is_to_be_seen(self.clock.as_ref());
+                if is_set {
+                    self.wheel.look_again();
+                }
+                if (is_due || is_set) && !self.is_closing() {
                     tokio::task::yield_now().await;
                     continue;
                 }
@@ -373,22 +385,11 @@ impl Core {
         }
     }
 
-    /// Queues an effect for its pool.
-    pub(super) fn enqueue(&self, effect: EffectId, class: Class) {
+    /// Queues an effect for its place.
+    pub(super) fn enqueue(&self, effect: EffectId, lane: &Lane) {
         if !self.is_closing() {
-            self.pools.request(class, effect);
+            self.pools.request(lane, effect);
         }
-    }
-
-    /// Holds an effect back until its pause ends.
-    pub(super) fn park(&self, scope: &str, effect: EffectId, class: Class) {
-        let mut parked = self.parked.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.live().pauses.contains_key(scope) {
-            parked.entry(scope.to_owned()).or_default().push((effect, class));
-            return;
-        }
-        drop(parked);
-        self.enqueue(effect, class);
     }
 
     /// Returns an id for an event of which there may be more than one.
@@ -399,12 +400,26 @@ impl Core {
 
     /// Writes host rows and waits until they are durable, off the async workers.
     pub(super) async fn write(self: &Arc<Self>, batch: Batch) -> Result<Receipt, Error> {
+        self.commit(batch, |_| {}).await
+    }
+
+    /// As [`Core::write`]; memory changes by `then` in the moment in which the rows are durable, whether or not the caller
+    /// still waits. So what memory says and what the store says never part.
+    pub(super) async fn commit(
+        self: &Arc<Self>,
+        batch: Batch,
+        then: impl FnOnce(&Arc<Self>) + Send + 'static,
+    ) -> Result<Receipt, Error> {
         let core = Arc::clone(self);
         let (sender, receiver) = oneshot::channel();
         let submitted = tokio::task::spawn_blocking(move || {
+            let own = Arc::clone(&core);
             core.journal.submit(
                 batch,
                 Box::new(move |outcome| {
+                    if outcome.is_ok() {
+                        then(&own);
+                    }
                     // A caller that has gone away needs no answer.
                     drop(sender.send(outcome));
                 }),
@@ -416,6 +431,17 @@ impl Core {
             self.fail(Stop::Disk(reason.clone()));
         }
         outcome.map_err(Error::from)
+    }
+
+    /// Runs something that changes more than one thing to its end, also when nobody waits for it any more.
+    pub(super) async fn whole<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (sender, receiver) = oneshot::channel();
+        // A caller that has gone away needs no answer.
+        self.spawn(async move { drop(sender.send(work.await)) });
+        receiver.await.map_err(|_| Error::unavailable("the runtime is closing"))?
     }
 
     /// Runs a read off the async workers.

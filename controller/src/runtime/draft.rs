@@ -13,9 +13,10 @@ use adjutant_machine::{
     event::{Envelope, Event},
     id::{EffectId, InstanceId, Stamp},
     journal::{Guard, Journal, JournalError, RowWrite, Table},
-    run::{EffectPhase, Run},
+    run::{EffectPhase, LEASE_GRACE, Run},
     step, step_buried, step_kill,
     verdict::{Env, Next, Verdict},
+    wait::{Cause, Ticket},
 };
 use adjutant_spec::plan::{Bundle, Idempotency, NotifyRule, Plan};
 use serde::{Deserialize, Serialize};
@@ -23,15 +24,13 @@ use serde::{Deserialize, Serialize};
 use super::{
     admission::{self, Admitted},
     core::Core,
-    pools::{Class, Permit},
+    pools::{Lane, Permit},
     rows,
     shared::Held,
 };
 
 /// The most entries of one batch: the rest waits in the outbox for the next.
 const MOST_ENTRIES: usize = 64;
-/// How long after its timeout an attempt counts as lost, in milliseconds.
-const GRACE: u64 = 5_000;
 
 /// What is done once the batch is durable.
 pub(super) enum Action {
@@ -40,9 +39,7 @@ pub(super) enum Action {
     /// A child run begins.
     Child { perform: Box<Perform> },
     /// An effect waits for a place in its pool.
-    Enqueue { effect: EffectId, class: Class },
-    /// An effect waits for the end of a pause.
-    Park { scope: String, effect: EffectId, class: Class },
+    Enqueue { effect: EffectId, lane: Lane },
     /// A message leaves.
     Message { key: Vec<u8>, message: Box<Outgoing> },
 }
@@ -93,6 +90,36 @@ pub(super) struct Draft<'a> {
     pub(super) expected: u64,
     /// Whether it ends a quarantine.
     pub(super) buries: bool,
+    /// What was decided about who waits: it acts as soon as the batch is in the store's queue.
+    pub(super) lines: Decisions,
+}
+
+/// What a draft decided about those that wait.
+#[derive(Default)]
+pub(super) struct Decisions {
+    /// Effects that were looked at.
+    looked_at: BTreeSet<EffectId>,
+    /// Those of them that wait.
+    waits: Vec<(EffectId, Lane, Ticket)>,
+    /// Causes that moved.
+    pub(super) moved: BTreeSet<Cause>,
+}
+
+impl Decisions {
+    /// Puts into lines who waits, and lets go on who waited for what moved.
+    pub(super) fn act(self, core: &Core) {
+        let Self { mut looked_at, waits, moved } = self;
+        for (effect, lane, ticket) in waits {
+            looked_at.remove(&effect);
+            core.stand(effect, lane, ticket);
+        }
+        for effect in &looked_at {
+            core.decided(effect);
+        }
+        for cause in &moved {
+            core.moved(cause);
+        }
+    }
 }
 
 impl<'a> Draft<'a> {
@@ -114,6 +141,7 @@ impl<'a> Draft<'a> {
             held: None,
             writes_records: false,
             tried: BTreeSet::new(),
+            lines: Decisions::default(),
         }
     }
 
@@ -139,7 +167,7 @@ impl<'a> Draft<'a> {
         self.writes_records || self.changes_shared_rows() || self.entries.len() >= MOST_ENTRIES
     }
 
-    fn changes_shared_rows(&self) -> bool {
+    pub(super) fn changes_shared_rows(&self) -> bool {
         self.held.as_ref().is_some_and(Held::is_changed)
     }
 
@@ -229,19 +257,19 @@ impl<'a> Draft<'a> {
 
     /// Leases an effect that has a place, if admission lets it.
     pub(super) fn lease(&mut self, effect: &EffectId, permit: Permit) -> Result<(), JournalError> {
+        self.lines.looked_at.insert(effect.clone());
         let Some(perform) = self.queued(effect) else { return Ok(()) };
         self.tried.insert(effect.clone());
         if matches!(perform.call, Call::RecordWrite { .. }) && self.changes_shared_rows() {
             return Ok(());
         }
         match admission::decide(self, &perform)? {
-            Admitted::Park { scope } => {
-                let class = Class::of(&perform.call);
-                self.actions.push(Action::Park { scope, effect: effect.clone(), class });
+            Admitted::Wait(ticket) => {
+                self.lines.waits.push((effect.clone(), Lane::of(&perform.call), ticket));
                 Ok(())
             }
             Admitted::Go { reserved } => {
-                let until = self.now.plus(perform.timeout.saturating_add(GRACE));
+                let until = self.now.plus(perform.timeout.saturating_add(LEASE_GRACE));
                 let attempt = perform.attempt;
                 self.host_event(
                     format!("{effect}#{attempt}#lease"),
@@ -320,9 +348,9 @@ impl<'a> Draft<'a> {
     /// Takes what may ride in this batch: what the runtime does itself, and leases of keyed and pure effects.
     pub(super) fn ride(&mut self) -> Result<(), JournalError> {
         while self.entries.len() < MOST_ENTRIES {
-            let Some((effect, class)) = self.next_ride() else { return Ok(()) };
+            let Some((effect, lane)) = self.next_ride() else { return Ok(()) };
             self.tried.insert(effect.clone());
-            if let Some(permit) = self.core.pools.try_take(class) {
+            if let Some(permit) = self.core.pools.try_take(&lane) {
                 self.lease(&effect, permit)?;
             }
         }
@@ -330,51 +358,47 @@ impl<'a> Draft<'a> {
     }
 
     /// A batch that changes shared rows must not be refused for a moved record, and the other way round: these two never ride together.
-    fn next_ride(&self) -> Option<(EffectId, Class)> {
+    fn next_ride(&self) -> Option<(EffectId, Lane)> {
         let run = self.run.as_ref()?;
         run.effects.iter().find_map(|(id, state)| {
             if !matches!(state.life.phase, EffectPhase::Queued) || self.tried.contains(id) {
                 return None;
             }
             let call = state.call.as_ref()?;
-            let class = Class::of(call);
+            let lane = Lane::of(call);
             let guards = matches!(call, Call::RecordWrite { .. });
-            let rides = match class {
-                Class::Local => !guards || !self.changes_shared_rows(),
-                Class::Verb | Class::Agent => {
+            let rides = match lane {
+                Lane::Local => !guards || !self.changes_shared_rows(),
+                Lane::Connector(_) | Lane::Agent(_) | Lane::Route(_) => {
                     !self.writes_records
                         && matches!(state.traits.idempotency, Idempotency::NativeKey | Idempotency::Pure)
                 }
             };
-            rides.then(|| (id.clone(), class))
+            rides.then(|| (id.clone(), lane))
         })
     }
 
     /// Queues the effects that became ready and did not ride.
     pub(super) fn queue_rest(&mut self, before: Option<&Run>) {
         let Some(run) = &self.run else { return };
-        let parked: BTreeSet<&EffectId> = self
-            .actions
-            .iter()
-            .filter_map(|action| if let Action::Park { effect, .. } = action { Some(effect) } else { None })
-            .collect();
+        let waits: BTreeSet<&EffectId> = self.lines.waits.iter().map(|(effect, ..)| effect).collect();
         let is_known = |id: &EffectId, attempt: u32| {
             let old = before.and_then(|before| before.effects.get(id));
             old.is_some_and(|old| {
                 matches!(old.life.phase, EffectPhase::Queued) && old.life.attempt == attempt
             })
         };
-        let ready: Vec<(EffectId, Class)> = run
+        let ready: Vec<(EffectId, Lane)> = run
             .effects
             .iter()
             .filter(|(id, state)| {
                 matches!(state.life.phase, EffectPhase::Queued)
-                    && !parked.contains(id)
+                    && !waits.contains(id)
                     && (!is_known(id, state.life.attempt) || self.tried.contains(*id))
             })
-            .filter_map(|(id, state)| Some((id.clone(), Class::of(state.call.as_ref()?))))
+            .filter_map(|(id, state)| Some((id.clone(), Lane::of(state.call.as_ref()?))))
             .collect();
-        self.actions.extend(ready.into_iter().map(|(effect, class)| Action::Enqueue { effect, class }));
+        self.actions.extend(ready.into_iter().map(|(effect, lane)| Action::Enqueue { effect, lane }));
     }
 }
 

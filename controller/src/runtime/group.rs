@@ -4,22 +4,21 @@ use std::{collections::VecDeque, sync::Arc};
 
 use adjutant_machine::{
     codec,
-    event::{Envelope, Event},
+    event::Event,
     id::InstanceId,
-    journal::{Append, Batch, Guard, JournalError, RowWrite, Table},
+    journal::{Append, Batch, JournalError, RowWrite, Table},
     run::Run,
-    verdict::Verdict,
 };
 
 use super::{
     Error,
-    core::{Core, Job, Message, Reply, Told},
+    core::{Core, Job, Message, Told},
     crash::Point,
     draft::{Action, Draft},
-    identity::{KeyRow, NewRun},
+    keys,
+    pools::Lane,
     project::{self, Rows},
     request::Started,
-    rows,
 };
 
 /// A decoded state takes about so many times the bytes of its stored form.
@@ -83,10 +82,18 @@ pub(super) fn make(
     }
     draft.ride()?;
     draft.queue_rest(slot.run.as_ref());
-    if draft.entries.is_empty() && draft.writes.is_empty() {
-        return Ok(Made::Nothing { outcomes, actions: draft.actions });
-    }
-    Ok(Made::Submitted(Box::new(submit(slot, draft, outcomes))))
+    let lines = std::mem::take(&mut draft.lines);
+    let is_nothing = draft.entries.is_empty() && draft.writes.is_empty() && !draft.changes_shared_rows();
+    let made = if is_nothing {
+        let actions = std::mem::take(&mut draft.actions);
+        drop(draft);
+        Made::Nothing { outcomes, actions }
+    } else {
+        Made::Submitted(Box::new(submit(slot, draft, outcomes)))
+    };
+    // The shared rows are free again, and hold what was decided: now others may decide on them.
+    lines.act(core);
+    Ok(made)
 }
 
 fn one(draft: &mut Draft<'_>, job: &mut Job) -> Result<Outcome, JournalError> {
@@ -99,17 +106,20 @@ fn one(draft: &mut Draft<'_>, job: &mut Job) -> Result<Outcome, JournalError> {
             draft.completes |= is_answer(&envelope.event);
             Ok(Outcome::Told(Ok(Told { verdict })))
         }
-        Job::Start { wish, reply } => start(draft, wish, reply),
+        Job::Start { wish, reply } => Ok(match keys::start(draft, wish, reply)? {
+            Some(started) => Outcome::Started(started),
+            None => Outcome::Nothing,
+        }),
         Job::Lease { effect, permit } => {
-            let taken = permit.take().or_else(|| {
-                let class = super::pools::Class::of(&draft.queued(effect)?.call);
-                draft.core.pools.try_take(class)
-            });
+            let taken =
+                permit.take().or_else(|| draft.core.pools.try_take(&Lane::of(&draft.queued(effect)?.call)));
             if let Some(permit) = taken {
                 draft.lease(effect, permit)?;
             } else if let Some(perform) = draft.queued(effect) {
-                let class = super::pools::Class::of(&perform.call);
-                draft.actions.push(Action::Enqueue { effect: effect.clone(), class });
+                let lane = Lane::of(&perform.call);
+                draft.actions.push(Action::Enqueue { effect: effect.clone(), lane });
+            } else {
+                draft.core.decided(effect);
             }
             Ok(Outcome::Nothing)
         }
@@ -118,45 +128,6 @@ fn one(draft: &mut Draft<'_>, job: &mut Job) -> Result<Outcome, JournalError> {
 
 fn is_answer(event: &Event) -> bool {
     matches!(event, Event::EffectSucceeded { .. } | Event::EffectFailed { .. } | Event::EffectUnknown { .. })
-}
-
-/// Begins a run, finds the one that the key means, or goes on to a longer name.
-fn start(
-    draft: &mut Draft<'_>,
-    wish: &Arc<NewRun>,
-    reply: &mut Reply<Started>,
-) -> Result<Outcome, JournalError> {
-    let key = rows::dedupe::run(&wish.oldest, &wish.started.key);
-    if draft.writes.iter().any(|write| write.table == Table::Dedupe && write.key == key) {
-        return Ok(Outcome::Started(Ok(Started { run: draft.instance.name.clone(), created: false })));
-    }
-    if let Some(row) = draft.core.journal.row(Table::Dedupe, &key)? {
-        let known: KeyRow = serde_json::from_slice(&row.value).map_err(|error| JournalError::Corrupt {
-            place: format!("the key \"{}\" of playbook \"{}\"", wish.started.key, wish.oldest),
-            problem: error.to_string(),
-        })?;
-        return Ok(Outcome::Started(Ok(Started { run: known.run, created: false })));
-    }
-    let name = draft.instance.name.clone();
-    if draft.run.is_some() {
-        let longer = wish.name(name.len() + 1 - wish.name(0).len());
-        let job = Job::Start { wish: Arc::clone(wish), reply: reply.take() };
-        draft.core.send(InstanceId::run(longer), job);
-        return Ok(Outcome::Nothing);
-    }
-    let event = Event::RunStarted(Box::new(wish.named(&name)));
-    let envelope = Envelope { at: draft.now, id: "start".to_owned(), by: wish.by.clone(), event };
-    match draft.apply(&envelope)? {
-        Verdict::Applied => {
-            let value =
-                serde_json::to_vec(&KeyRow { run: name.clone() }).expect("a key's row has a JSON form");
-            draft.guards.push(Guard { table: Table::Dedupe, key: key.clone(), version: 0 });
-            draft.writes.push(RowWrite { table: Table::Dedupe, key, value: Some(value) });
-            Ok(Outcome::Started(Ok(Started { run: name, created: true })))
-        }
-        Verdict::Refused(refusal) => Ok(Outcome::Started(Err(Error::invalid(refusal.to_string())))),
-        other => Ok(Outcome::Started(Err(Error::Bug(format!("a start was answered {other:?}"))))),
-    }
 }
 
 /// Builds the batch and hands it to the store.

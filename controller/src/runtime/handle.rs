@@ -16,14 +16,14 @@ use futures::future::BoxFuture;
 use tokio::sync::{Semaphore, SemaphorePermit, broadcast, oneshot};
 
 use super::{
-    Activation, Answer, Clock, Delivery, Error, Judged, PauseScope, Performer, Retry, RunFilter, StartRun,
-    Started, activate, answer,
+    Activation, Answer, Clock, Delivery, Error, Judged, Pause, PauseScope, Performer, Retry, RunFilter,
+    StartRun, Started, activate, answer,
     core::{Core, Job, Stop, Told},
     identity::run_of,
-    masked, open, quarantine, start, view,
+    masked, open, quarantine, start, switch, view,
     views::{
         AppliedView, AuditView, CorrectionView, DeadView, GateView, LogView, MonthView, Notification,
-        RecordView, RunLine, RunView, SlotView, SpendView, StatusView, WhyView,
+        PauseView, RecordView, RunLine, RunView, SlotView, SpendView, StatusView, WhyView,
     },
     words,
 };
@@ -41,7 +41,7 @@ pub struct Settings {
     pub performer: Arc<dyn Performer>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// The most verbs at once.
+    /// The most calls of one connector, or of one route, at once.
     pub verbs: usize,
     /// The most agents at once, where no `active_agents` limit says less.
     pub agents: usize,
@@ -78,10 +78,12 @@ impl Handle {
     /// Starts a run; the same key is the same run.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for the playbook, [`Error::Invalid`] for inputs.
+    /// [`Error::NotFound`] for the playbook, [`Error::Invalid`] for inputs, [`Error::Conflict`] for a key that was used with
+    /// other inputs.
     pub async fn start(&self, wish: StartRun) -> Answered<Started> {
         let _seat = self.seat().await?;
-        start::manual(&self.core, masked::wish(&self.core, wish)).await
+        let (core, wish) = (Arc::clone(&self.core), masked::wish(&self.core, wish));
+        self.core.whole(async move { start::manual(&core, wish).await }).await
     }
 
     /// Takes in what a connector tells: starts every playbook whose trigger matches, once for each delivery id.
@@ -91,7 +93,8 @@ impl Handle {
     pub async fn intake(&self, delivery: Delivery) -> Answered<Vec<Started>> {
         self.core.check_open()?;
         let _seat = self.seat().await?;
-        start::intake(&self.core, masked::delivery(&self.core, delivery)).await
+        let (core, delivery) = (Arc::clone(&self.core), masked::delivery(&self.core, delivery));
+        self.core.whole(async move { start::intake(&core, delivery).await }).await
     }
 
     /// Puts an event into an instance's mailbox and waits until it is durable.
@@ -216,18 +219,41 @@ impl Handle {
     /// Pauses everything, a playbook, or a connector: no further effect of it starts.
     ///
     /// # Errors
-    /// [`Error::Journal`].
+    /// [`Error::NotFound`], [`Error::Journal`].
     pub async fn pause_scope(&self, scope: PauseScope, reason: &str, by: &str) -> Answered<Answer> {
-        activate::pause(&self.core, scope, reason, by).await
+        self.pause_until(Pause { scope, reason: reason.to_owned(), by: by.to_owned(), until: None }).await
+    }
+
+    /// As [`Handle::pause_scope`], perhaps with an end.
+    ///
+    /// # Errors
+    /// As [`Handle::pause_scope`], and [`Error::Invalid`] for an end that is past.
+    pub async fn pause_until(&self, pause: Pause) -> Answered<Answer> {
+        let core = Arc::clone(&self.core);
+        self.core.whole(async move { switch::pause(&core, pause).await }).await
     }
 
     /// Ends such a pause.
     ///
     /// # Errors
-    /// [`Error::Journal`].
+    /// As [`Handle::pause_scope`].
     pub async fn resume_scope(&self, scope: PauseScope, by: &str) -> Answered<Answer> {
-        tracing::info!(%scope, by, "a pause ends");
-        activate::resume(&self.core, &scope).await
+        self.resume_because(scope, "", by).await
+    }
+
+    /// As [`Handle::resume_scope`], with a reason.
+    ///
+    /// # Errors
+    /// As [`Handle::pause_scope`].
+    pub async fn resume_because(&self, scope: PauseScope, reason: &str, by: &str) -> Answered<Answer> {
+        let (core, reason, by) = (Arc::clone(&self.core), reason.to_owned(), by.to_owned());
+        self.core.whole(async move { switch::resume(&core, scope, (&reason, &by)).await }).await
+    }
+
+    /// Returns why nothing may leave to a connector, where a pause shuts its door.
+    #[must_use]
+    pub fn door(&self, connector: &str) -> Option<PauseView> {
+        switch::door(&self.core.live(), connector).cloned()
     }
 
     /// Puts a revision in force, in one batch: its plan, its bundles, its schedules. Compare-and-swap on the revision.
@@ -235,7 +261,8 @@ impl Handle {
     /// # Errors
     /// [`Error::Conflict`] where another revision is in force than expected.
     pub async fn activate(&self, activation: Activation) -> Answered<()> {
-        activate::activate(&self.core, activation).await
+        let core = Arc::clone(&self.core);
+        self.core.whole(async move { activate::activate(&core, activation).await }).await
     }
 
     /// Returns the plan in force; `None` before the first activation.

@@ -2,9 +2,16 @@
 //!
 //! The row of the full pair is the identity; the letters are only its name. Where another pair has the name already, it grows.
 
-use adjutant_machine::{event::RunStarted, id::InstanceId};
+use std::collections::BTreeMap;
+
+use adjutant_machine::{
+    codec::canonical,
+    event::{Labelled, RunStarted},
+    id::InstanceId,
+};
 use adjutant_spec::plan::OldestId;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// How many letters a name has at first.
 const LETTERS: usize = 8;
@@ -18,12 +25,45 @@ pub(super) struct NewRun {
     pub(super) oldest: OldestId,
     /// Who starts it.
     pub(super) by: String,
+    /// What the key stands for; absent where the key alone says it: a slot, a parent's effect.
+    pub(super) meant: Option<Meant>,
 }
 
-/// The row that says which run a key means.
+/// The row that says which run a key means, and what was meant by it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct KeyRow {
     pub(super) run: String,
+    #[serde(default)]
+    pub(super) meant: Option<Meant>,
+}
+
+/// Digests of what somebody means by a key: the inputs as they were given, and as they are with their defaults. Equal in one of
+/// them is equal: neither a default that is spelled out nor one that changed makes another wish of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Meant {
+    given: String,
+    whole: String,
+}
+
+impl Meant {
+    /// Digests what was given and what it amounts to; a dry run is another wish than a real one.
+    pub(super) fn of(given: &BTreeMap<String, Value>, whole: &BTreeMap<String, Labelled>, dry: bool) -> Self {
+        let values: BTreeMap<&String, &Value> =
+            whole.iter().map(|(name, input)| (name, &input.value)).collect();
+        let digest =
+            |bytes: Vec<u8>| blake3::hash(&[&bytes[..], &[u8::from(dry)]].concat()).to_hex().to_string();
+        Self { given: digest(canonical(given)), whole: digest(canonical(&values)) }
+    }
+
+    /// Returns whether both mean the same.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.given == other.given || self.whole == other.whole
+    }
+
+    /// Returns the first digits, for people.
+    pub(super) fn short(&self) -> &str {
+        self.whole.get(..12).unwrap_or(&self.whole)
+    }
 }
 
 impl NewRun {
@@ -51,4 +91,45 @@ impl NewRun {
 /// Returns the run whose name a gate's id or an effect's id begins with: the part before the first dot.
 pub(super) fn run_of(id: &str) -> &str {
     id.split('.').next().unwrap_or(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn meant(given: &Value, whole: &Value, dry: bool) -> Meant {
+        let given = given.as_object().unwrap().clone().into_iter().collect();
+        let whole = whole.as_object().unwrap().clone().into_iter();
+        let labelled = |(name, value)| (name, Labelled { value, labels: Default::default() });
+        Meant::of(&given, &whole.map(labelled).collect(), dry)
+    }
+
+    #[test]
+    fn equal_wishes_are_equal_however_they_are_spelled() {
+        let short = meant(&json!({ "to": "a" }), &json!({ "to": "a", "tone": "warm" }), false);
+        let spelled = json!({ "tone": "warm", "to": "a" });
+        assert!(short.is_same(&meant(&spelled, &spelled, false)), "a default may be spelled out");
+        let changed = json!({ "to": "a", "tone": "cold" });
+        assert!(short.is_same(&meant(&json!({ "to": "a" }), &changed, false)), "a default may change");
+        let nested = |text| serde_json::from_str::<Value>(text).unwrap();
+        let (one, two) = (nested(r#"{"x":{"a":1,"b":2}}"#), nested(r#"{"x":{"b":2,"a":1}}"#));
+        assert!(meant(&one, &one, false).is_same(&meant(&two, &two, false)), "order says nothing");
+    }
+
+    #[test]
+    fn other_wishes_are_not() {
+        let wish = json!({ "amount": 10 });
+        let first = meant(&wish, &wish, false);
+        for other in [
+            json!({ "amount": 11 }),
+            json!({ "amount": "10" }),
+            json!({}),
+            json!({ "amount": 10, "to": "a" }),
+        ] {
+            assert!(!first.is_same(&meant(&other, &other, false)), "{other}");
+        }
+        assert!(!first.is_same(&meant(&wish, &wish, true)), "a dry run stands for no real one");
+    }
 }

@@ -15,12 +15,15 @@ mod clock;
 mod core;
 mod crash;
 mod draft;
+mod drift;
 mod error;
 mod group;
 mod handle;
 mod head;
 mod identity;
+mod keys;
 mod leases;
+mod lines;
 mod loops;
 mod masked;
 mod money;
@@ -37,6 +40,7 @@ mod schedule;
 mod shard;
 mod shared;
 mod start;
+mod switch;
 mod tell;
 mod tombstone;
 mod view;
@@ -48,7 +52,10 @@ mod words;
 mod tests;
 
 pub use clock::{Clock, ManualClock, RealClock};
+pub use drift::stored as stored_clock;
 pub use error::Error;
 pub use handle::{Handle, Runtime, Settings};
 pub use performer::{NotifyFailure, Performer, Worst};
-pub use request::{Activation, Answer, Delivery, Judged, PauseScope, Retry, RunFilter, StartRun, Started};
+pub use request::{
+    Activation, Answer, Delivery, Judged, Pause, PauseScope, Retry, RunFilter, StartRun, Started,
+};

@@ -27,6 +27,13 @@ pub(super) struct Place {
     pub(super) slot: String,
 }
 
+impl Place {
+    /// Returns what people call the cap on it.
+    pub(super) fn name(&self) -> String {
+        format!("the {} budget of {}", self.window, self.scope)
+    }
+}
+
 /// A cap that a call falls under, with the place of its row.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Cap {

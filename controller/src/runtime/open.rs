@@ -14,12 +14,13 @@ use adjutant_machine::{
 use super::{
     Error, Settings, activate,
     core::{Busy, Core, Job, Message, Parts, timer_event_id},
-    outbox,
+    drift, outbox,
     pools::Pools,
     rows,
     rows::timer::Timer,
     schedule,
     shard::Shard,
+    switch,
 };
 
 /// How long a schedule waits before it is tried again, in milliseconds.
@@ -41,7 +42,7 @@ pub(super) async fn open(settings: Settings) -> Result<Arc<Core>, Error> {
     // It is set once, here.
     drop(door.set(Arc::downgrade(&core)));
     if let Some(plan) = &core.live().plan {
-        core.pools.set_agents(activate::most_agents(&core, plan));
+        activate::size_pools(&core, plan);
     }
     for (number, inbox) in inboxes.into_iter().enumerate() {
         let shard = Shard::new(Arc::clone(&core), inbox, most_bytes / count);
@@ -51,10 +52,12 @@ pub(super) async fn open(settings: Settings) -> Result<Arc<Core>, Error> {
     }
     let left = Arc::clone(&core);
     let resumed = tokio::task::spawn_blocking(move || {
+        left.drift.open(left.journal.as_ref(), left.clock.as_ref())?;
         left.wheel.open(left.journal.as_ref())?;
         outbox::resume(&left)
     });
     resumed.await.map_err(|error| Error::Bug(error.to_string()))??;
+    drift::begin(&core).await;
     core.spawn_quietly(watch_clock(Arc::clone(&core)));
     Ok(core)
 }
@@ -90,13 +93,18 @@ fn seed(journal: &dyn Journal) -> Result<u64, Error> {
 async fn watch_clock(core: Arc<Core>) {
     while !core.is_closing() && !core.is_stopped() {
         let busy = Busy::new(&core);
+        drift::look(&core).await;
         let now = core.clock.now();
+        switch::lapse(&core, now).await;
         match core.read(move |core| Ok(core.wheel.due(core.journal.as_ref(), now)?)).await {
-            Ok(due) => due.into_iter().for_each(|timer| fire(&core, timer)),
+            Ok(due) => {
+                due.into_iter().for_each(|timer| fire(&core, timer));
+                core.line_alarms(now);
+            }
             Err(Error::Journal(error)) => core.fail(error.into()),
             Err(error) => tracing::error!(%error, "timers cannot be read"),
         }
-        let next = core.wheel.next().unwrap_or(Stamp(i64::MAX));
+        let next = core.next_alarm().unwrap_or(Stamp(i64::MAX));
         drop(busy);
         if next <= core.clock.now() {
             continue;

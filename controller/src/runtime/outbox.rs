@@ -10,7 +10,7 @@ use adjutant_machine::{
     command::{Notice, Perform},
     event::{Envelope, ErrorClass, Event, TimerId},
     id::{EffectId, Stamp},
-    journal::{Batch, RowWrite, Scan, Table},
+    journal::{self, Batch, RowWrite, Table},
 };
 use adjutant_spec::plan::NotifyRule;
 use futures::FutureExt;
@@ -29,15 +29,13 @@ use super::{
 const NOTICE_PAUSE: u64 = 5_000;
 /// How often a notice is tried before it is given up; the inbox shows its cause anyway.
 const NOTICE_TRIES: u32 = 10;
-const PAGE: usize = 1_000;
 /// How the id of an event ends that tells of an attempt lost with the process that made it.
 pub(super) const LOST: &str = "#lost";
 
 /// Does what a durable batch asks for.
 pub(super) fn act(core: &Arc<Core>, action: Action) {
     match action {
-        Action::Enqueue { effect, class } => core.enqueue(effect, class),
-        Action::Park { scope, effect, class } => core.park(&scope, effect, class),
+        Action::Enqueue { effect, lane } => core.enqueue(effect, &lane),
         Action::Send { perform, until, permit } => {
             core.spawn(Attempt { core: Arc::clone(core), perform: *perform, until }.run(permit));
         }
@@ -132,6 +130,7 @@ fn fitting(effect: &EffectId, attempt: u32, answer: Event) -> Event {
     let fits = match &answer {
         Event::EffectSucceeded { effect: of, attempt: at, .. }
         | Event::EffectFailed { effect: of, attempt: at, .. }
+        | Event::EffectHeldBack { effect: of, attempt: at, .. }
         | Event::EffectUnknown { effect: of, attempt: at, .. } => of == effect && *at == attempt,
         Event::EffectProbed { effect: of, .. } => of == effect,
         _ => false,
@@ -178,35 +177,32 @@ async fn child(core: &Arc<Core>, perform: Perform) {
 
 /// Tells the operator by one rule, again and again for a while; the row goes once that way has taken the notice.
 async fn notify(core: Arc<Core>, key: Vec<u8>, (notice, rule): (Notice, Option<NotifyRule>), busy: Busy) {
-    let mut busy = Some(busy);
-    for tries in 0..NOTICE_TRIES {
+    let (mut busy, mut tries) = (Some(busy), 0);
+    while tries < NOTICE_TRIES {
         if core.is_stopped() || core.is_closing() {
             return;
         }
-        let work = {
-            let (core, notice, rule) = (Arc::clone(&core), notice.clone(), rule.clone());
-            AssertUnwindSafe(async move { core.performer.notify(notice, rule).await }).catch_unwind()
-        };
-        match work.await {
-            Ok(Ok(())) => break,
-            Ok(Err(failure)) if failure.retry => {
-                tracing::warn!(notice = notice.id, error = %failure, "a notice did not go out yet");
+        let mut doors = core.doors.subscribe();
+        match told(&core, (&notice, rule.as_ref())).await {
+            Told::Taken => break,
+            Told::Shut => {
+                // It waits for the door, not for a moment, and no try is used up.
+                busy = None;
+                tokio::select! {
+                    _ = doors.changed() => continue,
+                    () = core.gone() => return,
+                }
             }
-            Ok(Err(failure)) => {
-                tracing::error!(notice = notice.id, error = %failure, "a notice cannot go out");
-                break;
+            Told::Later => {
+                // Waiting for the next try is no work under way.
+                busy = None;
+                let again = core.clock.now().plus(NOTICE_PAUSE << tries);
+                tries += 1;
+                tokio::select! {
+                    () = passed(&core, again) => {}
+                    () = core.gone() => return,
+                }
             }
-            Err(_) => {
-                tracing::error!(notice = notice.id, "our own mistake: telling the operator panicked");
-                break;
-            }
-        }
-        // Waiting for the next try is no work under way.
-        busy = None;
-        let again = core.clock.now().plus(NOTICE_PAUSE << tries);
-        tokio::select! {
-            () = passed(&core, again) => {}
-            () = core.gone() => return,
         }
     }
     let row = RowWrite { table: Table::Outbox, key, value: None };
@@ -216,23 +212,51 @@ async fn notify(core: Arc<Core>, key: Vec<u8>, (notice, rule): (Notice, Option<N
     drop(busy);
 }
 
-/// Takes up the work that an earlier process left: reads the outbox, and nothing else.
-pub(super) fn resume(core: &Arc<Core>) -> Result<(), Error> {
-    let mut after = None;
-    loop {
-        let scan = Scan { after: after.take(), limit: PAGE, ..Scan::default() };
-        let page = core.journal.scan(Table::Outbox, &scan)?;
-        for row in &page {
-            match &row.flaw {
-                None => take_up(core, &row.key, &row.value),
-                Some(flaw) => remake(core, &row.key, flaw),
-            }
+/// What became of one try to tell the operator.
+enum Told {
+    /// It is over: taken, or never to be taken.
+    Taken,
+    Later,
+    /// A pause shuts the door that it leaves by.
+    Shut,
+}
+
+async fn told(core: &Arc<Core>, (notice, rule): (&Notice, Option<&NotifyRule>)) -> Told {
+    let work = {
+        let (core, notice, rule) = (Arc::clone(core), notice.clone(), rule.cloned());
+        AssertUnwindSafe(async move { core.performer.notify(notice, rule).await }).catch_unwind()
+    };
+    match work.await {
+        Ok(Ok(())) => Told::Taken,
+        Ok(Err(failure)) if failure.is_held => {
+            tracing::info!(notice = notice.id, reason = %failure, "a notice waits for a pause to end");
+            Told::Shut
         }
-        match page.last() {
-            Some(last) if page.len() == PAGE => after = Some(last.key.clone()),
-            _ => return Ok(()),
+        Ok(Err(failure)) if failure.retry => {
+            tracing::warn!(notice = notice.id, error = %failure, "a notice did not go out yet");
+            Told::Later
+        }
+        Ok(Err(failure)) => {
+            tracing::error!(notice = notice.id, error = %failure, "a notice cannot go out");
+            Told::Taken
+        }
+        Err(_) => {
+            tracing::error!(notice = notice.id, "our own mistake: telling the operator panicked");
+            Told::Taken
         }
     }
+}
+
+/// Takes up the work that an earlier process left: reads the outbox, and nothing else.
+pub(super) fn resume(core: &Arc<Core>) -> Result<(), Error> {
+    for row in journal::rows(core.journal.as_ref(), Table::Outbox, b"") {
+        let row = row?;
+        match &row.flaw {
+            None => take_up(core, &row.key, &row.value),
+            Some(flaw) => remake(core, &row.key, flaw),
+        }
+    }
+    Ok(())
 }
 
 fn take_up(core: &Arc<Core>, key: &[u8], value: &[u8]) {
@@ -244,12 +268,12 @@ fn take_up(core: &Arc<Core>, key: &[u8], value: &[u8]) {
         return;
     }
     let row = rows::outbox::effect_of(key).zip(rows::outbox::lease_of(value));
-    let Some((effect, (is_leased, class, attempt))) = row else {
+    let Some((effect, (is_leased, lane, attempt))) = row else {
         tracing::error!("a row of the outbox is not readable");
         return;
     };
     if !is_leased {
-        core.enqueue(effect, class);
+        core.enqueue(effect, &lane);
         return;
     }
     lost(core, &effect, attempt);

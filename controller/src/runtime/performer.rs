@@ -55,6 +55,8 @@ pub enum Worst {
 pub struct NotifyFailure {
     /// Whether it may work later.
     pub retry: bool,
+    /// Whether a pause shuts the door that it leaves by: then it waits for the pause to end.
+    pub is_held: bool,
     /// What the other side said, redacted.
     pub message: String,
 }

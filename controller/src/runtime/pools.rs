@@ -1,29 +1,36 @@
-//! Pools of work under way: verbs and agents, each with a most. What does not fit waits in memory; its outbox row stays.
+//! Places of work under way: each connector has its own, each route too, and agents share some by the model they ask. What
+//! does not fit waits in memory; its outbox row stays.
+//!
+//! One side that hangs holds the places of its own lane and no others: whatever goes elsewhere goes on.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use adjutant_machine::{command::Call, id::EffectId};
 
-/// Which pool an effect belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Class {
-    /// Connectors and routes.
-    Verb,
-    /// Agents.
-    Agent,
-    /// What the runtime does itself: no pool.
+/// Where an effect waits for its place.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Lane {
+    /// A connector's verbs.
+    Connector(String),
+    /// The agents that ask one model endpoint; the usual one where they name none.
+    Agent(String),
+    /// A route.
+    Route(String),
+    /// What the runtime does itself: it needs no place.
     Local,
 }
 
-impl Class {
-    /// Returns the class of a call.
+impl Lane {
+    /// Returns the lane of a call.
     pub(super) fn of(call: &Call) -> Self {
         match call {
-            Call::Verb(_) | Call::Probe { .. } | Call::Route { .. } => Self::Verb,
-            Call::Agent(_) => Self::Agent,
+            Call::Verb(call) => Self::Connector(connector(&call.verb).to_owned()),
+            Call::Probe { probe, .. } => Self::Connector(connector(probe).to_owned()),
+            Call::Route { route, .. } => Self::Route(route.clone()),
+            Call::Agent(call) => Self::Agent(call.connector.clone().unwrap_or_default()),
             Call::RecordRead { .. }
             | Call::RecordList { .. }
             | Call::RecordWrite { .. }
@@ -31,21 +38,63 @@ impl Class {
             | Call::StartRun { .. } => Self::Local,
         }
     }
+
+    /// Returns the letter and the name that rows keep.
+    pub(super) fn parts(&self) -> (u8, &str) {
+        match self {
+            Self::Connector(name) => (b'v', name),
+            Self::Agent(name) => (b'a', name),
+            Self::Route(name) => (b'r', name),
+            Self::Local => (b'l', ""),
+        }
+    }
+
+    /// Reads them back.
+    pub(super) fn from_parts(letter: u8, name: &str) -> Option<Self> {
+        match letter {
+            b'v' => Some(Self::Connector(name.to_owned())),
+            b'a' => Some(Self::Agent(name.to_owned())),
+            b'r' => Some(Self::Route(name.to_owned())),
+            b'l' => Some(Self::Local),
+            _ => None,
+        }
+    }
+}
+
+/// Returns the connector of a verb.
+pub(super) fn connector(verb: &str) -> &str {
+    verb.split_once('.').map_or(verb, |(connector, _)| connector)
 }
 
 /// What becomes of an effect that got a place.
 type Grant = Box<dyn Fn(EffectId, Permit) + Send + Sync>;
 
+#[derive(Default)]
 struct Pool {
-    most: usize,
     busy: usize,
     waiting: VecDeque<EffectId>,
     known: BTreeSet<EffectId>,
 }
 
+/// How many may be under way at once.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Most {
+    /// Of each connector and route.
+    pub(super) each: usize,
+    /// Agents in all.
+    pub(super) agents: usize,
+    /// Agents of one model endpoint.
+    pub(super) share: usize,
+}
+
+struct Table {
+    most: Most,
+    agents: usize,
+    lanes: BTreeMap<Lane, Pool>,
+}
+
 struct Inner {
-    verbs: Mutex<Pool>,
-    agents: Mutex<Pool>,
+    table: Mutex<Table>,
     grant: Grant,
 }
 
@@ -57,106 +106,135 @@ pub(super) struct Pools {
 
 /// A place in a pool; dropping it gives the place to the next one.
 pub(super) struct Permit {
-    class: Class,
+    lane: Lane,
     inner: Option<Arc<Inner>>,
 }
 
 impl Pools {
     /// Returns pools of a size; `grant` is called for an effect that waited, when its turn comes.
-    pub(super) fn new(verbs: usize, agents: usize, grant: Grant) -> Self {
-        let pool = |most: usize| {
-            let (waiting, known) = (VecDeque::new(), BTreeSet::new());
-            Mutex::new(Pool { most: most.max(1), busy: 0, waiting, known })
-        };
-        Self { inner: Arc::new(Inner { verbs: pool(verbs), agents: pool(agents), grant }) }
+    pub(super) fn new(each: usize, agents: usize, grant: Grant) -> Self {
+        let most = Most { each: each.max(1), agents: agents.max(1), share: agents.max(1) };
+        let table = Mutex::new(Table { most, agents: 0, lanes: BTreeMap::new() });
+        Self { inner: Arc::new(Inner { table, grant }) }
     }
 
     /// Takes a place at once, if there is one and nobody waits for it.
-    pub(super) fn try_take(&self, class: Class) -> Option<Permit> {
-        let Some(pool) = self.inner.pool(class) else { return Some(Permit { class, inner: None }) };
-        let mut pool = pool.lock().unwrap_or_else(PoisonError::into_inner);
-        if pool.busy >= pool.most || !pool.waiting.is_empty() {
-            return None;
+    pub(super) fn try_take(&self, lane: &Lane) -> Option<Permit> {
+        if *lane != Lane::Local {
+            let mut table = self.inner.table();
+            let is_wanted = table.lanes.get(lane).is_some_and(|pool| !pool.waiting.is_empty());
+            if is_wanted || !table.has_room(lane) {
+                return None;
+            }
+            table.take(lane);
         }
-        pool.busy += 1;
-        Some(Permit { class, inner: Some(Arc::clone(&self.inner)) })
+        Some(Permit::new(&self.inner, lane.clone()))
     }
 
     /// Queues an effect for a place; `grant` is called when it has one, perhaps at once.
-    pub(super) fn request(&self, class: Class, effect: EffectId) {
-        let Some(pool) = self.inner.pool(class) else {
-            (self.inner.grant)(effect, Permit { class, inner: None });
-            return;
-        };
+    pub(super) fn request(&self, lane: &Lane, effect: EffectId) {
+        if *lane == Lane::Local {
+            return (self.inner.grant)(effect, Permit::new(&self.inner, Lane::Local));
+        }
         {
-            let mut pool = pool.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut table = self.inner.table();
+            let pool = table.lanes.entry(lane.clone()).or_default();
             if pool.known.insert(effect.clone()) {
                 pool.waiting.push_back(effect);
             }
         }
-        Inner::serve(&self.inner, class);
+        Inner::serve(&self.inner);
     }
 
-    /// Changes the most agents at once; what is under way goes on.
-    pub(super) fn set_agents(&self, most: usize) {
-        self.inner.agents.lock().unwrap_or_else(PoisonError::into_inner).most = most.max(1);
-        Inner::serve(&self.inner, Class::Agent);
+    /// Changes the most agents at once, shared by so many model endpoints; what is under way goes on.
+    pub(super) fn set_agents(&self, most: usize, endpoints: usize) {
+        let agents = most.max(1);
+        let share = (agents / endpoints.max(1)).max(1);
+        {
+            let mut table = self.inner.table();
+            table.most = Most { agents, share, ..table.most };
+        }
+        Inner::serve(&self.inner);
     }
 
     /// Returns how many effects wait for a place.
     pub(super) fn waiting(&self) -> usize {
-        [&self.inner.verbs, &self.inner.agents]
-            .into_iter()
-            .map(|pool| pool.lock().unwrap_or_else(PoisonError::into_inner).waiting.len())
-            .sum()
+        self.inner.table().lanes.values().map(|pool| pool.waiting.len()).sum()
     }
 
     /// Forgets everything that waits: the runtime closes, the rows stay.
     pub(super) fn clear(&self) {
-        for pool in [&self.inner.verbs, &self.inner.agents] {
-            let mut pool = pool.lock().unwrap_or_else(PoisonError::into_inner);
+        for pool in self.inner.table().lanes.values_mut() {
             pool.waiting.clear();
             pool.known.clear();
         }
     }
 }
 
-impl Inner {
-    fn pool(&self, class: Class) -> Option<&Mutex<Pool>> {
-        match class {
-            Class::Verb => Some(&self.verbs),
-            Class::Agent => Some(&self.agents),
-            Class::Local => None,
+impl Table {
+    fn has_room(&self, lane: &Lane) -> bool {
+        let busy = self.lanes.get(lane).map_or(0, |pool| pool.busy);
+        match lane {
+            Lane::Connector(_) | Lane::Route(_) => busy < self.most.each,
+            Lane::Agent(_) => self.agents < self.most.agents && busy < self.most.share,
+            Lane::Local => true,
         }
     }
 
-    /// Gives free places to those that wait, in their order.
-    fn serve(this: &Arc<Self>, class: Class) {
-        let Some(pool) = this.pool(class) else { return };
-        loop {
-            let effect = {
-                let mut pool = pool.lock().unwrap_or_else(PoisonError::into_inner);
-                if pool.busy >= pool.most {
-                    return;
-                }
-                let Some(effect) = pool.waiting.pop_front() else { return };
-                pool.known.remove(&effect);
-                pool.busy += 1;
-                effect
-            };
-            (this.grant)(effect, Permit { class, inner: Some(Arc::clone(this)) });
+    fn take(&mut self, lane: &Lane) {
+        self.agents += usize::from(matches!(lane, Lane::Agent(_)));
+        self.lanes.entry(lane.clone()).or_default().busy += 1;
+    }
+
+    fn give_back(&mut self, lane: &Lane) {
+        self.agents = self.agents.saturating_sub(usize::from(matches!(lane, Lane::Agent(_))));
+        let Some(pool) = self.lanes.get_mut(lane) else { return };
+        pool.busy = pool.busy.saturating_sub(1);
+        if pool.busy == 0 && pool.waiting.is_empty() {
+            self.lanes.remove(lane);
         }
+    }
+
+    /// Takes a place for whoever waits in a lane that has one; the least busy lane is served first.
+    fn next(&mut self) -> Option<(EffectId, Lane)> {
+        let waiting =
+            self.lanes.iter().filter(|(lane, pool)| !pool.waiting.is_empty() && self.has_room(lane));
+        let lane = waiting.min_by_key(|(_, pool)| pool.busy).map(|(lane, _)| lane.clone())?;
+        let pool = self.lanes.get_mut(&lane)?;
+        let effect = pool.waiting.pop_front()?;
+        pool.known.remove(&effect);
+        self.take(&lane);
+        Some((effect, lane))
+    }
+}
+
+impl Inner {
+    fn table(&self) -> std::sync::MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives free places to those that wait, in their order.
+    fn serve(this: &Arc<Self>) {
+        loop {
+            // The lock must be free again before `grant` runs: it may come back here.
+            let Some((effect, lane)) = this.table().next() else { return };
+            (this.grant)(effect, Permit::new(this, lane));
+        }
+    }
+}
+
+impl Permit {
+    fn new(inner: &Arc<Inner>, lane: Lane) -> Self {
+        let inner = (lane != Lane::Local).then(|| Arc::clone(inner));
+        Self { lane, inner }
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
         let Some(inner) = self.inner.take() else { return };
-        if let Some(pool) = inner.pool(self.class) {
-            let mut pool = pool.lock().unwrap_or_else(PoisonError::into_inner);
-            pool.busy = pool.busy.saturating_sub(1);
-        }
-        Inner::serve(&inner, self.class);
+        inner.table().give_back(&self.lane);
+        Inner::serve(&inner);
     }
 }
 
@@ -164,24 +242,60 @@ impl Drop for Permit {
 mod tests {
     use super::*;
 
+    type Granted = Arc<Mutex<Vec<(EffectId, Permit)>>>;
+
     fn effect(seq: u64) -> EffectId {
         EffectId { run: "r".into(), seq, index: 0 }
     }
 
+    fn desk() -> Lane {
+        Lane::Connector("desk".into())
+    }
+
+    fn pools(each: usize, agents: usize) -> (Pools, Granted) {
+        let granted: Granted = Arc::default();
+        let seen = Arc::clone(&granted);
+        (
+            Pools::new(each, agents, Box::new(move |id, permit| seen.lock().unwrap().push((id, permit)))),
+            granted,
+        )
+    }
+
     #[test]
     fn a_freed_place_goes_to_the_one_that_waited_longest() {
-        let granted = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&granted);
-        let pools = Pools::new(1, 1, Box::new(move |id, permit| seen.lock().unwrap().push((id, permit))));
-        let first = pools.try_take(Class::Verb).expect("a place");
-        pools.request(Class::Verb, effect(1));
-        pools.request(Class::Verb, effect(2));
-        pools.request(Class::Verb, effect(1));
+        let (pools, granted) = pools(1, 1);
+        let first = pools.try_take(&desk()).expect("a place");
+        pools.request(&desk(), effect(1));
+        pools.request(&desk(), effect(2));
+        pools.request(&desk(), effect(1));
         assert!(granted.lock().unwrap().is_empty());
         drop(first);
         let taken: Vec<_> = granted.lock().unwrap().iter().map(|(id, _)| id.seq).collect();
         assert_eq!(taken, [1]);
         assert_eq!(pools.waiting(), 1);
-        assert!(pools.try_take(Class::Verb).is_none(), "those that wait come first");
+        assert!(pools.try_take(&desk()).is_none(), "those that wait come first");
+    }
+
+    #[test]
+    fn one_side_that_hangs_holds_no_place_of_another() {
+        let (pools, granted) = pools(2, 4);
+        pools.set_agents(4, 2);
+        let lanes =
+            |name: &str| [Lane::Connector(name.into()), Lane::Route(name.into()), Lane::Agent(name.into())];
+        for (seq, lane) in (0..).zip(lanes("hangs").iter().cycle().take(60)) {
+            pools.request(lane, effect(seq));
+        }
+        assert_eq!(granted.lock().unwrap().len(), 6, "two of each: the rest waits");
+        for lane in &lanes("healthy") {
+            assert!(pools.try_take(lane).is_some(), "{lane:?}");
+        }
+    }
+
+    #[test]
+    fn agents_are_bounded_in_all() {
+        let (pools, _granted) = pools(9, 2);
+        pools.set_agents(2, 1);
+        let held: Vec<_> = ["a", "b", "c"].map(|name| pools.try_take(&Lane::Agent(name.into()))).into();
+        assert_eq!(held.iter().flatten().count(), 2);
     }
 }

@@ -10,7 +10,7 @@ use adjutant_machine::{
     run::{EffectPhase, Run},
 };
 
-use super::{head::Head, pools::Class, rows};
+use super::{head::Head, pools::Lane, rows};
 
 /// Rows by table and key.
 pub(super) type Rows = BTreeMap<(Table, Vec<u8>), Vec<u8>>;
@@ -57,7 +57,7 @@ fn work(run: &Run, rows: &mut Rows) {
             _ => continue,
         };
         let Some(call) = &state.call else { continue };
-        let value = rows::outbox::lease(leased, Class::of(call), state.life.attempt);
+        let value = rows::outbox::lease(leased, &Lane::of(call), state.life.attempt);
         rows.insert((Table::Outbox, rows::outbox::effect(effect)), value);
     }
     let instance = InstanceId::run(run.id.clone());

@@ -14,7 +14,7 @@ use super::{
     Error,
     core::Core,
     outbox,
-    pools::Class,
+    pools::Lane,
     project,
     request::Answer,
     rows, view,
@@ -100,7 +100,7 @@ fn take_up(core: &Arc<Core>, run: &Run) {
 pub(super) fn take_up_effect(core: &Arc<Core>, run: &Run, effect: &EffectId) {
     let Some(state) = run.effects.get(effect) else { return };
     match (&state.life.phase, &state.call) {
-        (EffectPhase::Queued, Some(call)) => core.enqueue(effect.clone(), Class::of(call)),
+        (EffectPhase::Queued, Some(call)) => core.enqueue(effect.clone(), &Lane::of(call)),
         (EffectPhase::Leased { .. }, _) => outbox::lost(core, effect, state.life.attempt),
         _ => {}
     }

@@ -7,7 +7,7 @@ use adjutant_machine::{
     command::{Call, Perform},
     event::{ErrorClass, Event, Finding},
     id::{EffectId, Stamp},
-    journal::{Guard, Journal, JournalError, RowWrite, Scan, Table},
+    journal::{self, Guard, Journal, JournalError, RowWrite, Table},
     run::Basis,
 };
 use serde::{Deserialize, Serialize};
@@ -108,26 +108,19 @@ fn read_one(draft: &Draft<'_>, kind: &str, key: &str) -> Result<Answer, JournalE
 
 fn read_list(draft: &Draft<'_>, kind: &str, filter: &Value) -> Result<Answer, JournalError> {
     let prefix = rows::record::kind(kind);
-    let (mut items, mut after) = (Vec::new(), None);
-    loop {
-        let scan = Scan { prefix: prefix.clone(), after: after.take(), limit: 1_000, ..Scan::default() };
-        let page = draft.core.journal.scan(Table::Record, &scan)?;
-        for row in &page {
-            let key = String::from_utf8_lossy(&row.key[prefix.len()..]).into_owned();
-            let Some((record, _)) = current(draft, kind, &key)? else { continue };
-            if matches(&record.value, filter) {
-                items.push(json!({ "key": key, "value": record.value, "version": record.version }));
-            }
+    let mut items = Vec::new();
+    for row in journal::rows(draft.core.journal.as_ref(), Table::Record, &prefix) {
+        let key = String::from_utf8_lossy(&row?.key[prefix.len()..]).into_owned();
+        let Some((record, _)) = current(draft, kind, &key)? else { continue };
+        if matches(&record.value, filter) {
+            items.push(json!({ "key": key, "value": record.value, "version": record.version }));
         }
         if items.len() > MOST_LISTED {
             let message = format!("more than {MOST_LISTED} records of kind \"{kind}\" match");
             return Ok(Err((ErrorClass::Invalid, message)));
         }
-        match page.last() {
-            Some(last) if page.len() == 1_000 => after = Some(last.key.clone()),
-            _ => return Ok(Ok(json!({ "items": items }))),
-        }
     }
+    Ok(Ok(json!({ "items": items })))
 }
 
 /// Returns whether every field of the filter has the same value in the record.

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use adjutant_machine::id::Stamp;
 use adjutant_spec::plan::{Plan, StepId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -14,7 +15,7 @@ pub struct StartRun {
     /// Its inputs by name; what is missing takes its default.
     #[serde(default)]
     pub input: BTreeMap<String, Value>,
-    /// The idempotency key: the same key is the same run. Absent: derived from the inputs and the moment.
+    /// The idempotency key: the same key is the same run, and with other inputs a conflict. Absent: every start is a new run.
     #[serde(default)]
     pub key: Option<String>,
     /// Who starts it.
@@ -119,6 +120,33 @@ impl std::fmt::Display for PauseScope {
             Self::Connector(id) => write!(f, "connector:{id}"),
         }
     }
+}
+
+impl std::str::FromStr for PauseScope {
+    type Err = String;
+
+    /// Reads `everything`, `playbook:<id>` or `connector:<id>`; the error is the text itself.
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            None if text == "everything" => Ok(Self::Everything),
+            Some(("playbook", id)) if !id.is_empty() => Ok(Self::Playbook(id.to_owned())),
+            Some(("connector", id)) if !id.is_empty() => Ok(Self::Connector(id.to_owned())),
+            _ => Err(text.to_owned()),
+        }
+    }
+}
+
+/// A wish to pause more than one run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pause {
+    /// What.
+    pub scope: PauseScope,
+    /// Why.
+    pub reason: String,
+    /// Who.
+    pub by: String,
+    /// When it ends by itself; never when absent.
+    pub until: Option<Stamp>,
 }
 
 /// A wish to try a run again.

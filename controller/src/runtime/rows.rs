@@ -2,7 +2,7 @@
 //!
 //! | table | key | value |
 //! |---|---|---|
-//! | outbox | `p` effect | whether it is leased, its pool, its attempt |
+//! | outbox | `p` effect | whether it is leased, its lane, its attempt |
 //! | outbox | `m` instance, seq, index, channel | a message to another instance, or to the operator by one rule |
 //! | timer | due moment, instance, timer | – |
 //! | index | `s` status, newest first, run · `p` playbook's oldest id, newest first, run · `l` playbook's oldest id, live run · `b` bundle, live run | – |
@@ -12,8 +12,8 @@
 //! | record | kind, key | the record |
 //! | ledger | `b` scope, window, slot · `l` effect, attempt | sums · a reservation |
 //! | dedupe | `r` playbook's oldest id, key · `d` connector, delivery id | the runs |
-//! | admission | `r` verb · `b` verb | rate · breaker |
-//! | host | `applied` · `seed` · `pause` scope · `quarantine` instance · `schedule` playbook · `slot` playbook, slot | JSON |
+//! | admission | `r` verb or connector · `b` verb | rate · breaker |
+//! | host | `applied` · `seed` · `clock` · `pause` scope · `quarantine` instance · `schedule` playbook · `slot` playbook, slot | JSON |
 
 use adjutant_machine::{
     event::TimerId,
@@ -49,7 +49,7 @@ fn newest_first(at: Stamp) -> [u8; 8] {
 
 pub(super) mod outbox {
     use super::{EffectId, InstanceId, key};
-    use crate::runtime::pools::Class;
+    use crate::runtime::pools::Lane;
 
     pub(in crate::runtime) const EFFECTS: &[u8] = b"p\0";
     pub(in crate::runtime) const MESSAGES: &[u8] = b"m\0";
@@ -95,27 +95,20 @@ pub(super) mod outbox {
         Some((std::str::from_utf8(from).ok()?.parse().ok()?, seq, (index, *tail.get(11)?)))
     }
 
-    /// The value of an effect's row: whether it is leased, its pool, its attempt.
-    pub(in crate::runtime) fn lease(leased: bool, class: Class, attempt: u32) -> Vec<u8> {
-        let pool = match class {
-            Class::Verb => b'v',
-            Class::Agent => b'a',
-            Class::Local => b'l',
-        };
-        let mut bytes = vec![if leased { b'l' } else { b'q' }, pool];
+    /// The value of an effect's row: whether it is leased, its lane, its attempt.
+    pub(in crate::runtime) fn lease(leased: bool, lane: &Lane, attempt: u32) -> Vec<u8> {
+        let (letter, name) = lane.parts();
+        let mut bytes = vec![if leased { b'l' } else { b'q' }, letter];
         bytes.extend_from_slice(&attempt.to_be_bytes());
+        bytes.extend_from_slice(name.as_bytes());
         bytes
     }
 
-    pub(in crate::runtime) fn lease_of(bytes: &[u8]) -> Option<(bool, Class, u32)> {
-        let class = match bytes.get(1)? {
-            b'v' => Class::Verb,
-            b'a' => Class::Agent,
-            b'l' => Class::Local,
-            _ => return None,
-        };
-        let attempt = u32::from_be_bytes(bytes.get(2..)?.try_into().ok()?);
-        Some((bytes.first() == Some(&b'l'), class, attempt))
+    pub(in crate::runtime) fn lease_of(bytes: &[u8]) -> Option<(bool, Lane, u32)> {
+        let (head, name) = bytes.split_at_checked(6)?;
+        let lane = Lane::from_parts(head[1], std::str::from_utf8(name).ok()?)?;
+        let attempt = u32::from_be_bytes(head[2..].try_into().ok()?);
+        Some((head[0] == b'l', lane, attempt))
     }
 }
 
@@ -351,8 +344,8 @@ pub(super) mod dedupe {
 pub(super) mod admission {
     use super::key;
 
-    pub(in crate::runtime) fn rate(verb: &str) -> Vec<u8> {
-        key(&[b"r", verb.as_bytes()])
+    pub(in crate::runtime) fn rate(name: &str) -> Vec<u8> {
+        key(&[b"r", name.as_bytes()])
     }
 
     pub(in crate::runtime) fn breaker(verb: &str) -> Vec<u8> {
@@ -370,6 +363,7 @@ pub(super) mod host {
 
     pub(in crate::runtime) const APPLIED: &[u8] = b"applied";
     pub(in crate::runtime) const SEED: &[u8] = b"seed";
+    pub(in crate::runtime) const CLOCK: &[u8] = b"clock";
     pub(in crate::runtime) const PAUSES: &[u8] = b"pause\0";
     pub(in crate::runtime) const QUARANTINES: &[u8] = b"quarantine\0";
     pub(in crate::runtime) const SCHEDULES: &[u8] = b"schedule\0";

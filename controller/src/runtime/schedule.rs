@@ -87,15 +87,17 @@ pub(super) struct Arming {
 pub(super) fn arm(core: &Core, plan: &Plan) -> Result<Arming, Error> {
     let mut arming = Arming::default();
     let mut known = super::view::schedules(core.journal.as_ref())?;
+    let now = core.clock.now();
     for playbook in plan.playbooks.values() {
         let Trigger::Schedule { cron, zone, .. } = &playbook.trigger else { continue };
         let oldest = playbook.oldest();
         let oldest = oldest.as_str();
         let old = known.remove(oldest);
-        if old.as_ref().is_some_and(|old| old.cron == *cron && old.zone == *zone) {
+        let next = Slots::parse(cron, zone)?.after(now);
+        let is_same = |old: &Stored| old.cron == *cron && old.zone == *zone && !is_too_far(old.next, next);
+        if old.as_ref().is_some_and(is_same) {
             continue;
         }
-        let next = Slots::parse(cron, zone)?.after(core.clock.now());
         arming.disarm(oldest, old.and_then(|old| old.next));
         arming.arm(oldest, &Stored { cron: cron.clone(), zone: zone.clone(), next });
     }
@@ -104,6 +106,34 @@ pub(super) fn arm(core: &Core, plan: &Plan) -> Result<Arming, Error> {
         arming.writes.push(RowWrite { table: Table::Host, key: rows::host::schedule(&oldest), value: None });
     }
     Ok(arming)
+}
+
+/// Returns whether a slot lies after the one that comes next: a clock that was ahead has armed it.
+fn is_too_far(armed: Option<Stamp>, next: Option<Stamp>) -> bool {
+    next.is_some_and(|next| armed.is_none_or(|armed| armed > next))
+}
+
+/// Arms again what a clock that was ahead has armed too far, or not at all.
+pub(super) async fn arm_again(core: &Arc<Core>) -> Result<(), Error> {
+    let _one_at_a_time = core.host.lock().await;
+    let now = core.clock.now();
+    let known = core.read(|core| Ok(super::view::schedules(core.journal.as_ref())?)).await?;
+    let mut arming = Arming::default();
+    for (oldest, stored) in known {
+        let Stored { cron, zone, next } = stored;
+        let right = Slots::parse(&cron, &zone)?.after(now);
+        if is_too_far(next, right) {
+            arming.disarm(&oldest, next);
+            arming.arm(&oldest, &Stored { cron, zone, next: right });
+        }
+    }
+    if arming.writes.is_empty() {
+        return Ok(());
+    }
+    let writes = arming.writes.clone();
+    let batch = Batch { writes: arming.writes, ..Batch::default() };
+    core.commit(batch, move |core| turn(core, &writes)).await?;
+    Ok(())
 }
 
 impl Arming {
@@ -250,7 +280,9 @@ async fn begin(
 ) -> Result<Recorded, Error> {
     let late = core.clock.now().0 - slot.0;
     let event = json!({ "slot": slots.text(slot), "late_ms": late });
-    let fired = Fired { key: schedule.key, overlap: schedule.overlap, event: &event, by: "host" };
+    // The event tells how late it is: a repetition after a crash is later, and the same slot all the same.
+    let fired =
+        Fired { key: schedule.key, overlap: schedule.overlap, event: &event, by: "host", compares: false };
     let (run, reason) = match start::triggered(core, live, playbook, &fired).await {
         Ok(Some(started)) => (Some(started.run), None),
         Ok(None) => (None, Some("another run of the playbook is live".to_owned())),
@@ -311,8 +343,8 @@ async fn settle(core: &Arc<Core>, schedule: &Schedule<'_>, timer: &Timer, dealt:
     let state = serde_json::to_vec(&stored).unwrap_or_default();
     let appends = vec![Append { instance: log, expected: seq, entries, state }];
     let writes = arming.writes;
-    core.write(Batch { appends, writes: writes.clone(), ..Batch::default() }).await?;
-    turn(core, &writes);
+    let turned = writes.clone();
+    core.commit(Batch { appends, writes, ..Batch::default() }, move |core| turn(core, &turned)).await?;
     Ok(())
 }
 

@@ -128,7 +128,8 @@ impl Shard {
             match job {
                 Job::Event { reply, .. } => answer(reply, Err(fault.error())),
                 Job::Start { reply, .. } => answer(reply, Err(fault.error())),
-                Job::Lease { .. } => {}
+                // Who stands behind it in a line goes on without it.
+                Job::Lease { effect, .. } => self.core.decided(&effect),
             }
             self.core.end();
         }
@@ -164,9 +165,11 @@ impl Shard {
         }
         (slot.run, slot.rows, slot.is_loaded) = (None, Rows::new(), true);
         let told = Outcome::Told(Ok(Told { verdict: Verdict::Applied }));
+        let lines = std::mem::take(&mut draft.lines);
         let mut flight = submit(slot, draft, vec![told]);
         flight.jobs = vec![job];
         slot.flight = Some(flight);
+        lines.act(&core);
     }
 
     /// Makes a batch of jobs and submits it; a panic of ours sets the run aside and leaves the others alone.

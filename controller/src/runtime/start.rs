@@ -20,23 +20,25 @@ use tokio::sync::oneshot;
 use super::{
     Error,
     core::{Core, Job, Live},
-    identity::NewRun,
+    identity::{Meant, NewRun},
     request::{Delivery, StartRun, Started},
-    rows,
+    rows, switch,
+    views::PauseView,
 };
 
 /// Starts a run by hand.
 pub(super) async fn manual(core: &Arc<Core>, wish: StartRun) -> Result<Started, Error> {
     let live = core.live();
     let playbook = known(&live, &wish.playbook)?;
-    let input = given(playbook, wish.input, currency(&live))?;
+    let input = given(playbook, wish.input.clone(), currency(&live))?;
+    let meant = wish.key.as_ref().map(|_| Meant::of(&wish.input, &input, wish.dry));
     let key = match wish.key {
         Some(key) if key.trim().is_empty() => return Err(Error::invalid("the key is empty")),
         Some(key) => key,
         None => unique_key(core),
     };
     let by = if wish.by.is_empty() { "operator".to_owned() } else { wish.by };
-    let begin = Begin { key, input, trigger: wish.trigger, parent: None, dry: wish.dry, by };
+    let begin = Begin { key, input, meant, trigger: wish.trigger, parent: None, dry: wish.dry, by };
     begin_run(core, new_run(&live, playbook, begin)?).await
 }
 
@@ -62,6 +64,7 @@ fn known<'a>(live: &'a Live, id: &str) -> Result<&'a Playbook, Error> {
 struct Begin {
     key: String,
     input: BTreeMap<String, Labelled>,
+    meant: Option<Meant>,
     trigger: Value,
     parent: Option<EffectId>,
     dry: bool,
@@ -88,7 +91,7 @@ fn new_run(live: &Live, playbook: &Playbook, begin: Begin) -> Result<NewRun, Err
         parent: begin.parent,
         dry: begin.dry,
     };
-    Ok(NewRun { started, oldest: playbook.oldest(), by: begin.by })
+    Ok(NewRun { started, oldest: playbook.oldest(), by: begin.by, meant: begin.meant })
 }
 
 /// Sends the wish to the run's shard and waits until it is durable.
@@ -127,7 +130,7 @@ pub(super) async fn child(core: &Arc<Core>, perform: &Perform) -> Result<Started
         dry: perform.dry,
     };
     let by = format!("run:{}", perform.effect.run);
-    begin_run(core, NewRun { started, oldest, by }).await
+    begin_run(core, NewRun { started, oldest, by, meant: None }).await
 }
 
 /// Takes in what a connector tells. The runs come first and the delivery's row last: a crash in between makes the sender come
@@ -147,6 +150,13 @@ pub(super) async fn intake(core: &Arc<Core>, delivery: Delivery) -> Result<Vec<S
     }
     let live = core.live();
     let plan = live.plan.as_ref().ok_or_else(|| Error::unavailable("no revision is in force yet"))?;
+    // Known deliveries were answered above: what came before the pause keeps its answer.
+    if let Some(pause) = switch::of_connector(&live, &delivery.connector) {
+        let PauseView { scope, by, reason, .. } = pause;
+        return Err(Error::unavailable(format!(
+            "{scope} is paused by {by}: {reason}; nothing of it is taken in"
+        )));
+    }
     let mut started = Vec::new();
     let mut refused = Vec::new();
     for playbook in plan.playbooks.values() {
@@ -159,7 +169,8 @@ pub(super) async fn intake(core: &Arc<Core>, delivery: Delivery) -> Result<Vec<S
             refused.push(json!({ "playbook": playbook.id, "reason": reason }));
             continue;
         }
-        let fired = Fired { key, overlap: *overlap, event: &delivery.fields, by: &delivery.by };
+        let (event, by) = (&delivery.fields, delivery.by.as_str());
+        let fired = Fired { key, overlap: *overlap, event, by, compares: true };
         match triggered(core, &live, playbook, &fired).await {
             Ok(Some(run)) => started.push(run),
             Ok(None) => {
@@ -213,6 +224,8 @@ pub(super) struct Fired<'a> {
     pub(super) overlap: Overlap,
     pub(super) event: &'a Value,
     pub(super) by: &'a str,
+    /// Whether the same key with other inputs is a conflict: not where the key says all that is meant.
+    pub(super) compares: bool,
 }
 
 /// Starts a playbook for an event; `None` where another run is live and must not be overlapped.
@@ -237,11 +250,13 @@ pub(super) async fn triggered(
             scope.render(from).map_err(|error| Error::invalid(format!("input \"{name}\": {error}")))?;
         values.insert(name.clone(), value);
     }
-    let input = given(playbook, values, currency(live))?;
+    let input = given(playbook, values.clone(), currency(live))?;
+    let meant = fired.compares.then(|| Meant::of(&values, &input, false));
     let trigger = json!({ "event": fired.event });
     let begin = Begin {
         key,
         input,
+        meant,
         trigger: trigger["event"].clone(),
         parent: None,
         dry: false,

@@ -10,7 +10,7 @@ use adjutant_machine::{
     Remains,
     event::{Event, RunStarted},
     id::{EffectId, InstanceId},
-    journal::{Journal, JournalError, Row, RowWrite, Scan, Table},
+    journal::{self, Journal, JournalError, Row, RowWrite, Table},
     run::Close,
     step_bury,
     verdict::Env,
@@ -22,6 +22,7 @@ use super::{
     admission,
     core::{Core, Job},
     draft::Draft,
+    pools::Lane,
     rows,
     rows::index::What,
 };
@@ -107,7 +108,7 @@ fn learn(remains: &mut Remains, what: &What, row: &Row) {
 /// A row that cannot be read may be a lease: nobody knows, and that is what is told.
 fn under_way(row: &Row, effect: EffectId) -> Option<(EffectId, u32)> {
     match rows::outbox::lease_of(&row.value) {
-        Some((true, super::pools::Class::Verb, attempt)) => Some((effect, attempt)),
+        Some((true, Lane::Connector(_), attempt)) => Some((effect, attempt)),
         Some(_) => None,
         None => Some((effect, 1)),
     }
@@ -153,15 +154,8 @@ fn each(
     prefix: Vec<u8>,
     mut visit: impl FnMut(Row),
 ) -> Result<(), JournalError> {
-    let mut after = None;
-    loop {
-        let scan = Scan { prefix: prefix.clone(), after: after.take(), ..Scan::default() };
-        let page = journal.scan(table, &scan)?;
-        let is_full = page.len() == adjutant_machine::journal::PAGE;
-        after = page.last().map(|row| row.key.clone());
-        page.into_iter().for_each(&mut visit);
-        if !is_full {
-            return Ok(());
-        }
+    for row in journal::rows(journal, table, &prefix) {
+        visit(row?);
     }
+    Ok(())
 }

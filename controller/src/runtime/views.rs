@@ -17,10 +17,13 @@ use adjutant_spec::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-pub use super::view::{in_words, label, whom};
+pub use super::{
+    drift::{ClockView, JumpView},
+    view::{in_words, label, whom},
+};
 
 /// A moment as people and programs read it: RFC 3339 in UTC with milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct When(pub Stamp);
 
 impl std::fmt::Display for When {
@@ -297,6 +300,9 @@ pub struct StatusView {
     pub quarantined: Vec<QuarantineView>,
     /// How many effects wait in the outbox of this process.
     pub outbox: u64,
+    /// What is known of the clock.
+    #[serde(default)]
+    pub clock: ClockView,
 }
 
 /// The revision in force.
@@ -325,6 +331,9 @@ pub struct PauseView {
     pub by: String,
     /// Since when.
     pub at: When,
+    /// When it ends by itself.
+    #[serde(default)]
+    pub until: Option<When>,
 }
 
 /// An instance that is set aside.

@@ -114,7 +114,12 @@ impl Wheel {
         loaded.keys.first().and_then(|key| timer::read(key)).map(|timer| timer.at)
     }
 
-    /// Returns when an earlier timer than the first was taken up, or memory is used up.
+    /// Wakes whoever waits for the next timer: something else may come before it.
+    pub(super) fn look_again(&self) {
+        self.changed.notify_one();
+    }
+
+    /// Returns when an earlier timer than the first was taken up, or memory is used up, or somebody says so.
     pub(super) async fn changed(&self) {
         self.changed.notified().await;
     }

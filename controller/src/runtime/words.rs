@@ -8,6 +8,7 @@ pub(super) fn event(event: &Event) -> &'static str {
         Event::RunStarted(_) => "run_started",
         Event::EffectLeased { .. } => "effect_leased",
         Event::EffectDeferred { .. } => "effect_deferred",
+        Event::EffectHeldBack { .. } => "effect_held_back",
         Event::EffectDenied { .. } => "effect_denied",
         Event::EffectSucceeded { .. } => "effect_succeeded",
         Event::EffectFailed { .. } => "effect_failed",
@@ -23,6 +24,7 @@ pub(super) fn event(event: &Event) -> &'static str {
         Event::RunKilled { .. } => "run_killed",
         Event::RunRetried { .. } => "run_retried",
         Event::ClassCorrected { .. } => "class_corrected",
+        Event::ClockSetBack => "clock_set_back",
         Event::EffectNeedsApproval { .. } => "effect_needs_approval",
         Event::EffectOutdated { .. } => "effect_outdated",
     }

@@ -36,6 +36,12 @@ pub static CONNECTOR: Table = Table {
             "The most calls of a verb in a window.",
         ),
         Field::opt(
+            "total_rate",
+            Ty::Table(&RATE),
+            "{ calls = 100, per = \"1h\" }",
+            "The most calls of all its verbs together in a window, and of the agents that ask it.",
+        ),
+        Field::opt(
             "fixture",
             Ty::Map(&Ty::Any),
             "{ send = { message_id = \"1\" } }",

@@ -29,6 +29,9 @@ pub struct Connector {
     pub hosts: Vec<String>,
     /// `live`, `dry` or `fixture`.
     pub mode: Mode,
+    /// The most calls of all its verbs together, and of the agents that ask it, in a window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Rate>,
     /// What it can do.
     pub verbs: BTreeMap<String, Verb>,
     /// What it can tell: JSON Schema of each event's fields by event name.

@@ -128,6 +128,16 @@ impl Plan {
         find(&self.connectors, id)
     }
 
+    /// Returns the connector that an agent asks: the one it pins, else the first of kind `openai`.
+    #[must_use]
+    pub fn model_connector(&self, pinned: Option<&str>) -> Option<&Connector> {
+        let is_model = |found: &&Connector| found.kind == "openai";
+        match pinned {
+            Some(id) => self.connector(id).filter(is_model),
+            None => self.connectors.values().find(is_model),
+        }
+    }
+
     /// Returns the agent that has an id, or had it.
     #[must_use]
     pub fn agent(&self, id: &str) -> Option<&Agent> {

@@ -40,6 +40,7 @@ impl<'a> Decider<'a> {
             Event::GateDecided(answer) => self.decided(answer)?,
             Event::TimerFired { timer } => self.timer(timer)?,
             Event::ClassCorrected { step, class } => self.correct(step, class.as_ref())?,
+            Event::ClockSetBack => self.clock_set_back(),
             Event::RunPaused { .. }
             | Event::RunResumed
             | Event::RunCancelled { .. }

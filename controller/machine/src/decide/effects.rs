@@ -56,6 +56,9 @@ impl Decider<'_> {
                 let by = if *host_died { Loss::HostDied } else { Loss::Unanswered };
                 self.lost(effect, *attempt, (message, by))
             }
+            Event::EffectHeldBack { effect, attempt, .. } => {
+                self.plain(effect, &EffectEvent::HoldBack { attempt: *attempt })
+            }
             Event::EffectProbed { effect, finding } => self.probed(effect, finding),
             Event::EffectSettled { effect, settlement } => self.settled(effect, settlement),
             Event::ChildEnded { effect, status, output } => self.child_ended(effect, (status, output)),

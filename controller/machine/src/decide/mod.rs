@@ -12,6 +12,7 @@
 mod answer;
 mod ask;
 mod calls;
+mod clock;
 mod control;
 mod correct;
 mod edits;

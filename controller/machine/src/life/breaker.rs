@@ -4,9 +4,10 @@
 //! |---|---|
 //! | closed | success => closed, no failures · failure => closed, one more; open at the threshold · admit: pass |
 //! | open | admit before its moment: wait · admit after it => half open, pass · late answers of earlier calls: late |
-//! | half open | admit: wait, one trial at a time; a trial that never answered is replaced after a pause · success => closed · failure => open, twice as long |
+//! | half open | admit: one trial at a time, then two, then four; the others wait · a trial that never answered is replaced after a pause · success => half open with twice the room, closed once it is wide enough · failure => open, twice as long |
 //!
-//! Runs that wait behind it use no attempts.
+//! Runs that wait behind it use no attempts. Who just came back is not run over by everybody who waited: each success doubles
+//! how many may be under way.
 
 use serde::{Deserialize, Serialize};
 use statig::Outcome;
@@ -48,13 +49,43 @@ pub enum BreakerPhase {
         /// How long this time, in milliseconds.
         pause: u64,
     },
-    /// One trial call is under way.
+    /// A few trial calls are under way.
     HalfOpen {
-        /// When another trial may replace it.
+        /// When another trial may replace one that never answered.
         until: Stamp,
         /// How long it was open before, in milliseconds.
         pause: u64,
+        /// How many may be under way at once.
+        #[serde(default = "one")]
+        room: u32,
+        /// How many are.
+        #[serde(default = "one")]
+        out: u32,
     },
+}
+
+/// So many trials at once that worked close the breaker.
+const WIDE: u32 = 8;
+
+fn one() -> u32 {
+    1
+}
+
+impl BreakerPhase {
+    /// Returns the phase with no moment beyond its own pause from now, where it has such a one: a clock that was ahead set it.
+    /// It must be written, else it would move along with the clock for ever.
+    #[must_use]
+    pub fn drawn_in(self, now: Stamp) -> Option<Self> {
+        match self {
+            Self::Open { until, pause } if until > now.plus(pause) => {
+                Some(Self::Open { until: now.plus(pause), pause })
+            }
+            Self::HalfOpen { until, pause, room, out } if until > now.plus(pause) => {
+                Some(Self::HalfOpen { until: now.plus(pause), pause, room, out })
+            }
+            Self::Closed { .. } | Self::Open { .. } | Self::HalfOpen { .. } => None,
+        }
+    }
 }
 
 /// What can happen to a breaker.
@@ -92,8 +123,16 @@ fn on(
             answer.act(BreakerAction::Pass);
             Outcome::Handled
         }
-        (BreakerPhase::Closed { .. } | BreakerPhase::HalfOpen { .. }, BreakerEvent::Success) => {
+        (BreakerPhase::Closed { .. }, BreakerEvent::Success) => {
             Outcome::Transition(BreakerPhase::Closed { failures: 0 })
+        }
+        (BreakerPhase::HalfOpen { until, pause, room, out }, BreakerEvent::Success) => {
+            widen(BreakerPhase::HalfOpen {
+                until,
+                pause,
+                room: room.saturating_mul(2),
+                out: out.saturating_sub(1),
+            })
         }
         (BreakerPhase::Closed { failures }, BreakerEvent::Failure(_)) if failures + 1 < breaker.threshold => {
             Outcome::Transition(BreakerPhase::Closed { failures: failures + 1 })
@@ -102,11 +141,28 @@ fn on(
         (BreakerPhase::HalfOpen { pause, .. }, BreakerEvent::Failure(at)) => {
             open(at, pause.saturating_mul(2).min(breaker.longest), answer)
         }
-        (
-            BreakerPhase::Open { until, pause } | BreakerPhase::HalfOpen { until, pause },
-            BreakerEvent::Admit(now),
-        ) => admit(now, until, pause, answer),
+        (BreakerPhase::Open { until, pause }, BreakerEvent::Admit(now)) => {
+            let trial = BreakerPhase::HalfOpen { until: now.plus(pause), pause, room: 1, out: 1 };
+            admit(now < until, (until, trial), answer)
+        }
+        (BreakerPhase::HalfOpen { until, pause, room, out }, BreakerEvent::Admit(now)) => {
+            let is_lost = now >= until;
+            let out = if out < room { out + 1 } else { out };
+            let until_then = if is_lost { now.plus(pause) } else { until };
+            let trial = BreakerPhase::HalfOpen { until: until_then, pause, room, out };
+            admit(!is_lost && *phase == trial, (until, trial), answer)
+        }
         (BreakerPhase::Open { .. }, BreakerEvent::Success | BreakerEvent::Failure(_)) => answer.late(),
+    }
+}
+
+/// Closes a breaker behind which enough calls worked.
+fn widen(phase: BreakerPhase) -> Outcome<BreakerPhase> {
+    match phase {
+        BreakerPhase::HalfOpen { room, .. } if room >= WIDE => {
+            Outcome::Transition(BreakerPhase::Closed { failures: 0 })
+        }
+        other => Outcome::Transition(other),
     }
 }
 
@@ -116,11 +172,70 @@ fn open(at: Stamp, pause: u64, answer: &mut Answer<BreakerAction>) -> Outcome<Br
     Outcome::Transition(BreakerPhase::Open { until, pause })
 }
 
-fn admit(now: Stamp, until: Stamp, pause: u64, answer: &mut Answer<BreakerAction>) -> Outcome<BreakerPhase> {
-    if now < until {
+fn admit(
+    waits: bool,
+    (until, trial): (Stamp, BreakerPhase),
+    answer: &mut Answer<BreakerAction>,
+) -> Outcome<BreakerPhase> {
+    if waits {
         answer.act(BreakerAction::Wait(until));
         return Outcome::Handled;
     }
     answer.act(BreakerAction::Pass);
-    Outcome::Transition(BreakerPhase::HalfOpen { until: now.plus(pause), pause })
+    Outcome::Transition(trial)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::life::Lifecycle;
+
+    fn passes(phase: &mut BreakerPhase, now: i64) -> bool {
+        let (next, answer) = Breaker::default().drive(phase, &BreakerEvent::Admit(Stamp(now)));
+        *phase = next;
+        answer.actions == [BreakerAction::Pass]
+    }
+
+    fn tell(phase: &mut BreakerPhase, event: BreakerEvent) {
+        (*phase, _) = Breaker::default().drive(phase, &event);
+    }
+
+    /// Returns how many of a crowd pass at one moment.
+    fn crowd(phase: &mut BreakerPhase, now: i64) -> usize {
+        (0..100).filter(|_| passes(phase, now)).count()
+    }
+
+    #[test]
+    fn who_comes_back_is_tried_by_one_and_then_by_more_and_more() {
+        let mut phase = BreakerPhase::Open { until: Stamp(100), pause: 50 };
+        assert_eq!(crowd(&mut phase, 99), 0);
+        assert_eq!(crowd(&mut phase, 100), 1);
+        tell(&mut phase, BreakerEvent::Success);
+        assert_eq!(crowd(&mut phase, 101), 2);
+        tell(&mut phase, BreakerEvent::Success);
+        assert_eq!(crowd(&mut phase, 102), 3, "one is still out, and four may be");
+        tell(&mut phase, BreakerEvent::Success);
+        assert_eq!(phase, BreakerPhase::Closed { failures: 0 });
+    }
+
+    #[test]
+    fn one_failure_of_a_trial_shuts_it_again_for_twice_as_long() {
+        let mut phase = BreakerPhase::Open { until: Stamp(100), pause: 50 };
+        assert_eq!(crowd(&mut phase, 100), 1);
+        tell(&mut phase, BreakerEvent::Success);
+        assert_eq!(crowd(&mut phase, 101), 2);
+        tell(&mut phase, BreakerEvent::Failure(Stamp(110)));
+        assert_eq!(phase, BreakerPhase::Open { until: Stamp(210), pause: 100 });
+    }
+
+    #[test]
+    fn a_moment_that_a_clock_ahead_has_set_is_drawn_in_once() {
+        let year = 31_536_000_000;
+        let phase = BreakerPhase::Open { until: Stamp(year), pause: 50 };
+        let right = phase.drawn_in(Stamp(7)).unwrap();
+        assert_eq!(right, BreakerPhase::Open { until: Stamp(57), pause: 50 });
+        assert_eq!(right.drawn_in(Stamp(8)), None);
+        let half = BreakerPhase::HalfOpen { until: Stamp(year), pause: 50, room: 1, out: 1 };
+        assert!(half.drawn_in(Stamp(7)).is_some_and(|half| half.drawn_in(Stamp(7)).is_none()));
+    }
 }

@@ -8,6 +8,7 @@ pub mod breaker;
 mod bridge;
 pub mod effect;
 pub mod gate;
+mod pauses;
 pub mod proposal;
 pub mod revision;
 pub mod run;

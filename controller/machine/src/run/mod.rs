@@ -29,6 +29,9 @@ pub use effect::{Basis, Child, Close, EffectPhase, EffectState, Life, Purpose, T
 pub use gate::{Card, Coverage, CoveredCall, CoveredUndo, Decided, Gate, GatePhase, GateSubject, Shown};
 pub use waiting::Cause;
 
+/// How long after its timeout an attempt counts as lost, in milliseconds.
+pub const LEASE_GRACE: u64 = 5_000;
+
 /// How many event ids a run remembers; older repetitions are recognised by the machines' own phases.
 pub const SEEN: usize = 32;
 

@@ -195,6 +195,11 @@ impl Chaos {
     }
 
     fn perform(&mut self, perform: &Perform) -> Result<(), Broken> {
+        if self.chance(self.faults.fail / 4) {
+            let (effect, attempt) = (perform.effect.clone(), perform.attempt);
+            let reason = "the door is shut".to_owned();
+            return self.answer(perform, Event::EffectHeldBack { effect, attempt, reason });
+        }
         let is_lost = self.chance(self.faults.lose);
         if is_lost && self.chance(50) {
             return self.answer_lost(perform);
@@ -406,15 +411,24 @@ impl Chaos {
         let runs: Vec<String> = self.host.runs.keys().cloned().collect();
         let Some(run) = self.pick(&runs) else { return Ok(()) };
         let reason = "the operator wishes so".to_owned();
-        let event = match self.draw(10) {
+        let event = match self.draw(11) {
             0 => Event::RunCancelled { reason },
             8 => return self.correct(&run),
             9 => Event::RunKilled { reason },
+            10 => return self.set_back(),
             1 => Event::RunRetried { step: None, edits: BTreeMap::new() },
             2..=4 => Event::RunPaused { reason },
             _ => Event::RunResumed,
         };
         self.send(&run, event).map(drop)
+    }
+
+    /// The clock was ahead, and is right again: every run is told, as the host does.
+    fn set_back(&mut self) -> Result<(), Broken> {
+        let by = i64::try_from(self.draw(40 * 86_400_000)).unwrap_or(0);
+        self.host.now = crate::id::Stamp((self.host.now.0 - by).max(0));
+        let runs: Vec<String> = self.host.runs.keys().cloned().collect();
+        runs.iter().try_for_each(|run| self.send(run, Event::ClockSetBack).map(drop))
     }
 
     /// Says of some step that it was none of the classes: only route steps take that.
@@ -462,6 +476,7 @@ fn effect_of(event: &Event) -> Option<&EffectId> {
         | Event::EffectSucceeded { effect, .. }
         | Event::EffectFailed { effect, .. }
         | Event::EffectUnknown { effect, .. }
+        | Event::EffectHeldBack { effect, .. }
         | Event::EffectProbed { effect, .. }
         | Event::EffectSettled { effect, .. }
         | Event::ChildEnded { effect, .. } => Some(effect),

@@ -15,7 +15,7 @@ pub(crate) use daemon::{
     ProposalAction, TokenAction, UpArgs,
 };
 pub(crate) use models::{BenchArgs, EvalArgs, ModelsAction, PullArgs};
-pub(crate) use runs::{ApproveArgs, DeadAction, RunArgs, RunsArgs, ScopeArgs};
+pub(crate) use runs::{ApproveArgs, DeadAction, PauseArgs, RunArgs, RunsArgs, ScopeArgs};
 
 /// The operating layer for a company of one.
 #[derive(Debug, Parser)]
@@ -121,7 +121,7 @@ pub(crate) enum Command {
         action: Option<DeadAction>,
     },
     /// No further effect of a run, a playbook, a connector or everything starts.
-    Pause(ScopeArgs),
+    Pause(PauseArgs),
     /// Effects start again.
     Resume(ScopeArgs),
     /// A run unwinds and ends as cancelled.

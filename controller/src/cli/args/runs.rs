@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use adjutant_spec::value::Period;
 use clap::{Args, Subcommand};
 
 /// `run`.
@@ -93,6 +94,17 @@ pub(crate) enum DeadAction {
         /// The effect.
         effect: String,
     },
+}
+
+/// `pause`.
+#[derive(Debug, Args)]
+pub(crate) struct PauseArgs {
+    /// What, and why.
+    #[command(flatten)]
+    pub what: ScopeArgs,
+    /// How long, such as `2h`; until you resume it when absent. Not for one run.
+    #[arg(long = "for", value_name = "PERIOD")]
+    pub period: Option<Period>,
 }
 
 /// What a pause is about.

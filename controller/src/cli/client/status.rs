@@ -17,7 +17,7 @@ use crate::{
         out::{Cell, Out, Paint, Table, Words, words},
     },
     http::doors::WaitsView,
-    runtime::views::{AuditView, MonthView, PauseView, QuarantineView, SpendView, When},
+    runtime::views::{AuditView, ClockView, MonthView, PauseView, QuarantineView, SpendView, When},
 };
 
 /// `status` as the daemon answers it; what a newer one adds is ignored.
@@ -41,6 +41,7 @@ struct Status {
     paused: Vec<PauseView>,
     quarantined: Vec<QuarantineView>,
     outbox: u64,
+    clock: ClockView,
     company: Option<String>,
     applied_at: Option<When>,
 }
@@ -167,12 +168,11 @@ fn exceptions(out: &Out, status: &Status, text: &mut Words) {
         let kept = slice.applied.as_deref().map_or("nothing", short);
         lines.extend(held.map(|why| format!("slice \"{}\" stays at {kept}: {why}", slice.id)));
     }
-    lines.extend(
-        status
-            .paused
-            .iter()
-            .map(|pause| format!("{} is paused by {}: {}", pause.scope, pause.by, pause.reason)),
-    );
+    lines.extend(status.paused.iter().map(|pause| {
+        let until = pause.until.map_or_else(String::new, |until| format!(" until {until}"));
+        format!("{} is paused by {}{until}: {}", pause.scope, pause.by, pause.reason)
+    }));
+    lines.extend(status.clock.last_set_back().map(|jump| format!("the clock was set back: {jump}")));
     lines.extend(status.quarantined.iter().map(|found| {
         format!("{} was set aside, because its stored data is damaged: {}", found.instance, found.reason)
     }));

@@ -5,9 +5,13 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{Cx, show::done};
-use crate::cli::{
-    args::ScopeArgs,
-    failure::{Failure, Outcome},
+use crate::{
+    cli::{
+        args::{PauseArgs, ScopeArgs},
+        failure::{Failure, Outcome},
+        moments,
+    },
+    runtime::views::When,
 };
 
 /// The word for "none of the classes", which no class may have.
@@ -29,8 +33,15 @@ fn scope(text: &str) -> Scope<'_> {
 }
 
 /// Starts no further effect.
-pub(crate) async fn pause(cx: &Cx, args: &ScopeArgs) -> Outcome {
-    held(cx, args, "pause").await
+pub(crate) async fn pause(cx: &Cx, args: &PauseArgs) -> Outcome {
+    let Some(period) = args.period else { return held(cx, &args.what, "pause").await };
+    let Scope::Wider(scope) = scope(&args.what.scope) else {
+        return Err(Failure::invalid("one run is paused until you resume it")
+            .hint("`--for` is for `all`, `playbook:ID` and `connector:ID`"));
+    };
+    let until = When(moments::now().plus(period.millis()));
+    let body = json!({ "scope": scope, "reason": args.what.reason, "until": until });
+    done(&cx.out, &cx.client.post(&["pause"], &body).await?)
 }
 
 /// Starts effects again.

@@ -15,7 +15,7 @@ use super::{
     intake, models,
     place::Truth,
     rehearsal::Rehearsal,
-    world::{World, follow_plan},
+    world::{Pauses, World, follow_plan},
 };
 use crate::{
     cli::{
@@ -31,7 +31,7 @@ use crate::{
     source::{self, Company, Git, HookSetup, Limits, Mirror, Observations, Source},
 };
 
-/// How many verbs, agents and bytes of decoded states the daemon works with at once.
+/// How many calls of each connector, agents and bytes of decoded states the daemon works with at once.
 const VERBS: usize = 16;
 const AGENTS: usize = 4;
 const CACHE_BYTES: usize = 8 << 20;
@@ -118,8 +118,11 @@ impl Rooms {
         let keep_out = [Some(data), truth.folder()].into_iter().flatten().map(Path::to_owned).collect();
         let options =
             Options { keys: Keys::locate()?, files: data.join("files"), keep_out, routers: routers.clone() };
-        let effects = Arc::new(Effects::new(options, Arc::new(nobody()?)));
-        let handle = open_runtime(Arc::clone(&journal) as Arc<dyn Journal>, &effects, &clock).await?;
+        let (door, opened) = watch::channel(None);
+        let effects = Effects::new(options, Arc::new(nobody()?)).behind(Arc::new(Pauses(opened)));
+        let effects = Arc::new(effects);
+        let store = Arc::clone(&journal) as Arc<dyn Journal>;
+        let handle = open_runtime(store, (&effects, &door), &clock).await?;
         let (company, mirror) = open_git(data, truth).await?;
         let git = git_door::Git::new(company.clone(), mirror.clone(), truth.folder().map(Path::to_owned));
         let git = Arc::new(git);
@@ -151,10 +154,10 @@ impl Rooms {
 
 async fn open_runtime(
     journal: Arc<dyn Journal>,
-    effects: &Arc<Effects>,
+    (effects, door): (&Arc<Effects>, &watch::Sender<Option<Handle>>),
     clock: &Arc<dyn Clock>,
 ) -> Result<Handle, Failure> {
-    let (world, door) = World::new(Arc::clone(effects));
+    let world = World::new(Arc::clone(effects), door.subscribe());
     let handle = Runtime::open(runtime::Settings {
         journal,
         performer: Arc::new(world),

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::{
-    effects::{Effects, Unpriced, worst_case},
+    effects::{self, Doors, Effects, Unpriced, worst_case},
     runtime::{Handle, NotifyFailure, Performer, Worst},
 };
 
@@ -28,10 +28,9 @@ pub(super) struct World {
 }
 
 impl World {
-    /// Returns a performer, and what opens its door.
-    pub(super) fn new(effects: Arc<Effects>) -> (Self, watch::Sender<Option<Handle>>) {
-        let (sender, door) = watch::channel(None);
-        (Self { effects, door }, sender)
+    /// Returns a performer that waits for the runtime.
+    pub(super) fn new(effects: Arc<Effects>, door: watch::Receiver<Option<Handle>>) -> Self {
+        Self { effects, door }
     }
 
     /// Returns the effects with the plan in force; `None` while the process ends.
@@ -40,6 +39,20 @@ impl World {
         let handle = door.wait_for(Option::is_some).await.ok()?.clone()?;
         follow_plan(&self.effects, &handle);
         Some(Arc::clone(&self.effects))
+    }
+}
+
+/// The runtime's pauses as the effects' doors.
+///
+/// The effects are there before the runtime is; until then nothing leaves.
+pub(super) struct Pauses(pub(super) watch::Receiver<Option<Handle>>);
+
+impl Doors for Pauses {
+    fn shut(&self, connector: &str) -> Option<String> {
+        let door = self.0.borrow();
+        let Some(handle) = &*door else { return Some("the daemon only begins".to_owned()) };
+        let pause = handle.door(connector)?;
+        Some(format!("{} is paused by {}: {}", pause.scope, pause.by, pause.reason))
     }
 }
 
@@ -87,7 +100,10 @@ impl Performer for World {
         Box::pin(async move {
             let Some(effects) = world.current().await else { return std::future::pending().await };
             let told = effects.notify(&notice, rule.as_ref()).await;
-            told.map_err(|failure| NotifyFailure { retry: failure.retry, message: failure.message })
+            told.map_err(|failure| {
+                let effects::NotifyFailure { retry, is_held, message } = failure;
+                NotifyFailure { retry, is_held, message }
+            })
         })
     }
 }

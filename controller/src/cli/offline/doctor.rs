@@ -18,6 +18,7 @@ use crate::{
     effects::secrets::{self, Keys},
     judgement::{Files, Loader as _, Store, catalogue::MINILM},
     private,
+    runtime::views::ClockView,
     source::{Git, Invocation},
 };
 
@@ -46,14 +47,14 @@ impl Finding {
 }
 
 /// Looks at everything.
-pub(crate) fn doctor(out: &Out, data: &Path) -> Outcome {
+pub(crate) fn doctor(out: &Out, data: &Path, seen: Option<ClockView>) -> Outcome {
     let findings = [
         version(),
         git(),
         key(),
         folder(data),
         room(data),
-        clock(data),
+        clock(data, seen.unwrap_or_default()),
         zones(),
         daemon(data),
         port(data),
@@ -143,8 +144,12 @@ fn room(data: &Path) -> Finding {
     }
 }
 
-/// A clock behind the store's last write would make timers late.
-fn clock(data: &Path) -> Finding {
+/// A clock behind the store's last write would make timers late; one that was ahead has armed some too far.
+fn clock(data: &Path, seen: ClockView) -> Finding {
+    const HINT: &str = "look at what sets the clock; what it had set too far ahead was drawn in, runs of that time keep its dates";
+    if let Some(jump) = seen.last_set_back() {
+        return Finding::bad("clock", format!("it was set back: {jump}"), HINT);
+    }
     let now = SystemTime::now();
     let last = std::fs::metadata(data.join("watermark")).and_then(|found| found.modified());
     match last.map(|last| last.duration_since(now)) {

@@ -16,4 +16,4 @@ pub(super) use pages::{explain, schema};
 pub(super) use route::route;
 pub(super) use secrets::secrets;
 pub(super) use shell::{completions, man, service};
-pub(super) use store::{backup, bench, tell_backup};
+pub(super) use store::{backup, bench, stored_clock, tell_backup};

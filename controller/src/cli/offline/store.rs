@@ -11,6 +11,7 @@ use crate::{
     },
     http::doors::BackupView,
     journal::{self, Copied, Options, RocksJournal, bench},
+    runtime::{self, views::ClockView},
 };
 
 /// Measures durable transitions in a scratch folder on a disk.
@@ -61,6 +62,17 @@ pub(crate) fn backup(out: &Out, data: &Path, folder: &Path) -> Result<Option<Exi
     let Copied { chain, bytes } = journal.backup(folder)?;
     journal.close();
     tell_backup(out, data, &BackupView { folder: folder.display().to_string(), bytes, chain }).map(Some)
+}
+
+/// Returns what a store at rest knows of the clock; nothing where there is none, or it cannot be opened now.
+pub(crate) fn stored_clock(data: &Path) -> Option<ClockView> {
+    if !data.join("store").is_dir() {
+        return None;
+    }
+    let journal = RocksJournal::open(data, Options::default()).ok()?;
+    let clock = runtime::stored_clock(&journal).ok();
+    journal.close();
+    clock
 }
 
 /// Says what was copied, and what a backup needs besides.

@@ -87,6 +87,7 @@ mod tests {
                 serde_json::to_value(failure.class).unwrap().as_str().unwrap().to_owned()
             }
             Fault::Unknown(_) => "unknown".to_owned(),
+            Fault::Held(_) => "held".to_owned(),
         }
     }
 

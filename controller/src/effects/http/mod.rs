@@ -36,7 +36,7 @@ pub(super) use request::authorise;
 /// Calls a verb once.
 pub(super) async fn call(job: &VerbJob<'_>) -> Answer {
     let request = request::build(job)?;
-    let egress = Egress::of(job.connector);
+    let egress = Egress::of(job.connector, job.doors);
     let sent = json!({
         "method": request.method.as_str(),
         "host": request.url.host_str(),
@@ -61,7 +61,7 @@ fn checked(job: &VerbJob<'_>, value: &Value) -> Result<(), Fault> {
             format!("the answer breaks the schema of \"{}\": {}", job.call.verb, complaints.join("; "));
         match Fault::lost(job.call.idempotency, message) {
             Fault::Definite(failure) => Fault::invalid(failure.message),
-            unknown @ Fault::Unknown(_) => unknown,
+            other @ (Fault::Unknown(_) | Fault::Held(_)) => other,
         }
     })
 }

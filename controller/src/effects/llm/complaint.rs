@@ -136,7 +136,7 @@ mod tests {
     fn class(status: u16, body: &Value) -> Option<ErrorClass> {
         match Complaint::of(status, body)?.fault(None) {
             Fault::Definite(failure) => Some(failure.class),
-            Fault::Unknown(_) => None,
+            Fault::Unknown(_) | Fault::Held(_) => None,
         }
     }
 

@@ -1,6 +1,9 @@
 //! The wire: `POST <endpoint>/chat/completions`, and what its answers mean.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use adjutant_spec::{plan::Connector, shown};
 use reqwest::{
@@ -12,6 +15,7 @@ use url::Url;
 
 use super::{
     super::{
+        doors::Doors,
         egress::Egress,
         http::authorise,
         outcome::Fault,
@@ -63,7 +67,7 @@ pub(super) async fn complete(
         max_response: MAX_RESPONSE,
     };
     let digest = request.digest();
-    let answer = match wire::send(&Egress::of(job.connector), request).await {
+    let answer = match wire::send(&Egress::of(job.connector, job.doors), request).await {
         Ok(answer) => answer,
         Err(wire::Error::NotSent(fault)) => return Err(fault.costing(spent(bill))),
         Err(wire::Error::Lost(message)) => {
@@ -89,7 +93,7 @@ pub(super) async fn complete(
 
 /// Returns the names of the endpoint's models: the probe of `connectors probe`.
 pub(in crate::effects) async fn models(
-    connector: &Connector,
+    (connector, doors): (&Connector, &Arc<dyn Doors>),
     secret: Option<&Secret>,
     timeout: Duration,
 ) -> Result<Vec<String>, Fault> {
@@ -101,7 +105,7 @@ pub(in crate::effects) async fn models(
         timeout,
         max_response: MAX_RESPONSE,
     };
-    let answer = match wire::send(&Egress::of(connector), request).await {
+    let answer = match wire::send(&Egress::of(connector, doors), request).await {
         Ok(answer) => answer,
         Err(wire::Error::NotSent(fault)) => return Err(fault),
         Err(wire::Error::Lost(message)) => return Err(Fault::transient(message)),

@@ -17,7 +17,7 @@ pub(super) mod price;
 mod prompt;
 mod strict;
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use adjutant_machine::{command::AgentCall, event::ErrorClass};
 use adjutant_spec::{
@@ -27,6 +27,7 @@ use adjutant_spec::{
 use serde_json::{Value, json};
 
 use super::{
+    doors::Doors,
     outcome::{Answer, Done, Fault},
     redact::Redactor,
     schema,
@@ -40,6 +41,7 @@ pub(super) use endpoint::models;
 /// A question with everything it takes to ask it.
 pub(super) struct AgentJob<'a> {
     pub(super) connector: &'a Connector,
+    pub(super) doors: &'a Arc<dyn Doors>,
     pub(super) model: String,
     pub(super) tariff: Tariff,
     pub(super) call: &'a AgentCall,
@@ -56,12 +58,8 @@ pub(super) struct AgentJob<'a> {
 
 /// Returns the connector and model that a question goes to.
 pub(super) fn resolve<'a>(plan: &'a Plan, call: &AgentCall) -> Result<(&'a Connector, String), Fault> {
-    let connector = match &call.connector {
-        Some(id) => plan.connector(id),
-        None => plan.connectors.values().find(|connector| connector.kind == "openai"),
-    };
-    let connector = connector
-        .filter(|connector| connector.kind == "openai")
+    let connector = plan
+        .model_connector(call.connector.as_deref())
         .ok_or_else(|| Fault::unavailable("no model endpoint is configured: a connector of kind `openai`"))?;
     let default = connector.settings.get("model").and_then(Value::as_str);
     let model = call.model.as_deref().or(default).ok_or_else(|| {
@@ -97,7 +95,12 @@ pub(super) async fn ask(job: &AgentJob<'_>) -> Answer {
         return Err(broken(job, &complaints, &bill));
     }
     conversation.complain(job, &complaints);
-    match turn(job, &mut conversation, &mut bill).await? {
+    let second = turn(job, &mut conversation, &mut bill).await.map_err(|fault| match fault {
+        // The first turn has left and was paid for: the attempt as a whole is tried again once the door is open.
+        Fault::Held(why) => Fault::transient(why).costing(Some(bill.total())),
+        other => other,
+    });
+    match second? {
         Ok(value) => Ok(done(job, value, &conversation, &bill)),
         Err(complaints) => Err(broken(job, &complaints, &bill)),
     }

@@ -1,6 +1,6 @@
 //! The SMTP dialogue, command by command: a one-shot call would hide where it failed.
 
-use std::{fmt, net::SocketAddr, time::Duration};
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use adjutant_machine::event::ErrorClass;
 use adjutant_spec::{plan::Connector, spoken};
@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use url::{Host, Url};
 
 use super::{
-    super::{egress::Egress, outcome::Fault, secrets::Secret},
+    super::{doors::Doors, egress::Egress, outcome::Fault, secrets::Secret},
     message::Letter,
 };
 use crate::awake::Patience;
@@ -62,7 +62,7 @@ pub(in crate::effects) struct Session {
 impl<'a> Server<'a> {
     /// Reads where and how from a connector.
     pub(in crate::effects) fn of(
-        connector: &Connector,
+        (connector, doors): (&Connector, &Arc<dyn Doors>),
         secret: Option<&'a Secret>,
         timeout: Duration,
     ) -> Result<Self, Fault> {
@@ -88,7 +88,7 @@ impl<'a> Server<'a> {
             encryption,
             is_loopback,
             hello,
-            egress: Egress::of(connector),
+            egress: Egress::of(connector, doors),
             secret,
             timeout,
         })

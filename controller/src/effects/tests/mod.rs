@@ -2,6 +2,7 @@
 
 mod agency;
 mod agents;
+mod doors;
 mod drops;
 mod http;
 mod mail;

@@ -16,7 +16,7 @@ use adjutant_spec::{
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use crate::effects::{Effects, Options, secrets::Keys};
+use crate::effects::{Doors, Effects, Options, Unwatched, secrets::Keys};
 
 pub(crate) const MODEL: &str = "gpt-4.1-mini";
 
@@ -68,6 +68,7 @@ pub(crate) fn connector(id: &str, kind: &str, endpoint: &str) -> Connector {
         secret: None,
         hosts: Vec::new(),
         mode: Mode::Live,
+        rate: None,
         verbs: BTreeMap::new(),
         events: BTreeMap::new(),
         settings: BTreeMap::new(),
@@ -187,7 +188,12 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    pub(crate) fn new(mut plan: Plan, secrets: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(plan: Plan, secrets: &[(&str, &str)]) -> Self {
+        Self::behind(plan, secrets, Arc::new(Unwatched))
+    }
+
+    /// As [`Room::new`], behind doors.
+    pub(crate) fn behind(mut plan: Plan, secrets: &[(&str, &str)], doors: Arc<dyn Doors>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let keys = Keys::at(folder.path().join("key.txt"));
         keys.generate_key().unwrap();
@@ -201,7 +207,7 @@ impl Room {
             keep_out: Vec::new(),
             routers: crate::judgement::tests::unpulled(),
         };
-        Self { effects: Arc::new(Effects::new(options, Arc::new(plan))), folder }
+        Self { effects: Arc::new(Effects::new(options, Arc::new(plan)).behind(doors)), folder }
     }
 
     /// Changes the plan in force.

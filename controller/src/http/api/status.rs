@@ -16,7 +16,9 @@ use crate::{
         doors::{BackupView, ConditionView, HoldView, SliceView, SourceView, WaitsView},
         extract::{Asked, Body},
     },
-    runtime::views::{AuditView, MonthView, PauseView, QuarantineView, SpendView, StatusView, When},
+    runtime::views::{
+        AuditView, ClockView, MonthView, PauseView, QuarantineView, SpendView, StatusView, When,
+    },
 };
 
 /// `status`.
@@ -60,6 +62,9 @@ pub(in crate::http) struct FullStatus {
     pub(in crate::http) quarantined: Vec<QuarantineView>,
     /// How many effects wait to be performed.
     pub(in crate::http) outbox: u64,
+    /// The last moment that the store has seen, and when the clock jumped.
+    #[schema(value_type = Object)]
+    pub(in crate::http) clock: ClockView,
     /// The company's name; absent before the first activation.
     pub(in crate::http) company: Option<String>,
     /// Since when the applied revision is in force.
@@ -117,6 +122,7 @@ impl FullStatus {
             paused: runtime.paused,
             quarantined: runtime.quarantined,
             outbox: runtime.outbox,
+            clock: runtime.clock,
             company: app.handle.plan().map(|plan| plan.company.name.clone()),
             applied_at,
         }

@@ -19,8 +19,8 @@ use crate::{
         extract::{Asked, Body},
     },
     runtime::{
-        Answer, PauseScope,
-        views::{DeadView, RecordView, SlotView},
+        Answer, Pause, PauseScope,
+        views::{DeadView, RecordView, SlotView, When},
     },
 };
 
@@ -245,6 +245,10 @@ pub(super) struct PauseWish {
     /// Why.
     #[serde(default)]
     reason: String,
+    /// When it ends by itself, as RFC 3339; never when absent.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    until: Option<When>,
 }
 
 /// Reads `everything`, `playbook:<id>` or `connector:<id>`.
@@ -252,13 +256,10 @@ pub(super) struct PauseWish {
 /// # Errors
 /// Any other word.
 pub(in crate::http) fn pause_scope_of(text: &str) -> Result<PauseScope, Refusal> {
-    match text.split_once(':') {
-        None if text == "everything" => Ok(PauseScope::Everything),
-        Some(("playbook", id)) => Ok(PauseScope::Playbook(id.to_owned())),
-        Some(("connector", id)) => Ok(PauseScope::Connector(id.to_owned())),
-        _ => Err(Refusal::invalid(format!("nothing is paused by the name \"{text}\""))
-            .help("say `everything`, `playbook:<id>` or `connector:<id>`")),
-    }
+    text.parse().map_err(|_| {
+        Refusal::invalid(format!("nothing is paused by the name \"{text}\""))
+            .help("say `everything`, `playbook:<id>` or `connector:<id>`")
+    })
 }
 
 /// Pauses everything, a playbook, or a connector.
@@ -270,7 +271,10 @@ pub(super) async fn pause_scope(
     Body(asked): Body<PauseWish>,
 ) -> Answered<Answer> {
     who.must(Scope::Operate)?;
-    Ok(Json(app.handle.pause_scope(pause_scope_of(&asked.scope)?, &asked.reason, &who.by).await?))
+    let scope = pause_scope_of(&asked.scope)?;
+    let until = asked.until.map(|until| until.0);
+    let pause = Pause { scope, reason: asked.reason, by: who.by, until };
+    Ok(Json(app.handle.pause_until(pause).await?))
 }
 
 /// Ends such a pause.
@@ -282,5 +286,6 @@ pub(super) async fn resume_scope(
     Body(asked): Body<PauseWish>,
 ) -> Answered<Answer> {
     who.must(Scope::Operate)?;
-    Ok(Json(app.handle.resume_scope(pause_scope_of(&asked.scope)?, &who.by).await?))
+    let scope = pause_scope_of(&asked.scope)?;
+    Ok(Json(app.handle.resume_because(scope, &asked.reason, &who.by).await?))
 }

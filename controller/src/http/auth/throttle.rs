@@ -25,6 +25,8 @@ impl Throttle {
     /// Notes a request to a public address; returns whether there were too many.
     pub(super) fn public(&self, now: Stamp) -> bool {
         let mut paid = self.paid.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // A clock that was ahead shuts nobody out for longer than the burst lasts.
+        *paid = (*paid).min(now.plus(PUBLIC_PAUSE * PUBLIC_BURST));
         let next = (*paid).max(now).plus(PUBLIC_PAUSE);
         if next > now.plus(PUBLIC_PAUSE * PUBLIC_BURST) {
             return true;
@@ -36,9 +38,7 @@ impl Throttle {
     /// Notes a wrong credential; returns whether there were too many.
     pub(super) fn wrong(&self, now: Stamp) -> bool {
         let mut wrong = self.wrong.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        while wrong.front().is_some_and(|at| at.plus(60_000) <= now) {
-            wrong.pop_front();
-        }
+        wrong.retain(|at| *at <= now && now < at.plus(60_000));
         if wrong.len() >= WRONG_PER_MINUTE {
             return true;
         }
@@ -58,6 +58,16 @@ mod tests {
         assert!(throttle.public(Stamp(5_000)));
         assert!(!throttle.public(Stamp(5_020)));
         assert!(throttle.public(Stamp(5_020)));
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_shuts_nobody_out() {
+        let throttle = Throttle::default();
+        assert!((0..PUBLIC_BURST).all(|_| !throttle.public(Stamp(31_536_000_000))));
+        assert!(throttle.public(Stamp(5_000)));
+        assert!(!throttle.public(Stamp(5_000 + i64::try_from(PUBLIC_PAUSE * PUBLIC_BURST).unwrap())));
+        assert!((0..WRONG_PER_MINUTE).all(|_| !throttle.wrong(Stamp(31_536_000_000))));
+        assert!(!throttle.wrong(Stamp(5_000)));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::{
 
 use adjutant_machine::{
     id::Stamp,
-    journal::{Batch, Guard, Journal, JournalError, RowWrite, Scan, Table},
+    journal::{self, Batch, Guard, Journal, JournalError, Row, RowWrite, Table},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -101,6 +101,18 @@ struct SessionRow {
     expires: Stamp,
 }
 
+impl SessionRow {
+    fn holds(&self, now: Stamp) -> bool {
+        within(self.expires, now, SESSION_SECONDS * 1_000)
+    }
+}
+
+/// Returns whether an end is still to come, and no further away than its own window: a clock that was ahead gives nobody a
+/// longer life.
+pub(super) fn within(end: Stamp, now: Stamp, window: u64) -> bool {
+    now < end && end <= now.plus(window)
+}
+
 impl Vault {
     /// Opens the vault; a fresh store gets a key.
     ///
@@ -156,7 +168,7 @@ impl Vault {
         let expires = self.now().plus(LOGIN_MILLIS);
         let now = self.now();
         let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
-        logins.retain(|_, until| now < *until);
+        logins.retain(|_, until| within(*until, now, LOGIN_MILLIS));
         logins.insert(hash(&secret), expires);
         Ok((secret, expires))
     }
@@ -165,14 +177,14 @@ impl Vault {
     pub(in crate::http) fn login_is_open(&self, secret: &str) -> bool {
         let now = self.now();
         let logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
-        logins.get(&hash(secret)).is_some_and(|until| now < *until)
+        logins.get(&hash(secret)).is_some_and(|until| within(*until, now, LOGIN_MILLIS))
     }
 
     /// Uses a login secret up; returns the value of the session's cookie.
     pub(in crate::http) async fn login_take(&self, secret: &str) -> Result<Option<String>, Error> {
         let now = self.now();
         let until = self.logins.lock().unwrap_or_else(PoisonError::into_inner).remove(&hash(secret));
-        if until.is_none_or(|until| until <= now) {
+        if until.is_none_or(|until| !within(until, now, LOGIN_MILLIS)) {
             return Ok(None);
         }
         let cookie = random()?;
@@ -186,11 +198,13 @@ impl Vault {
     pub(super) async fn session(&self, cookie: &str) -> Result<Option<Principal>, Error> {
         let hash = hash(cookie);
         let Some(row) = self.get::<SessionRow>(&session_key(&hash)).await? else { return Ok(None) };
-        if row.expires <= self.now() {
+        if !row.holds(self.now()) {
             return Ok(None);
         }
         let csrf = URL_SAFE_NO_PAD.encode(self.mac("adjutant/csrf/v1", hash.as_bytes()));
-        let via = Via::Session(Session { hash, csrf, strong_until: row.strong_until });
+        let strong_until =
+            if within(row.strong_until, self.now(), STRONG_MILLIS) { row.strong_until } else { Stamp(0) };
+        let via = Via::Session(Session { hash, csrf, strong_until });
         Ok(Some(Principal { by: "operator".to_owned(), scopes: Scope::ALL.into(), via }))
     }
 
@@ -228,8 +242,8 @@ impl Vault {
     /// [`Error::Journal`].
     pub async fn tokens(&self) -> Result<Vec<TokenView>, Error> {
         let journal = self.journal.clone();
-        let scan = Scan { prefix: token_key("").into_bytes(), limit: 1_000, ..Scan::default() };
-        let rows = blocking(move || journal.scan(Table::Host, &scan)).await?;
+        let all = move || journal::rows(journal.as_ref(), Table::Host, token_key("").as_bytes()).collect();
+        let rows: Vec<Row> = blocking(all).await?;
         rows.iter().map(|row| decode::<TokenRow>(&row.value).map(|row| row.view)).collect()
     }
 
@@ -251,7 +265,8 @@ impl Vault {
         };
         let Some(row) = self.get::<TokenRow>(&token_key(id)).await? else { return Ok(None) };
         let is_right = bool::from(row.hash.as_bytes().ct_eq(hash(secret).as_bytes()));
-        if !is_right || row.view.expires.0 <= self.now() {
+        let life = row.view.expires.0.0.saturating_sub(row.view.created.0.0);
+        if !is_right || !within(row.view.expires.0, self.now(), u64::try_from(life).unwrap_or(0)) {
             return Ok(None);
         }
         let by = row
@@ -322,10 +337,10 @@ fn first_key(journal: &dyn Journal) -> Result<Key, JournalError> {
 
 /// Deletes the sessions that have lapsed.
 fn forget_lapsed(journal: &dyn Journal, now: Stamp) -> Result<(), JournalError> {
-    let scan = Scan { prefix: session_key("").into_bytes(), limit: 1_000, ..Scan::default() };
-    let rows = journal.scan(Table::Host, &scan)?;
+    let prefix = session_key("");
+    let rows = journal::rows(journal, Table::Host, prefix.as_bytes()).collect::<Result<Vec<_>, _>>()?;
     let is_lapsed =
-        |value: &[u8]| serde_json::from_slice::<SessionRow>(value).is_ok_and(|row| row.expires <= now);
+        |value: &[u8]| serde_json::from_slice::<SessionRow>(value).is_ok_and(|row| !row.holds(now));
     let lapsed = rows.into_iter().filter(|row| is_lapsed(&row.value));
     let writes: Vec<RowWrite> =
         lapsed.map(|row| RowWrite { table: Table::Host, key: row.key, value: None }).collect();

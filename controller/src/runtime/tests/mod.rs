@@ -10,6 +10,8 @@ mod money;
 mod renames;
 mod runs;
 mod schedules;
+mod switches;
+mod waits;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -50,6 +52,8 @@ enum Turn {
     Silent,
     /// Answers once the script is released.
     Held(Value),
+    /// Finds the door shut before anything leaves.
+    Shut,
 }
 
 /// What the outside saw, and what it will do.
@@ -61,6 +65,8 @@ struct Script {
     unreachable: Mutex<Vec<String>>,
     /// Which address was told of what, tries that failed too.
     told: Mutex<Vec<(String, String)>>,
+    /// Whether the door of notices is shut.
+    is_shut: Mutex<bool>,
     worst: Mutex<Option<&'static str>>,
     released: watch::Sender<bool>,
 }
@@ -73,6 +79,7 @@ impl Script {
             notices: Mutex::default(),
             unreachable: Mutex::default(),
             told: Mutex::default(),
+            is_shut: Mutex::default(),
             worst: Mutex::default(),
             released: watch::Sender::new(false),
         })
@@ -122,6 +129,10 @@ impl Performer for Script {
                     (value, None)
                 }
                 Turn::Silent => std::future::pending().await,
+                Turn::Shut => {
+                    let reason = "connector:desk is paused".to_owned();
+                    return Event::EffectHeldBack { effect, attempt, reason };
+                }
                 Turn::Fail(class) => {
                     let message = "scripted".to_owned();
                     return Event::EffectFailed {
@@ -166,7 +177,11 @@ impl Performer for Script {
         self.told.lock().unwrap().push((to.clone(), notice.id.clone()));
         if self.unreachable.lock().unwrap().contains(&to) {
             let message = "scripted".to_owned();
-            return Box::pin(std::future::ready(Err(NotifyFailure { retry: true, message })));
+            return Box::pin(std::future::ready(Err(NotifyFailure { retry: true, is_held: false, message })));
+        }
+        if *self.is_shut.lock().unwrap() {
+            let message = "connector:mail is paused".to_owned();
+            return Box::pin(std::future::ready(Err(NotifyFailure { retry: true, is_held: true, message })));
         }
         self.notices.lock().unwrap().push(notice);
         Box::pin(std::future::ready(Ok(())))

@@ -7,7 +7,7 @@ use adjutant_machine::{
     fact::Entry,
     fold,
     id::{InstanceId, InstanceKind},
-    journal::{JournalError, Table},
+    journal::{self, JournalError, Table},
     run::Run,
 };
 
@@ -24,23 +24,16 @@ pub(in crate::runtime) fn audit(core: &Core) -> Result<AuditView, Error> {
     let mut findings = Vec::new();
     let mut expected: BTreeMap<Table, u64> = BTreeMap::new();
     let mut instances = 0;
-    let mut after: Option<InstanceId> = None;
-    loop {
-        let page = core.journal.instances(after.as_ref(), super::PAGE)?;
-        for instance in &page {
-            instances += 1;
-            if instance.kind != InstanceKind::Run {
-                continue;
-            }
-            match one(core, instance, &mut expected) {
-                Ok(()) => {}
-                Err(Finding::Damaged(reason)) => findings.push(finding(core, instance, reason)),
-                Err(Finding::Store(error)) => return Err(error),
-            }
+    for instance in journal::instances(core.journal.as_ref(), None) {
+        let instance = instance?;
+        instances += 1;
+        if instance.kind != InstanceKind::Run {
+            continue;
         }
-        match page.last() {
-            Some(last) if page.len() == super::PAGE => after = Some(last.clone()),
-            _ => break,
+        match one(core, &instance, &mut expected) {
+            Ok(()) => {}
+            Err(Finding::Damaged(reason)) => findings.push(finding(core, &instance, reason)),
+            Err(Finding::Store(error)) => return Err(error),
         }
     }
     surplus(core, &expected, &mut findings)?;
@@ -132,13 +125,13 @@ fn surplus(
         [(Table::Index, &b""[..]), (Table::Outbox, rows::outbox::EFFECTS), (Table::Timer, b"")]
     {
         let (mut found, mut flawed) = (0, Vec::new());
-        super::each(core.journal.as_ref(), table, prefix, |row| {
+        for row in journal::rows(core.journal.as_ref(), table, prefix) {
+            let row = row?;
             flawed.extend(row.flaw.clone());
             let is_run = table != Table::Timer
                 || rows::timer::read(&row.key).is_none_or(|timer| timer.instance.kind == InstanceKind::Run);
             found += u64::from(is_run);
-            Ok(true)
-        })?;
+        }
         let wanted = expected.get(&table).copied().unwrap_or_default();
         let company = InstanceId { kind: InstanceKind::Revision, name: "company".to_owned() };
         findings.extend(flawed.into_iter().map(|flaw| finding(core, &company, flaw)));

@@ -4,7 +4,7 @@ use adjutant_machine::{
     command::Call,
     decided::Decided,
     id::EffectId,
-    journal::Table,
+    journal::{self, Table},
     run::{Correction, Run},
 };
 use adjutant_spec::plan::{Route, StepKind};
@@ -21,10 +21,9 @@ pub(in crate::runtime) fn corrections(core: &Core, route: &str) -> Result<Vec<Co
     let names = names(core, route);
     let mut runs: Vec<String> = Vec::new();
     for name in &names {
-        super::each(core.journal.as_ref(), Table::Index, &rows::index::judged_of(name), |row| {
-            runs.extend(String::from_utf8(row.value));
-            Ok(true)
-        })?;
+        for row in journal::rows(core.journal.as_ref(), Table::Index, &rows::index::judged_of(name)) {
+            runs.extend(String::from_utf8(row?.value));
+        }
     }
     runs.sort();
     runs.dedup();

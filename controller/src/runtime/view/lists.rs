@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use adjutant_machine::{
     id::{EffectId, InstanceKind, Stamp},
-    journal::{JournalError, Scan, Table},
+    journal::{self, JournalError, Scan, Table},
     run::{EffectPhase, EffectState, Purpose, Run},
 };
 use adjutant_spec::{
@@ -158,28 +158,26 @@ fn line(core: &Core, id: &str, started: Stamp) -> Result<Option<RunLine>, Error>
 /// Returns the live runs by the bundle that they pin.
 pub(in crate::runtime) fn live_runs(core: &Core) -> Result<BTreeMap<BundleId, Vec<String>>, Error> {
     let mut found: BTreeMap<BundleId, Vec<String>> = BTreeMap::new();
-    super::each(core.journal.as_ref(), Table::Index, rows::index::BUNDLES, |row| {
-        if let Some((bundle, run)) = rows::index::bundle_of(&row.key) {
+    for row in journal::rows(core.journal.as_ref(), Table::Index, rows::index::BUNDLES) {
+        if let Some((bundle, run)) = rows::index::bundle_of(&row?.key) {
             found.entry(bundle).or_default().push(run);
         }
-        Ok(true)
-    })?;
+    }
     Ok(found)
 }
 
 /// Lists the gates that wait, oldest first.
 pub(in crate::runtime) fn inbox(core: &Core) -> Result<Vec<GateView>, Error> {
     let mut gates = Vec::new();
-    super::each(core.journal.as_ref(), Table::Index, rows::index::GATES, |row| {
-        let Some(id) = rows::index::gate_of(&row.key) else { return Ok(true) };
+    for row in journal::rows(core.journal.as_ref(), Table::Index, rows::index::GATES) {
+        let Some(id) = rows::index::gate_of(&row?.key) else { continue };
         match gate(core, &id) {
             // It may have been decided between the two reads.
             Ok(found) if found.state == "open" => gates.push(found),
             Ok(_) | Err(Error::NotFound { .. } | Error::Quarantined { .. }) => {}
             Err(error) => return Err(error),
         }
-        Ok(true)
-    })?;
+    }
     Ok(gates)
 }
 
@@ -197,10 +195,11 @@ pub(in crate::runtime) fn gate(core: &Core, id: &str) -> Result<GateView, Error>
 /// Lists dead and unknown effects.
 pub(in crate::runtime) fn dead(core: &Core) -> Result<Vec<DeadView>, Error> {
     let mut found = Vec::new();
-    super::each(core.journal.as_ref(), Table::Index, rows::index::DEAD, |row| {
+    for row in journal::rows(core.journal.as_ref(), Table::Index, rows::index::DEAD) {
+        let row = row?;
         let text =
             String::from_utf8_lossy(row.key.get(rows::index::DEAD.len()..).unwrap_or_default()).into_owned();
-        let Ok(id) = text.parse::<EffectId>() else { return Ok(true) };
+        let Ok(id) = text.parse::<EffectId>() else { continue };
         match super::load(core, &id.run) {
             Ok(run) => {
                 if let Some((id, state)) = run.dead_letters().find(|(effect, _)| **effect == id) {
@@ -210,8 +209,7 @@ pub(in crate::runtime) fn dead(core: &Core) -> Result<Vec<DeadView>, Error> {
             Err(Error::NotFound { .. } | Error::Quarantined { .. }) => {}
             Err(error) => return Err(error),
         }
-        Ok(true)
-    })?;
+    }
     Ok(found)
 }
 
@@ -267,7 +265,8 @@ pub(in crate::runtime) fn status(core: &Core) -> Result<StatusView, Error> {
         spend_today: super::spend::today(core)?,
         paused: live.pauses.values().cloned().collect(),
         quarantined: live.quarantined.values().cloned().collect(),
-        outbox: core.pools.waiting() as u64,
+        outbox: (core.pools.waiting() + core.standing()) as u64,
+        clock: core.drift.view(),
     })
 }
 
@@ -275,11 +274,11 @@ pub(in crate::runtime) fn status(core: &Core) -> Result<StatusView, Error> {
 fn count(core: &Core, prefix: &[u8]) -> Result<u64, Error> {
     let mut count = 0;
     let some_are_set_aside = !core.live().quarantined.is_empty();
-    super::each(core.journal.as_ref(), Table::Index, prefix, |row| {
+    for row in journal::rows(core.journal.as_ref(), Table::Index, prefix) {
+        let row = row?;
         let told = rows::index::told(&row.key).filter(|_| some_are_set_aside);
         count += u64::from(!told.is_some_and(|told| core.is_quarantined(&told.run)));
-        Ok(true)
-    })?;
+    }
     Ok(count)
 }
 

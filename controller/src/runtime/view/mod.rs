@@ -12,12 +12,13 @@ mod spend;
 mod whom;
 mod why;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Error, core::Core, quarantine, rows, schedule::Stored};
+use super::{Error, core::Core, identity::NewRun, quarantine, rows, schedule::Stored};
 use adjutant_machine::{
+    event::Labelled,
     id::{EffectId, InstanceId},
-    journal::{Journal, JournalError, Row, Scan, Table},
+    journal::{self, Journal, JournalError, Table},
     run::Run,
 };
 
@@ -31,42 +32,21 @@ pub(super) use spend::{month, spend};
 pub use whom::{in_words, whom};
 pub(super) use why::why;
 
+/// The most characters of a value that a refusal shows.
+const MOST_SHOWN: usize = 80;
+
 /// The largest page of the store.
 const PAGE: usize = 1_000;
 
-/// Reads all rows under a prefix, page by page, until the visitor has enough.
-fn each(
-    journal: &dyn Journal,
-    table: Table,
-    prefix: &[u8],
-    mut visit: impl FnMut(Row) -> Result<bool, Error>,
-) -> Result<(), Error> {
-    let mut after = None;
-    loop {
-        let scan = Scan { prefix: prefix.to_vec(), after: after.take(), limit: PAGE, ..Scan::default() };
-        let page = journal.scan(table, &scan)?;
-        let is_full = page.len() == PAGE;
-        after = page.last().map(|row| row.key.clone());
-        for row in page {
-            if !visit(row)? {
-                return Ok(());
-            }
-        }
-        if !is_full {
-            return Ok(());
-        }
-    }
-}
-
 /// Returns the first live run under a prefix of the index that is not set aside.
 pub(super) fn first_live(core: &Core, prefix: &[u8]) -> Result<Option<String>, Error> {
-    let mut found = None;
-    each(core.journal.as_ref(), Table::Index, prefix, |row| {
-        let run = rows::index::told(&row.key).map(|told| told.run);
-        found = run.filter(|run| !core.is_quarantined(run));
-        Ok(found.is_none())
-    })?;
-    Ok(found)
+    for row in journal::rows(core.journal.as_ref(), Table::Index, prefix) {
+        let run = rows::index::told(&row?.key).map(|told| told.run);
+        if let Some(run) = run.filter(|run| !core.is_quarantined(run)) {
+            return Ok(Some(run));
+        }
+    }
+    Ok(None)
 }
 
 /// Reads a run's state.
@@ -114,44 +94,61 @@ pub(super) fn check_run(core: &Core, instance: &InstanceId) -> Result<Run, Error
 pub(super) fn children(journal: &dyn Journal, parent: &str) -> Result<Vec<(String, EffectId)>, JournalError> {
     let prefix = rows::index::children(parent);
     let mut found = Vec::new();
-    let mut after = None;
-    loop {
-        let scan = Scan { prefix: prefix.clone(), after: after.take(), limit: PAGE, ..Scan::default() };
-        let page = journal.scan(Table::Index, &scan)?;
-        for row in &page {
-            let name = row.key.get(prefix.len()..).map(String::from_utf8_lossy);
-            let effect = std::str::from_utf8(&row.value).ok().and_then(|text| text.parse().ok());
-            if let Some((name, effect)) = name.zip(effect) {
-                found.push((name.into_owned(), effect));
-            }
-        }
-        match page.last() {
-            Some(last) if page.len() == PAGE => after = Some(last.key.clone()),
-            _ => return Ok(found),
+    for row in journal::rows(journal, Table::Index, &prefix) {
+        let row = row?;
+        let name = row.key.get(prefix.len()..).map(String::from_utf8_lossy);
+        let effect = std::str::from_utf8(&row.value).ok().and_then(|text| text.parse().ok());
+        if let Some((name, effect)) = name.zip(effect) {
+            found.push((name.into_owned(), effect));
         }
     }
+    Ok(found)
 }
 
 /// Returns the stored schedules by the oldest id of their playbook.
 pub(super) fn schedules(journal: &dyn Journal) -> Result<BTreeMap<String, Stored>, JournalError> {
     let prefix = rows::host::SCHEDULES;
-    let (mut found, mut after) = (BTreeMap::new(), None);
-    loop {
-        let scan = Scan { prefix: prefix.to_vec(), after: after.take(), limit: PAGE, ..Scan::default() };
-        let page = journal.scan(Table::Host, &scan)?;
-        for row in &page {
-            let name = String::from_utf8_lossy(row.key.get(prefix.len()..).unwrap_or_default()).into_owned();
-            match serde_json::from_slice(&row.value) {
-                Ok(stored) => drop(found.insert(name, stored)),
-                // One bad row stops no other schedule; the next activation arms this one anew.
-                Err(error) => {
-                    tracing::error!(schedule = name, %error, "the row of a schedule is not readable")
-                }
-            }
-        }
-        match page.last() {
-            Some(last) if page.len() == PAGE => after = Some(last.key.clone()),
-            _ => return Ok(found),
+    let mut found = BTreeMap::new();
+    for row in journal::rows(journal, Table::Host, prefix) {
+        let row = row?;
+        let name = String::from_utf8_lossy(row.key.get(prefix.len()..).unwrap_or_default()).into_owned();
+        match serde_json::from_slice(&row.value) {
+            Ok(stored) => drop(found.insert(name, stored)),
+            // One bad row stops no other schedule; the next activation arms this one anew.
+            Err(error) => tracing::error!(schedule = name, %error, "the row of a schedule is not readable"),
         }
     }
+    Ok(found)
+}
+
+/// Says how a wish differs from the run that its key means already. What was given there is shown to the operator only: a key
+/// that was guessed tells nobody else what a run is about.
+pub(super) fn other_wish(core: &Core, wish: &NewRun, (run, there, here): (&str, &str, &str)) -> String {
+    let mut text = format!("key \"{}\" is run {run} with other inputs", wish.started.key);
+    let known = load(core, run).ok();
+    let known = known.as_ref().map(|known| &known.input);
+    // Of a run that cannot be read now, or begins in this very moment, only the digests are told.
+    let names: BTreeSet<&String> = known
+        .iter()
+        .flat_map(|input| input.keys())
+        .chain(known.iter().flat_map(|_| wish.started.input.keys()))
+        .collect();
+    let value = |input: Option<&Labelled>| {
+        input.map_or_else(
+            || "nothing".to_owned(),
+            |input| adjutant_spec::shown::excerpt(&input.value.to_string(), MOST_SHOWN),
+        )
+    };
+    for name in names {
+        let (old, new) = (known.and_then(|input| input.get(name)), wish.started.input.get(name));
+        if old.map(|input| &input.value) == new.map(|input| &input.value) {
+            continue;
+        }
+        if wish.by == "operator" {
+            text.push_str(&format!("; {name} is {} there and {} here", value(old), value(new)));
+        } else {
+            text.push_str(&format!("; {name} differs"));
+        }
+    }
+    format!("{text} (digest {there} there, {here} here)")
 }

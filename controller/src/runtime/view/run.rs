@@ -11,6 +11,7 @@ use adjutant_machine::{
     id::{EffectId, InstanceId, InstanceKind},
     journal::JournalError,
     run::{Cause, Correction, EffectPhase, EffectState, Gate, GatePhase, Phase, Run, StepState},
+    wait::Place,
 };
 use adjutant_spec::plan::Bundle;
 use serde_json::Value;
@@ -36,7 +37,34 @@ pub(in crate::runtime) fn run(core: &Core, id: &str) -> Result<RunView, Error> {
         .into_iter()
         .filter_map(|(seq, entry)| Some((seq, entry.ok()?)))
         .collect();
-    show(core, &state, &entries)
+    let mut view = show(core, &state, &entries)?;
+    for effect in &mut view.effects {
+        if let Some(place) = place(core, &state, &effect.id) {
+            (effect.phase, effect.until) = (place.cause.word().to_owned(), place.until.map(When));
+        }
+    }
+    view.waiting = state.waiting().iter().map(|cause| cause_now(core, &state, cause)).collect();
+    Ok(view)
+}
+
+/// Returns where an effect stands in line: it is queued, and the line is no part of the run.
+fn place(core: &Core, run: &Run, effect: &EffectId) -> Option<Place> {
+    let is_queued = run.effects.get(effect).is_some_and(|state| state.life.phase == EffectPhase::Queued);
+    is_queued.then(|| core.place(effect)).flatten()
+}
+
+/// Says why a run waits now: for what, behind how many others, and until when.
+pub(super) fn cause_now(core: &Core, run: &Run, cause: &Cause) -> String {
+    let Cause::Effect { effect, .. } = cause else { return self::cause(cause) };
+    let Some(place) = place(core, run, effect) else { return self::cause(cause) };
+    let before = match place.before {
+        0 => String::new(),
+        1 => ", behind one other".to_owned(),
+        many => format!(", behind {many} others"),
+    };
+    let until =
+        place.until.map_or_else(String::new, |until| format!("; the first goes on at {}", When(until)));
+    format!("effect {effect} waits{before}: {}{until}", place.cause)
 }
 
 /// Shows a run as it was after one of its entries, by folding them.
@@ -411,6 +439,7 @@ fn about(event: &Event) -> Option<String> {
         | Event::EffectSucceeded { effect, .. }
         | Event::EffectFailed { effect, .. }
         | Event::EffectUnknown { effect, .. }
+        | Event::EffectHeldBack { effect, .. }
         | Event::EffectProbed { effect, .. }
         | Event::EffectSettled { effect, .. }
         | Event::ChildEnded { effect, .. } => Some(effect.to_string()),
@@ -421,6 +450,7 @@ fn about(event: &Event) -> Option<String> {
         Event::RunStarted(_)
         | Event::RunPaused { .. }
         | Event::RunResumed
+        | Event::ClockSetBack
         | Event::RunCancelled { .. }
         | Event::RunKilled { .. } => None,
     }

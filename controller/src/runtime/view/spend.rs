@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use adjutant_machine::{journal::Table, money::budget::Account};
+use adjutant_machine::{
+    journal::{self, Table},
+    money::budget::Account,
+};
 use adjutant_spec::{
     plan::{Plan, Window},
     value::Money,
@@ -66,23 +69,21 @@ pub(in crate::runtime) fn month(core: &Core, month: Option<&str>) -> Result<Mont
     }
     let mut view =
         MonthView { month: month.to_owned(), total: None, by: BTreeMap::new(), days: BTreeMap::new() };
-    super::each(core.journal.as_ref(), Table::Ledger, rows::ledger::SUMS, |row| {
+    for row in journal::rows(core.journal.as_ref(), Table::Ledger, rows::ledger::SUMS) {
+        let row = row?;
         let Some((scope, day)) = rows::ledger::day_of(&row.key).filter(|(_, day)| day.starts_with(month))
         else {
-            return Ok(true);
+            continue;
         };
         let account = serde_json::from_slice::<Account>(&row.value).ok();
-        let Some(spent) = account.and_then(total).filter(|spent| !spent.amount.is_zero()) else {
-            return Ok(true);
-        };
+        let Some(spent) = account.and_then(total).filter(|spent| !spent.amount.is_zero()) else { continue };
         if scope == "company" {
             add(&mut view.days, day, spent);
             view.total = Some(sum(view.total, spent));
         } else {
             add(&mut view.by, scope, spent);
         }
-        Ok(true)
-    })?;
+    }
     Ok(view)
 }
 

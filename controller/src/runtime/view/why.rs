@@ -11,6 +11,7 @@ use crate::runtime::{
     Error,
     core::Core,
     identity::run_of,
+    switch,
     views::{When, WhyLine, WhyView},
 };
 
@@ -68,7 +69,7 @@ fn path(run: &Run) -> String {
 
 fn of_run(core: &Core, run: &Run, chain: &mut Vec<WhyLine>) -> Result<(), Error> {
     pauses(core, run, chain);
-    causes(run, chain);
+    causes(core, run, chain);
     decisions(run, chain);
     let mut current = run.clone();
     for _ in 0..MOST_PARENTS {
@@ -100,16 +101,15 @@ fn of_run(core: &Core, run: &Run, chain: &mut Vec<WhyLine>) -> Result<(), Error>
 
 fn pauses(core: &Core, run: &Run, chain: &mut Vec<WhyLine>) {
     let live = core.live();
-    let scopes = ["everything".to_owned(), Subject::playbook(&run.oldest()).as_str().to_owned()];
-    for pause in scopes.iter().filter_map(|scope| live.pauses.get(scope)) {
+    for pause in switch::of_playbook(&live, &run.oldest()) {
         let text = format!("{} is paused by {}: {}", pause.scope, pause.by, pause.reason);
         chain.push(line("pause", &pause.scope, text, Some(pause.at)));
     }
 }
 
-fn causes(run: &Run, chain: &mut Vec<WhyLine>) {
+fn causes(core: &Core, run: &Run, chain: &mut Vec<WhyLine>) {
     for cause in run.waiting() {
-        chain.push(line("waits", &run.id, super::run::cause(&cause), None));
+        chain.push(line("waits", &run.id, super::run::cause_now(core, run, &cause), None));
     }
     if let Some(failure) = &run.failure {
         let text = format!("it failed ({}): {}", failure.outcome, failure.message);

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | queued, deferred | lease => leased · defer => deferred · deny => denied · ask => waiting for approval · hold => held · withdraw => withdrawn |
 //! | queued, deferred | lease with a key that has lapsed and a doubt => unknown |
-//! | leased | succeed => succeeded · fail => backing off, failed, unknown · lose => backing off (pure, native key), unknown (probe, at most once) · lose with its host: the same, and no attempt is used up |
+//! | leased | succeed => succeeded · fail => backing off, failed, unknown · hold back => queued · lose => backing off (pure, native key), unknown (probe, at most once) · lose with its host: the same, and no attempt is used up |
 //! | backing off, deferred | wake => queued |
 //! | held | release => queued |
 //! | waiting for approval | approve => queued · refuse => denied |
@@ -26,10 +26,11 @@ mod words;
 use adjutant_spec::plan::Idempotency;
 use statig::Outcome;
 
-use super::{Answer, machine};
+pub use super::pauses::jitter;
+use super::{Answer, machine, pauses};
 use crate::{
     event::{Denial, ErrorClass, Finding, Settlement},
-    id::{EffectId, Stamp},
+    id::Stamp,
     run::{EffectPhase, Life, Traits},
 };
 
@@ -44,7 +45,7 @@ const MOST_DEATHS: u32 = 20;
 
 machine!(Traits, Life, EffectEvent, EffectAction, Life::new(1, EffectPhase::Queued), on);
 
-type Reply = Answer<EffectAction>;
+pub(super) type Reply = Answer<EffectAction>;
 
 fn on(traits: &Traits, life: &Life, event: &EffectEvent, answer: &mut Reply) -> Outcome<Life> {
     match event {
@@ -52,6 +53,7 @@ fn on(traits: &Traits, life: &Life, event: &EffectEvent, answer: &mut Reply) -> 
         EffectEvent::Succeed { attempt } => succeed(life, *attempt, answer),
         EffectEvent::Fail { attempt, failure } => fail(traits, life, *attempt, failure, answer),
         EffectEvent::Lose { attempt, .. } => lose(traits, life, (*attempt, event), answer),
+        EffectEvent::HoldBack { attempt } => hold_back(traits, life, *attempt, answer),
         EffectEvent::Found(finding) => found(life, finding, answer),
         EffectEvent::Settle(settlement) => settle(life, settlement, answer),
         EffectEvent::Defer { .. }
@@ -59,7 +61,7 @@ fn on(traits: &Traits, life: &Life, event: &EffectEvent, answer: &mut Reply) -> 
         | EffectEvent::Ask { .. }
         | EffectEvent::Approve => admit(life, event, answer),
         EffectEvent::Wake { attempt } => wake(life, *attempt, answer),
-        EffectEvent::Hold | EffectEvent::Release => pause(life, event, answer),
+        EffectEvent::Hold | EffectEvent::Release => pauses::held(life, event, answer),
         EffectEvent::Withdraw => withdraw(traits, life, answer),
         EffectEvent::Abandon(why) => abandon(traits, life, why, answer),
         EffectEvent::Bury => match &life.phase {
@@ -203,22 +205,6 @@ fn back_off(traits: &Traits, life: &Life, asked: Option<u64>, moment: Moment) ->
     Outcome::Transition(Life { attempt: life.attempt + 1, ..life.to(phase) })
 }
 
-/// Full jitter: uniform between one millisecond and the doubled pause, drawn from the effect's id, the attempt and the seed.
-#[must_use]
-pub fn jitter(traits: &Traits, attempt: u32, seed: u64) -> u64 {
-    let backoff = traits.retry.backoff;
-    let doubled = backoff.first.millis().saturating_mul(1_u64.checked_shl(attempt - 1).unwrap_or(u64::MAX));
-    let longest = doubled.min(backoff.longest.millis()).max(1);
-    1 + draw(&traits.id, attempt, seed) % longest
-}
-
-fn draw(effect: &EffectId, attempt: u32, seed: u64) -> u64 {
-    let hash = blake3::hash(format!("{effect}#{attempt}#{seed}").as_bytes());
-    let mut bytes = [0; 8];
-    bytes.copy_from_slice(&hash.as_bytes()[..8]);
-    u64::from_be_bytes(bytes)
-}
-
 fn lose(
     traits: &Traits,
     life: &Life,
@@ -243,6 +229,25 @@ fn lose(
             after_loss(traits, &Life { deaths, attempts, ..next }, (message, *moment), answer)
         }
         Loss::Unanswered => after_loss(traits, &next, (message, *moment), answer),
+    }
+}
+
+/// Puts back an attempt of which nothing left. It gets another number, as its answers have, and one attempt more.
+fn hold_back(traits: &Traits, life: &Life, attempt: u32, answer: &mut Reply) -> Outcome<Life> {
+    match life.phase {
+        EffectPhase::Leased { .. } if attempt == life.attempt && life.unwanted => {
+            if traits.idempotency != Idempotency::Pure && !life.doubt.is_empty() {
+                return doubt(traits, life, "an earlier attempt may have happened", answer);
+            }
+            let_go(life)
+        }
+        EffectPhase::Leased { .. } if attempt == life.attempt => {
+            answer.act(EffectAction::Enqueue);
+            let attempts = life.attempts.saturating_add(1);
+            Outcome::Transition(Life { attempt: attempt + 1, attempts, ..life.to(EffectPhase::Queued) })
+        }
+        _ if life.phase.is_settled() || attempt < life.attempt => answer.late(),
+        _ => Outcome::Super,
     }
 }
 
@@ -362,24 +367,6 @@ fn settle(life: &Life, settlement: &Settlement, answer: &mut Reply) -> Outcome<L
         (EffectPhase::Succeeded, Settlement::Happened(_))
         | (EffectPhase::Dropped, Settlement::Drop)
         | (EffectPhase::Withdrawn, Settlement::DidNotHappen) => answer.repeated(),
-        _ => Outcome::Super,
-    }
-}
-
-fn pause(life: &Life, event: &EffectEvent, answer: &mut Reply) -> Outcome<Life> {
-    match (&life.phase, event) {
-        (EffectPhase::Queued | EffectPhase::Deferred { .. }, EffectEvent::Hold) => {
-            answer.act(EffectAction::Withdraw);
-            Outcome::Transition(life.to(EffectPhase::Held))
-        }
-        (EffectPhase::BackingOff { .. }, EffectEvent::Hold) => {
-            Outcome::Transition(life.to(EffectPhase::Held))
-        }
-        (EffectPhase::Held, EffectEvent::Release) => {
-            answer.act(EffectAction::Enqueue);
-            Outcome::Transition(life.to(EffectPhase::Queued))
-        }
-        (_, EffectEvent::Release) | (EffectPhase::Held, EffectEvent::Hold) => answer.repeated(),
         _ => Outcome::Super,
     }
 }

@@ -61,6 +61,11 @@ pub enum EffectEvent {
         /// Now, with the seed of the pause.
         moment: Moment,
     },
+    /// Nothing of an attempt left: its door was shut.
+    HoldBack {
+        /// Which attempt.
+        attempt: u32,
+    },
     /// A pause is over.
     Wake {
         /// Before which attempt.

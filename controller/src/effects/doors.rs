@@ -1,0 +1,69 @@
+//! The last door: asked each time that something is about to leave to a connector.
+//!
+//! A pause is decided on when an effect asks to start; but one attempt may leave more than once (a second question to a model,
+//! the hops of a route), and notices and looks at a connector are no effects at all. All of them pass here: nothing resolves a
+//! host and nothing touches a folder without having asked.
+
+use std::sync::Arc;
+
+use adjutant_spec::plan::Connector;
+
+use super::outcome::Fault;
+
+/// Says which doors are shut; the composition root implements it over the runtime's pauses.
+pub trait Doors: Send + Sync + 'static {
+    /// Returns why nothing may leave to a connector now; `None` where it may.
+    fn shut(&self, connector: &str) -> Option<String>;
+}
+
+/// Doors that nobody shuts: for looks without a runtime.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unwatched;
+
+impl Doors for Unwatched {
+    fn shut(&self, _connector: &str) -> Option<String> {
+        None
+    }
+}
+
+/// The door to one connector.
+#[derive(Clone)]
+pub(super) struct Door {
+    doors: Arc<dyn Doors>,
+    connector: String,
+}
+
+/// The proof that a door stood open a moment ago: there is no other way to have one.
+#[derive(Debug)]
+#[must_use]
+pub(super) struct Passage(());
+
+impl Door {
+    /// Returns the door to a connector.
+    pub(super) fn to(doors: &Arc<dyn Doors>, connector: &Connector) -> Self {
+        Self { doors: Arc::clone(doors), connector: connector.id.clone() }
+    }
+
+    /// Lets something out, or says why not.
+    pub(super) fn pass(&self) -> Result<Passage, Fault> {
+        match self.doors.shut(&self.connector) {
+            None => Ok(Passage(())),
+            Some(why) => Err(Fault::Held(why)),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Doors of which some are shut.
+    #[derive(Default)]
+    pub(in crate::effects) struct Shut(pub(in crate::effects) Vec<&'static str>);
+
+    impl Doors for Shut {
+        fn shut(&self, connector: &str) -> Option<String> {
+            self.0.contains(&connector).then(|| format!("connector:{connector} is paused"))
+        }
+    }
+}

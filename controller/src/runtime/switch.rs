@@ -1,0 +1,223 @@
+//! Pauses of everything, a playbook or a connector: kill switches. Each is an instance (`switch/…`) with an entry for every pause and
+//! resume, so that its log says who did what, when, why and until when; a row says which stand now, memory holds a copy.
+//!
+//! A pause covers every kind of call that can leave: verbs, probes, undos, reads, agents; and at the last door, when bytes are
+//! about to go, the hops of routes, second questions to a model, notices and looks at a connector (see [`door`]). What comes in by
+//! a paused connector is not taken: its sender comes again, a mail stays in its folder.
+//!
+//! Playbooks and connectors are known by the id that they had first, so that a new name ends no pause.
+
+use std::sync::Arc;
+
+use adjutant_machine::{
+    id::{InstanceId, InstanceKind, Stamp},
+    journal::{self, Append, Batch, Journal, RowWrite, Table},
+    wait::Cause,
+};
+use adjutant_spec::plan::{OldestId, Subject};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Error,
+    core::{Core, Live},
+    request::{Answer, Pause, PauseScope},
+    rows,
+    views::{PauseView, When},
+};
+
+/// An entry of a switch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Entry {
+    at: When,
+    by: String,
+    #[serde(flatten)]
+    what: What,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "event")]
+enum What {
+    Paused { scope: String, reason: String, until: Option<When> },
+    Resumed { scope: String, reason: String },
+}
+
+/// The state of a switch.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+struct State {
+    paused: Option<PauseView>,
+}
+
+/// Returns the instance of a pause: names of instances have no colon and no slash.
+fn instance(key: &str) -> InstanceId {
+    InstanceId { kind: InstanceKind::Switch, name: key.replace([':', '/'], ".") }
+}
+
+fn playbook_key(playbook: &OldestId) -> String {
+    Subject::playbook(playbook).as_str().to_owned()
+}
+
+fn connector_key(live: &Live, id: &str) -> String {
+    live.scope(&PauseScope::Connector(id.to_owned()))
+}
+
+/// Returns the pause that holds back a playbook's call of a connector, with what effects wait for.
+pub(super) fn holds<'a>(
+    live: &'a Live,
+    playbook: &OldestId,
+    connector: Option<&str>,
+) -> Option<(Cause, &'a PauseView)> {
+    if live.pauses.is_empty() {
+        return None;
+    }
+    let scopes = [
+        Some(live.scope(&PauseScope::Everything)),
+        Some(playbook_key(playbook)),
+        connector.map(|id| connector_key(live, id)),
+    ];
+    scopes.into_iter().flatten().find_map(|key| Some((Cause::Pause(key.clone()), live.pauses.get(&key)?)))
+}
+
+/// The last door, asked when bytes are about to leave to a connector: the pause that shuts it.
+pub(super) fn door<'a>(live: &'a Live, connector: &str) -> Option<&'a PauseView> {
+    let everything = live.pauses.get(&live.scope(&PauseScope::Everything));
+    everything.or_else(|| of_connector(live, connector))
+}
+
+/// Returns the pause of a connector alone.
+pub(super) fn of_connector<'a>(live: &'a Live, connector: &str) -> Option<&'a PauseView> {
+    live.pauses.get(&connector_key(live, connector))
+}
+
+/// Returns the pauses that hold back every call of a playbook.
+pub(super) fn of_playbook<'a>(live: &'a Live, playbook: &OldestId) -> impl Iterator<Item = &'a PauseView> {
+    let keys = [live.scope(&PauseScope::Everything), playbook_key(playbook)];
+    keys.into_iter().filter_map(|key| live.pauses.get(&key))
+}
+
+/// Reads the pauses that stand.
+pub(super) fn load(journal: &dyn Journal, live: &mut Live) -> Result<(), Error> {
+    let prefix = rows::host::PAUSES;
+    for row in journal::rows(journal, Table::Host, prefix) {
+        let row = row?;
+        let key = String::from_utf8_lossy(row.key.get(prefix.len()..).unwrap_or_default()).into_owned();
+        // A pause that cannot be read still says by its key what it holds, and goes on holding it.
+        let view = serde_json::from_slice(&row.value).unwrap_or_else(|_| unreadable(&key));
+        live.pauses.insert(key, view);
+    }
+    Ok(())
+}
+
+fn unreadable(key: &str) -> PauseView {
+    PauseView {
+        scope: key.to_owned(),
+        reason: "it was paused, and the row that says why is damaged".to_owned(),
+        by: "host".to_owned(),
+        at: When::default(),
+        until: None,
+    }
+}
+
+/// Pauses everything, a playbook, or a connector.
+pub(super) async fn pause(core: &Arc<Core>, wish: Pause) -> Result<Answer, Error> {
+    core.check_open()?;
+    let _one_at_a_time = core.host.lock().await;
+    let live = core.live();
+    known(&live, &wish.scope)?;
+    let (name, key) = (wish.scope.to_string(), live.scope(&wish.scope));
+    let now = core.clock.now();
+    if wish.until.is_some_and(|until| until <= now) {
+        return Err(Error::invalid("the pause would be over before it begins"));
+    }
+    if let Some(old) = live.pauses.get(&key) {
+        let message = format!("already paused at {} by {}: {}", old.at, old.by, old.reason);
+        return Ok(Answer { applied: false, message });
+    }
+    let until = wish.until.map(When);
+    let view = PauseView { scope: name.clone(), reason: wish.reason, by: wish.by, at: When(now), until };
+    let what = What::Paused { scope: name.clone(), reason: view.reason.clone(), until };
+    let entry = Entry { at: view.at, by: view.by.clone(), what };
+    let change = Change { key: key.clone(), entry, paused: Some(view.clone()) };
+    let batch = core.read(move |core| change.batch(core.journal.as_ref())).await?;
+    core.commit(batch, move |core| core.set_live(|live| drop(live.pauses.insert(key, view)))).await?;
+    core.wheel.look_again();
+    Ok(Answer { applied: true, message: format!("{name} is paused: no further effect of it starts") })
+}
+
+fn known(live: &Live, scope: &PauseScope) -> Result<(), Error> {
+    let (what, id, is_known) = match scope {
+        PauseScope::Everything => return Ok(()),
+        PauseScope::Playbook(id) => ("playbook", id, live.playbook(id).is_some()),
+        PauseScope::Connector(id) => {
+            ("connector", id, live.plan.as_ref().is_some_and(|plan| plan.connector(id).is_some()))
+        }
+    };
+    // What stands can be ended, also when its playbook or connector is gone.
+    let stands = || live.pauses.contains_key(&live.scope(scope));
+    if is_known || stands() { Ok(()) } else { Err(Error::NotFound { what, id: id.clone() }) }
+}
+
+/// Ends such a pause: what it held back goes on.
+pub(super) async fn resume(
+    core: &Arc<Core>,
+    scope: PauseScope,
+    (reason, by): (&str, &str),
+) -> Result<Answer, Error> {
+    core.check_open()?;
+    let _one_at_a_time = core.host.lock().await;
+    let live = core.live();
+    let (name, key) = (scope.to_string(), live.scope(&scope));
+    known(&live, &scope)?;
+    if !live.pauses.contains_key(&key) {
+        return Ok(Answer { applied: false, message: format!("{name} is not paused") });
+    }
+    let what = What::Resumed { scope: name.clone(), reason: reason.to_owned() };
+    let entry = Entry { at: When(core.clock.now()), by: by.to_owned(), what };
+    let change = Change { key: key.clone(), entry, paused: None };
+    let batch = core.read(move |core| change.batch(core.journal.as_ref())).await?;
+    let commit = core.commit(batch, move |core| {
+        // First the pause goes, then those it held: nobody can stand behind it in between and be forgotten.
+        core.set_live(|live| drop(live.pauses.remove(&key)));
+        core.moved(&Cause::Pause(key));
+        core.doors.send_modify(|moves| *moves += 1);
+    });
+    commit.await?;
+    Ok(Answer { applied: true, message: format!("{name} goes on") })
+}
+
+/// One entry of a switch, with the row that follows.
+struct Change {
+    key: String,
+    entry: Entry,
+    paused: Option<PauseView>,
+}
+
+impl Change {
+    fn batch(self, journal: &dyn Journal) -> Result<Batch, Error> {
+        let json = |error: serde_json::Error| Error::Bug(format!("a pause has no JSON form: {error}"));
+        let switch = instance(&self.key);
+        let expected = journal.load(&switch)?.map_or(0, |stored| stored.seq);
+        let value = self.paused.as_ref().map(serde_json::to_vec).transpose().map_err(json)?;
+        let row = RowWrite { table: Table::Host, key: rows::host::pause(&self.key), value };
+        let entries = vec![serde_json::to_vec(&self.entry).map_err(json)?];
+        let state = serde_json::to_vec(&State { paused: self.paused }).map_err(json)?;
+        let appends = vec![Append { instance: switch, expected, entries, state }];
+        Ok(Batch { appends, writes: vec![row], ..Batch::default() })
+    }
+}
+
+/// Returns when the next pause ends by itself.
+pub(super) fn next_end(live: &Live) -> Option<Stamp> {
+    live.pauses.values().filter_map(|pause| pause.until).map(|until| until.0).min()
+}
+
+/// Ends the pauses whose time is over.
+pub(super) async fn lapse(core: &Arc<Core>, now: Stamp) {
+    let live = core.live();
+    let over = live.pauses.iter().filter(|(_, pause)| pause.until.is_some_and(|until| until.0 <= now));
+    let over: Vec<PauseScope> = over.filter_map(|(key, _)| key.parse().ok()).collect();
+    for scope in over {
+        if let Err(error) = resume(core, scope, ("its time is over", "host")).await {
+            tracing::warn!(%error, "a pause could not be ended");
+        }
+    }
+}
