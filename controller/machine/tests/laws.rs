@@ -322,3 +322,19 @@ fn an_attempt_that_was_held_back_uses_up_nothing_and_is_forgotten_with_its_run()
     world.send("host", Event::EffectHeldBack { effect, attempt, reason });
     assert!(!world.host.outbox.contains_key(&send.effect), "nobody wants it any more");
 }
+
+#[test]
+fn the_end_of_a_child_is_heard_however_its_start_was_answered() {
+    for (fires, what) in [(0, "under way"), (1, "pausing before it is tried again"), (2, "queued again")] {
+        let mut world = World::start(&example("agency"), "inbound-mail", &lead());
+        let begin = world.lease();
+        for _ in 0..fires {
+            world.fire();
+        }
+        let (effect, output) = (begin.effect.clone(), json!({}));
+        let ended = Event::ChildEnded { effect: effect.clone(), status: "done".to_owned(), output };
+        assert_eq!(world.send("host", ended), Verdict::Applied, "its start is {what}");
+        assert_eq!(world.host.ended(&world.run), Some(Status::Done), "its start is {what}");
+        assert!(!world.host.outbox.contains_key(&effect), "it is begun once");
+    }
+}
