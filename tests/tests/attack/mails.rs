@@ -66,6 +66,7 @@ async fn monstrous_mails_neither_kill_the_daemon_nor_keep_others_out() {
 async fn names_of_any_length_and_bytes_keep_nobody_out() {
     let agency = Agency::open().await;
     let intake = agency.stage.world.path("data/files/intake");
+    until(|| intake.is_dir()).await;
     let long = format!("{}.eml", "n".repeat(250));
     let odd = OsString::from_vec(b"bad-\xff\xfe-\x1b[2J-name.eml".to_vec());
     let names = [
