@@ -140,11 +140,11 @@ fn close_of(core: &Arc<Core>, bundle: &str, child: &str) -> Close {
     let playbook = super::view::load(core, child).map(|run| run.playbook).unwrap_or_default();
     let bundle = core.bundle(bundle).ok().flatten();
     let steps = bundle.iter().flat_map(|bundle| bundle.playbook.steps.iter());
-    let close = steps.filter_map(|step| match &step.kind {
+    let mut closes = steps.filter_map(|step| match &step.kind {
         StepKind::Run { run, parent_close, .. } if *run == playbook => Some(Close::of(parent_close)),
         _ => None,
     });
-    close.last().unwrap_or_default()
+    closes.next_back().unwrap_or_default()
 }
 
 /// Reads all rows under a prefix.

@@ -31,7 +31,7 @@ pub(super) async fn call(job: &VerbJob<'_>) -> Answer {
     }
     let letter = Letter::from_args(job.connector, &job.call.args, &job.call.key)?;
     let server = Server::of((job.connector, job.doors), job.secret.as_ref(), job.timeout)?;
-    let receipt = dialogue::deliver(&server, &letter).await?;
+    let receipt = Box::pin(dialogue::deliver(&server, &letter)).await?;
     let accepted: Vec<String> = letter.envelope.to().iter().map(ToString::to_string).collect();
     let value =
         json!({ "message_id": letter.message_id, "accepted": accepted, "response": receipt.response });

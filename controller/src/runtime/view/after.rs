@@ -36,9 +36,9 @@ pub(in crate::runtime) fn left_by_kill(core: &Core, id: &str) -> Result<String, 
         (Vec::new(), Vec::new()),
         |(mut detached, mut ended), (child, close)| {
             if close == Close::Detach {
-                detached.push(child)
+                detached.push(child);
             } else {
-                ended.push(child)
+                ended.push(child);
             }
             (detached, ended)
         },

@@ -79,12 +79,15 @@ pub(in crate::runtime) fn run_at(core: &Core, id: &str, seq: u64) -> Result<RunV
     show(core, &state, &entries)
 }
 
+/// A place in a log with what stands there, or why that cannot be read.
+type Line<T> = (u64, Result<T, String>);
+
 /// Reads entries of a run, at most so many; one that cannot be read says why, and hides no other.
 pub(super) fn readable(
     core: &Core,
     id: &str,
     (first, most): (u64, usize),
-) -> Result<Vec<(u64, Result<Entry, String>)>, Error> {
+) -> Result<Vec<Line<Entry>>, Error> {
     let instance = InstanceId::run(id);
     let last = core.journal.last(&instance)?;
     let (mut found, mut from) = (Vec::new(), first.max(1));
@@ -114,12 +117,13 @@ fn one_by_one(
     core: &Core,
     instance: &InstanceId,
     (from, last, limit): (u64, u64, usize),
-) -> Result<Vec<(u64, Result<Vec<u8>, String>)>, Error> {
+) -> Result<Vec<Line<Vec<u8>>>, Error> {
     let mut found = Vec::new();
     for seq in (from..=last).take(limit) {
         match core.journal.entries(instance, seq, 1) {
             Ok(page) => {
-                found.extend(page.into_iter().filter(|(at, _)| *at == seq).map(|(at, bytes)| (at, Ok(bytes))))
+                found
+                    .extend(page.into_iter().filter(|(at, _)| *at == seq).map(|(at, bytes)| (at, Ok(bytes))));
             }
             Err(JournalError::Corrupt { problem, .. }) => found.push((seq, Err(problem))),
             Err(error) => return Err(error.into()),
