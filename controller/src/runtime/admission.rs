@@ -31,7 +31,7 @@ use super::{
     Worst,
     draft::Draft,
     loops,
-    money::{Cap, Place, Reservation, Spender},
+    money::{Place, Reservation, Spender, places},
     outbox::LOST,
     pools::connector,
     rows, switch,
@@ -341,14 +341,6 @@ fn reserve(draft: &mut Draft<'_>, look: &Look<'_>, spender: &Spender<'_>) -> Res
         }
     }
     hold(draft, perform, amount, places(caps, spender.today(plan, draft.now)))
-}
-
-/// Returns each row once that a call's money is counted in: under its caps, and of today for people.
-fn places(caps: Vec<Cap>, today: Vec<Place>) -> Vec<Place> {
-    let mut places: Vec<Place> = caps.into_iter().map(|cap| cap.place).chain(today).collect();
-    places.sort();
-    places.dedup();
-    places
 }
 
 /// Writes a reservation into its rows.

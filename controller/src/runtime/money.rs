@@ -105,6 +105,14 @@ impl Spender<'_> {
     }
 }
 
+/// Returns each row once that a call's money is counted in: under its caps, and of today for people.
+pub(super) fn places(caps: Vec<Cap>, today: Vec<Place>) -> Vec<Place> {
+    let mut places: Vec<Place> = caps.into_iter().map(|cap| cap.place).chain(today).collect();
+    places.sort();
+    places.dedup();
+    places
+}
+
 /// Returns the company's zone; UTC where it names none that exists, which `check` refuses.
 pub(super) fn zone(plan: &Plan) -> TimeZone {
     TimeZone::get(&plan.company.zone).unwrap_or(TimeZone::UTC)
