@@ -42,7 +42,7 @@ async fn cut_off(daemon: &Daemon, changes: &[(&str, Value)]) {
 async fn settled(daemon: &Daemon, part: &str) -> Value {
     let mut seen = daemon.api.get("status").await[part].clone();
     let mut same = 0;
-    while same < 10 {
+    while same < 60 {
         tokio::time::sleep(Duration::from_millis(20)).await;
         let now = daemon.api.get("status").await[part].clone();
         same = if now == seen { same + 1 } else { 0 };

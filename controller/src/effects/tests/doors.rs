@@ -126,8 +126,9 @@ async fn a_notice_waits_for_its_door_and_takes_nothing_of_the_day() {
         title: "Send it?".into(),
         action: "adjutant inbox".into(),
     };
+    let rule = room.effects.plan().policies.notify[0].clone();
     for _ in 0..9 {
-        let failure = room.effects.notify(&notice).await.unwrap_err();
+        let failure = room.effects.notify(&notice, Some(&rule)).await.unwrap_err();
         assert!(failure.is_held && failure.retry, "{failure:?}");
     }
     assert!(!port.was_knocked_at());

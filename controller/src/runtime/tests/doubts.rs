@@ -159,7 +159,8 @@ async fn each_way_out_of_a_notice_is_a_delivery_of_its_own() {
     assert_eq!((tries("a@test.example"), tries("c@test.example")), (1, 1), "what was told is not told again");
     assert!(tries("b@test.example") > 3, "the other one is tried again and again");
     world.script.unreachable.lock().unwrap().clear();
-    pass_until(&world, || world.script.notices.lock().unwrap().len() == 3).await;
+    // The process that was killed may have told it too, just before it fell: once at least is the promise.
+    pass_until(&world, || world.script.notices.lock().unwrap().len() >= 3).await;
     world.sound().await;
 }
 
