@@ -239,6 +239,20 @@ fn a_template_that_ends_too_early_is_marked_at_its_end() {
     assert!(found.span.as_ref().is_some_and(|span| span.end <= text.len()), "{found:?}");
 }
 
+#[test]
+fn a_character_that_cannot_stand_there_is_named() {
+    for (text, named) in [
+        ("Hello {{ input.name ; }}", "`;`"),
+        ("Hello {{ input.name § }}", "`§`"),
+        ("Hello {{ input.name \u{200b} }}", "`\\u{200b}`"),
+        ("Hello {{ input.name # }}", "`#`"),
+    ] {
+        let report = load(&company(&[("templates/a.md", text)])).report;
+        let found = report.diagnostics().iter().find(|found| found.code == Code::E0111).expect("refused");
+        assert!(found.message.contains(named), "{text}: {}", found.message);
+    }
+}
+
 /// What the language has and nothing would act on, with the line that would say it.
 const UNREAD: [(&str, &str, &str); 12] = [
     ("playbooks/a.toml", "on_update = \"upgrade\"\n[[step]]\nid = \"a\"\nend = \"done\"", "E0900"),

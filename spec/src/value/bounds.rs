@@ -30,7 +30,7 @@ pub(crate) fn check(source: &str, is_expression: bool) -> Result<(), TemplateErr
     let mut depth = Depth::default();
     depth.begin();
     for token in tokenize(source, is_expression, SyntaxConfig::default()) {
-        let (token, span) = token?;
+        let (token, span) = token.map_err(|error| TemplateError::of(&error, source))?;
         depth.token(&token).map_err(|message| too_deep(message, span))?;
     }
     Ok(())

@@ -13,11 +13,11 @@ use super::{bounds, template::TemplateError};
 /// Returns the tree of a text with holes.
 pub(super) fn text(source: &str) -> Result<Stmt<'_>, TemplateError> {
     bounds::check(source, false)?;
-    Ok(parse(source, "<template>", SyntaxConfig::default())?)
+    parse(source, "<template>", SyntaxConfig::default()).map_err(|error| TemplateError::of(&error, source))
 }
 
 /// Returns the tree of a bare expression.
 pub(super) fn expression(source: &str) -> Result<Expr<'_>, TemplateError> {
     bounds::check(source, true)?;
-    Ok(parse_expr(source)?)
+    parse_expr(source).map_err(|error| TemplateError::of(&error, source))
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{paths, rewrite};
+use crate::shown;
 
 /// A dotted reference, such as `steps.qualify.lead.email`.
 pub type Path = String;
@@ -47,10 +48,17 @@ pub struct TemplateError {
     pub range: Option<(usize, usize)>,
 }
 
-impl From<minijinja::Error> for TemplateError {
-    fn from(error: minijinja::Error) -> Self {
-        let message = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
-        Self { message, range: error.range().map(|range| (range.start, range.end)) }
+impl TemplateError {
+    /// Reads what the template language says against a text; where it means a character, that character is named.
+    pub(super) fn of(error: &minijinja::Error, source: &str) -> Self {
+        let mut message = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+        let range = error.range().map(|range| (range.start, range.end));
+        let meant = range.and_then(|(start, _)| source.get(start..)?.chars().next());
+        if let Some(meant) = meant.filter(|_| message == "unexpected character") {
+            let meant = meant.to_string();
+            message = format!("`{}` cannot stand here: is a brace or a quote missing?", shown::line(&meant));
+        }
+        Self { message, range }
     }
 }
 
