@@ -10,8 +10,8 @@ use std::{
 use adjutant::{
     http::{self, Backups, Code, Doors, GitDoor, HookRefusal, Hooks, Probes, Refusal, Server, doors::*},
     runtime::{
-        Activation, Delivery, Handle, ManualClock, NotifyFailure, Performer, Runtime, Settings, StartRun,
-        Worst,
+        Activation, Delivery, Handle, ManualClock, NotifyFailure, PageWish, Performer, Runtime, Settings,
+        StartRun, Worst,
     },
 };
 use adjutant_machine::{
@@ -153,9 +153,8 @@ impl Desk {
         let run = self.handle.start(wish).await.unwrap().run;
         let waiting = async {
             loop {
-                if let Some(gate) =
-                    self.handle.inbox().await.unwrap().into_iter().find(|gate| gate.run == run)
-                {
+                let inbox = self.handle.inbox(PageWish::default()).await.unwrap();
+                if let Some(gate) = inbox.items.into_iter().find(|gate| gate.run == run) {
                     return gate;
                 }
                 drop(changes.recv().await);

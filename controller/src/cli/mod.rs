@@ -199,7 +199,7 @@ async fn ask(cx: &Cx, command: &Command) -> Outcome {
         Command::Log { run, from } => client::log(cx, run, *from).await,
         Command::Watch { run } => client::watch(cx, run).await,
         Command::Why { id } => client::why(cx, id).await,
-        Command::Inbox => client::inbox(cx).await,
+        Command::Inbox(page) => client::inbox(cx, page).await,
         Command::Show { gate } => client::show(cx, gate).await,
         Command::Approve(args) => client::approve(cx, args).await,
         Command::Deny { gate, reason } => client::deny(cx, gate, reason).await,

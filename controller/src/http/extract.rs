@@ -25,10 +25,17 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
         let bytes = Bytes::from_request(request, app).await.map_err(|rejection| unread(&rejection))?;
         let bytes = if bytes.is_empty() { Bytes::from_static(b"{}") } else { bytes };
         from_outside(&bytes)
-            .and_then(serde_json::from_value)
+            .and_then(|value| {
+                // A list would be read as the fields in their order: nobody means that.
+                if value.is_object() { serde_json::from_value(value) } else { Err(no_object()) }
+            })
             .map(Self)
             .map_err(|error| Refusal::invalid(format!("the body is not what is expected here: {error}")))
     }
+}
+
+fn no_object() -> serde_json::Error {
+    serde::de::Error::custom("it is no JSON object")
 }
 
 /// Returns the refusal of a body that could not be read.

@@ -16,13 +16,13 @@ use futures::future::BoxFuture;
 use tokio::sync::{Semaphore, SemaphorePermit, broadcast, oneshot};
 
 use super::{
-    Activation, Answer, Clock, Delivery, Error, Judged, Pause, PauseScope, Performer, Retry, RunFilter,
-    StartRun, Started, activate, answer,
+    Activation, Answer, Clock, Delivery, Error, Judged, PageWish, Pause, PauseScope, Performer, Retry,
+    RunFilter, StartRun, Started, activate, answer,
     core::{Core, Job, Stop, Told},
     identity::run_of,
     masked, open, quarantine, start, switch, view,
     views::{
-        AppliedView, AuditView, CorrectionView, DeadView, GateView, LogView, MonthView, Notification,
+        AppliedView, AuditView, CorrectionView, DeadView, GateView, LogView, MonthView, Notification, Paged,
         PauseView, RecordView, RunLine, RunView, SlotView, SpendView, StatusView, WhyView,
     },
     words,
@@ -312,12 +312,12 @@ impl Handle {
         self.core.read(move |core| view::log(core, &id, from, limit)).await
     }
 
-    /// Lists the gates that wait, oldest first.
+    /// Lists the gates that wait, oldest first, page by page.
     ///
     /// # Errors
-    /// [`Error::Journal`].
-    pub async fn inbox(&self) -> Answered<Vec<GateView>> {
-        self.core.read(view::inbox).await
+    /// [`Error::NotFound`] where the gate to go on after is not there.
+    pub async fn inbox(&self, wish: PageWish) -> Answered<Paged<GateView>> {
+        self.core.read(move |core| view::inbox(core, &wish)).await
     }
 
     /// Shows one gate, decided or not.

@@ -57,5 +57,5 @@ pub use error::Error;
 pub use handle::{Handle, Runtime, Settings};
 pub use performer::{NotifyFailure, Performer, Worst};
 pub use request::{
-    Activation, Answer, Delivery, Judged, Pause, PauseScope, Retry, RunFilter, StartRun, Started,
+    Activation, Answer, Delivery, Judged, PageWish, Pause, PauseScope, Retry, RunFilter, StartRun, Started,
 };

@@ -100,6 +100,17 @@ impl RunFilter {
     }
 }
 
+/// Which page of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct PageWish {
+    /// Only what comes after this item of the list.
+    #[serde(default)]
+    pub after: Option<String>,
+    /// At most so many; 100 when 0, 1,000 is the most.
+    #[serde(default)]
+    pub limit: usize,
+}
+
 /// What a pause is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "scope", content = "id")]

@@ -19,7 +19,7 @@ use serde_json::Value;
 
 pub use super::{
     drift::{ClockView, JumpView},
-    view::{in_words, label, whom},
+    view::{BudgetView, Headline, LIVE, MonthView, RECORD_WRITE, SpendView, headline, in_words, label, whom},
 };
 
 /// A moment as people and programs read it: RFC 3339 in UTC with milliseconds.
@@ -44,6 +44,17 @@ impl<'de> Deserialize<'de> for When {
         let moment = time::parse(&text);
         moment.map(Self).ok_or_else(|| serde::de::Error::custom(format!("\"{text}\" is no moment")))
     }
+}
+
+/// A page of a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Paged<T> {
+    /// What is on it.
+    pub items: Vec<T>,
+    /// What to name as `after` for the next page; nothing on the last one.
+    pub next: Option<String>,
+    /// How many there are in all.
+    pub total: u64,
 }
 
 /// A line of `runs`.
@@ -76,6 +87,29 @@ pub struct RunLine {
     /// The newest amount of money that it holds.
     #[serde(default)]
     pub amount: Option<String>,
+    /// How far its effects reach the world.
+    pub stage: Stage,
+    /// Whether effects other than reads are only logged.
+    pub dry: bool,
+}
+
+impl RunLine {
+    /// Returns the word that marks a run which does not simply act, wherever it is shown.
+    #[must_use]
+    pub fn mark(&self) -> Option<&'static str> {
+        mark(self.stage, self.dry)
+    }
+}
+
+/// Returns the word that marks what does not simply act.
+#[must_use]
+pub fn mark(stage: Stage, dry: bool) -> Option<&'static str> {
+    match stage {
+        _ if dry => Some("dry run"),
+        Stage::Observe => Some("only observes"),
+        Stage::Advise => Some("only advises"),
+        Stage::Act => None,
+    }
 }
 
 /// A run in full.
@@ -86,8 +120,6 @@ pub struct RunView {
     pub line: RunLine,
     /// The sequence number of its last entry.
     pub seq: u64,
-    /// How far its effects reach the world.
-    pub stage: Stage,
     /// When it ended.
     pub ended: Option<When>,
     /// Its inputs.
@@ -228,6 +260,9 @@ pub struct GateView {
     pub step: String,
     /// The question.
     pub question: String,
+    /// How its run is marked, where a yes does not simply act: `dry run`, `only observes`, `only advises`.
+    #[serde(default)]
+    pub mark: Option<String>,
     /// How much is at stake.
     pub risk: Risk,
     /// What a decision must name.
@@ -273,6 +308,8 @@ pub struct LogView {
     pub at: When,
     /// Who.
     pub by: String,
+    /// What it tells, in one line.
+    pub said: String,
     /// The event as stored.
     pub event: Value,
     /// What was concluded.
@@ -366,47 +403,6 @@ pub struct RecordView {
     pub step: Option<String>,
     /// When.
     pub at: When,
-}
-
-/// What was spent against the caps that are in force.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SpendView {
-    /// What was spent and reserved today in the company.
-    pub today: Option<Money>,
-    /// Each cap with its current window.
-    pub budgets: Vec<BudgetView>,
-    /// What was spent today by `playbook:<id>` and `agent:<id>`.
-    pub by: BTreeMap<String, Money>,
-}
-
-/// What a month cost.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct MonthView {
-    /// Such as `2026-11`.
-    pub month: String,
-    /// What the company spent and still holds for calls under way; absent where it is nothing.
-    pub total: Option<Money>,
-    /// The same by `playbook:<id>` and `agent:<id>`, those that are gone from the company too.
-    pub by: BTreeMap<String, Money>,
-    /// The same by day, such as `2026-11-26`.
-    pub days: BTreeMap<String, Money>,
-}
-
-/// A cap with its current window.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct BudgetView {
-    /// `company`, `slice:<id>`, `playbook:<id>`, `agent:<id>`.
-    pub scope: String,
-    /// `day`, `week`, `month`, `run`.
-    pub window: String,
-    /// Which one, such as `2026-03-01`.
-    pub slot: String,
-    /// The cap.
-    pub limit: Money,
-    /// Held for calls that are under way.
-    pub reserved: Money,
-    /// Really spent.
-    pub settled: Money,
 }
 
 /// The reason chain of a run, gate, effect or timer: each line is the cause of the one before it.

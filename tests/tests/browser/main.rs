@@ -5,6 +5,7 @@
 
 mod driver;
 
+use adjutant::runtime::PageWish;
 use adjutant_tests::desk::Desk;
 use driver::{Browser, Look, Scripts};
 use serde_json::Value;
@@ -133,7 +134,7 @@ async fn no_page_scrolls_sideways_on_a_phone_and_all_are_accessible_in_both_sche
     let Some(browser) = Browser::start(Scripts::Allowed).await else { return };
     let desk = desk_with_gates().await;
     login(&browser, &desk).await;
-    let inbox = desk.handle.inbox().await.unwrap();
+    let inbox = desk.handle.inbox(PageWish::default()).await.unwrap().items;
     let run = &inbox[0].run;
     let mut pages = [
         "/",

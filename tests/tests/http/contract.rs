@@ -80,6 +80,24 @@ async fn answers_have_exactly_the_fields_that_are_described() {
 }
 
 #[tokio::test]
+async fn a_list_says_how_long_it_is_and_how_it_goes_on() {
+    let desk = Desk::open().await;
+    let mut gates = [desk.gate("a website").await.id, desk.gate("a shop").await.id];
+    // They came in the same moment, so their names say which is first.
+    gates.sort();
+    let operator = Operator::of(&desk);
+    let answer = operator.get("/api/v1/inbox?limit=1").await;
+    let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+    assert_eq!((header("x-total-count").as_deref(), header("x-next")), (Some("2"), Some(gates[0].clone())));
+    assert_eq!(json(answer).await[0]["id"], gates[0]);
+    let answer = operator.get(&format!("/api/v1/inbox?limit=1&after={}", gates[0])).await;
+    assert!(!answer.headers().contains_key("x-next"));
+    assert_eq!(json(answer).await[0]["id"], gates[1]);
+    assert_eq!(refused(operator.get("/api/v1/inbox?after=nope").await, 404).await, "not_found");
+    desk.close().await;
+}
+
+#[tokio::test]
 async fn starting_is_idempotent_by_key() {
     let desk = Desk::open().await;
     let operator = Operator::of(&desk);

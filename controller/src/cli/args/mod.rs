@@ -15,7 +15,7 @@ pub(crate) use daemon::{
     ProposalAction, TokenAction, UpArgs,
 };
 pub(crate) use models::{BenchArgs, EvalArgs, ModelsAction, PullArgs};
-pub(crate) use runs::{ApproveArgs, DeadAction, PauseArgs, RunArgs, RunsArgs, ScopeArgs};
+pub(crate) use runs::{ApproveArgs, DeadAction, PageArgs, PauseArgs, RunArgs, RunsArgs, ScopeArgs};
 
 /// The operating layer for a company of one.
 #[derive(Debug, Parser)]
@@ -98,7 +98,7 @@ pub(crate) enum Command {
         id: String,
     },
     /// What waits for you.
-    Inbox,
+    Inbox(PageArgs),
     /// The card of a gate.
     Show {
         /// The gate, or its run.

@@ -41,9 +41,28 @@ pub(crate) struct RunsArgs {
     /// Only those with this text in their title, whom they are about, their key or their id.
     #[arg(short = 'q', long, value_name = "TEXT")]
     pub search: Option<String>,
+    /// Which page.
+    #[command(flatten)]
+    pub page: PageArgs,
+}
+
+/// Which page of a list.
+#[derive(Debug, Args)]
+pub(crate) struct PageArgs {
+    /// Only what comes after this item of the list.
+    #[arg(long, value_name = "ID")]
+    pub after: Option<String>,
     /// At most so many.
     #[arg(long, default_value_t = 50)]
     pub limit: usize,
+}
+
+impl PageArgs {
+    /// Returns what the API is asked with.
+    pub(crate) fn query(&self) -> Vec<(&'static str, String)> {
+        let after = self.after.clone().map(|after| ("after", after));
+        std::iter::once(("limit", self.limit.to_string())).chain(after).collect()
+    }
 }
 
 /// `approve`.

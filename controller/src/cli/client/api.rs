@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, StatusCode, header::HeaderMap};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::sync::OnceCell;
@@ -37,6 +37,17 @@ pub(crate) struct Client {
 struct Socket {
     path: PathBuf,
     is_ours: OnceCell<()>,
+}
+
+/// A page of a list.
+#[derive(Debug)]
+pub(crate) struct ListPage {
+    /// What is on it.
+    pub(crate) items: Value,
+    /// What to name as `--after` for the next page; nothing on the last one.
+    pub(crate) next: Option<String>,
+    /// How many there are in all.
+    pub(crate) total: u64,
 }
 
 /// An answer of the API that is no success.
@@ -94,6 +105,21 @@ impl Client {
             url.query_pairs_mut().extend_pairs(query);
         }
         self.send(self.request(Method::GET, url)).await
+    }
+
+    /// Asks for a page of a list.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub(crate) async fn page(&self, path: &[&str], query: &[(&str, String)]) -> Result<ListPage, Failure> {
+        let mut url = self.url(path)?;
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let (headers, items) = self.whole(self.request(Method::GET, url)).await?;
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let total = header("x-total-count").and_then(|total| total.parse().ok()).unwrap_or_default();
+        Ok(ListPage { items, next: header("x-next"), total })
     }
 
     /// Asks for something and reads it as a view.
@@ -158,20 +184,25 @@ impl Client {
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Result<Value, Failure> {
+        self.whole(request).await.map(|(_, body)| body)
+    }
+
+    async fn whole(&self, request: reqwest::RequestBuilder) -> Result<(HeaderMap, Value), Failure> {
         self.meet().await?;
         let response = request.send().await.map_err(|error| self.silent(&error))?;
-        let status = response.status();
+        let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await.map_err(|error| self.silent(&error))?;
         if !status.is_success() {
             return Err(self.refused(status, &text));
         }
         if text.is_empty() {
-            return Ok(Value::Null);
+            return Ok((headers, Value::Null));
         }
-        serde_json::from_str(&text).map_err(|error| {
+        let body = serde_json::from_str(&text).map_err(|error| {
             Failure::new(Exit::Bug, format!("\"{}\" answered something else than JSON", self.place))
                 .caused_by(&error)
-        })
+        })?;
+        Ok((headers, body))
     }
 
     /// Finds out who listens at the control socket, once.

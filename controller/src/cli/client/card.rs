@@ -38,6 +38,9 @@ fn head(out: &Out, gate: &GateView, text: &mut Words) {
     for (name, value) in rows {
         *text += words!("  {:<9} {}\n", name, value);
     }
+    if let Some(mark) = &gate.mark {
+        *text += words!("  marked    {}: a yes does not simply act\n", mark);
+    }
     if let (Some(by), Some(at)) = (&gate.by, gate.at) {
         *text += words!("  decided   {} by {}, {}", gate.state, by, super::show::when(at));
         if let Some(reason) = &gate.reason {

@@ -8,22 +8,29 @@ use super::{
 };
 use crate::{
     cli::{
-        args::ApproveArgs,
+        args::{ApproveArgs, PageArgs},
         failure::{Exit, Failure, Outcome},
         out::{Cell, Table, words},
     },
-    runtime::views::GateView,
+    runtime::views::{DeadView, GateView, RunView},
 };
 
 /// Lists what waits for the operator.
-pub(crate) async fn inbox(cx: &Cx) -> Outcome {
-    let answer = cx.client.get(&["inbox"], &[]).await?;
+pub(crate) async fn inbox(cx: &Cx, page: &PageArgs) -> Outcome {
+    let listed = cx.client.page(&["inbox"], &page.query()).await?;
     if cx.out.json {
-        return cx.out.value(&answer);
+        return cx.out.value(&listed.items);
     }
-    let gates: Vec<GateView> = super::api::read(answer)?;
+    let gates: Vec<GateView> = super::api::read(listed.items)?;
+    let dead: Vec<DeadView> = cx.client.view(&["dead"], &[]).await?;
+    let doubts = dead.iter().filter(|dead| dead.effect.phase == "unknown").count();
+    if doubts > 0 {
+        cx.out.say(words!("only you can say what became of {} of the calls: adjutant dead", doubts));
+    }
     let Some(first) = gates.first() else {
-        cx.out.say("nothing waits for you");
+        if doubts == 0 {
+            cx.out.say("nothing waits for you");
+        }
         return Ok(Exit::Done);
     };
     let mut table = Table::new(&["gate", "risk", "expires", "question"]);
@@ -37,6 +44,14 @@ pub(crate) async fn inbox(cx: &Cx) -> Outcome {
         ]);
     }
     cx.out.table(&table)?;
+    if let Some(next) = &listed.next {
+        cx.out.say(words!(
+            "{} of {}; the next ones: adjutant inbox --after {}",
+            gates.len(),
+            listed.total,
+            next
+        ));
+    }
     cx.out.say(words!("next: adjutant show {}", first.id));
     Ok(Exit::Done)
 }
@@ -91,15 +106,19 @@ async fn told(cx: &Cx, id: &str, answer: &Value) -> Outcome {
 
 /// Returns the id of a gate that is named by itself or by its run.
 async fn resolve(cx: &Cx, name: &str) -> Result<String, Failure> {
-    let waiting: Vec<GateView> = cx.client.view(&["inbox"], &[]).await?;
-    if waiting.iter().any(|gate| gate.id == name) {
+    // A name without a point is a run's: its gates are in its view, so no list is read for it.
+    if name.contains('.') {
         return Ok(name.to_owned());
     }
-    let of_run: Vec<&GateView> = waiting.iter().filter(|gate| gate.run == name).collect();
-    match of_run.as_slice() {
-        // A gate that was decided is not in the inbox: the daemon knows it, or refuses with 4.
-        [] => Ok(name.to_owned()),
+    let run: RunView = cx.client.view(&["runs", name], &[]).await?;
+    let waiting: Vec<&GateView> = run.gates.iter().filter(|gate| gate.state == "open").collect();
+    match waiting.as_slice() {
         [gate] => Ok(gate.id.clone()),
+        [] => {
+            // Nothing waits any more: the last one that was decided says by whom.
+            let last = run.gates.last().map(|gate| gate.id.clone());
+            last.ok_or_else(|| Failure::new(Exit::NotFound, format!("run \"{name}\" asks nothing")))
+        }
         several => {
             let names: Vec<String> = several
                 .iter()

@@ -1,6 +1,6 @@
 //! `run`, `runs`, `log`, `why`.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     Cx,
@@ -49,12 +49,12 @@ pub(crate) async fn runs(cx: &Cx, args: &RunsArgs) -> Outcome {
 }
 
 async fn list(cx: &Cx, args: &RunsArgs) -> Outcome {
-    let mut query = vec![("limit", args.limit.to_string())];
+    let mut query = args.page.query();
     query.extend(args.status.clone().map(|status| ("status", status)));
     query.extend(args.playbook.clone().map(|playbook| ("playbook", playbook)));
     query.extend(args.about.clone().map(|about| ("about", about)));
     query.extend(args.search.clone().map(|text| ("q", text)));
-    let is_narrowed = query.len() > 1;
+    let is_narrowed = query.len() > args.page.query().len() || args.page.after.is_some();
     let answer = cx.client.get(&["runs"], &query).await?;
     if cx.out.json {
         return cx.out.value(&answer);
@@ -69,7 +69,11 @@ async fn list(cx: &Cx, args: &RunsArgs) -> Outcome {
         cx.out.say(none);
         return Ok(Exit::Done);
     }
-    cx.out.table(&table_of(&cx.out, &runs))
+    cx.out.table(&table_of(&cx.out, &runs))?;
+    if let Some(last) = runs.last().filter(|_| runs.len() == args.page.limit) {
+        cx.out.say(words!("older ones: adjutant runs --after {}", last.id));
+    }
+    Ok(Exit::Done)
 }
 
 /// Returns the list; whom runs are about and how much they hold have columns where any run says so.
@@ -87,7 +91,7 @@ fn table_of(out: &Out, runs: &[RunLine]) -> Table {
         cells.extend(has_about.then(|| Cell::from(about(run))));
         cells.extend(has_amount.then(|| Cell::from(run.amount.as_deref().unwrap_or("-"))));
         cells.extend([
-            out.status(&run.status).into(),
+            marked(out, run).into(),
             Cell::from(run.step.as_deref().unwrap_or("-")),
             when(run.since).into(),
             when(run.started).into(),
@@ -95,6 +99,15 @@ fn table_of(out: &Out, runs: &[RunLine]) -> Table {
         table.row(cells);
     }
     table
+}
+
+/// Returns a run's status; one that does not simply act never looks like one that does.
+fn marked(out: &Out, run: &RunLine) -> Words {
+    let status = out.status(&run.status);
+    match run.mark() {
+        Some(mark) => words!("{} ({})", status, mark),
+        None => status,
+    }
 }
 
 /// Returns whom a run is about, as `--about` takes it.
@@ -121,7 +134,7 @@ async fn one(cx: &Cx, id: &str) -> Outcome {
 /// Returns a run as text.
 fn text_of(out: &Out, run: &RunView) -> Words {
     let line = &run.line;
-    let mut text = words!("{}  {}\n", out.paint(Paint::Bold, &line.id), out.status(&line.status));
+    let mut text = words!("{}  {}\n", out.paint(Paint::Bold, &line.id), marked(out, line));
     let rows = [
         ("title", line.title.clone()),
         ("about", about(line)),
@@ -131,6 +144,8 @@ fn text_of(out: &Out, run: &RunView) -> Words {
         ("since", when(line.since)),
         ("started", when(line.started)),
         ("ended", maybe(run.ended)),
+        ("about", about(line)),
+        ("amount", line.amount.clone().unwrap_or_else(|| "-".to_owned())),
         ("key", line.key.clone()),
         ("revision", short(&line.revision).to_owned()),
         ("entries", run.seq.to_string()),
@@ -195,19 +210,12 @@ pub(crate) async fn log(cx: &Cx, id: &str, from: u64) -> Outcome {
 
 /// Returns an entry as one line.
 pub(super) fn line(out: &Out, entry: &LogView) -> Words {
-    let event = entry.event["event"].as_str().or_else(|| entry.event.as_str()).unwrap_or("event");
-    let about = ["step", "effect", "gate", "timer"].iter().find_map(|key| match &entry.event[*key] {
-        Value::Null => None,
-        found => Some(compact(found)),
-    });
     let moment = out.paint(Paint::Dim, &entry.at.to_string());
-    let about = about.map_or_else(Words::default, |about| words!("  {}", about));
     words!(
-        "{:>4}  {}  {}{}  {}",
+        "{:>4}  {}  {}  {}",
         entry.seq,
         moment,
-        event,
-        about,
+        entry.said,
         out.paint(Paint::Dim, &format!("by {}", entry.by))
     )
 }
@@ -229,13 +237,15 @@ pub(crate) async fn why(cx: &Cx, id: &str) -> Outcome {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     fn run(more: &Value) -> RunLine {
         let mut line = json!({
             "id": "put-aaaa", "playbook": "put", "key": "k", "status": "done", "step": null,
             "since": "2026-01-01T00:00:00Z", "revision": "r1", "bundle": "b1", "started": "2026-01-01T00:00:00Z",
-            "title": "Put it there"
+            "title": "Put it there", "stage": "act", "dry": false
         });
         line.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         serde_json::from_value(line).unwrap()

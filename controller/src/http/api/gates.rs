@@ -12,20 +12,36 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{runs::Answered, shapes};
+use super::{
+    paged::{Listed, PageParams, listed},
+    runs::Answered,
+    shapes,
+};
 use crate::{
-    http::{App, Refusal, Scope, auth::Principal, extract::Body},
+    http::{
+        App, Refusal, Scope,
+        auth::Principal,
+        extract::{Asked, Body},
+    },
     runtime::{Answer, views::GateView},
 };
 
 /// A digest may be given short, but not so short that another card could fit it.
 const SHORTEST_DIGEST: usize = 8;
 
-/// Lists the gates that wait, oldest first.
-#[utoipa::path(get, path = "/api/v1/inbox", tag = "gates", responses((status = 200, body = Vec<shapes::GateView>)))]
-pub(super) async fn inbox(State(app): State<App>, who: Principal) -> Answered<Vec<GateView>> {
+/// Lists the gates that wait, oldest first, page by page.
+#[utoipa::path(get, path = "/api/v1/inbox", tag = "gates", params(PageParams),
+    responses((status = 200, body = Vec<shapes::GateView>, headers(
+        ("x-total-count" = u64, description = "how many wait in all"),
+        ("x-next" = Option<String>, description = "what to name as `after` for the next page"))),
+        (status = 404, body = Refusal, description = "the gate to go on after is not there")))]
+pub(super) async fn inbox(
+    State(app): State<App>,
+    who: Principal,
+    Asked(asked): Asked<PageParams>,
+) -> Result<Listed<GateView>, Refusal> {
     who.must(Scope::Read)?;
-    Ok(Json(app.handle.inbox().await?))
+    Ok(listed(app.handle.inbox(asked.into()).await?))
 }
 
 /// Shows a gate with everything that a decision is about.

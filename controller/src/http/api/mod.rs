@@ -1,7 +1,9 @@
 //! `/api/v1`: the same verbs for the command line, scripts and agents; `/api/openapi.json` is made from the handlers.
 
+mod description;
 mod gates;
 mod git;
+mod paged;
 mod people;
 mod runs;
 mod shapes;
@@ -83,11 +85,12 @@ fn described() -> OpenApiRouter<App> {
 /// Returns the routes of the API.
 pub(super) fn router() -> Router<App> {
     let (router, api) = described().split_for_parts();
+    let api = description::complete(api);
     router.route("/api/openapi.json", get(move || async move { Json(api) }))
 }
 
 /// Returns the description of the API.
 #[must_use]
 pub fn openapi() -> OpenApi {
-    described().into_openapi()
+    description::complete(described().into_openapi())
 }

@@ -49,7 +49,8 @@ pub(super) struct ListParams {
 
 /// Lists runs, newest first.
 #[utoipa::path(get, path = "/api/v1/runs", tag = "runs", params(ListParams),
-    responses((status = 200, body = Vec<shapes::RunLine>)))]
+    responses((status = 200, body = Vec<shapes::RunLine>),
+        (status = 404, body = Refusal, description = "the playbook, or the run to go on after, is not there")))]
 pub(super) async fn list(
     State(app): State<App>,
     who: Principal,

@@ -26,6 +26,10 @@ pub(super) struct RunLine {
     about: Option<About>,
     /// The newest amount of money that it holds.
     amount: Option<String>,
+    /// `observe`, `advise`, `act`.
+    stage: String,
+    /// Whether effects other than reads are only logged.
+    dry: bool,
 }
 
 /// Whom a run is about.
@@ -53,9 +57,11 @@ pub(super) struct RunView {
     about: Option<About>,
     /// The newest amount of money that it holds.
     amount: Option<String>,
-    seq: u64,
     /// `observe`, `advise`, `act`.
     stage: String,
+    /// Whether effects other than reads are only logged.
+    dry: bool,
+    seq: u64,
     ended: Option<String>,
     input: BTreeMap<String, Value>,
     steps: Vec<StepView>,
@@ -127,6 +133,8 @@ pub(super) struct GateView {
     run: String,
     step: String,
     question: String,
+    /// `dry run`, `only observes`, `only advises`, where a yes does not simply act.
+    mark: Option<String>,
     /// `low`, `medium`, `high`.
     risk: String,
     digest: String,
@@ -163,6 +171,7 @@ pub(super) struct LogView {
     seq: u64,
     at: String,
     by: String,
+    said: String,
     #[schema(value_type = Object)]
     event: Value,
     #[schema(value_type = Vec<Object>)]

@@ -20,9 +20,8 @@
     isLoading = true;
     isStale = false;
     try {
-      const address = new URL(location.href);
-      address.searchParams.delete("notice");
-      const answer = await fetch(address, { headers: { accept: "text/html" } });
+      // With its notice: what was just done stays told until somebody goes elsewhere.
+      const answer = await fetch(location.href, { headers: { accept: "text/html" } });
       if (answer.redirected || !answer.ok) { location.reload(); return; }
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
       const now = main();

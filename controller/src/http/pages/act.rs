@@ -144,7 +144,9 @@ pub(super) async fn settle(State(app): State<App>, Path(id): Path<String>, form:
     let value = form.text("value").map(serde_json::from_str).transpose();
     let value = value.map_err(|error| Refusal::invalid(format!("the answer is no JSON: {error}")))?;
     let answer = app.handle.settle(&effect, Settle { how, value }.settlement(), &form.who.by).await?;
-    Ok(back("/connectors", &told(answer, "settled")))
+    // Only to pages of ours: an address elsewhere would be somebody else's wish.
+    let own = form.text("back").filter(|place| place.starts_with("/runs/")).unwrap_or("/connectors");
+    Ok(back(own, &told(answer, "settled")))
 }
 
 /// Approves or refuses a proposal.

@@ -11,7 +11,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::{form, frame::Frame, parts};
-use crate::runtime::views::{GateView, When, in_words, label, whom};
+use crate::runtime::views::{GateView, RECORD_WRITE, When, headline, label};
 
 /// Where a card's forms post to, and what they carry.
 pub(super) struct Desk<'a> {
@@ -33,7 +33,7 @@ pub(super) fn card(desk: &Desk<'_>, gate: &GateView) -> Markup {
         article.card.gate id=(id) aria-labelledby={ (id) "-q" } data-card[gate.state == "open"] {
             header.card-head {
                 p.card-meta {
-                    (parts::risk(gate.risk))
+                    (parts::risk(gate.risk)) (parts::mark(gate.mark.as_deref()))
                     @if gate.state != "open" { " " (parts::status(&gate.state)) }
                     " " a.soft href={ "/runs/" (gate.run) } { (gate.run) }
                     span.soft { " · " (gate.step) }
@@ -126,7 +126,7 @@ fn why(card: &Card) -> String {
 }
 
 fn covered(call: &CoveredCall) -> Markup {
-    let headline = headline(call);
+    let headline = headline(&call.verb, call.effect, &call.args);
     let joint = if call.effect == Effect::Send { " to " } else { " for " };
     html! {
         div class={ "happening is-" (headline.class) } {
@@ -146,52 +146,12 @@ fn covered(call: &CoveredCall) -> Markup {
     }
 }
 
-/// The verb under which a business record is written; it is ours, and no connector's.
-const RECORD_WRITE: &str = "record.write";
-
 fn taken_back(call: &CoveredCall) -> String {
     match &call.undo {
         None if call.verb == RECORD_WRITE => "the version before stays on record".to_owned(),
         Some(undo) => format!("can be taken back by {}", undo.verb),
         None => "cannot be taken back".to_owned(),
     }
-}
-
-/// What a call does, in one line.
-#[derive(Debug, PartialEq, Eq)]
-struct Headline {
-    /// What sort of effect.
-    class: &'static str,
-    /// The verb's name, in words.
-    what: String,
-    whom: Option<String>,
-    amount: Option<String>,
-}
-
-fn headline(call: &CoveredCall) -> Headline {
-    if call.verb == RECORD_WRITE {
-        let text = |name: &str| call.args.get(name).and_then(in_words);
-        let what = format!("Record {}", text("record").unwrap_or_default());
-        return Headline { class: "writes", what, whom: text("key"), amount: None };
-    }
-    let class = match call.effect {
-        Effect::Read => "looks",
-        Effect::Write => "writes",
-        Effect::Send => "sends",
-        Effect::Spend => "money",
-        Effect::Delete => "deletes",
-        Effect::Publish => "publishes",
-    };
-    let text = |name: &str| call.args.get(name).and_then(in_words);
-    let amount = ["amount", "total", "price"].into_iter().find_map(text);
-    let amount = amount.map(|amount| match text("currency") {
-        Some(currency) if !amount.contains(&currency) => format!("{amount} {currency}"),
-        _ => amount,
-    });
-    let name = call.verb.rsplit_once('.').map_or(call.verb.as_str(), |(_, name)| name).replace('_', " ");
-    let mut letters = name.chars();
-    let what = letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default();
-    Headline { class, what, whom: whom(&call.args), amount }
 }
 
 fn shown_value(card: &Card, path: &str, shown: &Shown) -> Markup {
@@ -337,40 +297,12 @@ mod tests {
 
     use super::*;
 
-    fn call(effect: Effect, args: Value) -> CoveredCall {
-        let (step, verb) = ("bill".to_owned(), "billing.create_invoice".to_owned());
-        CoveredCall { step, verb, effect, args, labels: Labels::OPERATOR, undo: None }
-    }
-
     #[test]
-    fn the_headline_says_to_whom_and_for_how_much() {
-        let headline = headline(&call(
-            Effect::Spend,
-            json!({ "customer": { "name": "Ada" }, "amount": 1200, "currency": "EUR" }),
-        ));
-        assert_eq!((headline.class, headline.what.as_str()), ("money", "Create invoice"));
-        assert_eq!(headline.whom.as_deref(), Some("Ada"));
-        assert_eq!(headline.amount.as_deref(), Some("1200 EUR"));
-    }
-
-    #[test]
-    fn a_record_is_named_by_its_kind_and_key() {
-        let write = CoveredCall {
-            verb: RECORD_WRITE.to_owned(),
-            ..call(Effect::Write, json!({ "record": "customer", "key": "ada@x", "value": {} }))
-        };
-        let headline = headline(&write);
-        assert_eq!((headline.what.as_str(), headline.whom.as_deref()), ("Record customer", Some("ada@x")));
+    fn a_record_is_never_said_to_be_lost() {
+        let (step, verb) = ("bill".to_owned(), RECORD_WRITE.to_owned());
+        let args = json!({ "record": "customer", "key": "ada@x", "value": {} });
+        let write =
+            CoveredCall { step, verb, effect: Effect::Write, args, labels: Labels::OPERATOR, undo: None };
         assert_eq!(taken_back(&write), "the version before stays on record");
-    }
-
-    #[test]
-    fn an_amount_that_names_its_currency_names_it_once() {
-        let headline = headline(&call(
-            Effect::Spend,
-            json!({ "to": ["a@x", "b@x"], "total": "5.00 EUR", "currency": "EUR" }),
-        ));
-        assert_eq!(headline.whom.as_deref(), Some("a@x, b@x"));
-        assert_eq!(headline.amount.as_deref(), Some("5.00 EUR"));
     }
 }

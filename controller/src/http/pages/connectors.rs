@@ -13,7 +13,7 @@ use super::{
     Page, Shown,
     act::Came,
     frame::{Frame, Tab},
-    parts,
+    parts, settle,
 };
 use crate::{
     http::{
@@ -80,31 +80,10 @@ fn dead(frame: &Frame, dead: &[DeadView]) -> Markup {
 
 fn letter(frame: &Frame, letter: &DeadView) -> Markup {
     let effect = &letter.effect;
-    let action = format!("/effects/{}/settle", effect.id);
-    let button = |how: &str, title: &str| {
-        html! { form method="post" action=(action) { (frame.mark_field()) input type="hidden" name="how" value=(how); button type="submit" { (title) } } }
-    };
-    let id = format!("answer-{}", effect.id.to_string().replace('.', "-"));
     html! {
         div.letter data-row {
             p { (parts::status(&effect.phase)) " " a href={ "/runs/" (effect.run) } { (effect.run) } @if let Some(whom) = &letter.whom { " to " bdi { (whom) } } span.soft { " · step " (effect.step) " · attempt " (effect.attempt) " · " (effect.id) } }
-            @if effect.phase == "unknown" {
-                p { "It was sent, and no answer came. Look at the other side, then say what you found." }
-            }
-            div.verbs {
-                details.verb-more {
-                    summary { "It happened" }
-                    form method="post" action=(action) {
-                        (frame.mark_field())
-                        input type="hidden" name="how" value="happened";
-                        div.field { label for=(id) { "Its answer as JSON, where later steps read it" } textarea id=(id) name="value" rows="2" placeholder="{}" {} }
-                        button.primary type="submit" { "It happened" }
-                    }
-                }
-                (button("did_not_happen", "It did not: try again"))
-                (button("undo", "Take it back"))
-                (button("drop", "Drop it"))
-            }
+            (settle::forms(frame, effect, "/connectors"))
         }
     }
 }

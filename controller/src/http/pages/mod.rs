@@ -17,6 +17,7 @@ mod playbooks;
 mod proposals;
 mod run;
 mod runs;
+mod settle;
 mod today;
 
 #[cfg(test)]

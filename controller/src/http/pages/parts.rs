@@ -18,6 +18,11 @@ pub(super) fn status(word: &str) -> Markup {
     html! { span class={ "pill is-" (word.replace('_', "-")) } { (word.replace('_', " ")) } }
 }
 
+/// Returns the pill of what does not simply act, so that it never looks like what does.
+pub(super) fn mark(mark: Option<&str>) -> Markup {
+    html! { @if let Some(mark) = mark { " " span class="pill is-paused" { (mark) } } }
+}
+
 /// Returns the pill of a risk.
 pub(super) fn risk(risk: Risk) -> Markup {
     let (class, word) = match risk {

@@ -13,7 +13,7 @@ use super::{
     card,
     diagram::{self, Progress},
     frame::{Frame, Tab, short},
-    parts,
+    parts, settle,
 };
 use crate::{
     http::{App, Scope, api::split_at, auth::Principal},
@@ -117,33 +117,43 @@ fn asks(app: &App, playbook: &Playbook) -> BTreeMap<String, Asks> {
 pub(super) fn content(frame: &Frame, shown: &OneRun) -> Markup {
     let run = &shown.run;
     html! {
-        p.crumbs { a href="/runs" { "Runs" } " / " (run.line.id) }
-        header.run-head {
-            h1 { @match &shown.playbook { Some((playbook, _)) => (playbook.title), None => (run.line.playbook) } }
-            p {
-                (parts::status(&run.line.status))
-                @if let Some(step) = &run.line.step { " at " a href={ "#step-" (step) } { (step) } }
-                span.soft { " · since " (frame.time(run.line.since)) " · began " (frame.time(run.line.started)) }
-            }
-            p.soft { code { (run.line.id) } " · key " code { (run.line.key) } " · revision " code { (short(&run.line.revision)) } " · bundle " code { (short(&run.line.bundle)) }
-                @if let Some(parent) = &run.parent { " · started by " a href={ "/runs/" (parent.run) } { (parent.run) } } }
-        }
-        (scrubber(shown))
-        div.columns.is-run {
-            div {
-                @if shown.at.is_none() { (waiting(frame, shown)) }
-                (gates(frame, run))
-                (steps(frame, shown))
-                (timeline(frame, run))
-            }
-            div.aside {
-                (picture(shown))
-                @if shown.at.is_none() { (steer(frame, run)) }
-                section.panel { h2 { "Given" } @if run.input.is_empty() { p.soft { "No inputs." } } dl.fields { @for (name, value) in &run.input { dt { (name) } dd { (parts::value(value)) } } } }
-                @if !run.children.is_empty() { section.panel { h2 { "Started" } ul.lines { @for child in &run.children { li { a href={ "/runs/" (child) } { (child) } } } } } }
-            }
-        }
-    }
+           p.crumbs { a href="/runs" { "Runs" } " / " (run.line.id) }
+           header.run-head {
+               h1 { @match &shown.playbook { Some((playbook, _)) => (playbook.title), None => (run.line.playbook) } }
+               p {
+                   (parts::status(&run.line.status)) (parts::mark(run.line.mark()))
+                   @if let Some(step) = &run.line.step { " at " a href={ "#step-" (step) } { (step) } }
+                   span.soft { " · since " (frame.time(run.line.since)) " · began " (frame.time(run.line.started)) }
+               }
+    @if run.line.about.is_some() || run.line.amount.is_some() {
+                   p {
+                       @if let Some(about) = &run.line.about { "About " a href={ "/runs?q=" (query(&about.key)) } { (about.kind.replace('_', " ")) " " bdi { (about.key) } } }
+                       @if let Some(amount) = &run.line.amount { " · " strong.amount { (amount) } }
+                   }
+               }
+               p.soft { code { (run.line.id) } " · key " code { (run.line.key) } " · revision " code { (short(&run.line.revision)) } " · bundle " code { (short(&run.line.bundle)) }
+                   @if let Some(parent) = &run.parent { " · started by " a href={ "/runs/" (parent.run) } { (parent.run) } } }
+           }
+           (scrubber(shown))
+           div.columns.is-run {
+               div {
+                   @if shown.at.is_none() { (waiting(frame, shown)) }
+                   (gates(frame, run))
+                   (steps(frame, shown))
+                   (timeline(frame, run))
+               }
+               div.aside {
+                   (picture(shown))
+                   @if shown.at.is_none() { (steer(frame, run)) }
+                   section.panel { h2 { "Given" } @if run.input.is_empty() { p.soft { "No inputs." } } dl.fields { @for (name, value) in &run.input { dt { (name) } dd { (parts::value(value)) } } } }
+                   @if !run.children.is_empty() { section.panel { h2 { "Started" } ul.lines { @for child in &run.children { li { a href={ "/runs/" (child) } { (child) } } } } } }
+               }
+           }
+       }
+}
+
+fn query(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 fn scrubber(shown: &OneRun) -> Markup {
@@ -219,7 +229,10 @@ fn step(frame: &Frame, shown: &OneRun, step: &StepView) -> Markup {
                 @if step.visits > 1 { span.soft { " · " (step.visits) " times" } }
                 @if let Some(ended) = step.ended.or(step.started) { span.soft.when { (frame.time(ended)) } }
             }
-            @for effect in effects { (parts::effect(frame, effect)) }
+            @for effect in effects {
+                (parts::effect(frame, effect))
+                @if settle::is_open(effect) && shown.at.is_none() { (settle::forms(frame, effect, &format!("/runs/{}", run.line.id))) }
+            }
             @if let Some(decided) = step.value.as_ref().and_then(Decided::read) {
                 (decision(&decided))
                 @if let Some(judged) = &step.judged { (verdict(frame, judged)) }

@@ -19,7 +19,7 @@ const PAGE: usize = 50;
 
 /// The statuses that a filter offers.
 const STATUSES: [&str; 9] =
-    ["running", "waiting", "paused", "unwinding", "done", "failed", "cancelled", "killed", "quarantined"];
+    ["live", "running", "waiting", "paused", "unwinding", "done", "failed", "cancelled", "killed"];
 
 /// What is asked for.
 #[derive(Debug, Default, Deserialize)]
@@ -125,7 +125,7 @@ fn table(frame: &Frame, runs: &[RunLine]) -> Markup {
                             span.soft.key { (run.id) }
                             span.soft.key { (run.key) }
                         }
-                        td { (parts::status(&run.status)) }
+                        td { (parts::status(&run.status)) (parts::mark(run.mark())) }
                         td data-name="about" { (about(run)) }
                         td data-name="amount" { (run.amount.as_deref().unwrap_or("–")) }
                         td data-name="step" { (run.step.as_deref().unwrap_or("–")) }

@@ -6,15 +6,16 @@ use adjutant_machine::{event::TimerId, id::Stamp};
 use adjutant_spec::{
     advice::Advice,
     plan::{Plan, Trigger},
+    value::Money,
 };
 use axum::extract::{Query, State};
 use croner::Cron;
 use jiff::{Timestamp, tz::TimeZone};
 use maud::{Markup, html};
+use serde::Deserialize;
 
 use super::{
     Page, Shown,
-    act::Came,
     card::{self, Desk},
     frame::{Frame, Tab},
     parts,
@@ -27,20 +28,24 @@ use crate::{
         doors::{HoldView, SliceView, WaitsView},
     },
     runtime::{
-        RunFilter,
-        views::{BudgetView, DeadView, GateView, PauseView, QuarantineView, SpendView, When},
+        PageWish, RunFilter,
+        views::{BudgetView, DeadView, GateView, LIVE, Paged, PauseView, QuarantineView, SpendView, When},
     },
 };
 
 /// How many waiting runs are asked for their timers.
 const MOST_WAITING: usize = 12;
+/// How many gates a page of the inbox has.
+const MOST_GATES: usize = 60;
+/// How many effects in doubt are shown in the inbox; the World page has all.
+const MOST_DOUBTS: usize = 5;
 /// How many cards are shown in full; the rest are lines.
 const MOST_CARDS: usize = 12;
 
 /// What Today shows.
 pub(super) struct Today {
-    /// The gates that wait.
-    pub(super) gates: Vec<GateView>,
+    /// The gates that wait: a page of them.
+    pub(super) gates: Paged<GateView>,
     /// Effects that are dead or unknown.
     pub(super) dead: Vec<DeadView>,
     /// What was spent.
@@ -51,6 +56,8 @@ pub(super) struct Today {
     pub(super) held: Held,
     /// How many runs are under way.
     pub(super) live: u64,
+    /// How many proposals are open.
+    pub(super) proposals: usize,
 }
 
 /// What stands in the way.
@@ -80,19 +87,25 @@ pub(super) struct Coming {
     pub(super) link: String,
 }
 
+/// What is asked for.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Asked {
+    notice: Option<String>,
+    after: Option<String>,
+}
+
 /// Shows Today.
-pub(super) async fn page(State(app): State<App>, who: Principal, Query(came): Query<Came>) -> Shown {
+pub(super) async fn page(State(app): State<App>, who: Principal, Query(asked): Query<Asked>) -> Shown {
     who.must(Scope::Read)?;
     let (frame, _) = Frame::read(&app, &who).await?;
-    let frame = frame.with_notice(came.notice);
-    let today = read(&app, &frame).await?;
+    let frame = frame.with_notice(asked.notice);
+    let today = read(&app, &frame, asked.after).await?;
     Ok(Page(frame.page(Tab::Today, "Today", &content(&frame, &today))))
 }
 
-async fn read(app: &App, frame: &Frame) -> Result<Today, Refusal> {
+async fn read(app: &App, frame: &Frame, after: Option<String>) -> Result<Today, Refusal> {
     let status = full_status(app).await?;
-    let live =
-        ["running", "waiting", "unwinding"].iter().filter_map(|word| status.runs.by_status.get(*word)).sum();
+    let live = LIVE.iter().filter_map(|word| status.runs.by_status.get(*word)).sum();
     let held = Held {
         diagnostics: status.diagnostics,
         slices: status.slices.into_iter().filter(|slice| slice.held.is_some()).collect(),
@@ -102,13 +115,20 @@ async fn read(app: &App, frame: &Frame) -> Result<Today, Refusal> {
         quarantined: status.quarantined,
     };
     Ok(Today {
-        gates: app.handle.inbox().await?,
+        gates: app.handle.inbox(PageWish { after, limit: MOST_GATES }).await?,
         dead: app.handle.dead().await?,
         spend: app.handle.spend().await?,
         next: coming(app, frame).await?,
         held,
         live,
+        proposals: open_proposals(app).await,
     })
+}
+
+/// Counts the proposals that wait; a source that cannot tell just now takes nothing else from the page.
+async fn open_proposals(app: &App) -> usize {
+    let all = app.doors.git.proposals().await.unwrap_or_default();
+    all.iter().filter(|proposal| ["open", "changed"].contains(&proposal.state.as_str())).count()
 }
 
 async fn coming(app: &App, frame: &Frame) -> Result<Vec<Coming>, Refusal> {
@@ -155,7 +175,7 @@ pub(super) fn content(frame: &Frame, today: &Today) -> Markup {
         }
         (numbers(frame, today))
         div.columns {
-            section aria-labelledby="inbox" { (inbox(frame, &today.gates)) }
+            section aria-labelledby="inbox" { (inbox(frame, today)) }
             div.aside {
                 (exceptions(frame, today))
                 (spend(&today.spend))
@@ -170,28 +190,33 @@ fn problems(today: &Today) -> usize {
     let refused = usize::from(!held.diagnostics.is_empty())
         + usize::from(held.hold.is_some())
         + usize::from(held.waits.is_some());
-    today.dead.len() + held.slices.len() + held.paused.len() + held.quarantined.len() + refused
+    today.dead.len()
+        + held.slices.iter().filter(|slice| !is_told_below(held, slice)).count()
+        + held.paused.len()
+        + held.quarantined.len()
+        + refused
 }
 
 fn numbers(frame: &Frame, today: &Today) -> Markup {
     let problems = problems(today);
+    let waiting = today.gates.total + (doubts(today).count() + today.proposals) as u64;
     let cap = today.spend.budgets.iter().find(|budget| budget.scope == "company" && budget.window == "day");
     html! {
         ul.numbers {
-            li class=[(!today.gates.is_empty()).then_some("is-waiting")] {
-                a href="#inbox" { b { (today.gates.len()) } span { "waiting for you" } }
+            li class=[(waiting > 0).then_some("is-waiting")] {
+                a href="#inbox" { b { (waiting) } span { "waiting for you" } }
             }
             li class=[(problems > 0).then_some("is-wrong")] {
                 a href="#exceptions" { b { (problems) } span { (plural(problems, "exception", "exceptions")) } }
             }
             li {
                 a href="#spend" {
-                    b { (today.spend.today.map_or_else(|| "0".to_owned(), |money| money.to_string())) }
+                    b { @match (today.spend.today, cap) { (Some(money), _) => (money), (None, Some(cap)) => (Money::zero(cap.limit.currency)), (None, None) => "nothing" } }
                     span { @match cap { Some(cap) => { "of " (cap.limit) " today" }, None => "spent today" } }
                 }
             }
             li {
-                a href="/runs?status=running" { b { (today.live) } span { (plural(today.live, "run under way", "runs under way")) } }
+                a href="/runs?status=live" { b { (today.live) } span { (plural(today.live, "run under way", "runs under way")) } }
             }
             @if let Some(coming) = today.next.first() {
                 li.is-next { a href="#next" { b { (frame.clock(coming.at)) } span { (coming.what) } } }
@@ -204,10 +229,27 @@ fn plural<N: PartialEq + From<u8>>(count: N, one: &'static str, many: &'static s
     if count == N::from(1) { one } else { many }
 }
 
-fn inbox(frame: &Frame, gates: &[GateView]) -> Markup {
+/// Returns the effects of which only the operator can say what became.
+fn doubts(today: &Today) -> impl Iterator<Item = &DeadView> {
+    today.dead.iter().filter(|dead| dead.effect.phase == "unknown")
+}
+
+fn inbox(frame: &Frame, today: &Today) -> Markup {
+    let page = &today.gates;
+    let gates = page.items.as_slice();
     html! {
         h2 #inbox { "Waiting for you" }
-        @if gates.is_empty() {
+        @for doubt in doubts(today).take(MOST_DOUBTS) {
+            p.notice.is-warning data-row {
+                "Only you can say what became of " code { (doubt.effect.target) }
+                @if let Some(whom) = &doubt.whom { " to " bdi { (whom) } }
+                ": " a href={ "/runs/" (doubt.effect.run) "#step-" (doubt.effect.step) } { "look, then say what you found" }
+            }
+        }
+        @if today.proposals > 0 {
+            p.notice { a href="/proposals" { (today.proposals) " " (plural(today.proposals, "open proposal", "open proposals")) } " to read and decide." }
+        }
+        @if gates.is_empty() && doubts(today).next().is_none() && today.proposals == 0 {
             (parts::nothing("Nothing waits for you.", "Work goes on by itself; what needs a decision appears here."))
         }
         @for gate in gates.iter().take(MOST_CARDS) {
@@ -219,6 +261,11 @@ fn inbox(frame: &Frame, gates: &[GateView]) -> Markup {
                 @for gate in &gates[MOST_CARDS..] {
                     li { a href={ "/gates/" (gate.id) } { (gate.question) } " " span.soft { (card::lapses(frame, gate.expires)) } }
                 }
+            }
+        }
+        @if let Some(next) = &page.next {
+            nav.paging aria-label="Pages of the inbox" {
+                a rel="next" href={ "/?after=" (next) "#inbox" } { "The next ones of " (page.total) " →" }
             }
         }
     }
@@ -244,7 +291,7 @@ fn exceptions(frame: &Frame, today: &Today) -> Markup {
                 }
             }
             @for slice in &held.slices {
-                p.error { "Slice " strong { (slice.id) } " keeps its last good revision: " (slice.held.as_deref().unwrap_or_default()) }
+                p.error { "Slice " strong { (slice.id) } " keeps its last good revision" @if is_told_below(held, slice) { ", for the mistakes below." } @else { ": " (slice.held.as_deref().unwrap_or_default()) } }
             }
             @for diagnostic in held.diagnostics.iter().take(5) { (self::diagnostic(diagnostic)) }
             @if held.diagnostics.len() > 5 { p.soft { (held.diagnostics.len() - 5) " more: " code { "adjutant check" } } }
@@ -261,6 +308,11 @@ fn exceptions(frame: &Frame, today: &Today) -> Markup {
             }
         }
     }
+}
+
+/// Returns whether a slice is held back by nothing but mistakes that are listed anyway: a mistake appears once.
+fn is_told_below(held: &Held, slice: &SliceView) -> bool {
+    !slice.diagnostics.is_empty() && slice.diagnostics.iter().all(|found| held.diagnostics.contains(found))
 }
 
 fn diagnostic(row: &serde_json::Value) -> Markup {

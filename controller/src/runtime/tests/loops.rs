@@ -53,7 +53,7 @@ async fn one_address_gets_so_many_mails_a_day_and_then_a_person_is_asked() {
     assert_eq!(send(&world, "both", "5").await, "waiting_for_approval", "whoever else it goes to");
     assert_eq!(world.script.calls("mail.send").len(), 3);
     // What a person approves goes out, and uses up nothing.
-    let gates = world.handle.inbox().await.unwrap();
+    let gates = world.handle.inbox(PageWish::default()).await.unwrap().items;
     assert!(
         gates.iter().all(|gate| format!("{gate:?}").contains("ann@x.example has had 3 mails today")),
         "{gates:#?}"

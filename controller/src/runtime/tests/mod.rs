@@ -36,7 +36,8 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::{
-    Activation, Handle, ManualClock, NotifyFailure, Performer, Runtime, Settings, StartRun, Started, Worst,
+    Activation, Handle, ManualClock, NotifyFailure, PageWish, Performer, Runtime, Settings, StartRun,
+    Started, Worst,
     views::{GateView, RunView},
 };
 
@@ -440,7 +441,7 @@ impl World {
     }
 
     async fn gate(&self) -> GateView {
-        let mut inbox = self.handle.inbox().await.expect("the inbox is readable");
+        let mut inbox = self.handle.inbox(PageWish::default()).await.expect("the inbox is readable").items;
         assert_eq!(inbox.len(), 1, "one gate waits: {inbox:?}");
         inbox.remove(0)
     }

@@ -130,8 +130,42 @@ async fn a_gate_is_decided_once() {
     assert!(matches!(denied, Err(Error::Conflict { .. })), "{denied:?}");
     world.rest().await;
     assert_eq!(world.run(&run.line.id).await.line.status, "done");
-    assert!(world.handle.inbox().await.unwrap().is_empty());
+    assert!(world.handle.inbox(PageWish::default()).await.unwrap().items.is_empty());
     world.sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_inbox_is_read_page_by_page_oldest_first() {
+    let world = World::with(&[("playbooks/gated.toml", GATED)]).await;
+    let mut asked = Vec::new();
+    for key in ["a", "b", "c", "d", "e"] {
+        asked.push(world.ran("gated", key).await.gates[0].id.clone());
+        world.clock.advance(1_000);
+    }
+    let (mut read, mut after) = (Vec::new(), None);
+    loop {
+        let page = world.handle.inbox(PageWish { after, limit: 2 }).await.unwrap();
+        assert_eq!(page.total, 5);
+        read.push(page.items.iter().map(|gate| gate.id.clone()).collect::<Vec<_>>());
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(read, [&asked[..2], &asked[2..4], &asked[4..]]);
+    let second = world.handle.gate(&asked[1]).await.unwrap();
+    assert!(world.handle.decide(approve(&second), "operator").await.unwrap().applied);
+    world.rest().await;
+    // A reader who stands at a gate that was decided meanwhile goes on where it stood.
+    let page = world.handle.inbox(PageWish { after: Some(asked[1].clone()), limit: 9 }).await.unwrap();
+    assert_eq!((page.items[0].id.as_str(), page.next, page.total), (asked[2].as_str(), None, 4));
+    for nowhere in ["gated-nope.ask.1", "nope", ""] {
+        let wish = PageWish { after: Some(nowhere.to_owned()), limit: 9 };
+        assert!(
+            matches!(world.handle.inbox(wish).await, Err(Error::NotFound { what: "gate", .. })),
+            "{nowhere}"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,16 +9,16 @@ use adjutant_machine::{
 };
 use adjutant_spec::{
     advice::Advice,
-    plan::{BundleId, OldestId},
+    plan::{BundleId, OldestId, Stage},
 };
 
 use crate::runtime::{
-    Error, RunFilter,
+    Error, PageWish, RunFilter,
     core::Core,
     head::Head,
     identity::run_of,
     records, rows,
-    views::{DeadView, GateView, RecordView, RunLine, SlotView, StatusView, When},
+    views::{DeadView, GateView, Paged, RecordView, RunLine, SlotView, StatusView, When},
 };
 
 /// How many runs a list has where nobody says more.
@@ -26,23 +26,35 @@ const USUAL: usize = 100;
 const STATUSES: [&str; 8] =
     ["running", "waiting", "paused", "unwinding", "done", "failed", "cancelled", "killed"];
 
+/// Those of runs that are not over; `live` asks for all of them.
+pub const LIVE: &[&str] = &["running", "waiting", "paused", "unwinding"];
+
+/// Returns the statuses that a word asks for.
+fn asked_for(status: Option<&str>) -> Result<&'static [&'static str], Error> {
+    let Some(status) = status else { return Ok(&STATUSES) };
+    if status == "live" {
+        return Ok(LIVE);
+    }
+    let place = STATUSES.iter().position(|known| *known == status);
+    place.map(|place| &STATUSES[place..=place]).ok_or_else(|| {
+        let known = STATUSES.join(", ");
+        Error::invalid(format!(
+            "no run has the status \"{status}\"; there are {known}, and live for the first four"
+        ))
+    })
+}
+
 /// Lists runs, newest first.
 pub(in crate::runtime) fn runs(core: &Core, filter: &RunFilter) -> Result<Vec<RunLine>, Error> {
     let limit = if filter.limit == 0 { USUAL } else { filter.limit.min(super::PAGE) };
-    if let Some(status) = filter.status.as_deref().filter(|status| !STATUSES.contains(status)) {
-        let known = STATUSES.join(", ");
-        return Err(Error::invalid(format!("no run has the status \"{status}\"; there are {known}")));
-    }
+    let statuses = asked_for(filter.status.as_deref())?;
     let cursor = filter.after.as_deref().map(|id| super::load(core, id)).transpose()?;
     let prefixes = match (&filter.status, &filter.playbook) {
-        (Some(status), _) => vec![rows::index::group(rows::index::STATUS, status)],
         (None, Some(playbook)) => {
             let oldest = core.live().oldest_playbook(playbook);
             vec![rows::index::group(rows::index::PLAYBOOK, oldest.as_str())]
         }
-        (None, None) => {
-            STATUSES.iter().map(|status| rows::index::group(rows::index::STATUS, status)).collect()
-        }
+        _ => statuses.iter().map(|status| rows::index::group(rows::index::STATUS, status)).collect(),
     };
     let mut lines = Vec::new();
     for prefix in prefixes {
@@ -55,7 +67,22 @@ pub(in crate::runtime) fn runs(core: &Core, filter: &RunFilter) -> Result<Vec<Ru
     }
     lines.sort_by(|a: &RunLine, b| b.started.cmp(&a.started).then_with(|| a.id.cmp(&b.id)));
     lines.truncate(limit);
+    if lines.is_empty() {
+        named(core, filter.playbook.as_deref())?;
+    }
     Ok(lines)
+}
+
+/// Refuses the name of a playbook that is not in force and never had a run: who mistypes it should not read "none".
+fn named(core: &Core, playbook: Option<&str>) -> Result<(), Error> {
+    let Some(playbook) = playbook.filter(|name| core.live().playbook(name).is_none()) else { return Ok(()) };
+    let oldest = core.live().oldest_playbook(playbook);
+    let prefix = rows::index::group(rows::index::PLAYBOOK, oldest.as_str());
+    let scan = Scan { prefix, limit: 1, ..Scan::default() };
+    if core.journal.scan(Table::Index, &scan)?.is_empty() {
+        return Err(Error::NotFound { what: "playbook", id: playbook.to_owned() });
+    }
+    Ok(())
 }
 
 struct Group<'a> {
@@ -149,6 +176,8 @@ fn line(core: &Core, id: &str, started: Stamp) -> Result<Option<RunLine>, Error>
             title: String::new(),
             about: None,
             amount: None,
+            stage: Stage::Act,
+            dry: false,
         })),
         Err(Error::NotFound { .. }) => Ok(None),
         Err(error) => Err(error),
@@ -166,19 +195,38 @@ pub(in crate::runtime) fn live_runs(core: &Core) -> Result<BTreeMap<BundleId, Ve
     Ok(found)
 }
 
-/// Lists the gates that wait, oldest first.
-pub(in crate::runtime) fn inbox(core: &Core) -> Result<Vec<GateView>, Error> {
-    let mut gates = Vec::new();
-    for row in journal::rows(core.journal.as_ref(), Table::Index, rows::index::GATES) {
+/// Lists the gates that wait, oldest first: only those of the page are read.
+pub(in crate::runtime) fn inbox(core: &Core, wish: &PageWish) -> Result<Paged<GateView>, Error> {
+    let limit = if wish.limit == 0 { USUAL } else { wish.limit.min(super::PAGE) };
+    let after = wish.after.as_deref().map(|id| place_of_gate(core, id)).transpose()?;
+    let (mut items, mut has_more) = (Vec::new(), false);
+    let scan = Scan { prefix: rows::index::GATES.to_vec(), after, ..Scan::default() };
+    for row in journal::rows_of(core.journal.as_ref(), Table::Index, scan) {
         let Some(id) = rows::index::gate_of(&row?.key) else { continue };
+        has_more = items.len() == limit;
+        if has_more {
+            break;
+        }
         match gate(core, &id) {
             // It may have been decided between the two reads.
-            Ok(found) if found.state == "open" => gates.push(found),
+            Ok(found) if found.state == "open" => items.push(found),
             Ok(_) | Err(Error::NotFound { .. } | Error::Quarantined { .. }) => {}
             Err(error) => return Err(error),
         }
     }
-    Ok(gates)
+    let next = items.last().filter(|_| has_more).map(|gate: &GateView| gate.id.clone());
+    Ok(Paged { items, next, total: count(core, rows::index::GATES)? })
+}
+
+/// Returns where a gate stands in the list, or stood before it was decided.
+fn place_of_gate(core: &Core, id: &str) -> Result<Vec<u8>, Error> {
+    let missing = || Error::NotFound { what: "gate", id: id.to_owned() };
+    let run = super::load(core, run_of(id)).map_err(|error| match error {
+        Error::NotFound { .. } => missing(),
+        other => other,
+    })?;
+    let gate = run.gates.get(id).ok_or_else(missing)?;
+    Ok(rows::index::gate(gate.opened, id))
 }
 
 /// Shows one gate.

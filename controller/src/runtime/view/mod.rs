@@ -5,9 +5,11 @@
 mod after;
 mod audit;
 mod corrections;
+mod headline;
 mod label;
 mod lists;
 mod run;
+mod said;
 mod spend;
 mod whom;
 mod why;
@@ -25,9 +27,12 @@ use adjutant_machine::{
 pub(super) use after::{after_retry, left_by_kill};
 pub(super) use audit::audit;
 pub(super) use corrections::{check_class, corrections};
+pub use headline::{Headline, RECORD_WRITE, headline};
 pub use label::label;
+pub use lists::LIVE;
 pub(super) use lists::{dead, gate, inbox, live_runs, records, runs, slots, status};
 pub(super) use run::{log, run, run_at};
+pub use spend::{BudgetView, MonthView, SpendView};
 pub(super) use spend::{month, spend};
 pub use whom::{in_words, whom};
 pub(super) use why::why;

@@ -16,12 +16,14 @@ use adjutant_machine::{
 use adjutant_spec::plan::Bundle;
 use serde_json::Value;
 
+use super::said;
 use crate::runtime::{
     Error,
     core::Core,
     head::Head,
     views::{
         EffectView, GateView, JudgedView, LogView, RunLine, RunView, StepView, TimelineLine, TimerView, When,
+        mark,
     },
     words,
 };
@@ -171,7 +173,8 @@ pub(in crate::runtime) fn log(
 fn unreadable(seq: u64, problem: String) -> LogView {
     let event = serde_json::json!({ "event": "unreadable", "problem": problem });
     let at = When(Default::default());
-    LogView { seq, at, by: String::new(), event, facts: Value::Null, commands: Value::Null }
+    let said = format!("it cannot be read: {problem}");
+    LogView { seq, at, by: String::new(), said, event, facts: Value::Null, commands: Value::Null }
 }
 
 fn line(seq: u64, entry: &Entry) -> Result<LogView, Error> {
@@ -180,6 +183,7 @@ fn line(seq: u64, entry: &Entry) -> Result<LogView, Error> {
         seq,
         at: When(entry.envelope.at),
         by: entry.envelope.by.clone(),
+        said: said::run(&entry.envelope.event),
         event: json(serde_json::to_value(&entry.envelope.event))?,
         facts: json(serde_json::to_value(&entry.facts))?,
         commands: json(serde_json::to_value(&entry.commands))?,
@@ -193,9 +197,9 @@ fn host_log(core: &Core, id: &InstanceId, from: u64, limit: usize) -> Result<Vec
         .into_iter()
         .map(|(seq, bytes)| {
             let event: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-            let at = serde_json::from_value(event["at"].clone()).unwrap_or(When(Default::default()));
+            let (at, said) = (said::moment(&event), said::host(&event));
             let by = event["by"].as_str().unwrap_or("host").to_owned();
-            LogView { seq, at, by, event, facts: Value::Null, commands: Value::Null }
+            LogView { seq, at, by, said, event, facts: Value::Null, commands: Value::Null }
         })
         .collect())
 }
@@ -207,7 +211,6 @@ fn show(core: &Core, run: &Run, entries: &[(u64, Entry)]) -> Result<RunView, Err
     Ok(RunView {
         line: self::line_of(core, run),
         seq: run.seq,
-        stage: run.stage,
         ended,
         input: run.input.iter().map(|(name, value)| (name.clone(), value.value.clone())).collect(),
         steps: steps(run, bundle.as_deref()),
@@ -237,6 +240,8 @@ pub(super) fn line_of(core: &Core, run: &Run) -> RunLine {
         title: title(core, &run.bundle).unwrap_or_else(|| run.playbook.clone()),
         about: run.about.clone(),
         amount: Head::of(run).amount,
+        stage: run.stage,
+        dry: run.dry,
     }
 }
 
@@ -334,7 +339,7 @@ pub(super) fn effect_with(id: &EffectId, state: &EffectState, call: Option<&Call
     }
 }
 
-fn called(call: &Call) -> (&'static str, &str) {
+pub(super) fn called(call: &Call) -> (&'static str, &str) {
     match call {
         Call::Verb(verb) => ("verb", &verb.verb),
         Call::Probe { probe, .. } => ("probe", probe),
@@ -367,6 +372,7 @@ pub(in crate::runtime) fn gate(run: &Run, gate: &Gate) -> GateView {
         run: run.id.clone(),
         step: gate.card.step.clone(),
         question: gate.card.question.clone(),
+        mark: mark(run.stage, run.dry).map(str::to_owned),
         risk: gate.card.risk,
         digest: gate.digest.clone(),
         expires: Some(When(gate.card.expires)),
@@ -433,7 +439,7 @@ fn timeline(seq: u64, entry: &Entry) -> TimelineLine {
     }
 }
 
-fn about(event: &Event) -> Option<String> {
+pub(super) fn about(event: &Event) -> Option<String> {
     match event {
         Event::EffectLeased { effect, .. }
         | Event::EffectDeferred { effect, .. }

@@ -11,12 +11,50 @@ use adjutant_spec::{
     value::Money,
 };
 
-use crate::runtime::{
-    Error,
-    core::Core,
-    money, rows,
-    views::{BudgetView, MonthView, SpendView},
-};
+use serde::{Deserialize, Serialize};
+
+use crate::runtime::{Error, core::Core, money, rows};
+
+/// What was spent against the caps that are in force.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SpendView {
+    /// What was spent and reserved today in the company.
+    pub today: Option<Money>,
+    /// Each cap with its current window.
+    pub budgets: Vec<BudgetView>,
+    /// What was spent today by `playbook:<id>` and `agent:<id>`.
+    pub by: BTreeMap<String, Money>,
+}
+
+/// What a month cost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MonthView {
+    /// Such as `2026-11`.
+    pub month: String,
+    /// What the company spent and still holds for calls under way; absent where it is nothing.
+    pub total: Option<Money>,
+    /// The same by `playbook:<id>` and `agent:<id>`, those that are gone from the company too.
+    pub by: BTreeMap<String, Money>,
+    /// The same by day, such as `2026-11-26`.
+    pub days: BTreeMap<String, Money>,
+}
+
+/// A cap with its current window.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BudgetView {
+    /// `company`, `slice:<id>`, `playbook:<id>`, `agent:<id>`.
+    pub scope: String,
+    /// `day`, `week`, `month`, `run`.
+    pub window: String,
+    /// Which one, such as `2026-03-01`.
+    pub slot: String,
+    /// The cap.
+    pub limit: Money,
+    /// Held for calls that are under way.
+    pub reserved: Money,
+    /// Really spent.
+    pub settled: Money,
+}
 
 /// Shows what was spent against the caps in force.
 pub(in crate::runtime) fn spend(core: &Core) -> Result<SpendView, Error> {

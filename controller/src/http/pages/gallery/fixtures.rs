@@ -108,6 +108,7 @@ pub(super) fn quote_gate() -> GateView {
         run: "inbound-k3v9m2qa".into(),
         step: "approve".into(),
         question: "Send this quote to ada@engines.example, and invoice the deposit?".into(),
+        mark: None,
         risk: Risk::High,
         digest: "9f3c51d2a7".repeat(6) + "beef",
         expires: Some(ago(-71 * 60)),
@@ -137,6 +138,7 @@ pub(super) fn triage_gate() -> GateView {
         run: "inbound-7x2pd0ws".into(),
         step: "triage".into(),
         question,
+        mark: None,
         risk: Risk::Low,
         card,
         ..quote_gate()
@@ -156,6 +158,7 @@ pub(super) fn form_gate() -> GateView {
         run: "inbound-m4n8c6bz".into(),
         step: "qualify".into(),
         question,
+        mark: None,
         risk: Risk::Medium,
         card,
         ..quote_gate()
@@ -210,7 +213,7 @@ pub(super) fn today() -> Today {
         settled: money(settled),
     };
     Today {
-        gates: vec![quote_gate(), form_gate(), triage_gate()],
+        gates: Paged { items: vec![quote_gate(), form_gate(), triage_gate()], next: None, total: 3 },
         dead: dead(),
         spend: SpendView {
             today: Some(money("1.86 EUR")),
@@ -249,6 +252,7 @@ pub(super) fn today() -> Today {
             quarantined: Vec::new(),
         },
         live: 14,
+        proposals: 1,
     }
 }
 
@@ -278,6 +282,8 @@ pub(super) fn lines() -> Vec<RunLine> {
         },
         about: Some(About { kind: "customer".into(), key: "ada@engines.example".into() }),
         amount: None,
+        stage: Stage::Act,
+        dry: status == "done",
     };
     rows.into_iter().map(line).collect()
 }
@@ -364,7 +370,6 @@ pub(super) fn run() -> OneRun {
     };
     let run = RunView {
         seq: 8,
-        stage: Stage::Act,
         ended: None,
         input: BTreeMap::from([
             ("message".into(), json!("We build calculating engines and need a website. Budget 4200 EUR.")),

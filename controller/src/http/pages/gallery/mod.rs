@@ -8,7 +8,10 @@ use maud::Markup;
 use regex_lite::Regex;
 
 use super::{connectors, frame::Tab, gate, login, parts, playbooks, proposals, run, runs, today};
-use crate::http::{Refusal, auth::GateLink};
+use crate::{
+    http::{Refusal, auth::GateLink},
+    runtime::views::Paged,
+};
 use fixtures::*;
 
 #[expect(clippy::too_many_lines, reason = "a list: one line for each page and state")]
@@ -27,8 +30,9 @@ fn pages() -> Vec<(&'static str, Markup)> {
         .collect();
     let world = connectors::World { connectors, dead: dead(), paused: Vec::new() };
     let mut empty = today();
-    empty.gates.clear();
+    empty.gates = Paged { items: Vec::new(), next: None, total: 0 };
     empty.dead.clear();
+    empty.proposals = 0;
     empty.held = today::Held::default();
     let link = GateLink {
         gate: triage_gate().id,
