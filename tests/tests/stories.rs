@@ -46,18 +46,6 @@ async fn an_approved_lead_gets_one_quote_and_one_invoice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_there_is_named() {
-    let agency = Agency::open().await;
-    for (command, name) in
-        [(["retry", "nope"], "nope"), (["kill", "nope"], "nope"), (["records", "nokind"], "nokind")]
-    {
-        let ran = agency.operator(&command).await;
-        assert_eq!(ran.code, 4, "{command:?}: {}", ran.all());
-        assert!(ran.stderr.contains(&format!("\"{name}\"")), "{}", ran.all());
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_decision_is_recorded_whole_and_never_made_again() {
     let agency = Agency::open().await;
     let body = json!({
@@ -88,6 +76,28 @@ async fn a_decision_is_recorded_whole_and_never_made_again() {
     assert_eq!(sorted(&folded), decided, "the log alone says what was decided");
     let why = agency.operator(&["why", &run]).await;
     assert!(why.ok().contains("model static-minilm-256"), "{}", why.all());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sent_mail_says_who_let_it_and_what_it_was_made_of() {
+    let agency = Agency::open().await;
+    let run = agency.webhook("msg_1", &lead()).await;
+    let gate = agency.gate(&run).await;
+    drop(agency.approve(&gate).await);
+    let view = agency.at(&run, "patience").await;
+    let effects = view["effects"].as_array().unwrap();
+    let sent = effects.iter().find(|effect| effect["step"] == "send").unwrap()["id"].as_str().unwrap();
+    let why = agency.operator(&["why", sent, "--json"]).await.json();
+    let of = |kind: &str| {
+        let lines = why["chain"].as_array().unwrap().iter().filter(|line| line["kind"] == kind);
+        lines.filter_map(|line| line["text"].as_str()).collect::<Vec<_>>().join("\n")
+    };
+    assert!(of("effect").contains(&format!("Send to {LEAD}: done")), "{why}");
+    assert!(of("gate").contains("said yes to"), "{why}");
+    assert!(of("policy").contains("a person approved this payload"), "{why}");
+    assert!(of("model").contains("agents/qualifier") || of("model").contains("prompts/"), "{why}");
+    assert!(of("input").contains("from outside: "), "{why}");
+    assert_eq!(of("waits"), "", "what the run waits for now did not make the mail: {why}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -24,6 +24,7 @@ pub mod labels;
 pub mod life;
 pub mod memory;
 pub mod money;
+pub mod reads;
 pub mod run;
 mod sample;
 pub mod sim;

@@ -5,15 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use adjutant_spec::{
-    plan::{RecordOp, Step, StepKind},
-    value::Arg,
-};
+use adjutant_spec::plan::{RecordOp, Step, StepKind};
 
-use super::{Decider, steps::record_reads};
+use super::Decider;
 use crate::{
     fact::Fact,
     id::EffectId,
+    reads,
     run::{Basis, Coverage},
 };
 
@@ -21,14 +19,14 @@ impl Decider<'_> {
     /// Returns the records that a covered call, and the card that was shown for it, were made of.
     pub(super) fn basis(&self, step: &Step, coverage: &Coverage) -> Vec<Basis> {
         let shown = coverage.shown.keys().cloned();
-        self.rests_on(reads_of(step, self).into_iter().chain(shown))
+        self.rests_on(reads::of_step(step, self.def).into_iter().chain(shown))
     }
 
     /// Notes what an effect rests on that a person approved by itself.
     pub(super) fn rest_on_records(&mut self, effect: &EffectId) {
         let Some(state) = self.draft.run.effects.get(effect) else { return };
         let Some(step) = self.step(&state.step).filter(|_| state.basis.is_empty()) else { return };
-        let basis = self.rests_on(reads_of(step, self).into_iter());
+        let basis = self.rests_on(reads::of_step(step, self.def).into_iter());
         if !basis.is_empty() {
             self.fact(Fact::BasisMoved { effect: effect.clone(), basis });
         }
@@ -39,14 +37,14 @@ impl Decider<'_> {
         let mut open: Vec<String> = paths.collect();
         let (mut known, mut found) = (BTreeSet::new(), BTreeMap::new());
         while let Some(path) = open.pop() {
-            let Some(step) = step_of(&path).and_then(|id| self.step(id)) else { continue };
+            let Some(step) = reads::step_of(&path).and_then(|id| self.step(id)) else { continue };
             if !known.insert(step.id.clone()) {
                 continue;
             }
             for basis in self.records_of(step) {
                 found.entry((basis.record, basis.key)).or_insert(basis.version);
             }
-            open.extend(reads_of(step, self));
+            open.extend(reads::of_step(step, self.def));
         }
         found.into_iter().map(|((record, key), version)| Basis { record, key, version }).collect()
     }
@@ -75,27 +73,4 @@ impl Decider<'_> {
             }
         }
     }
-}
-
-/// Returns what a step's own value is made of, by path.
-fn reads_of(step: &Step, decider: &Decider<'_>) -> Vec<String> {
-    let args = |with: &BTreeMap<String, Arg>| with.values().flat_map(Arg::reads).collect::<Vec<_>>();
-    match &step.kind {
-        StepKind::Call { with, .. } | StepKind::Agent { with, .. } | StepKind::Run { with, .. } => args(with),
-        StepKind::Route { text, .. } => text.reads.iter().cloned().collect(),
-        StepKind::Render { render } => {
-            let template = decider.def.templates.get(render);
-            template.map(|template| template.reads.iter().cloned().collect()).unwrap_or_default()
-        }
-        StepKind::Record { op } => record_reads(op).into_iter().collect(),
-        StepKind::Gate { .. } | StepKind::Wait { .. } | StepKind::Choose { .. } | StepKind::End { .. } => {
-            Vec::new()
-        }
-    }
-}
-
-/// Returns the step whose value a path names.
-fn step_of(path: &str) -> Option<&str> {
-    let rest = path.strip_prefix("steps.")?;
-    rest.split(['.', '[']).next()
 }

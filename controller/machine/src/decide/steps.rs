@@ -19,7 +19,7 @@ use crate::{
     eval::Scope,
     event::{Labelled, TimerId},
     id::Stamp,
-    labels,
+    labels, reads,
     run::{Close, Wait},
 };
 
@@ -137,7 +137,7 @@ impl<'a> Decider<'a> {
             Ok(call) => call,
             Err(message) => return self.trouble(step, "error", message),
         };
-        let labels = labels::of_reads(&self.draft.run, &record_reads(op));
+        let labels = labels::of_reads(&self.draft.run, &reads::of_record(op));
         let pure = Wish { labels, timeout: limit(step, LOCAL_TIMEOUT), ..Wish::pure(call) };
         match op {
             RecordOp::ReadOne { .. } | RecordOp::ReadList { .. } => self.ask(step, pure),
@@ -220,14 +220,4 @@ fn limit(step: &Step, default: u64) -> u64 {
 
 fn version(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("\"{text}\" is no version: a whole number is"))
-}
-
-pub(super) fn record_reads(op: &RecordOp) -> std::collections::BTreeSet<String> {
-    match op {
-        RecordOp::ReadOne { key, .. } => key.reads.clone(),
-        RecordOp::ReadList { filter, .. } => filter.values().flat_map(Arg::reads).collect(),
-        RecordOp::Write { key, value, .. } => {
-            value.values().flat_map(Arg::reads).chain(key.reads.iter().cloned()).collect()
-        }
-    }
 }

@@ -11,6 +11,7 @@ mod lists;
 mod run;
 mod said;
 mod spend;
+mod story;
 mod whom;
 mod why;
 

@@ -3,9 +3,9 @@
 use adjutant_machine::{
     decided::Decided,
     id::EffectId,
-    run::{Phase, Run},
+    run::{EffectState, Phase, Run},
 };
-use adjutant_spec::plan::{Stage, Subject};
+use adjutant_spec::plan::Stage;
 
 use crate::runtime::{
     Error,
@@ -21,33 +21,32 @@ const MOST_PARENTS: usize = 20;
 /// Explains a run, a gate or an effect.
 pub(in crate::runtime) fn why(core: &Core, id: &str) -> Result<WhyView, Error> {
     let run = super::load(core, run_of(id))?;
-    let mut chain = Vec::new();
+    let (mut chain, mut is_over) = (Vec::new(), false);
     if let Some(gate) = run.gates.get(id) {
         let phase = format!("{:?}", gate.phase).to_lowercase();
         let text = format!("it is {phase}: {} ({})", gate.card.question, gate.card.why);
         chain.push(line("gate", id, text, Some(When(gate.opened))));
         chain.push(step(core, &run, &gate.card.step)?);
     } else if let Ok(effect) = id.parse::<EffectId>() {
-        let state = run.effects.get(&effect);
-        let state = state.ok_or_else(|| Error::NotFound { what: "effect", id: id.to_owned() })?;
-        let text = format!(
-            "{} (attempt {})",
-            super::run::phase_in_words(state.life.phase.word()),
-            state.life.attempt
-        );
-        chain.push(line("effect", id, text, None));
-        chain.push(step(core, &run, &state.step)?);
+        super::story::tell(core, &run, &effect, &mut chain)?;
+        is_over = run.effects.get(&effect).is_some_and(EffectState::is_settled);
     }
-    of_run(core, &run, &mut chain)?;
+    // What is over did not come of what the run waits for now.
+    if !is_over {
+        pauses(core, &run, &mut chain);
+        causes(core, &run, &mut chain);
+        decisions(&run, &mut chain);
+    }
+    of_run(core, &run, is_over, &mut chain)?;
     Ok(WhyView { subject: id.to_owned(), chain })
 }
 
-fn line(kind: &str, id: &str, text: impl Into<String>, at: Option<When>) -> WhyLine {
+pub(super) fn line(kind: &str, id: &str, text: impl Into<String>, at: Option<When>) -> WhyLine {
     WhyLine { kind: kind.to_owned(), id: id.to_owned(), text: text.into(), at }
 }
 
 /// A step with the file that declares it.
-fn step(core: &Core, run: &Run, step: &str) -> Result<WhyLine, Error> {
+pub(super) fn step(core: &Core, run: &Run, step: &str) -> Result<WhyLine, Error> {
     let bundle = core.bundle(&run.bundle)?;
     let found = bundle.as_ref().and_then(|bundle| bundle.playbook.step(step));
     let word = found.map_or("step", |step| step.kind.word());
@@ -67,14 +66,11 @@ fn path(run: &Run) -> String {
     }
 }
 
-fn of_run(core: &Core, run: &Run, chain: &mut Vec<WhyLine>) -> Result<(), Error> {
-    pauses(core, run, chain);
-    causes(core, run, chain);
-    decisions(run, chain);
+fn of_run(core: &Core, run: &Run, is_over: bool, chain: &mut Vec<WhyLine>) -> Result<(), Error> {
     let mut current = run.clone();
     for _ in 0..MOST_PARENTS {
         chain.push(line("run", &current.id, summary(&current), Some(When(current.started_at))));
-        if let Some(position) = &current.position {
+        if let Some(position) = current.position.as_ref().filter(|_| !is_over) {
             chain.push(step(core, &current, &position.step)?);
         }
         let Some(parent) = current.parent.clone() else { break };
