@@ -40,6 +40,16 @@ pub enum Advice<'a> {
     DeadUndo(&'a str),
     /// Refuse a gate.
     Deny(&'a str),
+    /// The connectors, with what their hooks were told.
+    Connectors,
+    /// List what came in and starts nothing yet.
+    Deliveries,
+    /// One delivery.
+    Delivery(&'a str),
+    /// Let an open delivery go.
+    DeliveryDrop(&'a str),
+    /// Try an open delivery again.
+    DeliveryStart(&'a str),
     /// An effect did not happen.
     DidNotHappen(&'a str),
     /// Compare a proposal with what is there.
@@ -98,6 +108,11 @@ impl Display for Advice<'_> {
             Self::DeadDrop(effect) => write!(to, "adjutant dead drop {}", word(effect)),
             Self::DeadRetry(effect) => write!(to, "adjutant dead retry {}", word(effect)),
             Self::DeadUndo(effect) => write!(to, "adjutant dead undo {}", word(effect)),
+            Self::Connectors => to.write_str("adjutant connectors"),
+            Self::Deliveries => to.write_str("adjutant deliveries"),
+            Self::Delivery(id) => write!(to, "adjutant deliveries {}", word(id)),
+            Self::DeliveryDrop(id) => write!(to, "adjutant deliveries drop {} -m WHY", word(id)),
+            Self::DeliveryStart(id) => write!(to, "adjutant deliveries start {}", word(id)),
             Self::Deny(gate) => write!(to, "adjutant deny {} -m WHY", word(gate)),
             Self::DidNotHappen(effect) => {
                 write!(to, "adjutant dead settle {} --did-not-happen", word(effect))
@@ -153,6 +168,11 @@ impl Advice<'_> {
             Advice::DeadDrop(EFFECT),
             Advice::DeadRetry(EFFECT),
             Advice::DeadUndo(EFFECT),
+            Advice::Connectors,
+            Advice::Deliveries,
+            Advice::Delivery("website-abcdefghijklmnop"),
+            Advice::DeliveryDrop("website-abcdefghijklmnop"),
+            Advice::DeliveryStart("website-abcdefghijklmnop"),
             Advice::Deny(GATE),
             Advice::DidNotHappen(EFFECT),
             Advice::DiffProposal(PROPOSAL),

@@ -5,7 +5,7 @@
 //! | `http` | declared in the file | – | `auth auth_header headers key_header max_response health private` |
 //! | `mail` | `send` (send, at most once) | – | `from reply_to hello tls` |
 //! | `files` | `read` `list` (read), `write` (write), `delete` (delete), all pure | – | – |
-//! | `webhook` | – | declared in the file | `signature header tolerance event_field data_field id_field id_header max_body` |
+//! | `webhook` | – | declared in the file | `signature secrets header encoding prefix tolerance event_field event_header data_field id_field id_header dedupe max_body` |
 //! | `mail_drop` | – | `message` | `max_body` |
 //! | `openai` | – | – | `model headers response_format seed parameters private` |
 //!
@@ -79,10 +79,15 @@ const SETTINGS: [(&str, &[&str]); 5] = [
             "signature",
             "header",
             "tolerance",
+            "secrets",
+            "encoding",
+            "prefix",
             "event_field",
+            "event_header",
             "data_field",
             "id_field",
             "id_header",
+            "dedupe",
             "max_body",
         ],
     ),

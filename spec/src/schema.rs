@@ -58,6 +58,26 @@ fn is_address(text: &str) -> bool {
     !text.contains('<') && text.parse::<Mailbox>().is_ok()
 }
 
+/// More complaints than these help nobody.
+const MOST: usize = 8;
+
+/// Returns what is wrong with a value, place first, without the value itself: what goes into logs, answers and the second try
+/// of a model must not carry a client's words. Empty where it fits.
+#[must_use]
+pub fn complaints(schema: &Value, value: &Value) -> Vec<String> {
+    let validator = match validator(schema) {
+        Ok(validator) => validator,
+        Err(problem) => return vec![format!("the schema itself is wrong: {problem}")],
+    };
+    validator.iter_errors(value).take(MOST).map(|error| complaint(&error)).collect()
+}
+
+fn complaint(error: &jsonschema::ValidationError<'_>) -> String {
+    let place = error.instance_path().to_string();
+    let place = if place.is_empty() { "the value".to_owned() } else { format!("`{place}`") };
+    format!("{place}: {}", error.masked_with("this"))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -299,3 +299,50 @@ fn whom_a_run_is_about_reads_inputs_that_are_there_and_no_secrets() {
     assert_eq!(with("{{ run.key }}"), ["E0114"]);
     assert_eq!(with("{{ input.card | upper }}"), ["E0502"]);
 }
+
+fn hooked(settings: &str) -> FileSet {
+    let mut files = FileSet::new();
+    files.insert("adjutant.toml", COMPANY.as_bytes());
+    let text = format!(
+        "schema = \"adjutant/v1\"\nkind = \"webhook\"\n{settings}\n[events]\norder = {{ item = \"string\" }}\n"
+    );
+    files.insert("connectors/shop.toml", text.as_bytes());
+    files
+}
+
+#[test]
+fn a_hook_whose_sender_gives_no_id_says_what_one_delivery_is() {
+    let simple = "secret = \"shop\"\nsignature = \"sha256\"";
+    assert_eq!(codes(&hooked(simple)), ["E0128"]);
+    for id in ["id_field = \"order.id\"", "id_header = \"X-Id\"", "dedupe = \"10m\""] {
+        assert_eq!(codes(&hooked(&format!("{simple}\n{id}"))), [""; 0], "{id}");
+    }
+    for scheme in ["standard", "stripe", "slack", "github", "shopify"] {
+        let built_in = format!("secret = \"shop\"\nsignature = \"{scheme}\"");
+        assert_eq!(codes(&hooked(&built_in)), [""; 0], "{scheme}");
+    }
+}
+
+#[test]
+fn a_setting_of_a_hook_that_nothing_reads_is_refused() {
+    let hook = |scheme: &str, setting: &str| {
+        hooked(&format!("secret = \"shop\"\nsignature = \"{scheme}\"\n{setting}"))
+    };
+    for (scheme, setting) in [
+        ("standard", "header = \"X-A\""),
+        ("standard", "id_field = \"id\""),
+        ("github", "tolerance = \"5m\""),
+        ("github", "dedupe = \"5m\""),
+        ("shopify", "encoding = \"hex\""),
+        ("stripe", "prefix = \"v1=\""),
+        ("slack", "id_header = \"X-A\""),
+        ("sha256", "tolerance = \"5m\"\nid_field = \"id\""),
+        ("standard", "event_field = \"type\"\nevent_header = \"X-A\""),
+    ] {
+        assert_eq!(codes(&hook(scheme, setting)), ["E0120"], "{scheme} {setting}");
+    }
+    assert_eq!(codes(&hooked("secret = \"a\"\nsecrets = [\"a\", \"b\"]")), ["E0120"]);
+    assert_eq!(codes(&hooked("secrets = [\"new\", \"old\"]")), [""; 0]);
+    assert_eq!(codes(&hooked("title = \"No secret\"")), ["E0102"]);
+    assert_eq!(codes(&hooked("secrets = []")), ["E0102"]);
+}

@@ -218,7 +218,7 @@ fn the_plan_names_the_fields_of_a_record_that_change() {
     }
 }
 
-const SITE: &str = "schema = \"adjutant/v1\"\nkind = \"webhook\"\n\n[events.lead]\nname = \"string\"\namount = \"number?\"\nworth = \"money\"\nfrom = { city = \"string?\", zip = \"string\" }\ncount = \"integer\"\ntags = [\"string\"]\nnote = \"any\"\n";
+const SITE: &str = "schema = \"adjutant/v1\"\nkind = \"webhook\"\nsecret = \"site\"\n\n[events.lead]\nname = \"string\"\namount = \"number?\"\nworth = \"money\"\nfrom = { city = \"string?\", zip = \"string\" }\ncount = \"integer\"\ntags = [\"string\"]\nnote = \"any\"\n";
 
 fn started(key: &str, input: &str) -> Vec<String> {
     let playbook = format!(

@@ -19,6 +19,7 @@ use adjutant_machine::{
     event::{ErrorClass, Event},
     id::Stamp,
     memory::MemoryJournal,
+    trust::Speaker,
 };
 use adjutant_spec::{
     files::FileSet,
@@ -148,6 +149,7 @@ impl Desk {
             input,
             key: Some(message.into()),
             by: "operator".into(),
+            speaker: Speaker::Operator,
             ..StartRun::default()
         };
         let run = self.handle.start(wish).await.unwrap().run;
@@ -299,21 +301,28 @@ fn qualified(input: &Value) -> Value {
     json!({ "lead": lead, "budget": 4200, "fit": "good", "confidence": 0.93, "reasons": ["names a budget"], "summary": "a website" })
 }
 
+/// The most bytes of a delivery to the desk's hook: more than other requests may have.
+pub const HOOK_LIMIT: usize = 3 * 1024 * 1024;
+
 /// Webhooks with a signature that is a word, and probes that find everything.
 struct Gatekeeper;
 
 impl Hooks for Gatekeeper {
+    fn limit(&self, connector: &str) -> Result<usize, HookRefusal> {
+        match connector {
+            "website" => Ok(HOOK_LIMIT),
+            other => Err(HookRefusal::Unknown(other.to_owned())),
+        }
+    }
+
     fn verify(
         &self,
         connector: &str,
         headers: HeaderMap,
         body: Bytes,
-    ) -> BoxFuture<'static, Result<Delivery, HookRefusal>> {
+    ) -> BoxFuture<'static, Result<Received, HookRefusal>> {
         let connector = connector.to_owned();
         Box::pin(async move {
-            if connector != "website" {
-                return Err(HookRefusal::Unknown(connector));
-            }
             if headers.get("x-signature").is_none_or(|value| value != "right") {
                 return Err(HookRefusal::Signature("the signature is wrong".to_owned()));
             }
@@ -321,7 +330,11 @@ impl Hooks for Gatekeeper {
                 .map_err(|error| HookRefusal::Invalid(vec![error.to_string()]))?;
             let id = headers.get("x-id").and_then(|id| id.to_str().ok()).unwrap_or("1").to_owned();
             let by = "connector:website".to_owned();
-            Ok(Delivery { connector, event: "lead".to_owned(), id, fields, by })
+            if let Some(event) = headers.get("x-event").and_then(|event| event.to_str().ok()) {
+                return Ok(Received::Undeclared { event: event.to_owned(), challenge: None });
+            }
+            let event = "lead".to_owned();
+            Ok(Received::Delivery(Delivery { connector, event, id, fields, by, within: None }))
         })
     }
 }

@@ -15,6 +15,7 @@ use crate::{
     about::About,
     id::{EffectId, Stamp},
     run::Basis,
+    trust::Speaker,
 };
 
 /// An event with its moment and its id; a repeated id is answered `Duplicate`.
@@ -190,6 +191,9 @@ pub enum Event {
         step: Option<StepId>,
         /// Values corrected by the operator, by path.
         edits: BTreeMap<String, Value>,
+        /// Who corrected them.
+        #[serde(default)]
+        speaker: Speaker,
     },
     /// A person said what the text of a route step really is. The run goes on as it was: it is a lesson for the route.
     ClassCorrected {
@@ -231,6 +235,9 @@ pub struct RunStarted {
     /// Whom it is about, where its playbook says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<About>,
+    /// Who gave the inputs, and so how far they are trusted at most; absent where a parent run did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speaker: Option<Speaker>,
 }
 
 /// A person's answer to a gate.
@@ -244,6 +251,9 @@ pub struct GateDecided {
     pub decision: Decision,
     /// Why, for people.
     pub reason: Option<String>,
+    /// Who decides, and so how far what is filled in or changed is trusted at most.
+    #[serde(default)]
+    pub speaker: Speaker,
 }
 
 /// The answers to a gate.

@@ -31,6 +31,8 @@ pub enum InstanceKind {
     Revision,
     /// A proposed change of the company repository.
     Proposal,
+    /// A delivery that no run has taken yet, or that was taken or dropped since.
+    Delivery,
     /// What is paused and resumed: everything, a playbook, a connector.
     Switch,
 }
@@ -45,12 +47,13 @@ pub struct InstanceId {
 }
 
 impl InstanceKind {
-    const ALL: [(Self, &str); 6] = [
+    const ALL: [(Self, &str); 7] = [
         (Self::Run, "run"),
         (Self::Schedule, "schedule"),
         (Self::Breaker, "breaker"),
         (Self::Revision, "revision"),
         (Self::Proposal, "proposal"),
+        (Self::Delivery, "delivery"),
         (Self::Switch, "switch"),
     ];
 

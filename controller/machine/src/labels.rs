@@ -20,15 +20,17 @@ pub fn of_reads(run: &Run, reads: &BTreeSet<Path>) -> Labels {
 
 /// Returns the labels of one path.
 ///
-/// A value that the operator edited is trusted as theirs; a path above an edited one joins what else lies below it.
+/// A value that a person edited is trusted as that person is; a path above an edited one joins what else lies below it.
 #[must_use]
 pub fn of_path(run: &Run, path: &str) -> Labels {
     let base = base(run, path);
     let original = path.contains(".original");
-    if !original && run.edits.keys().any(|edited| is_within(path, edited)) {
-        return raised(base);
+    let mut edits =
+        run.edits.iter().filter(|(edited, _)| !original && is_within(path, edited)).map(|(_, edit)| edit);
+    match edits.next() {
+        Some(first) => edits.fold(first.speaker.cap(raised(base)), |labels, edit| edit.speaker.cap(labels)),
+        None => base,
     }
-    base
 }
 
 fn base(run: &Run, path: &str) -> Labels {

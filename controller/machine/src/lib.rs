@@ -30,6 +30,7 @@ mod sample;
 pub mod sim;
 mod step;
 pub mod time;
+pub mod trust;
 pub mod verdict;
 pub mod wait;
 

@@ -6,6 +6,7 @@ use adjutant_machine::{
     Refusal, Verdict,
     event::{Decision, ErrorClass, Event, Finding, Settlement},
     run::{GatePhase, Status},
+    trust::Speaker,
 };
 use adjutant_spec::{plan::Stage, value::Trust};
 use common::{World, args, example, lead, qualified, verb};
@@ -236,7 +237,10 @@ fn a_mail_that_fails_for_good_goes_to_the_dead_letters_and_can_be_tried_again_un
     assert_eq!(world.host.ended("inbound-1"), Some(Status::Failed));
     assert_eq!(world.state().dead_letters().count(), 1);
     let edits = [("steps.quote.text".to_owned(), json!("Shorter."))].into();
-    assert_eq!(world.send("operator", Event::RunRetried { step: None, edits }), Verdict::Applied);
+    assert_eq!(
+        world.send("operator", Event::RunRetried { step: None, edits, speaker: Speaker::Operator }),
+        Verdict::Applied
+    );
     assert_eq!(world.at(), "approve", "the used approval covers no second call");
     world.approve();
     assert_eq!(args(&world.waiting())["body"], "Shorter.");

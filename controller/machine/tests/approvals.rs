@@ -6,6 +6,7 @@ use adjutant_machine::{
     Verdict,
     event::{Decision, Denial, ErrorClass, Event, Settlement},
     run::{Basis, Status},
+    trust::Speaker,
 };
 use adjutant_spec::plan::Plan;
 use common::{World, args, company, verb};
@@ -109,7 +110,7 @@ fn approved(act: &str) -> World {
 }
 
 fn retry(world: &mut World) {
-    let event = Event::RunRetried { step: None, edits: Default::default() };
+    let event = Event::RunRetried { step: None, edits: Default::default(), speaker: Speaker::Operator };
     assert_eq!(world.send("operator", event), Verdict::Applied);
 }
 
@@ -138,7 +139,11 @@ fn an_approval_is_used_up_by_what_happened_and_by_what_may_have() {
         world.send("operator", Event::RunKilled { reason: "stop".to_owned() });
         let happened = Settlement::Happened(json!({ "id": "1" }));
         world.send("operator", Event::EffectSettled { effect: sent.effect.clone(), settlement: happened });
-        let event = Event::RunRetried { step: Some("act".to_owned()), edits: Default::default() };
+        let event = Event::RunRetried {
+            step: Some("act".to_owned()),
+            edits: Default::default(),
+            speaker: Speaker::Operator,
+        };
         assert_eq!(world.send("operator", event), Verdict::Applied);
         if act == MAIL {
             assert_eq!(world.at(), "ask", "a second mail is a second question");
@@ -155,7 +160,11 @@ fn a_step_that_lost_its_approval_asks_again_where_nothing_grants_it() {
     world.send("operator", Event::RunKilled { reason: "stop".to_owned() });
     let happened = Settlement::Happened(json!({ "id": "1" }));
     world.send("operator", Event::EffectSettled { effect: sent.effect, settlement: happened });
-    let event = Event::RunRetried { step: Some("act".to_owned()), edits: Default::default() };
+    let event = Event::RunRetried {
+        step: Some("act".to_owned()),
+        edits: Default::default(),
+        speaker: Speaker::Operator,
+    };
     world.send("operator", event);
     let effect = world.waiting().effect;
     let message = "nothing grants \"desk.file\"".to_owned();

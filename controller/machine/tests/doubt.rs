@@ -7,6 +7,7 @@ use adjutant_machine::{
     event::{Deferral, ErrorClass, Event, Finding, Settlement},
     id::EffectId,
     run::{Phase, Status},
+    trust::Speaker,
 };
 use adjutant_spec::plan::Plan;
 use common::{World, company, verb};
@@ -118,7 +119,10 @@ fn kill(world: &mut World) {
 }
 
 fn retry(world: &mut World) -> Verdict {
-    world.send("operator", Event::RunRetried { step: None, edits: Default::default() })
+    world.send(
+        "operator",
+        Event::RunRetried { step: None, edits: Default::default(), speaker: Speaker::Operator },
+    )
 }
 
 fn settle(world: &mut World, effect: &EffectId, settlement: Settlement) -> Verdict {

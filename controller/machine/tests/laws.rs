@@ -13,6 +13,7 @@ use adjutant_machine::{
     id::Stamp,
     run::{GatePhase, Status},
     step_kill,
+    trust::Speaker,
 };
 use adjutant_spec::plan::Stage;
 use common::{World, args, company, example, lead, qualified, verb};
@@ -182,7 +183,10 @@ fn an_approval_holds_only_for_what_was_shown() {
     assert_eq!(world.send("operator", Event::RunCancelled { reason: "no".to_owned() }), Verdict::Applied);
     let edits = [("steps.qualify.lead.email".to_owned(), json!("leo@bakery.example"))].into();
     let step = Some("send".to_owned());
-    assert_eq!(world.send("operator", Event::RunRetried { step, edits }), Verdict::Applied);
+    assert_eq!(
+        world.send("operator", Event::RunRetried { step, edits, speaker: Speaker::Operator }),
+        Verdict::Applied
+    );
     assert!(world.host.outbox.is_empty(), "nothing leaves under the old approval");
     assert_eq!(world.state().gates[&first.id].phase, GatePhase::Superseded);
     let second = world.gate();

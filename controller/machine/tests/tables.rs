@@ -10,6 +10,7 @@ use adjutant_machine::{
     life::{
         Lifecycle,
         breaker::{Breaker, BreakerEvent, BreakerPhase},
+        delivery::{DeliveryEvent, DeliveryLife, DeliveryPhase, Unmet},
         effect::{EffectEvent, Failing, Loss, Moment},
         gate::{GateEvent, GateLife},
         proposal::{ProposalEvent, ProposalLife, ProposalPhase},
@@ -309,6 +310,28 @@ fn a_revision_answers_every_event_in_every_phase() {
         ],
     };
     golden("revision.md", "The life of a revision", &samples, |phase| phase.word().to_owned());
+}
+
+#[test]
+fn a_delivery_answers_every_event_in_every_phase() {
+    let reasons = |text: &str| vec![Unmet { playbook: None, reason: text.to_owned() }];
+    let set_aside = |text| DeliveryEvent::SetAside { reasons: reasons(text), runs: Vec::new() };
+    let samples = Samples {
+        machine: DeliveryLife,
+        states: vec![
+            ("fresh", DeliveryPhase::Fresh),
+            ("open", DeliveryPhase::Open { reasons: reasons("held") }),
+            ("started", DeliveryPhase::Started),
+            ("dropped", DeliveryPhase::Dropped { reason: "spam".to_owned() }),
+        ],
+        events: vec![
+            ("set aside", set_aside("held")),
+            ("set aside, another reason", set_aside("wrong type")),
+            ("started", DeliveryEvent::Started { runs: vec!["r".to_owned()] }),
+            ("dropped", DeliveryEvent::Dropped { reason: "spam".to_owned() }),
+        ],
+    };
+    golden("delivery.md", "The life of a delivery", &samples, |phase| phase.word().to_owned());
 }
 
 #[test]

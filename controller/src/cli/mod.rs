@@ -204,6 +204,7 @@ async fn ask(cx: &Cx, command: &Command) -> Outcome {
         Command::Approve(args) => client::approve(cx, args).await,
         Command::Deny { gate, reason } => client::deny(cx, gate, reason).await,
         Command::Dead { action } => client::dead(cx, action.as_ref()).await,
+        Command::Deliveries(args) => client::deliveries(cx, args).await,
         Command::Records { kind } => client::records(cx, kind.as_deref()).await,
         Command::Connectors { action } => client::connectors(cx, action.as_ref()).await,
         Command::Audit { action: AuditAction::Verify } => client::audit(cx).await,

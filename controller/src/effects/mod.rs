@@ -39,7 +39,7 @@ mod wire;
 pub(crate) mod tests;
 
 pub use doors::{Doors, Unwatched};
-pub use intake::{Delivery, IntakeError, Webhook};
+pub use intake::{Delivery, IntakeError, Received, Unread, Webhook};
 pub use llm::price::{Unpriced, worst_case};
 pub use notify::NotifyFailure;
 pub use patience::{Patience, Waiting};

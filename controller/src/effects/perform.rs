@@ -20,7 +20,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::{
-    Delivery, Doors, IntakeError, NotifyFailure, ProbeError, Redactor, Unpriced, Unwatched,
+    Doors, IntakeError, NotifyFailure, ProbeError, Received, Redactor, Unpriced, Unwatched,
     connectors::{self, VerbJob},
     folders::Folders,
     http,
@@ -158,23 +158,38 @@ impl Effects {
         notify::failure(&fault, message).map_or(Ok(()), Err)
     }
 
-    /// Verifies a webhook over its raw bytes and makes a delivery of it.
+    /// Returns the most bytes of a delivery to a webhook connector; nothing is read before that is known.
+    ///
+    /// # Errors
+    /// [`IntakeError::NoConnector`].
+    pub fn webhook_limit(&self, connector: &str) -> Result<usize, IntakeError> {
+        let plan = self.plan();
+        let found = plan.connector(connector).filter(|found| found.kind == "webhook");
+        found.map(intake::most_bytes).ok_or_else(|| IntakeError::NoConnector(connector.to_owned()))
+    }
+
+    /// Verifies a webhook over its raw bytes and says what it is.
     ///
     /// # Errors
     /// [`IntakeError`], whose status tells the sender.
-    pub fn verify_webhook(&self, webhook: &Webhook<'_>) -> Result<Delivery, IntakeError> {
+    pub fn verify_webhook(&self, webhook: &Webhook<'_>) -> Result<Received, IntakeError> {
         let plan = self.plan();
         let found = plan.connector(webhook.connector).filter(|found| found.kind == "webhook");
         let found = found.ok_or_else(|| IntakeError::NoConnector(webhook.connector.to_owned()))?;
         let no_secret =
             |reason: String| IntakeError::NoSecret { connector: webhook.connector.to_owned(), reason };
-        let secret = self.secret(&plan, found).map_err(no_secret)?;
-        let secret = secret.ok_or_else(|| no_secret("it names none".to_owned()))?;
-        // A key that can be guessed verifies nothing: whoever guesses it would be taken for the sender.
-        if let Some(why) = intake::weakness(secret.expose()) {
-            return Err(no_secret(format!("its secret {why}")));
+        let names = found.secret_names();
+        if names.is_empty() {
+            return Err(no_secret("it names none".to_owned()));
         }
-        intake::verify(found, &secret, webhook)
+        let opened: Vec<_> = names.into_iter().map(|name| self.signing_secret(&plan, name)).collect();
+        // While one secret takes the place of another, the one that can be opened is enough.
+        let problem = opened.iter().find_map(|secret| secret.as_ref().err().cloned());
+        let secrets: Vec<Secret> = opened.into_iter().flatten().collect();
+        if let Some(reason) = problem.filter(|_| secrets.is_empty()) {
+            return Err(no_secret(reason));
+        }
+        intake::verify(found, &secrets, webhook)
     }
 
     /// Looks at a connector without changing anything, for `connectors probe`.
@@ -400,9 +415,21 @@ impl Effects {
     }
 
     fn secret(&self, plan: &Plan, connector: &Connector) -> Result<Option<Secret>, String> {
-        let Some(name) = &connector.secret else { return Ok(None) };
+        connector.secret.as_ref().map(|name| self.open_secret(plan, name)).transpose()
+    }
+
+    fn signing_secret(&self, plan: &Plan, name: &str) -> Result<Secret, String> {
+        let secret = self.open_secret(plan, name)?;
+        // A key that can be guessed verifies nothing: whoever guesses it would be taken for the sender.
+        match intake::weakness(secret.expose()) {
+            Some(why) => Err(format!("its secret \"{name}\" {why}")),
+            None => Ok(secret),
+        }
+    }
+
+    fn open_secret(&self, plan: &Plan, name: &str) -> Result<Secret, String> {
         let sealed = plan.secrets.get(name).ok_or_else(|| format!("there is no \"secrets/{name}.age\""))?;
-        self.options.keys.decrypt(sealed).map(Some).map_err(|error| error.to_string())
+        self.options.keys.decrypt(sealed).map_err(|error| error.to_string())
     }
 
     /// Every secret of the company that opens: one may come back through another's answer, or stand in a prompt. What

@@ -1,27 +1,15 @@
 //! Values against JSON Schemas, with complaints that a person, or a model on its second try, can act on.
 
+use adjutant_spec::schema::complaints;
 use serde_json::Value;
-
-/// More complaints than these help nobody.
-const MOST: usize = 8;
 
 /// Checks a value; returns what is wrong with it, place first, without the value itself.
 ///
 /// # Errors
 /// The complaints, at least one.
 pub(super) fn check(schema: &Value, value: &Value) -> Result<(), Vec<String>> {
-    let validator = adjutant_spec::schema::validator(schema)
-        .map_err(|problem| vec![format!("the schema itself is wrong: {problem}")])?;
-    let complaints: Vec<String> =
-        validator.iter_errors(value).take(MOST).map(|error| complaint(&error)).collect();
-    if complaints.is_empty() { Ok(()) } else { Err(complaints) }
-}
-
-/// Masked: the complaint goes into logs, and the value may be a client's.
-fn complaint(error: &jsonschema::ValidationError<'_>) -> String {
-    let place = error.instance_path().to_string();
-    let place = if place.is_empty() { "the value".to_owned() } else { format!("`{place}`") };
-    format!("{place}: {}", error.masked_with("this"))
+    let found = complaints(schema, value);
+    if found.is_empty() { Ok(()) } else { Err(found) }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::Refusal;
-use crate::runtime::{Delivery, views::CorrectionView};
+use crate::runtime::{Delivery, SetAside, views::CorrectionView};
 
 /// What a door answers.
 pub type Answered<T> = BoxFuture<'static, Result<T, Refusal>>;
@@ -63,15 +63,37 @@ pub trait GitDoor: Send + Sync + 'static {
     fn pushed(&self, push: Push) -> Answered<PushAnswer>;
 }
 
-/// Webhook intake: bytes in, a verified delivery out. The signature is checked over the bytes as they came.
+/// Webhook intake: bytes in, what the sender proved to have sent out. The signature is checked over the bytes as they came.
 pub trait Hooks: Send + Sync + 'static {
+    /// Returns the most bytes of a delivery: asked before anything of its body is read.
+    ///
+    /// # Errors
+    /// [`HookRefusal::Unknown`], [`HookRefusal::Unavailable`].
+    fn limit(&self, connector: &str) -> Result<usize, HookRefusal>;
+
     /// Verifies a delivery; nothing is stored yet.
     fn verify(
         &self,
         connector: &str,
         headers: HeaderMap,
         body: Bytes,
-    ) -> BoxFuture<'static, Result<Delivery, HookRefusal>>;
+    ) -> BoxFuture<'static, Result<Received, HookRefusal>>;
+}
+
+/// What a webhook's sender proved to have sent.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Received {
+    /// A delivery of a declared event.
+    Delivery(Delivery),
+    /// An item that cannot be read as an event.
+    Unread(SetAside),
+    /// An event that the connector does not declare.
+    Undeclared {
+        /// Its name.
+        event: String,
+        /// What the sender wants to read in the answer.
+        challenge: Option<String>,
+    },
 }
 
 /// Connector probes.

@@ -13,35 +13,43 @@ use axum::{
 };
 use futures::stream::{self, Stream};
 use serde_json::json;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, broadcast::error::RecvError, watch};
+use tokio::sync::{broadcast, broadcast::error::RecvError, watch};
 
-use super::{App, Code, Refusal, Scope, auth::Principal, serve};
+use super::{
+    App, Code, Refusal, Scope,
+    auth::Principal,
+    places::{Place, Places},
+    serve,
+};
 use crate::runtime::views::Notification;
 
-/// The most streams at once.
-const MOST_STREAMS: usize = 64;
+/// The most streams of one caller at once.
+const MOST_STREAMS: usize = 8;
 
 /// Returns the route of the stream.
 pub(super) fn router() -> Router<App> {
-    let room = Arc::new(Semaphore::new(MOST_STREAMS));
-    Router::new().route("/events", get(move |app: State<App>, who: Principal| events(app, who, room.clone())))
+    let places = Places::new(MOST_STREAMS);
+    Router::new()
+        .route("/events", get(move |app: State<App>, who: Principal| events(app, who, places.clone())))
 }
 
 struct Listener {
     changes: broadcast::Receiver<Notification>,
     closing: watch::Receiver<bool>,
-    _room: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 async fn events(
     State(app): State<App>,
     who: Principal,
-    room: Arc<Semaphore>,
+    places: Arc<Places>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Refusal> {
     who.must(Scope::Read)?;
-    let room =
-        room.try_acquire_owned().map_err(|_| Refusal::new(Code::TooMany, "too many streams are open"))?;
-    let listener = Listener { changes: app.handle.subscribe(), closing: app.closing.clone(), _room: room };
+    let place = places.take(&who.caller());
+    let place = place.ok_or_else(|| {
+        Refusal::new(Code::TooMany, "you have too many streams open").help("close one of them")
+    })?;
+    let listener = Listener { changes: app.handle.subscribe(), closing: app.closing.clone(), _place: place };
     let hints = stream::unfold(listener, |mut listener| async move {
         let hint = listener.next().await?;
         Some((Ok(hint), listener))

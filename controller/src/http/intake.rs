@@ -1,23 +1,45 @@
 //! `/hooks/<connector>`: what the world tells. The signature is checked over the bytes as they came; 202 after the durable append.
+//!
+//! ```text
+//!   path ─► is there such a hook? ─► is it too long? ─► body, paced ─► signature ─► throttle of the connector ─► runs, or open
+//!             404                      413                408            401          429                          202
+//! ```
+//! Nothing of a body is read before it is known whose it is. What is refused is counted with its connector, never with a name
+//! that a stranger made up. A throttle comes after the signature: strangers use up none of what a sender may send.
 
 use axum::{
     Json, Router,
-    body::Bytes,
-    extract::{Path, State, rejection::BytesRejection},
-    http::{HeaderMap, StatusCode},
+    body::{Body, Bytes},
+    extract::{Path, Request, State},
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
     routing::post,
 };
+use http_body_util::LengthLimitError;
 use serde::{Deserialize, Serialize};
 
-use super::{App, Code, HookRefusal, Refusal, extract::unread};
+use super::{App, Code, HookRefusal, Refusal, crowd::Peer, doors::Received, pace::Cut};
+use crate::runtime::{Heard, Taken};
 
 /// What the sender is told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Taken {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+struct Told {
     /// The runs that it started, or had started before.
     runs: Vec<String>,
     /// Whether it had come before.
     duplicate: bool,
+    /// The open delivery that it is, where it starts nothing yet: nothing needs to be sent again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    open: Option<String>,
+    /// The event that nobody wants here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ignored: Option<String>,
+    /// In words, where there is something to say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+    /// What a sender that asks who we are wants to read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    challenge: Option<String>,
 }
 
 /// Returns the route of webhooks.
@@ -27,16 +49,108 @@ pub(super) fn router() -> Router<App> {
 
 async fn take(
     State(app): State<App>,
+    peer: Peer,
     Path(connector): Path<String>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<(StatusCode, Json<Taken>), Refusal> {
-    let body = body.map_err(|rejection| unread(&rejection))?;
-    let delivery = app.doors.hooks.verify(&connector, headers, body).await?;
-    let started = app.handle.intake(delivery).await?;
-    let duplicate = !started.is_empty() && started.iter().all(|run| !run.created);
-    let status = if duplicate { StatusCode::OK } else { StatusCode::ACCEPTED };
-    Ok((status, Json(Taken { runs: started.into_iter().map(|run| run.run).collect(), duplicate })))
+    request: Request,
+) -> Response {
+    let limit = match app.doors.hooks.limit(&connector) {
+        Ok(limit) => limit,
+        Err(refusal) => return unread(&app, peer, refusal.into()),
+    };
+    let hook = Hook { app, connector };
+    match hook.take(limit, request).await {
+        Ok((status, told)) => (status, Json(told)).into_response(),
+        Err(refusal) => {
+            hook.app.handle.hear(&hook.connector, Heard::Refused(refusal.message.clone()));
+            closing(refusal.into_response())
+        }
+    }
+}
+
+/// Refuses before anything of the body was read: who asks for hooks that are not there is slowed, by itself.
+fn unread(app: &App, peer: Peer, refusal: Refusal) -> Response {
+    let is_too_many = app.vault.throttle.public(peer, app.vault.now());
+    let refusal = if is_too_many {
+        Refusal::new(Code::TooMany, "too many requests").help("come again in a moment")
+    } else {
+        refusal
+    };
+    closing(refusal.into_response())
+}
+
+/// What is left of the body is nobody's next request.
+fn closing(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+/// The hook of a connector that exists.
+struct Hook {
+    app: App,
+    connector: String,
+}
+
+impl Hook {
+    async fn take(&self, limit: usize, request: Request) -> Result<(StatusCode, Told), Refusal> {
+        let (parts, body) = request.into_parts();
+        let said = parts
+            .headers
+            .get(header::CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+        if said.is_some_and(|length| length > limit as u64) {
+            return Err(HookRefusal::TooLarge(limit).into());
+        }
+        let body = read(body, limit).await?;
+        let received = self.app.doors.hooks.verify(&self.connector, parts.headers, body).await?;
+        if self.app.vault.throttle.delivery(&self.connector, self.app.vault.now()) {
+            let message = format!("connector \"{}\" sends too fast", self.connector);
+            return Err(Refusal::new(Code::TooMany, message).help("come again in a moment"));
+        }
+        let handle = &self.app.handle;
+        match received {
+            Received::Delivery(delivery) => {
+                let taken = handle.intake(delivery).await?;
+                handle.hear(&self.connector, Heard::Taken);
+                Ok(told(taken))
+            }
+            Received::Unread(item) => {
+                let message = Some(format!("it could not be read: {}", item.reason));
+                let open = Some(handle.set_aside(item).await?);
+                handle.hear(&self.connector, Heard::Taken);
+                Ok((StatusCode::ACCEPTED, Told { open, message, ..Told::default() }))
+            }
+            Received::Undeclared { event, challenge } => {
+                handle.hear(&self.connector, Heard::Undeclared(event.clone()));
+                Ok((StatusCode::OK, Told { ignored: Some(event), challenge, ..Told::default() }))
+            }
+        }
+    }
+}
+
+fn told(taken: Taken) -> (StatusCode, Told) {
+    let Taken { runs, open, known, why } = taken;
+    let status = if known { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let runs = runs.into_iter().map(|run| run.run).collect();
+    (status, Told { runs, duplicate: known, open, message: why, ..Told::default() })
+}
+
+/// Reads a body of at most so many bytes.
+async fn read(body: Body, limit: usize) -> Result<Bytes, Refusal> {
+    axum::body::to_bytes(body, limit).await.map_err(|error| {
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+        while let Some(error) = cause {
+            if error.is::<LengthLimitError>() {
+                return HookRefusal::TooLarge(limit).into();
+            }
+            match error.downcast_ref::<Cut>() {
+                Some(cut @ Cut::TooSlow) => return Refusal::new(Code::TooSlow, cut.to_string()),
+                Some(cut @ Cut::Crowded) => return Refusal::new(Code::TooMany, cut.to_string()),
+                Some(Cut::Broken(_)) | None => {}
+            }
+            cause = error.source();
+        }
+        Refusal::invalid("the body could not be read")
+    })
 }
 
 impl From<HookRefusal> for Refusal {

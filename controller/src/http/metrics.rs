@@ -10,7 +10,7 @@ use rust_decimal::prelude::ToPrimitive;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::{App, serve};
-use crate::runtime::views::StatusView;
+use crate::runtime::views::{HookView, StatusView};
 
 /// Transitions since the start, by the event's word; what a lagging receiver missed counts as `missed`.
 #[derive(Debug, Default)]
@@ -56,10 +56,14 @@ impl Sample {
 }
 
 /// Name, type and help of each figure, in the order of the text.
-const FIGURES: [(&str, &str, &str); 9] = [
+const FIGURES: [(&str, &str, &str); 13] = [
     ("adjutant_runs", "gauge", "runs by status"),
     ("adjutant_inbox", "gauge", "gates that wait for the operator"),
     ("adjutant_dead", "gauge", "effects that are dead or unknown"),
+    ("adjutant_deliveries_open", "gauge", "deliveries that start nothing yet"),
+    ("adjutant_hook_taken_total", "counter", "deliveries that were taken, by connector"),
+    ("adjutant_hook_refused_total", "counter", "requests to a hook that were refused, by connector"),
+    ("adjutant_hook_undeclared_total", "counter", "deliveries of events that a connector does not declare"),
     ("adjutant_outbox", "gauge", "effects that wait to be performed"),
     ("adjutant_quarantined", "gauge", "instances that are set aside"),
     ("adjutant_paused", "gauge", "pauses of more than one run"),
@@ -80,7 +84,7 @@ impl Counters {
     }
 
     /// Returns every figure.
-    pub(super) fn samples(&self, status: &StatusView) -> Vec<Sample> {
+    pub(super) fn samples(&self, status: &StatusView, hooks: &[HookView]) -> Vec<Sample> {
         let plain = |name, value| Sample { name, label: None, value: figure(value) };
         let labelled = |name, label, value: &str, figure| Sample {
             name,
@@ -95,10 +99,21 @@ impl Counters {
         samples.extend([
             plain("adjutant_inbox", status.inbox),
             plain("adjutant_dead", status.dead),
+            plain("adjutant_deliveries_open", status.deliveries),
             plain("adjutant_outbox", status.outbox),
             plain("adjutant_quarantined", status.quarantined.len() as u64),
             plain("adjutant_paused", status.paused.len() as u64),
         ]);
+        for hook in hooks {
+            let counts = [
+                ("adjutant_hook_taken_total", hook.taken),
+                ("adjutant_hook_refused_total", hook.refused),
+                ("adjutant_hook_undeclared_total", hook.undeclared),
+            ];
+            samples.extend(
+                counts.map(|(name, count)| labelled(name, "connector", &hook.connector, figure(count))),
+            );
+        }
         samples.extend(status.spend_today.map(|money| {
             let amount = money.amount.to_f64().unwrap_or(f64::NAN);
             labelled("adjutant_spend_today", "currency", money.currency.as_str(), amount)
@@ -119,8 +134,8 @@ impl Counters {
     }
 
     /// Returns the text that Prometheus reads.
-    pub(super) fn text(&self, status: &StatusView) -> String {
-        let samples = self.samples(status);
+    pub(super) fn text(&self, status: &StatusView, hooks: &[HookView]) -> String {
+        let samples = self.samples(status, hooks);
         let mut text = String::new();
         for (name, kind, help) in FIGURES {
             let written = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");

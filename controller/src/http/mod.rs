@@ -5,12 +5,14 @@
 //!                                                    ├─► router ─► Handle (runtime) · GitDoor · Hooks · Probes
 //!  control.sock ─► peer uid ─► operator ─────────────┘
 //! ```
+//! The control socket has threads of its own: what strangers do over TCP is never in front of the operator.
 //! Every write is a command that is durable before it is answered; every page can be read and used without JavaScript.
 //! What this room may not import it asks of the traits in [`doors`]; the composition root implements them.
 
 mod api;
 mod auth;
 mod clean;
+mod crowd;
 pub mod doors;
 mod events;
 mod extract;
@@ -18,7 +20,9 @@ mod finish;
 mod health;
 mod intake;
 mod metrics;
+mod pace;
 mod pages;
+mod places;
 mod refusal;
 mod serve;
 #[cfg(test)]
@@ -29,7 +33,6 @@ use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, sync::Arc};
 use adjutant_machine::journal::Journal;
 use axum::{Router, extract::DefaultBodyLimit, middleware};
 use tokio::sync::watch;
-use tower::limit::GlobalConcurrencyLimitLayer;
 
 pub use api::openapi;
 pub use auth::{GateLink, Issued, NewToken, Scope, TokenView, Vault};
@@ -39,13 +42,15 @@ pub use serve::{Error as ServeError, Server, find_control};
 
 use crate::runtime::{Clock, Handle};
 
-/// The longest body of a request.
+/// The longest body of a request; a hook has its connector's own `max_body`.
 const LONGEST_BODY: usize = 1024 * 1024;
-/// The most requests that are worked on at once.
-const MOST_REQUESTS: usize = 128;
+/// The most requests of one caller that are worked on at once. Strangers have none of these: hooks and links are bounded by
+/// connections, by what they may send, and by their own throttles.
+const MOST_REQUESTS: usize = 48;
 
-/// The most changes that are worked on at once, of the control socket and of everybody else.
-const MOST_CHANGES: u32 = 64;
+/// The most changes that are worked on at once, of the control socket and of everybody else: twice as many as a listener has
+/// connections, so that nobody waits behind changes whose bodies are still coming, nor behind those whose clients are gone.
+const MOST_CHANGES: u32 = 512;
 
 /// What HTTP stands on.
 pub struct Settings {
@@ -90,6 +95,7 @@ struct Shared {
     metrics: metrics::Counters,
     /// Where changes that the control socket asks for run, and those of everybody else: neither waits for the other.
     finishers: (finish::Finisher, finish::Finisher),
+    places: Arc<places::Places>,
     hosts: BTreeSet<String>,
     url: String,
     /// Tells streams that the server closes.
@@ -123,6 +129,5 @@ fn router(app: App) -> Router {
         .layer(guard)
         .layer(middleware::map_response(clean::answer))
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
-        .layer(GlobalConcurrencyLimitLayer::new(MOST_REQUESTS))
         .with_state(app)
 }

@@ -31,6 +31,8 @@ pub enum Code {
     TooLarge,
     /// Too many attempts.
     TooMany,
+    /// The body came too slowly.
+    TooSlow,
     /// Try again.
     Unavailable,
     /// The instance is set aside.
@@ -53,6 +55,7 @@ impl Code {
             Self::Conflict => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Quarantined | Self::Journal | Self::Bug => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -68,7 +71,7 @@ impl Code {
             Self::Conflict => 5,
             Self::Quarantined => 65,
             Self::Journal => 74,
-            Self::TooMany | Self::Unavailable => 75,
+            Self::TooMany | Self::TooSlow | Self::Unavailable => 75,
             Self::Bug => 70,
         }
     }
@@ -163,6 +166,7 @@ fn list_hint(what: &str) -> String {
             return "its id is the name of its file, `playbooks/<id>.toml`, once that is in force".to_owned();
         }
         "proposal" => Advice::Proposals,
+        "delivery" => Advice::Deliveries,
         _ => Advice::Runs,
     };
     format!("`{list}` shows those that there are")

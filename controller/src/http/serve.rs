@@ -17,13 +17,20 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, UnixListener, UnixStream},
-    sync::{Semaphore, watch},
+    sync::{oneshot, watch},
     task::JoinSet,
 };
 use tower::Service;
 
 use super::{
-    App, GateLink, MOST_CHANGES, Settings, Shared, Vault, auth::Entrance, finish::Finisher, metrics, router,
+    App, GateLink, MOST_CHANGES, MOST_REQUESTS, Settings, Shared, Vault,
+    auth::Entrance,
+    crowd::{Crowd, Known, Peer, Seat},
+    finish::Finisher,
+    metrics,
+    pace::{Lanes, Paced},
+    places::Places,
+    router,
 };
 use crate::{
     private,
@@ -32,14 +39,14 @@ use crate::{
 
 /// A path of a Unix socket may not be longer on every system that we run on.
 const LONGEST_SOCKET_PATH: usize = 100;
-/// How long a client may take to send its headers.
-const HEADERS_WITHIN: Duration = Duration::from_secs(15);
+/// How long a client may take to send its headers, and to begin its next request.
+const HEADERS_WITHIN: Duration = Duration::from_secs(10);
 /// How long answers under way may take after the server was asked to close.
 const CLOSING_WITHIN: Duration = Duration::from_secs(5);
 /// The most bytes of a request's headers.
 const LONGEST_HEADERS: usize = 64 * 1024;
-/// The most connections of one listener.
-const MOST_CONNECTIONS: usize = 256;
+/// The threads of the control socket: one may wait, and another still answers.
+const CONTROL_THREADS: usize = 2;
 
 /// Why the server does not open.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +75,8 @@ pub struct Server {
     socket: PathBuf,
     closing: watch::Sender<bool>,
     tasks: JoinSet<()>,
+    /// Resolves when the threads of the control socket have ended.
+    control: oneshot::Receiver<()>,
 }
 
 impl Server {
@@ -90,11 +99,17 @@ impl Server {
         let router = router(app.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(metrics::count(app.clone()));
-        tasks.spawn(accept_unix(unix, router.clone(), closed.clone()));
+        // The operator and strangers share no thread, no place and no queue.
+        let talks = Talks::new(router.clone(), Entrance::Socket, closed.clone());
+        let changes = app.finishers.0.clone();
+        let failed = |cause| listen(socket.display().to_string(), cause);
+        let control = control_runtime()
+            .and_then(|runtime| serve_control(runtime, unix, (talks, changes)))
+            .map_err(failed)?;
         if let Some(tcp) = tcp {
-            tasks.spawn(accept_tcp(tcp, router, closed));
+            tasks.spawn(accept_tcp(tcp, Talks::new(router, Entrance::Tcp, closed.clone()), closed));
         }
-        Ok(Self { app, address, socket, closing, tasks })
+        Ok(Self { app, address, socket, closing, tasks, control })
     }
 
     /// Returns where TCP is served.
@@ -142,8 +157,9 @@ impl Server {
     pub async fn shutdown(mut self) {
         self.closing.send_replace(true);
         while self.tasks.join_next().await.is_some() {}
-        let (own, others) = &self.app.finishers;
-        tokio::join!(own.idle(CLOSING_WITHIN), others.idle(CLOSING_WITHIN));
+        // A thread that has ended without a word has ended too.
+        drop(self.control.await);
+        self.app.finishers.1.idle(CLOSING_WITHIN).await;
         // The next daemon binds the same path; a socket that nobody listens on only confuses clients.
         if let Err(error) = std::fs::remove_file(&self.socket) {
             tracing::debug!(%error, "control socket not removed");
@@ -173,6 +189,7 @@ async fn share(
         doors: settings.doors,
         metrics: metrics::Counters::default(),
         finishers: (Finisher::new(MOST_CHANGES), Finisher::new(MOST_CHANGES)),
+        places: Places::new(MOST_REQUESTS),
         hosts,
         url,
         closing,
@@ -206,13 +223,14 @@ pub fn find_control(data: &Path) -> PathBuf {
     }
 }
 
-async fn bind_control(data: &Path, socket: &Path) -> Result<UnixListener, Error> {
+async fn bind_control(data: &Path, socket: &Path) -> Result<std::os::unix::net::UnixListener, Error> {
     let failed = |cause| listen(socket.display().to_string(), cause);
     if UnixStream::connect(socket).await.is_ok() {
         return Err(Error::Taken(socket.to_owned()));
     }
     prepare_folder(data, socket).map_err(failed)?;
-    let listener = UnixListener::bind(socket).map_err(failed)?;
+    let listener = std::os::unix::net::UnixListener::bind(socket).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
     std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
     Ok(listener)
 }
@@ -235,17 +253,16 @@ fn prepare_folder(data: &Path, socket: &Path) -> io::Result<()> {
     std::fs::write(data.join("control"), format!("{}\n", socket.display()))
 }
 
-async fn accept_tcp(listener: TcpListener, router: Router, mut closing: watch::Receiver<bool>) {
-    let mut talks = Talks::new(router, Entrance::Tcp, closing.clone());
+async fn accept_tcp(listener: TcpListener, talks: Talks, mut closing: watch::Receiver<bool>) {
+    let mut talks = talks;
     loop {
-        let room = talks.room().await;
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, from)) => {
                     if let Err(error) = stream.set_nodelay(true) {
                         tracing::debug!(%error, "no TCP_NODELAY");
                     }
-                    talks.begin(stream, room);
+                    talks.begin(stream, Peer::of(from.ip()));
                 }
                 Err(error) => talks.refused(&error).await,
             },
@@ -255,13 +272,12 @@ async fn accept_tcp(listener: TcpListener, router: Router, mut closing: watch::R
     talks.finish().await;
 }
 
-async fn accept_unix(listener: UnixListener, router: Router, mut closing: watch::Receiver<bool>) {
-    let mut talks = Talks::new(router, Entrance::Socket, closing.clone());
+async fn accept_unix(listener: UnixListener, talks: Talks, mut closing: watch::Receiver<bool>) {
+    let mut talks = talks;
     loop {
-        let room = talks.room().await;
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) if is_operator(&stream) => talks.begin(stream, room),
+                Ok((stream, _)) if is_operator(&stream) => talks.begin(stream, Peer::Socket),
                 Ok(_) => tracing::warn!("a stranger tried the control socket"),
                 Err(error) => talks.refused(&error).await,
             },
@@ -269,6 +285,39 @@ async fn accept_unix(listener: UnixListener, router: Router, mut closing: watch:
         }
     }
     talks.finish().await;
+}
+
+/// Serves the control socket on threads of its own, and says when it has ended.
+fn serve_control(
+    runtime: tokio::runtime::Runtime,
+    listener: std::os::unix::net::UnixListener,
+    (talks, changes): (Talks, Finisher),
+) -> io::Result<oneshot::Receiver<()>> {
+    let (ended, end) = oneshot::channel();
+    let closing = talks.closing.clone();
+    std::thread::Builder::new().name("control".to_owned()).spawn(move || {
+        runtime.block_on(async move {
+            match UnixListener::from_std(listener) {
+                Ok(listener) => accept_unix(listener, talks, closing).await,
+                Err(error) => tracing::error!(%error, "the control socket cannot be served"),
+            }
+            // What a request changes runs on these threads, and is finished whether or not anybody waits for it.
+            changes.idle(CLOSING_WITHIN).await;
+        });
+        runtime.shutdown_timeout(CLOSING_WITHIN);
+        if ended.send(()).is_err() {
+            tracing::debug!("the server was dropped without waiting for the control socket");
+        }
+    })?;
+    Ok(end)
+}
+
+fn control_runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(CONTROL_THREADS)
+        .thread_name("control")
+        .enable_all()
+        .build()
 }
 
 /// Returns whether the process at the other end belongs to the user that this one runs as.
@@ -286,34 +335,38 @@ struct Talks {
     router: Router,
     entrance: Entrance,
     closing: watch::Receiver<bool>,
-    room: Arc<Semaphore>,
+    crowd: Arc<Crowd>,
+    lanes: Arc<Lanes>,
     tasks: JoinSet<()>,
 }
 
-type Room = Option<tokio::sync::OwnedSemaphorePermit>;
-
 impl Talks {
     fn new(router: Router, entrance: Entrance, closing: watch::Receiver<bool>) -> Self {
-        Self {
-            router,
-            entrance,
-            closing,
-            room: Arc::new(Semaphore::new(MOST_CONNECTIONS)),
-            tasks: JoinSet::new(),
-        }
+        let (crowd, lanes) = (Arc::default(), Arc::default());
+        Self { router, entrance, closing, crowd, lanes, tasks: JoinSet::new() }
     }
 
-    /// Waits until another connection may begin.
-    async fn room(&mut self) -> Room {
+    /// Begins a connection; the accepting loop never waits for one.
+    fn begin<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&mut self, stream: I, peer: Peer) {
         while self.tasks.try_join_next().is_some() {}
-        self.room.clone().acquire_owned().await.ok()
-    }
-
-    fn begin<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&mut self, stream: I, room: Room) {
-        let talk = converse(stream, self.router.clone(), self.entrance, self.closing.clone());
+        let Some((seat, cut)) = self.crowd.admit(peer) else {
+            tracing::debug!(?peer, "too many connections are busy");
+            return;
+        };
+        let talk = Talk {
+            router: self.router.clone(),
+            entrance: self.entrance,
+            peer,
+            lanes: Arc::clone(&self.lanes),
+            seat: Arc::new(seat),
+        };
+        let closing = self.closing.clone();
         self.tasks.spawn(async move {
-            talk.await;
-            drop(room);
+            tokio::select! {
+                () = converse(stream, talk, closing) => {}
+                // Somebody newer needed the place.
+                _ = cut => {}
+            }
         });
     }
 
@@ -328,17 +381,50 @@ impl Talks {
     }
 }
 
-async fn converse<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
-    stream: I,
+/// One connection.
+#[derive(Clone)]
+struct Talk {
     router: Router,
     entrance: Entrance,
+    peer: Peer,
+    lanes: Arc<Lanes>,
+    seat: Arc<Seat>,
+}
+
+impl Talk {
+    async fn answer(
+        self,
+        mut request: hyper::Request<Incoming>,
+    ) -> Result<axum::response::Response, Infallible> {
+        self.seat.busy();
+        request.extensions_mut().insert(self.entrance);
+        request.extensions_mut().insert(self.peer);
+        let lane = lane(request.uri().path()).to_owned();
+        let request = match self.entrance {
+            Entrance::Socket => request.map(Body::new),
+            Entrance::Tcp => request.map(|body| Body::new(Paced::new(body, Arc::clone(&self.lanes), lane))),
+        };
+        let answer = self.router.clone().call(request).await.unwrap_or_else(|never| match never {});
+        self.seat.rests(answer.extensions().get::<Known>());
+        Ok(answer)
+    }
+}
+
+/// Returns which bodies share places: those of one hook, those of links and logins, and those of callers that are known.
+fn lane(path: &str) -> &str {
+    match path.strip_prefix("/hooks/") {
+        Some(hook) => hook,
+        None if path.starts_with("/gate/") || path.starts_with("/login/") => "/links",
+        None => "/known",
+    }
+}
+
+async fn converse<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: I,
+    talk: Talk,
     mut closing: watch::Receiver<bool>,
 ) {
-    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(entrance);
-        let answer = router.clone().call(request.map(Body::new));
-        async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
-    });
+    let service = service_fn(move |request: hyper::Request<Incoming>| talk.clone().answer(request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADERS_WITHIN)

@@ -182,6 +182,7 @@ fn kind_tag(kind: InstanceKind) -> u8 {
         InstanceKind::Breaker => 3,
         InstanceKind::Revision => 4,
         InstanceKind::Proposal => 5,
+        InstanceKind::Delivery => 6,
         InstanceKind::Switch => 7,
     }
 }
@@ -193,6 +194,7 @@ fn kind_of(tag: u8) -> Option<InstanceKind> {
         3 => Some(InstanceKind::Breaker),
         4 => Some(InstanceKind::Revision),
         5 => Some(InstanceKind::Proposal),
+        6 => Some(InstanceKind::Delivery),
         7 => Some(InstanceKind::Switch),
         _ => None,
     }
@@ -225,6 +227,7 @@ mod tests {
             InstanceKind::Breaker,
             InstanceKind::Revision,
             InstanceKind::Proposal,
+            InstanceKind::Delivery,
             InstanceKind::Switch,
         ]);
         (kinds, "[a\0/ü.-]{0,5}").prop_map(|(kind, name)| InstanceId { kind, name })

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Error,
     core::{Core, Live},
+    deliveries,
     request::Activation,
     rows, schedule,
     views::{AppliedView, QuarantineView, When},
@@ -67,6 +68,8 @@ pub(super) async fn activate(core: &Arc<Core>, wish: Activation) -> Result<(), E
         core.all_moved();
     });
     commit.await?;
+    // After the plan is in force: what was open then is tried on it, and what comes open later sees it.
+    deliveries::wake(core);
     Ok(())
 }
 

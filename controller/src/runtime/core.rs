@@ -23,6 +23,7 @@ use super::{
     Clock, Error, Performer,
     crash::Crash,
     drift::Drift,
+    hooks::Tallies,
     identity::NewRun,
     leases::Leases,
     pools::{Lane, Permit, Pools},
@@ -123,6 +124,10 @@ pub(super) struct Core {
     pub(super) lines: Mutex<Lines<Lane>>,
     /// Counts how often a door that a pause had shut was opened again: for what waits outside of runs.
     pub(super) doors: watch::Sender<u64>,
+    /// How many deliveries of each connector are open.
+    pub(super) open_deliveries: Mutex<BTreeMap<String, u64>>,
+    /// What connectors were told.
+    pub(super) tallies: Mutex<Tallies>,
     /// Serialises what reads many rows and then writes host rows.
     pub(super) host: tokio::sync::Mutex<()>,
     /// Makes ids of events that the host sends more than once in a millisecond.
@@ -186,11 +191,12 @@ pub(super) struct Parts {
     pub(super) pools: Pools,
     pub(super) seed: u64,
     pub(super) live: Live,
+    pub(super) tallies: Tallies,
 }
 
 impl Core {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { settings, shards, pools, seed, live } = parts;
+        let Parts { settings, shards, pools, seed, live, tallies } = parts;
         Self {
             journal: settings.journal,
             performer: settings.performer,
@@ -214,6 +220,8 @@ impl Core {
             most_agents: settings.agents,
             lines: Mutex::default(),
             doors: watch::Sender::new(0),
+            open_deliveries: Mutex::default(),
+            tallies: Mutex::new(tallies),
             host: tokio::sync::Mutex::new(()),
             counter: AtomicU64::new(0),
             bundles: Mutex::new(BTreeMap::new()),

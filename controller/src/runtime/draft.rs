@@ -246,12 +246,9 @@ impl<'a> Draft<'a> {
 
     /// Puts a message into the outbox; a notice once for each rule that carries it.
     fn post(&mut self, seq: u64, place: u16, message: Outgoing) {
-        let live = self.core.live();
-        for (channel, message) in (0..=u8::MAX).zip(fanned_out(live.plan.as_deref(), message)) {
-            let key = rows::outbox::message((&self.instance, seq), (place, channel));
-            let value = serde_json::to_vec(&message).expect("a message has a JSON form");
-            self.writes.push(RowWrite { table: Table::Outbox, key: key.clone(), value: Some(value) });
-            self.actions.push(Action::Message { key, message: Box::new(message) });
+        for (row, action) in posted(self.core, (&self.instance, seq, place), message) {
+            self.writes.push(row);
+            self.actions.push(action);
         }
     }
 
@@ -400,6 +397,22 @@ impl<'a> Draft<'a> {
             .collect();
         self.actions.extend(ready.into_iter().map(|(effect, lane)| Action::Enqueue { effect, lane }));
     }
+}
+
+/// Returns the row of a message and what sends it, once for each rule that carries it.
+pub(super) fn posted(
+    core: &Core,
+    (from, seq, place): (&InstanceId, u64, u16),
+    message: Outgoing,
+) -> Vec<(RowWrite, Action)> {
+    let live = core.live();
+    let one = |(channel, message): (u8, Outgoing)| {
+        let key = rows::outbox::message((from, seq), (place, channel));
+        let value = serde_json::to_vec(&message).expect("a message has a JSON form");
+        let row = RowWrite { table: Table::Outbox, key: key.clone(), value: Some(value) };
+        (row, Action::Message { key, message: Box::new(message) })
+    };
+    (0..=u8::MAX).zip(fanned_out(live.plan.as_deref(), message)).map(one).collect()
 }
 
 /// Returns one message for each way out: a fan-out is as many deliveries, and none of them waits for another.

@@ -16,8 +16,8 @@ use futures::future::BoxFuture;
 use tokio::sync::{Semaphore, SemaphorePermit, broadcast, oneshot};
 
 use super::{
-    Activation, Answer, Clock, Delivery, Error, Judged, PageWish, Pause, PauseScope, Performer, Retry,
-    RunFilter, StartRun, Started, activate, answer,
+    Activation, Answer, Clock, Error, Judged, PageWish, Pause, PauseScope, Performer, Retry, RunFilter,
+    StartRun, Started, activate, answer,
     core::{Core, Job, Stop, Told},
     identity::run_of,
     masked, open, quarantine, start, switch, view,
@@ -55,7 +55,7 @@ pub struct Runtime;
 /// The door to a runtime.
 #[derive(Clone)]
 pub struct Handle {
-    core: Arc<Core>,
+    pub(super) core: Arc<Core>,
     /// Callers that wait for their answers: more of them wait outside, so that memory stays bounded.
     seats: Arc<Semaphore>,
 }
@@ -84,17 +84,6 @@ impl Handle {
         let _seat = self.seat().await?;
         let (core, wish) = (Arc::clone(&self.core), masked::wish(&self.core, wish));
         self.core.whole(async move { start::manual(&core, wish).await }).await
-    }
-
-    /// Takes in what a connector tells: starts every playbook whose trigger matches, once for each delivery id.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`]: the sender shall come again.
-    pub async fn intake(&self, delivery: Delivery) -> Answered<Vec<Started>> {
-        self.core.check_open()?;
-        let _seat = self.seat().await?;
-        let (core, delivery) = (Arc::clone(&self.core), masked::delivery(&self.core, delivery));
-        self.core.whole(async move { start::intake(&core, delivery).await }).await
     }
 
     /// Puts an event into an instance's mailbox and waits until it is durable.
@@ -178,7 +167,7 @@ impl Handle {
     /// # Errors
     /// As [`Handle::deliver`].
     pub async fn retry(&self, run: &str, retry: Retry, by: &str) -> Answered<Answer> {
-        let event = Event::RunRetried { step: retry.step, edits: retry.edits };
+        let event = Event::RunRetried { step: retry.step, edits: retry.edits, speaker: retry.speaker };
         let answer = answer::of(self.control(InstanceId::run(run), event, by).await?, "tried again")?;
         let run = run.to_owned();
         let now = self.core.read(move |core| view::after_retry(core, &run)).await?;
@@ -436,7 +425,7 @@ impl Handle {
         open::close(&self.core, PATIENCE).await;
     }
 
-    async fn seat(&self) -> Answered<SemaphorePermit<'_>> {
+    pub(super) async fn seat(&self) -> Answered<SemaphorePermit<'_>> {
         self.seats.acquire().await.map_err(|_| Error::unavailable("the runtime is closing"))
     }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use adjutant_machine::event::{Decision, GateDecided};
 use serde_json::Value;
 
-use super::{Delivery, StartRun, core::Core};
+use super::{Delivery, SetAside, StartRun, core::Core};
 
 /// Returns a wish without secrets in its inputs. The key is masked, too: it is shown in every list.
 pub(super) fn wish(core: &Core, wish: StartRun) -> StartRun {
@@ -21,6 +21,11 @@ pub(super) fn wish(core: &Core, wish: StartRun) -> StartRun {
 /// Returns a delivery without secrets in its fields.
 pub(super) fn delivery(core: &Core, delivery: Delivery) -> Delivery {
     Delivery { fields: core.performer.masked(delivery.fields), ..delivery }
+}
+
+/// Returns an item that could not be read without secrets in what is shown of it.
+pub(super) fn item(core: &Core, item: SetAside) -> SetAside {
+    SetAside { content: core.performer.masked(item.content), reason: text(core, item.reason), ..item }
 }
 
 /// Returns an answer without secrets in its form, its edits and its reason.

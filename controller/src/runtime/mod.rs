@@ -14,13 +14,16 @@ mod answer;
 mod clock;
 mod core;
 mod crash;
+mod deliveries;
 mod draft;
 mod drift;
 mod error;
 mod group;
 mod handle;
 mod head;
+mod hooks;
 mod identity;
+mod incoming;
 mod keys;
 mod leases;
 mod lines;
@@ -46,6 +49,7 @@ mod tombstone;
 mod view;
 pub mod views;
 mod wheel;
+mod windows;
 mod words;
 
 #[cfg(test)]
@@ -55,7 +59,9 @@ pub use clock::{Clock, ManualClock, RealClock};
 pub use drift::stored as stored_clock;
 pub use error::Error;
 pub use handle::{Handle, Runtime, Settings};
+pub use hooks::Heard;
 pub use performer::{NotifyFailure, Performer, Worst};
 pub use request::{
-    Activation, Answer, Delivery, Judged, PageWish, Pause, PauseScope, Retry, RunFilter, StartRun, Started,
+    Activation, Answer, Delivery, DeliveryFilter, Judged, PageWish, Pause, PauseScope, Retry, RunFilter,
+    SetAside, StartRun, Started, Taken,
 };

@@ -14,7 +14,7 @@ use adjutant_machine::{
 use super::{
     Error, Settings, activate,
     core::{Busy, Core, Job, Message, Parts, timer_event_id},
-    drift, outbox,
+    deliveries, drift, hooks, outbox,
     pools::Pools,
     rows,
     rows::timer::Timer,
@@ -30,15 +30,16 @@ const SCHEDULE_PAUSE: u64 = 1_000;
 pub(super) async fn open(settings: Settings) -> Result<Arc<Core>, Error> {
     let journal = Arc::clone(&settings.journal);
     let read = tokio::task::spawn_blocking(move || {
-        Ok::<_, Error>((seed(journal.as_ref())?, activate::load(journal.as_ref())?))
+        let journal = journal.as_ref();
+        Ok::<_, Error>((seed(journal)?, activate::load(journal)?, hooks::Tallies::load(journal)?))
     });
-    let (seed, live) = read.await.map_err(|error| Error::Bug(error.to_string()))??;
+    let (seed, live, tallies) = read.await.map_err(|error| Error::Bug(error.to_string()))??;
     let most_bytes = settings.cache_bytes;
     let door: Arc<OnceLock<Weak<Core>>> = Arc::default();
     let pools = pools(&settings, &door);
     let count = std::thread::available_parallelism().map_or(2, |count| count.get().clamp(1, 8));
     let (shards, inboxes): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::channel()).unzip();
-    let core = Arc::new(Core::new(Parts { settings, shards, pools, seed, live }));
+    let core = Arc::new(Core::new(Parts { settings, shards, pools, seed, live, tallies }));
     // It is set once, here.
     drop(door.set(Arc::downgrade(&core)));
     if let Some(plan) = &core.live().plan {
@@ -54,10 +55,15 @@ pub(super) async fn open(settings: Settings) -> Result<Arc<Core>, Error> {
     let resumed = tokio::task::spawn_blocking(move || {
         left.drift.open(left.journal.as_ref(), left.clock.as_ref())?;
         left.wheel.open(left.journal.as_ref())?;
+        left.recount_open()?;
         outbox::resume(&left)
     });
     resumed.await.map_err(|error| Error::Bug(error.to_string()))??;
     drift::begin(&core).await;
+    if core.live().plan.is_some() {
+        // The last process may have died between a revision's coming into force and the end of the round that it began.
+        deliveries::wake(&core);
+    }
     core.spawn_quietly(watch_clock(Arc::clone(&core)));
     Ok(core)
 }
@@ -162,6 +168,7 @@ pub(super) async fn close(core: &Arc<Core>, patience: std::time::Duration) {
         tracing::info!("work under way is left to the outbox");
     }
     core.ended.send_replace(true);
+    hooks::flush(core).await;
     for shard in &core.shards {
         // A shard that has ended needs no message.
         drop(shard.send(Message::Stop));

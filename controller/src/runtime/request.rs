@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use adjutant_machine::id::Stamp;
+use adjutant_machine::{id::Stamp, trust::Speaker};
 use adjutant_spec::plan::{Plan, StepId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -21,6 +21,9 @@ pub struct StartRun {
     /// Who starts it.
     #[serde(default)]
     pub by: String,
+    /// How its words are trusted: nobody knows who speaks where it is not said.
+    #[serde(default)]
+    pub speaker: Speaker,
     /// Whether effects other than reads are only logged.
     #[serde(default)]
     pub dry: bool,
@@ -39,7 +42,7 @@ pub struct Started {
 }
 
 /// Something that a connector tells, verified by its room.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct Delivery {
     /// The connector.
     pub connector: String,
@@ -51,6 +54,57 @@ pub struct Delivery {
     pub fields: Value,
     /// Who brought it: `connector:<id>`.
     pub by: String,
+    /// Where its sender gives it no id: for how many milliseconds the same content counts as the same delivery. The runtime
+    /// makes the id then.
+    #[serde(default)]
+    pub within: Option<u64>,
+}
+
+/// An item that came in and could not be read: it is kept as an open delivery and shown with its reason.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SetAside {
+    /// The connector.
+    pub connector: String,
+    /// The event's name, where it is known; else empty.
+    pub event: String,
+    /// Its id, unique in the connector: the same item twice is one.
+    pub id: String,
+    /// Who brought it: `connector:<id>`.
+    pub by: String,
+    /// What is known of it: a subject, a file's name, the beginning of the text. Bounded by whoever reports it.
+    pub content: Value,
+    /// Why it cannot be read, for people.
+    pub reason: String,
+}
+
+/// What became of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct Taken {
+    /// Its runs.
+    pub runs: Vec<Started>,
+    /// The open delivery that it is, where something could not begin: see `adjutant deliveries`.
+    pub open: Option<String>,
+    /// Whether it had come before and is known: it has its runs, or was dropped.
+    pub known: bool,
+    /// Why something did not begin, in words.
+    pub why: Option<String>,
+}
+
+/// Which deliveries to list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct DeliveryFilter {
+    /// Those that were started or dropped since, too.
+    #[serde(default)]
+    pub all: bool,
+    /// Only of this connector.
+    #[serde(default)]
+    pub connector: Option<String>,
+    /// Only those after this one in the list.
+    #[serde(default)]
+    pub after: Option<String>,
+    /// At most so many; 100 when 0, 1,000 is the most.
+    #[serde(default)]
+    pub limit: usize,
 }
 
 /// A checked revision that shall be in force.
@@ -169,6 +223,9 @@ pub struct Retry {
     /// Values corrected by the operator, by path.
     #[serde(default)]
     pub edits: BTreeMap<String, Value>,
+    /// How the corrected values are trusted.
+    #[serde(default)]
+    pub speaker: Speaker,
 }
 
 /// What a person says of a route's decision.

@@ -8,12 +8,13 @@
 //! | index | `s` status, newest first, run · `p` playbook's oldest id, newest first, run · `l` playbook's oldest id, live run · `b` bundle, live run | – |
 //! | index | `g` opened, gate · `d` effect that is dead or unknown · `c` parent run, child run | run, or the parent's effect |
 //! | index | `i` run | its head: what lists find it by |
+//! | index | `o` came, open delivery | its line in lists |
 //! | index | `r` route, effect whose decision a person judged | run |
 //! | record | kind, key | the record |
 //! | ledger | `b` scope, window, slot · `l` effect, attempt | sums · a reservation |
-//! | dedupe | `r` playbook's oldest id, key · `d` connector, delivery id | the runs |
+//! | dedupe | `r` playbook's oldest id, key · `d` connector, delivery id · `w` connector, digest of a content | the runs · its present id |
 //! | admission | `r` verb or connector · `b` verb | rate · breaker |
-//! | host | `applied` · `seed` · `clock` · `pause` scope · `quarantine` instance · `schedule` playbook · `slot` playbook, slot | JSON |
+//! | host | `applied` · `seed` · `clock` · `pause` scope · `quarantine` instance · `schedule` playbook · `slot` playbook, slot · `hook` connector | JSON |
 
 use adjutant_machine::{
     event::TimerId,
@@ -219,6 +220,15 @@ pub(super) mod index {
         key(&[b"d", effect.to_string().as_bytes()])
     }
 
+    pub(in crate::runtime) const OPEN: &[u8] = b"o\0";
+
+    /// A delivery that waits for a playbook.
+    pub(in crate::runtime) fn delivery(came: Stamp, name: &str) -> Vec<u8> {
+        let mut bytes = key(&[b"o", &ordered(came)]);
+        bytes.extend_from_slice(name.as_bytes());
+        bytes
+    }
+
     /// A decision of a route that a person judged.
     pub(in crate::runtime) fn judged(route: &str, effect: &EffectId) -> Vec<u8> {
         key(&[b"r", route.as_bytes(), effect.to_string().as_bytes()])
@@ -339,6 +349,10 @@ pub(super) mod dedupe {
     pub(in crate::runtime) fn delivery(connector: &str, id: &str) -> Vec<u8> {
         key(&[b"d", connector.as_bytes(), id.as_bytes()])
     }
+
+    pub(in crate::runtime) fn window(connector: &str, digest: &str) -> Vec<u8> {
+        key(&[b"w", connector.as_bytes(), digest.as_bytes()])
+    }
 }
 
 pub(super) mod admission {
@@ -367,6 +381,11 @@ pub(super) mod host {
     pub(in crate::runtime) const PAUSES: &[u8] = b"pause\0";
     pub(in crate::runtime) const QUARANTINES: &[u8] = b"quarantine\0";
     pub(in crate::runtime) const SCHEDULES: &[u8] = b"schedule\0";
+    pub(in crate::runtime) const HOOKS: &[u8] = b"hook\0";
+
+    pub(in crate::runtime) fn hook(connector: &str) -> Vec<u8> {
+        key(&[b"hook", connector.as_bytes()])
+    }
 
     pub(in crate::runtime) fn pause(scope: &str) -> Vec<u8> {
         key(&[b"pause", scope.as_bytes()])

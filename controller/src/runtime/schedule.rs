@@ -9,6 +9,7 @@ use std::sync::Arc;
 use adjutant_machine::{
     id::{InstanceId, InstanceKind, Stamp},
     journal::{Append, Batch, RowWrite, Table},
+    trust::Speaker,
 };
 use adjutant_spec::plan::{OldestId, Overlap, Plan, Playbook, Renamed, Trigger};
 use croner::{
@@ -281,8 +282,14 @@ async fn begin(
     let late = core.clock.now().0 - slot.0;
     let event = json!({ "slot": slots.text(slot), "late_ms": late });
     // The event tells how late it is: a repetition after a crash is later, and the same slot all the same.
-    let fired =
-        Fired { key: schedule.key, overlap: schedule.overlap, event: &event, by: "host", compares: false };
+    let fired = Fired {
+        key: schedule.key,
+        overlap: schedule.overlap,
+        event: &event,
+        by: "host",
+        compares: false,
+        speaker: Speaker::Operator,
+    };
     let (run, reason) = match start::triggered(core, live, playbook, &fired).await {
         Ok(Some(started)) => (Some(started.run), None),
         Ok(None) => (None, Some("another run of the playbook is live".to_owned())),

@@ -1,4 +1,5 @@
-//! Starting runs: by hand, by a connector's event, by a schedule's slot, by a parent run. The same key is the same run.
+//! Starting runs: by hand, by a connector's event, by a schedule's slot, by a parent run. The same key is the same run. What a
+//! value is trusted is the lower of what its input declares and of who gives it.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -7,11 +8,11 @@ use adjutant_machine::{
     command::{Call, Perform},
     eval::Scope,
     event::{Labelled, RunStarted},
-    id::EffectId,
-    journal::{Batch, RowWrite, Table},
+    journal::Table,
+    trust::Speaker,
 };
 use adjutant_spec::{
-    plan::{Automatic, Overlap, Plan, Playbook, Renamed, Stage, Trigger},
+    plan::{Overlap, Playbook, Renamed, Stage},
     value::{Currency, Labels, Template},
 };
 use serde_json::{Value, json};
@@ -21,16 +22,16 @@ use super::{
     Error,
     core::{Core, Job, Live},
     identity::{Meant, NewRun},
-    request::{Delivery, StartRun, Started},
-    rows, switch,
-    views::PauseView,
+    request::{StartRun, Started},
+    rows,
 };
 
 /// Starts a run by hand.
 pub(super) async fn manual(core: &Arc<Core>, wish: StartRun) -> Result<Started, Error> {
     let live = core.live();
     let playbook = known(&live, &wish.playbook)?;
-    let input = given(playbook, wish.input.clone(), currency(&live))?;
+    let speaker = wish.speaker;
+    let input = given(playbook, wish.input.clone(), (speaker, currency(&live)))?;
     let meant = wish.key.as_ref().map(|_| Meant::of(&wish.input, &input, wish.dry));
     let key = match wish.key {
         Some(key) if key.trim().is_empty() => return Err(Error::invalid("the key is empty")),
@@ -38,7 +39,7 @@ pub(super) async fn manual(core: &Arc<Core>, wish: StartRun) -> Result<Started, 
         None => unique_key(core),
     };
     let by = if wish.by.is_empty() { "operator".to_owned() } else { wish.by };
-    let begin = Begin { key, input, meant, trigger: wish.trigger, parent: None, dry: wish.dry, by };
+    let begin = Begin { key, input, meant, trigger: wish.trigger, dry: wish.dry, by, speaker };
     begin_run(core, new_run(&live, playbook, begin)?).await
 }
 
@@ -66,9 +67,9 @@ struct Begin {
     input: BTreeMap<String, Labelled>,
     meant: Option<Meant>,
     trigger: Value,
-    parent: Option<EffectId>,
     dry: bool,
     by: String,
+    speaker: Speaker,
 }
 
 fn new_run(live: &Live, playbook: &Playbook, begin: Begin) -> Result<NewRun, Error> {
@@ -88,8 +89,9 @@ fn new_run(live: &Live, playbook: &Playbook, begin: Begin) -> Result<NewRun, Err
         stage: plan.slice_of(&playbook.oldest()).map_or(plan.company.stage, |slice| slice.stage),
         input: begin.input,
         trigger: begin.trigger,
-        parent: begin.parent,
+        parent: None,
         dry: begin.dry,
+        speaker: Some(begin.speaker),
     };
     Ok(NewRun { started, oldest: playbook.oldest(), by: begin.by, meant: begin.meant })
 }
@@ -128,94 +130,10 @@ pub(super) async fn child(core: &Arc<Core>, perform: &Perform) -> Result<Started
         trigger: json!({ "parent": perform.effect }),
         parent: Some(perform.effect.clone()),
         dry: perform.dry,
+        speaker: None,
     };
     let by = format!("run:{}", perform.effect.run);
     begin_run(core, NewRun { started, oldest, by, meant: None }).await
-}
-
-/// Takes in what a connector tells. The runs come first and the delivery's row last: a crash in between makes the sender come
-/// again, and the keys find the same runs.
-pub(super) async fn intake(core: &Arc<Core>, delivery: Delivery) -> Result<Vec<Started>, Error> {
-    let place = rows::dedupe::delivery(&delivery.connector, &delivery.id);
-    let known = {
-        let place = place.clone();
-        core.read(move |core| Ok(core.journal.row(Table::Dedupe, &place)?)).await?
-    };
-    if let Some(row) = known {
-        let runs: Vec<String> = serde_json::from_slice::<Value>(&row.value)
-            .ok()
-            .and_then(|row| serde_json::from_value(row["runs"].clone()).ok())
-            .unwrap_or_default();
-        return Ok(runs.into_iter().map(|run| Started { run, created: false }).collect());
-    }
-    let live = core.live();
-    let plan = live.plan.as_ref().ok_or_else(|| Error::unavailable("no revision is in force yet"))?;
-    // Known deliveries were answered above: what came before the pause keeps its answer.
-    if let Some(pause) = switch::of_connector(&live, &delivery.connector) {
-        let PauseView { scope, by, reason, .. } = pause;
-        return Err(Error::unavailable(format!(
-            "{scope} is paused by {by}: {reason}; nothing of it is taken in"
-        )));
-    }
-    let mut started = Vec::new();
-    let mut refused = Vec::new();
-    for playbook in plan.playbooks.values() {
-        let Trigger::Event { connector, event, key, overlap, accept } = &playbook.trigger else { continue };
-        if *connector != delivery.connector || *event != delivery.event {
-            continue;
-        }
-        if let Some(reason) = unasked(plan, &delivery, accept) {
-            tracing::info!(playbook = playbook.id, delivery = delivery.id, reason, "a mail starts nothing");
-            refused.push(json!({ "playbook": playbook.id, "reason": reason }));
-            continue;
-        }
-        let (event, by) = (&delivery.fields, delivery.by.as_str());
-        let fired = Fired { key, overlap: *overlap, event, by, compares: true };
-        match triggered(core, &live, playbook, &fired).await {
-            Ok(Some(run)) => started.push(run),
-            Ok(None) => {
-                refused.push(json!({ "playbook": playbook.id, "reason": "another run of it is live" }));
-            }
-            // What is wrong with the message stays wrong: the sender must not come again, and the operator finds it here.
-            Err(Error::Invalid { problems }) => {
-                tracing::warn!(
-                    playbook = playbook.id,
-                    delivery = delivery.id,
-                    ?problems,
-                    "a delivery starts nothing"
-                );
-                refused.push(json!({ "playbook": playbook.id, "reason": problems.join("; ") }));
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    record(core, place, &delivery, (&started, refused)).await?;
-    Ok(started)
-}
-
-/// Says why a trigger does not take a mail: no person wrote it, and the trigger does not ask for such mails.
-fn unasked(plan: &Plan, delivery: &Delivery, accept: &[Automatic]) -> Option<String> {
-    plan.connectors.get(&delivery.connector).filter(|connector| connector.kind == "mail_drop")?;
-    let kind = Automatic::of_mail(&delivery.fields).filter(|kind| !accept.contains(kind))?;
-    Some(format!("{}; its trigger does not `accept` \"{}\"", kind.sentence(), kind.word()))
-}
-
-/// Writes the row of a delivery, also of one that nobody wants.
-async fn record(
-    core: &Arc<Core>,
-    key: Vec<u8>,
-    delivery: &Delivery,
-    (started, refused): (&[Started], Vec<Value>),
-) -> Result<(), Error> {
-    let runs: Vec<&str> = started.iter().map(|started| started.run.as_str()).collect();
-    let row = json!({
-        "at": core.clock.now(), "by": delivery.by, "event": delivery.event, "runs": runs, "refused": refused,
-        "fields": if runs.is_empty() { delivery.fields.clone() } else { Value::Null },
-    });
-    let value = Some(row.to_string().into_bytes());
-    let writes = vec![RowWrite { table: Table::Dedupe, key, value }];
-    core.write(Batch { writes, ..Batch::default() }).await?;
-    Ok(())
 }
 
 /// What fires a playbook.
@@ -226,6 +144,8 @@ pub(super) struct Fired<'a> {
     pub(super) by: &'a str,
     /// Whether the same key with other inputs is a conflict: not where the key says all that is meant.
     pub(super) compares: bool,
+    /// Who gave the event's values.
+    pub(super) speaker: Speaker,
 }
 
 /// Starts a playbook for an event; `None` where another run is live and must not be overlapped.
@@ -250,7 +170,7 @@ pub(super) async fn triggered(
             scope.render(from).map_err(|error| Error::invalid(format!("input \"{name}\": {error}")))?;
         values.insert(name.clone(), value);
     }
-    let input = given(playbook, values.clone(), currency(live))?;
+    let input = given(playbook, values.clone(), (fired.speaker, currency(live)))?;
     let meant = fired.compares.then(|| Meant::of(&values, &input, false));
     let trigger = json!({ "event": fired.event });
     let begin = Begin {
@@ -258,9 +178,9 @@ pub(super) async fn triggered(
         input,
         meant,
         trigger: trigger["event"].clone(),
-        parent: None,
         dry: false,
         by: fired.by.to_owned(),
+        speaker: fired.speaker,
     };
     let run = new_run(live, playbook, begin)?;
     if fired.overlap == Overlap::Allow {
@@ -304,16 +224,16 @@ fn currency(live: &Live) -> Option<Currency> {
 fn given(
     playbook: &Playbook,
     mut values: BTreeMap<String, Value>,
-    currency: Option<Currency>,
+    (speaker, currency): (Speaker, Option<Currency>),
 ) -> Result<BTreeMap<String, Labelled>, Error> {
     let (mut input, mut problems) = (BTreeMap::new(), Vec::new());
     for (name, wanted) in &playbook.inputs {
-        let value = values.remove(name);
-        match wanted.settle(value, currency) {
-            Ok(value) => {
-                let labels = Labels { trust: wanted.trust, privacy: wanted.privacy };
-                input.insert(name.clone(), Labelled { value, labels });
-            }
+        let declared = Labels { trust: wanted.trust, privacy: wanted.privacy };
+        let given = values.remove(name).filter(|value| !value.is_null());
+        // A default is the committed playbook's own word: it is trusted as declared, whoever starts the run.
+        let labels = if given.is_some() { speaker.cap(declared) } else { declared };
+        match wanted.settle(given, currency) {
+            Ok(value) => drop(input.insert(name.clone(), Labelled { value, labels })),
             Err(problem) => problems.push(format!("input \"{name}\" {problem}")),
         }
     }
@@ -330,7 +250,8 @@ fn handed(
     currency: Option<Currency>,
 ) -> Result<BTreeMap<String, Labelled>, Error> {
     let values = input.iter().map(|(name, labelled)| (name.clone(), labelled.value.clone())).collect();
-    let mut settled = given(playbook, values, currency)?;
+    // The labels that each value came with say who spoke.
+    let mut settled = given(playbook, values, (Speaker::Operator, currency))?;
     for (name, labelled) in &mut settled {
         if let Some(came) = input.get(name) {
             labelled.labels = labelled.labels.join(came.labels);

@@ -3,7 +3,7 @@
 //!
 //! A pause covers every kind of call that can leave: verbs, probes, undos, reads, agents; and at the last door, when bytes are
 //! about to go, the hops of routes, second questions to a model, notices and looks at a connector (see [`door`]). What comes in by
-//! a paused connector is not taken: its sender comes again, a mail stays in its folder.
+//! a paused connector starts nothing: it is an open delivery with that reason, and is tried when the pause ends.
 //!
 //! Playbooks and connectors are known by the id that they had first, so that a new name ends no pause.
 
@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Error,
     core::{Core, Live},
+    deliveries,
     request::{Answer, Pause, PauseScope},
     rows,
     views::{PauseView, When},
@@ -181,6 +182,8 @@ pub(super) async fn resume(
         core.doors.send_modify(|moves| *moves += 1);
     });
     commit.await?;
+    // What came in meanwhile waits as open deliveries.
+    deliveries::wake(core);
     Ok(Answer { applied: true, message: format!("{name} goes on") })
 }
 

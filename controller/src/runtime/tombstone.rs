@@ -87,6 +87,7 @@ fn nothing_known(run: &str) -> RunStarted {
         trigger: Value::Null,
         parent: None,
         dry: false,
+        speaker: None,
     }
 }
 

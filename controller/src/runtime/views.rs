@@ -19,6 +19,7 @@ use serde_json::Value;
 
 pub use super::{
     drift::{ClockView, JumpView},
+    incoming::{DeliveryLine, DeliveryView, HookView},
     view::{BudgetView, Headline, LIVE, MonthView, RECORD_WRITE, SpendView, headline, in_words, label, whom},
 };
 
@@ -329,6 +330,8 @@ pub struct StatusView {
     pub inbox: u64,
     /// How many effects are dead or unknown.
     pub dead: u64,
+    /// How many deliveries are open.
+    pub deliveries: u64,
     /// What was spent and reserved today.
     pub spend_today: Option<Money>,
     /// What is paused: `everything`, `playbook:<id>`, `connector:<id>`.

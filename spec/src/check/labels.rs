@@ -272,7 +272,7 @@ fn secret(
 /// Only a gate, or an extractor with a schema, raises trust: an event may not claim more than its connector can check.
 fn claims_of_trigger(cx: &Cx<'_>, out: &mut Out<'_>) {
     let Trigger::Event { connector, .. } = &cx.playbook.trigger else { return };
-    let signed = cx.draft.connectors.get(connector).is_some_and(|at| at.secret.is_some());
+    let signed = cx.draft.connectors.get(connector).is_some_and(|at| at.senders_are_checked());
     let most = if signed { Trust::Verified } else { Trust::External };
     for (name, _) in cx.playbook.inputs.iter().filter(|(_, input)| input.from.is_some() && input.trust > most)
     {

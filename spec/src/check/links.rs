@@ -280,16 +280,17 @@ fn route(draft: &Draft, out: &mut Out<'_>, at: &At<Route>) {
 }
 
 fn connector(draft: &Draft, out: &mut Out<'_>, at: &At<Connector>) {
-    let Some(secret) = at.secret.as_ref().filter(|secret| !draft.secrets.contains_key(*secret)) else {
-        return;
-    };
-    out.push(
-        Diagnostic::new(
-            Code::W0201,
-            draft.spot(at, "secret"),
-            format!("connector \"{}\" is not ready: secrets/{secret}.age is missing", at.id),
-        )
-        .label("no such secret")
-        .help(format!("type `adjutant secrets set {secret}` and commit the file that it writes")),
-    );
+    let missing = at.secret_names().into_iter().filter(|secret| !draft.secrets.contains_key(*secret));
+    for secret in missing {
+        let key = if at.secret.as_deref() == Some(secret) { "secret" } else { "secrets" };
+        out.push(
+            Diagnostic::new(
+                Code::W0201,
+                draft.spot(at, key),
+                format!("connector \"{}\" is not ready: secrets/{secret}.age is missing", at.id),
+            )
+            .label("no such secret")
+            .help(format!("type `adjutant secrets set {secret}` and commit the file that it writes")),
+        );
+    }
 }

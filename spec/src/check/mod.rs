@@ -14,6 +14,7 @@ mod events;
 pub(crate) mod flow;
 mod gates;
 mod graph;
+mod hooks;
 pub(crate) mod labels;
 pub(crate) mod limits;
 mod links;
@@ -48,6 +49,7 @@ pub fn check(draft: &Draft, report: &mut Report) {
     reads::check_agents(draft, &mut out);
     effects::check_connectors(draft, &mut out);
     reach::check(draft, &mut out);
+    hooks::check(draft, &mut out);
     limits::check_company(draft, &mut out);
     times::check(draft, &mut out);
     company::check(draft, &resolved, &mut out);

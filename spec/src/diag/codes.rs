@@ -89,6 +89,7 @@ codes! {
     E0125 "a folder that is not the connector's own"
     E0126 "a request that changes, declared as a read"
     E0127 "a span of time without any time in it"
+    E0128 "a hook that cannot tell its deliveries apart"
     E0202 "a former id that another object has"
     E0203 "an agent that does not exist"
     E0204 "a route that does not exist"

@@ -316,24 +316,64 @@ static WEBHOOK: Table = Table::new(
         Field::opt(
             "signature",
             Ty::Words(&[
-                Word::new("standard", "Standard Webhooks: webhook-id, webhook-timestamp, webhook-signature."),
-                Word::new("sha256", "One header with `sha256=<hex>`."),
+                Word::new(
+                    "standard",
+                    "Standard Webhooks: webhook-id, webhook-timestamp, webhook-signature; svix-id and so on too.",
+                ),
+                Word::new(
+                    "sha256",
+                    "One header with the HMAC of the body: see `header`, `encoding`, `prefix`.",
+                ),
+                Word::new("stripe", "Stripe-Signature. The id is `id`, the event `type`."),
+                Word::new("slack", "X-Slack-Signature. The id is `event_id`, the event `event.type`."),
+                Word::new(
+                    "github",
+                    "X-Hub-Signature-256. The id is X-GitHub-Delivery, the event X-GitHub-Event.",
+                ),
+                Word::new(
+                    "shopify",
+                    "X-Shopify-Hmac-Sha256. The id is X-Shopify-Webhook-Id, the event X-Shopify-Topic.",
+                ),
             ]),
             "\"standard\"",
             "How deliveries are signed; `standard` when absent.",
         ),
+        Field::opt(
+            "secrets",
+            Ty::List(&Ty::Id),
+            "[\"website-new\", \"website-old\"]",
+            "Several secrets in place of `secret`, while one takes the place of another: each may have signed.",
+        ),
         Field::opt("header", Ty::Text, "\"X-Signature\"", "The header of the signature, for `sha256`."),
+        Field::opt(
+            "encoding",
+            Ty::Words(&[Word::new("hex", "Hexadecimal."), Word::new("base64", "Base 64.")]),
+            "\"base64\"",
+            "How the signature is written, for `sha256`; `hex` when absent.",
+        ),
+        Field::opt(
+            "prefix",
+            Ty::Text,
+            "\"sha256=\"",
+            "What stands before the signature, for `sha256`; when absent, `sha256=` may.",
+        ),
         Field::opt(
             "tolerance",
             Ty::Period,
             "\"5m\"",
-            "How far the time of a delivery may be off, for `standard`.",
+            "How far the time of a delivery may be off, for `standard`, `stripe` and `slack`; 5m when absent.",
         ),
         Field::opt(
             "event_field",
             Ty::Text,
             "\"type\"",
-            "The dotted path of the event's name in the body; the only event when absent.",
+            "The dotted path of the event's name in the body; when absent the scheme's own place, else the only event.",
+        ),
+        Field::opt(
+            "event_header",
+            Ty::Text,
+            "\"X-Event\"",
+            "The header of the event's name. A delivery of an event that is not declared is answered, counted, and starts nothing.",
         ),
         Field::opt(
             "data_field",
@@ -351,7 +391,13 @@ static WEBHOOK: Table = Table::new(
             "id_header",
             Ty::Text,
             "\"X-Delivery-Id\"",
-            "The header of the delivery's id, for `sha256`; else the digest of the body.",
+            "The header of the delivery's id, for `sha256`.",
+        ),
+        Field::opt(
+            "dedupe",
+            Ty::Period,
+            "\"10m\"",
+            "For `sha256` without an id: for how long the same content counts as the same delivery. The answer says so.",
         ),
         MAX_BODY,
     ],

@@ -40,6 +40,23 @@ pub struct Connector {
     pub settings: BTreeMap<String, Value>,
 }
 
+impl Connector {
+    /// Returns whether it takes only what a sender proved to have sent: a webhook verifies a signature. A secret of another
+    /// kind, such as one that a mail drop names, proves nothing about who wrote.
+    #[must_use]
+    pub fn senders_are_checked(&self) -> bool {
+        self.kind == "webhook"
+    }
+
+    /// Returns the names of its secrets: the one that it names, or several while one takes the place of another.
+    #[must_use]
+    pub fn secret_names(&self) -> Vec<&str> {
+        let several = self.settings.get("secrets").and_then(Value::as_array);
+        let several = several.into_iter().flatten().filter_map(Value::as_str);
+        self.secret.as_deref().into_iter().chain(several).collect()
+    }
+}
+
 /// How real a connector's calls are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "snake_case")]

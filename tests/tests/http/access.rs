@@ -215,3 +215,39 @@ async fn a_long_data_path_names_its_socket_in_a_file() {
     assert_eq!(Operator::of(&desk).get("/api/v1/status").await.status(), 200);
     desk.close().await;
 }
+
+#[tokio::test]
+async fn a_token_lasts_a_number_of_days_that_can_be_counted() {
+    let desk = Desk::open().await;
+    let operator = Operator::of(&desk);
+    for days in [0_u64, 3_651, u64::from(u32::MAX)] {
+        let answer = operator.post("/api/v1/tokens", &value!({ "name": "long", "days": days })).await;
+        assert_eq!(refused(answer, 422).await, "invalid", "{days}");
+    }
+    for days in [1, 3_650] {
+        operator.token(value!({ "name": "fine", "days": days })).await;
+    }
+    let listed = json(operator.get("/api/v1/tokens").await).await;
+    assert_eq!(listed.as_array().unwrap().len(), 2, "{listed}");
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn an_agents_token_that_starts_a_run_speaks_for_nobody_but_itself() {
+    let desk = Desk::open().await;
+    let operator = Operator::of(&desk);
+    let input = value!({ "message": "hi", "sender": "a@b.example", "name": "A" });
+    let agent =
+        operator.token(value!({ "name": "helper", "agent": "helper", "scopes": ["read", "run"] })).await;
+    let program = operator.token(value!({ "name": "script", "scopes": ["read", "run"] })).await;
+    for (token, word) in [(agent, "agent"), (program, "token")] {
+        let start = value!({ "playbook": "inbound", "input": input, "key": word });
+        let answer =
+            client().post(desk.url("/api/v1/runs")).bearer_auth(token).json(&start).send().await.unwrap();
+        assert_eq!(answer.status(), 201);
+        let run = json(answer).await["run"].as_str().unwrap().to_owned();
+        let log = json(operator.get(&format!("/api/v1/runs/{run}/log?limit=1")).await).await;
+        assert_eq!(log[0]["event"]["speaker"], word, "{log}");
+    }
+    desk.close().await;
+}

@@ -36,8 +36,66 @@ async fn a_delivery_that_is_wrong_says_what_is_wrong() {
     let post = |path: &str| client().post(desk.url(path)).header("x-signature", "right");
     assert_eq!(refused(post("/hooks/nobody").send().await.unwrap(), 404).await, "not_found");
     assert_eq!(refused(post("/hooks/website").body("{").send().await.unwrap(), 422).await, "invalid");
-    let large = post("/hooks/website").body("x".repeat(1024 * 1024 + 1)).send().await.unwrap();
-    assert_eq!(refused(large, 413).await, "too_large");
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn an_event_that_nobody_declared_is_answered_and_starts_nothing() {
+    let desk = Desk::open().await;
+    let post =
+        client().post(desk.url("/hooks/website")).header("x-signature", "right").header("x-event", "ping");
+    let answer = post.json(&value!({})).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let answer = json(answer).await;
+    assert_eq!((&answer["ignored"], &answer["runs"]), (&value!("ping"), &value!([])), "{answer}");
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn a_delivery_that_starts_nothing_is_kept_shown_and_dropped_with_a_reason() {
+    let desk = Desk::open().await;
+    let operator = Operator::of(&desk);
+    let send = |body: serde_json::Value| {
+        client()
+            .post(desk.url("/hooks/website"))
+            .header("x-signature", "right")
+            .header("x-id", "m-9")
+            .json(&body)
+            .send()
+    };
+    let answer = send(value!({ "email": "ada@engines.example" })).await.unwrap();
+    assert_eq!(answer.status(), 202);
+    let answer = json(answer).await;
+    let id = answer["open"].as_str().unwrap().to_owned();
+    assert!(answer["message"].as_str().unwrap().contains("message"), "{answer}");
+    let open = json(operator.get("/api/v1/deliveries").await).await;
+    assert_eq!(
+        (open.as_array().unwrap().len(), &open[0]["id"], &open[0]["delivery"]),
+        (1, &value!(id), &value!("m-9"))
+    );
+    assert_eq!(json(operator.get("/api/v1/status").await).await["deliveries"], 1);
+    let shown = json(operator.get(&format!("/api/v1/deliveries/{id}")).await).await;
+    assert_eq!(shown["content"]["email"], "ada@engines.example");
+    let other = send(value!({ "email": "eve@engines.example" })).await.unwrap();
+    assert_eq!(refused(other, 409).await, "conflict");
+    let start = operator.post(&format!("/api/v1/deliveries/{id}/start"), &value!({})).await;
+    assert_eq!(refused(start, 409).await, "conflict");
+    let drop = format!("/api/v1/deliveries/{id}/drop");
+    assert_eq!(refused(operator.post(&drop, &value!({ "reason": " " })).await, 422).await, "invalid");
+    let browser = Browser::login(&desk).await;
+    let page = browser.get("/connectors").await.text().await.unwrap();
+    assert!(page.contains("Open deliveries") && page.contains(&id), "{page}");
+    assert!(browser.get("/").await.text().await.unwrap().contains("delivery starts"));
+    let dropped = browser.send(&format!("/deliveries/{id}"), &[("verb", "drop"), ("reason", "a test")]).await;
+    assert_eq!(dropped.status(), 303);
+    assert_eq!(refused(operator.post(&drop, &value!({ "reason": "again" })).await, 409).await, "conflict");
+    let all = json(operator.get("/api/v1/deliveries?all=true").await).await;
+    assert_eq!((&all[0]["state"], &all[0]["reason"]), (&value!("dropped"), &value!("a test")));
+    let repeated = json(send(value!({ "email": "ada@engines.example" })).await.unwrap()).await;
+    assert_eq!((&repeated["duplicate"], &repeated["runs"]), (&value!(true), &value!([])), "{repeated}");
+    let log = json(operator.get(&format!("/api/v1/log/delivery/{id}")).await).await;
+    assert_eq!((log.as_array().unwrap().len(), &log[1]["by"]), (2, &value!("operator")), "{log}");
+    assert_eq!(operator.get("/api/v1/deliveries/nope").await.status(), 404);
     desk.close().await;
 }
 

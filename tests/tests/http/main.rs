@@ -4,6 +4,7 @@
 mod access;
 mod contract;
 mod edges;
+mod floods;
 mod gates;
 mod pages;
 

@@ -19,6 +19,7 @@ use crate::{
     id::{EffectId, InstanceId},
     life::{Kind, effect::EffectEvent},
     run::{Close, EffectState, Failure, Purpose, UndoState, Wait},
+    trust::Speaker,
 };
 
 impl<'a> Decider<'a> {
@@ -270,7 +271,9 @@ impl<'a> Decider<'a> {
             (Purpose::Undo(_), _) | (_, Settlement::Drop) => {
                 self.plain(effect, &EffectEvent::Settle(settlement.clone()))
             }
-            (_, Settlement::DidNotHappen) => self.retry(Some(&state.step), &Default::default()),
+            (_, Settlement::DidNotHappen) => {
+                self.retry(Some(&state.step), (&Default::default(), Speaker::default()))
+            }
             (_, Settlement::Happened(_) | Settlement::Undo) => {
                 let phase = "dead: it definitely failed; `retry` tries its step again".to_owned();
                 Err(crate::verdict::Refusal::EffectPhase { effect: effect.clone(), phase })

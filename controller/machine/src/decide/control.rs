@@ -58,7 +58,9 @@ impl<'a> Decider<'a> {
             Event::RunResumed if self.is_active() => Kind::Repeated,
             Event::RunResumed => self.live(&RunEvent::Resume),
             Event::RunCancelled { reason } => self.live(&RunEvent::GiveUp(reason.clone())),
-            Event::RunRetried { step, edits } => return self.retry(step.as_ref(), edits),
+            Event::RunRetried { step, edits, speaker } => {
+                return self.retry(step.as_ref(), (edits, *speaker));
+            }
             _ => Kind::Refused,
         };
         match (kind, &self.draft.run.phase) {

@@ -15,27 +15,38 @@ use crate::{
     evolve::is_within,
     fact::Fact,
     run::{Card, Edit, Gate},
+    trust::Speaker,
     verdict::Refusal,
 };
 
 impl Decider<'_> {
     /// Applies the edits of a card: only values that it shows, and only such that fit their schema.
-    pub(super) fn edit(&mut self, gate: &Gate, values: &BTreeMap<Path, Value>) -> Result<(), Refusal> {
+    pub(super) fn edit(
+        &mut self,
+        gate: &Gate,
+        values: &BTreeMap<Path, Value>,
+        speaker: Speaker,
+    ) -> Result<(), Refusal> {
         for (path, value) in values {
             if !gate.card.editable.iter().any(|shown| is_within(path, shown)) {
                 return Err(Refusal::NotEditable { path: path.clone() });
             }
-            self.change(path, value, &gate.id)?;
+            self.change(path, value, (&gate.id, speaker))?;
         }
         Ok(())
     }
 
     /// Changes one value; the original stays readable.
-    pub(super) fn change(&mut self, path: &Path, value: &Value, at_gate: &str) -> Result<(), Refusal> {
+    pub(super) fn change(
+        &mut self,
+        path: &Path,
+        value: &Value,
+        (at_gate, speaker): (&str, Speaker),
+    ) -> Result<(), Refusal> {
         let original = eval::at_path(&self.draft.run, path).cloned();
         let original = original.ok_or_else(|| Refusal::NotEditable { path: path.clone() })?;
         let (by, at_gate) = (self.draft.envelope.by.clone(), at_gate.to_owned());
-        let edit = Edit { original, by, at_gate };
+        let edit = Edit { original, by, at_gate, speaker };
         self.fact(Fact::Edited { path: path.clone(), value: value.clone(), edit });
         self.still_fits(path)
     }

@@ -76,10 +76,11 @@ impl<'a> Decider<'a> {
         self.follow(then);
     }
 
-    /// What a person filled in is theirs; it stays as private as what they read.
+    /// What a person filled in is theirs, as far as that person is trusted; it stays as private as what they read.
     fn stood_in(&self, gate: &Gate, value: Value) -> Labelled {
         let GateSubject::Agent(effect) = &gate.subject else { return super::steps::ours(value) };
-        let labels = self.draft.run.effects.get(effect).map(|state| raised(state.labels));
+        let speaker = gate.decided.as_ref().map(|decided| decided.speaker).unwrap_or_default();
+        let labels = self.draft.run.effects.get(effect).map(|state| speaker.cap(raised(state.labels)));
         Labelled { value, labels: labels.unwrap_or_default() }
     }
 

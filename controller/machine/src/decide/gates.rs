@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use adjutant_spec::{
     advice::Advice,
-    plan::{Auto, Risk, Stage, Step, StepId, StepKind},
-    value::{Path, Template, Trust},
+    plan::{Auto, Risk, Step, StepId, StepKind},
+    value::{Path, Template},
 };
 use serde_json::{Value, json};
 
@@ -15,7 +15,6 @@ use crate::{
     event::{Decision as Answered, GateDecided, TimerId},
     fact::Fact,
     id::EffectId,
-    labels,
     life::{
         Kind, Lifecycle,
         effect::EffectEvent,
@@ -46,12 +45,12 @@ pub(super) struct Question {
 }
 
 /// The written part of a gate step.
-struct Written<'a> {
+pub(super) struct Written<'a> {
     question: &'a Template,
     show: &'a [Path],
     risk: Risk,
     expires: u64,
-    auto: Option<&'a Auto>,
+    pub(super) auto: Option<&'a Auto>,
     form: Option<&'a Value>,
 }
 
@@ -76,69 +75,12 @@ impl<'a> Decider<'a> {
         }
     }
 
-    /// Returns whether a gate passes without a person.
-    ///
-    /// Where the slice only advises nothing does, and nothing passes on the word of somebody outside: what decides in your place
-    /// is trusted as you are, or you are asked. A `limit` needs a sum over runs that no run can see, so a gate that has
-    /// one asks a person: the tighter reading.
-    fn passes(&self, gate: &Written<'_>) -> Result<bool, String> {
-        match gate.auto {
-            Some(auto)
-                if auto.limit.is_none()
-                    && self.draft.run.stage == Stage::Act
-                    && labels::of_reads(&self.draft.run, &auto.when.reads).trust >= Trust::Verified =>
-            {
-                self.scope().holds(&auto.when).map_err(|error| error.to_string())
-            }
-            _ => Ok(false),
-        }
-    }
-
-    /// Returns whether a call may go out although nobody has looked at it.
-    ///
-    /// `check` refuses such a gate; a bundle that an older build has checked is held to the same here.
-    fn is_own(call: &CoveredCall) -> bool {
-        !call.effect.is_guarded() || call.labels.trust >= Trust::Verified
-    }
-
-    /// Lets a gate pass by its condition: what it covers may act, but no trust rises.
-    fn pass_covered(&mut self, step: &'a Step) -> Then {
-        let calls = match self.covered_calls(&step.id) {
-            Ok(calls) => calls,
-            Err(message) => return self.fail_step(&step.id, "error", message),
-        };
-        if !calls.iter().all(Self::is_own) {
-            return self.open_step_gate(step, "gate", BTreeMap::new(), None);
-        }
-        let gate = format!("{}.{}.auto", self.draft.run.id, step.id);
-        for call in calls {
-            let coverage = Coverage {
-                gate: gate.clone(),
-                gate_step: step.id.clone(),
-                digest: String::new(),
-                by: "auto".to_owned(),
-                raises_trust: false,
-                args: call.args,
-                undo: call.undo,
-                shown: BTreeMap::new(),
-            };
-            self.fact(Fact::Covered { step: call.step, coverage: Box::new(coverage) });
-        }
-        self.pass(step, "auto", &Value::Null)
-    }
-
-    fn pass(&mut self, step: &Step, rule: &str, form: &Value) -> Then {
-        self.fact(Fact::GatePassed { step: step.id.clone(), rule: rule.to_owned() });
-        let value = json!({ "decision": "approved", "by": rule, "at": self.draft.at(), "reason": null, "form": form });
-        self.end_step(step, "approved", Some(ours(value)))
-    }
-
-    fn covered_calls(&self, gate: &str) -> Result<Vec<CoveredCall>, String> {
+    pub(super) fn covered_calls(&self, gate: &str) -> Result<Vec<CoveredCall>, String> {
         let covered = self.def.covers.get(gate).into_iter().flatten();
         covered.map(|call| self.covered_call(&call.step)).collect()
     }
 
-    fn open_step_gate(
+    pub(super) fn open_step_gate(
         &mut self,
         step: &'a Step,
         why: &str,
@@ -304,7 +246,7 @@ impl<'a> Decider<'a> {
                 self.close_gate(&gate, answer, GateEvent::Approve)
             }
             Answered::Edited { values } => {
-                self.edit(&gate, values)?;
+                self.edit(&gate, values, answer.speaker)?;
                 self.close_gate(&gate, answer, GateEvent::Edit)
             }
         }
@@ -331,6 +273,7 @@ impl<'a> Decider<'a> {
             reason: answer.reason.clone(),
             digest: gate.digest.clone(),
             approved,
+            speaker: answer.speaker,
         };
         self.move_gate(&gate.id, event, Some(decided));
         self.after_gate(&gate.id)?;
@@ -366,7 +309,11 @@ impl<'a> Decider<'a> {
         if is_yes {
             self.cover(gate)?;
         }
-        let then = self.end_step(step, outcome, Some(ours(result(gate, outcome, self.draft.at()))));
+        // What a person fills in is trusted as that person is.
+        let mut value = ours(result(gate, outcome, self.draft.at()));
+        value.labels =
+            gate.decided.as_ref().map_or(value.labels, |decided| decided.speaker.cap(value.labels));
+        let then = self.end_step(step, outcome, Some(value));
         match &gate.resume {
             Some(resume) if is_yes && then != Then::Stop => self.again(resume),
             _ => self.follow(then),

@@ -11,6 +11,7 @@
 
 mod answer;
 mod ask;
+mod auto;
 mod calls;
 mod clock;
 mod control;

@@ -10,6 +10,7 @@ use crate::{
     id::EffectId,
     life::{Kind, run::RunEvent},
     run::{EffectPhase, Phase, UndoState},
+    trust::Speaker,
     verdict::{Refusal, Verdict},
 };
 
@@ -24,7 +25,11 @@ enum Onward {
 impl Decider<'_> {
     /// Tries an ended run again: from the step that is named, else from the first one that was taken back, else from the
     /// one that failed. What may have happened is settled first, and what happened is not done a second time.
-    pub(super) fn retry(&mut self, step: Option<&String>, edits: &BTreeMap<String, Value>) -> Decision {
+    pub(super) fn retry(
+        &mut self,
+        step: Option<&String>,
+        (edits, speaker): (&BTreeMap<String, Value>, Speaker),
+    ) -> Decision {
         let from = self.resumes(step)?;
         let doubt = self.effects_in(|phase| matches!(phase, EffectPhase::Unknown { .. })).into_iter().next();
         if let Some(effect) = doubt.filter(|_| self.draft.run.is_ended()) {
@@ -39,7 +44,7 @@ impl Decider<'_> {
         let (Onward::At(name) | Onward::Behind(name)) = &from;
         self.fact(Fact::Retried { step: name.clone() });
         for (path, value) in edits {
-            self.change(path, value, "retry")?;
+            self.change(path, value, ("retry", speaker))?;
         }
         self.forget_failures();
         self.arm_deadline();

@@ -1,4 +1,4 @@
-//! The life-cycle machines: run, effect, gate, timer, breaker, revision, proposal. Each is a statig machine over a state of our own that is stored.
+//! The life-cycle machines: run, effect, gate, timer, breaker, revision, proposal, delivery. Each is a statig machine over a state of our own that is stored.
 //!
 //! Rules that the bridge keeps (each avoids a trap of statig): no entry or exit actions, since a restored machine would run
 //! them again; every state hangs under one root that refuses, since an unhandled event is dropped silently; a machine is
@@ -6,6 +6,7 @@
 
 pub mod breaker;
 mod bridge;
+pub mod delivery;
 pub mod effect;
 pub mod gate;
 mod pauses;

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::{
     event::Decision,
     id::{EffectId, Stamp},
+    trust::Speaker,
 };
 
 /// A question to a person.
@@ -82,6 +83,9 @@ pub struct Decided {
     pub digest: String,
     /// The digest of what is approved: another one after an edit.
     pub approved: String,
+    /// How far the decider's words are trusted.
+    #[serde(default)]
+    pub speaker: Speaker,
 }
 
 /// What a person sees: its digest is what is approved.

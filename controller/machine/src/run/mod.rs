@@ -23,6 +23,7 @@ use crate::{
     command::Approval,
     event::{Labelled, TimerId},
     id::{EffectId, Stamp},
+    trust::Speaker,
 };
 
 pub use effect::{Basis, Child, Close, EffectPhase, EffectState, Life, Purpose, Traits};
@@ -211,6 +212,9 @@ pub struct Edit {
     pub by: String,
     /// The gate, or `retry`.
     pub at_gate: String,
+    /// How far the changed value is trusted.
+    #[serde(default)]
+    pub speaker: Speaker,
 }
 
 /// What a person said of a route's decision.

@@ -14,6 +14,7 @@ use crate::{
     event::{Decision, ErrorClass, Event, Finding, GateDecided, RunStarted, Settlement},
     id::{EffectId, Stamp},
     run::{Basis, EffectPhase, Phase, Run},
+    trust::Speaker,
     verdict::Verdict,
 };
 
@@ -334,6 +335,7 @@ impl Chaos {
             parent: Some(parent.clone()),
             dry: false,
             about: None,
+            speaker: None,
         };
         self.host.start(started).map(drop)
     }
@@ -351,7 +353,8 @@ impl Chaos {
             _ => Decision::Approved { form: gate.card.form.as_ref().map(crate::sample::of) },
         };
         let digest = if self.chance(self.faults.meddle) { "stale".to_owned() } else { gate.digest };
-        let decided = GateDecided { gate: gate.id, digest, decision, reason: None };
+        let decided =
+            GateDecided { gate: gate.id, digest, decision, reason: None, speaker: Speaker::Operator };
         self.send(&run, Event::GateDecided(Box::new(decided))).map(drop)
     }
 
@@ -416,7 +419,7 @@ impl Chaos {
             8 => return self.correct(&run),
             9 => Event::RunKilled { reason },
             10 => return self.set_back(),
-            1 => Event::RunRetried { step: None, edits: BTreeMap::new() },
+            1 => Event::RunRetried { step: None, edits: BTreeMap::new(), speaker: Speaker::Operator },
             2..=4 => Event::RunPaused { reason },
             _ => Event::RunResumed,
         };

@@ -12,6 +12,7 @@ use adjutant_machine::{
     id::EffectId,
     run::{Gate, Run},
     sim::Host,
+    trust::Speaker,
 };
 use adjutant_spec::{
     files::FileSet,
@@ -74,11 +75,23 @@ impl World {
 
     /// Starts a run at a stage.
     pub(crate) fn start_at(plan: &Plan, (playbook, stage): (&str, Stage), inputs: &[(&str, Value)]) -> Self {
+        let outside = Labels { trust: Trust::External, privacy: Privacy::Client };
+        Self::start_labelled(plan, (playbook, stage), inputs, outside)
+    }
+
+    /// Starts a run at a stage with inputs of these labels.
+    pub(crate) fn start_labelled(
+        plan: &Plan,
+        (playbook, stage): (&str, Stage),
+        inputs: &[(&str, Value)],
+        labels: Labels,
+    ) -> Self {
         let mut host = Host::seeded(7);
         for bundle in plan.bundles.values() {
             host.define(Arc::clone(bundle));
         }
-        let started = started(&plan.bundles[playbook], (playbook, stage), inputs);
+        let mut started = started(&plan.bundles[playbook], (playbook, stage), inputs);
+        started.input.values_mut().for_each(|input| input.labels = labels);
         let run = started.run.clone();
         let mut world = Self { host, run };
         assert_eq!(world.host.start(started), Ok(Verdict::Applied));
@@ -173,7 +186,13 @@ impl World {
         let (gate, digest) = (gate.id.clone(), gate.digest.clone());
         self.send(
             "operator",
-            Event::GateDecided(Box::new(GateDecided { gate, digest, decision, reason: None })),
+            Event::GateDecided(Box::new(GateDecided {
+                gate,
+                digest,
+                decision,
+                reason: None,
+                speaker: Speaker::Operator,
+            })),
         )
     }
 
@@ -220,6 +239,7 @@ pub(crate) fn started(
         about: adjutant_machine::about::of(bundle, &input),
         input,
         dry: false,
+        speaker: None,
     }
 }
 

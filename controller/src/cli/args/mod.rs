@@ -15,7 +15,10 @@ pub(crate) use daemon::{
     ProposalAction, TokenAction, UpArgs,
 };
 pub(crate) use models::{BenchArgs, EvalArgs, ModelsAction, PullArgs};
-pub(crate) use runs::{ApproveArgs, DeadAction, PageArgs, PauseArgs, RunArgs, RunsArgs, ScopeArgs};
+pub(crate) use runs::{
+    ApproveArgs, DeadAction, DeliveriesArgs, DeliveryAction, PageArgs, PauseArgs, RunArgs, RunsArgs,
+    ScopeArgs,
+};
 
 /// The operating layer for a company of one.
 #[derive(Debug, Parser)]
@@ -120,6 +123,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: Option<DeadAction>,
     },
+    /// What came in and starts nothing yet: list, show, start, drop.
+    Deliveries(DeliveriesArgs),
     /// No further effect of a run, a playbook, a connector or everything starts.
     Pause(PauseArgs),
     /// Effects start again.

@@ -115,6 +115,48 @@ pub(crate) enum DeadAction {
     },
 }
 
+/// `deliveries`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct DeliveriesArgs {
+    /// One of them; the list of the open ones when absent.
+    pub id: Option<String>,
+    /// Those that were started or dropped since, too.
+    #[arg(long)]
+    pub all: bool,
+    /// Only of this connector.
+    #[arg(long)]
+    pub connector: Option<String>,
+    /// At most so many.
+    #[arg(long, default_value_t = 100)]
+    pub limit: usize,
+    /// Only those after this one in the list.
+    #[arg(long, value_name = "DELIVERY")]
+    pub after: Option<String>,
+    /// What to do with one.
+    #[command(subcommand)]
+    pub action: Option<DeliveryAction>,
+}
+
+/// `deliveries …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeliveryAction {
+    /// Try it on the revision in force.
+    #[command(visible_alias = "retry")]
+    Start {
+        /// The delivery.
+        id: String,
+    },
+    /// Let it go: it starts nothing any more, and its repetition neither.
+    Drop {
+        /// The delivery.
+        id: String,
+        /// Why; its log keeps it.
+        #[arg(short = 'm', long = "message")]
+        reason: String,
+    },
+}
+
 /// `pause`.
 #[derive(Debug, Args)]
 pub(crate) struct PauseArgs {

@@ -3,6 +3,7 @@
 mod api;
 mod card;
 mod dead;
+mod deliveries;
 mod gates;
 mod people;
 mod propose;
@@ -16,6 +17,7 @@ mod world;
 
 pub(super) use api::{Client, read};
 pub(super) use dead::dead;
+pub(super) use deliveries::deliveries;
 pub(super) use gates::{approve, deny, inbox, show};
 pub(super) use people::{login, token};
 pub(super) use runs::{log, run, runs, why};

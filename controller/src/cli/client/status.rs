@@ -30,6 +30,7 @@ struct Status {
     runs: Runs,
     inbox: u64,
     dead: u64,
+    deliveries: u64,
     spend_today: Option<String>,
     diagnostics: Vec<Value>,
     slices: Vec<Slice>,
@@ -107,6 +108,7 @@ fn next(status: &Status) -> Option<Advice<'_>> {
     let candidates = [
         (!status.quarantined.is_empty(), Advice::AuditVerify),
         (status.dead > 0, Advice::Dead),
+        (status.deliveries > 0, Advice::Deliveries),
         (status.inbox > 0, Advice::Inbox),
         (token.is_some(), Advice::ConfirmPlan(token.unwrap_or_default())),
         (held_back, Advice::Check),
@@ -131,6 +133,7 @@ fn text_of(out: &Out, status: &Status) -> Words {
         ("runs", counts(&status.runs.by_status)),
         ("inbox", status.inbox.to_string()),
         ("dead", status.dead.to_string()),
+        ("deliveries", format!("{} open", status.deliveries)),
         ("outbox", status.outbox.to_string()),
         ("spent", status.spend_today.clone().unwrap_or_else(|| "nothing today".to_owned())),
         ("dashboard", if status.url.is_empty() { "-".to_owned() } else { status.url.clone() }),

@@ -13,10 +13,10 @@ use crate::{
     cli::{
         args::ConnectorAction,
         failure::{Exit, Failure, Outcome},
-        out::{Cell, Table, Words, words},
+        out::{Cell, Paint, Table, Words, words},
     },
     http::doors::ProbeView,
-    runtime::views::RecordView,
+    runtime::views::{HookView, RecordView},
 };
 
 /// A connector as the daemon lists it.
@@ -32,6 +32,7 @@ struct Line {
     verbs: Vec<serde_json::Value>,
     events: Vec<String>,
     hook: Option<String>,
+    told: Option<HookView>,
 }
 
 /// Lists the connectors, or probes one.
@@ -71,6 +72,9 @@ async fn list(cx: &Cx) -> Outcome {
         ]);
     }
     cx.out.table(&table)?;
+    for hook in lines.iter().filter_map(|line| line.told.as_ref()) {
+        cx.out.data(told(cx, hook))?;
+    }
     match lines.iter().find(|line| line.has_secret == Some(false)) {
         Some(line) => {
             let name = line.secret.as_deref().unwrap_or("NAME");
@@ -79,6 +83,18 @@ async fn list(cx: &Cx) -> Outcome {
         None => cx.out.say("next: adjutant connectors probe NAME"),
     }
     Ok(Exit::Done)
+}
+
+/// What a hook was told, in one line.
+fn told(cx: &Cx, hook: &HookView) -> Words {
+    let mut text = words!("{}: {} taken, {} refused", hook.connector, hook.taken, hook.refused);
+    if let (Some(reason), Some(at)) = (&hook.last_reason, hook.last_refused) {
+        text += words!(", the last one {}: {}", when(at), reason);
+    }
+    if let Some(event) = &hook.last_undeclared {
+        text += words!("; {} of events that are not declared, such as \"{}\"", hook.undeclared, event);
+    }
+    if hook.failing { cx.out.paint(Paint::Red, &text) } else { text }
 }
 
 async fn probe(cx: &Cx, name: &str) -> Outcome {

@@ -206,7 +206,8 @@ fn settings(data: &Path, rooms: &Rooms, address: &Address) -> http::Settings {
     let source = Arc::clone(&rooms.source);
     let wake = Arc::new(move || source.wake());
     let door = GitDoor::new((rooms.reconciler.clone(), rooms.routers.clone()), Arc::clone(&rooms.git), wake);
-    let edge = Edge { effects: Arc::clone(&rooms.effects), handle: rooms.handle.clone() };
+    let tokio = tokio::runtime::Handle::current();
+    let edge = Edge { effects: Arc::clone(&rooms.effects), handle: rooms.handle.clone(), tokio };
     http::Settings {
         handle: rooms.handle.clone(),
         journal: Arc::clone(&rooms.journal) as Arc<dyn Journal>,

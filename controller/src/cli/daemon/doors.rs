@@ -10,13 +10,13 @@ use serde_json::Value;
 use super::{intake::delivery, world::follow_plan};
 use crate::{
     cli::moments,
-    effects::{Effects, IntakeError, Webhook},
+    effects::{self, Effects, IntakeError, Unread, Webhook},
     http::{
         Backups, Code, HookRefusal, Hooks, Probes, Refusal,
-        doors::{Answered, BackupView, ProbeView},
+        doors::{Answered, BackupView, ProbeView, Received},
     },
     journal::{self, Copied, RocksJournal},
-    runtime::{Delivery, Handle},
+    runtime::{Handle, SetAside},
 };
 
 /// The effects room behind HTTP, with the plan in force.
@@ -24,6 +24,8 @@ use crate::{
 pub(super) struct Edge {
     pub(super) effects: Arc<Effects>,
     pub(super) handle: Handle,
+    /// Where calls to the world run, whichever listener asks for them.
+    pub(super) tokio: tokio::runtime::Handle,
 }
 
 impl Edge {
@@ -35,22 +37,40 @@ impl Edge {
 }
 
 impl Hooks for Edge {
+    fn limit(&self, connector: &str) -> Result<usize, HookRefusal> {
+        let effects = self.current().ok_or_else(too_early)?;
+        effects.webhook_limit(connector).map_err(|error| refusal(connector, error))
+    }
+
     fn verify(
         &self,
         connector: &str,
         headers: HeaderMap,
         body: Bytes,
-    ) -> BoxFuture<'static, Result<Delivery, HookRefusal>> {
+    ) -> BoxFuture<'static, Result<Received, HookRefusal>> {
         let (effects, connector) = (self.current(), connector.to_owned());
         Box::pin(async move {
-            // A sender that comes before the company is in force shall come again, not give up.
-            let effects =
-                effects.ok_or_else(|| HookRefusal::Unavailable("no company is in force yet".to_owned()))?;
+            let effects = effects.ok_or_else(too_early)?;
             let webhook =
                 Webhook { connector: &connector, headers: &headers, body: &body, now: moments::now() };
             let verified = effects.verify_webhook(&webhook);
-            verified.map(delivery).map_err(|error| refusal(&connector, error))
+            verified.map(received).map_err(|error| refusal(&connector, error))
         })
+    }
+}
+
+/// A sender that comes before the company is in force shall come again, not give up.
+fn too_early() -> HookRefusal {
+    HookRefusal::Unavailable("no company is in force yet".to_owned())
+}
+
+fn received(from: effects::Received) -> Received {
+    match from {
+        effects::Received::Delivery(found) => Received::Delivery(delivery(found)),
+        effects::Received::Unread(Unread { connector, event, id, by, content, reason }) => {
+            Received::Unread(SetAside { connector, event, id, by, content, reason })
+        }
+        effects::Received::Undeclared { event, challenge } => Received::Undeclared { event, challenge },
     }
 }
 
@@ -66,11 +86,14 @@ fn refusal(connector: &str, error: IntakeError) -> HookRefusal {
 
 impl Probes for Edge {
     fn probe(&self, connector: &str) -> Answered<ProbeView> {
-        let (effects, connector) = (self.current(), connector.to_owned());
+        let (effects, connector, tokio) = (self.current(), connector.to_owned(), self.tokio.clone());
         Box::pin(async move {
             let effects = effects.ok_or_else(|| Refusal::not_found("connector", &connector))?;
             let begun = Instant::now();
-            let report = effects.probe(&connector).await;
+            let asked = connector.clone();
+            // A connection to the world must not end with the listener that asked for it.
+            let report = tokio.spawn(async move { effects.probe(&asked).await }).await;
+            let report = report.map_err(|error| Refusal::new(Code::Bug, error.to_string()))?;
             let report = report.map_err(|_| Refusal::not_found("connector", &connector))?;
             let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
             Ok(ProbeView { ok: report["ok"] == Value::Bool(true), message: sentence(&report), millis })

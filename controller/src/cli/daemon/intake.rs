@@ -9,16 +9,16 @@ use crate::{
     cli::git_door::Conditions,
     effects::{
         self, Effects,
-        intake::{self, DropStanding, Item, Refused},
+        intake::{self, BadItem, DropStanding, Item, Refused},
     },
     http::doors::ConditionView,
-    runtime::{self, Delivery, Handle},
+    runtime::{self, Delivery, Handle, SetAside},
 };
 
 /// Returns a delivery as the runtime takes it.
 pub(super) fn delivery(from: effects::Delivery) -> Delivery {
-    let effects::Delivery { connector, event, id, fields, by } = from;
-    Delivery { connector, event, id, fields, by }
+    let effects::Delivery { connector, event, id, fields, by, within } = from;
+    Delivery { connector, event, id, fields, by, within }
 }
 
 /// Watches the drop folders of the plan in force until told to stop.
@@ -28,8 +28,7 @@ pub(super) async fn watch_folders(effects: Arc<Effects>, handle: Handle, stop: w
         async move {
             match found {
                 Item::Mail(mail) => take(&handle, delivery(mail)).await,
-                // The folder says it in its log, and the reason lies beside the file.
-                Item::Bad(_) => Ok(()),
+                Item::Bad(bad) => set_aside(&handle, bad).await,
             }
         }
     };
@@ -42,10 +41,21 @@ async fn take(handle: &Handle, mail: Delivery) -> Result<(), Refused> {
         Err(runtime::Error::Conflict { .. }) => handle.intake(renamed(mail)).await,
         taken => taken,
     };
-    for run in &taken.map_err(refused)? {
+    let taken = taken.map_err(refused)?;
+    for run in &taken.runs {
         tracing::info!(run = run.run, created = run.created, "mail taken in");
     }
+    // Open is recorded too: the mail may leave its folder, and its delivery waits where the operator sees it.
+    if let Some(delivery) = taken.open {
+        tracing::warn!(delivery, why = taken.why, "a mail starts nothing yet");
+    }
     Ok(())
+}
+
+/// What cannot be read is shown among the open deliveries, beside the reason that lies with its file.
+async fn set_aside(handle: &Handle, bad: BadItem) -> Result<(), Refused> {
+    let BadItem { connector, event, id, by, content, reason } = bad;
+    handle.set_aside(SetAside { connector, event, id, by, content, reason }).await.map(drop).map_err(refused)
 }
 
 /// The same mail under an id that is made from its content too.
@@ -125,6 +135,7 @@ mod tests {
             id: "same@x".to_owned(),
             fields: json!({ "message_id": "same@x", "text": text }),
             by: "connector:intake".to_owned(),
+            within: None,
         };
         let (one, two) = (renamed(mail("one")), renamed(mail("two")));
         assert!(one.id.starts_with("same@x+") && one.id != two.id);

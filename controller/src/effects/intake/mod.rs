@@ -5,6 +5,7 @@
 
 mod drop_folder;
 mod letter;
+mod scheme;
 mod signature;
 mod strength;
 mod webhook;
@@ -20,7 +21,7 @@ pub(super) use drop_folder::Standings;
 pub use drop_folder::{BadItem, DropStanding, Item, Refused, watch};
 pub use strength::weakness;
 pub use webhook::Webhook;
-pub(super) use webhook::verify;
+pub(super) use webhook::{most_bytes, verify};
 
 /// A message from outside, verified.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +36,41 @@ pub struct Delivery {
     pub fields: Value,
     /// Who brought it: `connector:<id>`.
     pub by: String,
+    /// Where the sender gives no id: for how many milliseconds equal contents count as one delivery.
+    pub within: Option<u64>,
+}
+
+/// What a sender proved to have sent.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Received {
+    /// A delivery of a declared event.
+    Delivery(Delivery),
+    /// An item that cannot be read as an event: it is kept and shown.
+    Unread(Unread),
+    /// An event that the connector does not declare: it is answered and counted, and starts nothing.
+    Undeclared {
+        /// Its name, or why there is none.
+        event: String,
+        /// What the sender wants to read in the answer, where it only asks who we are.
+        challenge: Option<String>,
+    },
+}
+
+/// An item that its sender signed and that cannot be read as an event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unread {
+    /// The connector that it came through.
+    pub connector: String,
+    /// The event's name, where it is known; else empty.
+    pub event: String,
+    /// Its id, else the digest of its bytes.
+    pub id: String,
+    /// Who brought it: `connector:<id>`.
+    pub by: String,
+    /// What can be shown of it.
+    pub content: Value,
+    /// Why it cannot be read.
+    pub reason: String,
 }
 
 /// Why a message is not taken.
@@ -71,9 +107,12 @@ pub enum IntakeError {
         /// How far it may be.
         tolerance: u64,
     },
-    /// The body is no JSON object.
-    #[error("the body is no JSON object")]
-    NotJson,
+    /// The message has no id, and the connector says that it has one.
+    #[error("the delivery has no id at `{place}`")]
+    NoId {
+        /// Where it should be: a field or a header.
+        place: String,
+    },
     /// The event is none that the connector declares.
     #[error("connector \"{connector}\" declares no event \"{event}\"")]
     UnknownEvent {
@@ -93,7 +132,7 @@ pub enum IntakeError {
 }
 
 impl IntakeError {
-    /// Returns the HTTP status that tells the sender: 404, 413, 401, 400, 422, or 503 where it shall come again.
+    /// Returns the HTTP status that tells the sender: 404, 413, 401, 422, or 503 where it shall come again.
     #[must_use]
     pub fn status(&self) -> u16 {
         match self {
@@ -101,8 +140,7 @@ impl IntakeError {
             Self::NoSecret { .. } => 503,
             Self::TooLarge { .. } => 413,
             Self::MissingHeader(_) | Self::BadSignature | Self::Stale { .. } => 401,
-            Self::NotJson => 400,
-            Self::UnknownEvent { .. } | Self::Fields { .. } => 422,
+            Self::NoId { .. } | Self::UnknownEvent { .. } | Self::Fields { .. } => 422,
         }
     }
 }
@@ -116,7 +154,7 @@ fn delivery(connector: &Connector, event: &str, id: String, fields: Value) -> Re
     schema::check(schema, &fields)
         .map_err(|complaints| IntakeError::Fields { event: event.to_owned(), complaints })?;
     let by = format!("connector:{}", connector.id);
-    Ok(Delivery { connector: connector.id.clone(), event: event.to_owned(), id, fields, by })
+    Ok(Delivery { connector: connector.id.clone(), event: event.to_owned(), id, fields, by, within: None })
 }
 
 fn setting<'a>(connector: &'a Connector, name: &str) -> Option<&'a str> {

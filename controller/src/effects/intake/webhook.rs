@@ -1,21 +1,24 @@
 //! Webhooks: signature over the raw bytes first, everything else after it.
+//!
+//! Whether the fields fit the event's schema is judged by whoever takes the delivery, on the plan in force: one that does not fit
+//! now may fit the next one. Nothing that a sender has signed is refused for being unreadable: it becomes an item to look at.
 
 use adjutant_machine::id::Stamp;
-use adjutant_spec::{plan::Connector, value::Period};
+use adjutant_spec::plan::Connector;
 use reqwest::header::HeaderMap;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     super::secrets::Secret,
-    Delivery, IntakeError, delivery, limit, setting,
-    signature::{fits_hex, fits_standard},
+    Delivery, IntakeError, Received, Unread, limit,
+    scheme::{Scheme, Signed, text_at, window},
+    setting,
 };
-
-/// How far a message's own time may be from ours, in seconds.
-const TOLERANCE: u64 = 300;
 
 /// The largest body, unless the connector says otherwise.
 const MAX_BODY: usize = 256 * 1024;
+/// The most characters of an unreadable body that are kept.
+const EXCERPT: usize = 4_000;
 
 /// A request as it came.
 #[derive(Debug, Clone, Copy)]
@@ -30,99 +33,116 @@ pub struct Webhook<'a> {
     pub now: Stamp,
 }
 
-/// Verifies a request and makes a delivery of it.
+/// Returns the most bytes of a delivery.
+pub(in crate::effects) fn most_bytes(connector: &Connector) -> usize {
+    limit(connector, MAX_BODY)
+}
+
+/// Verifies a request and says what it is.
 pub(in crate::effects) fn verify(
     connector: &Connector,
-    secret: &Secret,
+    secrets: &[Secret],
     received: &Webhook<'_>,
-) -> Result<Delivery, IntakeError> {
-    let limit = limit(connector, MAX_BODY);
+) -> Result<Received, IntakeError> {
+    let limit = most_bytes(connector);
     if received.body.len() > limit {
         return Err(IntakeError::TooLarge { limit });
     }
-    let signed_id = match setting(connector, "signature").unwrap_or("standard") {
-        "sha256" => verify_hex(connector, secret, received).map(|()| None),
-        _ => verify_standard(connector, secret, received).map(Some),
-    }?;
-    let body: Value = adjutant_spec::value::from_outside(received.body).map_err(|_| IntakeError::NotJson)?;
-    let event = event_of(connector, &body)?;
-    let id = signed_id.unwrap_or_else(|| id_of(connector, received, &body));
-    let mut fields = match setting(connector, "data_field") {
-        Some(path) => at(&body, path).cloned().unwrap_or(Value::Null),
-        None => body,
+    let (scheme, signed) = (Scheme::of(connector), Signed { connector, secrets, received });
+    scheme.verify(&signed)?;
+    let Ok(mut body) = adjutant_spec::value::from_outside(received.body) else {
+        return Ok(Received::Unread(unread(connector, received, "the body is no JSON")));
     };
-    let table = fields.as_object_mut().ok_or(IntakeError::NotJson)?;
-    // Every event has its delivery's id: what keys of runs are made from.
-    table.entry("message_id").or_insert_with(|| id.clone().into());
-    delivery(connector, &event, id, fields)
-}
-
-/// Standard Webhooks: id and time are signed with the body, so neither can be changed to replay it.
-fn verify_standard(
-    connector: &Connector,
-    secret: &Secret,
-    received: &Webhook<'_>,
-) -> Result<String, IntakeError> {
-    let id = header(received, "webhook-id")?;
-    let time = header(received, "webhook-timestamp")?;
-    let signatures = header(received, "webhook-signature")?;
-    let signed = [id.as_bytes(), time.as_bytes(), received.body];
-    if !fits_standard(secret, &signed, signatures) {
-        return Err(IntakeError::BadSignature);
+    let event = match event_of(scheme, &signed, &body) {
+        Ok(event) => event,
+        Err(name) => return Ok(Received::Undeclared { event: name, challenge: challenge(scheme, &body) }),
+    };
+    let id = scheme.id(&signed, &body)?;
+    scheme.settle(&mut body);
+    let fields = match setting(connector, "data_field") {
+        Some(path) => at(&body, path).cloned(),
+        None => Some(body),
+    };
+    let Some(mut fields) = fields.filter(Value::is_object) else {
+        let place = setting(connector, "data_field").unwrap_or("the body");
+        let reason = format!("there is no JSON object at {place}");
+        let item = unread(connector, received, &reason);
+        return Ok(Received::Unread(Unread { event, id: id.unwrap_or(item.id), ..item }));
+    };
+    if let (Some(id), Some(table)) = (&id, fields.as_object_mut()) {
+        // Every event has its delivery's id: what keys of runs are made from.
+        table.entry("message_id").or_insert_with(|| id.clone().into());
     }
-    let sent: i64 = time.parse().map_err(|_| IntakeError::MissingHeader("webhook-timestamp".to_owned()))?;
-    let seconds = sent.abs_diff(received.now.0.div_euclid(1_000));
-    let tolerance = tolerance(connector);
-    if seconds > tolerance {
-        return Err(IntakeError::Stale { seconds, tolerance });
+    let (within, by) = (if id.is_none() { window(connector) } else { None }, by(connector));
+    let (connector, id) = (connector.id.clone(), id.unwrap_or_default());
+    Ok(Received::Delivery(Delivery { connector, event, id, fields, by, within }))
+}
+
+fn by(connector: &Connector) -> String {
+    format!("connector:{}", connector.id)
+}
+
+fn unread(connector: &Connector, received: &Webhook<'_>, reason: &str) -> Unread {
+    let text: String = String::from_utf8_lossy(received.body).chars().take(EXCERPT).collect();
+    Unread {
+        connector: connector.id.clone(),
+        event: String::new(),
+        id: format!("blake3-{}", blake3::hash(received.body).to_hex()),
+        by: by(connector),
+        content: json!({ "bytes": received.body.len(), "begins": text }),
+        reason: reason.to_owned(),
     }
-    Ok(id.to_owned())
 }
 
-/// The simple form signs the body alone: a replay is the same delivery, and the id says so.
-fn verify_hex(connector: &Connector, secret: &Secret, received: &Webhook<'_>) -> Result<(), IntakeError> {
-    let name = setting(connector, "header").unwrap_or("X-Signature");
-    let signature = header(received, name)?;
-    if fits_hex(secret, &[received.body], signature) { Ok(()) } else { Err(IntakeError::BadSignature) }
-}
-
-fn tolerance(connector: &Connector) -> u64 {
-    let period = setting(connector, "tolerance").and_then(|text| text.parse::<Period>().ok());
-    period.map_or(TOLERANCE, |period| period.millis() / 1_000)
-}
-
-fn event_of(connector: &Connector, body: &Value) -> Result<String, IntakeError> {
-    let unknown = |event: String| IntakeError::UnknownEvent { connector: connector.id.clone(), event };
-    if let Some(path) = setting(connector, "event_field") {
-        let named = at(body, path).and_then(Value::as_str);
-        return named.map(str::to_owned).ok_or_else(|| unknown(format!("(nothing at `{path}`)")));
+/// Returns the declared event that a message names, else the name that nobody declared.
+fn event_of(scheme: Scheme, signed: &Signed<'_>, body: &Value) -> Result<String, String> {
+    let connector = signed.connector;
+    let field = setting(connector, "event_field");
+    let named_header = setting(connector, "event_header");
+    let named = match (field, named_header) {
+        (Some(path), _) => Some(text_at(body, path).ok_or_else(|| format!("(nothing at `{path}`)"))?),
+        (None, Some(name)) => {
+            let found = header(signed.received, name).ok().map(str::to_owned);
+            Some(found.ok_or_else(|| format!("(no header `{name}`)"))?)
+        }
+        (None, None) => scheme.event(signed, body),
+    };
+    match named {
+        Some(name) => {
+            let same = |declared: &&String| **declared == name || flat(declared) == flat(&name);
+            connector.events.keys().find(same).cloned().ok_or(name)
+        }
+        None if scheme.always_names_events() => Err("(the message names none)".to_owned()),
+        None => only(connector),
     }
+}
+
+fn only(connector: &Connector) -> Result<String, String> {
     let mut declared = connector.events.keys();
     match (declared.next(), declared.next()) {
         (Some(only), None) => Ok(only.clone()),
-        _ => Err(unknown("(several are declared, and `event_field` names none)".to_owned())),
+        _ => Err("(several are declared, and the message names none)".to_owned()),
     }
 }
 
-/// The simple form signs the body alone, so an id from inside of it is the best one. A header may name the delivery where
-/// the operator says so, although it is not signed. Without either, the same body is the same delivery.
-fn id_of(connector: &Connector, received: &Webhook<'_>, body: &Value) -> String {
-    let field =
-        setting(connector, "id_field").and_then(|path| at(body, path)).and_then(|value| match value {
-            Value::String(text) if !text.is_empty() => Some(text.clone()),
-            Value::Number(number) => Some(number.to_string()),
-            _ => None,
-        });
-    let named = || header(received, setting(connector, "id_header")?).ok().map(str::to_owned);
-    field.or_else(named).unwrap_or_else(|| blake3::hash(received.body).to_hex().to_string())
+/// `invoice.paid` and `orders/create` are declared as `invoice_paid` and `orders_create`.
+fn flat(name: &str) -> String {
+    name.chars().map(|one| if one.is_ascii_alphanumeric() { one.to_ascii_lowercase() } else { '_' }).collect()
 }
 
-fn header<'a>(received: &Webhook<'a>, name: &str) -> Result<&'a str, IntakeError> {
+/// Slack asks once whether we are who it thinks: the answer repeats its word.
+fn challenge(scheme: Scheme, body: &Value) -> Option<String> {
+    let asks = scheme == Scheme::Slack && text_at(body, "type").as_deref() == Some("url_verification");
+    if asks { text_at(body, "challenge") } else { None }
+}
+
+/// Returns a header that is there and is text.
+pub(super) fn header<'a>(received: &Webhook<'a>, name: &str) -> Result<&'a str, IntakeError> {
     let value = received.headers.get(name).and_then(|value| value.to_str().ok());
     value.filter(|text| !text.is_empty()).ok_or_else(|| IntakeError::MissingHeader(name.to_owned()))
 }
 
 /// Follows a dotted path.
-fn at<'a>(body: &'a Value, path: &str) -> Option<&'a Value> {
+pub(super) fn at<'a>(body: &'a Value, path: &str) -> Option<&'a Value> {
     path.split('.').try_fold(body, |value, name| value.get(name))
 }

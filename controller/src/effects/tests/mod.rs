@@ -11,7 +11,9 @@ mod odd_answers;
 pub(crate) mod plans;
 mod probes;
 mod routes;
+mod schemes;
 mod server;
+mod settings;
 mod webhooks;
 
 use adjutant_machine::event::{ErrorClass, Event};

@@ -145,7 +145,8 @@ pub(in crate::http) async fn decide(app: &App, who: &Principal, wish: Decide) ->
         who.must_be_strong(app.clock.now())?;
     }
     let is_short = wish.digest.len() >= SHORTEST_DIGEST && gate.digest.starts_with(&wish.digest);
-    let digest = if is_short { gate.digest } else { wish.digest };
-    let decided = GateDecided { gate: wish.gate, digest, decision: wish.decision, reason: wish.reason };
+    let digest = if is_short { gate.digest } else { wish.digest.clone() };
+    let Decide { gate, decision, reason, .. } = wish;
+    let decided = GateDecided { gate, digest, decision, reason, speaker: who.speaker() };
     Ok(app.handle.decide(decided, &who.by).await?)
 }

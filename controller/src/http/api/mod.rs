@@ -1,5 +1,6 @@
 //! `/api/v1`: the same verbs for the command line, scripts and agents; `/api/openapi.json` is made from the handlers.
 
+mod deliveries;
 mod description;
 mod gates;
 mod git;
@@ -57,6 +58,10 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(gates::show))
         .routes(routes!(gates::approve))
         .routes(routes!(gates::deny))
+        .routes(routes!(deliveries::list))
+        .routes(routes!(deliveries::show))
+        .routes(routes!(deliveries::start))
+        .routes(routes!(deliveries::let_go))
         .routes(routes!(world::dead))
         .routes(routes!(world::settle))
         .routes(routes!(world::kinds))

@@ -90,8 +90,10 @@ pub(super) async fn start(
 ) -> Result<(StatusCode, Json<Started>), Refusal> {
     who.must(Scope::Run)?;
     let StartWish { playbook, input, key, dry } = wish;
-    let trigger = serde_json::json!({ "kind": "manual", "by": who.by });
-    let started = app.handle.start(StartRun { playbook, input, key, by: who.by, dry, trigger }).await?;
+    let speaker = who.speaker();
+    let trigger = serde_json::json!({ "kind": "manual", "by": who.by, "speaker": speaker });
+    let started =
+        app.handle.start(StartRun { playbook, input, key, by: who.by, speaker, dry, trigger }).await?;
     let status = if started.created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(started)))
 }
@@ -286,7 +288,7 @@ pub(super) async fn retry(
     Body(asked): Body<RetryWish>,
 ) -> Answered<Answer> {
     who.must(Scope::Operate)?;
-    let retry = Retry { step: asked.step, edits: asked.edits };
+    let retry = Retry { step: asked.step, edits: asked.edits, speaker: who.speaker() };
     Ok(Json(app.handle.retry(&id, retry, &who.by).await?))
 }
 

@@ -165,6 +165,59 @@ pub(super) struct DeadView {
     actions: Vec<String>,
 }
 
+/// A line of `deliveries`.
+#[derive(ToSchema)]
+pub(super) struct DeliveryLine {
+    id: String,
+    connector: String,
+    event: String,
+    /// The id that its sender gave it.
+    delivery: String,
+    /// `open`, `started`, `dropped`.
+    state: String,
+    at: String,
+    reason: String,
+    runs: Vec<String>,
+    readable: bool,
+}
+
+/// A delivery in full.
+#[derive(ToSchema)]
+pub(super) struct DeliveryView {
+    id: String,
+    connector: String,
+    event: String,
+    delivery: String,
+    state: String,
+    at: String,
+    reason: String,
+    runs: Vec<String>,
+    readable: bool,
+    by: String,
+    #[schema(value_type = Vec<Object>)]
+    reasons: Vec<Value>,
+    content: Value,
+    changed_by: String,
+    changed: String,
+    actions: Vec<String>,
+}
+
+/// What the hook of a connector was told so far.
+#[derive(ToSchema)]
+pub(in crate::http) struct HookView {
+    connector: String,
+    taken: u64,
+    refused: u64,
+    undeclared: u64,
+    /// Five in a row were refused, and none was taken since.
+    failing: bool,
+    refused_in_a_row: u64,
+    last_reason: Option<String>,
+    last_refused: Option<String>,
+    last_taken: Option<String>,
+    last_undeclared: Option<String>,
+}
+
 /// An entry of an instance's log.
 #[derive(ToSchema)]
 pub(super) struct LogView {

@@ -36,6 +36,8 @@ pub(in crate::http) struct FullStatus {
     pub(in crate::http) inbox: u64,
     /// How many effects are dead or unknown.
     pub(in crate::http) dead: u64,
+    /// How many deliveries are open: they came in and start nothing yet.
+    pub(in crate::http) deliveries: u64,
     /// What was spent and reserved today.
     #[schema(value_type = Option<String>)]
     pub(in crate::http) spend_today: Option<adjutant_spec::value::Money>,
@@ -111,6 +113,7 @@ impl FullStatus {
             runs: ByStatus { by_status: runtime.runs },
             inbox: runtime.inbox,
             dead: runtime.dead,
+            deliveries: runtime.deliveries,
             spend_today: runtime.spend_today,
             diagnostics: source.diagnostics,
             slices: source.slices,
@@ -171,7 +174,13 @@ pub(super) async fn status(State(app): State<App>, who: Principal) -> Answered<F
 pub(super) async fn metrics(State(app): State<App>, who: Principal) -> Answered<BTreeMap<String, f64>> {
     who.must(Scope::Read)?;
     let status = app.handle.status().await?;
-    Ok(Json(app.metrics.samples(&status).into_iter().map(|sample| (sample.key(), sample.value)).collect()))
+    Ok(Json(
+        app.metrics
+            .samples(&status, &app.handle.hooks())
+            .into_iter()
+            .map(|sample| (sample.key(), sample.value))
+            .collect(),
+    ))
 }
 
 /// Shows what was spent against the caps in force.

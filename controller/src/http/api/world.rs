@@ -1,5 +1,7 @@
 //! The world: what went wrong in it, what is known of it, and the connectors to it.
 
+use std::collections::BTreeMap;
+
 use adjutant_machine::{event::Settlement, id::EffectId};
 use adjutant_spec::plan::{Connector, Effect, Idempotency, Mode, Verb};
 use axum::{
@@ -20,7 +22,7 @@ use crate::{
     },
     runtime::{
         Answer, Pause, PauseScope,
-        views::{DeadView, RecordView, SlotView, When},
+        views::{DeadView, HookView, RecordView, SlotView, When},
     },
 };
 
@@ -144,6 +146,9 @@ pub(in crate::http) struct ConnectorView {
     pub(in crate::http) events: Vec<String>,
     /// Where webhooks come in, for a connector that takes them.
     pub(in crate::http) hook: Option<String>,
+    /// What it was told so far, where it was told anything.
+    #[schema(value_type = Option<shapes::HookView>)]
+    pub(in crate::http) told: Option<HookView>,
 }
 
 /// A verb with what the world is promised of it.
@@ -161,11 +166,15 @@ pub(in crate::http) struct VerbView {
 /// Returns the connectors of the plan in force.
 pub(in crate::http) fn connector_views(app: &App) -> Vec<ConnectorView> {
     let Some(plan) = app.handle.plan() else { return Vec::new() };
-    let has = |secret: &String| plan.secrets.contains_key(secret);
-    let connectors = plan.connectors.values();
-    connectors
-        .map(|connector| connector_view(&app.url, connector, connector.secret.as_ref().map(has)))
-        .collect()
+    let mut told: BTreeMap<String, HookView> =
+        app.handle.hooks().into_iter().map(|hook| (hook.connector.clone(), hook)).collect();
+    let view = |connector: &Connector| {
+        let names = connector.secret_names();
+        let has_secret = names.iter().all(|name| plan.secrets.contains_key(*name));
+        let view = connector_view(&app.url, connector, (!names.is_empty()).then_some(has_secret));
+        ConnectorView { told: told.remove(&connector.id), ..view }
+    };
+    plan.connectors.values().map(view).collect()
 }
 
 /// Returns one connector as people see it.
@@ -193,6 +202,7 @@ pub(in crate::http) fn connector_view(
         verbs: connector.verbs.iter().map(verb).collect(),
         events: connector.events.keys().cloned().collect(),
         hook: (connector.kind == "webhook").then(|| format!("{url}/hooks/{}", connector.id)),
+        told: None,
     }
 }
 

@@ -8,13 +8,16 @@ use std::time::Duration;
 
 use axum::{
     extract::{Request, State},
-    http::{Extensions, HeaderMap, HeaderValue, Method, header, request::Parts},
+    http::{HeaderMap, HeaderValue, Method, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
 
 use super::{Entrance, Principal, Via, unauthorized};
-use crate::http::{App, Code, Refusal};
+use crate::http::{
+    App, Code, Refusal,
+    crowd::{Known, Peer},
+};
 
 /// The longest time that one answer may take to begin; streams may go on.
 const LONGEST: Duration = Duration::from_secs(120);
@@ -32,9 +35,11 @@ pub(in crate::http) async fn guard(State(app): State<App>, request: Request, nex
         _ => over_tcp(&app, &parts).await,
     };
     let response = match admitted {
-        Ok(principal) => {
-            parts.extensions.extend(principal.map(with_principal).unwrap_or_default());
-            answer(&app, Request::from_parts(parts, body), next).await
+        Ok(None) => answer(&app, Request::from_parts(parts, body), next).await,
+        Ok(Some(principal)) => {
+            let name = principal.caller();
+            parts.extensions.insert(principal);
+            known(&app, name, answer(&app, Request::from_parts(parts, body), next)).await
         }
         Err(refusal) if refusal.code == Code::Unauthorized && is_page(&parts) => {
             Redirect::to("/login").into_response()
@@ -44,10 +49,16 @@ pub(in crate::http) async fn guard(State(app): State<App>, request: Request, nex
     sealed(response, &path)
 }
 
-fn with_principal(principal: Principal) -> Extensions {
-    let mut extensions = Extensions::new();
-    extensions.insert(principal);
-    extensions
+/// Answers a caller that is known: each has places of its own, so none waits behind another one.
+async fn known(app: &App, name: String, answer: impl Future<Output = Response>) -> Response {
+    let Some(_place) = app.places.take(&name) else {
+        return Refusal::new(Code::TooMany, format!("\"{name}\" has too many requests under way"))
+            .help("wait for an answer before you ask for more")
+            .into_response();
+    };
+    let mut response = answer.await;
+    response.extensions_mut().insert(Known(name));
+    response
 }
 
 /// Looks may be dropped at any moment; what may change something runs to its end.
@@ -74,11 +85,12 @@ async fn over_tcp(app: &App, request: &Parts) -> Result<Option<Principal>, Refus
         host_is_ours(app, request)?;
         origin_is_ours(request)?;
     }
-    let principal = credentials(app, &request.headers).await?;
+    let peer = peer_of(request);
+    let principal = credentials(app, peer, &request.headers).await?;
     if principal.is_none() && !is_public(path) {
         return Err(unauthorized());
     }
-    if principal.is_none() && is_limited(path) && app.vault.throttle.public(app.vault.now()) {
+    if principal.is_none() && is_limited(path) && app.vault.throttle.public(peer, app.vault.now()) {
         return Err(Refusal::new(Code::TooMany, "too many requests").help("come again in a moment"));
     }
     if let Some(Principal { via: Via::Session(session), .. }) = &principal
@@ -100,9 +112,15 @@ fn is_public(path: &str) -> bool {
         || open.iter().any(|prefix| path.starts_with(prefix))
 }
 
-/// Returns whether a public path costs us work: all but what watches the process, and files in memory.
+/// Returns whether a public path is bounded here: what costs us work, but hooks, which bound each connector by itself. Not what
+/// watches the process, and not files in memory.
 fn is_limited(path: &str) -> bool {
-    ["/login/", "/gate/", "/hooks/"].iter().any(|prefix| path.starts_with(prefix))
+    ["/login/", "/gate/"].iter().any(|prefix| path.starts_with(prefix))
+}
+
+fn peer_of(request: &Parts) -> Peer {
+    let nobody = Peer::of(std::net::IpAddr::from([0, 0, 0, 0]));
+    request.extensions.get::<Peer>().copied().unwrap_or(nobody)
 }
 
 fn is_safe(method: &Method) -> bool {
@@ -148,12 +166,12 @@ fn origin_is_ours(request: &Parts) -> Result<(), Refusal> {
     Ok(())
 }
 
-async fn credentials(app: &App, headers: &HeaderMap) -> Result<Option<Principal>, Refusal> {
+async fn credentials(app: &App, peer: Peer, headers: &HeaderMap) -> Result<Option<Principal>, Refusal> {
     if let Some(given) = text(headers, "authorization") {
         let token = given.strip_prefix("Bearer ").unwrap_or_default();
         return match app.vault.bearer(token).await? {
             Some(principal) => Ok(Some(principal)),
-            None => Err(wrong(app, "the token is not known, or has lapsed")),
+            None => Err(wrong(app, peer, "the token is not known, or has lapsed")),
         };
     }
     match cookie(headers, &app.vault.cookie_name()) {
@@ -164,8 +182,8 @@ async fn credentials(app: &App, headers: &HeaderMap) -> Result<Option<Principal>
 }
 
 /// Returns the refusal of a wrong credential, which is counted.
-pub(in crate::http) fn wrong(app: &App, message: &str) -> Refusal {
-    if app.vault.throttle.wrong(app.vault.now()) {
+pub(in crate::http) fn wrong(app: &App, peer: Peer, message: &str) -> Refusal {
+    if app.vault.throttle.wrong(peer, app.vault.now()) {
         return Refusal::new(Code::TooMany, "too many wrong credentials").help("wait a minute");
     }
     Refusal { message: message.to_owned(), ..unauthorized() }

@@ -14,7 +14,7 @@ mod vault;
 
 use std::collections::BTreeSet;
 
-use adjutant_machine::id::Stamp;
+use adjutant_machine::{id::Stamp, trust::Speaker};
 use axum::{extract::FromRequestParts, http::request::Parts};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -76,7 +76,10 @@ pub(super) enum Via {
     /// By a cookie.
     Session(Session),
     /// By a bearer token.
-    Token,
+    Token {
+        /// Whether it is an agent's.
+        is_agent: bool,
+    },
 }
 
 /// A browser session.
@@ -105,6 +108,24 @@ impl Principal {
     /// Returns the operator behind the control socket.
     pub(super) fn socket() -> Self {
         Self { by: "operator".to_owned(), scopes: Scope::ALL.into(), via: Via::Socket }
+    }
+
+    /// Returns who asks, where callers share what is bounded: sessions and the socket each for themselves, tokens by their name.
+    pub(super) fn caller(&self) -> String {
+        match &self.via {
+            Via::Socket => "socket".to_owned(),
+            Via::Session(session) => format!("session:{}", session.hash),
+            Via::Token { .. } => self.by.clone(),
+        }
+    }
+
+    /// Returns how far its words are trusted: the operator at the socket or in a session, a token for a program, or an agent's.
+    pub(super) fn speaker(&self) -> Speaker {
+        match &self.via {
+            Via::Socket | Via::Session(_) => Speaker::Operator,
+            Via::Token { is_agent: true } => Speaker::Agent,
+            Via::Token { is_agent: false } => Speaker::Token,
+        }
     }
 
     /// Refuses a caller without the scope.
@@ -140,7 +161,7 @@ impl Principal {
             Via::Socket => return Ok(()),
             Via::Session(session) if now < session.strong_until => return Ok(()),
             Via::Session(_) => "a high-risk approval needs a login within the last ten minutes",
-            Via::Token => "a token cannot approve what is of high risk",
+            Via::Token { .. } => "a token cannot approve what is of high risk",
         };
         Err(Refusal::new(Code::StepUp, message).help(
             "type `adjutant login`, open the link, and decide again; or approve with `adjutant approve`",

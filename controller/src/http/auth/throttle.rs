@@ -1,80 +1,143 @@
-//! Bounds on callers that nobody knows: guessing is slowed for everybody who guesses, never for who knows, and
-//! public addresses take only so many requests.
+//! Bounds on callers that nobody knows: each peer has its own, so guessing is slowed for who guesses, and never for who knows.
+//!
+//! What a hook takes is bounded for each connector, after the signature: a stranger cannot use up what a sender may send.
 
-use std::{collections::VecDeque, sync::Mutex};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
 
 use adjutant_machine::id::Stamp;
 
-/// How many wrong credentials a minute takes before the rest is answered 429.
-const WRONG_PER_MINUTE: usize = 30;
+use crate::http::crowd::Peer;
 
-/// How many milliseconds a request to a public address pays for.
-const PUBLIC_PAUSE: u64 = 20;
-/// How many of them may come at once.
-const PUBLIC_BURST: u64 = 200;
+/// A sort of request, with how many milliseconds one pays for and how many may come at once.
+#[derive(Debug, Clone, Copy)]
+struct Price {
+    pause: u64,
+    burst: u64,
+}
 
-/// Counts wrong credentials of the last minute, and requests to public addresses.
+/// A wrong credential.
+const WRONG: Price = Price { pause: 2_000, burst: 30 };
+/// A request to a public address that costs us work.
+const PUBLIC: Price = Price { pause: 20, burst: 200 };
+/// A delivery that its sender has signed.
+const DELIVERY: Price = Price { pause: 10, burst: 1_000 };
+
+/// The most payers that are remembered: beyond it those who owe nothing are forgotten, then those who owe least.
+const MOST: usize = 8_192;
+
+/// Who pays.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Payer {
+    Wrong(Peer),
+    Public(Peer),
+    Hook(String),
+}
+
+/// Remembers until when each payer has paid.
 #[derive(Debug, Default)]
-pub(super) struct Throttle {
-    wrong: Mutex<VecDeque<Stamp>>,
-    /// When the requests so far are paid for.
-    paid: Mutex<Stamp>,
+pub(in crate::http) struct Throttle {
+    paid: Mutex<BTreeMap<Payer, Stamp>>,
 }
 
 impl Throttle {
-    /// Notes a request to a public address; returns whether there were too many.
-    pub(super) fn public(&self, now: Stamp) -> bool {
-        let mut paid = self.paid.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        // A clock that was ahead shuts nobody out for longer than the burst lasts.
-        *paid = (*paid).min(now.plus(PUBLIC_PAUSE * PUBLIC_BURST));
-        let next = (*paid).max(now).plus(PUBLIC_PAUSE);
-        if next > now.plus(PUBLIC_PAUSE * PUBLIC_BURST) {
-            return true;
-        }
-        *paid = next;
-        false
+    /// Notes a request of a peer to a public address; returns whether there were too many.
+    pub(in crate::http) fn public(&self, peer: Peer, now: Stamp) -> bool {
+        self.pays(Payer::Public(peer), PUBLIC, now)
     }
 
-    /// Notes a wrong credential; returns whether there were too many.
-    pub(super) fn wrong(&self, now: Stamp) -> bool {
-        let mut wrong = self.wrong.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        wrong.retain(|at| *at <= now && now < at.plus(60_000));
-        if wrong.len() >= WRONG_PER_MINUTE {
+    /// Notes a wrong credential of a peer; returns whether there were too many.
+    pub(in crate::http) fn wrong(&self, peer: Peer, now: Stamp) -> bool {
+        self.pays(Payer::Wrong(peer), WRONG, now)
+    }
+
+    /// Notes a signed delivery to a connector; returns whether there were too many.
+    pub(in crate::http) fn delivery(&self, connector: &str, now: Stamp) -> bool {
+        self.pays(Payer::Hook(connector.to_owned()), DELIVERY, now)
+    }
+
+    fn pays(&self, payer: Payer, price: Price, now: Stamp) -> bool {
+        let mut paid = self.paid.lock().unwrap_or_else(PoisonError::into_inner);
+        if paid.len() >= MOST && !paid.contains_key(&payer) {
+            forget(&mut paid, now);
+        }
+        let until = paid.entry(payer).or_insert(now);
+        // A clock that was set back must not leave a payer in debt for longer than a full burst.
+        let most = now.plus(price.pause * price.burst);
+        *until = (*until).clamp(now, most);
+        let next = until.plus(price.pause);
+        if next > most {
             return true;
         }
-        wrong.push_back(now);
+        *until = next;
         false
+    }
+}
+
+fn forget(paid: &mut BTreeMap<Payer, Stamp>, now: Stamp) {
+    paid.retain(|_, until| *until > now);
+    while paid.len() >= MOST {
+        let least = paid.iter().min_by_key(|(_, until)| **until).map(|(payer, _)| payer.clone());
+        let Some(least) = least else { return };
+        paid.remove(&least);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
 
-    #[test]
-    fn public_addresses_take_a_burst_and_then_a_steady_stream() {
-        let throttle = Throttle::default();
-        assert!((0..PUBLIC_BURST).all(|_| !throttle.public(Stamp(5_000))));
-        assert!(throttle.public(Stamp(5_000)));
-        assert!(!throttle.public(Stamp(5_020)));
-        assert!(throttle.public(Stamp(5_020)));
+    fn peer(last: u8) -> Peer {
+        Peer::of(IpAddr::from([192, 0, 2, last]))
     }
 
     #[test]
-    fn a_clock_that_was_ahead_shuts_nobody_out() {
+    fn a_peer_has_a_burst_and_then_a_steady_stream() {
         let throttle = Throttle::default();
-        assert!((0..PUBLIC_BURST).all(|_| !throttle.public(Stamp(31_536_000_000))));
-        assert!(throttle.public(Stamp(5_000)));
-        assert!(!throttle.public(Stamp(5_000 + i64::try_from(PUBLIC_PAUSE * PUBLIC_BURST).unwrap())));
-        assert!((0..WRONG_PER_MINUTE).all(|_| !throttle.wrong(Stamp(31_536_000_000))));
-        assert!(!throttle.wrong(Stamp(5_000)));
+        assert!((0..PUBLIC.burst).all(|_| !throttle.public(peer(1), Stamp(5_000))));
+        assert!(throttle.public(peer(1), Stamp(5_000)));
+        assert!(!throttle.public(peer(1), Stamp(5_020)));
+        assert!(throttle.public(peer(1), Stamp(5_020)));
     }
 
     #[test]
-    fn guesses_are_slowed_and_a_minute_forgets_them() {
+    fn nobody_pays_for_another() {
         let throttle = Throttle::default();
-        assert!((0..WRONG_PER_MINUTE).all(|_| !throttle.wrong(Stamp(1_000))));
-        assert!(throttle.wrong(Stamp(60_999)));
-        assert!(!throttle.wrong(Stamp(61_000)));
+        while !throttle.public(peer(1), Stamp(5_000)) {}
+        while !throttle.wrong(peer(1), Stamp(5_000)) {}
+        while !throttle.delivery("noisy", Stamp(5_000)) {}
+        assert!(!throttle.public(peer(2), Stamp(5_000)));
+        assert!(!throttle.wrong(peer(2), Stamp(5_000)));
+        assert!(!throttle.delivery("website", Stamp(5_000)));
+    }
+
+    #[test]
+    fn guesses_are_slowed_and_time_forgets_them() {
+        let throttle = Throttle::default();
+        assert!((0..WRONG.burst).all(|_| !throttle.wrong(peer(1), Stamp(1_000))));
+        assert!(throttle.wrong(peer(1), Stamp(1_000)));
+        assert!(!throttle.wrong(peer(1), Stamp(61_000)));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_leaves_nobody_out_for_ever() {
+        let throttle = Throttle::default();
+        assert!(!throttle.public(peer(1), Stamp(86_400_000)));
+        assert!(throttle.public(peer(1), Stamp(0)), "it owes a full burst");
+        assert!(!throttle.public(peer(1), Stamp(i64::from(u32::try_from(PUBLIC.pause).unwrap()))));
+    }
+
+    #[test]
+    fn no_crowd_of_peers_fills_the_memory() {
+        let throttle = Throttle::default();
+        for number in 0..(MOST as u128 + 100) {
+            let address = IpAddr::V6((0x2001_0db8_u128 << 96 | number << 64).into());
+            assert!(!throttle.public(Peer::of(address), Stamp(1_000)));
+        }
+        assert!(throttle.paid.lock().unwrap().len() <= MOST);
     }
 }

@@ -31,6 +31,10 @@ const STRONG_MILLIS: u64 = 10 * 60 * 1_000;
 /// How long a session lasts: two weeks, then the operator asks for another link.
 pub(in crate::http) const SESSION_SECONDS: u64 = 14 * 24 * 60 * 60;
 
+/// How many days a token lasts where nobody says more, and the most.
+const USUAL_DAYS: u32 = 90;
+const MOST_DAYS: u32 = 3_650;
+
 type Key = [u8; 32];
 
 /// What authentication remembers.
@@ -39,7 +43,7 @@ pub struct Vault {
     clock: Arc<dyn Clock>,
     key: Key,
     logins: Mutex<BTreeMap<String, Stamp>>,
-    pub(super) throttle: Throttle,
+    pub(in crate::http) throttle: Throttle,
 }
 
 /// A wish for a token.
@@ -54,7 +58,7 @@ pub struct NewToken {
     /// What it may do; only `read` when empty.
     #[serde(default)]
     pub scopes: BTreeSet<Scope>,
-    /// After how many days it lapses; 90 when absent.
+    /// After how many days it lapses: 1 to 3,650; 90 when absent.
     #[serde(default)]
     pub days: Option<u32>,
 }
@@ -219,10 +223,11 @@ impl Vault {
     /// [`Code::Forbidden`] for an agent that shall approve or operate, [`Code::Invalid`] for a name that is none.
     pub async fn token(&self, wish: NewToken) -> Result<Issued, Refusal> {
         let scopes = checked_scopes(&wish)?;
+        let days = checked_days(wish.days)?;
         let secret = random()?;
         let id = hash(&secret)[..12].to_owned();
         let created = self.now();
-        let expires = created.plus(u64::from(wish.days.unwrap_or(90)) * 24 * 60 * 60 * 1_000);
+        let expires = created.plus(days * 24 * 60 * 60 * 1_000);
         let view = TokenView {
             id: id.clone(),
             name: wish.name,
@@ -244,7 +249,12 @@ impl Vault {
         let journal = self.journal.clone();
         let all = move || journal::rows(journal.as_ref(), Table::Host, token_key("").as_bytes()).collect();
         let rows: Vec<Row> = blocking(all).await?;
-        rows.iter().map(|row| decode::<TokenRow>(&row.value).map(|row| row.view)).collect()
+        // One bad row never breaks the list: the others must still be seen, and taken back.
+        let read = rows.iter().map(|row| decode::<TokenRow>(&row.value));
+        let good = read.filter_map(|row| {
+            row.inspect_err(|error| tracing::error!(%error, "a token's row is not readable")).ok()
+        });
+        Ok(good.map(|row| row.view).collect())
     }
 
     /// Takes a token back.
@@ -269,11 +279,12 @@ impl Vault {
         if !is_right || !within(row.view.expires.0, self.now(), u64::try_from(life).unwrap_or(0)) {
             return Ok(None);
         }
+        let is_agent = row.view.agent.is_some();
         let by = row
             .view
             .agent
             .map_or_else(|| format!("token:{}", row.view.name), |agent| format!("agent:{agent}"));
-        Ok(Some(Principal { by, scopes: row.view.scopes, via: Via::Token }))
+        Ok(Some(Principal { by, scopes: row.view.scopes, via: Via::Token { is_agent } }))
     }
 
     async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
@@ -288,6 +299,14 @@ impl Vault {
         let batch = Batch { writes: vec![host_row(key, value)], ..Batch::default() };
         let journal = self.journal.clone();
         blocking(move || journal.append(batch)).await.map(drop)
+    }
+}
+
+/// A token that outlives every memory of it is a door left open; and its lapse must be a moment that can be written.
+fn checked_days(days: Option<u32>) -> Result<u64, Refusal> {
+    match days.unwrap_or(USUAL_DAYS) {
+        days @ 1..=MOST_DAYS => Ok(u64::from(days)),
+        days => Err(Refusal::invalid(format!("a token lasts 1 to {MOST_DAYS} days, not {days}"))),
     }
 }
 

@@ -110,7 +110,15 @@ pub(super) async fn steer(State(app): State<App>, Path(id): Path<String>, form: 
         "kill" => handle.kill(&id, reason, by).await?,
         "retry" => {
             handle
-                .retry(&id, Retry { step: form.text("step").map(str::to_owned), ..Retry::default() }, by)
+                .retry(
+                    &id,
+                    Retry {
+                        step: form.text("step").map(str::to_owned),
+                        speaker: form.who.speaker(),
+                        ..Retry::default()
+                    },
+                    by,
+                )
                 .await?
         }
         other => return Err(Refusal::invalid(format!("a run knows no \"{other}\"")).into()),
@@ -147,6 +155,17 @@ pub(super) async fn settle(State(app): State<App>, Path(id): Path<String>, form:
     // Only to pages of ours: an address elsewhere would be somebody else's wish.
     let own = form.text("back").filter(|place| place.starts_with("/runs/")).unwrap_or("/connectors");
     Ok(back(own, &told(answer, "settled")))
+}
+
+/// Starts or drops an open delivery.
+pub(super) async fn delivery(State(app): State<App>, Path(id): Path<String>, form: Form) -> Acted {
+    form.who.must(Scope::Operate)?;
+    let answer = match form.must("verb")? {
+        "start" => app.handle.start_delivery(&id).await?,
+        "drop" => app.handle.drop_delivery(&id, form.must("reason")?, &form.who.by).await?,
+        other => return Err(Refusal::invalid(format!("a delivery knows no \"{other}\"")).into()),
+    };
+    Ok(back("/connectors", &told(answer, "done")))
 }
 
 /// Approves or refuses a proposal.

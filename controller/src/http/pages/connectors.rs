@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use adjutant_spec::{
     advice::Advice,
     plan::{Idempotency, Mode},
+    shown,
 };
 use axum::extract::{Query, State};
 use maud::{Markup, html};
@@ -21,7 +22,10 @@ use crate::{
         api::{ConnectorView, VerbView, connector_views},
         auth::Principal,
     },
-    runtime::views::{DeadView, PauseView},
+    runtime::{
+        DeliveryFilter,
+        views::{DeadView, DeliveryLine, HookView, PauseView},
+    },
 };
 
 /// What the page shows.
@@ -29,6 +33,8 @@ pub(super) struct World {
     pub(super) connectors: Vec<ConnectorView>,
     pub(super) dead: Vec<DeadView>,
     pub(super) paused: Vec<PauseView>,
+    /// Deliveries that start nothing yet.
+    pub(super) deliveries: Vec<DeliveryLine>,
 }
 
 /// Shows the world.
@@ -36,8 +42,12 @@ pub(super) async fn page(State(app): State<App>, who: Principal, Query(came): Qu
     who.must(Scope::Read)?;
     let (frame, status) = Frame::read(&app, &who).await?;
     let frame = frame.with_notice(came.notice);
-    let world =
-        World { connectors: connector_views(&app), dead: app.handle.dead().await?, paused: status.paused };
+    let world = World {
+        connectors: connector_views(&app),
+        dead: app.handle.dead().await?,
+        paused: status.paused,
+        deliveries: app.handle.deliveries(DeliveryFilter::default()).await?,
+    };
     Ok(Page(frame.page(Tab::Connectors, "World", &content(&frame, &world))))
 }
 
@@ -45,6 +55,7 @@ pub(super) async fn page(State(app): State<App>, who: Principal, Query(came): Qu
 pub(super) fn content(frame: &Frame, world: &World) -> Markup {
     html! {
         h1 { "World" }
+        (deliveries(frame, &world.deliveries))
         (dead(frame, &world.dead))
         section aria-labelledby="connectors" {
             h2 #connectors { "Connectors" }
@@ -52,6 +63,56 @@ pub(super) fn content(frame: &Frame, world: &World) -> Markup {
             div.grid { @for connector in &world.connectors { (self::connector(frame, connector, &world.paused)) } }
         }
         (paused(frame, &world.paused))
+    }
+}
+
+/// What came in and starts nothing yet; nothing is shown where there is nothing.
+fn deliveries(frame: &Frame, deliveries: &[DeliveryLine]) -> Markup {
+    html! {
+        @if !deliveries.is_empty() {
+            section aria-labelledby="deliveries" {
+                h2 #deliveries { "Open deliveries" }
+                @for line in deliveries { (delivery(frame, line)) }
+            }
+        }
+    }
+}
+
+fn delivery(frame: &Frame, line: &DeliveryLine) -> Markup {
+    let action = format!("/deliveries/{}", line.id);
+    let why = format!("why-{}", line.id);
+    html! {
+        article.card data-row {
+            header.card-head {
+                p.card-meta { (parts::status(&line.state)) " " code { (line.connector) "." (shown::line(&line.event)) } span.soft { " · " (frame.time(line.at)) " · " (line.id) } }
+                h3 { (shown::line(&line.reason)) }
+            }
+            div.verbs {
+                @if line.readable {
+                    form method="post" action=(action) { (frame.mark_field()) input type="hidden" name="verb" value="start"; button type="submit" { "Try it now" } }
+                }
+                details.verb-more {
+                    summary { "Drop it…" }
+                    form method="post" action=(action) {
+                        (frame.mark_field())
+                        input type="hidden" name="verb" value="drop";
+                        div.field { label for=(why) { "Why?" } input id=(why) name="reason" type="text" required; }
+                        button.danger type="submit" { "Drop it" }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What a hook was told so far.
+fn told(frame: &Frame, hook: &HookView) -> Markup {
+    html! {
+        p class=[hook.failing.then_some("error")] {
+            (hook.taken) " taken, " (hook.refused) " refused"
+            @if let (Some(reason), Some(at)) = (&hook.last_reason, hook.last_refused) { ", the last one " (frame.time(at)) ": " (shown::line(reason)) }
+        }
+        @if let Some(event) = &hook.last_undeclared { p.soft { (hook.undeclared) " of events that it does not declare, such as " code { (shown::line(event)) } } }
     }
 }
 
@@ -102,6 +163,7 @@ fn connector(frame: &Frame, connector: &ConnectorView, paused: &[PauseView]) -> 
                 p.error { "Its secret is missing. Type " code { (Advice::SecretsSet(name)) } " in the company's folder, and commit the file that it writes." }
             }
             @if let Some(hook) = &connector.hook { p { "Takes webhooks at" } pre.command { (hook) } }
+            @if let Some(hook) = &connector.told { (told(frame, hook)) }
             @if !connector.events.is_empty() { p { "Tells " @for event in &connector.events { code { (event) } " " } } }
             @if !connector.verbs.is_empty() {
                 ul.lines { @for verb in &connector.verbs { li { (self::verb(verb)) } } }

@@ -62,7 +62,7 @@ impl Frame {
         let now = app.clock.now();
         let csrf = match &who.via {
             Via::Session(session) => session.csrf.clone(),
-            Via::Socket | Via::Token => String::new(),
+            Via::Socket | Via::Token { .. } => String::new(),
         };
         let frame = Self {
             company,

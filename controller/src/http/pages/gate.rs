@@ -1,6 +1,9 @@
 //! The page of one gate, and the page behind a link in a mail.
 
-use adjutant_machine::event::{Decision, GateDecided};
+use adjutant_machine::{
+    event::{Decision, GateDecided},
+    trust::Speaker,
+};
 use axum::{
     extract::{Path, Query, State},
     response::{IntoResponse, Redirect, Response},
@@ -128,7 +131,9 @@ async fn decide_by_link(app: &App, token: &str, fields: &[(String, String)]) -> 
         let help = format!("open {}/gates/{} and decide there", app.url, gate.id);
         return Err(Refusal::conflict("the question has changed since the mail was sent").help(help));
     }
-    let decided = GateDecided { gate: link.gate, digest: link.digest, decision, reason };
+    // A link proves that somebody could read the mail, not that the operator is here.
+    let speaker = Speaker::Token;
+    let decided = GateDecided { gate: link.gate, digest: link.digest, decision, reason, speaker };
     let answer = app.handle.decide(decided, &format!("{} by link", link.who)).await?;
     if answer.applied {
         // Seen again, the page tells who decided and when; loading it twice posts nothing twice.

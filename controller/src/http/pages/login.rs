@@ -13,6 +13,7 @@ use super::{Failed, Page, frame};
 use crate::http::{
     App, Code, Refusal,
     auth::{self, Via},
+    crowd::Peer,
     extract::Form,
 };
 
@@ -32,9 +33,13 @@ pub(super) fn how() -> Markup {
 }
 
 /// Shows the button; uses nothing up.
-pub(super) async fn open(State(app): State<App>, Path(secret): Path<String>) -> Result<Page, Failed> {
+pub(super) async fn open(
+    State(app): State<App>,
+    peer: Peer,
+    Path(secret): Path<String>,
+) -> Result<Page, Failed> {
     if !app.vault.login_is_open(&secret) {
-        return Err(Failed(used(&app)));
+        return Err(Failed(used(&app, peer)));
     }
     Ok(Page(frame::plain("Log in", &button(&secret))))
 }
@@ -50,14 +55,18 @@ pub(super) fn button(secret: &str) -> Markup {
     }
 }
 
-fn used(app: &App) -> Refusal {
-    let refusal = auth::wrong(app, "this link was used already, or has lapsed");
+fn used(app: &App, peer: Peer) -> Refusal {
+    let refusal = auth::wrong(app, peer, "this link was used already, or has lapsed");
     if refusal.code == Code::TooMany { refusal } else { refusal.help("type `adjutant login` for a new one") }
 }
 
 /// Uses the link up and begins a session.
-pub(super) async fn enter(State(app): State<App>, Path(secret): Path<String>) -> Result<Response, Failed> {
-    let Some(cookie) = app.vault.login_take(&secret).await? else { return Err(Failed(used(&app))) };
+pub(super) async fn enter(
+    State(app): State<App>,
+    peer: Peer,
+    Path(secret): Path<String>,
+) -> Result<Response, Failed> {
+    let Some(cookie) = app.vault.login_take(&secret).await? else { return Err(Failed(used(&app, peer))) };
     let lasting = format!("{}; Max-Age={}", set_cookie(&app, &cookie), auth::SESSION_SECONDS);
     Ok(with_cookie(&lasting, Redirect::to("/")))
 }

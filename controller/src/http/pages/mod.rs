@@ -54,6 +54,7 @@ pub(super) fn router() -> Router<App> {
         .route("/connectors/{id}/probe", post(act::probe))
         .route("/effects/{id}/settle", post(act::settle))
         .route("/plan/confirm", post(act::confirm))
+        .route("/deliveries/{id}", post(act::delivery))
         .route("/pause", post(act::pause))
         .route("/login", get(login::page))
         .route("/login/{secret}", get(login::open).post(login::enter))

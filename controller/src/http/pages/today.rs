@@ -6,6 +6,7 @@ use adjutant_machine::{event::TimerId, id::Stamp};
 use adjutant_spec::{
     advice::Advice,
     plan::{Plan, Trigger},
+    shown,
     value::Money,
 };
 use axum::extract::{Query, State};
@@ -28,8 +29,11 @@ use crate::{
         doors::{HoldView, SliceView, WaitsView},
     },
     runtime::{
-        PageWish, RunFilter,
-        views::{BudgetView, DeadView, GateView, LIVE, Paged, PauseView, QuarantineView, SpendView, When},
+        DeliveryFilter, PageWish, RunFilter,
+        views::{
+            BudgetView, DeadView, DeliveryLine, GateView, HookView, LIVE, Paged, PauseView, QuarantineView,
+            SpendView, When,
+        },
     },
 };
 
@@ -41,6 +45,8 @@ const MOST_GATES: usize = 60;
 const MOST_DOUBTS: usize = 5;
 /// How many cards are shown in full; the rest are lines.
 const MOST_CARDS: usize = 12;
+/// How many open deliveries are shown; the rest is a count.
+const MOST_DELIVERIES: usize = 5;
 
 /// What Today shows.
 pub(super) struct Today {
@@ -58,6 +64,10 @@ pub(super) struct Today {
     pub(super) live: u64,
     /// How many proposals are open.
     pub(super) proposals: usize,
+    /// The first deliveries that start nothing yet, and how many there are.
+    pub(super) deliveries: (Vec<DeliveryLine>, u64),
+    /// Hooks that only refuse.
+    pub(super) failing: Vec<HookView>,
 }
 
 /// What stands in the way.
@@ -114,6 +124,7 @@ async fn read(app: &App, frame: &Frame, after: Option<String>) -> Result<Today, 
         paused: status.paused,
         quarantined: status.quarantined,
     };
+    let open = DeliveryFilter { limit: MOST_DELIVERIES, ..DeliveryFilter::default() };
     Ok(Today {
         gates: app.handle.inbox(PageWish { after, limit: MOST_GATES }).await?,
         dead: app.handle.dead().await?,
@@ -122,6 +133,8 @@ async fn read(app: &App, frame: &Frame, after: Option<String>) -> Result<Today, 
         held,
         live,
         proposals: open_proposals(app).await,
+        deliveries: (app.handle.deliveries(open).await?, status.deliveries),
+        failing: app.handle.hooks().into_iter().filter(|hook| hook.failing).collect(),
     })
 }
 
@@ -190,7 +203,10 @@ fn problems(today: &Today) -> usize {
     let refused = usize::from(!held.diagnostics.is_empty())
         + usize::from(held.hold.is_some())
         + usize::from(held.waits.is_some());
-    today.dead.len()
+    let waiting = usize::try_from(today.deliveries.1).unwrap_or(usize::MAX);
+    waiting
+        + today.failing.len()
+        + today.dead.len()
         + held.slices.iter().filter(|slice| !is_told_below(held, slice)).count()
         + held.paused.len()
         + held.quarantined.len()
@@ -299,6 +315,17 @@ fn exceptions(frame: &Frame, today: &Today) -> Markup {
                 p.error { strong { (pause.scope) } " is paused: " (pause.reason) " (" (pause.by) ", " (frame.time(pause.at)) "). " a href="/connectors#paused" { "Resume" } }
             }
             @for damaged in &held.quarantined { p.error { strong { (damaged.instance) } " was set aside, because its stored data is damaged: " (damaged.reason) } }
+            @for hook in &today.failing {
+                p.error { "Deliveries to " a href="/connectors#deliveries" { (hook.connector) } " are only refused (" (hook.refused_in_a_row) " in a row): " (shown::line(hook.last_reason.as_deref().unwrap_or_default())) }
+            }
+            @if today.deliveries.1 > 0 {
+                p { a href="/connectors#deliveries" { (today.deliveries.1) (plural(today.deliveries.1, " delivery starts", " deliveries start")) } " nothing yet:" }
+                ul.lines {
+                    @for line in &today.deliveries.0 {
+                        li { (parts::status(&line.state)) " " (line.connector) "." (shown::line(&line.event)) " " span.soft { (frame.time(line.at)) } ": " (shown::line(&line.reason)) }
+                    }
+                }
+            }
             @if !today.dead.is_empty() {
                 ul.lines {
                     @for dead in today.dead.iter().take(5) {

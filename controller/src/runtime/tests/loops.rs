@@ -104,6 +104,7 @@ fn mail(id: &str, automatic: &[(&str, &str)]) -> Delivery {
         id: id.to_owned(),
         fields: Value::Object(fields),
         by: "connector:intake".to_owned(),
+        within: None,
     }
 }
 
@@ -130,7 +131,7 @@ async fn a_mail_that_no_person_wrote_starts_what_asks_for_it_and_nothing_else() 
     for (id, automatic, playbooks) in table {
         let started = world.handle.intake(mail(id, automatic)).await.unwrap();
         let mut found = Vec::new();
-        for run in started {
+        for run in started.runs {
             found.push(world.run(&run.run).await.line.playbook);
         }
         found.sort();

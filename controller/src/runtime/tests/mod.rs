@@ -4,6 +4,7 @@ mod approvals;
 mod control;
 mod crashes;
 mod damage;
+mod deliveries;
 mod doubts;
 mod loops;
 mod money;
@@ -25,6 +26,7 @@ use adjutant_machine::{
     id::Stamp,
     journal::Journal,
     memory::MemoryJournal,
+    trust::Speaker,
 };
 use adjutant_spec::{
     files::FileSet,
@@ -453,7 +455,13 @@ impl World {
 }
 
 fn decision(gate: &GateView, decision: Decision) -> GateDecided {
-    GateDecided { gate: gate.id.clone(), digest: gate.digest.clone(), decision, reason: None }
+    GateDecided {
+        gate: gate.id.clone(),
+        digest: gate.digest.clone(),
+        decision,
+        reason: None,
+        speaker: Speaker::Operator,
+    }
 }
 
 fn approve(gate: &GateView) -> GateDecided {

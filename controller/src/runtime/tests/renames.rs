@@ -78,8 +78,9 @@ async fn a_run_under_the_old_name_is_another_run_of_the_new_one() {
         id: id.to_owned(),
         fields: json!({ "id": id }),
         by: "connector:hook".to_owned(),
+        within: None,
     };
-    assert_eq!(world.handle.intake(delivery("one")).await.unwrap().len(), 1);
+    assert_eq!(world.handle.intake(delivery("one")).await.unwrap().runs.len(), 1);
     let mut files = files(&[("connectors/hook.toml", hook), ("playbooks/place.toml", &new)]);
     files.remove("playbooks/put.toml");
     files.insert("policies/grants.toml".to_owned(), granted(&["post", "book", "slow"]).into_bytes());
@@ -87,7 +88,7 @@ async fn a_run_under_the_old_name_is_another_run_of_the_new_one() {
     files.insert("policies/renamed.toml".to_owned(), grant.into_bytes());
     world.activate(plan(&files), "r2", Some("r1")).await;
     assert_eq!(
-        world.handle.intake(delivery("two")).await.unwrap(),
+        world.handle.intake(delivery("two")).await.unwrap().runs,
         [],
         "the first one is live under its old name"
     );

@@ -2,7 +2,7 @@ use adjutant_machine::journal::{Batch, RowWrite, Table};
 use serde_json::json;
 
 use super::*;
-use crate::runtime::{Delivery, Error, RunFilter, rows};
+use crate::runtime::{Error, RunFilter, rows};
 
 pub(super) const GATED: &str = r#"schema = "adjutant/v1"
 title = "Asks first"
@@ -179,41 +179,6 @@ async fn a_gate_that_nobody_answers_expires_and_not_early() {
     assert_eq!(world.run(&run).await.line.status, "cancelled");
     assert_eq!(world.script.calls("desk.post"), []);
     world.sound().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_delivery_starts_a_run_once() {
-    let hook = "schema = \"adjutant/v1\"\ntitle = \"Form\"\nkind = \"webhook\"\nsecret = \"form\"\nsignature = \"standard\"\n\
-                [events]\nlead = { id = \"string\", text = \"string\" }\n";
-    let playbook = calls("put").replace(
-        "[input.text]\ntype = \"string\"\ndefault = \"hi\"\ntrust = \"operator\"",
-        "[trigger]\nkind = \"event\"\nconnector = \"form\"\nevent = \"lead\"\nkey = \"{{ event.id }}\"\n\
-         [input.text]\nfrom = \"{{ event.text }}\"\ntype = \"string\"\ntrust = \"verified\"",
-    );
-    let policy = format!("schema = \"adjutant/v1\"\ntitle = \"P\"\n{}", grants("leads", &["desk.put"]));
-    let files = [
-        ("connectors/form.toml", hook),
-        ("playbooks/leads.toml", &playbook),
-        ("policies/leads.toml", &policy),
-    ];
-    let world = World::with(&files).await;
-    let delivery = |id: &str, key: &str| Delivery {
-        connector: "form".to_owned(),
-        event: "lead".to_owned(),
-        id: id.to_owned(),
-        fields: json!({ "id": key, "text": "hello" }),
-        by: "connector:form".to_owned(),
-    };
-    let first = world.handle.intake(delivery("d1", "k")).await.unwrap();
-    assert!(first.len() == 1 && first[0].created);
-    let again = world.handle.intake(delivery("d1", "k")).await.unwrap();
-    assert_eq!(again, [Started { run: first[0].run.clone(), created: false }]);
-    let same_key = world.handle.intake(delivery("d2", "k")).await.unwrap();
-    assert_eq!(same_key, again, "another delivery of the same message is the same run");
-    let unwanted = Delivery { event: "other".to_owned(), ..delivery("d3", "k") };
-    assert_eq!(world.handle.intake(unwanted).await.unwrap(), []);
-    world.rest().await;
-    assert_eq!(world.script.calls("desk.put").len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

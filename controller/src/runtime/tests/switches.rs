@@ -4,7 +4,7 @@ use adjutant_machine::id::{InstanceId, InstanceKind};
 use serde_json::json;
 
 use super::*;
-use crate::runtime::{Delivery, Error, Pause, PauseScope};
+use crate::runtime::{Error, Pause, PauseScope};
 
 const HOUR: u64 = 3_600_000;
 
@@ -145,26 +145,6 @@ async fn a_pause_knows_its_playbook_and_its_connector_by_every_name() {
     world.handle.resume_scope(PauseScope::Playbook("store".into()), "operator").await.unwrap();
     world.rest().await;
     assert!(world.handle.status().await.unwrap().paused.is_empty());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_comes_in_by_a_paused_connector_comes_again_later() {
-    let world = World::with(&[]).await;
-    let delivery = || Delivery {
-        connector: "desk".into(),
-        event: "lead".into(),
-        id: "d1".into(),
-        fields: json!({}),
-        by: "connector:desk".into(),
-    };
-    let scope = PauseScope::Connector("desk".into());
-    world.handle.pause_scope(scope.clone(), "somebody has its key", "operator").await.unwrap();
-    let Err(Error::Unavailable { reason }) = world.handle.intake(delivery()).await else {
-        panic!("it is taken")
-    };
-    assert!(reason.contains("somebody has its key"), "{reason}");
-    world.handle.resume_scope(scope, "operator").await.unwrap();
-    world.handle.intake(delivery()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! `audit verify`: the chain is whole, every run's fold is its stored state, and its rows are its projection.
+//! `audit verify`: the chain is whole, every run's and delivery's fold is its stored state, and its rows are its projection.
 
 use std::collections::BTreeMap;
 
@@ -8,6 +8,7 @@ use adjutant_machine::{
     fold,
     id::{InstanceId, InstanceKind},
     journal::{self, JournalError, Table},
+    life::delivery::{DeliveryPhase, Kept},
     run::Run,
 };
 
@@ -27,10 +28,12 @@ pub(in crate::runtime) fn audit(core: &Core) -> Result<AuditView, Error> {
     for instance in journal::instances(core.journal.as_ref(), None) {
         let instance = instance?;
         instances += 1;
-        if instance.kind != InstanceKind::Run {
-            continue;
-        }
-        match one(core, &instance, &mut expected) {
+        let checked = match instance.kind {
+            InstanceKind::Run => one(core, &instance, &mut expected),
+            InstanceKind::Delivery => delivery(core, &instance, &mut expected),
+            _ => continue,
+        };
+        match checked {
             Ok(()) => {}
             Err(Finding::Damaged(reason)) => findings.push(finding(core, &instance, reason)),
             Err(Finding::Store(error)) => return Err(error),
@@ -112,7 +115,26 @@ pub(super) fn folded(core: &Core, instance: &InstanceId) -> Result<Run, Error> {
     Ok(run)
 }
 
-/// Finds rows that no run accounts for.
+/// Checks one delivery: its fold is its state, and while it is open it has its row in the list.
+fn delivery(core: &Core, instance: &InstanceId, expected: &mut BTreeMap<Table, u64>) -> Result<(), Finding> {
+    let damaged = Finding::Damaged;
+    let kept = super::kept(core, &instance.name)?;
+    let (kept, seq) = kept.ok_or_else(|| damaged("it has no state".to_owned()))?;
+    let entries = super::deliveries::entries(core, &instance.name)?;
+    if entries.len() as u64 != seq || Kept::fold(&entries).as_ref() != Some(&kept) {
+        return Err(damaged("its entries do not add up to its state".to_owned()));
+    }
+    if let DeliveryPhase::Open { .. } = kept.phase {
+        *expected.entry(Table::Index).or_default() += 1;
+        let key = rows::index::delivery(kept.arrival.at, &instance.name);
+        if core.journal.row(Table::Index, &key)?.is_none() {
+            return Err(damaged("its row in the list is not there".to_owned()));
+        }
+    }
+    Ok(())
+}
+
+/// Finds rows that no run or delivery accounts for.
 fn surplus(
     core: &Core,
     expected: &BTreeMap<Table, u64>,
@@ -136,8 +158,7 @@ fn surplus(
         let company = InstanceId { kind: InstanceKind::Revision, name: "company".to_owned() };
         findings.extend(flawed.into_iter().map(|flaw| finding(core, &company, flaw)));
         if found != wanted {
-            let reason =
-                format!("table {table:?} has {found} rows of runs, their states account for {wanted}");
+            let reason = format!("table {table:?} has {found} rows, the states account for {wanted}");
             findings.push(finding(core, &company, reason));
         }
     }

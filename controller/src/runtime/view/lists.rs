@@ -310,6 +310,7 @@ pub(in crate::runtime) fn status(core: &Core) -> Result<StatusView, Error> {
         runs,
         inbox: count(core, rows::index::GATES)?,
         dead: count(core, rows::index::DEAD)?,
+        deliveries: count(core, rows::index::OPEN)?,
         spend_today: super::spend::today(core)?,
         paused: live.pauses.values().cloned().collect(),
         quarantined: live.quarantined.values().cloned().collect(),

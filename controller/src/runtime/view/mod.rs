@@ -5,6 +5,7 @@
 mod after;
 mod audit;
 mod corrections;
+mod deliveries;
 mod headline;
 mod label;
 mod lists;
@@ -28,6 +29,7 @@ use adjutant_machine::{
 pub(super) use after::{after_retry, left_by_kill};
 pub(super) use audit::audit;
 pub(super) use corrections::{check_class, corrections};
+pub(super) use deliveries::{deliveries, delivery, delivery_line, kept, open_deliveries};
 pub use headline::{Headline, RECORD_WRITE, headline};
 pub use label::label;
 pub use lists::LIVE;

@@ -38,7 +38,7 @@ use crate::{
     journal::{Options, RocksJournal},
     judgement::tests::unpulled,
     reconcile::{Mode, Reconciler, Settings, Status},
-    runtime::{self, Delivery, Handle, NotifyFailure, Performer, RealClock, Runtime, StartRun, Worst},
+    runtime::{self, Handle, NotifyFailure, Performer, RealClock, Runtime, StartRun, Worst},
     source::{self, Company, HookSetup, Limits, Mirror, Source},
 };
 
@@ -79,12 +79,16 @@ impl Performer for Nobody {
 }
 
 impl Hooks for Nobody {
+    fn limit(&self, name: &str) -> Result<usize, HookRefusal> {
+        Err(HookRefusal::Unknown(name.to_owned()))
+    }
+
     fn verify(
         &self,
         name: &str,
         _: HeaderMap,
         _: Bytes,
-    ) -> BoxFuture<'static, Result<Delivery, HookRefusal>> {
+    ) -> BoxFuture<'static, Result<doors::Received, HookRefusal>> {
         Box::pin(std::future::ready(Err(HookRefusal::Unknown(name.to_owned()))))
     }
 }

@@ -253,6 +253,8 @@ pub(super) fn today() -> Today {
         },
         live: 14,
         proposals: 1,
+        deliveries: (Vec::new(), 0),
+        failing: Vec::new(),
     }
 }
 

@@ -28,7 +28,7 @@ fn pages() -> Vec<(&'static str, Markup)> {
         .values()
         .map(|connector| crate::http::api::connector_view("http://127.0.0.1:4711", connector, Some(true)))
         .collect();
-    let world = connectors::World { connectors, dead: dead(), paused: Vec::new() };
+    let world = connectors::World { connectors, dead: dead(), paused: Vec::new(), deliveries: Vec::new() };
     let mut empty = today();
     empty.gates = Paged { items: Vec::new(), next: None, total: 0 };
     empty.dead.clear();

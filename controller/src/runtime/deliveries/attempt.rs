@@ -1,0 +1,193 @@
+//! One try of a delivery on the plan in force: what begins, what could not, and what the try comes to.
+
+use std::sync::Arc;
+
+use adjutant_machine::{
+    life::delivery::{Arrival, DeliveryEvent, DeliveryPhase, Kept, Unmet, name},
+    trust::Speaker,
+};
+use adjutant_spec::{
+    plan::{Automatic, Playbook, Trigger},
+    schema::complaints,
+};
+
+use crate::runtime::{
+    Error,
+    core::{Core, Live},
+    request::{Started, Taken},
+    start::{self, Fired},
+    switch,
+    views::PauseView,
+};
+
+/// What became of a try.
+pub(super) struct Tried {
+    started: Vec<Started>,
+    /// What should have begun and could not.
+    unmet: Vec<Unmet>,
+    /// What shall not begin, by the playbook's own `overlap`.
+    skipped: Vec<Unmet>,
+}
+
+/// Says what a try comes to: the answer, the event of the delivery, and who caused it.
+pub(super) fn conclude(
+    arrival: &Arrival,
+    before: Option<&Kept>,
+    tried: Tried,
+) -> (Taken, DeliveryEvent, String) {
+    let Tried { started, unmet, skipped } = tried;
+    let mut runs: Vec<String> = before.map(|kept| kept.runs.clone()).unwrap_or_default();
+    for run in &started {
+        if !runs.contains(&run.run) {
+            runs.push(run.run.clone());
+        }
+    }
+    let known = before.is_none() && !started.is_empty() && started.iter().all(|run| !run.created);
+    let why = unmet.first().or(skipped.first().filter(|_| runs.is_empty())).map(said);
+    if !unmet.is_empty() {
+        let open = Some(name(&arrival.connector, &arrival.id));
+        let event = DeliveryEvent::SetAside { reasons: unmet, runs };
+        return (Taken { runs: started, open, known: false, why }, event, arrival.by.clone());
+    }
+    match (skipped.first(), runs.is_empty()) {
+        (Some(skip), true) => {
+            let by = skip.playbook.as_ref().map_or_else(|| arrival.by.clone(), |id| format!("playbook:{id}"));
+            let event = DeliveryEvent::Dropped { reason: skip.reason.clone() };
+            (Taken { runs: started, open: None, known: false, why }, event, by)
+        }
+        _ => {
+            let event = DeliveryEvent::Started { runs };
+            (Taken { runs: started, open: None, known, why: None }, event, arrival.by.clone())
+        }
+    }
+}
+
+fn said(unmet: &Unmet) -> String {
+    match &unmet.playbook {
+        Some(playbook) => format!("playbook \"{playbook}\": {}", unmet.reason),
+        None => unmet.reason.clone(),
+    }
+}
+
+/// Starts every playbook that wants the delivery; says of each that could not begin why.
+pub(super) async fn attempt(
+    core: &Arc<Core>,
+    live: &Arc<Live>,
+    (arrival, before): (&Arrival, Option<&Kept>),
+) -> Result<Tried, Error> {
+    let mut tried = Tried { started: Vec::new(), unmet: Vec::new(), skipped: Vec::new() };
+    if let Some(pause) = switch::of_connector(live, &arrival.connector) {
+        let PauseView { scope, by, reason, .. } = pause;
+        let reason = format!("{scope} is paused by {by}: {reason}; it is tried when the pause ends");
+        tried.unmet.push(Unmet { playbook: None, reason });
+        return Ok(tried);
+    }
+    if let Err(reason) = readable(live, arrival) {
+        tried.unmet.push(Unmet { playbook: None, reason });
+        return Ok(tried);
+    }
+    let wanted = wanted(live, arrival, before, &mut tried.unmet);
+    if wanted.is_empty() && tried.unmet.is_empty() {
+        tried.unmet.push(Unmet { playbook: None, reason: nobody(live, arrival) });
+    }
+    let connector = live.plan.as_ref().and_then(|plan| plan.connector(&arrival.connector));
+    let speaker = Speaker::of_connector(connector);
+    for playbook in wanted {
+        let Trigger::Event { key, overlap, accept, .. } = &playbook.trigger else { continue };
+        if let Some(reason) = unasked(live, arrival, accept) {
+            tracing::info!(playbook = playbook.id, delivery = arrival.id, reason, "a mail starts nothing");
+            tried.skipped.push(Unmet { playbook: Some(playbook.id.clone()), reason });
+            continue;
+        }
+        let (event, by) = (&arrival.content, arrival.by.as_str());
+        let fired = Fired { key, overlap: *overlap, event, by, compares: true, speaker };
+        let id = Some(playbook.id.clone());
+        match start::triggered(core, live, playbook, &fired).await {
+            Ok(Some(run)) => tried.started.push(run),
+            Ok(None) => {
+                let reason = "another run of it is live, and its `overlap` is \"skip\"".to_owned();
+                tried.skipped.push(Unmet { playbook: id, reason });
+            }
+            Err(Error::Invalid { problems }) => {
+                tracing::warn!(playbook = playbook.id, delivery = arrival.id, ?problems, "a delivery waits");
+                tried.unmet.push(Unmet { playbook: id, reason: problems.join("; ") });
+            }
+            // Its key is another message's: it starts nothing, and nobody loses it without a word.
+            Err(Error::Conflict { reason }) => tried.unmet.push(Unmet { playbook: id, reason }),
+            // One run that is set aside must not keep the others of this delivery from beginning.
+            Err(Error::Quarantined { reason, .. }) => {
+                tried.unmet.push(Unmet { playbook: id, reason: format!("its run is set aside: {reason}") });
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(tried)
+}
+
+/// Returns whether the content is what the connector in force declares.
+fn readable(live: &Live, arrival: &Arrival) -> Result<(), String> {
+    let Arrival { connector, event, content, .. } = arrival;
+    let plan = live.plan.as_ref().ok_or("no revision is in force yet")?;
+    let found = plan.connector(connector);
+    let found = found.ok_or_else(|| format!("connector \"{connector}\" is not in force{}", held(live)))?;
+    let schema = found.events.get(event);
+    let schema = schema.ok_or_else(|| format!("connector \"{connector}\" declares no event \"{event}\""))?;
+    let wrong = complaints(schema, content);
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    Err(format!("the fields break the schema of \"{event}\": {}", wrong.join("; ")))
+}
+
+/// Returns the playbooks that shall begin: all that the event triggers; of a delivery that has runs already only those that
+/// could not begin before, since a playbook that came later did not miss anything.
+fn wanted<'a>(
+    live: &'a Live,
+    arrival: &Arrival,
+    before: Option<&Kept>,
+    unmet: &mut Vec<Unmet>,
+) -> Vec<&'a Playbook> {
+    let Some(plan) = &live.plan else { return Vec::new() };
+    let told_by = plan.oldest_connector(&arrival.connector);
+    let triggered = |playbook: &&Playbook| {
+        matches!(&playbook.trigger, Trigger::Event { connector, event, .. }
+            if plan.oldest_connector(connector) == told_by && *event == arrival.event)
+    };
+    let all: Vec<&Playbook> = plan.playbooks.values().filter(triggered).collect();
+    let Some(kept) = before.filter(|kept| !kept.runs.is_empty()) else { return all };
+    let DeliveryPhase::Open { reasons } = &kept.phase else { return all };
+    let mut left = Vec::new();
+    for id in reasons.iter().filter_map(|reason| reason.playbook.as_ref()) {
+        match live.playbook(id).filter(|found| all.iter().any(|one| one.id == found.id)) {
+            Some(playbook) => left.push(playbook),
+            None => unmet.push(Unmet {
+                playbook: Some(id.clone()),
+                reason: format!(
+                    "it is not in force any more, or does not begin with this event{}",
+                    held(live)
+                ),
+            }),
+        }
+    }
+    left
+}
+
+fn nobody(live: &Live, arrival: &Arrival) -> String {
+    format!("no playbook in force begins with {}.{}{}", arrival.connector, arrival.event, held(live))
+}
+
+/// Returns what is held back, for the end of a sentence: the playbook that is missing is most likely in there.
+fn held(live: &Live) -> String {
+    let held = live.applied.iter().flat_map(|applied| &applied.held);
+    let words: Vec<String> =
+        held.map(|(slice, reason)| format!("slice \"{slice}\" is held: {reason}")).collect();
+    if words.is_empty() { String::new() } else { format!(" ({})", words.join("; ")) }
+}
+
+/// Says why a trigger does not take a mail: no person wrote it, and the trigger does not ask for such mails.
+fn unasked(live: &Live, arrival: &Arrival, accept: &[Automatic]) -> Option<String> {
+    let plan = live.plan.as_ref()?;
+    plan.connector(&arrival.connector).filter(|connector| connector.kind == "mail_drop")?;
+    let kind = Automatic::of_mail(&arrival.content).filter(|kind| !accept.contains(kind))?;
+    Some(format!("{}; its trigger does not `accept` \"{}\"", kind.sentence(), kind.word()))
+}
