@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, reason = "memory and answer times are what somebody looks for")]
 
 mod disk;
+mod doors;
 mod mails;
 mod proposals;
 mod siege;
