@@ -111,6 +111,7 @@ async fn what_a_damaged_run_had_under_way_stays_in_doubt_and_can_be_settled() {
         let world = world.killed().await;
         world.rest().await;
         world.handle.kill(&run, "it is damaged", "operator").await.unwrap();
+        world.rest().await;
         let dead = world.handle.dead().await.unwrap();
         assert_eq!(dead.len(), 1, "{verb}: nobody knows whether it happened: {dead:?}");
         assert!(
@@ -240,15 +241,16 @@ async fn a_run_that_is_set_aside_holds_its_playbook_up_no_more() {
         id: id.to_owned(),
         fields: json!({ "id": id }),
         by: "connector:hook".to_owned(),
+        within: None,
     };
-    let first = world.handle.intake(delivery("one")).await.unwrap()[0].run.clone();
+    let first = world.handle.intake(delivery("one")).await.unwrap().runs[0].run.clone();
     world.rest().await;
-    assert_eq!(world.handle.intake(delivery("two")).await.unwrap(), [], "one at a time");
+    assert_eq!(world.handle.intake(delivery("two")).await.unwrap().runs, [], "one at a time");
     damage(&world, &first, Damage::NoRun);
     let world = world.killed().await;
     world.pass(60_000).await;
     assert_eq!(
-        world.handle.intake(delivery("three")).await.unwrap().len(),
+        world.handle.intake(delivery("three")).await.unwrap().runs.len(),
         1,
         "a damaged one counts no more"
     );

@@ -35,7 +35,8 @@ async fn a_kill_says_what_nobody_knows_and_a_retry_waits_until_it_is_known() {
         assert_eq!(dead.len(), 1, "{verb}: {dead:?}");
         world.handle.settle(&dead[0].effect.id, Settlement::DidNotHappen, "operator").await.unwrap();
         let answer = world.handle.retry(&run, Retry::default(), "operator").await.unwrap();
-        assert!(answer.message.starts_with("tried again: it is at step"), "{}", answer.message);
+        // By the time of the answer it may be over already.
+        assert!(answer.message.starts_with("tried again: it is "), "{}", answer.message);
         world.rest().await;
         assert_eq!(world.script.calls(&format!("desk.{verb}")).len(), 2, "{verb}");
         assert_eq!(world.run(&run).await.line.status, "done");
