@@ -144,8 +144,6 @@ fn text_of(out: &Out, run: &RunView) -> Words {
         ("since", when(line.since)),
         ("started", when(line.started)),
         ("ended", maybe(run.ended)),
-        ("about", about(line)),
-        ("amount", line.amount.clone().unwrap_or_else(|| "-".to_owned())),
         ("key", line.key.clone()),
         ("revision", short(&line.revision).to_owned()),
         ("entries", run.seq.to_string()),
