@@ -105,7 +105,7 @@ pub(crate) enum ProposalAction {
     },
     /// Refuse it; the refusal is remembered.
     Refuse {
-        /// Why.
+        /// Why; the same proposal is not made again.
         #[arg(short = 'm', long = "message")]
         reason: String,
     },
@@ -131,7 +131,7 @@ pub(crate) struct NewProposalArgs {
     /// What it is about, in one line.
     #[arg(long)]
     pub title: Option<String>,
-    /// Why.
+    /// Why it is proposed; the proposal shows it.
     #[arg(short = 'm', long = "message")]
     pub reason: Option<String>,
 }

@@ -84,7 +84,7 @@ pub(crate) enum Command {
     Runs(RunsArgs),
     /// The entries of a run.
     Log {
-        /// The run.
+        /// The id of a run, or another thing with a log: `schedule/NAME`, `revision/HASH`, `delivery/ID`.
         run: String,
         /// From this sequence number on.
         #[arg(long, default_value_t = 1)]
@@ -92,12 +92,12 @@ pub(crate) enum Command {
     },
     /// Follow a run until it ends.
     Watch {
-        /// The run.
+        /// The id of the run to follow.
         run: String,
     },
     /// The chain of reasons for what a run, gate or effect waits for.
     Why {
-        /// A run, gate or effect.
+        /// The id of a run, a gate or an effect.
         id: String,
     },
     /// What waits for you.
@@ -113,7 +113,7 @@ pub(crate) enum Command {
     Deny {
         /// The gate, or its run.
         gate: String,
-        /// Why.
+        /// Why you refuse; the log of the run keeps it.
         #[arg(short = 'm', long = "message")]
         reason: String,
     },
@@ -131,28 +131,28 @@ pub(crate) enum Command {
     Resume(ScopeArgs),
     /// A run unwinds and ends as cancelled.
     Cancel {
-        /// The run.
+        /// The id of the run to cancel.
         run: String,
-        /// Why.
+        /// Why; the log of the run keeps it.
         #[arg(short = 'm', long = "message", default_value = "cancelled by the operator")]
         reason: String,
     },
     /// A run ends at once: nothing is undone.
     Kill {
-        /// The run.
+        /// The id of the run to kill.
         run: String,
-        /// Why.
+        /// Why; the log of the run keeps it.
         #[arg(short = 'm', long = "message", default_value = "killed by the operator")]
         reason: String,
     },
     /// Let a quarantined run go on, once what was damaged is repaired.
     Release {
-        /// The run.
+        /// The id of the run that was set aside.
         run: String,
     },
     /// Try a failed run again.
     Retry {
-        /// The run.
+        /// The id of the run that failed.
         run: String,
         /// The step; the failed one when absent.
         #[arg(long)]
@@ -163,9 +163,9 @@ pub(crate) enum Command {
     },
     /// Say what the text of a route step really is: a lesson for `models refit`; the run goes on as it was.
     Correct {
-        /// The run.
+        /// The id of the run that routed the text.
         run: String,
-        /// The route step.
+        /// The route step that judged it.
         step: String,
         /// The right class, also where the route named it; `none` where it is none of them.
         class: String,
@@ -186,7 +186,7 @@ pub(crate) enum Command {
         /// End the hold.
         #[arg(long)]
         release: bool,
-        /// Why.
+        /// Why; `status` shows it while the hold lasts.
         #[arg(short = 'm', long = "message", default_value = "held by the operator")]
         reason: String,
     },

@@ -41,7 +41,7 @@ pub(crate) struct RunsArgs {
     /// Only those with this text in their title, whom they are about, their key or their id.
     #[arg(short = 'q', long, value_name = "TEXT")]
     pub search: Option<String>,
-    /// Which page.
+    /// Where in the list to begin, and how much of it to show.
     #[command(flatten)]
     pub page: PageArgs,
 }
@@ -127,12 +127,9 @@ pub(crate) struct DeliveriesArgs {
     /// Only of this connector.
     #[arg(long)]
     pub connector: Option<String>,
-    /// At most so many.
-    #[arg(long, default_value_t = 100)]
-    pub limit: usize,
-    /// Only those after this one in the list.
-    #[arg(long, value_name = "DELIVERY")]
-    pub after: Option<String>,
+    /// Where in the list to begin, and how much of it to show.
+    #[command(flatten)]
+    pub page: PageArgs,
     /// What to do with one.
     #[command(subcommand)]
     pub action: Option<DeliveryAction>,
@@ -144,12 +141,12 @@ pub(crate) enum DeliveryAction {
     /// Try it on the revision in force.
     #[command(visible_alias = "retry")]
     Start {
-        /// The delivery.
+        /// The delivery to start.
         id: String,
     },
     /// Let it go: it starts nothing any more, and its repetition neither.
     Drop {
-        /// The delivery.
+        /// The delivery to drop.
         id: String,
         /// Why; its log keeps it.
         #[arg(short = 'm', long = "message")]
@@ -173,7 +170,7 @@ pub(crate) struct PauseArgs {
 pub(crate) struct ScopeArgs {
     /// A run; `playbook:ID`, `connector:ID`, or `all`.
     pub scope: String,
-    /// Why.
-    #[arg(short = 'm', long = "message", default_value = "by the operator")]
+    /// Why; `status` and the log show it.
+    #[arg(short = 'm', long = "message", default_value = "no reason given")]
     pub reason: String,
 }

@@ -100,11 +100,7 @@ impl Client {
     /// # Errors
     /// What the daemon refuses, and exit code 69 where none answers.
     pub(crate) async fn get(&self, path: &[&str], query: &[(&str, String)]) -> Result<Value, Failure> {
-        let mut url = self.url(path)?;
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        self.send(self.request(Method::GET, url)).await
+        self.send(self.asking(path, query)?).await
     }
 
     /// Asks for a page of a list.
@@ -112,11 +108,7 @@ impl Client {
     /// # Errors
     /// As [`Client::get`].
     pub(crate) async fn page(&self, path: &[&str], query: &[(&str, String)]) -> Result<ListPage, Failure> {
-        let mut url = self.url(path)?;
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        let (headers, items) = self.whole(self.request(Method::GET, url)).await?;
+        let (headers, items) = self.whole(self.asking(path, query)?).await?;
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let total = header("x-total-count").and_then(|total| total.parse().ok()).unwrap_or_default();
         Ok(ListPage { items, next: header("x-next"), total })
@@ -173,6 +165,14 @@ impl Client {
         let cannot = || Failure::new(Exit::Usage, format!("\"{}\" is no address of a daemon", self.base));
         url.path_segments_mut().map_err(|()| cannot())?.pop_if_empty().extend(["api", "v1"]).extend(path);
         Ok(url)
+    }
+
+    fn asking(&self, path: &[&str], query: &[(&str, String)]) -> Result<reqwest::RequestBuilder, Failure> {
+        let mut url = self.url(path)?;
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        Ok(self.request(Method::GET, url))
     }
 
     fn request(&self, method: Method, url: Url) -> reqwest::RequestBuilder {

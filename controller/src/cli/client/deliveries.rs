@@ -35,8 +35,8 @@ pub(crate) async fn deliveries(cx: &Cx, asked: &DeliveriesArgs) -> Outcome {
 }
 
 async fn list(cx: &Cx, asked: &DeliveriesArgs) -> Outcome {
-    let mut query = vec![("limit", asked.limit.to_string()), ("all", asked.all.to_string())];
-    query.extend(asked.after.clone().map(|after| ("after", after)));
+    let mut query = asked.page.query();
+    query.push(("all", asked.all.to_string()));
     query.extend(asked.connector.clone().map(|connector| ("connector", connector)));
     let answer = cx.client.get(&["deliveries"], &query).await?;
     if cx.out.json {
@@ -58,6 +58,9 @@ async fn list(cx: &Cx, asked: &DeliveriesArgs) -> Outcome {
         ]);
     }
     cx.out.table(&table)?;
+    if let Some(last) = lines.last().filter(|_| lines.len() == asked.page.limit) {
+        cx.out.say(words!("the next ones: adjutant deliveries --after {}", last.id));
+    }
     match lines.iter().find(|line| line.state == "open") {
         Some(line) => cx.out.say(words!("next: {}", Advice::Delivery(&line.id).to_string())),
         None => cx.out.say("nothing of this is open"),
