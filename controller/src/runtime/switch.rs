@@ -141,7 +141,8 @@ pub(super) async fn pause(core: &Arc<Core>, wish: Pause) -> Result<Answer, Error
     let batch = core.read(move |core| change.batch(core.journal.as_ref())).await?;
     core.commit(batch, move |core| core.set_live(|live| drop(live.pauses.insert(key, view)))).await?;
     core.wheel.look_again();
-    Ok(Answer { applied: true, message: format!("{name} is paused: no further effect of it starts") })
+    let end = until.map_or_else(String::new, |until| format!(" until {until}"));
+    Ok(Answer { applied: true, message: format!("{name} is paused{end}: no further effect of it starts") })
 }
 
 fn known(live: &Live, scope: &PauseScope) -> Result<(), Error> {

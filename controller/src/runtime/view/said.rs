@@ -31,7 +31,8 @@ pub(super) fn host(entry: &Value) -> String {
     }
     let (word, told) = named(&entry["event"]).unwrap_or(("changed", entry));
     let reason = told["reason"].as_str().or_else(|| text("reason"));
-    with_reason(&word.replace('_', " "), reason)
+    let end = text("until").map_or_else(String::new, |until| format!(" until {until}"));
+    with_reason(&format!("{}{end}", word.replace('_', " ")), reason)
 }
 
 /// Splits an externally tagged value: `"released"`, or `{"held": {…}}`.
@@ -99,7 +100,9 @@ fn in_force(entry: &Value, revision: &str) -> String {
 }
 
 fn with_reason(what: &str, reason: Option<&str>) -> String {
-    reason.map_or_else(|| what.to_owned(), |reason| format!("{what}: {reason}"))
+    reason
+        .filter(|reason| !reason.is_empty())
+        .map_or_else(|| what.to_owned(), |reason| format!("{what}: {reason}"))
 }
 
 fn short(value: &Value) -> &str {
@@ -161,6 +164,10 @@ mod tests {
                 "slot 2026-03-29T08:00 fired: run daily-x",
             ),
             (json!({"event": "paused", "reason": "holiday"}), "paused: holiday"),
+            (
+                json!({"event": "paused", "reason": "holiday", "until": "2026-11-27T04:00:00.000Z"}),
+                "paused until 2026-11-27T04:00:00.000Z: holiday",
+            ),
             (json!({"event": {"dropped": {"reason": "spam"}}}), "dropped: spam"),
         ];
         for (entry, said) in cases {
