@@ -154,7 +154,6 @@ impl Effects {
         let Err(fault) = self.tell(&plan, &call).await else { return Ok(()) };
         self.caps.give_back(rule);
         let message = outcome::told(&self.redactor(&plan, &Call::Verb(call)), fault.message());
-        tracing::warn!(notice = notice.id, via = rule.via, message, "notice did not go out");
         notify::failure(&fault, message).map_or(Ok(()), Err)
     }
 
