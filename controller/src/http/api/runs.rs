@@ -148,6 +148,9 @@ pub(super) struct LogParams {
 impl LogParams {
     async fn read(&self, app: &App, id: &InstanceId) -> Answered<Vec<LogView>> {
         let limit = self.limit.unwrap_or(1_000).clamp(1, 1_000);
+        if self.from.is_some_and(|from| i64::try_from(from).is_err()) {
+            return Err(Refusal::invalid("no log has an entry of so high a number"));
+        }
         Ok(Json(app.handle.log(id, self.from.unwrap_or(1), limit).await?))
     }
 }
