@@ -3,7 +3,8 @@ use serde_json::json;
 use super::*;
 use crate::runtime::tests::runs::world;
 
-const THINKS: &str = r#"schema = "adjutant/v1"
+/// Asks an agent, and gives up where that costs too much.
+pub(super) const THINKS: &str = r#"schema = "adjutant/v1"
 title = "Thinks"
 deadline = "30d"
 [input.text]
@@ -24,10 +25,11 @@ id = "done"
 end = "done"
 "#;
 
-fn capped(limit: &str, on_exceed: &str) -> Vec<(&'static str, String)> {
+/// The same under a cap of the whole company.
+pub(super) fn capped(limit: &str, (window, on_exceed): (&str, &str)) -> Vec<(&'static str, String)> {
     let budget = format!(
         "schema = \"adjutant/v1\"\ntitle = \"Caps\"\n[[budget]]\nscope = \"company\"\nlimit = \"{limit}\"\n\
-         window = \"day\"\non_exceed = \"{on_exceed}\"\n"
+         window = \"{window}\"\non_exceed = \"{on_exceed}\"\n"
     );
     vec![("playbooks/thinks.toml", THINKS.to_owned()), ("policies/caps.toml", budget)]
 }
@@ -44,7 +46,7 @@ fn total(spend: &crate::runtime::views::SpendView) -> Money {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_calls_at_once_never_pass_the_cap_even_across_a_crash() {
-    let world = world(&capped("1.00 EUR", "refuse")).await;
+    let world = world(&capped("1.00 EUR", ("day", "refuse"))).await;
     *world.script.worst.lock().unwrap() = Some("0.10 EUR");
     world.script.will("thinker", std::iter::repeat_n(Turn::Silent, 100));
     fifty(&world, 0).await;
@@ -66,7 +68,7 @@ async fn fifty_calls_at_once_never_pass_the_cap_even_across_a_crash() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_not_spent_is_free_again() {
-    let world = world(&capped("0.25 EUR", "refuse")).await;
+    let world = world(&capped("0.25 EUR", ("day", "refuse"))).await;
     *world.script.worst.lock().unwrap() = Some("0.10 EUR");
     world.script.will("thinker", std::iter::repeat_n(Turn::Costs(json!({ "answer": "x" }), "0.01 EUR"), 9));
     for n in 0..9 {
@@ -81,7 +83,7 @@ async fn what_was_not_spent_is_free_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_budget_that_waits_goes_on_in_the_next_window() {
-    let world = world(&capped("0.10 EUR", "wait")).await;
+    let world = world(&capped("0.10 EUR", ("day", "wait"))).await;
     *world.script.worst.lock().unwrap() = Some("0.10 EUR");
     world.script.will("thinker", std::iter::repeat_n(Turn::Costs(json!({ "answer": "x" }), "0.10 EUR"), 2));
     assert_eq!(world.ran("thinks", "a").await.line.status, "done");

@@ -4,7 +4,7 @@ use adjutant_machine::id::{InstanceId, InstanceKind};
 use serde_json::json;
 
 use super::*;
-use crate::runtime::{Error, Pause, PauseScope};
+use crate::runtime::{Error, Pause, PauseScope, tests::money::THINKS};
 
 const HOUR: u64 = 3_600_000;
 
@@ -59,20 +59,6 @@ async fn a_pause_with_an_end_ends_by_itself_and_its_log_says_so() {
     let log = log(&world, "connector.desk").await;
     assert_eq!((log[1].0.as_str(), log[1].1.as_str()), ("host", "resumed"));
 }
-
-const THINKS: &str = r#"schema = "adjutant/v1"
-title = "Thinks"
-deadline = "30d"
-[[step]]
-id = "think"
-agent = "thinker"
-with = { text = "hi" }
-on = { error = "done", refused = "done", over_budget = "done", low_confidence = "done" }
-next = "done"
-[[step]]
-id = "done"
-end = "done"
-"#;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_paused_connector_is_not_called_by_verbs_probes_undos_or_agents() {

@@ -3,7 +3,13 @@
 use serde_json::json;
 
 use super::*;
-use crate::runtime::{Error, PauseScope, tests::runs::world};
+use crate::runtime::{
+    Error, PauseScope,
+    tests::{
+        money::{THINKS, capped},
+        runs::world,
+    },
+};
 
 const DAY: u64 = 86_400_000;
 
@@ -164,34 +170,9 @@ async fn a_breaker_is_tried_by_one_and_all_go_on_when_it_closes() {
     world.sound().await;
 }
 
-const THINKS: &str = r#"schema = "adjutant/v1"
-title = "Thinks"
-deadline = "30d"
-[[step]]
-id = "think"
-agent = "thinker"
-with = { text = "hi" }
-on = { over_budget = "poor", error = "poor", refused = "poor", low_confidence = "poor" }
-next = "done"
-[[step]]
-id = "poor"
-end = "cancelled"
-[[step]]
-id = "done"
-end = "done"
-"#;
-
-fn capped(limit: &str) -> Vec<(&'static str, String)> {
-    let budget = format!(
-        "schema = \"adjutant/v1\"\ntitle = \"Caps\"\n[[budget]]\nscope = \"company\"\nlimit = \"{limit}\"\n\
-         window = \"month\"\non_exceed = \"wait\"\n"
-    );
-    vec![("playbooks/thinks.toml", THINKS.to_owned()), ("policies/caps.toml", budget)]
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_budget_that_is_raised_lets_those_go_that_waited_for_it() {
-    let world = world(&capped("0.10 EUR")).await;
+    let world = world(&capped("0.10 EUR", ("month", "wait"))).await;
     *world.script.worst.lock().unwrap() = Some("0.10 EUR");
     world.script.will("thinker", std::iter::repeat_n(Turn::Costs(json!({ "answer": "x" }), "0.10 EUR"), 9));
     for n in 0..6 {
@@ -199,7 +180,7 @@ async fn a_budget_that_is_raised_lets_those_go_that_waited_for_it() {
     }
     world.rest().await;
     assert_eq!(world.script.calls("thinker").len(), 1);
-    world.activate(plan_of(&capped("0.40 EUR")), "r2", Some("r1")).await;
+    world.activate(plan_of(&capped("0.40 EUR", ("month", "wait"))), "r2", Some("r1")).await;
     world.rest().await;
     assert_eq!(world.script.calls("thinker").len(), 4, "as many as there is money for");
     let waits = world.handle.runs(Default::default()).await.unwrap();
@@ -210,7 +191,7 @@ async fn a_budget_that_is_raised_lets_those_go_that_waited_for_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn money_that_was_held_and_not_spent_lets_the_next_one_go() {
-    let world = world(&capped("0.10 EUR")).await;
+    let world = world(&capped("0.10 EUR", ("month", "wait"))).await;
     *world.script.worst.lock().unwrap() = Some("0.10 EUR");
     world.script.will("thinker", std::iter::repeat_n(Turn::Costs(json!({ "answer": "x" }), "0.00 EUR"), 9));
     for n in 0..6 {
