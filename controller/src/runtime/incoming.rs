@@ -9,7 +9,7 @@ use super::views::When;
 /// What the hook of a connector was told so far.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookView {
-    /// The connector.
+    /// The connector that the hook belongs to.
     pub connector: String,
     /// How many deliveries were taken: they have a run, or are open.
     pub taken: u64,
@@ -23,7 +23,7 @@ pub struct HookView {
     pub refused_in_a_row: u64,
     /// Why one was refused last.
     pub last_reason: Option<String>,
-    /// When.
+    /// When it refused something last.
     pub last_refused: Option<When>,
     /// When one was taken last.
     pub last_taken: Option<When>,
@@ -34,7 +34,7 @@ pub struct HookView {
 /// A line of `deliveries`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryLine {
-    /// Its id.
+    /// The id of the delivery, as the commands take it.
     pub id: String,
     /// The connector that it came through.
     pub connector: String,

@@ -17,7 +17,7 @@ pub(super) enum Lane {
     Connector(String),
     /// The agents that ask one model endpoint; the usual one where they name none.
     Agent(String),
-    /// A route.
+    /// The questions to one route.
     Route(String),
     /// What the runtime does itself: it needs no place.
     Local,

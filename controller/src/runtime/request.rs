@@ -44,7 +44,7 @@ pub struct Started {
 /// Something that a connector tells, verified by its room.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct Delivery {
-    /// The connector.
+    /// The connector that it came by.
     pub connector: String,
     /// The event's name.
     pub event: String,
@@ -80,7 +80,7 @@ pub struct SetAside {
 /// What became of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct Taken {
-    /// Its runs.
+    /// The runs that took it, new or known.
     pub runs: Vec<Started>,
     /// The open delivery that it is, where something could not begin: see `adjutant deliveries`.
     pub open: Option<String>,
@@ -204,11 +204,11 @@ impl std::str::FromStr for PauseScope {
 /// A wish to pause more than one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pause {
-    /// What.
+    /// What is held back.
     pub scope: PauseScope,
-    /// Why.
+    /// Why, for the log and everybody who finds it held.
     pub reason: String,
-    /// Who.
+    /// Who pauses it.
     pub by: String,
     /// When it ends by itself; never when absent.
     pub until: Option<Stamp>,

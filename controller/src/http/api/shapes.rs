@@ -114,6 +114,8 @@ pub(super) struct EffectView {
     attempt: u32,
     until: Option<String>,
     error: Option<String>,
+    /// What can be said of it while it waits for the operator: `retry`, `happened`, `did_not_happen`, `undo`, `drop`.
+    ways: Vec<String>,
 }
 
 /// A line of a run's timeline.

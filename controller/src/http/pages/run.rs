@@ -231,7 +231,7 @@ fn step(frame: &Frame, shown: &OneRun, step: &StepView) -> Markup {
             }
             @for effect in effects {
                 (parts::effect(frame, effect))
-                @if settle::is_open(effect) && shown.at.is_none() { (settle::forms(frame, effect, &format!("/runs/{}", run.line.id))) }
+                @if shown.at.is_none() { (settle::forms(frame, effect, &format!("/runs/{}", run.line.id))) }
             }
             @if let Some(decided) = step.value.as_ref().and_then(Decided::read) {
                 (decision(&decided))

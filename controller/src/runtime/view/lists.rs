@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use adjutant_machine::{
     id::{EffectId, InstanceKind, Stamp},
     journal::{self, JournalError, Scan, Table},
-    run::{EffectPhase, EffectState, Purpose, Run},
+    run::{EffectState, Run},
 };
 use adjutant_spec::{
     advice::Advice,
@@ -18,7 +18,7 @@ use crate::runtime::{
     head::Head,
     identity::run_of,
     records, rows,
-    views::{DeadView, GateView, Paged, RecordView, RunLine, SlotView, StatusView, When},
+    views::{DeadView, EffectView, GateView, Paged, RecordView, RunLine, SlotView, StatusView, Way, When},
 };
 
 /// How many runs a list has where nobody says more.
@@ -267,28 +267,22 @@ fn dead_letter(core: &Core, run: &Run, (id, state): (&EffectId, &EffectState)) -
         Some(call) => Some(call.clone()),
         None => super::run::asked(core, id)?,
     };
-    Ok(DeadView {
-        effect: super::run::effect_with(id, state, call.as_ref()),
-        whom: call.as_ref().and_then(super::whom::of_call),
-        playbook: run.playbook.clone(),
-        actions: actions(run, id, state),
-    })
+    let whom = call.as_ref().and_then(super::whom::of_call);
+    let effect = super::run::effect(run, (id, state), call);
+    let actions = effect.ways.iter().map(|way| action(*way, &effect)).collect();
+    Ok(DeadView { effect, whom, playbook: run.playbook.clone(), actions })
 }
 
-/// What can be typed about an effect, and is then not refused.
-fn actions(run: &Run, effect: &EffectId, state: &EffectState) -> Vec<String> {
-    let effect_id = effect.to_string();
-    let is_dead = matches!(state.life.phase, EffectPhase::Dead { .. });
-    let is_undo = matches!(state.purpose, Purpose::Undo(_));
-    // What definitely failed did not happen: its step is tried again, or let be.
-    if is_dead && !is_undo {
-        return [Advice::Retry(&run.id), Advice::DeadDrop(&effect_id)].map(String::from).into();
-    }
-    let has_undo = run.undo.iter().any(|entry| entry.effect == *effect) && !run.is_ended() && !is_dead;
-    let undo = has_undo.then_some(Advice::DeadUndo(&effect_id));
-    let settle =
-        [Advice::Happened(&effect_id), Advice::DidNotHappen(&effect_id), Advice::DeadDrop(&effect_id)];
-    settle.into_iter().chain(undo).map(String::from).collect()
+/// Returns what is typed for a way.
+fn action(way: Way, effect: &EffectView) -> String {
+    let id = effect.id.to_string();
+    String::from(match way {
+        Way::Retry => Advice::Retry(&effect.run),
+        Way::Happened => Advice::Happened(&id),
+        Way::DidNotHappen => Advice::DidNotHappen(&id),
+        Way::Undo => Advice::DeadUndo(&id),
+        Way::Drop => Advice::DeadDrop(&id),
+    })
 }
 
 /// Counts for `status`.

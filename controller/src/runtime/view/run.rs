@@ -10,7 +10,7 @@ use adjutant_machine::{
     fold,
     id::{EffectId, InstanceId, InstanceKind},
     journal::JournalError,
-    run::{Cause, Correction, EffectPhase, EffectState, Gate, GatePhase, Phase, Run, StepState},
+    run::{Cause, Correction, EffectPhase, EffectState, Gate, GatePhase, Phase, Purpose, Run, StepState},
     wait::Place,
 };
 use adjutant_spec::plan::Bundle;
@@ -22,8 +22,8 @@ use crate::runtime::{
     core::Core,
     head::Head,
     views::{
-        EffectView, GateView, JudgedView, LogView, RunLine, RunView, StepView, TimelineLine, TimerView, When,
-        mark,
+        EffectView, GateView, JudgedView, LogView, RunLine, RunView, StepView, TimelineLine, TimerView, Way,
+        When, mark,
     },
     words,
 };
@@ -214,7 +214,7 @@ fn show(core: &Core, run: &Run, entries: &[(u64, Entry)]) -> Result<RunView, Err
         ended,
         input: run.input.iter().map(|(name, value)| (name.clone(), value.value.clone())).collect(),
         steps: steps(run, bundle.as_deref()),
-        effects: run.effects.iter().map(|(id, state)| effect(id, state)).collect(),
+        effects: run.effects.iter().map(|found| effect(run, found, asked_in(entries, found.0))).collect(),
         gates: gates(run),
         timers: run.timers.iter().map(|(id, at)| TimerView { timer: id.clone(), at: When(*at) }).collect(),
         waiting: run.waiting().iter().map(cause).collect(),
@@ -299,22 +299,22 @@ fn judged(said: &Correction) -> JudgedView {
 /// Returns what an effect wanted done, as its run asked for it: a settled one has forgotten what it sent.
 pub(super) fn asked(core: &Core, effect: &EffectId) -> Result<Option<Call>, Error> {
     let entries = readable(core, &effect.run, (effect.seq, 1))?;
-    let facts = entries.into_iter().filter(|(seq, _)| *seq == effect.seq);
-    let facts = facts.filter_map(|(_, entry)| entry.ok()).flat_map(|entry| entry.facts);
-    let call = |fact| match fact {
-        Fact::EffectAsked { effect: id, state } if id == *effect => state.call,
+    let whole = |(seq, entry): (u64, Result<Entry, String>)| Some((seq, entry.ok()?));
+    Ok(asked_in(&entries.into_iter().filter_map(whole).collect::<Vec<_>>(), effect))
+}
+
+/// The same among entries that were read already; they are in the order of their numbers.
+pub(super) fn asked_in(entries: &[(u64, Entry)], effect: &EffectId) -> Option<Call> {
+    let place = entries.binary_search_by_key(&effect.seq, |(seq, _)| *seq).ok()?;
+    entries[place].1.facts.iter().find_map(|fact| match fact {
+        Fact::EffectAsked { effect: id, state } if id == effect => state.call.clone(),
         _ => None,
-    };
-    Ok(facts.filter_map(call).next())
+    })
 }
 
-/// Returns what people see of an effect.
-pub(in crate::runtime) fn effect(id: &EffectId, state: &EffectState) -> EffectView {
-    effect_with(id, state, state.call.as_ref())
-}
-
-/// Returns what people see of an effect whose call is known from elsewhere.
-pub(super) fn effect_with(id: &EffectId, state: &EffectState, call: Option<&Call>) -> EffectView {
+/// Returns what people see of an effect; `known` is its call where it has forgotten it itself.
+pub(super) fn effect(run: &Run, (id, state): (&EffectId, &EffectState), known: Option<Call>) -> EffectView {
+    let call = state.call.as_ref().or(known.as_ref());
     let (call, target) = call.map_or(("settled", ""), called);
     let (until, error) = match &state.life.phase {
         EffectPhase::Leased { until }
@@ -336,7 +336,24 @@ pub(super) fn effect_with(id: &EffectId, state: &EffectState, call: Option<&Call
         attempt: state.life.attempt,
         until,
         error,
+        ways: ways(run, id, state),
     }
+}
+
+/// Returns what can be said of an effect, and is then not refused.
+fn ways(run: &Run, id: &EffectId, state: &EffectState) -> Vec<Way> {
+    let is_dead = match &state.life.phase {
+        EffectPhase::Dead { .. } => true,
+        EffectPhase::Unknown { .. } => false,
+        _ => return Vec::new(),
+    };
+    // What definitely failed did not happen: its step is tried again, or let be.
+    if is_dead && !matches!(state.purpose, Purpose::Undo(_)) {
+        return vec![Way::Retry, Way::Drop];
+    }
+    let has_undo = run.undo.iter().any(|entry| entry.effect == *id) && !run.is_ended() && !is_dead;
+    let undo = has_undo.then_some(Way::Undo);
+    [Way::Happened, Way::DidNotHappen, Way::Drop].into_iter().chain(undo).collect()
 }
 
 pub(super) fn called(call: &Call) -> (&'static str, &str) {

@@ -48,11 +48,11 @@ pub struct BudgetView {
     pub window: String,
     /// Which one, such as `2026-03-01`.
     pub slot: String,
-    /// The cap.
+    /// The most that the window may cost.
     pub limit: Money,
     /// Held for calls that are under way.
     pub reserved: Money,
-    /// Really spent.
+    /// What calls that are over really cost.
     pub settled: Money,
 }
 

@@ -6,7 +6,7 @@ use adjutant_machine::{
     command::{Approval, Call},
     decided::Decided,
     event::{Denial, Event},
-    fact::{Entry, Fact},
+    fact::Entry,
     id::EffectId,
     money::policy::Verdict,
     reads,
@@ -19,7 +19,7 @@ use adjutant_spec::{
 };
 use serde_json::Value;
 
-use super::why::line;
+use super::{run::asked_in, why::line};
 use crate::runtime::{
     Error, admission,
     core::Core,
@@ -35,7 +35,7 @@ const MOST_LETTERS: usize = 120;
 struct Story<'a> {
     core: &'a Core,
     run: &'a Run,
-    entries: Vec<Entry>,
+    entries: Vec<(u64, Entry)>,
     bundle: Option<std::sync::Arc<Bundle>>,
 }
 
@@ -44,9 +44,9 @@ pub(super) fn tell(core: &Core, run: &Run, id: &EffectId, chain: &mut Vec<WhyLin
     let missing = || Error::NotFound { what: "effect", id: id.to_string() };
     let state = run.effects.get(id).ok_or_else(missing)?;
     let entries = super::run::readable(core, &run.id, (1, MOST_ENTRIES))?;
-    let entries = entries.into_iter().filter_map(|(_, entry)| entry.ok()).collect();
+    let entries = entries.into_iter().filter_map(|(seq, entry)| Some((seq, entry.ok()?))).collect();
     let story = Story { core, run, entries, bundle: core.bundle(&run.bundle)? };
-    let call = state.call.clone().or_else(|| story.asked(id));
+    let call = state.call.clone().or_else(|| asked_in(&story.entries, id));
     chain.push(story.outcome(id, state, call.as_ref()));
     chain.extend(story.refusal(state));
     chain.extend(state.approval.as_ref().map(|approval| story.approval(approval)));
@@ -57,17 +57,6 @@ pub(super) fn tell(core: &Core, run: &Run, id: &EffectId, chain: &mut Vec<WhyLin
 }
 
 impl Story<'_> {
-    /// What an effect was asked to do: a settled one forgets it, its entry does not.
-    fn asked(&self, id: &EffectId) -> Option<Call> {
-        let facts = self.entries.iter().flat_map(|entry| &entry.facts);
-        facts
-            .filter_map(|fact| match fact {
-                Fact::EffectAsked { effect, state } if effect == id => state.call.clone(),
-                _ => None,
-            })
-            .next()
-    }
-
     /// What came of it, and when.
     fn outcome(&self, id: &EffectId, state: &EffectState, call: Option<&Call>) -> WhyLine {
         let phase = super::run::phase_in_words(state.life.phase.word());
@@ -75,8 +64,9 @@ impl Story<'_> {
         let text = format!("{what}: {phase} (attempt {})", state.life.attempt);
         let name = id.to_string();
         let last = self.entries.iter().rev();
-        let mut last = last.filter(|entry| super::run::about(&entry.envelope.event).as_ref() == Some(&name));
-        line("effect", &name, text, last.next().map(|entry| When(entry.envelope.at)))
+        let mut last =
+            last.filter(|(_, entry)| super::run::about(&entry.envelope.event).as_ref() == Some(&name));
+        line("effect", &name, text, last.next().map(|(_, entry)| When(entry.envelope.at)))
     }
 
     /// The rule or the cap that forbade it, in the words of the moment.
@@ -163,7 +153,7 @@ impl Story<'_> {
                 Some(line("route", &step.id, decided.sentence(), ended))
             }
             StepKind::Record { .. } => {
-                let call = state.effects.last().and_then(|effect| self.asked(effect))?;
+                let call = state.effects.last().and_then(|effect| asked_in(&self.entries, effect))?;
                 let version = value.and_then(|value| value["version"].as_u64());
                 let version = version.map_or_else(String::new, |version| format!(", version {version}"));
                 Some(line("record", &step.id, format!("{}{version}", in_words(&call)), ended))
@@ -174,7 +164,7 @@ impl Story<'_> {
 
     /// Where an answer came from.
     fn provenance(&self, id: &EffectId) -> Option<&Value> {
-        self.entries.iter().rev().find_map(|entry| match &entry.envelope.event {
+        self.entries.iter().rev().find_map(|(_, entry)| match &entry.envelope.event {
             Event::EffectSucceeded { effect, provenance, .. } if effect == id => Some(provenance),
             _ => None,
         })

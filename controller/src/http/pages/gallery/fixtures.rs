@@ -186,6 +186,11 @@ pub(super) fn effect(run: &str, step: &str, phase: &str, error: Option<&str>) ->
         attempt: 3,
         until: (phase == "backing_off").then(|| ago(-2)),
         error: error.map(str::to_owned),
+        ways: match phase {
+            "dead" => vec![Way::Retry, Way::Drop],
+            "unknown" => vec![Way::Happened, Way::DidNotHappen, Way::Drop, Way::Undo],
+            _ => Vec::new(),
+        },
     }
 }
 

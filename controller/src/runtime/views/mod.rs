@@ -2,6 +2,8 @@
 //!
 //! Field names are the contract of the operator's surface: they are only added to.
 
+mod status;
+
 use std::collections::BTreeMap;
 
 use adjutant_machine::{
@@ -16,6 +18,8 @@ use adjutant_spec::{
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
+
+pub use status::{AppliedView, AuditView, PauseView, QuarantineView, StatusView};
 
 pub use super::{
     drift::{ClockView, JumpView},
@@ -203,6 +207,22 @@ pub struct CorrectionView {
     pub at: When,
 }
 
+/// What the operator can say of an effect that waits for it, and is then not refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    /// Try its step again: it did not happen.
+    Retry,
+    /// It happened; its answer may be given.
+    Happened,
+    /// It did not happen: it is tried again.
+    DidNotHappen,
+    /// Take it back.
+    Undo,
+    /// Leave it, and go on with the error edge.
+    Drop,
+}
+
 /// One effect.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EffectView {
@@ -224,6 +244,9 @@ pub struct EffectView {
     pub until: Option<When>,
     /// What went wrong last.
     pub error: Option<String>,
+    /// The ways to settle it; none where it waits for nobody.
+    #[serde(default)]
+    pub ways: Vec<Way>,
 }
 
 /// A stored timer.
@@ -319,74 +342,6 @@ pub struct LogView {
     pub commands: Value,
 }
 
-/// The runtime's part of `status`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StatusView {
-    /// The revision in force, if any.
-    pub applied: Option<AppliedView>,
-    /// How many runs there are by status.
-    pub runs: BTreeMap<String, u64>,
-    /// How many gates wait.
-    pub inbox: u64,
-    /// How many effects are dead or unknown.
-    pub dead: u64,
-    /// How many deliveries are open.
-    pub deliveries: u64,
-    /// What was spent and reserved today.
-    pub spend_today: Option<Money>,
-    /// What is paused: `everything`, `playbook:<id>`, `connector:<id>`.
-    pub paused: Vec<PauseView>,
-    /// Instances that are set aside because their stored state is damaged.
-    pub quarantined: Vec<QuarantineView>,
-    /// How many effects wait in the outbox of this process.
-    pub outbox: u64,
-    /// What is known of the clock.
-    #[serde(default)]
-    pub clock: ClockView,
-}
-
-/// The revision in force.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct AppliedView {
-    /// Its id.
-    pub revision: String,
-    /// Since when.
-    pub at: When,
-    /// Who activated it.
-    pub by: String,
-    /// What is held back, by slice, with the reason.
-    pub held: BTreeMap<String, String>,
-    /// What the activator stored with it.
-    pub detail: Value,
-}
-
-/// A pause of more than one run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct PauseView {
-    /// `everything`, `playbook:<id>` or `connector:<id>`.
-    pub scope: String,
-    /// Why.
-    pub reason: String,
-    /// Who.
-    pub by: String,
-    /// Since when.
-    pub at: When,
-    /// When it ends by itself.
-    #[serde(default)]
-    pub until: Option<When>,
-}
-
-/// An instance that is set aside.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct QuarantineView {
-    /// Which one.
-    pub instance: InstanceId,
-    /// Why.
-    pub reason: String,
-    /// Since when.
-    pub at: When,
-}
-
 /// A business record with where it comes from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecordView {
@@ -455,25 +410,6 @@ pub struct SlotView {
 
 fn one() -> u64 {
     1
-}
-
-/// What `audit verify` found.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct AuditView {
-    /// Whether nothing was found.
-    pub ok: bool,
-    /// How many batches the chain has.
-    pub batches: u64,
-    /// How many entries.
-    pub entries: u64,
-    /// The chain's head, as hex.
-    pub head: String,
-    /// The first batch that does not follow from the one before it.
-    pub broken_at: Option<u64>,
-    /// How many instances were folded.
-    pub instances: u64,
-    /// Instances whose fold, indexes or rows differ from what is stored.
-    pub findings: Vec<QuarantineView>,
 }
 
 /// Something changed: for watching.
