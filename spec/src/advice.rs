@@ -44,7 +44,7 @@ pub enum Advice<'a> {
     Connectors,
     /// List what came in and starts nothing yet.
     Deliveries,
-    /// One delivery.
+    /// Shows one delivery with its content.
     Delivery(&'a str),
     /// Let an open delivery go.
     DeliveryDrop(&'a str),

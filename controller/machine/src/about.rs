@@ -16,7 +16,7 @@ const LONGEST: usize = 200;
 pub struct About {
     /// A kind of record, or a word of the company's own.
     pub kind: String,
-    /// Which one.
+    /// Its key among those of its kind, such as a mail address.
     pub key: String,
 }
 

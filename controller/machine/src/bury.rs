@@ -25,7 +25,7 @@ use crate::{
 pub struct Remains {
     /// With what it began, as far as the rows tell; what they do not tell is empty.
     pub started: RunStarted,
-    /// Since when.
+    /// When the run is ended by its tombstone.
     pub at: Stamp,
     /// The number of its last entry.
     pub seq: u64,

@@ -36,16 +36,16 @@ pub struct Entry {
 pub enum Fact {
     /// The run exists.
     RunOpened {
-        /// With what.
+        /// What it was started with.
         started: Box<RunStarted>,
-        /// Since when.
+        /// The moment of its start.
         at: Stamp,
     },
     /// The run's state could not be read: what the host's rows still tell of it stands for all that was.
     Buried {
         /// With what it began, as far as that is known.
         started: Box<RunStarted>,
-        /// Since when.
+        /// The moment of the tombstone.
         at: Stamp,
         /// The number of the last entry before.
         seq: u64,
@@ -156,7 +156,7 @@ pub enum Fact {
     },
     /// A gate passed without a person.
     GatePassed {
-        /// Its step.
+        /// The step that wants it.
         step: StepId,
         /// The condition or rule.
         rule: String,
@@ -177,14 +177,14 @@ pub enum Fact {
     },
     /// An approval is used up by a call.
     CoverageUsed {
-        /// The call.
+        /// The effect whose call used it.
         effect: EffectId,
         /// Its step.
         step: StepId,
     },
     /// An approved call definitely did not happen: its approval was not used and covers the same payload again.
     CoverageReturned {
-        /// The call.
+        /// The effect whose call did not happen.
         effect: EffectId,
     },
     /// The operator changed a value.

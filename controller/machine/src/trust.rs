@@ -32,7 +32,7 @@ pub enum Speaker {
 }
 
 impl Speaker {
-    /// Every speaker.
+    /// Every sort of speaker, the most trusted first.
     pub const ALL: [Self; 5] = [Self::Operator, Self::Token, Self::Agent, Self::Signed, Self::Outside];
 
     /// Returns who speaks through a connector.

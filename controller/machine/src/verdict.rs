@@ -86,13 +86,13 @@ pub enum Refusal {
     /// The run has no such effect.
     #[error("the run has no effect \"{effect}\"")]
     NoSuchEffect {
-        /// Which.
+        /// The effect that was meant.
         effect: EffectId,
     },
     /// The effect's phase does not allow it.
     #[error("effect \"{effect}\" is {phase}")]
     EffectPhase {
-        /// Which.
+        /// The effect that was meant.
         effect: EffectId,
         /// Its phase.
         phase: String,
@@ -212,7 +212,7 @@ pub enum Refusal {
          `adjutant run {playbook}` to begin a new one"
     )]
     Buried {
-        /// Its playbook.
+        /// The playbook of the run that was meant.
         playbook: String,
     },
     /// A run that has ended takes nothing back.

@@ -68,7 +68,7 @@ impl std::fmt::Display for Cause {
 /// A decision to wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ticket {
-    /// For what.
+    /// What must move before it is asked again.
     pub cause: Cause,
     /// [`Lines::moves`] before the decision read what it was made from.
     pub seen: u64,
@@ -118,7 +118,7 @@ pub struct Place {
 /// Somebody who goes on, with what the host keeps of it.
 pub type Next<T> = (EffectId, T);
 
-/// The lines.
+/// Everything that waits, in one line for each cause.
 #[derive(Debug)]
 pub struct Lines<T> {
     lines: BTreeMap<Cause, Line<T>>,

@@ -89,7 +89,7 @@ pub enum Received {
     Unread(SetAside),
     /// An event that the connector does not declare.
     Undeclared {
-        /// Its name.
+        /// The name of the event, as the sender gave it.
         event: String,
         /// What the sender wants to read in the answer.
         challenge: Option<String>,

@@ -381,7 +381,7 @@ impl Talks {
     }
 }
 
-/// One connection.
+/// One connection, and the place that it holds until it ends.
 #[derive(Clone)]
 struct Talk {
     router: Router,

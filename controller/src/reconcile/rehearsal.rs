@@ -34,7 +34,7 @@ pub struct Turn {
 /// Stored records of one kind that would no longer fit: the next write to each of them would fail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unfit {
-    /// The kind.
+    /// The kind of record whose stored rows no longer fit.
     pub kind: Id,
     /// How many were looked at.
     pub looked: usize,

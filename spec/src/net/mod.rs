@@ -21,7 +21,7 @@ use url::Url;
 pub enum Host {
     /// A name in its ASCII form, lower case, without a final dot.
     Name(String),
-    /// An address.
+    /// An IP address that was written out.
     Address(IpAddr),
 }
 
@@ -30,7 +30,7 @@ pub enum Host {
 pub struct Target {
     /// Its scheme, such as `https`.
     pub scheme: String,
-    /// Its host.
+    /// The host that is asked.
     pub host: Host,
     /// Its port, where one is written or the scheme has one.
     pub port: Option<u16>,
@@ -45,7 +45,7 @@ pub enum Problem {
     /// An address that is written so that it does not look like what it is.
     #[error("\"{written}\" is the address {means}, written so that nobody sees it")]
     Hidden {
-        /// As written.
+        /// The host as it was written.
         written: String,
         /// What it means.
         means: IpAddr,

@@ -7,7 +7,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub enum Reach {
     /// A machine of the Internet.
     Public,
-    /// This machine.
+    /// An address of this machine itself.
     Loopback,
     /// A network of somebody's own: private, shared (CGNAT), documentation, benchmarks.
     Private,

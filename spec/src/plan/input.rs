@@ -10,7 +10,7 @@ use crate::value::{Currency, Money, Privacy, Template, Trust};
 pub struct Input {
     /// Where a trigger's event has it.
     pub from: Option<Template>,
-    /// Its type.
+    /// The type that a given value must have.
     #[serde(rename = "type")]
     pub type_: ValueType,
     /// What it is when nobody gives it.
@@ -25,17 +25,17 @@ pub struct Input {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ValueType {
-    /// A text.
+    /// A text of any length.
     String,
-    /// Any number.
+    /// A number, whole or not.
     Number,
     /// A whole number.
     Integer,
     /// True or false.
     Boolean,
-    /// A list.
+    /// A list of values of any type.
     List,
-    /// A table.
+    /// A table of named values of any type.
     Table,
     /// A decimal with a currency, as text.
     Money,

@@ -42,7 +42,7 @@ pub enum MoneyError {
     /// The amount has more digits than the currency has minor units.
     #[error("{currency} has {}: write {nearest}", digits(*.currency))]
     Minor {
-        /// The currency.
+        /// The currency of the amount.
         currency: Currency,
         /// The nearest amount that can be paid.
         nearest: Money,

@@ -53,14 +53,14 @@ impl Size {
     }
 }
 
-/// A list.
+/// A list that came in or that an expression made, with the size that bounds it.
 #[derive(Debug)]
 pub(super) struct List {
     pub(super) items: Vec<Value>,
     size: Size,
 }
 
-/// A table.
+/// A table that came in or that an expression made, with the size that bounds it.
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) fields: BTreeMap<Value, Value>,

@@ -45,7 +45,7 @@ pub(super) type Function = fn(&mut Call<'_, '_, '_>) -> Result<Value, Error>;
 
 /// One call of a function of ours.
 pub(super) struct Call<'c, 't, 'e> {
-    /// The evaluation.
+    /// The state of the template engine that is evaluated in.
     pub(super) state: &'c mut State<'t, 'e>,
     /// What stands before the bar, then what stands in the brackets.
     pub(super) args: Vec<Value>,

@@ -55,7 +55,7 @@ impl Meter {
         Ok(())
     }
 
-    /// Leaves it.
+    /// Leaves the level that was entered last.
     pub(super) fn leave(&mut self) {
         self.nested = self.nested.saturating_sub(1);
     }

@@ -33,7 +33,7 @@ impl Object for Exact {
     }
 }
 
-/// A number.
+/// A number as templates count with it: exact as a decimal where it can be.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Num {
     /// A whole number.

@@ -45,7 +45,7 @@ pub enum DeliveryPhase {
     Started,
     /// It will start nothing any more.
     Dropped {
-        /// Why.
+        /// Why it was dropped, for people.
         reason: String,
     },
 }
@@ -64,12 +64,12 @@ pub enum DeliveryEvent {
     },
     /// Everything that it should start has begun.
     Started {
-        /// The runs.
+        /// The ids of the runs that took it.
         runs: Vec<String>,
     },
     /// The operator, or the playbook's own `overlap`, lets it go.
     Dropped {
-        /// Why.
+        /// Why: the operator's words, or the rule of the playbook.
         reason: String,
     },
 }
@@ -138,14 +138,14 @@ pub struct Arrival {
 /// An entry of a delivery's log: what happened, and with the first one what came in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeliveryEntry {
-    /// When.
+    /// When this happened to the delivery.
     pub at: Stamp,
     /// Who caused it.
     pub by: String,
     /// What came in: in the first entry, and where an item that could not be read was brought again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arrival: Option<Arrival>,
-    /// What happened.
+    /// What happened to the delivery.
     #[serde(flatten)]
     pub event: DeliveryEvent,
 }

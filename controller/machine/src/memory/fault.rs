@@ -24,6 +24,6 @@ pub enum Spoilt {
     State(InstanceId),
     /// One of its entries.
     Entry(InstanceId, u64),
-    /// A row.
+    /// A row, by its table and key.
     Row(Table, Vec<u8>),
 }

@@ -30,7 +30,7 @@ pub struct Cell {
 struct Mark {
     /// When the last of them went.
     at: Stamp,
-    /// How many.
+    /// How many calls went within the mark.
     calls: u32,
 }
 

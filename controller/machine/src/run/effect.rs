@@ -80,9 +80,9 @@ impl Close {
 /// A business record that a payload was made of, as it was read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Basis {
-    /// Its kind.
+    /// The kind of the record that was read.
     pub record: String,
-    /// Its key.
+    /// The key of the record that was read.
     pub key: String,
     /// The version that was read; `0` where there was none.
     pub version: u64,

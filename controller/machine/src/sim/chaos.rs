@@ -37,7 +37,7 @@ pub struct Act {
     pub approval: Option<String>,
     /// Whether it takes a step back.
     pub is_undo: bool,
-    /// When.
+    /// The virtual moment at which it happens.
     pub at: Stamp,
     /// How long the other side keeps its key, in milliseconds.
     pub key_valid: Option<u64>,

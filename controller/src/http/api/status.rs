@@ -190,7 +190,7 @@ pub(super) async fn spend(State(app): State<App>, who: Principal) -> Answered<Sp
     Ok(Json(app.handle.spend().await?))
 }
 
-/// Which month.
+/// The month whose costs are asked for.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct MonthParams {

@@ -28,7 +28,7 @@ const DELIVERY: Price = Price { pause: 10, burst: 1_000 };
 /// The most payers that are remembered: beyond it those who owe nothing are forgotten, then those who owe least.
 const MOST: usize = 8_192;
 
-/// Who pays.
+/// Who pays for a request with patience: one peer, or everybody who asks one hook.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Payer {
     Wrong(Peer),

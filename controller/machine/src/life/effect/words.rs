@@ -10,9 +10,9 @@ use crate::{
 pub enum EffectEvent {
     /// The host takes it.
     Lease {
-        /// Which attempt.
+        /// The attempt that is meant, from 1.
         attempt: u32,
-        /// Now.
+        /// The moment of the event.
         at: Stamp,
         /// When the host counts as dead.
         until: Stamp,
@@ -28,7 +28,7 @@ pub enum EffectEvent {
     Deny {
         /// Which sort of rule.
         denial: Denial,
-        /// For people.
+        /// Why, for people.
         message: String,
     },
     /// A person must agree first.
@@ -38,7 +38,7 @@ pub enum EffectEvent {
     },
     /// A person agreed.
     Approve,
-    /// It happened.
+    /// The attempt answered that it happened.
     Succeed {
         /// Which attempt answered.
         attempt: u32,
@@ -47,23 +47,23 @@ pub enum EffectEvent {
     Fail {
         /// Which attempt answered.
         attempt: u32,
-        /// How.
+        /// What sort of failure it was, and what may follow from it.
         failure: Failing,
     },
     /// An attempt is lost: nobody knows.
     Lose {
-        /// Which attempt.
+        /// The attempt that is meant, from 1.
         attempt: u32,
         /// Who fell silent.
         by: Loss,
-        /// For people.
+        /// Why, for people.
         message: String,
         /// Now, with the seed of the pause.
         moment: Moment,
     },
     /// Nothing of an attempt left: its door was shut.
     HoldBack {
-        /// Which attempt.
+        /// The attempt that is meant, from 1.
         attempt: u32,
     },
     /// A pause is over.
@@ -103,7 +103,7 @@ pub enum Loss {
 pub struct Failing {
     /// What sort of failure.
     pub class: ErrorClass,
-    /// For people.
+    /// Why, for people.
     pub message: String,
     /// The pause that the other side asks for, in milliseconds.
     pub retry_after: Option<u64>,
@@ -114,7 +114,7 @@ pub struct Failing {
 /// Now, with the seed of the next pause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
-    /// Now.
+    /// The moment of the event: the only time that is known here.
     pub at: Stamp,
     /// The journal's seed.
     pub seed: u64,
