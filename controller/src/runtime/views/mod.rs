@@ -14,7 +14,7 @@ use adjutant_machine::{
 };
 use adjutant_spec::{
     plan::{Risk, Stage},
-    value::{Labels, Money},
+    value::Labels,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
