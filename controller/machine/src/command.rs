@@ -67,6 +67,15 @@ pub struct Perform {
     pub dry: bool,
 }
 
+impl Perform {
+    /// Returns whether its lease takes a place in the rates for the first hop of its route. A first attempt asks for one when it
+    /// needs it, since most texts need no hop; an attempt that comes after it may have been put back for want of one.
+    #[must_use]
+    pub fn counts_first_hop(&self) -> bool {
+        self.attempt > 1 && matches!(self.call, Call::Route { .. })
+    }
+}
+
 /// The approval under which a guarded effect acts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approval {

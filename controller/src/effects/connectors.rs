@@ -20,6 +20,8 @@ use super::{
 pub(super) struct VerbJob<'a> {
     pub(super) connector: &'a Connector,
     pub(super) doors: &'a Arc<dyn Doors>,
+    /// Whether its rates counted it when its effect began.
+    pub(super) is_counted: bool,
     pub(super) verb: &'a Verb,
     pub(super) call: &'a VerbCall,
     /// Opened for this call.
@@ -62,6 +64,9 @@ pub(super) async fn perform(verb: &VerbJob<'_>, is_dry: bool) -> Answer {
     }
     if (is_dry || verb.connector.mode == Mode::Dry) && verb.call.effect != Effect::Read {
         return dry(verb);
+    }
+    if !verb.is_counted {
+        Door::to(verb.doors, verb.connector).take(Some(&verb.call.verb)).await?;
     }
     match verb.connector.kind.as_str() {
         "http" => http::call(verb).await,

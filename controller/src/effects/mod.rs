@@ -38,7 +38,7 @@ mod wire;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use doors::{Doors, Unwatched};
+pub use doors::{Doors, Leaving, NoRoom, Unwatched};
 pub use intake::{Delivery, IntakeError, Received, Unread, Webhook};
 pub use llm::price::{Unpriced, worst_case};
 pub use notify::NotifyFailure;

@@ -26,8 +26,10 @@ use super::outcome::Fault;
 pub struct NotifyFailure {
     /// Whether it may work later.
     pub retry: bool,
-    /// Whether the door of its connector was shut.
+    /// Whether the door of its connector was shut, or its rates had no room.
     pub is_held: bool,
+    /// After how many milliseconds there may be room; absent where it is nothing that a moment ends.
+    pub after: Option<u64>,
     /// What the other side said, redacted.
     pub message: String,
 }
@@ -134,10 +136,10 @@ fn body(plan: &Plan, notice: &Notice) -> String {
 pub(super) fn failure(fault: &Fault, message: String) -> Option<NotifyFailure> {
     match fault {
         Fault::Unknown(_) => None,
-        Fault::Held(_) => Some(NotifyFailure { retry: true, is_held: true, message }),
+        Fault::Held(held) => Some(NotifyFailure { retry: true, is_held: true, after: held.after, message }),
         Fault::Definite(failure) => {
             let retry = matches!(failure.class, ErrorClass::Transient | ErrorClass::RateLimited);
-            Some(NotifyFailure { retry, is_held: false, message })
+            Some(NotifyFailure { retry, is_held: false, after: None, message })
         }
     }
 }

@@ -33,8 +33,17 @@ pub(super) enum Fault {
     Definite(Failure),
     /// It may have happened.
     Unknown(String),
-    /// Nothing left: the door to the connector was shut.
-    Held(String),
+    /// Nothing left: the door to the connector was shut, or its rates had no room.
+    Held(Held),
+}
+
+/// Why nothing left.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Held {
+    /// For people.
+    pub(super) why: String,
+    /// After how many milliseconds there may be room; absent where a pause has to end.
+    pub(super) after: Option<u64>,
 }
 
 /// A definite failure.
@@ -107,7 +116,7 @@ impl Fault {
     pub(super) fn message(&self) -> &str {
         match self {
             Self::Definite(failure) => &failure.message,
-            Self::Unknown(message) | Self::Held(message) => message,
+            Self::Unknown(message) | Self::Held(Held { why: message, .. }) => message,
         }
     }
 }
@@ -135,6 +144,6 @@ pub(super) fn event(job: &Perform, answer: Answer, redactor: &Redactor) -> Event
         Err(Fault::Unknown(message)) => {
             Event::EffectUnknown { effect, attempt, message: told(redactor, &message), host_died: false }
         }
-        Err(Fault::Held(reason)) => Event::EffectHeldBack { effect, attempt, reason },
+        Err(Fault::Held(Held { why: reason, .. })) => Event::EffectHeldBack { effect, attempt, reason },
     }
 }

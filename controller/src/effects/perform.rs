@@ -1,8 +1,9 @@
 //! [`Effects`]: the room's one door, over the plan in force.
 
+mod hops;
+
 use std::{
     collections::BTreeMap,
-    ops::ControlFlow,
     path::PathBuf,
     sync::{Arc, PoisonError, RwLock},
     time::{Duration, Instant},
@@ -115,9 +116,9 @@ impl Effects {
                     Err(held) => outcome::event(job, Err(held), &redactor),
                 };
             }
-            Call::Agent(call) => self.agent(&attempt, call).await,
+            Call::Agent(call) => self.agent(&attempt, call, true).await,
             Call::Route { route, text, context } => {
-                let asked = Asked { route, text, context };
+                let asked = hops::Asked { route, text, context };
                 self.route(&attempt, &asked).await
             }
             Call::RecordRead { .. }
@@ -302,7 +303,7 @@ impl Effects {
         let secret = self.secret_of_call(plan, connector)?;
         let timeout = Duration::from_millis(job.timeout.min(verb.timeout.millis()).max(1));
         let (doors, folders) = (&self.doors, self.folders(plan));
-        let work = VerbJob { connector, doors, verb, call, secret, timeout, folders };
+        let work = VerbJob { connector, doors, is_counted: true, verb, call, secret, timeout, folders };
         connectors::perform(&work, job.dry).await
     }
 
@@ -323,7 +324,7 @@ impl Effects {
         }
     }
 
-    async fn agent(&self, attempt: &Attempt<'_>, call: &AgentCall) -> Answer {
+    async fn agent(&self, attempt: &Attempt<'_>, call: &AgentCall, is_counted: bool) -> Answer {
         let Attempt { plan, job, redactor, deadline } = *attempt;
         let (connector, model) = llm::resolve(plan, call)?;
         let tariff = price::Tariff::of(&plan.prices, &model)
@@ -332,6 +333,7 @@ impl Effects {
         let work = AgentJob {
             connector,
             doors: &self.doors,
+            is_counted,
             model,
             tariff,
             call,
@@ -345,62 +347,12 @@ impl Effects {
         llm::ask(&work).await
     }
 
-    async fn route(&self, attempt: &Attempt<'_>, asked: &Asked<'_>) -> Answer {
-        let missing =
-            || Fault::unavailable(format!("route \"{}\" is not in the company any more", asked.route));
-        let route = attempt.plan.route(asked.route).ok_or_else(missing)?;
-        if let Some(done) = route::by_rule(route, (asked.text, asked.context), &Patience::endless())? {
-            return Ok(done);
-        }
-        let started = Instant::now();
-        let judged = self.judge(attempt.plan, route, asked.text).await?;
-        let mut classification = match route::by_router(route, judged, started) {
-            ControlFlow::Break(done) => return Ok(done),
-            ControlFlow::Continue(classification) => classification,
-        };
-        for name in &route.escalate {
-            let hop = self.hop(attempt, name, (route, asked.text)).await;
-            if let Some(class) = classification.heard(name, hop) {
-                return Ok(classification.finish(&class, name));
-            }
-        }
-        Ok(classification.unsure())
-    }
-
-    /// Asks the local router on a thread that may wait: for the fit, for the model.
-    async fn judge(&self, plan: &Plan, route: &Route, text: &str) -> Result<route::Judged, Fault> {
-        let (routers, pin) = (self.options.routers.clone(), pin_of(plan).map(str::to_owned));
-        let (route, text) = (route.clone(), text.to_owned());
-        let asked =
-            tokio::task::spawn_blocking(move || route::Judged::of(routers.of(&route, pin.as_deref()), &text));
-        asked.await.map_err(|error| Fault::transient(format!("the local router was stopped: {error}")))
-    }
-
-    async fn hop(&self, attempt: &Attempt<'_>, name: &str, (route, text): (&Route, &str)) -> route::Hop {
-        let skipped = |reason: &str, cost| {
-            let reason = outcome::told(attempt.redactor, reason);
-            route::Hop::Skipped { reason, cost }
-        };
-        let Some(agent) = name.strip_prefix("agent:").and_then(|id| attempt.plan.agent(id)) else {
-            return skipped("there is no such agent", None);
-        };
-        let call = match route::hop_call(attempt.plan, agent, route, text) {
-            Ok(call) => call,
-            Err(fault) => return skipped(fault.message(), None),
-        };
-        match self.agent(attempt, &call).await {
-            Ok(done) => route::named(done),
-            Err(Fault::Definite(failure)) => skipped(&failure.message, failure.cost),
-            Err(Fault::Unknown(reason) | Fault::Held(reason)) => skipped(&reason, None),
-        }
-    }
-
     async fn tell(&self, plan: &Plan, call: &VerbCall) -> Result<(), Fault> {
         let (connector, verb) = connectors::resolve(plan, &call.verb)?;
         let secret = self.secret_of_call(plan, connector)?;
         let timeout = Duration::from_millis(verb.timeout.millis());
         let (doors, folders) = (&self.doors, self.folders(plan));
-        let work = VerbJob { connector, doors, verb, call, secret, timeout, folders };
+        let work = VerbJob { connector, doors, is_counted: false, verb, call, secret, timeout, folders };
         connectors::perform(&work, false).await.map(drop)
     }
 
@@ -461,13 +413,6 @@ struct Attempt<'a> {
     job: &'a Perform,
     redactor: &'a Redactor,
     deadline: Instant,
-}
-
-/// A question to a route.
-struct Asked<'a> {
-    route: &'a str,
-    text: &'a str,
-    context: &'a Value,
 }
 
 /// The call of a probing verb: it looks, whatever the call in doubt did.

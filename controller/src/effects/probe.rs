@@ -98,8 +98,15 @@ fn verbs(connector: &Connector) -> Value {
 }
 
 async fn look(subject: &Subject<'_>, secret: Option<&Secret>) -> Result<Seen, Fault> {
-    // What has no host to resolve asks here: nobody looks into a folder behind a door that is shut.
-    let _open = Door::to(subject.doors, subject.connector).pass()?;
+    // What has no host to resolve asks here: nobody looks into a folder behind a door that is shut. A look at another side is
+    // one more thing that leaves to it.
+    let door = Door::to(subject.doors, subject.connector);
+    match subject.connector.kind.as_str() {
+        "http" | "mail" | "openai" => door.take(None).await?,
+        _ => {
+            let _open = door.pass()?;
+        }
+    }
     match subject.connector.kind.as_str() {
         "http" => look_http((subject.connector, subject.doors), secret).await,
         "mail" => look_mail((subject.connector, subject.doors), secret).await,

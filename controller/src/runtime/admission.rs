@@ -16,13 +16,12 @@ use adjutant_machine::{
     money::{
         budget::{self, Account},
         policy::{self, Question},
-        rate::{self, Cell},
     },
     run::{EffectPhase, Run},
     wait::{Cause, Ticket, Until},
 };
 use adjutant_spec::{
-    plan::{Effect, OldestId, OnExceed, Plan, Rate, Renamed as _, Stage, Subject},
+    plan::{Effect, OldestId, OnExceed, Plan, Stage, Subject},
     value::Money,
 };
 use jiff::Timestamp;
@@ -34,6 +33,7 @@ use super::{
     money::{Place, Reservation, Spender, places},
     outbox::LOST,
     pools::connector,
+    rates::{self, Taken},
     rows, switch,
 };
 
@@ -217,13 +217,13 @@ fn frozen(plan: &Plan, scopes: &[Subject], now: Stamp) -> Option<Stamp> {
 #[derive(Default)]
 struct Pass {
     trial: Option<(Vec<u8>, BreakerPhase)>,
-    cells: Vec<(Vec<u8>, Cell)>,
+    places: Vec<Taken>,
 }
 
 impl Pass {
     fn take(self, draft: &mut Draft<'_>) {
-        for (key, cell) in &self.cells {
-            put(draft, Table::Admission, key, Some(cell));
+        for place in &self.places {
+            place.write(draft.shared());
         }
         if let Some((key, phase)) = &self.trial {
             put(draft, Table::Admission, key, Some(phase));
@@ -241,34 +241,32 @@ fn passes(draft: &mut Draft<'_>, look: &Look<'_>) -> Result<Result<Pass, Admitte
             Err(stop) => return Ok(Err(stop)),
         }
     }
-    for (name, rate) in rates(look.plan, &look.perform.call) {
+    for (name, rate) in rates::of(look.plan, counted(look)) {
         let cause = Cause::Rate(name.clone());
         if let Some(stop) = look.behind(draft, &cause) {
             return Ok(Err(stop));
         }
-        let key = rows::admission::rate(&name);
-        match rate::admit(&cell(draft, &key)?, rate, draft.now) {
-            rate::Verdict::Admit(cell) => pass.cells.push((key, cell)),
-            rate::Verdict::Wait(until) => return Ok(Err(look.wait(cause, Some(until)))),
+        let (core, now) = (draft.core, draft.now);
+        match rates::ask(draft.shared(), core.journal.as_ref(), (&name, rate), now)? {
+            Ok(place) => pass.places.push(place),
+            Err(until) => return Ok(Err(look.wait(cause, Some(until)))),
         }
     }
     Ok(Ok(pass))
 }
 
-/// Returns the rates that a call falls under, by the names that never change: its verb's, and its connector's.
-fn rates(plan: &Plan, call: &Call) -> Vec<(String, Rate)> {
-    let of_verb = verb(call).and_then(|name| Some((plan.oldest_verb(name), plan.verb(name)?.1.rate?)));
-    let connector = reaches(plan, call).and_then(|id| plan.connector(id));
-    let of_connector = connector.and_then(|found| Some((found.oldest().to_string(), found.rate?)));
-    of_verb.into_iter().chain(of_connector).collect()
-}
-
-/// Reads what is kept of a rate. What a clock that was ahead has left there is put right first.
-fn cell(draft: &mut Draft<'_>, key: &[u8]) -> Result<Cell, JournalError> {
-    let row: Cell = get(draft, Table::Admission, key)?.unwrap_or_default();
-    let Some(right) = row.drawn_in(draft.now) else { return Ok(row) };
-    put(draft, Table::Admission, key, Some(&right));
-    Ok(right)
+/// Returns the verb and the connector that a lease is counted by.
+fn counted<'a>(look: &Look<'a>) -> (Option<&'a str>, Option<&'a str>) {
+    let Look { perform, plan, .. } = *look;
+    let connector = match &perform.call {
+        Call::Route { route, .. } if perform.counts_first_hop() => {
+            let first = plan.route(route).and_then(|route| plan.hops(route).next());
+            let connector = first.and_then(|agent| plan.model_connector(agent.model.connector.as_deref()));
+            connector.map(|found| found.id.as_str())
+        }
+        call => reaches(plan, call),
+    };
+    (verb(&perform.call), connector)
 }
 
 /// Asks the breaker of a verb: the phase to write where the call is a trial, or the wait.
@@ -378,17 +376,12 @@ pub(super) fn get<T: serde::de::DeserializeOwned>(
     key: &[u8],
 ) -> Result<Option<T>, JournalError> {
     let core = draft.core;
-    let Some(bytes) = draft.shared().get(core.journal.as_ref(), table, key)? else { return Ok(None) };
-    serde_json::from_slice(&bytes).map(Some).map_err(|error| JournalError::Corrupt {
-        place: format!("row \"{}\" of {table:?}", String::from_utf8_lossy(key).replace('\0', " ")),
-        problem: error.to_string(),
-    })
+    draft.shared().read(core.journal.as_ref(), (table, key))
 }
 
 /// Writes a shared row, or takes it away.
 pub(super) fn put<T: serde::Serialize>(draft: &mut Draft<'_>, table: Table, key: &[u8], value: Option<&T>) {
-    let bytes = value.map(|value| serde_json::to_vec(value).expect("a shared row has a JSON form"));
-    draft.shared().put(table, key, bytes);
+    draft.shared().write(table, key, value);
 }
 
 /// Settles what a transition ended: money of attempts that are over, and the breaker of the verb that answered.

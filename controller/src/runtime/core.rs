@@ -122,7 +122,7 @@ pub(super) struct Core {
     pub(super) most_agents: usize,
     /// Effects that may not leave yet, behind what holds them back; their outbox rows stay.
     pub(super) lines: Mutex<Lines<Lane>>,
-    /// Counts how often a door that a pause had shut was opened again: for what waits outside of runs.
+    /// Counts how often a door may have been opened again, or a rate been raised: for what waits outside of runs.
     pub(super) doors: watch::Sender<u64>,
     /// How many deliveries of each connector are open.
     pub(super) open_deliveries: Mutex<BTreeMap<String, u64>>,

@@ -16,11 +16,11 @@ use futures::future::BoxFuture;
 use tokio::sync::{Semaphore, SemaphorePermit, broadcast, oneshot};
 
 use super::{
-    Activation, Answer, Clock, Error, Judged, PageWish, Pause, PauseScope, Performer, Retry, RunFilter,
-    StartRun, Started, activate, answer,
+    Activation, Answer, Clock, Error, Judged, NoRoom, PageWish, Pause, PauseScope, Performer, Retry,
+    RunFilter, StartRun, Started, activate, answer,
     core::{Core, Job, Stop, Told},
     identity::run_of,
-    masked, open, quarantine, start, switch, view,
+    masked, open, quarantine, rates, start, switch, view,
     views::{
         AppliedView, AuditView, CorrectionView, DeadView, GateView, LogView, MonthView, Notification, Paged,
         PauseView, RecordView, RunLine, RunView, SlotView, SpendView, StatusView, WhyView,
@@ -243,6 +243,17 @@ impl Handle {
     #[must_use]
     pub fn door(&self, connector: &str) -> Option<PauseView> {
         switch::door(&self.core.live(), connector).cloned()
+    }
+
+    /// Takes a place of every rate that holds for what leaves beside an effect; it is durable when this returns.
+    ///
+    /// # Errors
+    /// [`NoRoom`], which says why, and after how long to ask again.
+    pub async fn take(&self, connector: &str, verb: Option<&str>) -> Result<(), NoRoom> {
+        let leaving = (connector.to_owned(), verb.map(str::to_owned));
+        let taken = rates::take(&self.core, leaving).await;
+        // What cannot be counted does not leave.
+        taken.unwrap_or_else(|error| Err(NoRoom { reason: error.to_string(), after: 1_000 }))
     }
 
     /// Puts a revision in force, in one batch: its plan, its bundles, its schedules. Compare-and-swap on the revision.

@@ -53,6 +53,7 @@ impl Core {
     pub(super) fn all_moved(&self) {
         let next = self.lines().all_moved();
         self.go_on(next);
+        self.doors.send_modify(|moves| *moves += 1);
     }
 
     /// Lets go on whose moment has come.

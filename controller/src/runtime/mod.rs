@@ -36,6 +36,7 @@ mod performer;
 mod pools;
 mod project;
 mod quarantine;
+mod rates;
 mod records;
 mod request;
 mod rows;
@@ -62,6 +63,6 @@ pub use handle::{Handle, Runtime, Settings};
 pub use hooks::Heard;
 pub use performer::{NotifyFailure, Performer, Worst};
 pub use request::{
-    Activation, Answer, Delivery, DeliveryFilter, Judged, PageWish, Pause, PauseScope, Retry, RunFilter,
-    SetAside, StartRun, Started, Taken,
+    Activation, Answer, Delivery, DeliveryFilter, Judged, NoRoom, PageWish, Pause, PauseScope, Retry,
+    RunFilter, SetAside, StartRun, Started, Taken,
 };

@@ -185,11 +185,13 @@ async fn notify(core: Arc<Core>, key: Vec<u8>, (notice, rule): (Notice, Option<N
         let mut doors = core.doors.subscribe();
         match told(&core, (&notice, rule.as_ref())).await {
             Told::Taken => break,
-            Told::Shut => {
-                // It waits for the door, not for a moment, and no try is used up.
+            Told::Held(after) => {
+                // It waits for the door, or for room, and no try is used up.
                 busy = None;
+                let room = after.map(|after| core.clock.now().plus(after));
                 tokio::select! {
-                    _ = doors.changed() => continue,
+                    _ = doors.changed() => {}
+                    () = room_again(&core, room) => {}
                     () = core.gone() => return,
                 }
             }
@@ -217,8 +219,16 @@ enum Told {
     /// It is over: taken, or never to be taken.
     Taken,
     Later,
-    /// A pause shuts the door that it leaves by.
-    Shut,
+    /// A pause shuts the door that it leaves by, or its rates have no room for so many milliseconds.
+    Held(Option<u64>),
+}
+
+/// Returns when there may be room; never where no moment brings it.
+async fn room_again(core: &Core, room: Option<Stamp>) {
+    match room {
+        Some(moment) => passed(core, moment).await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn told(core: &Arc<Core>, (notice, rule): (&Notice, Option<&NotifyRule>)) -> Told {
@@ -229,8 +239,8 @@ async fn told(core: &Arc<Core>, (notice, rule): (&Notice, Option<&NotifyRule>)) 
     match work.await {
         Ok(Ok(())) => Told::Taken,
         Ok(Err(failure)) if failure.is_held => {
-            tracing::info!(notice = notice.id, reason = %failure, "a notice waits for a pause to end");
-            Told::Shut
+            tracing::info!(notice = notice.id, reason = %failure, "a notice waits for its door, or for room");
+            Told::Held(failure.after)
         }
         Ok(Err(failure)) if failure.retry => {
             tracing::warn!(notice = notice.id, error = %failure, "a notice did not go out yet");

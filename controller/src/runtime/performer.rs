@@ -55,8 +55,11 @@ pub enum Worst {
 pub struct NotifyFailure {
     /// Whether it may work later.
     pub retry: bool,
-    /// Whether a pause shuts the door that it leaves by: then it waits for the pause to end.
+    /// Whether nothing left: a pause shuts the door that it leaves by, or its rates have no room. Then it waits for that to end,
+    /// and no try is used up.
     pub is_held: bool,
+    /// After how many milliseconds there may be room; absent where a pause has to end.
+    pub after: Option<u64>,
     /// What the other side said, redacted.
     pub message: String,
 }

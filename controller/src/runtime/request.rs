@@ -245,3 +245,12 @@ pub struct Answer {
     /// In words, such as "already approved at 14:02 by operator".
     pub message: String,
 }
+
+/// Why something may not leave yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoRoom {
+    /// For people.
+    pub reason: String,
+    /// After how many milliseconds there may be room.
+    pub after: u64,
+}

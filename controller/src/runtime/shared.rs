@@ -10,8 +10,10 @@ use std::{
 };
 
 use adjutant_machine::journal::{Guard, Journal, JournalError, RowWrite, Table};
+use serde::{Serialize, de::DeserializeOwned};
 
-type Key = (Table, Vec<u8>);
+/// The place of a row.
+pub(super) type Key = (Table, Vec<u8>);
 
 /// The most settled rows that are kept in memory.
 const KEPT: usize = 4_096;
@@ -59,7 +61,7 @@ impl Shared {
 
 impl Held<'_> {
     /// Reads a row as the last submitted batch left it.
-    pub(super) fn get(
+    fn get(
         &mut self,
         journal: &dyn Journal,
         table: Table,
@@ -80,8 +82,27 @@ impl Held<'_> {
         Ok(value)
     }
 
+    /// Reads a row as what it says.
+    pub(super) fn read<T: DeserializeOwned>(
+        &mut self,
+        journal: &dyn Journal,
+        (table, key): (Table, &[u8]),
+    ) -> Result<Option<T>, JournalError> {
+        let Some(bytes) = self.get(journal, table, key)? else { return Ok(None) };
+        serde_json::from_slice(&bytes).map(Some).map_err(|error| JournalError::Corrupt {
+            place: format!("row \"{}\" of {table:?}", String::from_utf8_lossy(key).replace('\0', " ")),
+            problem: error.to_string(),
+        })
+    }
+
+    /// Writes what a row says, or takes it away.
+    pub(super) fn write<T: Serialize>(&mut self, table: Table, key: &[u8], value: Option<&T>) {
+        let bytes = value.map(|value| serde_json::to_vec(value).expect("a shared row has a JSON form"));
+        self.put(table, key, bytes);
+    }
+
     /// Changes a row that was read before.
-    pub(super) fn put(&mut self, table: Table, key: &[u8], value: Option<Vec<u8>>) {
+    fn put(&mut self, table: Table, key: &[u8], value: Option<Vec<u8>>) {
         let place = (table, key.to_vec());
         let row = self.rows.entry(place.clone()).or_default();
         self.before.entry(place).or_insert_with(|| row.clone());

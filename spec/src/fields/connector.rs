@@ -39,7 +39,7 @@ pub static CONNECTOR: Table = Table {
             "total_rate",
             Ty::Table(&RATE),
             "{ calls = 100, per = \"1h\" }",
-            "The most calls of all its verbs together in a window, and of the agents that ask it.",
+            "The most calls of all its verbs together in a window, with the agents that ask it, hops of routes, second questions, notices and looks.",
         ),
         Field::opt(
             "fixture",

@@ -150,6 +150,17 @@ impl Plan {
         find(&self.routes, id)
     }
 
+    /// Returns the agent that a hop of a route asks.
+    #[must_use]
+    pub fn hop(&self, name: &str) -> Option<&Agent> {
+        self.agent(name.strip_prefix("agent:")?)
+    }
+
+    /// Returns the agents that a route asks, in their order; hops that name nobody are passed over.
+    pub fn hops<'a>(&'a self, route: &'a Route) -> impl Iterator<Item = &'a Agent> {
+        route.escalate.iter().filter_map(|name| self.hop(name))
+    }
+
     /// Returns the playbook with an identity.
     #[must_use]
     pub fn playbook_of(&self, id: &OldestId) -> Option<&Playbook> {

@@ -15,7 +15,7 @@ use super::{
     intake, models,
     place::Truth,
     rehearsal::Rehearsal,
-    world::{Pauses, World, follow_plan},
+    world::{LiveDoors, World, follow_plan},
 };
 use crate::{
     cli::{
@@ -119,7 +119,7 @@ impl Rooms {
         let options =
             Options { keys: Keys::locate()?, files: data.join("files"), keep_out, routers: routers.clone() };
         let (door, opened) = watch::channel(None);
-        let effects = Effects::new(options, Arc::new(nobody()?)).behind(Arc::new(Pauses(opened)));
+        let effects = Effects::new(options, Arc::new(nobody()?)).behind(Arc::new(LiveDoors(opened)));
         let effects = Arc::new(effects);
         let store = Arc::clone(&journal) as Arc<dyn Journal>;
         let handle = open_runtime(store, (&effects, &door), &clock).await?;

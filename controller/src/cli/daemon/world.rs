@@ -13,8 +13,8 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::{
-    effects::{self, Doors, Effects, Unpriced, worst_case},
-    runtime::{Handle, NotifyFailure, Performer, Worst},
+    effects::{self, Doors, Effects, Leaving, Unpriced, worst_case},
+    runtime::{Handle, NoRoom, NotifyFailure, Performer, Worst},
 };
 
 /// Performs effects with the plan that is in force at that moment.
@@ -42,17 +42,30 @@ impl World {
     }
 }
 
-/// The runtime's pauses as the effects' doors.
+/// The runtime's pauses and rates as the effects' doors.
 ///
 /// The effects are there before the runtime is; until then nothing leaves.
-pub(super) struct Pauses(pub(super) watch::Receiver<Option<Handle>>);
+pub(super) struct LiveDoors(pub(super) watch::Receiver<Option<Handle>>);
 
-impl Doors for Pauses {
+/// What is told before the runtime is there.
+const ONLY_BEGINS: &str = "the daemon only begins";
+
+impl Doors for LiveDoors {
     fn shut(&self, connector: &str) -> Option<String> {
         let door = self.0.borrow();
-        let Some(handle) = &*door else { return Some("the daemon only begins".to_owned()) };
+        let Some(handle) = &*door else { return Some(ONLY_BEGINS.to_owned()) };
         let pause = handle.door(connector)?;
         Some(format!("{} is paused by {}: {}", pause.scope, pause.by, pause.reason))
+    }
+
+    fn take<'a>(&'a self, leaving: Leaving<'a>) -> BoxFuture<'a, Result<(), effects::NoRoom>> {
+        let handle = self.0.borrow().clone();
+        Box::pin(async move {
+            let begins = || effects::NoRoom { reason: ONLY_BEGINS.to_owned(), after: 1_000 };
+            let handle = handle.ok_or_else(begins)?;
+            let taken = handle.take(leaving.connector, leaving.verb).await;
+            taken.map_err(|NoRoom { reason, after }| effects::NoRoom { reason, after })
+        })
     }
 }
 
@@ -101,8 +114,8 @@ impl Performer for World {
             let Some(effects) = world.current().await else { return std::future::pending().await };
             let told = effects.notify(&notice, rule.as_ref()).await;
             told.map_err(|failure| {
-                let effects::NotifyFailure { retry, is_held, message } = failure;
-                NotifyFailure { retry, is_held, message }
+                let effects::NotifyFailure { retry, is_held, after, message } = failure;
+                NotifyFailure { retry, is_held, after, message }
             })
         })
     }

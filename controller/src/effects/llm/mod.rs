@@ -27,8 +27,8 @@ use adjutant_spec::{
 use serde_json::{Value, json};
 
 use super::{
-    doors::Doors,
-    outcome::{Answer, Done, Fault},
+    doors::{Door, Doors},
+    outcome::{Answer, Done, Fault, Held},
     redact::Redactor,
     schema,
     secrets::Secret,
@@ -42,6 +42,8 @@ pub(super) use endpoint::models;
 pub(super) struct AgentJob<'a> {
     pub(super) connector: &'a Connector,
     pub(super) doors: &'a Arc<dyn Doors>,
+    /// Whether the rates of its connector counted the first question when its effect began.
+    pub(super) is_counted: bool,
     pub(super) model: String,
     pub(super) tariff: Tariff,
     pub(super) call: &'a AgentCall,
@@ -85,6 +87,10 @@ pub(super) async fn ask(job: &AgentJob<'_>) -> Answer {
     if job.connector.mode == Mode::Fixture {
         return fixture(job);
     }
+    let door = Door::to(job.doors, job.connector);
+    if !job.is_counted {
+        door.take(None).await?;
+    }
     let mut bill = Bill::new(job.tariff.clone());
     let mut conversation = Conversation::begin(job);
     let complaints = match turn(job, &mut conversation, &mut bill).await? {
@@ -95,15 +101,23 @@ pub(super) async fn ask(job: &AgentJob<'_>) -> Answer {
         return Err(broken(job, &complaints, &bill));
     }
     conversation.complain(job, &complaints);
-    let second = turn(job, &mut conversation, &mut bill).await.map_err(|fault| match fault {
-        // The first turn has left and was paid for: the attempt as a whole is tried again once the door is open.
-        Fault::Held(why) => Fault::transient(why).costing(Some(bill.total())),
-        other => other,
-    });
-    match second? {
+    // The second question is one more that leaves.
+    door.take(None).await.map_err(|fault| broken_off(fault, &bill))?;
+    let second = turn(job, &mut conversation, &mut bill).await;
+    match second.map_err(|fault| broken_off(fault, &bill))? {
         Ok(value) => Ok(done(job, value, &conversation, &bill)),
         Err(complaints) => Err(broken(job, &complaints, &bill)),
     }
+}
+
+/// The first question has left and was paid for: the attempt as a whole is tried again once the door is open, or there is room.
+fn broken_off(fault: Fault, bill: &Bill) -> Fault {
+    let fault = match fault {
+        Fault::Held(Held { why, after: None }) => Fault::transient(why),
+        Fault::Held(Held { why, after }) => Fault::new(ErrorClass::RateLimited, why).after(after),
+        other => return other,
+    };
+    fault.costing(Some(bill.total()))
 }
 
 /// One request and its answer: a value that keeps the contract, or what is wrong with it.

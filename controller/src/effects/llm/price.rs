@@ -152,7 +152,7 @@ fn worst_of_agent(plan: &Plan, call: &AgentCall) -> Result<Money, Unpriced> {
 fn worst_of_route(plan: &Plan, route: &str, text: &str) -> Result<Option<Money>, Unpriced> {
     let Some(route) = plan.route(route) else { return Ok(None) };
     let mut total: Option<Money> = None;
-    for agent in route.escalate.iter().filter_map(|hop| plan.agent(hop.strip_prefix("agent:")?)) {
+    for agent in plan.hops(route) {
         let Ok(worst) = worst_of_agent(plan, &hop_call(plan, agent, route, text)) else { continue };
         total = match total {
             None => Some(worst),

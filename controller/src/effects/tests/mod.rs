@@ -10,6 +10,7 @@ mod notices;
 mod odd_answers;
 pub(crate) mod plans;
 mod probes;
+mod rates;
 mod routes;
 mod schemes;
 mod server;

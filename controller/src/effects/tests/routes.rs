@@ -15,7 +15,7 @@ use super::{
     value_of,
 };
 
-fn company() -> Plan {
+pub(super) fn company() -> Plan {
     let lead = class(
         "lead",
         &[
@@ -143,7 +143,7 @@ async fn what_decided_is_recorded_whole() {
 }
 
 /// A playbook whose bundle carries the prompt of the hop's agent.
-fn with_hop(mut plan: Plan, endpoint: &str) -> Plan {
+pub(super) fn with_hop(mut plan: Plan, endpoint: &str) -> Plan {
     let output = json!({ "type": "object", "required": ["class", "confidence"], "additionalProperties": false,
         "properties": { "class": { "type": "string" }, "confidence": { "type": "number" } } });
     plan.agents.insert("sorter".into(), agent("sorter", "prompts/sorter.md", output));

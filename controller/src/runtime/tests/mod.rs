@@ -8,6 +8,7 @@ mod deliveries;
 mod doubts;
 mod loops;
 mod money;
+mod rates;
 mod renames;
 mod runs;
 mod schedules;
@@ -70,6 +71,8 @@ struct Script {
     told: Mutex<Vec<(String, String)>>,
     /// Whether the door of notices is shut.
     is_shut: Mutex<bool>,
+    /// After how many milliseconds there is room for notices, where there is none.
+    full: Mutex<Option<u64>>,
     worst: Mutex<Option<&'static str>>,
     released: watch::Sender<bool>,
 }
@@ -83,6 +86,7 @@ impl Script {
             unreachable: Mutex::default(),
             told: Mutex::default(),
             is_shut: Mutex::default(),
+            full: Mutex::default(),
             worst: Mutex::default(),
             released: watch::Sender::new(false),
         })
@@ -180,11 +184,30 @@ impl Performer for Script {
         self.told.lock().unwrap().push((to.clone(), notice.id.clone()));
         if self.unreachable.lock().unwrap().contains(&to) {
             let message = "scripted".to_owned();
-            return Box::pin(std::future::ready(Err(NotifyFailure { retry: true, is_held: false, message })));
+            return Box::pin(std::future::ready(Err(NotifyFailure {
+                retry: true,
+                is_held: false,
+                after: None,
+                message,
+            })));
         }
         if *self.is_shut.lock().unwrap() {
             let message = "connector:mail is paused".to_owned();
-            return Box::pin(std::future::ready(Err(NotifyFailure { retry: true, is_held: true, message })));
+            return Box::pin(std::future::ready(Err(NotifyFailure {
+                retry: true,
+                is_held: true,
+                after: None,
+                message,
+            })));
+        }
+        if let after @ Some(_) = *self.full.lock().unwrap() {
+            let message = "the rate of \"mail\" is used up".to_owned();
+            return Box::pin(std::future::ready(Err(NotifyFailure {
+                retry: true,
+                is_held: true,
+                after,
+                message,
+            })));
         }
         self.notices.lock().unwrap().push(notice);
         Box::pin(std::future::ready(Ok(())))
