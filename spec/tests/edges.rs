@@ -274,3 +274,118 @@ fn the_key_of_a_run_is_made_of_what_is_always_there() {
     assert_eq!(started("{{ event.name }}-{{ event.from.city }}", input), ["E0223"]);
     assert_eq!(started("{{ event.name }}-{{ event.from.zip }}", input), Vec::<String>::new());
 }
+
+/// A connector with a verb that looks, and another one that is said in a few lines.
+fn said(lines: &str) -> Vec<String> {
+    connector(&format!(
+        "kind = \"http\"\nendpoint = \"https://api.example.com\"\n\n[verbs.look]\npath = \"/x\"\neffect = \"read\"\n\n\
+         [verbs.act]\nmethod = \"POST\"\npath = \"/x\"\n{lines}\n"
+    ))
+}
+
+#[test]
+fn a_change_is_never_declared_as_none() {
+    for effect in ["write", "send", "spend", "delete", "publish"] {
+        assert_eq!(said(&format!("effect = \"{effect}\"\nidempotency = \"pure\"")), ["E0414"], "{effect}");
+        for class in ["native_key", "at_most_once", "probe\"\nprobe = \"look"] {
+            let lines = format!("effect = \"{effect}\"\nidempotency = \"{class}\"");
+            assert_eq!(said(&lines), Vec::<String>::new(), "{lines}");
+        }
+        assert_eq!(said(&format!("effect = \"{effect}\"")), Vec::<String>::new(), "{effect}");
+    }
+}
+
+#[test]
+fn what_a_verb_says_of_itself_goes_together() {
+    let read = "read_by = \"POST\"\neffect = \"read\"\n";
+    let write = "effect = \"write\"\n";
+    let cases = [
+        (read, "undo = \"act\"", "E0409"),
+        (write, "undo = \"look\"", "E0415"),
+        (read, "probe = \"look\"", "E0120"),
+        (read, "key_header = \"Key\"", "E0120"),
+        (write, "key_header = \"Key\"", "E0120"),
+        (write, "idempotency = \"probe\"\nprobe = \"look\"\nkey_header = \"Key\"", "E0120"),
+        (write, "with = { key = \"{{ effect.key }}\" }", "E0120"),
+        (write, "found = \"result.id == 1\"", "E0120"),
+        (read, "value = \"result.id\"", "E0120"),
+        (write, "idempotency = \"native_key\"\nheaders = { \"idempotency-key\" = \"x\" }", "E0120"),
+        (write, "idempotency = \"native_key\"\nkey_header = \"Key\"\nheaders = { KEY = \"x\" }", "E0120"),
+    ];
+    for (effect, lines, code) in cases {
+        assert_eq!(said(&format!("{effect}{lines}")), [code], "{effect}{lines}");
+    }
+    let fine = [
+        (write, "undo = \"act\""),
+        (write, "idempotency = \"native_key\"\nprobe = \"look\"\nkey_valid = \"2h\""),
+        (write, "idempotency = \"at_most_once\"\nprobe = \"look\""),
+        (write, "idempotency = \"native_key\"\nkey_header = \"Key\"\nheaders = { Other = \"x\" }"),
+        (write, "headers = { \"Idempotency-Key\" = \"{{ effect.key }}\" }"),
+    ];
+    for (effect, lines) in fine {
+        assert_eq!(said(&format!("{effect}{lines}")), Vec::<String>::new(), "{effect}{lines}");
+    }
+}
+
+#[test]
+fn a_key_does_not_stand_where_the_secret_does() {
+    let of = |settings: &str, key: &str| {
+        connector(&format!(
+            "kind = \"http\"\nendpoint = \"https://api.example.com\"\n{settings}\n[verbs.act]\nmethod = \"POST\"\n\
+             path = \"/x\"\neffect = \"write\"\nidempotency = \"native_key\"\nkey_header = \"{key}\"\n"
+        ))
+    };
+    let secret = "secret = \"key\"";
+    for (settings, key) in [
+        (secret.to_owned(), "authorization"),
+        (format!("{secret}\nauth = \"basic\""), "Authorization"),
+        (format!("{secret}\nauth = \"header\""), "x-api-key"),
+        (format!("{secret}\nauth = \"header\"\nauth_header = \"X-Token\""), "X-Token"),
+        ("headers = { \"X-Key\" = \"x\" }".to_owned(), "x-key"),
+    ] {
+        assert_eq!(of(&settings, key), ["E0120"], "{settings} {key}");
+    }
+    assert_eq!(of(secret, "X-Api-Key"), Vec::<String>::new());
+    assert_eq!(of(&format!("{secret}\nauth = \"none\""), "Authorization"), Vec::<String>::new());
+}
+
+#[test]
+fn rates_and_fixtures_are_of_verbs_that_there_are_and_said_once() {
+    let http = |more: &str| {
+        connector(&format!("kind = \"http\"\nendpoint = \"https://api.example.com\"\n{more}\n{READ}"))
+    };
+    let rate = "{ calls = 1, per = \"1m\" }";
+    assert_eq!(http(&format!("rate = {{ lst = {rate} }}")), ["E0206"]);
+    assert_eq!(http("fixture = { lst = {} }"), ["E0206"]);
+    assert_eq!(http(&format!("rate = {{ list = {rate} }}")), Vec::<String>::new());
+    let twice = format!(
+        "kind = \"http\"\nendpoint = \"https://api.example.com\"\nrate = {{ list = {rate} }}\n{READ}rate = {rate}\n"
+    );
+    assert_eq!(connector(&twice), ["E0120"]);
+    let mail = |name: &str| {
+        connector(&format!(
+            "kind = \"mail\"\nendpoint = \"smtp://127.0.0.1:25\"\nfrom = \"me@example.com\"\nrate = {{ {name} = {rate} }}\n"
+        ))
+    };
+    assert_eq!((mail("send"), mail("sent")), (Vec::new(), vec!["E0206".to_owned()]));
+    let model = |more: &str| {
+        connector(&format!("kind = \"openai\"\nendpoint = \"https://api.example.com\"\n{more}\n"))
+    };
+    assert_eq!(model(&format!("rate = {{ ask = {rate} }}")), ["E0206"]);
+    assert_eq!(model("fixture = { writer = { text = \"x\" } }"), Vec::<String>::new(), "an agent is no verb");
+}
+
+#[test]
+fn an_undo_of_a_step_changes_something_back() {
+    let files = |undo: &str| {
+        let text = "schema = \"adjutant/v1\"\nkind = \"http\"\nendpoint = \"https://api.example.com\"\n\n[verbs.look]\npath = \"/x\"\n\
+                    effect = \"read\"\n\n[verbs.act]\nmethod = \"POST\"\npath = \"/x\"\neffect = \"write\"\n";
+        let playbook = format!(
+            "schema = \"adjutant/v1\"\n[[step]]\nid = \"act\"\ncall = \"edge.act\"\nundo = {{ call = \"edge.{undo}\" }}\n\
+             [[step]]\nid = \"done\"\nend = \"done\"\n"
+        );
+        codes(&company(&[("connectors/edge.toml", text), ("playbooks/hello.toml", &playbook)]))
+    };
+    let told = |codes: Vec<String>| codes.iter().any(|code| code == "E0415");
+    assert!(told(files("look")) && !told(files("act")));
+}

@@ -3,6 +3,7 @@
 use super::{
     cx::{Cx, Out},
     names::{self, hint},
+    promises,
 };
 use crate::{
     diag::{Code, Diagnostic},
@@ -19,6 +20,7 @@ pub(crate) fn check_connectors(draft: &Draft, out: &mut Out<'_>) {
             undo(draft, out, at, (name, verb));
             read(draft, out, at, (name, verb));
         }
+        promises::check(draft, out, at);
     }
 }
 
@@ -125,6 +127,7 @@ pub(crate) fn check_calls(cx: &Cx<'_>, out: &mut Out<'_>) {
         if !matches!(step.kind, StepKind::Call { .. }) {
             lone_undo(cx, out, place);
         }
+        looking_undo(cx, out, place);
     }
 }
 
@@ -140,6 +143,23 @@ fn lone_undo(cx: &Cx<'_>, out: &mut Out<'_>, place: usize) {
             )
             .label("nothing to undo")
             .help("put the `undo` on the step that acts"),
+        );
+    }
+}
+
+/// What only looks takes nothing back.
+fn looking_undo(cx: &Cx<'_>, out: &mut Out<'_>, place: usize) {
+    let Some(undo) = &cx.step(place).undo else { return };
+    let looks = names::verb(cx.draft, &undo.call).is_some_and(|verb| verb.effect == Effect::Read);
+    if looks {
+        out.push(
+            Diagnostic::new(
+                Code::E0415,
+                cx.spot(place, "undo.call"),
+                format!("the undo of step \"{}\" calls \"{}\", which only looks", cx.id(place), undo.call),
+            )
+            .label("takes nothing back")
+            .help("call a verb that changes it back, or take the `undo` out"),
         );
     }
 }

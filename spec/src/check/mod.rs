@@ -19,6 +19,7 @@ pub(crate) mod labels;
 pub(crate) mod limits;
 mod links;
 pub(crate) mod names;
+mod promises;
 mod reach;
 mod reads;
 mod shape;

@@ -138,6 +138,8 @@ codes! {
     E0411 "an argument that is missing"
     E0412 "an argument of the wrong type"
     E0413 "a life span of keys where none is sent"
+    E0414 "a change that is declared as none"
+    E0415 "an undo that takes nothing back"
     E0501 "an outsider's text that decides where something goes"
     E0502 "a secret that leaves its place"
     E0503 "a label that a child playbook would lose"
