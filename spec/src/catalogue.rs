@@ -92,7 +92,7 @@ const SETTINGS: [(&str, &[&str]); 5] = [
         ],
     ),
     ("mail_drop", &["max_body"]),
-    ("openai", &["model", "headers", "response_format", "seed", "parameters", "private"]),
+    ("openai", &["model", "headers", "response_format", "seed", "parameters", "private", "fixture"]),
 ];
 
 /// The keys of an http verb that are kept as settings.

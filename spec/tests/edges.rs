@@ -389,3 +389,11 @@ fn an_undo_of_a_step_changes_something_back() {
     let told = |codes: Vec<String>| codes.iter().any(|code| code == "E0415");
     assert!(told(files("look")) && !told(files("act")));
 }
+
+#[test]
+fn what_a_model_answers_in_fixture_mode_is_kept() {
+    let text = "schema = \"adjutant/v1\"\nkind = \"openai\"\nendpoint = \"https://api.example.com\"\nmode = \"fixture\"\n\
+                fixture = { writer = { text = \"x\" } }\n";
+    let plan = load(&company(&[("connectors/edge.toml", text)])).plan.expect("clean");
+    assert_eq!(plan.connectors["edge"].settings["fixture"]["writer"]["text"], "x");
+}

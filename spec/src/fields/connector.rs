@@ -45,7 +45,7 @@ pub static CONNECTOR: Table = Table {
             "fixture",
             Ty::Map(&Ty::Any),
             "{ send = { message_id = \"1\" } }",
-            "The answer of each built-in verb in `fixture` mode.",
+            "The answer of each built-in verb in `fixture` mode; of each agent, by its id, for kind `openai`.",
         ),
     ],
     cases: Cases::ByWord("kind", &[&HTTP, &MAIL, &FILES, &WEBHOOK, &MAIL_DROP, &OPENAI]),
