@@ -217,11 +217,14 @@ async fn mail(agency: &Agency) {
         HOSTILE.replace(['\r', '\n'], "")
     );
     agency.stage.world.write("data/files/intake/hostile.eml", &text);
-    let status = |runs: &Value| runs.as_array().is_some_and(|runs| runs.len() >= 2);
-    drop(
-        tokio::time::timeout(std::time::Duration::from_secs(10), agency.daemon.api.until("runs", status))
-            .await,
-    );
+    // It has a run, or it is open with a reason: either way it was dealt with.
+    let is_dealt_with = |status: &Value| {
+        let runs = status["runs"]["by_status"]
+            .as_object()
+            .map(|all| all.values().filter_map(Value::as_u64).sum::<u64>());
+        runs >= Some(2) || status["deliveries"].as_u64() > Some(0)
+    };
+    drop(agency.daemon.api.until("status", is_dealt_with).await);
 }
 
 /// Every command that reads, and those that are refused with words of others in them.

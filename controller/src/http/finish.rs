@@ -44,6 +44,11 @@ impl Finisher {
         }
     }
 
+    /// Returns how many changes run now.
+    pub(super) fn running(&self) -> usize {
+        (self.most as usize).saturating_sub(self.room.available_permits())
+    }
+
     /// Waits until no change runs any more, for a while.
     pub(super) async fn idle(&self, within: Duration) {
         if tokio::time::timeout(within, self.room.acquire_many(self.most)).await.is_err() {
@@ -85,9 +90,11 @@ mod tests {
         let mut asked = Box::pin(finisher.run(work, LONG));
         assert!(futures::poll!(&mut asked).is_pending());
         drop(asked);
+        assert_eq!(finisher.running(), 1, "nobody waits for it, and it is counted");
         go.send(()).unwrap();
         end.await.expect("it went on");
         finisher.idle(LONG).await;
+        assert_eq!(finisher.running(), 0);
     }
 
     #[tokio::test]

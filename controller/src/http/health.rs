@@ -40,5 +40,5 @@ async fn metrics(State(app): State<App>, who: Principal) -> Result<Response, Ref
     who.must(Scope::Read)?;
     let status = app.handle.status().await?;
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-    Ok((kind, app.metrics.text(&status, &app.handle.hooks())).into_response())
+    Ok((kind, app.metrics.text(&status, &app.handle.hooks(), app.changes())).into_response())
 }

@@ -56,7 +56,7 @@ impl Sample {
 }
 
 /// Name, type and help of each figure, in the order of the text.
-const FIGURES: [(&str, &str, &str); 13] = [
+const FIGURES: [(&str, &str, &str); 14] = [
     ("adjutant_runs", "gauge", "runs by status"),
     ("adjutant_inbox", "gauge", "gates that wait for the operator"),
     ("adjutant_dead", "gauge", "effects that are dead or unknown"),
@@ -67,6 +67,11 @@ const FIGURES: [(&str, &str, &str); 13] = [
     ("adjutant_outbox", "gauge", "effects that wait to be performed"),
     ("adjutant_quarantined", "gauge", "instances that are set aside"),
     ("adjutant_paused", "gauge", "pauses of more than one run"),
+    (
+        "adjutant_changes",
+        "gauge",
+        "changes that requests asked for and that run, whether or not anybody waits for them",
+    ),
     ("adjutant_spend_today", "gauge", "money spent and reserved today, by currency"),
     ("adjutant_revision_applied", "gauge", "1 for the revision in force"),
     ("adjutant_transitions_total", "counter", "transitions since this process started, by event"),
@@ -84,7 +89,7 @@ impl Counters {
     }
 
     /// Returns every figure.
-    pub(super) fn samples(&self, status: &StatusView, hooks: &[HookView]) -> Vec<Sample> {
+    pub(super) fn samples(&self, status: &StatusView, hooks: &[HookView], changes: u64) -> Vec<Sample> {
         let plain = |name, value| Sample { name, label: None, value: figure(value) };
         let labelled = |name, label, value: &str, figure| Sample {
             name,
@@ -103,6 +108,7 @@ impl Counters {
             plain("adjutant_outbox", status.outbox),
             plain("adjutant_quarantined", status.quarantined.len() as u64),
             plain("adjutant_paused", status.paused.len() as u64),
+            plain("adjutant_changes", changes),
         ]);
         for hook in hooks {
             let counts = [
@@ -134,8 +140,8 @@ impl Counters {
     }
 
     /// Returns the text that Prometheus reads.
-    pub(super) fn text(&self, status: &StatusView, hooks: &[HookView]) -> String {
-        let samples = self.samples(status, hooks);
+    pub(super) fn text(&self, status: &StatusView, hooks: &[HookView], changes: u64) -> String {
+        let samples = self.samples(status, hooks, changes);
         let mut text = String::new();
         for (name, kind, help) in FIGURES {
             let written = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");

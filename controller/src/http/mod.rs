@@ -111,6 +111,12 @@ impl std::ops::Deref for App {
 }
 
 impl Shared {
+    /// Returns how many changes run, whether or not anybody waits for them.
+    fn changes(&self) -> u64 {
+        let (own, others) = &self.finishers;
+        (own.running() + others.running()) as u64
+    }
+
     fn knows_host(&self, name: &str) -> bool {
         self.hosts.contains(&name.to_ascii_lowercase())
     }

@@ -176,7 +176,7 @@ pub(super) async fn metrics(State(app): State<App>, who: Principal) -> Answered<
     let status = app.handle.status().await?;
     Ok(Json(
         app.metrics
-            .samples(&status, &app.handle.hooks())
+            .samples(&status, &app.handle.hooks(), app.changes())
             .into_iter()
             .map(|sample| (sample.key(), sample.value))
             .collect(),
