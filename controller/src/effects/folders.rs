@@ -39,14 +39,17 @@ impl Folders {
     /// # Errors
     /// A folder that is not the connector's own, with the reason.
     pub(super) fn of(&self, connector: &Connector) -> Result<PathBuf, Fault> {
-        let written = connector.endpoint.as_deref().unwrap_or_default();
-        let refuse = |why: String| {
-            let id = &connector.id;
+        self.own(connector).map_err(|why| {
+            let (id, written) = (&connector.id, connector.endpoint.as_deref().unwrap_or_default());
             Fault::invalid(format!("the folder \"{written}\" of connector \"{id}\" is not used: {why}"))
-        };
-        let folder = self.real(written).map_err(refuse)?;
+        })
+    }
+
+    /// As [`Folders::of`], for those who name the folder themselves: the error is the reason alone.
+    pub(super) fn own(&self, connector: &Connector) -> Result<PathBuf, String> {
+        let folder = self.real(connector.endpoint.as_deref().unwrap_or_default())?;
         if connector.kind == "files" {
-            self.meets_a_drop(connector, &folder).map_err(refuse)?;
+            self.meets_a_drop(connector, &folder)?;
         }
         Ok(folder)
     }

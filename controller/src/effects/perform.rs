@@ -282,15 +282,9 @@ impl Effects {
         &self.standings
     }
 
-    /// Returns the folder of a connector that has one.
-    pub(super) fn folder_of(&self, connector: &Connector) -> Option<PathBuf> {
-        match self.folders(&self.plan()).of(connector) {
-            Ok(folder) => Some(folder),
-            Err(fault) => {
-                tracing::warn!(connector = connector.id, problem = fault.message(), "a folder is not used");
-                None
-            }
-        }
+    /// Returns the folder of a connector, or why it is not used.
+    pub(super) fn folder_of(&self, connector: &Connector) -> Result<PathBuf, String> {
+        self.folders(&self.plan()).own(connector)
     }
 
     fn folders(&self, plan: &Plan) -> Folders {

@@ -400,3 +400,51 @@ async fn mails_that_are_dropped_while_watching_come_in() {
     stop.send(true).unwrap();
     tokio::time::timeout(Duration::from_secs(20), watching).await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn a_folder_that_is_refused_is_told_until_it_is_mended() {
+    let odd = ["out", "dangling", "file", "kept"];
+    let room = Room::new(plan(odd.map(|id| connector(id, "mail_drop", id))), &[]);
+    let files = room.folder.path().join("files");
+    fs::create_dir_all(room.folder.path().join("elsewhere")).unwrap();
+    fs::create_dir_all(&files).unwrap();
+    symlink(room.folder.path().join("elsewhere"), files.join("out")).unwrap();
+    symlink(room.folder.path().join("nowhere"), files.join("dangling")).unwrap();
+    fs::write(files.join("file"), "no folder").unwrap();
+    symlink(room.folder.path().join("key.txt"), files.join("kept")).unwrap();
+    let (_stop, stopped) = tokio::sync::watch::channel(false);
+    let deliver = |_: Item| async { Ok(()) };
+    tokio::spawn(intake::watch(Arc::clone(&room.effects), deliver, stopped));
+    // Any change of the plan has the folders looked at again, as time does.
+    let until = async |wrong: usize| {
+        let stand = async {
+            loop {
+                let all = room.effects.drop_folders();
+                let is_wrong = |id: &&&str| all.get(**id).is_some_and(|found| found.problem.is_some());
+                if all.len() == odd.len() && odd.iter().filter(is_wrong).count() == wrong {
+                    return all;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), stand).await.unwrap()
+    };
+    let all = until(odd.len()).await;
+    assert!(all["out"].problem.as_ref().unwrap().contains("a link leads out"), "{all:?}");
+    assert!(all.iter().all(|(id, found)| found.folder.ends_with(id)), "{all:?}");
+    for (mended, id) in odd.iter().enumerate() {
+        fs::remove_file(files.join(id)).unwrap();
+        room.edit(|_| {});
+        let all = until(odd.len() - mended - 1).await;
+        assert_eq!(all[*id].problem, None, "{all:?}");
+    }
+    // A connector that is gone takes what was told of its folder with it.
+    fs::remove_dir_all(files.join("out")).unwrap();
+    symlink(room.folder.path().join("elsewhere"), files.join("out")).unwrap();
+    room.edit(|_| {});
+    until(1).await;
+    room.edit(|plan| drop(plan.connectors.remove("out")));
+    while room.effects.drop_folders().contains_key("out") {
+        tokio::task::yield_now().await;
+    }
+}

@@ -24,8 +24,14 @@ pub(in crate::effects) struct Standings {
 }
 
 impl Standings {
+    /// Keeps how a folder stands; what makes all of it unusable is logged when it begins, not at each look.
     pub(super) fn set(&self, connector: &str, standing: DropStanding) {
-        self.lock().insert(connector.to_owned(), standing);
+        let problem = standing.problem.clone();
+        let before = self.lock().insert(connector.to_owned(), standing);
+        let was_wrong = before.is_some_and(|before| before.problem.is_some());
+        if let Some(problem) = problem.filter(|_| !was_wrong) {
+            tracing::warn!(connector, problem, "mail drop cannot be read");
+        }
     }
 
     /// Keeps those of the connectors that are there.

@@ -34,7 +34,14 @@ struct Followed {
     news: Arc<News>,
     watcher: Option<notify::RecommendedWatcher>,
     has_maildir: bool,
-    was_wrong: bool,
+}
+
+/// A drop folder of the plan in force.
+struct Wished {
+    connector: Connector,
+    /// Where it really is, or why it is not used.
+    place: Result<PathBuf, String>,
+    is_ours: bool,
 }
 
 /// What the system told since the last look.
@@ -58,13 +65,18 @@ where
     let mut updates = effects.updates();
     while !*stop.borrow() {
         let drops = drops(&effects);
-        followed.retain(|path, _| drops.iter().any(|(_, known, _)| known == path));
-        effects.standings().keep(|id| drops.iter().any(|(connector, ..)| connector.id == id));
+        followed.retain(|path, _| drops.iter().any(|drop| drop.place.as_ref() == Ok(path)));
+        effects.standings().keep(|id| drops.iter().any(|drop| drop.connector.id == id));
         let mut wait = super::ROUND;
-        for (connector, path, is_ours) in drops {
-            let new = || Followed::new(DropFolder::new(path.clone(), is_ours));
-            let one = followed.entry(path.clone()).or_insert_with(new);
-            let (standing, next) = one.look(&connector, &deliver, &changed).await;
+        for Wished { connector, place, is_ours } in drops {
+            let (standing, next) = match place {
+                Ok(path) => {
+                    let new = || Followed::new(DropFolder::new(path.clone(), is_ours));
+                    let one = followed.entry(path.clone()).or_insert_with(new);
+                    one.look(&connector, &deliver, &changed).await
+                }
+                Err(problem) => (unused(&connector, problem), RETRY),
+            };
             effects.standings().set(&connector.id, standing);
             wait = wait.min(next);
         }
@@ -77,21 +89,27 @@ where
     }
 }
 
-fn drops(effects: &Effects) -> Vec<(Connector, PathBuf, bool)> {
+fn drops(effects: &Effects) -> Vec<Wished> {
     let plan = effects.plan();
     let connectors = plan.connectors.values().filter(|connector| connector.kind == "mail_drop");
     let folder = |connector: &Connector| {
-        let path = effects.folder_of(connector)?;
+        let place = effects.folder_of(connector);
         let is_ours =
             connector.endpoint.as_deref().is_some_and(|endpoint| !Path::new(endpoint).is_absolute());
-        Some((connector.clone(), path, is_ours))
+        Wished { connector: connector.clone(), place, is_ours }
     };
-    connectors.filter_map(folder).collect()
+    connectors.map(folder).collect()
+}
+
+/// A folder that is refused is told by the name that the company gave it.
+fn unused(connector: &Connector, problem: String) -> DropStanding {
+    let folder = PathBuf::from(connector.endpoint.as_deref().unwrap_or_default());
+    DropStanding { folder, problem: Some(problem), ..DropStanding::default() }
 }
 
 impl Followed {
     fn new(drop: DropFolder) -> Self {
-        Self { drop, news: Arc::default(), watcher: None, has_maildir: false, was_wrong: false }
+        Self { drop, news: Arc::default(), watcher: None, has_maildir: false }
     }
 
     /// Looks at the folder once; returns how it stands, and how long to wait at most.
@@ -110,13 +128,9 @@ impl Followed {
         self.drop.hear(self.news.take()).await;
         match self.drop.pass(connector, deliver).await {
             Ok(wait) => {
-                self.was_wrong = false;
                 (self.drop.standing(None), if self.watcher.is_some() { wait } else { wait.min(RETRY) })
             }
             Err(error) => {
-                if !std::mem::replace(&mut self.was_wrong, true) {
-                    tracing::warn!(connector = connector.id, %error, "mail drop cannot be read");
-                }
                 // It may be another folder when it comes back: what was watched is gone with it.
                 self.watcher = None;
                 (self.drop.standing(Some(plain(&error))), RETRY)
