@@ -11,7 +11,7 @@ use adjutant::{
     http::{self, Backups, Code, Doors, GitDoor, HookRefusal, Hooks, Probes, Refusal, Server, doors::*},
     runtime::{
         Activation, Delivery, Handle, ManualClock, NotifyFailure, PageWish, Performer, Runtime, Settings,
-        StartRun, Worst,
+        StartRun, Worst, views::Paged,
     },
 };
 use adjutant_machine::{
@@ -232,7 +232,8 @@ pub fn socket_client(socket: &Path) -> reqwest::Client {
 
 fn builder() -> reqwest::ClientBuilder {
     static PROVIDER: Once = Once::new();
-    PROVIDER.call_once(|| rustls::crypto::ring::default_provider().install_default().unwrap());
+    // Another client of the same process may have installed it.
+    PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
     reqwest::Client::builder().no_proxy().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none())
 }
 
@@ -393,8 +394,14 @@ impl GitDoor for Shelf {
         ready(Ok(json!({ "to": wish.to })))
     }
 
-    fn proposals(&self) -> Answered<Vec<ProposalView>> {
-        ready(Ok(vec![ProposalView { diff: None, ..self.0.lock().unwrap().clone() }]))
+    fn proposals(&self, wish: PageWish) -> Answered<Paged<ProposalView>> {
+        let only = ProposalView { diff: None, ..self.0.lock().unwrap().clone() };
+        let list = (wish.after.as_ref() != Some(&only.id)).then(|| Ok((only.id.clone(), only)));
+        ready(Paged::of(list, wish.size(), 1))
+    }
+
+    fn open_proposals(&self) -> u64 {
+        u64::from(self.0.lock().unwrap().state == "open")
     }
 
     fn proposal(&self, id: &str, _: bool) -> Answered<ProposalView> {

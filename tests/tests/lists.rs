@@ -86,3 +86,35 @@ async fn a_months_costs_add_up_by_day_and_by_who_spent() {
     assert!(earlier["total"].is_null(), "{earlier}");
     assert!(agency.operator(&["cost", "--month"]).await.ok().contains(named));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_goes_on_says_what_to_type() {
+    let agency = Agency::open().await;
+    for name in ["a", "b", "c"] {
+        assert_eq!(agency.operator(&["token", "new", "--name", name]).await.code, 0);
+        agency
+            .stage
+            .world
+            .write(&format!("data/files/intake/{name}.eml"), &format!("{name}: this is no mail"));
+    }
+    drop(agency.daemon.api.until("deliveries", |lines| lines.as_array().unwrap().len() == 3).await);
+    for list in [&["token", "list"][..], &["deliveries"], &["deliveries", "--all"]] {
+        let (mut command, mut seen) = (list.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>(), 0);
+        loop {
+            let words: Vec<&str> = command.iter().map(String::as_str).chain(["--limit", "1"]).collect();
+            let ran = agency.operator(&words).await;
+            assert_eq!(ran.code, 0, "{words:?}: {}", ran.all());
+            seen += 1;
+            let all = ran.all();
+            let Some((_, next)) = all.split_once("1 of 3; the next ones: adjutant ") else { break };
+            command = next.lines().next().unwrap().split_whitespace().map(str::to_owned).collect();
+        }
+        assert_eq!(seen, 3, "{list:?}");
+    }
+    // The inbox says what else waits; each line is what to type.
+    let inbox = agency.operator(&["inbox"]).await.all();
+    assert!(inbox.contains("3 deliveries start nothing yet: adjutant deliveries"), "{inbox}");
+    assert!(!inbox.contains("nothing waits for you"), "{inbox}");
+    let gone = agency.operator(&["dead", "--after", "nope"]).await;
+    assert_eq!(gone.code, 4, "{}", gone.all());
+}

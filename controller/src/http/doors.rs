@@ -13,7 +13,10 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::Refusal;
-use crate::runtime::{Delivery, SetAside, views::CorrectionView};
+use crate::runtime::{
+    Delivery, PageWish, SetAside,
+    views::{CorrectionView, Paged},
+};
 
 /// What a door answers.
 pub type Answered<T> = BoxFuture<'static, Result<T, Refusal>>;
@@ -29,8 +32,11 @@ pub trait GitDoor: Send + Sync + 'static {
     /// Computes what would change.
     fn plan(&self, wish: PlanWish) -> Answered<Value>;
 
-    /// Lists the proposals, newest first, without their diffs.
-    fn proposals(&self) -> Answered<Vec<ProposalView>>;
+    /// Lists the proposals, newest first and page by page, without their diffs.
+    fn proposals(&self, wish: PageWish) -> Answered<Paged<ProposalView>>;
+
+    /// Counts the proposals that the operator has to decide.
+    fn open_proposals(&self) -> u64;
 
     /// Shows one proposal with what it changes; all of it where `full` asks, else what one reads at a glance.
     fn proposal(&self, id: &str, full: bool) -> Answered<ProposalView>;
@@ -187,6 +193,14 @@ pub struct ConditionView {
     pub message: String,
     /// The revision that was looked at.
     pub revision: Option<String>,
+}
+
+impl ConditionView {
+    /// Returns whether something is not as it should be: it is not ready, or it stands in the way.
+    #[must_use]
+    pub fn is_unmet(&self) -> bool {
+        self.holds != (self.condition == "Ready")
+    }
 }
 
 /// One slice of the company.

@@ -117,6 +117,7 @@ impl Desk {
             diagnostics: &told.diagnostics,
             secrets: &plan.as_deref().map(missing_secrets).unwrap_or_default(),
             slices: self.course.state.last_good().map_or(&nothing, |good| &good.slices),
+            proposals: self.book.undecided(),
         }
         .status()
     }

@@ -62,7 +62,7 @@ pub(super) struct Inner {
     pub(super) settings: Settings,
     pub(super) desk: Mutex<Desk>,
     pub(super) looks: Looks,
-    status: watch::Sender<Status>,
+    pub(super) status: watch::Sender<Status>,
 }
 
 impl Reconciler {

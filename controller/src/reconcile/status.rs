@@ -44,6 +44,9 @@ pub struct Status {
     pub slices: Vec<SliceStatus>,
     /// Why the source is not followed.
     pub hold: Option<Hold>,
+    /// How many proposals wait for a yes or a no.
+    #[serde(default)]
+    pub proposals: u64,
 }
 
 /// A change that waits for the operator's yes.
@@ -106,6 +109,7 @@ pub(super) struct Facts<'a> {
     pub(super) diagnostics: &'a [Value],
     pub(super) secrets: &'a [MissingSecret],
     pub(super) slices: &'a BTreeMap<String, String>,
+    pub(super) proposals: u64,
 }
 
 impl Facts<'_> {
@@ -147,6 +151,7 @@ impl Facts<'_> {
             diagnostics: self.diagnostics.to_vec(),
             slices: self.slice_rows(),
             hold: self.course.hold.clone(),
+            proposals: self.proposals,
         }
     }
 

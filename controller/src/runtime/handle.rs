@@ -329,12 +329,12 @@ impl Handle {
         self.core.read(move |core| view::gate(core, &id)).await
     }
 
-    /// Lists dead and unknown effects.
+    /// Lists dead and unknown effects, page by page.
     ///
     /// # Errors
-    /// [`Error::Journal`].
-    pub async fn dead(&self) -> Answered<Vec<DeadView>> {
-        self.core.read(view::dead).await
+    /// [`Error::NotFound`] where the effect to go on after is not there.
+    pub async fn dead(&self, wish: PageWish) -> Answered<Paged<DeadView>> {
+        self.core.read(move |core| view::dead(core, &wish)).await
     }
 
     /// Shows the runtime's part of `status`.
@@ -345,7 +345,7 @@ impl Handle {
         self.core.read(view::status).await
     }
 
-    /// Explains a run, a gate or an effect: cause behind cause, down to the file.
+    /// Explains a run, a gate, an effect or a delivery: cause behind cause, down to the file.
     ///
     /// # Errors
     /// [`Error::NotFound`].
@@ -354,13 +354,13 @@ impl Handle {
         self.core.read(move |core| view::why(core, &id)).await
     }
 
-    /// Lists business records of a kind after a key; at most 1,000.
+    /// Lists business records of a kind by key, page by page.
     ///
     /// # Errors
     /// [`Error::Journal`].
-    pub async fn records(&self, kind: &str, after: Option<&str>, limit: usize) -> Answered<Vec<RecordView>> {
-        let (kind, after) = (kind.to_owned(), after.map(str::to_owned));
-        self.core.read(move |core| view::records(core, &kind, after.as_deref(), limit)).await
+    pub async fn records(&self, kind: &str, wish: PageWish) -> Answered<Paged<RecordView>> {
+        let kind = kind.to_owned();
+        self.core.read(move |core| view::records(core, &kind, &wish)).await
     }
 
     /// Shows what was spent against the caps in force.

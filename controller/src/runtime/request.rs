@@ -154,6 +154,15 @@ impl RunFilter {
     }
 }
 
+/// How many items a page of a list has where nobody says more, and the most.
+const USUAL: usize = 100;
+const MOST: usize = 1_000;
+
+/// Returns how many items a page has that asks for so many.
+pub(super) fn page_size(limit: usize) -> usize {
+    if limit == 0 { USUAL } else { limit.min(MOST) }
+}
+
 /// Which page of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct PageWish {
@@ -163,6 +172,14 @@ pub struct PageWish {
     /// At most so many; 100 when 0, 1,000 is the most.
     #[serde(default)]
     pub limit: usize,
+}
+
+impl PageWish {
+    /// Returns how many items the page has at most.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        page_size(self.limit)
+    }
 }
 
 /// What a pause is about.

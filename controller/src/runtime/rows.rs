@@ -220,6 +220,10 @@ pub(super) mod index {
         key(&[b"d", effect.to_string().as_bytes()])
     }
 
+    pub(in crate::runtime) fn dead_of(bytes: &[u8]) -> Option<EffectId> {
+        std::str::from_utf8(bytes.strip_prefix(DEAD)?).ok()?.parse().ok()
+    }
+
     pub(in crate::runtime) const OPEN: &[u8] = b"o\0";
 
     /// A delivery that waits for a playbook.

@@ -2,10 +2,11 @@
 
 use std::{collections::BTreeSet, path::Path};
 
+use adjutant::runtime::SetAside;
 use adjutant_tests::desk::Desk;
 use serde_json::{Value, json as value};
 
-use super::{Operator, json, refused};
+use super::{Browser, Operator, json, refused};
 
 #[test]
 fn the_description_is_the_golden_one() {
@@ -94,6 +95,97 @@ async fn a_list_says_how_long_it_is_and_how_it_goes_on() {
     assert!(!answer.headers().contains_key("x-next"));
     assert_eq!(json(answer).await[0]["id"], gates[1]);
     assert_eq!(refused(operator.get("/api/v1/inbox?after=nope").await, 404).await, "not_found");
+    desk.close().await;
+}
+
+/// Opens a desk with three tokens, three open deliveries, and two gates.
+async fn busy() -> (Desk, Operator) {
+    let desk = Desk::open().await;
+    let operator = Operator::of(&desk);
+    for name in ["a", "b", "c"] {
+        operator.token(value!({ "name": name })).await;
+        let item = SetAside {
+            connector: "website".to_owned(),
+            event: "lead".to_owned(),
+            id: name.to_owned(),
+            by: "connector:website".to_owned(),
+            content: value!({}),
+            reason: "it is no lead".to_owned(),
+        };
+        desk.handle.set_aside(item).await.unwrap();
+    }
+    for message in ["a website", "unclear"] {
+        desk.gate(message).await;
+    }
+    (desk, operator)
+}
+
+#[tokio::test]
+async fn every_list_that_grows_is_pages() {
+    let (desk, operator) = busy().await;
+    let lists = [
+        ("tokens", 3, "nope"),
+        ("deliveries", 3, "nope"),
+        ("deliveries?all=true", 3, "nope"),
+        ("proposals", 1, ""),
+        ("dead", 0, "nope.1.0"),
+        ("inbox", 2, "nope"),
+        ("records/customer", 0, ""),
+    ];
+    for (list, total, nowhere) in lists {
+        let ask = async |query: String| {
+            let mark = if list.contains('?') { '&' } else { '?' };
+            operator.get(&format!("/api/v1/{list}{mark}{query}")).await
+        };
+        let (mut read, mut after) = (Vec::new(), String::new());
+        loop {
+            let answer = ask(format!("limit=1{after}")).await;
+            let headers = answer.headers().clone();
+            assert_eq!(headers["x-total-count"], total.to_string().as_str(), "{list}");
+            let items = json(answer).await;
+            assert!(items.as_array().unwrap().len() <= 1, "{list}: {items}");
+            read.extend(items.as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()));
+            let Some(next) = headers.get("x-next") else { break };
+            assert_eq!(next.to_str().unwrap(), read.last().unwrap(), "{list}");
+            after = format!("&after={}", read.last().unwrap());
+        }
+        let whole = json(ask("limit=1000".to_owned()).await).await;
+        let whole: Vec<&str> =
+            whole.as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap()).collect();
+        assert_eq!(
+            (read.len(), &read),
+            (total, &whole.iter().map(|id| (*id).to_owned()).collect()),
+            "{list}"
+        );
+        if !nowhere.is_empty() {
+            let answer = ask(format!("after={nowhere}")).await;
+            assert_eq!(refused(answer, 404).await, "not_found", "{list}");
+        }
+    }
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn a_list_goes_on_behind_a_token_that_was_taken_back() {
+    let (desk, operator) = busy().await;
+    let listed = json(operator.get("/api/v1/tokens").await).await;
+    let id = |place: usize| listed[place]["id"].as_str().unwrap();
+    let gone = operator.0.delete(format!("http://adjutant/api/v1/tokens/{}", id(1)));
+    assert_eq!(gone.send().await.unwrap().status(), 204);
+    let rest = json(operator.get(&format!("/api/v1/tokens?after={}", id(1))).await).await;
+    assert_eq!((rest.as_array().unwrap().len(), &rest[0]["id"]), (1, &listed[2]["id"]));
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn what_waits_is_counted_once_for_status_and_every_page() {
+    let (desk, operator) = busy().await;
+    let status = json(operator.get("/api/v1/status").await).await;
+    let counts =
+        ["inbox", "dead", "deliveries", "proposals", "waiting"].map(|name| status[name].as_u64().unwrap());
+    assert_eq!(counts, [2, 0, 3, 1, 6]);
+    let page = Browser::login(&desk).await.get("/runs").await.text().await.unwrap();
+    assert!(page.contains("<span>Today</span><span class=\"count\">6<"), "every page counts the same");
     desk.close().await;
 }
 

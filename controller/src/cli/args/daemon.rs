@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::PageArgs;
+
 /// Where HTTP listens unless told otherwise.
 pub(crate) const DEFAULT_LISTEN: &str = "127.0.0.1:7717";
 
@@ -86,6 +88,19 @@ pub(crate) struct DemoArgs {
     /// Where the company and the data go; a new folder when absent.
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
+}
+
+/// `proposals`.
+#[derive(Debug, Args)]
+pub(crate) struct ProposalsArgs {
+    /// The proposal, or `new`.
+    pub id: Option<String>,
+    /// Where in the list to begin, and how much of it to show.
+    #[command(flatten)]
+    pub page: PageArgs,
+    /// What to do with it.
+    #[command(subcommand)]
+    pub action: Option<ProposalAction>,
 }
 
 /// `proposals ID …`.
@@ -171,7 +186,7 @@ pub(crate) enum TokenAction {
         days: u32,
     },
     /// The tokens, without their secrets.
-    List,
+    List(PageArgs),
     /// Take a token back: it works no longer.
     Revoke {
         /// Its id, as `token list` shows it.

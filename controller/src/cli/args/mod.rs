@@ -12,12 +12,12 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 pub(crate) use company::{CheckArgs, FmtArgs, InitArgs, NewArgs, SecretsAction, SecretsArgs};
 pub(crate) use daemon::{
     AuditAction, ConnectorAction, DEFAULT_LISTEN, DemoArgs, DoublesArgs, Mode, NewProposalArgs, PlanArgs,
-    ProposalAction, TokenAction, UpArgs,
+    ProposalAction, ProposalsArgs, TokenAction, UpArgs,
 };
 pub(crate) use models::{BenchArgs, EvalArgs, ModelsAction, PullArgs};
 pub(crate) use runs::{
-    ApproveArgs, DeadAction, DeliveriesArgs, DeliveryAction, PageArgs, PauseArgs, RunArgs, RunsArgs,
-    ScopeArgs,
+    ApproveArgs, DeadAction, DeadArgs, DeliveriesArgs, DeliveryAction, PageArgs, PauseArgs, RunArgs,
+    RunsArgs, ScopeArgs,
 };
 
 /// The operating layer for a company of one.
@@ -95,9 +95,9 @@ pub(crate) enum Command {
         /// The id of the run to follow.
         run: String,
     },
-    /// The chain of reasons for what a run, gate or effect waits for.
+    /// The chain of reasons for what a run, gate, effect or delivery waits for.
     Why {
-        /// The id of a run, a gate or an effect.
+        /// The id of a run, a gate, an effect or a delivery.
         id: String,
     },
     /// What waits for you.
@@ -118,11 +118,7 @@ pub(crate) enum Command {
         reason: String,
     },
     /// The dead-letter list: what failed for good, or what nobody can tell.
-    Dead {
-        /// What to do with one; the list when absent.
-        #[command(subcommand)]
-        action: Option<DeadAction>,
-    },
+    Dead(DeadArgs),
     /// What came in and starts nothing yet: list, show, start, drop.
     Deliveries(DeliveriesArgs),
     /// No further effect of a run, a playbook, a connector or everything starts.
@@ -174,6 +170,9 @@ pub(crate) enum Command {
     Records {
         /// The kind.
         kind: Option<String>,
+        /// Where in the list to begin, and how much of it to show.
+        #[command(flatten)]
+        page: PageArgs,
     },
     /// Activate a stored revision at once, without Git, and hold the bad one.
     Revert {
@@ -191,13 +190,7 @@ pub(crate) enum Command {
         reason: String,
     },
     /// Proposed changes: list, show, diff, approve, refuse, new.
-    Proposals {
-        /// The proposal, or `new`.
-        id: Option<String>,
-        /// What to do with it.
-        #[command(subcommand)]
-        action: Option<ProposalAction>,
-    },
+    Proposals(ProposalsArgs),
     /// The connectors, or `connectors probe NAME`.
     Connectors {
         /// What to do.

@@ -84,6 +84,18 @@ pub(crate) struct ApproveArgs {
     pub reason: Option<String>,
 }
 
+/// `dead`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct DeadArgs {
+    /// Where in the list to begin, and how much of it to show.
+    #[command(flatten)]
+    pub page: PageArgs,
+    /// What to do with one; the list when absent.
+    #[command(subcommand)]
+    pub action: Option<DeadAction>,
+}
+
 /// `dead …`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeadAction {

@@ -15,6 +15,7 @@ use crate::{
     cli::{
         args::Global,
         failure::{Exit, Failure},
+        out::{Out, words},
         place,
     },
     private,
@@ -48,6 +49,15 @@ pub(crate) struct ListPage {
     pub(crate) next: Option<String>,
     /// How many there are in all.
     pub(crate) total: u64,
+}
+
+impl ListPage {
+    /// Says how the list goes on after this page; `command` is what was typed, without its page.
+    pub(crate) fn say_next(&self, out: &Out, command: &str) {
+        let Some(next) = &self.next else { return };
+        let shown = self.items.as_array().map_or(0, Vec::len);
+        out.say(words!("{} of {}; the next ones: adjutant {} --after {}", shown, self.total, command, next));
+    }
 }
 
 /// An answer of the API that is no success.
@@ -109,7 +119,8 @@ impl Client {
     /// As [`Client::get`].
     pub(crate) async fn page(&self, path: &[&str], query: &[(&str, String)]) -> Result<ListPage, Failure> {
         let (headers, items) = self.whole(self.asking(path, query)?).await?;
-        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        // The key of a record may have letters that no other header has.
+        let header = |name: &str| String::from_utf8(headers.get(name)?.as_bytes().to_vec()).ok();
         let total = header("x-total-count").and_then(|total| total.parse().ok()).unwrap_or_default();
         Ok(ListPage { items, next: header("x-next"), total })
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Cx, api::read, show::done};
 use crate::{
     cli::{
-        args::DeadAction,
+        args::{DeadAction, DeadArgs, PageArgs},
         failure::{Exit, Failure, Outcome},
         out::{Paint, Table, words},
     },
@@ -16,9 +16,9 @@ use crate::{
 };
 
 /// Lists dead and unknown effects by cause, or settles one.
-pub(crate) async fn dead(cx: &Cx, action: Option<&DeadAction>) -> Outcome {
-    let (effect, body) = match action {
-        None => return list(cx).await,
+pub(crate) async fn dead(cx: &Cx, asked: &DeadArgs) -> Outcome {
+    let (effect, body) = match &asked.action {
+        None => return list(cx, &asked.page).await,
         Some(DeadAction::Retry { effect }) => (effect, json!({ "how": "did_not_happen" })),
         Some(DeadAction::Undo { effect }) => (effect, json!({ "how": "undo" })),
         Some(DeadAction::Drop { effect }) => (effect, json!({ "how": "drop" })),
@@ -44,12 +44,12 @@ fn settlement(happened: Option<&str>, did_not_happen: bool) -> Result<Value, Fai
     }
 }
 
-async fn list(cx: &Cx) -> Outcome {
-    let answer = cx.client.get(&["dead"], &[]).await?;
+async fn list(cx: &Cx, page: &PageArgs) -> Outcome {
+    let listed = cx.client.page(&["dead"], &page.query()).await?;
     if cx.out.json {
-        return cx.out.value(&answer);
+        return cx.out.value(&listed.items);
     }
-    let dead: Vec<DeadView> = read(answer)?;
+    let dead: Vec<DeadView> = read(listed.items.clone())?;
     if dead.is_empty() {
         cx.out.say("nothing failed for good, and nothing is in doubt");
         return Ok(Exit::Done);
@@ -74,6 +74,7 @@ async fn list(cx: &Cx) -> Outcome {
         }
         cx.out.table(&table)?;
     }
+    listed.say_next(&cx.out, "dead");
     let next = dead[0].actions.first().cloned();
     cx.out
         .say(words!("next: {}", next.unwrap_or_else(|| Advice::Why(&dead[0].effect.id.to_string()).into())));

@@ -38,11 +38,11 @@ async fn list(cx: &Cx, asked: &DeliveriesArgs) -> Outcome {
     let mut query = asked.page.query();
     query.push(("all", asked.all.to_string()));
     query.extend(asked.connector.clone().map(|connector| ("connector", connector)));
-    let answer = cx.client.get(&["deliveries"], &query).await?;
+    let listed = cx.client.page(&["deliveries"], &query).await?;
     if cx.out.json {
-        return cx.out.value(&answer);
+        return cx.out.value(&listed.items);
     }
-    let lines: Vec<DeliveryLine> = read(answer)?;
+    let lines: Vec<DeliveryLine> = read(listed.items.clone())?;
     if lines.is_empty() {
         cx.out.say("nothing waits: every delivery has its run, or was dropped");
         return Ok(Exit::Done);
@@ -58,9 +58,10 @@ async fn list(cx: &Cx, asked: &DeliveriesArgs) -> Outcome {
         ]);
     }
     cx.out.table(&table)?;
-    if let Some(last) = lines.last().filter(|_| lines.len() == asked.page.limit) {
-        cx.out.say(words!("the next ones: adjutant deliveries --after {}", last.id));
-    }
+    let all = if asked.all { " --all" } else { "" };
+    let of =
+        asked.connector.as_ref().map_or_else(String::new, |connector| format!(" --connector {connector}"));
+    listed.say_next(&cx.out, &format!("deliveries{all}{of}"));
     match lines.iter().find(|line| line.state == "open") {
         Some(line) => cx.out.say(words!("next: {}", Advice::Delivery(&line.id).to_string())),
         None => cx.out.say("nothing of this is open"),

@@ -1,5 +1,7 @@
 //! `inbox`, `show`, `approve`, `deny`.
 
+use adjutant_spec::advice::Advice;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
@@ -12,8 +14,16 @@ use crate::{
         failure::{Exit, Failure, Outcome},
         out::{Cell, Table, words},
     },
-    runtime::views::{DeadView, GateView, RunView},
+    runtime::views::{GateView, RunView},
 };
+
+/// What else waits, as `status` counts it.
+#[derive(Debug, Deserialize)]
+struct Rest {
+    dead: u64,
+    deliveries: u64,
+    proposals: u64,
+}
 
 /// Lists what waits for the operator.
 pub(crate) async fn inbox(cx: &Cx, page: &PageArgs) -> Outcome {
@@ -21,14 +31,18 @@ pub(crate) async fn inbox(cx: &Cx, page: &PageArgs) -> Outcome {
     if cx.out.json {
         return cx.out.value(&listed.items);
     }
-    let gates: Vec<GateView> = super::api::read(listed.items)?;
-    let dead: Vec<DeadView> = cx.client.view(&["dead"], &[]).await?;
-    let doubts = dead.iter().filter(|dead| dead.effect.phase == "unknown").count();
-    if doubts > 0 {
-        cx.out.say(words!("only you can say what became of {} of the calls: adjutant dead", doubts));
+    let gates: Vec<GateView> = super::api::read(listed.items.clone())?;
+    let rest: Rest = cx.client.view(&["status"], &[]).await?;
+    let others = [
+        (rest.dead, "calls failed for good or are in doubt", Advice::Dead),
+        (rest.deliveries, "deliveries start nothing yet", Advice::Deliveries),
+        (rest.proposals, "proposals are to be decided", Advice::Proposals),
+    ];
+    for (count, what, next) in others.iter().filter(|(count, ..)| *count > 0) {
+        cx.out.say(words!("{} {}: {}", count, *what, next.to_string()));
     }
     let Some(first) = gates.first() else {
-        if doubts == 0 {
+        if others.iter().all(|(count, ..)| *count == 0) {
             cx.out.say("nothing waits for you");
         }
         return Ok(Exit::Done);
@@ -44,14 +58,7 @@ pub(crate) async fn inbox(cx: &Cx, page: &PageArgs) -> Outcome {
         ]);
     }
     cx.out.table(&table)?;
-    if let Some(next) = &listed.next {
-        cx.out.say(words!(
-            "{} of {}; the next ones: adjutant inbox --after {}",
-            gates.len(),
-            listed.total,
-            next
-        ));
-    }
+    listed.say_next(&cx.out, "inbox");
     cx.out.say(words!("next: adjutant show {}", first.id));
     Ok(Exit::Done)
 }

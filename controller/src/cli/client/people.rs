@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Cx, api::read, show::when};
 use crate::{
     cli::{
-        args::TokenAction,
+        args::{PageArgs, TokenAction},
         failure::{Exit, Failure, Outcome},
         out::{Table, Words, words},
     },
@@ -20,7 +20,7 @@ pub(crate) async fn token(cx: &Cx, action: &TokenAction) -> Outcome {
             let body = json!({ "name": name, "agent": agent, "scopes": scopes, "days": days });
             issue(cx, &body, *days).await
         }
-        TokenAction::List => list(cx).await,
+        TokenAction::List(page) => list(cx, page).await,
         TokenAction::Revoke { id } => revoke(cx, id).await,
     }
 }
@@ -39,12 +39,12 @@ async fn issue(cx: &Cx, body: &Value, days: u32) -> Outcome {
     Ok(Exit::Done)
 }
 
-async fn list(cx: &Cx) -> Outcome {
-    let answer = cx.client.get(&["tokens"], &[]).await?;
+async fn list(cx: &Cx, page: &PageArgs) -> Outcome {
+    let listed = cx.client.page(&["tokens"], &page.query()).await?;
     if cx.out.json {
-        return cx.out.value(&answer);
+        return cx.out.value(&listed.items);
     }
-    let tokens: Vec<TokenView> = read(answer)?;
+    let tokens: Vec<TokenView> = read(listed.items.clone())?;
     if tokens.is_empty() {
         cx.out.say("no tokens; `adjutant token new --name NAME` makes one");
         return Ok(Exit::Done);
@@ -62,6 +62,7 @@ async fn list(cx: &Cx) -> Outcome {
         ]);
     }
     cx.out.table(&table)?;
+    listed.say_next(&cx.out, "token list");
     cx.out.say("next: adjutant token revoke TOKEN");
     Ok(Exit::Done)
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     cli::{
-        args::{PlanArgs, ProposalAction},
+        args::{PageArgs, PlanArgs, ProposalAction, ProposalsArgs},
         failure::{Exit, Failure, Outcome},
         out::{Out, Paint, Table, Words, words},
     },
@@ -63,9 +63,9 @@ pub(crate) async fn hold(cx: &Cx, release: bool, reason: &str) -> Outcome {
 }
 
 /// Lists, shows and decides proposals.
-pub(crate) async fn proposals(cx: &Cx, id: Option<&str>, action: Option<&ProposalAction>) -> Outcome {
-    match (id, action) {
-        (None, None) => list(cx).await,
+pub(crate) async fn proposals(cx: &Cx, asked: &ProposalsArgs) -> Outcome {
+    match (asked.id.as_deref(), &asked.action) {
+        (None, None) => list(cx, &asked.page).await,
         (None, Some(ProposalAction::New(wish))) => {
             let body = propose::wish(cx, wish).await?;
             opened(cx, cx.client.post(&["proposals"], &body).await?)
@@ -83,12 +83,12 @@ pub(crate) async fn proposals(cx: &Cx, id: Option<&str>, action: Option<&Proposa
     }
 }
 
-async fn list(cx: &Cx) -> Outcome {
-    let answer = cx.client.get(&["proposals"], &[]).await?;
+async fn list(cx: &Cx, page: &PageArgs) -> Outcome {
+    let listed = cx.client.page(&["proposals"], &page.query()).await?;
     if cx.out.json {
-        return cx.out.value(&answer);
+        return cx.out.value(&listed.items);
     }
-    let proposals: Vec<ProposalView> = read(answer)?;
+    let proposals: Vec<ProposalView> = read(listed.items.clone())?;
     let mut table = Table::new(&["proposal", "state", "author", "title"]);
     for found in &proposals {
         table.row([
@@ -103,6 +103,7 @@ async fn list(cx: &Cx) -> Outcome {
         return Ok(Exit::Done);
     }
     cx.out.table(&table)?;
+    listed.say_next(&cx.out, "proposals");
     if let Some(open) = proposals.iter().find(|found| is_open(&found.state)) {
         cx.out.say(words!("next: adjutant proposals {}", open.id));
     }

@@ -16,7 +16,7 @@ use crate::{
         failure::{Exit, Failure, Outcome},
         out::{Cell, Out, Paint, Table, Words, words},
     },
-    http::doors::WaitsView,
+    http::doors::{ConditionView, WaitsView},
     runtime::views::{AuditView, ClockView, MonthView, PauseView, QuarantineView, SpendView, When},
 };
 
@@ -26,11 +26,12 @@ use crate::{
 struct Status {
     revision: Revisions,
     ready: bool,
-    conditions: Vec<Condition>,
+    conditions: Vec<ConditionView>,
     runs: Runs,
     inbox: u64,
     dead: u64,
     deliveries: u64,
+    proposals: u64,
     spend_today: Option<String>,
     diagnostics: Vec<Value>,
     slices: Vec<Slice>,
@@ -60,16 +61,6 @@ struct Revisions {
 #[serde(default)]
 struct Runs {
     by_status: BTreeMap<String, u64>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Condition {
-    resource: String,
-    condition: String,
-    holds: bool,
-    reason: String,
-    message: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -110,6 +101,7 @@ fn next(status: &Status) -> Option<Advice<'_>> {
         (status.dead > 0, Advice::Dead),
         (status.deliveries > 0, Advice::Deliveries),
         (status.inbox > 0, Advice::Inbox),
+        (status.proposals > 0, Advice::Proposals),
         (token.is_some(), Advice::ConfirmPlan(token.unwrap_or_default())),
         (held_back, Advice::Check),
         (status.hold.is_some(), Advice::HoldRelease),
@@ -134,6 +126,7 @@ fn text_of(out: &Out, status: &Status) -> Words {
         ("inbox", status.inbox.to_string()),
         ("dead", status.dead.to_string()),
         ("deliveries", format!("{} open", status.deliveries)),
+        ("proposals", format!("{} open", status.proposals)),
         ("outbox", status.outbox.to_string()),
         ("spent", status.spend_today.clone().unwrap_or_else(|| "nothing today".to_owned())),
         ("dashboard", if status.url.is_empty() { "-".to_owned() } else { status.url.clone() }),
@@ -179,7 +172,7 @@ fn exceptions(out: &Out, status: &Status, text: &mut Words) {
     lines.extend(status.quarantined.iter().map(|found| {
         format!("{} was set aside, because its stored data is damaged: {}", found.instance, found.reason)
     }));
-    let unmet = status.conditions.iter().filter(|found| found.holds != (found.condition == "Ready"));
+    let unmet = status.conditions.iter().filter(|found| found.is_unmet());
     lines.extend(unmet.map(|found| {
         format!("{} {}: {} ({})", found.resource, found.condition, found.message, found.reason)
     }));

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     cli::{
-        args::ConnectorAction,
+        args::{ConnectorAction, PageArgs},
         failure::{Exit, Failure, Outcome},
         out::{Cell, Paint, Table, Words, words},
     },
@@ -148,7 +148,7 @@ pub(crate) async fn playbooks(cx: &Cx) -> Outcome {
 }
 
 /// Lists kinds of records, or the records of one.
-pub(crate) async fn records(cx: &Cx, kind: Option<&str>) -> Outcome {
+pub(crate) async fn records(cx: &Cx, kind: Option<&str>, page: &PageArgs) -> Outcome {
     let Some(kind) = kind else {
         let answer = cx.client.get(&["records"], &[]).await?;
         if cx.out.json {
@@ -157,11 +157,11 @@ pub(crate) async fn records(cx: &Cx, kind: Option<&str>) -> Outcome {
         let kinds: Vec<String> = read(answer)?;
         return cx.out.data(kinds.iter().map(|kind| words!("{}\n", kind)).sum::<Words>());
     };
-    let answer = cx.client.get(&["records", kind], &[("limit", "1000".to_owned())]).await?;
+    let listed = cx.client.page(&["records", kind], &page.query()).await?;
     if cx.out.json {
-        return cx.out.value(&answer);
+        return cx.out.value(&listed.items);
     }
-    let records: Vec<RecordView> = read(answer)?;
+    let records: Vec<RecordView> = read(listed.items.clone())?;
     let mut table = Table::new(&["key", "version", "written", "by", "value"]);
     for record in &records {
         let by = record.run.as_deref().zip(record.step.as_deref());
@@ -177,5 +177,7 @@ pub(crate) async fn records(cx: &Cx, kind: Option<&str>) -> Outcome {
         cx.out.say(words!("no records of kind \"{}\"", kind));
         return Ok(Exit::Done);
     }
-    cx.out.table(&table)
+    cx.out.table(&table)?;
+    listed.say_next(&cx.out, &format!("records {kind}"));
+    Ok(Exit::Done)
 }

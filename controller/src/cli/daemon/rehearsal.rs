@@ -19,7 +19,7 @@ use crate::{
     effects::{Effects, Patience},
     judgement::pin_of,
     reconcile::{Rehearse, Rehearsed, Unfit},
-    runtime::{Handle, RunFilter, views::RecordView},
+    runtime::{Handle, PageWish, RunFilter, views::RecordView},
 };
 
 /// So many of a route's latest decisions are decided again, looked for in so many of the latest runs.
@@ -86,13 +86,14 @@ async fn held(handle: &Handle, before: &Plan, after: &Plan) -> Vec<Unfit> {
         after.records.iter().filter(|(kind, schema)| before.records.get(*kind) != Some(*schema))
     {
         let mut unfit = Unfit { kind: kind.clone(), looked: 0, more: false, unfit: 0, examples: Vec::new() };
-        let mut last: Option<String> = None;
-        while !unfit.more {
-            let page = handle.records(kind, last.as_deref(), 1_000).await.unwrap_or_default();
-            let Some(end) = page.last() else { break };
-            last = Some(end.key.clone());
-            page.iter().for_each(|record| judge(&mut unfit, schema, record));
+        let mut wish = PageWish { after: None, limit: 1_000 };
+        while let Ok(page) = handle.records(kind, wish.clone()).await {
+            page.items.iter().for_each(|record| judge(&mut unfit, schema, record));
             unfit.more = unfit.looked >= RECORDS;
+            wish.after = page.next.filter(|_| !unfit.more);
+            if wish.after.is_none() {
+                break;
+            }
         }
         found.extend(Some(unfit).filter(|unfit| unfit.unfit > 0));
     }

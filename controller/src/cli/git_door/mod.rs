@@ -20,7 +20,10 @@ use crate::{
     },
     judgement::Routers,
     reconcile::{self, Reconciler},
-    runtime::views::CorrectionView,
+    runtime::{
+        PageWish,
+        views::{CorrectionView, Paged},
+    },
     source::{Destination, Dialogue, RefUpdate},
 };
 
@@ -155,12 +158,15 @@ impl doors::GitDoor for GitDoor {
         })
     }
 
-    fn proposals(&self) -> Answered<Vec<ProposalView>> {
+    fn proposals(&self, wish: PageWish) -> Answered<Paged<ProposalView>> {
         let door = self.clone();
         Box::pin(async move {
-            let views = door.reconciler.proposals().await.map_err(shapes::refusal)?;
-            Ok(views.into_iter().map(shapes::proposal).collect())
+            Ok(door.reconciler.proposals(&wish).await.map_err(shapes::refusal)?.map(shapes::proposal))
         })
+    }
+
+    fn open_proposals(&self) -> u64 {
+        self.reconciler.open_proposals()
     }
 
     fn proposal(&self, id: &str, full: bool) -> Answered<ProposalView> {

@@ -7,7 +7,11 @@ use axum::{
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{runs::Answered, shapes};
+use super::{
+    paged::{Listed, listed},
+    runs::Answered,
+    shapes,
+};
 use crate::{
     http::{
         App, Refusal, Scope,
@@ -36,17 +40,20 @@ pub(super) struct ListParams {
     limit: usize,
 }
 
-/// Lists deliveries that no run has taken yet, oldest first; how many there are is in `status`.
+/// Lists deliveries that no run has taken yet, oldest first and page by page.
 #[utoipa::path(get, path = "/api/v1/deliveries", tag = "deliveries", params(ListParams),
-    responses((status = 200, body = Vec<shapes::DeliveryLine>), (status = 404, body = Refusal)))]
+    responses((status = 200, body = Vec<shapes::DeliveryLine>, headers(
+        ("x-total-count" = u64, description = "how many there are in all"),
+        ("x-next" = Option<String>, description = "what to name as `after` for the next page"))),
+        (status = 404, body = Refusal, description = "the delivery to go on after is not there")))]
 pub(super) async fn list(
     State(app): State<App>,
     who: Principal,
     Asked(asked): Asked<ListParams>,
-) -> Answered<Vec<DeliveryLine>> {
+) -> Result<Listed<DeliveryLine>, Refusal> {
     who.must(Scope::Read)?;
     let ListParams { all, connector, after, limit } = asked;
-    Ok(Json(app.handle.deliveries(DeliveryFilter { all, connector, after, limit }).await?))
+    Ok(listed(app.handle.deliveries(DeliveryFilter { all, connector, after, limit }).await?))
 }
 
 /// Shows a delivery that is or was open, with its content.

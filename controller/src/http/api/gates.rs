@@ -32,7 +32,7 @@ const SHORTEST_DIGEST: usize = 8;
 /// Lists the gates that wait, oldest first, page by page.
 #[utoipa::path(get, path = "/api/v1/inbox", tag = "gates", params(PageParams),
     responses((status = 200, body = Vec<shapes::GateView>, headers(
-        ("x-total-count" = u64, description = "how many wait in all"),
+        ("x-total-count" = u64, description = "how many there are in all"),
         ("x-next" = Option<String>, description = "what to name as `after` for the next page"))),
         (status = 404, body = Refusal, description = "the gate to go on after is not there")))]
 pub(super) async fn inbox(

@@ -9,7 +9,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::runs::Answered;
+use super::{
+    paged::{Listed, PageParams, listed},
+    runs::Answered,
+};
 use crate::http::{
     App, Refusal, Scope,
     auth::Principal,
@@ -49,11 +52,19 @@ pub(super) async fn confirm(
     Ok(Json(app.doors.git.confirm(&asked.token, &who.by).await?))
 }
 
-/// Lists the proposals.
-#[utoipa::path(get, path = "/api/v1/proposals", tag = "source", responses((status = 200, body = Vec<ProposalView>)))]
-pub(super) async fn proposals(State(app): State<App>, who: Principal) -> Answered<Vec<ProposalView>> {
+/// Lists the proposals, newest first and page by page, without their diffs.
+#[utoipa::path(get, path = "/api/v1/proposals", tag = "source", params(PageParams),
+    responses((status = 200, body = Vec<ProposalView>, headers(
+        ("x-total-count" = u64, description = "how many there are in all"),
+        ("x-next" = Option<String>, description = "what to name as `after` for the next page"))),
+        (status = 404, body = Refusal, description = "the proposal to go on after is not there")))]
+pub(super) async fn proposals(
+    State(app): State<App>,
+    who: Principal,
+    Asked(asked): Asked<PageParams>,
+) -> Result<Listed<ProposalView>, Refusal> {
     who.must(Scope::Read)?;
-    Ok(Json(app.doors.git.proposals().await?))
+    Ok(listed(app.doors.git.proposals(asked.into()).await?))
 }
 
 /// Opens a proposal.

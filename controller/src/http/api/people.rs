@@ -8,21 +8,32 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::runs::Answered;
+use super::{
+    paged::{Listed, PageParams, listed},
+    runs::Answered,
+};
 use crate::{
     http::{
         App, Refusal, Scope,
         auth::{Issued, NewToken, Principal, TokenView},
-        extract::Body,
+        extract::{Asked, Body},
     },
     runtime::views::When,
 };
 
-/// Lists the tokens, without their secrets.
-#[utoipa::path(get, path = "/api/v1/tokens", tag = "people", responses((status = 200, body = Vec<TokenView>)))]
-pub(super) async fn tokens(State(app): State<App>, who: Principal) -> Answered<Vec<TokenView>> {
+/// Lists the tokens, without their secrets, page by page.
+#[utoipa::path(get, path = "/api/v1/tokens", tag = "people", params(PageParams),
+    responses((status = 200, body = Vec<TokenView>, headers(
+        ("x-total-count" = u64, description = "how many there are in all"),
+        ("x-next" = Option<String>, description = "what to name as `after` for the next page"))),
+        (status = 404, body = Refusal, description = "what to go on after is no id of a token")))]
+pub(super) async fn tokens(
+    State(app): State<App>,
+    who: Principal,
+    Asked(asked): Asked<PageParams>,
+) -> Result<Listed<TokenView>, Refusal> {
     who.must(Scope::Operate)?;
-    Ok(Json(app.vault.tokens().await?))
+    Ok(listed(app.vault.tokens(asked.into()).await?))
 }
 
 /// Makes a token: only over the control socket. Its secret is shown this once.

@@ -38,6 +38,10 @@ pub(in crate::http) struct FullStatus {
     pub(in crate::http) dead: u64,
     /// How many deliveries are open: they came in and start nothing yet.
     pub(in crate::http) deliveries: u64,
+    /// How many proposals wait for a yes or a no.
+    pub(in crate::http) proposals: u64,
+    /// How much waits for the operator in all: gates, dead and unknown effects, open deliveries, open proposals.
+    pub(in crate::http) waiting: u64,
     /// What was spent and reserved today.
     #[schema(value_type = Option<String>)]
     pub(in crate::http) spend_today: Option<adjutant_spec::value::Money>,
@@ -96,8 +100,35 @@ pub(in crate::http) struct ByStatus {
     pub(in crate::http) by_status: BTreeMap<String, u64>,
 }
 
+/// What waits for the operator: the one count behind Today, the bar of every page, and `status`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(in crate::http) struct Waiting {
+    /// Gates that are open.
+    pub(in crate::http) gates: u64,
+    /// Calls that failed for good, or of which nobody knows whether they happened.
+    pub(in crate::http) calls: u64,
+    /// Deliveries that start nothing yet.
+    pub(in crate::http) deliveries: u64,
+    /// Proposals that are to be decided.
+    pub(in crate::http) proposals: u64,
+}
+
+impl Waiting {
+    /// Counts what waits; `runtime` is how the runtime stands now.
+    pub(in crate::http) fn of(app: &App, runtime: &StatusView) -> Self {
+        let StatusView { inbox, dead, deliveries, .. } = *runtime;
+        Self { gates: inbox, calls: dead, deliveries, proposals: app.doors.git.open_proposals() }
+    }
+
+    /// Returns how much it is in all.
+    pub(in crate::http) fn total(self) -> u64 {
+        self.gates + self.calls + self.deliveries + self.proposals
+    }
+}
+
 impl FullStatus {
     fn new(app: &App, runtime: StatusView, source: SourceView) -> Self {
+        let waiting = Waiting::of(app, &runtime);
         let ready = source.ready && runtime.applied.is_some() && runtime.quarantined.is_empty();
         let (applied, applied_at) = runtime.applied.map(|applied| (applied.revision, applied.at)).unzip();
         Self {
@@ -111,9 +142,11 @@ impl FullStatus {
             ready,
             conditions: source.conditions,
             runs: ByStatus { by_status: runtime.runs },
-            inbox: runtime.inbox,
-            dead: runtime.dead,
-            deliveries: runtime.deliveries,
+            inbox: waiting.gates,
+            dead: waiting.calls,
+            deliveries: waiting.deliveries,
+            proposals: waiting.proposals,
+            waiting: waiting.total(),
             spend_today: runtime.spend_today,
             diagnostics: source.diagnostics,
             slices: source.slices,

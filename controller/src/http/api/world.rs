@@ -12,7 +12,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{runs::Answered, shapes};
+use super::{
+    paged::{Listed, PageParams, listed},
+    runs::Answered,
+    shapes,
+};
 use crate::{
     http::{
         App, Refusal, Scope,
@@ -26,11 +30,19 @@ use crate::{
     },
 };
 
-/// Lists effects that are dead, or of which nobody knows whether they happened.
-#[utoipa::path(get, path = "/api/v1/dead", tag = "world", responses((status = 200, body = Vec<shapes::DeadView>)))]
-pub(super) async fn dead(State(app): State<App>, who: Principal) -> Answered<Vec<DeadView>> {
+/// Lists effects that are dead, or of which nobody knows whether they happened, page by page.
+#[utoipa::path(get, path = "/api/v1/dead", tag = "world", params(PageParams),
+    responses((status = 200, body = Vec<shapes::DeadView>, headers(
+        ("x-total-count" = u64, description = "how many there are in all"),
+        ("x-next" = Option<String>, description = "what to name as `after` for the next page"))),
+        (status = 404, body = Refusal, description = "the effect to go on after is not there")))]
+pub(super) async fn dead(
+    State(app): State<App>,
+    who: Principal,
+    Asked(asked): Asked<PageParams>,
+) -> Result<Listed<DeadView>, Refusal> {
     who.must(Scope::Read)?;
-    Ok(Json(app.handle.dead().await?))
+    Ok(listed(app.handle.dead(asked.into()).await?))
 }
 
 /// How an effect is settled.
@@ -93,38 +105,30 @@ pub(super) async fn kinds(State(app): State<App>, who: Principal) -> Answered<Ve
     Ok(Json(app.handle.plan().map(|plan| plan.records.keys().cloned().collect()).unwrap_or_default()))
 }
 
-/// Which records to list.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct RecordParams {
-    /// Only those after this key.
-    after: Option<String>,
-    /// At most so many; 100 when absent, 1,000 is the most.
-    limit: Option<usize>,
-}
-
-/// Lists business records of a kind with where they come from.
-#[utoipa::path(get, path = "/api/v1/records/{kind}", tag = "world", params(("kind" = String, Path), RecordParams),
-    responses((status = 200, body = Vec<shapes::RecordView>), (status = 404, body = Refusal)))]
+/// Lists business records of a kind with where they come from, by key and page by page.
+#[utoipa::path(get, path = "/api/v1/records/{kind}", tag = "world", params(("kind" = String, Path), PageParams),
+    responses((status = 200, body = Vec<shapes::RecordView>, headers(
+        ("x-total-count" = u64, description = "how many there are in all"),
+        ("x-next" = Option<String>, description = "what to name as `after` for the next page"))),
+        (status = 404, body = Refusal)))]
 pub(super) async fn records(
     State(app): State<App>,
     who: Principal,
     Path(kind): Path<String>,
-    Asked(asked): Asked<RecordParams>,
-) -> Answered<Vec<RecordView>> {
+    Asked(asked): Asked<PageParams>,
+) -> Result<Listed<RecordView>, Refusal> {
     who.must(Scope::Read)?;
-    let limit = asked.limit.unwrap_or(100).clamp(1, 1_000);
-    let records = app.handle.records(&kind, asked.after.as_deref(), limit).await?;
+    let records = app.handle.records(&kind, asked.into()).await?;
     let plan = app.handle.plan();
     let known =
         plan.as_ref().map(|plan| plan.records.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
     // Records of a kind that is gone from the company are still shown.
-    if records.is_empty() && !known.contains(&kind) {
+    if records.total == 0 && !known.contains(&kind) {
         return Err(
             Refusal::not_found("kind of record", &kind).help(format!("kinds are: {}", known.join(", ")))
         );
     }
-    Ok(Json(records))
+    Ok(listed(records))
 }
 
 /// A connector as the plan in force has it; never its secret.

@@ -9,7 +9,7 @@ use std::{
 
 use adjutant_machine::{
     id::Stamp,
-    journal::{self, Batch, Guard, Journal, JournalError, Row, RowWrite, Table},
+    journal::{self, Batch, Guard, Journal, JournalError, RowWrite, Scan, Table},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -21,7 +21,10 @@ use utoipa::ToSchema;
 use super::{Principal, Scope, Session, Via, throttle::Throttle};
 use crate::{
     http::{Code, Refusal},
-    runtime::{Clock, Error, views::When},
+    runtime::{
+        Clock, Error, PageWish,
+        views::{Paged, When},
+    },
 };
 
 /// How long a login link can be used.
@@ -34,6 +37,9 @@ pub(in crate::http) const SESSION_SECONDS: u64 = 14 * 24 * 60 * 60;
 /// How many days a token lasts where nobody says more, and the most.
 const USUAL_DAYS: u32 = 90;
 const MOST_DAYS: u32 = 3_650;
+
+/// How many hexadecimal digits the id of a token has.
+const ID_DIGITS: usize = 12;
 
 type Key = [u8; 32];
 
@@ -225,7 +231,7 @@ impl Vault {
         let scopes = checked_scopes(&wish)?;
         let days = checked_days(wish.days)?;
         let secret = random()?;
-        let id = hash(&secret)[..12].to_owned();
+        let id = hash(&secret)[..ID_DIGITS].to_owned();
         let created = self.now();
         let expires = created.plus(days * 24 * 60 * 60 * 1_000);
         let view = TokenView {
@@ -241,20 +247,17 @@ impl Vault {
         Ok(Issued { view, token: format!("adj_{id}_{secret}") })
     }
 
-    /// Lists the tokens.
+    /// Lists the tokens by their ids, page by page.
     ///
     /// # Errors
-    /// [`Error::Journal`].
-    pub async fn tokens(&self) -> Result<Vec<TokenView>, Error> {
+    /// [`Code::NotFound`] where what to go on after is no id of a token.
+    pub async fn tokens(&self, wish: PageWish) -> Result<Paged<TokenView>, Refusal> {
+        // One that was taken back meanwhile still says where to go on.
+        if let Some(id) = wish.after.as_deref().filter(|id| !is_id(id)) {
+            return Err(Refusal::not_found("token", id));
+        }
         let journal = self.journal.clone();
-        let all = move || journal::rows(journal.as_ref(), Table::Host, token_key("").as_bytes()).collect();
-        let rows: Vec<Row> = blocking(all).await?;
-        // One bad row never breaks the list: the others must still be seen, and taken back.
-        let read = rows.iter().map(|row| decode::<TokenRow>(&row.value));
-        let good = read.filter_map(|row| {
-            row.inspect_err(|error| tracing::error!(%error, "a token's row is not readable")).ok()
-        });
-        Ok(good.map(|row| row.view).collect())
+        Ok(blocking(move || tokens(journal.as_ref(), &wish)).await?)
     }
 
     /// Takes a token back.
@@ -352,6 +355,27 @@ fn first_key(journal: &dyn Journal) -> Result<Key, JournalError> {
         ..Batch::default()
     };
     journal.append(batch).map(|_| key)
+}
+
+fn tokens(journal: &dyn Journal, wish: &PageWish) -> Result<Paged<TokenView>, JournalError> {
+    let prefix = token_key("").into_bytes();
+    let after = wish.after.as_deref().map(|id| token_key(id).into_bytes());
+    let scan = Scan { prefix: prefix.clone(), after, ..Scan::default() };
+    let list = journal::rows_of(journal, Table::Host, scan).filter_map(|row| match row {
+        // One bad row never breaks the list: the others must still be seen, and taken back.
+        Ok(row) => decode::<TokenRow>(&row.value)
+            .inspect_err(|error| tracing::error!(%error, "a token's row is not readable"))
+            .ok()
+            .map(|row| Ok((row.view.id.clone(), row.view))),
+        Err(error) => Some(Err(error)),
+    });
+    let total = journal::rows(journal, Table::Host, &prefix).try_fold(0, |total, row| row.map(|_| total + 1));
+    Paged::of(list, wish.size(), total?)
+}
+
+/// Returns whether a text has the form of a token's id.
+fn is_id(text: &str) -> bool {
+    text.len() == ID_DIGITS && text.bytes().all(|digit| digit.is_ascii_hexdigit())
 }
 
 /// Deletes the sessions that have lapsed.

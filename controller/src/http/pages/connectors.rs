@@ -9,10 +9,10 @@ use adjutant_spec::{
 };
 use axum::extract::{Query, State};
 use maud::{Markup, html};
+use serde::Deserialize;
 
 use super::{
     Page, Shown,
-    act::Came,
     frame::{Frame, Tab},
     parts, settle,
 };
@@ -23,30 +23,42 @@ use crate::{
         auth::Principal,
     },
     runtime::{
-        DeliveryFilter,
-        views::{DeadView, DeliveryLine, HookView, PauseView},
+        DeliveryFilter, PageWish,
+        views::{DeadView, DeliveryLine, HookView, Paged, PauseView},
     },
 };
+
+/// How many dead letters, and how many open deliveries, are on a page.
+const PAGE: usize = 50;
 
 /// What the page shows.
 pub(super) struct World {
     pub(super) connectors: Vec<ConnectorView>,
-    pub(super) dead: Vec<DeadView>,
+    pub(super) dead: Paged<DeadView>,
     pub(super) paused: Vec<PauseView>,
     /// Deliveries that start nothing yet.
-    pub(super) deliveries: Vec<DeliveryLine>,
+    pub(super) deliveries: Paged<DeliveryLine>,
+}
+
+/// What is asked for: the notice of the last form, and where the two lists go on.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Wanted {
+    notice: Option<String>,
+    dead: Option<String>,
+    deliveries: Option<String>,
 }
 
 /// Shows the world.
-pub(super) async fn page(State(app): State<App>, who: Principal, Query(came): Query<Came>) -> Shown {
+pub(super) async fn page(State(app): State<App>, who: Principal, Query(asked): Query<Wanted>) -> Shown {
     who.must(Scope::Read)?;
     let (frame, status) = Frame::read(&app, &who).await?;
-    let frame = frame.with_notice(came.notice);
+    let frame = frame.with_notice(asked.notice);
+    let open = DeliveryFilter { after: asked.deliveries, limit: PAGE, ..DeliveryFilter::default() };
     let world = World {
         connectors: connector_views(&app),
-        dead: app.handle.dead().await?,
+        dead: app.handle.dead(PageWish { after: asked.dead, limit: PAGE }).await?,
         paused: status.paused,
-        deliveries: app.handle.deliveries(DeliveryFilter::default()).await?,
+        deliveries: app.handle.deliveries(open).await?,
     };
     Ok(Page(frame.page(Tab::Connectors, "World", &content(&frame, &world))))
 }
@@ -67,12 +79,15 @@ pub(super) fn content(frame: &Frame, world: &World) -> Markup {
 }
 
 /// What came in and starts nothing yet; nothing is shown where there is nothing.
-fn deliveries(frame: &Frame, deliveries: &[DeliveryLine]) -> Markup {
+fn deliveries(frame: &Frame, page: &Paged<DeliveryLine>) -> Markup {
+    let next =
+        page.next.as_deref().map(|id| parts::address("/connectors", ("deliveries", id), "#deliveries"));
     html! {
-        @if !deliveries.is_empty() {
+        @if page.total > 0 {
             section aria-labelledby="deliveries" {
                 h2 #deliveries { "Open deliveries" }
-                @for line in deliveries { (delivery(frame, line)) }
+                @for line in &page.items { (delivery(frame, line)) }
+                (parts::paging("open deliveries", page.total, next.as_deref()))
             }
         }
     }
@@ -116,16 +131,17 @@ fn told(frame: &Frame, hook: &HookView) -> Markup {
     }
 }
 
-fn dead(frame: &Frame, dead: &[DeadView]) -> Markup {
+fn dead(frame: &Frame, page: &Paged<DeadView>) -> Markup {
+    let next = page.next.as_deref().map(|id| parts::address("/connectors", ("dead", id), "#dead"));
     let mut causes: BTreeMap<(&str, &str), Vec<&DeadView>> = BTreeMap::new();
-    for letter in dead {
+    for letter in &page.items {
         let cause = letter.effect.error.as_deref().unwrap_or("no reason was given");
         causes.entry((&letter.effect.target, cause)).or_default().push(letter);
     }
     html! {
         section aria-labelledby="dead" {
             h2 #dead { "Dead letters" }
-            @if dead.is_empty() { (parts::nothing("No effect is dead or in doubt.", "What fails for good, or may have happened without an answer, waits here for you.")) }
+            @if page.total == 0 { (parts::nothing("No effect is dead or in doubt.", "What fails for good, or may have happened without an answer, waits here for you.")) }
             @for ((target, cause), letters) in &causes {
                 article.card {
                     header.card-head {
@@ -135,6 +151,7 @@ fn dead(frame: &Frame, dead: &[DeadView]) -> Markup {
                     @for letter in letters { (self::letter(frame, letter)) }
                 }
             }
+            (parts::paging("dead letters", page.total, next.as_deref()))
         }
     }
 }

@@ -9,6 +9,7 @@ use super::assets;
 use crate::{
     http::{
         App, Refusal,
+        api::Waiting,
         auth::{Principal, Via},
     },
     runtime::views::{StatusView, When},
@@ -38,10 +39,8 @@ pub(super) struct Frame {
     pub(super) csrf: String,
     /// Whether a high-risk approval is accepted now.
     pub(super) is_strong: bool,
-    /// How many gates wait.
-    pub(super) inbox: u64,
-    /// How many effects are dead or unknown.
-    pub(super) dead: u64,
+    /// What waits for the operator.
+    pub(super) waiting: Waiting,
     /// The revision in force.
     pub(super) revision: Option<String>,
     /// Whether anything at all is paused by the operator.
@@ -70,8 +69,7 @@ impl Frame {
             now,
             csrf,
             is_strong: who.must_be_strong(now).is_ok(),
-            inbox: status.inbox,
-            dead: status.dead,
+            waiting: Waiting::of(app, &status),
             revision: status.applied.as_ref().map(|applied| applied.revision.clone()),
             is_paused: !status.paused.is_empty(),
             notice: None,
@@ -114,11 +112,11 @@ impl Frame {
                 div.bar-in {
                     a.brand href="/" { (mark()) span { (self.company) } }
                     nav aria-label="Pages" {
-                        (link(Tab::Today, "/", "Today", self.inbox))
+                        (link(Tab::Today, "/", "Today", self.waiting.total()))
                         (link(Tab::Runs, "/runs", "Runs", 0))
                         (link(Tab::Playbooks, "/playbooks", "Playbooks", 0))
-                        (link(Tab::Proposals, "/proposals", "Proposals", 0))
-                        (link(Tab::Connectors, "/connectors", "World", self.dead))
+                        (link(Tab::Proposals, "/proposals", "Proposals", self.waiting.proposals))
+                        (link(Tab::Connectors, "/connectors", "World", self.waiting.calls + self.waiting.deliveries))
                     }
                     @if self.is_paused { a.pill.is-paused href="/connectors#paused" { "paused" } }
                 }

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     http::{
         App, Code, Refusal, Scope,
+        api::Waiting,
         auth::{GateLink, Principal},
         extract::Fields,
     },
@@ -96,8 +97,7 @@ fn visitor(app: &App) -> Frame {
         now: app.clock.now(),
         csrf: String::new(),
         is_strong: false,
-        inbox: 0,
-        dead: 0,
+        waiting: Waiting::default(),
         revision: None,
         is_paused: false,
         notice: None,

@@ -108,6 +108,21 @@ pub(super) fn refusal(refusal: &Refusal) -> Markup {
     }
 }
 
+/// Returns the way to the next page of a list.
+pub(super) fn paging(what: &str, total: u64, next: Option<&str>) -> Markup {
+    html! {
+        @if let Some(address) = next {
+            nav.paging aria-label={ "Pages of " (what) } { a rel="next" href=(address) { "The next ones of " (total) " →" } }
+        }
+    }
+}
+
+/// Returns the address of the page of a list that begins after an item.
+pub(super) fn address(page: &str, (name, after): (&str, &str), place: &str) -> String {
+    let query = url::form_urlencoded::Serializer::new(String::new()).append_pair(name, after).finish();
+    format!("{page}?{query}{place}")
+}
+
 /// Returns what stands where a list is empty.
 pub(super) fn nothing(title: &str, text: &str) -> Markup {
     html! { div.nothing { p.nothing-title { (title) } p { (text) } } }

@@ -2,6 +2,7 @@
 
 use axum::extract::{Path, Query, State};
 use maud::{Markup, html};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
@@ -10,25 +11,38 @@ use super::{
     frame::{Frame, Tab, short},
     parts,
 };
-use crate::http::{App, Scope, api::HowMuch, auth::Principal, doors::ProposalView};
+use crate::{
+    http::{App, Scope, api::HowMuch, auth::Principal, doors::ProposalView},
+    runtime::{PageWish, views::Paged},
+};
+
+/// How many proposals are on a page.
+const PAGE: usize = 50;
+
+/// Where the list goes on.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Wanted {
+    after: Option<String>,
+}
 
 /// Lists the proposals.
-pub(super) async fn list(State(app): State<App>, who: Principal) -> Shown {
+pub(super) async fn list(State(app): State<App>, who: Principal, Query(asked): Query<Wanted>) -> Shown {
     who.must(Scope::Read)?;
     let (frame, _) = Frame::read(&app, &who).await?;
-    let proposals = app.doors.git.proposals().await?;
+    let proposals = app.doors.git.proposals(PageWish { after: asked.after, limit: PAGE }).await?;
     Ok(Page(frame.page(Tab::Proposals, "Proposals", &list_content(&proposals))))
 }
 
 /// Returns the list.
-pub(super) fn list_content(proposals: &[ProposalView]) -> Markup {
+pub(super) fn list_content(page: &Paged<ProposalView>) -> Markup {
+    let next = page.next.as_deref().map(|id| parts::address("/proposals", ("after", id), ""));
     html! {
         h1 { "Proposals" }
-        @if proposals.is_empty() {
+        @if page.total == 0 {
             (parts::nothing("Nothing is proposed.", "Agents and people propose with `git push … HEAD:refs/for/main` or `adjutant proposals new`."))
         }
         ul.cards {
-            @for proposal in proposals {
+            @for proposal in &page.items {
                 li.card.is-line data-row {
                     p.card-meta { (parts::status(&proposal.state)) " " span.soft { (proposal.author) " · " (proposal.id) } }
                     h2 { a href={ "/proposals/" (proposal.id) } { (proposal.title) } }
@@ -36,6 +50,7 @@ pub(super) fn list_content(proposals: &[ProposalView]) -> Markup {
                 }
             }
         }
+        (parts::paging("proposals", page.total, next.as_deref()))
     }
 }
 

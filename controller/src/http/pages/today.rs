@@ -26,7 +26,7 @@ use crate::{
         App, Refusal, Scope,
         api::full_status,
         auth::Principal,
-        doors::{HoldView, SliceView, WaitsView},
+        doors::{ConditionView, HoldView, SliceView, WaitsView},
     },
     runtime::{
         DeliveryFilter, PageWish, RunFilter,
@@ -41,18 +41,18 @@ use crate::{
 const MOST_WAITING: usize = 12;
 /// How many gates a page of the inbox has.
 const MOST_GATES: usize = 60;
-/// How many effects in doubt are shown in the inbox; the World page has all.
-const MOST_DOUBTS: usize = 5;
+/// How many calls that failed or are in doubt are shown; the World page has all.
+const MOST_CALLS: usize = 5;
 /// How many cards are shown in full; the rest are lines.
 const MOST_CARDS: usize = 12;
-/// How many open deliveries are shown; the rest is a count.
+/// How many open deliveries are shown; the World page has all.
 const MOST_DELIVERIES: usize = 5;
 
 /// What Today shows.
 pub(super) struct Today {
     /// The gates that wait: a page of them.
     pub(super) gates: Paged<GateView>,
-    /// Effects that are dead or unknown.
+    /// The first calls that failed for good, or are in doubt.
     pub(super) dead: Vec<DeadView>,
     /// What was spent.
     pub(super) spend: SpendView,
@@ -62,10 +62,8 @@ pub(super) struct Today {
     pub(super) held: Held,
     /// How many runs are under way.
     pub(super) live: u64,
-    /// How many proposals are open.
-    pub(super) proposals: usize,
-    /// The first deliveries that start nothing yet, and how many there are.
-    pub(super) deliveries: (Vec<DeliveryLine>, u64),
+    /// The first deliveries that start nothing yet.
+    pub(super) deliveries: Vec<DeliveryLine>,
     /// Hooks that only refuse.
     pub(super) failing: Vec<HookView>,
 }
@@ -85,6 +83,8 @@ pub(super) struct Held {
     pub(super) paused: Vec<PauseView>,
     /// Damaged instances.
     pub(super) quarantined: Vec<QuarantineView>,
+    /// What else is not as it should be.
+    pub(super) unmet: Vec<ConditionView>,
 }
 
 /// Something that will happen by itself.
@@ -116,32 +116,42 @@ pub(super) async fn page(State(app): State<App>, who: Principal, Query(asked): Q
 async fn read(app: &App, frame: &Frame, after: Option<String>) -> Result<Today, Refusal> {
     let status = full_status(app).await?;
     let live = LIVE.iter().filter_map(|word| status.runs.by_status.get(*word)).sum();
-    let held = Held {
+    let mut held = Held {
         diagnostics: status.diagnostics,
         slices: status.slices.into_iter().filter(|slice| slice.held.is_some()).collect(),
         hold: status.hold,
         waits: status.waits,
         paused: status.paused,
         quarantined: status.quarantined,
+        unmet: Vec::new(),
     };
+    held.take_unmet(status.conditions);
     let open = DeliveryFilter { limit: MOST_DELIVERIES, ..DeliveryFilter::default() };
     Ok(Today {
         gates: app.handle.inbox(PageWish { after, limit: MOST_GATES }).await?,
-        dead: app.handle.dead().await?,
+        dead: app.handle.dead(PageWish { after: None, limit: MOST_CALLS }).await?.items,
         spend: app.handle.spend().await?,
         next: coming(app, frame).await?,
         held,
         live,
-        proposals: open_proposals(app).await,
-        deliveries: (app.handle.deliveries(open).await?, status.deliveries),
+        deliveries: app.handle.deliveries(open).await?.items,
         failing: app.handle.hooks().into_iter().filter(|hook| hook.failing).collect(),
     })
 }
 
-/// Counts the proposals that wait; a source that cannot tell just now takes nothing else from the page.
-async fn open_proposals(app: &App) -> usize {
-    let all = app.doors.git.proposals().await.unwrap_or_default();
-    all.iter().filter(|proposal| ["open", "changed"].contains(&proposal.state.as_str())).count()
+impl Held {
+    /// Takes the conditions that are unmet and told by nothing else of the page: a mistake appears once.
+    pub(super) fn take_unmet(&mut self, conditions: Vec<ConditionView>) {
+        let is_told = |found: &ConditionView| match found.resource.as_str() {
+            "company" => {
+                let is_told_above =
+                    self.hold.is_some() || self.waits.is_some() || !self.diagnostics.is_empty();
+                found.condition == "Reconciling" || is_told_above
+            }
+            other => self.slices.iter().any(|slice| other.strip_prefix("slice/") == Some(&slice.id)),
+        };
+        self.unmet = conditions.into_iter().filter(|found| found.is_unmet() && !is_told(found)).collect();
+    }
 }
 
 async fn coming(app: &App, frame: &Frame) -> Result<Vec<Coming>, Refusal> {
@@ -203,10 +213,8 @@ fn problems(today: &Today) -> usize {
     let refused = usize::from(!held.diagnostics.is_empty())
         + usize::from(held.hold.is_some())
         + usize::from(held.waits.is_some());
-    let waiting = usize::try_from(today.deliveries.1).unwrap_or(usize::MAX);
-    waiting
-        + today.failing.len()
-        + today.dead.len()
+    today.failing.len()
+        + held.unmet.len()
         + held.slices.iter().filter(|slice| !is_told_below(held, slice)).count()
         + held.paused.len()
         + held.quarantined.len()
@@ -215,7 +223,7 @@ fn problems(today: &Today) -> usize {
 
 fn numbers(frame: &Frame, today: &Today) -> Markup {
     let problems = problems(today);
-    let waiting = today.gates.total + (doubts(today).count() + today.proposals) as u64;
+    let waiting = frame.waiting.total();
     let cap = today.spend.budgets.iter().find(|budget| budget.scope == "company" && budget.window == "day");
     html! {
         ul.numbers {
@@ -245,27 +253,18 @@ fn plural<N: PartialEq + From<u8>>(count: N, one: &'static str, many: &'static s
     if count == N::from(1) { one } else { many }
 }
 
-/// Returns the effects of which only the operator can say what became.
-fn doubts(today: &Today) -> impl Iterator<Item = &DeadView> {
-    today.dead.iter().filter(|dead| dead.effect.phase == "unknown")
-}
-
 fn inbox(frame: &Frame, today: &Today) -> Markup {
     let page = &today.gates;
     let gates = page.items.as_slice();
+    let next = page.next.as_deref().map(|id| parts::address("/", ("after", id), "#inbox"));
     html! {
         h2 #inbox { "Waiting for you" }
-        @for doubt in doubts(today).take(MOST_DOUBTS) {
-            p.notice.is-warning data-row {
-                "Only you can say what became of " code { (doubt.effect.target) }
-                @if let Some(whom) = &doubt.whom { " to " bdi { (whom) } }
-                ": " a href={ "/runs/" (doubt.effect.run) "#step-" (doubt.effect.step) } { "look, then say what you found" }
-            }
+        (calls(frame, &today.dead))
+        (deliveries(frame, &today.deliveries))
+        @if frame.waiting.proposals > 0 {
+            p.notice { a href="/proposals" { (frame.waiting.proposals) " " (plural(frame.waiting.proposals, "open proposal", "open proposals")) } " to read and decide." }
         }
-        @if today.proposals > 0 {
-            p.notice { a href="/proposals" { (today.proposals) " " (plural(today.proposals, "open proposal", "open proposals")) } " to read and decide." }
-        }
-        @if gates.is_empty() && doubts(today).next().is_none() && today.proposals == 0 {
+        @if frame.waiting.total() == 0 {
             (parts::nothing("Nothing waits for you.", "Work goes on by itself; what needs a decision appears here."))
         }
         @for gate in gates.iter().take(MOST_CARDS) {
@@ -279,9 +278,42 @@ fn inbox(frame: &Frame, today: &Today) -> Markup {
                 }
             }
         }
-        @if let Some(next) = &page.next {
-            nav.paging aria-label="Pages of the inbox" {
-                a rel="next" href={ "/?after=" (next) "#inbox" } { "The next ones of " (page.total) " →" }
+        (parts::paging("the inbox", page.total, next.as_deref()))
+    }
+}
+
+/// The calls of which the operator has to say what became, or what becomes now.
+fn calls(frame: &Frame, dead: &[DeadView]) -> Markup {
+    let whom = |call: &DeadView| html! { @if let Some(whom) = &call.whom { " to " bdi { (whom) } } };
+    html! {
+        @for call in dead {
+            @let place = format!("/runs/{}#step-{}", call.effect.run, call.effect.step);
+            p.notice.is-warning data-row {
+                @if call.effect.phase == "unknown" {
+                    "Only you can say what became of " code { (call.effect.target) } (whom(call)) ": " a href=(place) { "look, then say what you found" }
+                } @else {
+                    code { (call.effect.target) } (whom(call)) " failed for good: " a href=(place) { "look, then say what becomes of it" }
+                }
+            }
+        }
+        @if frame.waiting.calls > dead.len() as u64 {
+            p { a href="/connectors#dead" { "All " (frame.waiting.calls) " calls that failed or are in doubt" } }
+        }
+    }
+}
+
+/// What came in and starts nothing yet.
+fn deliveries(frame: &Frame, open: &[DeliveryLine]) -> Markup {
+    let count = frame.waiting.deliveries;
+    html! {
+        @if count > 0 {
+            div.notice.is-warning {
+                p { a href="/connectors#deliveries" { (count) (plural(count, " delivery starts", " deliveries start")) } " nothing yet:" }
+                ul.lines {
+                    @for line in open {
+                        li { (parts::status(&line.state)) " " (line.connector) "." (shown::line(&line.event)) " " span.soft { (frame.time(line.at)) } ": " (shown::line(&line.reason)) }
+                    }
+                }
             }
         }
     }
@@ -318,21 +350,7 @@ fn exceptions(frame: &Frame, today: &Today) -> Markup {
             @for hook in &today.failing {
                 p.error { "Deliveries to " a href="/connectors#deliveries" { (hook.connector) } " are only refused (" (hook.refused_in_a_row) " in a row): " (shown::line(hook.last_reason.as_deref().unwrap_or_default())) }
             }
-            @if today.deliveries.1 > 0 {
-                p { a href="/connectors#deliveries" { (today.deliveries.1) (plural(today.deliveries.1, " delivery starts", " deliveries start")) } " nothing yet:" }
-                ul.lines {
-                    @for line in &today.deliveries.0 {
-                        li { (parts::status(&line.state)) " " (line.connector) "." (shown::line(&line.event)) " " span.soft { (frame.time(line.at)) } ": " (shown::line(&line.reason)) }
-                    }
-                }
-            }
-            @if !today.dead.is_empty() {
-                ul.lines {
-                    @for dead in today.dead.iter().take(5) {
-                        li { (parts::status(&dead.effect.phase)) " " a href="/connectors#dead" { (dead.effect.target) } " in " a href={ "/runs/" (dead.effect.run) } { (dead.effect.run) } }
-                    }
-                }
-            }
+            @for found in &held.unmet { p.error { strong { (found.resource) } ": " (found.message) } }
         }
     }
 }

@@ -378,6 +378,7 @@ impl Reconciler {
         match store::append(&self.inner.settings.journal, change).await {
             Ok(seq) => {
                 desk.book.0.insert(state.number, Kept { seq, state: state.clone() });
+                self.inner.status.send_modify(|status| status.proposals = desk.book.undecided());
                 Ok(state)
             }
             Err(error) => {

@@ -1,6 +1,6 @@
 //! The book of proposals, durably: each is the fold of its entries (`proposal/<id>`).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Bound};
 
 use adjutant_machine::{
     id::Stamp,
@@ -13,9 +13,12 @@ use adjutant_machine::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::reconcile::{
-    Error,
-    store::{self, Kept},
+use crate::{
+    reconcile::{
+        Error,
+        store::{self, Kept},
+    },
+    runtime::{PageWish, views::Paged},
 };
 
 /// A proposal.
@@ -158,6 +161,22 @@ impl Book {
             kept.state.phase.is_open() && kept.state.author == author && kept.state.topic == topic
         };
         self.0.values().find(is_it)
+    }
+
+    /// Returns a page of the proposals, newest first.
+    pub(super) fn page(&self, wish: &PageWish) -> Result<Paged<Proposal>, Error> {
+        let before = wish.after.as_deref().map(|id| self.get(id)).transpose()?;
+        let before = before.map_or(Bound::Unbounded, |kept| Bound::Excluded(kept.state.number));
+        let older = self.0.range((Bound::Unbounded, before)).rev().map(|(_, kept)| &kept.state);
+        let list = older.map(|proposal| Ok((proposal.id(), proposal.clone())));
+        Paged::of(list, wish.size(), self.0.len() as u64)
+    }
+
+    /// Counts the proposals that wait for a yes or a no.
+    pub(in crate::reconcile) fn undecided(&self) -> u64 {
+        self.newest_first()
+            .filter(|proposal| matches!(proposal.phase, ProposalPhase::Open | ProposalPhase::Changed))
+            .count() as u64
     }
 
     /// Returns the number that the next proposal gets.

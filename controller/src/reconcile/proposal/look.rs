@@ -10,13 +10,16 @@ use adjutant_spec::advice::Advice;
 use serde_json::{Value, json};
 
 use super::{ProposalView, book::Proposal};
-use crate::reconcile::{
-    Error, Extent, Mode, PlanAnswer, Reconciler, Repository, Review,
-    desk::InForce,
-    files::digest,
-    judge::{self, Judged},
-    repository::Merged,
-    store::blocking,
+use crate::{
+    reconcile::{
+        Error, Extent, Mode, PlanAnswer, Reconciler, Repository, Review,
+        desk::InForce,
+        files::digest,
+        judge::{self, Judged},
+        repository::Merged,
+        store::blocking,
+    },
+    runtime::{PageWish, views::Paged},
 };
 
 /// How many digits a digest has: enough that nobody finds another change with the same one.
@@ -79,17 +82,17 @@ impl Assessed {
 }
 
 impl Reconciler {
-    /// Lists the proposals, newest first, without their diffs.
+    /// Lists the proposals, newest first, without their diffs: only those of the page are looked at.
     ///
     /// # Errors
-    /// [`Error::Repository`].
-    pub async fn proposals(&self) -> Result<Vec<ProposalView>, Error> {
-        let (base, proposals) = {
+    /// [`Error::NotFound`] where the proposal to go on after is not there.
+    pub async fn proposals(&self, wish: &PageWish) -> Result<Paged<ProposalView>, Error> {
+        let (base, page) = {
             let desk = self.inner.desk.lock().await;
-            (desk.in_force.clone(), desk.book.newest_first().cloned().collect::<Vec<Proposal>>())
+            (desk.in_force.clone(), desk.book.page(wish)?)
         };
-        let mut views = Vec::new();
-        for proposal in &proposals {
+        let mut items = Vec::new();
+        for proposal in &page.items {
             let view = match self.assess_open(&base, proposal).await {
                 Ok(assessed) => self.view(proposal, (assessed.as_ref(), Extent::Glance)),
                 // One that cannot be read any more must not hide the others.
@@ -98,9 +101,15 @@ impl Reconciler {
                     ..self.view(proposal, (None, Extent::Glance))
                 },
             };
-            views.push(view);
+            items.push(view);
         }
-        Ok(views)
+        Ok(Paged { items, next: page.next, total: page.total })
+    }
+
+    /// Counts the proposals that the operator has to decide.
+    #[must_use]
+    pub fn open_proposals(&self) -> u64 {
+        self.inner.status.borrow().proposals
     }
 
     /// Shows one proposal with what it changes.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::runtime::{
     Answer, Delivery, DeliveryFilter, Error, Handle, Heard, SetAside, Taken, hooks, masked, view,
-    views::{DeliveryLine, DeliveryView, HookView},
+    views::{DeliveryLine, DeliveryView, HookView, Paged},
 };
 
 type Answered<T> = Result<T, Error>;
@@ -52,7 +52,7 @@ impl Handle {
     ///
     /// # Errors
     /// [`Error::NotFound`] for the one to go on after.
-    pub async fn deliveries(&self, filter: DeliveryFilter) -> Answered<Vec<DeliveryLine>> {
+    pub async fn deliveries(&self, filter: DeliveryFilter) -> Answered<Paged<DeliveryLine>> {
         self.core.read(move |core| view::deliveries(core, &filter)).await
     }
 

@@ -65,14 +65,14 @@ async fn an_at_most_once_call_that_was_under_way_is_unknown_and_never_goes_again
     world.rest().await;
     world.pass(3_600_000).await;
     assert_eq!(world.script.calls("desk.post").len(), 1);
-    let dead = world.handle.dead().await.unwrap();
+    let dead = world.dead().await;
     assert_eq!((dead.len(), dead[0].effect.phase.as_str()), (1, "unknown"));
     assert!(world.script.notices.lock().unwrap().iter().any(|notice| notice.topic == "unknown"));
     let happened = adjutant_machine::event::Settlement::Happened(json!({ "id": "7" }));
     world.handle.settle(&dead[0].effect.id, happened, "operator").await.unwrap();
     world.rest().await;
     assert_eq!(world.run(&run).await.line.status, "done");
-    assert!(world.handle.dead().await.unwrap().is_empty());
+    assert!(world.dead().await.is_empty());
     world.sound().await;
 }
 

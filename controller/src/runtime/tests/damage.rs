@@ -66,7 +66,10 @@ async fn a_damaged_run_is_set_aside_and_every_list_and_every_other_run_goes_on()
         let audit = world.handle.audit().await.unwrap();
         assert!(audit.findings.iter().any(|found| found.instance.name == bad), "{what:?}: {audit:?}");
         assert!(world.handle.why(&good).await.is_ok(), "{what:?}");
-        assert!(world.handle.dead().await.is_ok() && world.handle.spend().await.is_ok(), "{what:?}");
+        assert!(
+            world.handle.dead(PageWish::default()).await.is_ok() && world.handle.spend().await.is_ok(),
+            "{what:?}"
+        );
         world.handle.decide(approve(&world.gate().await), "operator").await.unwrap();
         world.rest().await;
         assert_eq!(world.run(&good).await.line.status, "done", "{what:?}");
@@ -112,14 +115,14 @@ async fn what_a_damaged_run_had_under_way_stays_in_doubt_and_can_be_settled() {
         world.rest().await;
         world.handle.kill(&run, "it is damaged", "operator").await.unwrap();
         world.rest().await;
-        let dead = world.handle.dead().await.unwrap();
+        let dead = world.dead().await;
         assert_eq!(dead.len(), 1, "{verb}: nobody knows whether it happened: {dead:?}");
         assert!(
             world.script.notices.lock().unwrap().iter().any(|notice| notice.topic == "unknown"),
             "{verb}"
         );
         world.handle.settle(&dead[0].effect.id, Settlement::Happened(json!({})), "operator").await.unwrap();
-        assert!(world.handle.dead().await.unwrap().is_empty(), "{verb}");
+        assert!(world.dead().await.is_empty(), "{verb}");
         world.pass(86_400_000).await;
         assert_eq!(world.script.calls(&format!("desk.{verb}")).len(), 1, "{verb}");
         world.sound().await;

@@ -13,7 +13,7 @@ const HOOK: &str = "schema = \"adjutant/v1\"\ntitle = \"Form\"\nkind = \"webhook
 const DROP: &str = "schema = \"adjutant/v1\"\ntitle = \"Mails\"\nkind = \"mail_drop\"\nendpoint = \"intake\"\nsecret = \"form\"\n";
 
 /// A playbook that begins with the form's event and writes its text down.
-fn leads(from: &str, more: &str) -> String {
+pub(super) fn leads(from: &str, more: &str) -> String {
     calls("put").replace(
         "[input.text]\ntype = \"string\"\ndefault = \"hi\"\ntrust = \"operator\"",
         &format!(
@@ -28,7 +28,7 @@ fn of_another_type() -> String {
     leads("event.text | trim", "").replace("\"string\"\ntrust", "\"integer\"\ntrust")
 }
 
-fn plan_of(playbooks: &[(&str, &str)]) -> Arc<Plan> {
+pub(super) fn plan_of(playbooks: &[(&str, &str)]) -> Arc<Plan> {
     let named =
         playbooks.iter().filter_map(|(path, _)| path.strip_prefix("playbooks/")?.strip_suffix(".toml"));
     let granted: String = named.map(|playbook| grants(playbook, &["desk.put"])).collect();
@@ -41,7 +41,7 @@ fn plan_of(playbooks: &[(&str, &str)]) -> Arc<Plan> {
     company(&files)
 }
 
-fn delivery(id: &str, text: &str) -> Delivery {
+pub(super) fn delivery(id: &str, text: &str) -> Delivery {
     Delivery {
         connector: "form".to_owned(),
         event: "lead".to_owned(),
@@ -52,19 +52,24 @@ fn delivery(id: &str, text: &str) -> Delivery {
     }
 }
 
-async fn opened(playbooks: &[(&str, &str)]) -> World {
+pub(super) async fn opened(playbooks: &[(&str, &str)]) -> World {
     let world = World::on(MemoryJournal::new(), ManualClock::at(monday()), Script::new()).await;
     world.activate(plan_of(playbooks), "r1", None).await;
     world
 }
 
 impl World {
-    async fn takes(&self, delivery: Delivery) -> Taken {
+    pub(super) async fn takes(&self, delivery: Delivery) -> Taken {
         self.handle.intake(delivery).await.expect("it is taken in")
     }
 
     async fn open(&self) -> Vec<DeliveryLine> {
-        self.handle.deliveries(DeliveryFilter::default()).await.expect("the list can be read")
+        self.handle.deliveries(DeliveryFilter::default()).await.expect("the list can be read").items
+    }
+
+    async fn all(&self) -> Vec<DeliveryLine> {
+        let all = DeliveryFilter { all: true, ..DeliveryFilter::default() };
+        self.handle.deliveries(all).await.expect("the list can be read").items
     }
 }
 
@@ -216,8 +221,7 @@ async fn a_dropped_delivery_starts_nothing_any_more() {
         repeated.known && repeated.runs.is_empty() && repeated.why.as_deref() == Some("spam"),
         "{repeated:?}"
     );
-    let all =
-        world.handle.deliveries(DeliveryFilter { all: true, ..DeliveryFilter::default() }).await.unwrap();
+    let all = world.all().await;
     assert_eq!((all.len(), all[0].state.as_str(), all[0].reason.as_str()), (1, "dropped", "spam"));
     assert!(matches!(world.handle.drop_delivery("nope", "x", "operator").await, Err(Error::NotFound { .. })));
     world.sound().await;
@@ -251,8 +255,7 @@ async fn overlap_skip_is_the_playbooks_own_word_and_leaves_a_trace() {
     let skipped = world.takes(delivery("m-2", "second")).await;
     assert!(skipped.runs.is_empty() && skipped.open.is_none(), "{skipped:?}");
     assert!(skipped.why.as_deref().unwrap().contains("another run"), "{skipped:?}");
-    let all =
-        world.handle.deliveries(DeliveryFilter { all: true, ..DeliveryFilter::default() }).await.unwrap();
+    let all = world.all().await;
     assert_eq!((all.len(), all[0].state.as_str(), all[0].delivery.as_str()), (1, "dropped", "m-2"));
     assert!(world.takes(delivery("m-2", "second")).await.known);
     world.script.released.send_replace(true);
@@ -377,27 +380,6 @@ async fn the_key_of_another_message_leaves_a_delivery_open() {
     let fields = json!({ "id": "m-1", "text": "two cups", "message_id": "m-2" });
     let taken = world.takes(Delivery { fields, ..delivery("m-2", "") }).await;
     assert!(taken.runs.is_empty() && taken.open.is_some() && taken.why.is_some(), "{taken:?}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn lists_are_pages_in_the_order_in_which_they_came() {
-    let world = opened(&[]).await;
-    for number in 0..7 {
-        world.takes(delivery(&format!("m-{number}"), "x")).await;
-        world.clock.advance(1_000);
-    }
-    let mut seen = Vec::new();
-    let mut after = None;
-    loop {
-        let filter = DeliveryFilter { after: after.take(), limit: 3, ..DeliveryFilter::default() };
-        let page = world.handle.deliveries(filter).await.unwrap();
-        let Some(last) = page.last() else { break };
-        after = Some(last.id.clone());
-        seen.extend(page.into_iter().map(|line| line.delivery));
-    }
-    assert_eq!(seen, (0..7).map(|number| format!("m-{number}")).collect::<Vec<_>>());
-    let of_other = DeliveryFilter { connector: Some("mail".to_owned()), ..DeliveryFilter::default() };
-    assert_eq!(world.handle.deliveries(of_other).await.unwrap(), []);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -31,7 +31,7 @@ async fn a_kill_says_what_nobody_knows_and_a_retry_waits_until_it_is_known() {
         world.rest().await;
         world.pass(3 * DAY).await;
         assert_eq!(world.script.calls(&format!("desk.{verb}")).len(), 1, "{verb}: nothing is sent again");
-        let dead = world.handle.dead().await.unwrap();
+        let dead = world.dead().await;
         assert_eq!(dead.len(), 1, "{verb}: {dead:?}");
         world.handle.settle(&dead[0].effect.id, Settlement::DidNotHappen, "operator").await.unwrap();
         let answer = world.handle.retry(&run, Retry::default(), "operator").await.unwrap();
@@ -52,7 +52,7 @@ async fn an_answer_after_a_kill_is_kept_and_nothing_is_done_twice() {
         world.handle.kill(&run, "stop", "operator").await.unwrap();
         world.script.released.send_replace(true);
         world.rest().await;
-        assert!(world.handle.dead().await.unwrap().is_empty(), "{verb}: it is known now");
+        assert!(world.dead().await.is_empty(), "{verb}: it is known now");
         world.handle.retry(&run, Retry::default(), "operator").await.unwrap();
         world.rest().await;
         assert_eq!(world.run(&run).await.line.status, "done");
@@ -94,7 +94,7 @@ async fn a_keyed_call_is_not_sent_again_three_days_after_our_own_death() {
     assert_eq!(world.script.calls("desk.put").len(), 1, "its key has lapsed");
     let shown = world.run(&run).await;
     assert_eq!(shown.effects[0].phase, "unknown", "{shown:#?}");
-    assert_eq!(world.handle.dead().await.unwrap().len(), 1);
+    assert_eq!(world.dead().await.len(), 1);
     world.sound().await;
 }
 
@@ -228,7 +228,7 @@ async fn a_dead_letter_says_what_was_to_be_done_and_for_whom_after_its_run_moved
             if phase == "unknown" {
                 world.handle.kill(&run, "stop", "operator").await.unwrap();
             }
-            let dead = world.handle.dead().await.unwrap();
+            let dead = world.dead().await;
             assert_eq!(dead.len(), 1, "{name} {phase}");
             let line =
                 (dead[0].effect.phase.as_str(), dead[0].effect.target.as_str(), dead[0].whom.as_deref());

@@ -8,6 +8,7 @@ mod deliveries;
 mod doubts;
 mod loops;
 mod money;
+mod pages;
 mod rates;
 mod renames;
 mod runs;
@@ -41,7 +42,7 @@ use tokio::sync::watch;
 use super::{
     Activation, Handle, ManualClock, NotifyFailure, PageWish, Performer, Runtime, Settings, StartRun,
     Started, Worst,
-    views::{GateView, RunView},
+    views::{DeadView, GateView, RunView},
 };
 
 /// How one attempt goes.
@@ -469,6 +470,10 @@ impl World {
         let mut inbox = self.handle.inbox(PageWish::default()).await.expect("the inbox is readable").items;
         assert_eq!(inbox.len(), 1, "one gate waits: {inbox:?}");
         inbox.remove(0)
+    }
+
+    async fn dead(&self) -> Vec<DeadView> {
+        self.handle.dead(PageWish::default()).await.expect("the list is readable").items
     }
 
     async fn sound(&self) {

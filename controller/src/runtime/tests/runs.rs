@@ -54,7 +54,7 @@ id = "done"
 end = "done"
 "#;
 
-fn remembering() -> Vec<(&'static str, String)> {
+pub(super) fn remembering() -> Vec<(&'static str, String)> {
     let grants =
         format!("schema = \"adjutant/v1\"\ntitle = \"Records\"\n{}", grants("remembers", &["record.write"]));
     vec![("playbooks/remembers.toml", REMEMBERS.to_owned()), ("policies/records.toml", grants)]
@@ -135,40 +135,6 @@ async fn a_gate_is_decided_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_inbox_is_read_page_by_page_oldest_first() {
-    let world = World::with(&[("playbooks/gated.toml", GATED)]).await;
-    let mut asked = Vec::new();
-    for key in ["a", "b", "c", "d", "e"] {
-        asked.push(world.ran("gated", key).await.gates[0].id.clone());
-        world.clock.advance(1_000);
-    }
-    let (mut read, mut after) = (Vec::new(), None);
-    loop {
-        let page = world.handle.inbox(PageWish { after, limit: 2 }).await.unwrap();
-        assert_eq!(page.total, 5);
-        read.push(page.items.iter().map(|gate| gate.id.clone()).collect::<Vec<_>>());
-        after = page.next;
-        if after.is_none() {
-            break;
-        }
-    }
-    assert_eq!(read, [&asked[..2], &asked[2..4], &asked[4..]]);
-    let second = world.handle.gate(&asked[1]).await.unwrap();
-    assert!(world.handle.decide(approve(&second), "operator").await.unwrap().applied);
-    world.rest().await;
-    // A reader who stands at a gate that was decided meanwhile goes on where it stood.
-    let page = world.handle.inbox(PageWish { after: Some(asked[1].clone()), limit: 9 }).await.unwrap();
-    assert_eq!((page.items[0].id.as_str(), page.next, page.total), (asked[2].as_str(), None, 4));
-    for nowhere in ["gated-nope.ask.1", "nope", ""] {
-        let wish = PageWish { after: Some(nowhere.to_owned()), limit: 9 };
-        assert!(
-            matches!(world.handle.inbox(wish).await, Err(Error::NotFound { what: "gate", .. })),
-            "{nowhere}"
-        );
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_gate_that_nobody_answers_expires_and_not_early() {
     let world = World::with(&[("playbooks/gated.toml", GATED)]).await;
     let run = world.ran("gated", "k").await.line.id;
@@ -186,7 +152,7 @@ async fn records_are_written_with_their_provenance() {
     let world = world(&remembering()).await;
     let run = world.ran("remembers", "k").await;
     assert_eq!(run.line.status, "done", "{run:#?}");
-    let records = world.handle.records("customer", None, 10).await.unwrap();
+    let records = world.handle.records("customer", PageWish::default()).await.unwrap().items;
     assert_eq!((records.len(), records[0].key.as_str(), records[0].version), (1, "ada", 1));
     assert_eq!(records[0].value, json!({ "name": "Ada" }));
     assert_eq!((records[0].run.as_ref(), records[0].step.as_deref()), (Some(&run.line.id), Some("write")));
@@ -203,7 +169,7 @@ async fn writers_of_one_record_never_lose_a_version() {
     }))
     .await;
     world.rest().await;
-    assert_eq!(world.handle.records("customer", None, 10).await.unwrap()[0].version, 40);
+    assert_eq!(world.handle.records("customer", PageWish::default()).await.unwrap().items[0].version, 40);
     let done = world
         .handle
         .runs(RunFilter { status: Some("done".to_owned()), ..RunFilter::default() })

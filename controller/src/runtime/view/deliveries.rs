@@ -2,7 +2,7 @@
 
 use adjutant_machine::{
     id::{InstanceId, InstanceKind},
-    journal::{self, Scan, Table},
+    journal::{self, JournalError, Scan, Table},
     life::delivery::{DeliveryEntry, DeliveryPhase, Kept},
 };
 
@@ -11,12 +11,11 @@ use adjutant_spec::advice::Advice;
 use crate::runtime::{
     DeliveryFilter, Error,
     core::Core,
+    request::page_size,
     rows,
-    views::{DeliveryLine, DeliveryView, When},
+    views::{DeliveryLine, DeliveryView, Paged, When},
 };
 
-/// How many lines a list has where nobody says more.
-const USUAL: usize = 100;
 /// The most characters of a reason in a list.
 const REASON: usize = 300;
 
@@ -92,54 +91,61 @@ pub(in crate::runtime) fn open_deliveries(core: &Core) -> Result<Vec<DeliveryLin
 pub(in crate::runtime) fn deliveries(
     core: &Core,
     filter: &DeliveryFilter,
-) -> Result<Vec<DeliveryLine>, Error> {
-    let limit = if filter.limit == 0 { USUAL } else { filter.limit.min(super::PAGE) };
+) -> Result<Paged<DeliveryLine>, Error> {
+    let size = page_size(filter.limit);
     let cursor = filter.after.as_deref().map(|id| existing(core, id)).transpose()?;
-    let mut lines = if filter.all {
-        every(core, filter, limit)?
-    } else {
-        let after = cursor.map(|kept| rows::index::delivery(kept.arrival.at, &delivery_line(&kept).id));
-        listed(core, filter, (after, limit))?
-    };
-    lines.truncate(limit);
-    Ok(lines)
+    let named = |line: Result<DeliveryLine, Error>| line.map(|line| (line.id.clone(), line));
+    if filter.all {
+        let total = match filter.connector {
+            None => super::counted(ids(core, None))?,
+            Some(_) => super::counted(every(core, filter, None))?,
+        };
+        return Paged::of(every(core, filter, filter.after.as_deref()).map(named), size, total);
+    }
+    let after = cursor.map(|kept| rows::index::delivery(kept.arrival.at, &delivery_line(&kept).id));
+    let total = super::counted(listed(core, filter, None))?;
+    Paged::of(listed(core, filter, after).map(named), size, total)
 }
 
 fn fits(filter: &DeliveryFilter, line: &DeliveryLine) -> bool {
     filter.connector.as_ref().is_none_or(|wanted| *wanted == line.connector)
 }
 
-fn listed(
-    core: &Core,
-    filter: &DeliveryFilter,
-    (after, limit): (Option<Vec<u8>>, usize),
-) -> Result<Vec<DeliveryLine>, Error> {
+/// Those that are open, oldest first, from a row on.
+fn listed<'a>(
+    core: &'a Core,
+    filter: &'a DeliveryFilter,
+    after: Option<Vec<u8>>,
+) -> impl Iterator<Item = Result<DeliveryLine, Error>> + 'a {
     let scan = Scan { prefix: rows::index::OPEN.to_vec(), after, ..Scan::default() };
-    let mut lines = Vec::new();
-    for row in journal::rows_of(core.journal.as_ref(), Table::Index, scan) {
-        let line = serde_json::from_slice(&row?.value).ok();
-        lines.extend(line.filter(|line| fits(filter, line)));
-        if lines.len() >= limit {
-            break;
-        }
-    }
-    Ok(lines)
+    let lines = journal::rows_of(core.journal.as_ref(), Table::Index, scan).filter_map(|row| match row {
+        // One that cannot be read never breaks a list.
+        Ok(row) => serde_json::from_slice(&row.value).ok().map(Ok),
+        Err(error) => Some(Err(error.into())),
+    });
+    lines.filter(|line| line.as_ref().map_or(true, |line| fits(filter, line)))
 }
 
-/// Lists those that were ever set aside, by id.
-fn every(core: &Core, filter: &DeliveryFilter, limit: usize) -> Result<Vec<DeliveryLine>, Error> {
-    let after = instance(filter.after.as_deref().unwrap_or_default());
-    let mut lines = Vec::new();
-    for found in journal::instances(core.journal.as_ref(), Some(after)) {
-        let found = found?;
-        if found.kind != InstanceKind::Delivery || lines.len() >= limit {
-            break;
-        }
+/// Those that were ever set aside, by id.
+fn every<'a>(
+    core: &'a Core,
+    filter: &'a DeliveryFilter,
+    after: Option<&'a str>,
+) -> impl Iterator<Item = Result<DeliveryLine, Error>> + 'a {
+    let lines = ids(core, after).filter_map(|id| match id {
         // One that cannot be read never breaks a list.
-        let Ok(Some((kept, _))) = kept(core, &found.name) else { continue };
-        lines.extend(Some(delivery_line(&kept)).filter(|line| fits(filter, line)));
-    }
-    Ok(lines)
+        Ok(id) => kept(core, &id.name).ok().flatten().map(|(kept, _)| Ok(delivery_line(&kept))),
+        Err(error) => Some(Err(error.into())),
+    });
+    lines.filter(|line| line.as_ref().map_or(true, |line| fits(filter, line)))
+}
+
+fn ids(core: &Core, after: Option<&str>) -> impl Iterator<Item = Result<InstanceId, JournalError>> {
+    let is_delivery = |id: &Result<InstanceId, JournalError>| {
+        id.as_ref().map_or(true, |id| id.kind == InstanceKind::Delivery)
+    };
+    journal::instances(core.journal.as_ref(), Some(instance(after.unwrap_or_default())))
+        .take_while(is_delivery)
 }
 
 fn existing(core: &Core, id: &str) -> Result<Kept, Error> {

@@ -17,12 +17,12 @@ use crate::runtime::{
     core::Core,
     head::Head,
     identity::run_of,
-    records, rows,
+    records,
+    request::page_size,
+    rows,
     views::{DeadView, EffectView, GateView, Paged, RecordView, RunLine, SlotView, StatusView, Way, When},
 };
 
-/// How many runs a list has where nobody says more.
-const USUAL: usize = 100;
 const STATUSES: [&str; 8] =
     ["running", "waiting", "paused", "unwinding", "done", "failed", "cancelled", "killed"];
 
@@ -46,7 +46,7 @@ fn asked_for(status: Option<&str>) -> Result<&'static [&'static str], Error> {
 
 /// Lists runs, newest first.
 pub(in crate::runtime) fn runs(core: &Core, filter: &RunFilter) -> Result<Vec<RunLine>, Error> {
-    let limit = if filter.limit == 0 { USUAL } else { filter.limit.min(super::PAGE) };
+    let limit = page_size(filter.limit);
     let statuses = asked_for(filter.status.as_deref())?;
     let cursor = filter.after.as_deref().map(|id| super::load(core, id)).transpose()?;
     let prefixes = match (&filter.status, &filter.playbook) {
@@ -197,25 +197,29 @@ pub(in crate::runtime) fn live_runs(core: &Core) -> Result<BTreeMap<BundleId, Ve
 
 /// Lists the gates that wait, oldest first: only those of the page are read.
 pub(in crate::runtime) fn inbox(core: &Core, wish: &PageWish) -> Result<Paged<GateView>, Error> {
-    let limit = if wish.limit == 0 { USUAL } else { wish.limit.min(super::PAGE) };
     let after = wish.after.as_deref().map(|id| place_of_gate(core, id)).transpose()?;
-    let (mut items, mut has_more) = (Vec::new(), false);
-    let scan = Scan { prefix: rows::index::GATES.to_vec(), after, ..Scan::default() };
-    for row in journal::rows_of(core.journal.as_ref(), Table::Index, scan) {
-        let Some(id) = rows::index::gate_of(&row?.key) else { continue };
-        has_more = items.len() == limit;
-        if has_more {
-            break;
+    page(core, (rows::index::GATES, after, wish.size()), |key| {
+        let Some(id) = rows::index::gate_of(key) else { return Ok(None) };
+        let found = gate(core, &id)?;
+        // It may have been decided between the two reads.
+        Ok(Some((id, found)).filter(|(_, found)| found.state == "open"))
+    })
+}
+
+/// Reads a page of what rows of the index name, in their order; what is gone meanwhile, or set aside, is left out.
+fn page<T>(
+    core: &Core,
+    (prefix, after, size): (&[u8], Option<Vec<u8>>, usize),
+    read: impl Fn(&[u8]) -> Result<Option<(String, T)>, Error>,
+) -> Result<Paged<T>, Error> {
+    let scan = Scan { prefix: prefix.to_vec(), after, ..Scan::default() };
+    let list = journal::rows_of(core.journal.as_ref(), Table::Index, scan).filter_map(|row| {
+        match row.map_err(Error::from).and_then(|row| read(&row.key)) {
+            Err(Error::NotFound { .. } | Error::Quarantined { .. }) => None,
+            found => found.transpose(),
         }
-        match gate(core, &id) {
-            // It may have been decided between the two reads.
-            Ok(found) if found.state == "open" => items.push(found),
-            Ok(_) | Err(Error::NotFound { .. } | Error::Quarantined { .. }) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    let next = items.last().filter(|_| has_more).map(|gate: &GateView| gate.id.clone());
-    Ok(Paged { items, next, total: count(core, rows::index::GATES)? })
+    });
+    Paged::of(list, size, count(core, prefix)?)
 }
 
 /// Returns where a gate stands in the list, or stood before it was decided.
@@ -240,25 +244,27 @@ pub(in crate::runtime) fn gate(core: &Core, id: &str) -> Result<GateView, Error>
     Ok(super::run::gate(&run, gate))
 }
 
-/// Lists dead and unknown effects.
-pub(in crate::runtime) fn dead(core: &Core) -> Result<Vec<DeadView>, Error> {
-    let mut found = Vec::new();
-    for row in journal::rows(core.journal.as_ref(), Table::Index, rows::index::DEAD) {
-        let row = row?;
-        let text =
-            String::from_utf8_lossy(row.key.get(rows::index::DEAD.len()..).unwrap_or_default()).into_owned();
-        let Ok(id) = text.parse::<EffectId>() else { continue };
-        match super::load(core, &id.run) {
-            Ok(run) => {
-                if let Some((id, state)) = run.dead_letters().find(|(effect, _)| **effect == id) {
-                    found.push(dead_letter(core, &run, (id, state))?);
-                }
-            }
-            Err(Error::NotFound { .. } | Error::Quarantined { .. }) => {}
-            Err(error) => return Err(error),
-        }
+/// Lists dead and unknown effects by their ids: only those of the page are read.
+pub(in crate::runtime) fn dead(core: &Core, wish: &PageWish) -> Result<Paged<DeadView>, Error> {
+    let after = wish.after.as_deref().map(|id| place_of_effect(core, id)).transpose()?;
+    page(core, (rows::index::DEAD, after, wish.size()), |key| {
+        let Some(id) = rows::index::dead_of(key) else { return Ok(None) };
+        let run = super::load(core, &id.run)?;
+        // It may have been settled between the two reads.
+        let Some(letter) = run.dead_letters().find(|(effect, _)| **effect == id) else { return Ok(None) };
+        Ok(Some((id.to_string(), dead_letter(core, &run, letter)?)))
+    })
+}
+
+/// Returns where an effect stands in the list, or stood before it was settled.
+fn place_of_effect(core: &Core, id: &str) -> Result<Vec<u8>, Error> {
+    let missing = || Error::NotFound { what: "effect", id: id.to_owned() };
+    let effect: EffectId = id.parse().map_err(|_| missing())?;
+    match super::load(core, &effect.run) {
+        Ok(run) if run.effects.contains_key(&effect) => Ok(rows::index::dead(&effect)),
+        Ok(_) | Err(Error::NotFound { .. }) => Err(missing()),
+        Err(error) => Err(error),
     }
-    Ok(found)
 }
 
 /// Returns a line of the list, with the verb and whom it was for: its run may have moved on and forgotten what was sent.
@@ -325,40 +331,42 @@ fn count(core: &Core, prefix: &[u8]) -> Result<u64, Error> {
     Ok(count)
 }
 
-/// Lists records of a kind after a key.
+/// Lists the records of a kind by key; any key says where to go on, of a record that is there or not.
 pub(in crate::runtime) fn records(
     core: &Core,
     kind: &str,
-    after: Option<&str>,
-    limit: usize,
-) -> Result<Vec<RecordView>, Error> {
+    wish: &PageWish,
+) -> Result<Paged<RecordView>, Error> {
     let prefix = rows::record::kind(kind);
-    let limit = if limit == 0 { USUAL } else { limit.min(super::PAGE) };
-    let after = after.map(|key| rows::record::of(kind, key));
-    let scan = Scan { prefix: prefix.clone(), after, limit, ..Scan::default() };
-    let page = core.journal.scan(Table::Record, &scan)?;
-    page.iter()
-        .map(|row| {
-            let key = String::from_utf8_lossy(row.key.get(prefix.len()..).unwrap_or_default()).into_owned();
-            let record = records::parse(kind, &key, &row.value)?;
-            Ok(RecordView {
-                kind: kind.to_owned(),
-                key,
-                version: record.version,
-                value: record.value,
-                run: record.effect.as_ref().map(|effect| effect.run.clone()),
-                effect: record.effect,
-                step: record.step,
-                at: When(record.at),
-            })
-        })
-        .collect()
+    let after = wish.after.as_deref().map(|key| rows::record::of(kind, key));
+    let scan = Scan { prefix: prefix.clone(), after, ..Scan::default() };
+    let list = journal::rows_of(core.journal.as_ref(), Table::Record, scan).map(|row| {
+        let row = row?;
+        let key = String::from_utf8_lossy(row.key.get(prefix.len()..).unwrap_or_default()).into_owned();
+        Ok((key.clone(), record(kind, key, &row.value)?))
+    });
+    let total = super::counted(journal::rows(core.journal.as_ref(), Table::Record, &prefix))?;
+    Paged::of(list, wish.size(), total)
+}
+
+fn record(kind: &str, key: String, bytes: &[u8]) -> Result<RecordView, Error> {
+    let record = records::parse(kind, &key, bytes)?;
+    Ok(RecordView {
+        kind: kind.to_owned(),
+        key,
+        version: record.version,
+        value: record.value,
+        run: record.effect.as_ref().map(|effect| effect.run.clone()),
+        effect: record.effect,
+        step: record.step,
+        at: When(record.at),
+    })
 }
 
 /// Lists the last slots of a schedule, newest first.
 pub(in crate::runtime) fn slots(core: &Core, playbook: &str, limit: usize) -> Result<Vec<SlotView>, Error> {
     let oldest = core.live().oldest_playbook(playbook);
-    let limit = if limit == 0 { USUAL } else { limit.min(super::PAGE) };
+    let limit = page_size(limit);
     let scan = Scan { prefix: rows::host::slots(oldest.as_str()), limit, backwards: true, ..Scan::default() };
     let page = core.journal.scan(Table::Host, &scan)?;
     Ok(page.iter().filter_map(|row| serde_json::from_slice(&row.value).ok()).collect())

@@ -46,6 +46,11 @@ const MOST_SHOWN: usize = 80;
 /// The largest page of the store.
 const PAGE: usize = 1_000;
 
+/// Counts a list without keeping any of it.
+fn counted<T, E: Into<Error>>(list: impl Iterator<Item = Result<T, E>>) -> Result<u64, Error> {
+    list.map(|found| found.map_err(Into::into)).try_fold(0, |total, found| found.map(|_| total + 1))
+}
+
 /// Returns the first live run under a prefix of the index that is not set aside.
 pub(super) fn first_live(core: &Core, prefix: &[u8]) -> Result<Option<String>, Error> {
     for row in journal::rows(core.journal.as_ref(), Table::Index, prefix) {

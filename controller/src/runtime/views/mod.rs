@@ -62,6 +62,36 @@ pub struct Paged<T> {
     pub total: u64,
 }
 
+impl<T> Paged<T> {
+    /// Takes a page off the beginning of a list of items with their ids. One item more is asked for, and none after it.
+    ///
+    /// # Errors
+    /// The first one of the list.
+    pub fn of<E>(
+        list: impl IntoIterator<Item = Result<(String, T), E>>,
+        size: usize,
+        total: u64,
+    ) -> Result<Self, E> {
+        let (mut items, mut last) = (Vec::new(), None);
+        for found in list {
+            let (id, item) = found?;
+            if items.len() == size {
+                return Ok(Self { items, next: last, total });
+            }
+            last = Some(id);
+            items.push(item);
+        }
+        Ok(Self { items, next: None, total })
+    }
+
+    /// Returns the same page with its items in another form.
+    #[must_use]
+    pub fn map<U>(self, form: impl FnMut(T) -> U) -> Paged<U> {
+        let Self { items, next, total } = self;
+        Paged { items: items.into_iter().map(form).collect(), next, total }
+    }
+}
+
 /// A line of `runs`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunLine {
@@ -363,7 +393,7 @@ pub struct RecordView {
     pub at: When,
 }
 
-/// The reason chain of a run, gate, effect or timer: each line is the cause of the one before it.
+/// The reason chain of a run, gate, effect or delivery: each line is the cause of the one before it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WhyView {
     /// What was asked about.
@@ -375,7 +405,7 @@ pub struct WhyView {
 /// One cause.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WhyLine {
-    /// `run`, `step`, `gate`, `effect`, `timer`, `event`, `trigger`, `file`, `pause`.
+    /// `run`, `step`, `gate`, `effect`, `delivery`, `waits`, `event`, `trigger`, `file`, `pause` and others.
     pub kind: String,
     /// Its id.
     pub id: String,

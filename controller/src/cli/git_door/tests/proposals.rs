@@ -4,6 +4,7 @@ use super::{Place, World, asks};
 use crate::{
     http::doors::GitDoor as _,
     reconcile::{Error, Extent, Mode, NewProposal, ProposalSource},
+    runtime::PageWish,
 };
 
 async fn world(mode: Mode) -> World {
@@ -54,7 +55,10 @@ async fn a_push_for_review_is_approved_by_digest_and_goes_live() {
     let again = world.reconciler.approve("p1", &view.digest, "operator").await.expect("known");
     assert!(!again.applied && again.message.contains("was approved at"), "{again:?}");
     let world = world.restart().await;
-    assert_eq!(world.reconciler.proposals().await.expect("listed")[0].state, "applied");
+    assert_eq!(
+        world.reconciler.proposals(&PageWish::default()).await.expect("listed").items[0].state,
+        "applied"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -102,7 +106,7 @@ async fn a_proposal_with_mistakes_is_refused_at_the_push() {
     world.place.commit("broken");
     let (is_taken, text) = world.place.push(&["HEAD:refs/for/main"]).await;
     assert!(!is_taken && text.contains("--> playbooks/hello.toml:"), "{text}");
-    assert!(world.reconciler.proposals().await.expect("listed").is_empty());
+    assert!(world.reconciler.proposals(&PageWish::default()).await.expect("listed").items.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -225,7 +229,7 @@ async fn a_hostile_proposal_is_refused_with_the_reason_and_everybody_else_goes_o
     assert!(!is_taken && text.contains("links to folders"), "{text}");
     let (is_taken, text) = world.place.push(&["HEAD:main"]).await;
     assert!(!is_taken && text.contains("links to folders"), "{text}");
-    assert!(world.reconciler.proposals().await.expect("listed").is_empty());
+    assert!(world.reconciler.proposals(&PageWish::default()).await.expect("listed").items.is_empty());
     assert_eq!(world.company.main().expect("readable"), Some(head));
 }
 
@@ -244,7 +248,7 @@ async fn what_was_not_shown_cannot_be_approved_until_it_is() {
     );
     assert!(view.digest.is_empty() && view.hidden[0].starts_with("aaa/long.txt: "), "{:?}", view.hidden);
     assert_eq!(view.next.as_deref(), Some("adjutant proposals p1 diff --full"));
-    assert_eq!(world.reconciler.proposals().await.expect("listed")[0].digest, "");
+    assert_eq!(world.reconciler.proposals(&PageWish::default()).await.expect("listed").items[0].digest, "");
     for guess in ["", "0123456789abcdef0123456789abcdef"] {
         let refused = world.reconciler.approve("p1", guess, "operator").await.expect_err("not shown");
         assert!(refused.to_string().contains("not all of it was shown"), "{refused}");
@@ -284,9 +288,53 @@ async fn protected_files_are_marked_in_the_list_and_come_first() {
     world.place.commit("more freedom");
     let (is_taken, text) = world.place.push(&["HEAD:refs/for/main"]).await;
     assert!(is_taken, "{text}");
-    let listed = &world.reconciler.proposals().await.expect("listed")[0];
+    let listed = &world.reconciler.proposals(&PageWish::default()).await.expect("listed").items[0];
     assert_eq!(listed.protected, ["slices/sales/slice.toml"]);
     let diff = world.reconciler.proposal("p1", Extent::Glance).await.expect("shown").diff.expect("a diff");
     let place = |text: &str| diff.find(text).expect(text);
     assert!(place("+stage = \"act\"") < place("+title = \"First by name\""), "{diff}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn proposals_are_read_page_by_page_and_those_to_decide_are_counted() {
+    let world = world(Mode::Worktree).await;
+    let ids = async |world: &World, after: Option<&str>, limit: usize| {
+        let wish = PageWish { after: after.map(str::to_owned), limit };
+        let page = world.reconciler.proposals(&wish).await.expect("listed");
+        (page.items.into_iter().map(|found| found.id).collect::<Vec<_>>(), page.next, page.total)
+    };
+    assert_eq!(ids(&world, None, 2).await, (Vec::new(), None, 0));
+    for topic in ["a", "b", "c", "d", "e"] {
+        let patch = format!(
+            "--- a/playbooks/hello.toml\n+++ b/playbooks/hello.toml\n@@ -1,3 +1,3 @@\n schema = \"adjutant/v1\"\n\
+             -title = \"Hello\"\n+title = \"Hello {topic}\"\n deadline = \"14d\"\n"
+        );
+        let wish = NewProposal {
+            title: format!("Say {topic}"),
+            reason: None,
+            topic: topic.to_owned(),
+            source: ProposalSource::Patch(patch),
+            evidence: serde_json::Value::Null,
+        };
+        world.reconciler.propose(wish, "agent:ratchet").await.expect("proposed");
+    }
+    assert_eq!(world.reconciler.open_proposals(), 5);
+    let named = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
+    assert_eq!(ids(&world, None, 2).await, (named(&["p5", "p4"]), Some("p4".to_owned()), 5));
+    assert_eq!(ids(&world, Some("p4"), 2).await, (named(&["p3", "p2"]), Some("p2".to_owned()), 5));
+    assert_eq!(ids(&world, Some("p2"), 2).await, (named(&["p1"]), None, 5));
+    // One that was decided meanwhile still says where to go on.
+    world.reconciler.refuse("p4", "not now", "operator").await.expect("refused");
+    assert_eq!(ids(&world, Some("p4"), 1).await, (named(&["p3"]), Some("p3".to_owned()), 5));
+    let view = world.reconciler.proposal("p3", Extent::Glance).await.expect("shown");
+    world.reconciler.approve("p3", &view.digest, "operator").await.expect("approved");
+    assert_eq!(world.reconciler.open_proposals(), 3);
+    for nowhere in ["p9", "nope", "", "4"] {
+        let wish = PageWish { after: Some(nowhere.to_owned()), limit: 2 };
+        let missing = world.reconciler.proposals(&wish).await;
+        assert!(matches!(missing, Err(Error::NotFound { what: "proposal", .. })), "{nowhere}");
+    }
+    let world = world.restart().await;
+    assert_eq!(world.reconciler.open_proposals(), 3, "it is known from the start");
+    assert_eq!(ids(&world, None, 9).await.2, 5);
 }

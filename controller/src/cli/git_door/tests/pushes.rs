@@ -1,7 +1,7 @@
 //! `git push` to the daemon's own repository: the mistakes or the plan come back to whoever pushes.
 
 use super::{Place, World, asks, run_git};
-use crate::reconcile::Mode;
+use crate::{reconcile::Mode, runtime::PageWish};
 
 async fn pushed() -> World {
     let world = Place::new(Mode::Push).open().await;
@@ -189,7 +189,7 @@ async fn a_push_that_the_disk_does_not_take_is_refused_whole_with_the_reason() {
         assert!(text.contains("File too large") || text.contains("unpack"), "the reason is told: {text}");
         assert_eq!(world.company.main().expect("readable"), before);
         assert!(world.company.read_commit(&head).is_err(), "nothing is half taken");
-        assert!(world.reconciler.proposals().await.expect("listed").is_empty());
+        assert!(world.reconciler.proposals(&PageWish::default()).await.expect("listed").items.is_empty());
     }
     assert!(run_git(&world.place.data().join("company.git"), &["fsck", "--no-dangling"]).0);
     let (is_taken, text) = world.place.push(&["HEAD:main"]).await;

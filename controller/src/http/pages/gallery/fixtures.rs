@@ -17,7 +17,8 @@ use serde_json::{Value, json};
 
 use crate::{
     http::{
-        doors::{HoldView, ProposalView, SliceView},
+        api::Waiting,
+        doors::{ConditionView, HoldView, ProposalView, SliceView},
         pages::{
             frame::Frame,
             run::{Asks, Match, OneRun},
@@ -61,8 +62,7 @@ pub(super) fn frame() -> Frame {
         now: NOW,
         csrf: "c2FtcGxl".into(),
         is_strong: true,
-        inbox: 3,
-        dead: 2,
+        waiting: Waiting { gates: 3, calls: 2, deliveries: 0, proposals: 1 },
         revision: Some("4f1c9e2b7a".repeat(4)),
         is_paused: false,
         notice: None,
@@ -207,6 +207,17 @@ pub(super) fn dead() -> Vec<DeadView> {
     ]
 }
 
+fn unmet() -> ConditionView {
+    ConditionView {
+        resource: "connector/mailbox".into(),
+        condition: "Ready".into(),
+        holds: false,
+        reason: "folder".into(),
+        message: "no mail can be taken from mails: a link leads out of the files of the data folder".into(),
+        revision: None,
+    }
+}
+
 pub(super) fn today() -> Today {
     let money = |text: &str| text.parse().unwrap();
     let budget = |scope: &str, window: &str, settled: &str, limit: &str| BudgetView {
@@ -255,10 +266,10 @@ pub(super) fn today() -> Today {
             waits: None,
             paused: Vec::new(),
             quarantined: Vec::new(),
+            unmet: vec![unmet()],
         },
         live: 14,
-        proposals: 1,
-        deliveries: (Vec::new(), 0),
+        deliveries: Vec::new(),
         failing: Vec::new(),
     }
 }

@@ -9,7 +9,7 @@ use regex_lite::Regex;
 
 use super::{connectors, frame::Tab, gate, login, parts, playbooks, proposals, run, runs, today};
 use crate::{
-    http::{Refusal, auth::GateLink},
+    http::{Refusal, api::Waiting, auth::GateLink},
     runtime::views::Paged,
 };
 use fixtures::*;
@@ -22,17 +22,22 @@ fn pages() -> Vec<(&'static str, Markup)> {
         notice: Some("inbound-k3v9m2qa.approve.1: approved".into()),
         ..frame.clone()
     };
+    let idle = super::frame::Frame { waiting: Waiting::default(), ..frame.clone() };
     let plan = agency();
     let connectors = plan
         .connectors
         .values()
         .map(|connector| crate::http::api::connector_view("http://127.0.0.1:4711", connector, Some(true)))
         .collect();
-    let world = connectors::World { connectors, dead: dead(), paused: Vec::new(), deliveries: Vec::new() };
+    let world = connectors::World {
+        connectors,
+        dead: one_page(dead()),
+        paused: Vec::new(),
+        deliveries: one_page(Vec::new()),
+    };
     let mut empty = today();
-    empty.gates = Paged { items: Vec::new(), next: None, total: 0 };
+    empty.gates = one_page(Vec::new());
     empty.dead.clear();
-    empty.proposals = 0;
     empty.held = today::Held::default();
     let link = GateLink {
         gate: triage_gate().id,
@@ -45,7 +50,7 @@ fn pages() -> Vec<(&'static str, Markup)> {
     vec![
         ("today", frame.page(Tab::Today, "Today", &today::content(&frame, &today()))),
         ("today-weak", weak.page(Tab::Today, "Today", &today::content(&weak, &today()))),
-        ("today-empty", frame.page(Tab::Today, "Today", &today::content(&frame, &empty))),
+        ("today-empty", idle.page(Tab::Today, "Today", &today::content(&idle, &empty))),
         (
             "runs",
             frame.page(
@@ -67,7 +72,10 @@ fn pages() -> Vec<(&'static str, Markup)> {
             "playbook",
             frame.page(Tab::Playbooks, "Playbook", &playbooks::content(&plan.playbooks["inbound"], &[])),
         ),
-        ("proposals", frame.page(Tab::Proposals, "Proposals", &proposals::list_content(&[proposal()]))),
+        (
+            "proposals",
+            frame.page(Tab::Proposals, "Proposals", &proposals::list_content(&one_page(vec![proposal()]))),
+        ),
         ("proposal", frame.page(Tab::Proposals, "Proposal", &proposals::content(&frame, &proposal()))),
         ("world", frame.page(Tab::Connectors, "World", &connectors::content(&frame, &world))),
         ("login", super::frame::plain("Log in", &login::how())),
@@ -80,6 +88,11 @@ fn pages() -> Vec<(&'static str, Markup)> {
             ),
         ),
     ]
+}
+
+fn one_page<T>(items: Vec<T>) -> Paged<T> {
+    let total = items.len() as u64;
+    Paged { items, next: None, total }
 }
 
 fn found<'a>(pattern: &str, html: &'a str) -> Vec<&'a str> {
@@ -190,6 +203,91 @@ fn a_card_says_to_whom_and_for_how_much() {
     ] {
         assert!(html.contains(words), "{words}");
     }
+}
+
+#[test]
+fn the_badge_of_today_counts_what_today_says_waits() {
+    let some = |gates, calls, deliveries, proposals| Waiting { gates, calls, deliveries, proposals };
+    for waiting in [
+        some(1, 0, 0, 0),
+        some(0, 1, 0, 0),
+        some(0, 0, 1, 0),
+        some(0, 0, 0, 1),
+        some(3, 2, 4, 5),
+        some(121_000, 0, 7, 0),
+    ] {
+        let frame = super::frame::Frame { waiting, ..frame() };
+        let page = frame.page(Tab::Today, "Today", &today::content(&frame, &today())).into_string();
+        let badge = |tab: &str| {
+            found(&format!("<span>{tab}</span><span class=\"count\">([0-9]+)<"), &page)
+                .first()
+                .map(|text| text.parse().unwrap())
+        };
+        let tile = found("<b>([0-9]+)</b><span>waiting for you</span>", &page);
+        let shown = |count: u64| (count > 0).then_some(count);
+        assert_eq!(badge("Today"), shown(waiting.total()), "{waiting:?}");
+        assert_eq!(tile, [waiting.total().to_string()], "{waiting:?}");
+        assert_eq!(badge("Proposals"), shown(waiting.proposals), "{waiting:?}");
+        assert_eq!(badge("World"), shown(waiting.calls + waiting.deliveries), "{waiting:?}");
+        assert!(!page.contains("Nothing waits for you"), "{waiting:?}");
+    }
+    let idle = super::frame::Frame { waiting: Waiting::default(), ..frame() };
+    let page = idle.page(Tab::Today, "Today", &today::content(&idle, &today())).into_string();
+    assert!(page.contains("Nothing waits for you") && !page.contains("class=\"count\""));
+}
+
+#[test]
+fn a_list_that_goes_on_says_where() {
+    let world = connectors::World {
+        connectors: Vec::new(),
+        dead: Paged { items: dead(), next: Some("b&2".to_owned()), total: 121 },
+        paused: Vec::new(),
+        deliveries: Paged { items: Vec::new(), next: Some("b&2".to_owned()), total: 121 },
+    };
+    let world = connectors::content(&frame(), &world).into_string();
+    let proposals = Paged { items: vec![proposal()], next: Some("b&2".to_owned()), total: 121 };
+    let proposals = proposals::list_content(&proposals).into_string();
+    let mut today = today();
+    today.gates.next = Some("b&2".to_owned());
+    let today = today::content(&frame(), &today).into_string();
+    for (html, address) in [
+        (&world, "/connectors?dead=b%262#dead"),
+        (&world, "/connectors?deliveries=b%262#deliveries"),
+        (&proposals, "/proposals?after=b%262"),
+        (&today, "/?after=b%262#inbox"),
+    ] {
+        assert!(html.contains(&format!("rel=\"next\" href=\"{address}\"")), "{address}");
+    }
+    assert_eq!(world.matches("The next ones of 121").count(), 2);
+}
+
+#[test]
+fn today_tells_what_is_not_as_it_should_be_and_each_mistake_once() {
+    let mut today = today();
+    let condition = |resource: &str, condition: &str, holds: bool| crate::http::doors::ConditionView {
+        resource: resource.to_owned(),
+        condition: condition.to_owned(),
+        holds,
+        reason: "x".to_owned(),
+        message: format!("{resource} is wrong"),
+        revision: None,
+    };
+    let told = ["connector/mailbox", "source", "model/qwen"];
+    let found = [
+        condition("connector/mailbox", "Ready", false),
+        condition("source", "Degraded", true),
+        condition("model/qwen", "Ready", false),
+        // Told by the mistakes and slices that are listed anyway, or as it should be.
+        condition("company", "Stalled", true),
+        condition("slice/support", "Degraded", true),
+        condition("connector/mail", "Ready", true),
+    ];
+    today.held.take_unmet(found.to_vec());
+    let page = today::content(&frame(), &today).into_string();
+    for told in told {
+        assert!(page.contains(&format!("{told} is wrong")), "{told}");
+    }
+    assert_eq!(page.matches(" is wrong").count(), told.len());
 }
 
 /// Relative luminance by WCAG 2.
