@@ -49,6 +49,8 @@ async fn a_mail_that_cannot_be_read_is_shown_and_can_be_dropped() {
             "its file is named: {}",
             shown.all()
         );
+        let why = agency.operator(&["why", &format!("delivery/{id}")]).await;
+        assert!(why.ok().contains("because waits: it cannot be read"), "{}", why.all());
         assert_eq!(agency.operator(&["deliveries", "drop", id, "-m", "noise"]).await.code, 0);
     }
     open(&agency, 0).await;
@@ -88,4 +90,42 @@ async fn what_no_playbook_takes_waits_and_starts_once_one_can() {
     let (status, known) = agency.told("msg_1", &lead()).await;
     assert_eq!((status, &known["duplicate"]), (200, &Value::Bool(true)), "{known}");
     assert_eq!(known["runs"][0], runs[0]["id"], "{runs:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drop_folder_that_is_refused_is_told_everywhere_until_it_is_mended() {
+    let stage = Stage::agency().await;
+    let (files, elsewhere) = (stage.world.path("data/files"), stage.world.path("elsewhere"));
+    std::fs::create_dir_all(&elsewhere).unwrap();
+    std::fs::create_dir_all(&files).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, files.join("intake")).unwrap();
+    let agency = Agency::on(stage).await;
+    let is_told = |status: &Value| {
+        let conditions = status["conditions"].as_array().unwrap();
+        conditions.iter().any(|found| {
+            found["resource"] == "connector/intake"
+                && found["holds"] == false
+                && found["message"].as_str().unwrap().contains("a link leads out")
+        })
+    };
+    drop(agency.daemon.api.until("status", is_told).await);
+    let status = agency.operator(&["status"]).await;
+    assert!(status.ok().contains("connector/intake Ready: no mail can be taken"), "{}", status.all());
+    let link = agency.operator(&["login"]).await;
+    let http = adjutant_tests::desk::client();
+    let login = http.post(link.ok().trim()).send().await.unwrap();
+    let cookie = login.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let today = async || {
+        let page = http.get(&agency.daemon.url).header("cookie", &cookie).send().await.unwrap();
+        page.text().await.unwrap()
+    };
+    assert!(today().await.contains("a link leads out"));
+
+    std::fs::remove_file(files.join("intake")).unwrap();
+    drop(agency.daemon.api.until("status", |status| !is_told(status)).await);
+    assert!(!today().await.contains("a link leads out"));
+    let mail = letter("tom@harbour-books.example", "good@x.example", "Hello.");
+    agency.stage.world.write("data/files/intake/good.eml", &mail);
+    agency.daemon.api.until("runs", |runs| !runs.as_array().unwrap().is_empty()).await;
+    assert_eq!(std::fs::read_dir(&elsewhere).unwrap().count(), 0, "nothing was ever touched there");
 }

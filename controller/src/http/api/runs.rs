@@ -191,7 +191,7 @@ pub(super) async fn why_run(app: State<App>, who: Principal, id: Path<String>) -
     why(app, who, id).await
 }
 
-/// Explains a run, a gate or an effect: cause behind cause, down to the file.
+/// Explains a run, a gate, an effect or a delivery (`delivery/ID`): cause behind cause, down to the file.
 #[utoipa::path(get, path = "/api/v1/why/{id}", tag = "runs", params(("id" = String, Path)),
     responses((status = 200, body = shapes::WhyView), (status = 404, body = Refusal)))]
 pub(super) async fn why(State(app): State<App>, who: Principal, Path(id): Path<String>) -> Answered<WhyView> {

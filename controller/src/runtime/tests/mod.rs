@@ -8,6 +8,7 @@ mod deliveries;
 mod doubts;
 mod loops;
 mod money;
+mod origins;
 mod pages;
 mod rates;
 mod renames;

@@ -9,6 +9,7 @@ mod deliveries;
 mod headline;
 mod label;
 mod lists;
+mod origin;
 mod run;
 mod said;
 mod spend;

@@ -7,6 +7,7 @@ use adjutant_machine::{
 };
 use adjutant_spec::plan::Stage;
 
+use super::origin;
 use crate::runtime::{
     Error,
     core::Core,
@@ -18,8 +19,11 @@ use crate::runtime::{
 /// How far up a chain of parent runs is followed.
 const MOST_PARENTS: usize = 20;
 
-/// Explains a run, a gate or an effect.
+/// Explains a run, a gate, an effect or a delivery.
 pub(in crate::runtime) fn why(core: &Core, id: &str) -> Result<WhyView, Error> {
+    if let Some((name, kept)) = origin::named(core, id)? {
+        return Ok(WhyView { subject: id.to_owned(), chain: origin::tell(core, (&name, &kept))? });
+    }
     let run = super::load(core, run_of(id))?;
     let (mut chain, mut is_over) = (Vec::new(), false);
     if let Some(gate) = run.gates.get(id) {
@@ -55,14 +59,14 @@ pub(super) fn step(core: &Core, run: &Run, step: &str) -> Result<WhyLine, Error>
 }
 
 fn file(run: &Run) -> String {
-    format!("{} at revision {}", path(run), run.revision)
+    format!("{} at revision {}", path("playbooks", &run.playbook), run.revision)
 }
 
-/// The file of a run's playbook: a slice's playbook is written `slice/playbook`.
-fn path(run: &Run) -> String {
-    match run.playbook.split_once('/') {
-        Some((slice, name)) => format!("slices/{slice}/playbooks/{name}.toml"),
-        None => format!("playbooks/{}.toml", run.playbook),
+/// The file of something that a company declares: what belongs to a slice is written `slice/name`.
+pub(super) fn path(folder: &str, id: &str) -> String {
+    match id.split_once('/') {
+        Some((slice, name)) => format!("slices/{slice}/{folder}/{name}.toml"),
+        None => format!("{folder}/{id}.toml"),
     }
 }
 
@@ -91,7 +95,7 @@ fn of_run(core: &Core, run: &Run, is_over: bool, chain: &mut Vec<WhyLine>) -> Re
         let text = format!("started by {} with key \"{}\"", entry.envelope.by, current.key);
         chain.push(line("trigger", &entry.envelope.id, text, Some(When(entry.envelope.at))));
     }
-    chain.push(line("file", &path(&current), file(&current), None));
+    chain.push(line("file", &path("playbooks", &current.playbook), file(&current), None));
     Ok(())
 }
 
@@ -128,7 +132,7 @@ fn decisions(run: &Run, chain: &mut Vec<WhyLine>) {
     chain.extend(decided.into_iter().map(|(_, line)| line));
 }
 
-fn summary(run: &Run) -> String {
+pub(super) fn summary(run: &Run) -> String {
     let stage = match run.stage {
         Stage::Observe => "; its slice only observes: nothing leaves it",
         Stage::Advise => "; its slice only advises: you decide each effect",
