@@ -94,6 +94,7 @@ pub(crate) struct DemoArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ProposalsArgs {
     /// The proposal, or `new`.
+    #[arg(conflicts_with_all = ["after", "limit"])]
     pub id: Option<String>,
     /// Where in the list to begin, and how much of it to show.
     #[command(flatten)]

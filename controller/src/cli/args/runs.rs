@@ -28,6 +28,7 @@ pub(crate) struct RunArgs {
 #[derive(Debug, Args)]
 pub(crate) struct RunsArgs {
     /// One run, with `@seq` as it was then.
+    #[arg(conflicts_with_all = ["status", "playbook", "about", "search", "after", "limit"])]
     pub id: Option<String>,
     /// Only of this status.
     #[arg(long)]
@@ -185,4 +186,26 @@ pub(crate) struct ScopeArgs {
     /// Why; `status` and the log show it.
     #[arg(short = 'm', long = "message", default_value = "no reason given")]
     pub reason: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use crate::cli::args::Cli;
+
+    #[test]
+    fn what_narrows_a_list_is_refused_beside_one_thing() {
+        let taken = |line: &str| Cli::try_parse_from(line.split(' ')).is_ok();
+        for narrow in ["--limit 3", "--after a-1", "--status waiting", "--playbook a", "--about a", "-q Ada"]
+        {
+            assert!(taken(&format!("adjutant runs {narrow}")), "{narrow}");
+            assert!(!taken(&format!("adjutant runs a-1 {narrow}")), "{narrow}");
+        }
+        for narrow in ["--limit 3", "--after p-1"] {
+            assert!(taken(&format!("adjutant proposals {narrow}")), "{narrow}");
+            assert!(!taken(&format!("adjutant proposals p-2 {narrow}")), "{narrow}");
+        }
+        assert!(taken("adjutant runs a-1") && taken("adjutant proposals p-2 approve --digest d"));
+    }
 }
