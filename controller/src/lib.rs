@@ -1,6 +1,7 @@
 //! The controller: the rooms between a Git revision and the world.
 
 mod awake;
+pub mod bench;
 pub mod cli;
 pub mod effects;
 pub mod http;

@@ -1,4 +1,4 @@
-//! The runtime on the store on disk: what a restart finds, and how many transitions a second it makes durable.
+//! The runtime on the store on disk: what a restart finds.
 
 use std::{
     collections::BTreeMap,
@@ -7,7 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use adjutant::{
@@ -193,32 +193,4 @@ async fn runs_and_the_revision_are_there_after_a_restart() {
         BTreeMap::from([("done".to_owned(), 50)])
     );
     second.close().await;
-}
-
-/// A measurement, not a promise: `cargo test --test runtime_on_disk -- --ignored --nocapture`.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "it measures the machine that it runs on"]
-async fn transitions_a_second() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let world = open(folder.path()).await;
-    world.activate().await;
-    let mut lines = Vec::new();
-    let mut next = 0;
-    for width in [1, 16, 256, 1_024] {
-        let begun = Instant::now();
-        let mut runs = 0;
-        while begun.elapsed() < Duration::from_secs(3) {
-            futures::future::join_all((next..next + width).map(|key| world.start(key))).await;
-            world.rest().await;
-            next += width;
-            runs += width;
-        }
-        let seconds = begun.elapsed().as_secs_f64();
-        // Each run has four batches of seven entries: start and lease, three answers, two more leases.
-        lines.push(json!({ "runs": width, "batches_per_s": (runs * 4) as f64 / seconds,
-            "entries_per_s": (runs * 7) as f64 / seconds, "steps_per_s": (runs * 3) as f64 / seconds }));
-    }
-    let text = Value::Array(lines).to_string();
-    std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes()).expect("stderr is there");
-    world.close().await;
 }

@@ -89,6 +89,18 @@ const ROOMS: &[Room] = &[
         no_dependency: &[],
     },
     Room {
+        folder: "controller/src/bench",
+        never: &[
+            "crate::cli",
+            "crate::http",
+            "crate::effects",
+            "crate::source",
+            "crate::reconcile",
+            "rocksdb::",
+        ],
+        no_dependency: &[],
+    },
+    Room {
         folder: "controller/src/runtime",
         never: &[
             "rocksdb::",
@@ -242,8 +254,10 @@ fn only_the_named_entries_stand_at_the_top() {
     assert!(strange.is_empty(), "entries that the layout does not name: {strange:?}");
 }
 
-/// Files that read one page and mean one page: lists with a cursor, the wheel, a look for one entry.
+/// Files that read one page and mean one page: lists with a cursor, the wheel, a look for one entry, a store that passes
+/// questions on.
 const ONE_PAGE: &[&str] = &[
+    "controller/src/bench/tap.rs",
     "controller/src/cli/git_door/tests/plug.rs",
     "controller/src/runtime/draft.rs",
     "controller/src/runtime/view/deliveries.rs",

@@ -5,7 +5,7 @@ use std::{error::Error as StdError, io, path::Path, process::ExitCode};
 use adjutant_machine::journal::JournalError;
 
 use super::out::{Paint, Words, words};
-use crate::{effects, journal, private, runtime, source};
+use crate::{bench, effects, journal, private, runtime, source};
 
 /// How a command ends. The numbers are the contract of the operator's surface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -215,6 +215,16 @@ impl From<journal::Error> for Failure {
             }
             journal::Error::Store(JournalError::Disk(_)) => Self::of(Exit::Disk, &error),
             journal::Error::Store(_) => Self::of(Exit::Bug, &error),
+        }
+    }
+}
+
+impl From<bench::Error> for Failure {
+    fn from(error: bench::Error) -> Self {
+        match error {
+            bench::Error::Store(error) => error.into(),
+            bench::Error::Runtime(error) => error.into(),
+            bench::Error::Odd(_) => Self::of(Exit::Bug, &error),
         }
     }
 }

@@ -146,8 +146,7 @@ fn on_store(out: &Out, cli: &Cli) -> Outcome {
             offline::doctor(out, &data, seen_clock(&data))
         }
         Command::Backup { dir } => backup(out, cli, dir),
-        Command::Bench { dir: Some(dir) } => offline::bench(out, dir),
-        Command::Bench { dir: None } => offline::bench(out, &place::data(&cli.global)?),
+        Command::Bench(args) => offline::bench(out, &cli.global, args),
         _ => on_daemon(out, cli),
     }
 }

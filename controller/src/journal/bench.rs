@@ -90,20 +90,13 @@ pub struct Line {
 /// # Errors
 /// What the stores answer.
 pub fn run(folder: &Path, plan: &Plan) -> Result<Report, Error> {
-    let fsync_us = fsync(folder).map_err(Error::file(folder))?;
+    let fsync_us = fsync_in(folder)?;
     let journal = RocksJournal::open(&folder.join("journal"), Options::default())?;
-    let place = Place::of(&folder.join("raw"));
-    place.create()?;
-    let raw = Db::open(&place, &Options::default(), true)?;
+    let raw = Plain::open(&folder.join("raw"))?;
     let mut load = Load::new();
     let lines = plan.runs.iter().map(|runs| measure((&journal, &raw), &mut load, (*runs, plan)));
     let rows = lines.collect::<Result<_, _>>()?;
-    Ok(Report {
-        hardware: hardware(),
-        sync: "fdatasync of the log in every group, before any answer",
-        fsync_us,
-        rows,
-    })
+    Ok(Report { hardware: hardware(), sync: SYNC, fsync_us, rows })
 }
 
 /// One side's work.
@@ -121,7 +114,7 @@ impl Tally {
 }
 
 fn measure(
-    (journal, raw): (&RocksJournal, &Db),
+    (journal, raw): (&RocksJournal, &Plain),
     load: &mut Load,
     (runs, plan): (usize, &Plan),
 ) -> Result<Line, Error> {
@@ -182,34 +175,65 @@ fn submit(journal: &RocksJournal, batch: Batch, (run, sender): (usize, &Sender<F
 }
 
 fn raw_round(
-    raw: &Db,
+    raw: &Plain,
     load: &mut Load,
     (runs, round, tally): (usize, Duration, &mut Tally),
 ) -> Result<(), Error> {
     let start = Instant::now();
     while start.elapsed() < round {
-        let mut out = WriteBatch::default();
-        (0..runs).for_each(|run| put_plain(raw, &mut out, &load.raw_transition(run)));
-        raw.write(out)?;
+        let batches: Vec<Batch> = (0..runs).map(|run| load.raw_transition(run)).collect();
+        raw.write(&batches)?;
         tally.count += runs as u64;
     }
     tally.busy += start.elapsed();
     Ok(())
 }
 
-/// The bytes of a batch as a program without promises would write them.
-fn put_plain(raw: &Db, out: &mut WriteBatch, batch: &Batch) {
-    for append in &batch.appends {
-        for (seq, entry) in (append.expected + 1..).zip(&append.entries) {
-            out.put_cf(raw.family(Family::Log), keys::entry(&append.instance, seq), entry);
-        }
-        out.put_cf(raw.family(Family::State), keys::state(&append.instance), &append.state);
+/// A store that writes the same bytes without checks, chain or answers: what a program without promises would do.
+pub(crate) struct Plain(Db);
+
+impl Plain {
+    /// Opens a new one.
+    ///
+    /// # Errors
+    /// What RocksDB answers.
+    pub(crate) fn open(folder: &Path) -> Result<Self, Error> {
+        let place = Place::of(folder);
+        place.create()?;
+        Db::open(&place, &Options::default(), true).map(Self)
     }
-    for write in &batch.writes {
-        let (family, key) = (raw.family(keys::table(write.table).0), keys::row(write.table, &write.key));
-        match &write.value {
-            Some(value) => out.put_cf(family, key, value),
-            None => out.delete_cf(family, key),
+
+    /// Writes batches as one synced write.
+    ///
+    /// # Errors
+    /// What RocksDB answers.
+    pub(crate) fn write(&self, batches: &[Batch]) -> Result<(), Error> {
+        let mut out = WriteBatch::default();
+        batches.iter().for_each(|batch| self.put(&mut out, batch));
+        Ok(self.0.write(out)?)
+    }
+
+    /// Returns how many bytes one batch hands to RocksDB.
+    pub(crate) fn bytes(&self, batch: &Batch) -> usize {
+        let mut out = WriteBatch::default();
+        self.put(&mut out, batch);
+        out.size_in_bytes()
+    }
+
+    fn put(&self, out: &mut WriteBatch, batch: &Batch) {
+        let Self(raw) = self;
+        for append in &batch.appends {
+            for (seq, entry) in (append.expected + 1..).zip(&append.entries) {
+                out.put_cf(raw.family(Family::Log), keys::entry(&append.instance, seq), entry);
+            }
+            out.put_cf(raw.family(Family::State), keys::state(&append.instance), &append.state);
+        }
+        for write in &batch.writes {
+            let (family, key) = (raw.family(keys::table(write.table).0), keys::row(write.table, &write.key));
+            match &write.value {
+                Some(value) => out.put_cf(family, key, value),
+                None => out.delete_cf(family, key),
+            }
         }
     }
 }
@@ -277,6 +301,17 @@ fn next(seqs: &mut Vec<u64>, run: usize) -> u64 {
     seq
 }
 
+/// What a durable write means, for reports.
+pub(crate) const SYNC: &str = "fdatasync of the log in every group, before any answer";
+
+/// Measures an append of 4 KiB with its sync in a folder, in microseconds.
+///
+/// # Errors
+/// [`Error::File`] where the folder cannot be written.
+pub(crate) fn fsync_in(folder: &Path) -> Result<Quantiles, Error> {
+    fsync(folder).map_err(Error::file(folder))
+}
+
 fn fsync(folder: &Path) -> std::io::Result<Quantiles> {
     let mut file = File::create(folder.join("fsync"))?;
     let mut times = Vec::new();
@@ -291,7 +326,7 @@ fn fsync(folder: &Path) -> std::io::Result<Quantiles> {
 }
 
 /// Of sorted times, in so many parts of a second.
-fn quantiles(sorted: &[Duration], parts: f64) -> Quantiles {
+pub(crate) fn quantiles(sorted: &[Duration], parts: f64) -> Quantiles {
     let at = |share: f64| {
         let index = ((sorted.len() as f64 * share) as usize).min(sorted.len().saturating_sub(1));
         let value = sorted.get(index).map_or(0.0, |time| time.as_secs_f64() * parts);
@@ -300,7 +335,8 @@ fn quantiles(sorted: &[Duration], parts: f64) -> Quantiles {
     Quantiles { p50: at(0.5), p99: at(0.99) }
 }
 
-fn hardware() -> String {
+/// Names the processor and how many cores this program may use.
+pub(crate) fn hardware() -> String {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));

@@ -13,6 +13,7 @@ use super::{mark::Tip, options::OnFailure};
 pub(super) struct Shared {
     tip: Mutex<Tip>,
     groups: AtomicU64,
+    written: AtomicU64,
     failure: OnceLock<String>,
     on_failure: Option<OnFailure>,
 }
@@ -61,7 +62,8 @@ impl Drop for Answer {
 impl Shared {
     /// Returns the state of a store that was opened at this tip.
     pub(super) fn new(tip: Tip, on_failure: Option<OnFailure>) -> Self {
-        Self { tip: Mutex::new(tip), groups: AtomicU64::new(0), failure: OnceLock::new(), on_failure }
+        let (groups, written) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { tip: Mutex::new(tip), groups, written, failure: OnceLock::new(), on_failure }
     }
 
     /// Returns the end of the chain as last acknowledged.
@@ -69,10 +71,16 @@ impl Shared {
         *self.lock()
     }
 
-    /// Notes that a group is durable.
-    pub(super) fn advance(&self, tip: Tip) {
+    /// Notes that a group of so many bytes is durable.
+    pub(super) fn advance(&self, tip: Tip, bytes: usize) {
         *self.lock() = tip;
         self.groups.fetch_add(1, Ordering::Relaxed);
+        self.written.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Returns how many bytes were handed to RocksDB since the start.
+    pub(super) fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
     }
 
     /// Returns how many groups were written since the start.

@@ -13,6 +13,8 @@ pub struct Stats {
     pub head: String,
     /// How many groups were written since the start.
     pub groups: u64,
+    /// Bytes handed to RocksDB since the start.
+    pub written: u64,
     /// Bytes on disk.
     pub bytes: u64,
     /// Files on disk.
@@ -41,6 +43,7 @@ impl RocksJournal {
             batches: tip.batch,
             head: tip.hash.hex(),
             groups: self.shared.groups(),
+            written: self.shared.written(),
             bytes,
             files,
             memory: self.memory(),

@@ -95,8 +95,9 @@ impl Writer {
         }
         let (write, tip) = group.finish();
         if tip.batch > progress.tip.batch {
+            let bytes = write.size_in_bytes();
             match self.db.write(write) {
-                Ok(()) => self.written(tip, progress),
+                Ok(()) => self.written(tip, bytes, progress),
                 Err(error) => self.stop(&error),
             }
         }
@@ -105,9 +106,9 @@ impl Writer {
     }
 
     /// The batches are durable whatever happens to the note, so their writers are told so; a failed note stops the rest.
-    fn written(&mut self, tip: Tip, progress: &mut Progress) {
+    fn written(&mut self, tip: Tip, bytes: usize, progress: &mut Progress) {
         progress.tip = tip;
-        self.shared.advance(tip);
+        self.shared.advance(tip, bytes);
         if let Err(error) = self.mark.note(tip) {
             self.stop(&JournalError::Disk(error.to_string()));
         }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use adjutant_spec::value::Period;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::PageArgs;
@@ -208,4 +209,21 @@ pub(crate) struct DoublesArgs {
     /// Where what they accepted is recorded.
     #[arg(long, value_name = "FILE")]
     pub ledger: PathBuf,
+}
+
+/// `bench`.
+#[derive(Debug, Args)]
+pub(crate) struct DiskBenchArgs {
+    /// A folder on the disk that matters; the data folder when absent.
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Measure runs the whole way instead of the store alone: from the wish to the last durable entry.
+    #[arg(long)]
+    pub path: bool,
+    /// How many runs stand in line while the rate behind a backlog is measured.
+    #[arg(long, value_name = "RUNS", default_value_t = 100_000, requires = "path")]
+    pub depth: usize,
+    /// For how long each rate is measured.
+    #[arg(long, default_value = "10s", requires = "path")]
+    pub time: Period,
 }

@@ -11,8 +11,8 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 pub(crate) use company::{CheckArgs, FmtArgs, InitArgs, NewArgs, SecretsAction, SecretsArgs};
 pub(crate) use daemon::{
-    AuditAction, ConnectorAction, DEFAULT_LISTEN, DemoArgs, DoublesArgs, Mode, NewProposalArgs, PlanArgs,
-    ProposalAction, ProposalsArgs, TokenAction, UpArgs,
+    AuditAction, ConnectorAction, DEFAULT_LISTEN, DemoArgs, DiskBenchArgs, DoublesArgs, Mode,
+    NewProposalArgs, PlanArgs, ProposalAction, ProposalsArgs, TokenAction, UpArgs,
 };
 pub(crate) use models::{BenchArgs, EvalArgs, ModelsAction, PullArgs};
 pub(crate) use runs::{
@@ -245,11 +245,7 @@ pub(crate) enum Command {
     /// Look at everything that has to be in order.
     Doctor,
     /// Measure durable transitions on this disk, beside raw writes of the same bytes.
-    Bench {
-        /// A folder on the disk that matters; the data folder when absent.
-        #[arg(long, value_name = "DIR")]
-        dir: Option<PathBuf>,
-    },
+    Bench(DiskBenchArgs),
     /// Completions for a shell.
     Completions {
         /// Which one.

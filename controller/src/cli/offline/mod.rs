@@ -1,5 +1,6 @@
 //! Commands that need no daemon: they read and write a company repository, or print what the binary knows.
 
+mod bench;
 mod check;
 mod doctor;
 mod init;
@@ -9,6 +10,7 @@ mod secrets;
 mod shell;
 mod store;
 
+pub(super) use bench::bench;
 pub(super) use check::{check, checked, fmt, load};
 pub(super) use doctor::doctor;
 pub(super) use init::{example, init, new, write_files};
@@ -16,4 +18,4 @@ pub(super) use pages::{explain, schema};
 pub(super) use route::route;
 pub(super) use secrets::secrets;
 pub(super) use shell::{completions, man, service};
-pub(super) use store::{backup, bench, stored_clock, tell_backup};
+pub(super) use store::{backup, stored_clock, tell_backup};

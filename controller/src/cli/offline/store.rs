@@ -1,4 +1,4 @@
-//! `bench` and `backup`: the store without a daemon.
+//! `backup`, and the clock that the store knows: without a daemon.
 
 use std::path::Path;
 
@@ -7,47 +7,12 @@ use serde_json::json;
 use crate::{
     cli::{
         failure::{Exit, Failure, Outcome},
-        out::{Cell, Out, Table, words},
+        out::{Out, words},
     },
     http::doors::BackupView,
-    journal::{self, Copied, Options, RocksJournal, bench},
+    journal::{self, Copied, Options, RocksJournal},
     runtime::{self, views::ClockView},
 };
-
-/// Measures durable transitions in a scratch folder on a disk.
-pub(crate) fn bench(out: &Out, folder: &Path) -> Outcome {
-    std::fs::create_dir_all(folder).map_err(Failure::file("make", folder))?;
-    let scratch = tempfile::Builder::new()
-        .prefix("bench-")
-        .tempdir_in(folder)
-        .map_err(Failure::file("write in", folder))?;
-    let plan = bench::Plan::default();
-    let whole = plan.round * u32::try_from(plan.runs.len() * plan.rounds * 2).unwrap_or(u32::MAX);
-    out.say(words!("measuring in {} for about {} s", folder.display(), whole.as_secs() + 2));
-    let report = bench::run(scratch.path(), &plan)?;
-    if out.json {
-        return out.value(&report);
-    }
-    out.data(words!(
-        "{}\nfsync of 4 KiB: p50 {} µs, p99 {} µs; {}\n",
-        report.hardware.to_string(),
-        format!("{:.0}", report.fsync_us.p50),
-        format!("{:.0}", report.fsync_us.p99),
-        report.sync.to_string()
-    ))?;
-    let mut table = Table::new(&["runs", "transitions/s", "raw/s", "p50 ms", "p99 ms", "in one sync"]);
-    for row in &report.rows {
-        table.row([
-            Cell::from(row.runs.to_string()),
-            format!("{:.0}", row.transitions_per_s).into(),
-            format!("{:.0}", row.raw_per_s).into(),
-            format!("{:.2}", row.p50_ms).into(),
-            format!("{:.2}", row.p99_ms).into(),
-            format!("{:.1}", row.group).into(),
-        ]);
-    }
-    out.table(&table)
-}
 
 /// Copies the store of a data folder and verifies the copy; `None` where a daemon has it open, which can do it itself.
 pub(crate) fn backup(out: &Out, data: &Path, folder: &Path) -> Result<Option<Exit>, Failure> {
