@@ -23,19 +23,46 @@ pub struct Mismatch {
     pub problem: String,
 }
 
+/// A schema that was made ready once, for values that come again and again.
+#[derive(Debug)]
+pub struct Schema(Result<Validator, String>);
+
+impl Schema {
+    /// Makes a schema ready; one that is none fits nothing and says so of each value.
+    #[must_use]
+    pub fn new(schema: &Value) -> Self {
+        Self(validator(schema))
+    }
+
+    /// Returns every way in which a value does not fit.
+    #[must_use]
+    pub fn mismatches(&self, value: &Value) -> Vec<Mismatch> {
+        let validator = match &self.0 {
+            Ok(validator) => validator,
+            Err(problem) => {
+                return vec![Mismatch { path: String::new(), problem: format!("no schema: {problem}") }];
+            }
+        };
+        let errors = validator.iter_errors(value);
+        errors
+            .map(|error| Mismatch { path: error.instance_path().to_string(), problem: error.to_string() })
+            .collect()
+    }
+
+    /// Returns the first way in which a value does not fit; asking so is cheap where it does.
+    #[must_use]
+    pub fn first_mismatch(&self, value: &Value) -> Option<Mismatch> {
+        match &self.0 {
+            Ok(validator) if validator.is_valid(value) => None,
+            _ => self.mismatches(value).into_iter().next(),
+        }
+    }
+}
+
 /// Returns every way in which a value does not fit a schema; a schema that is none counts as one.
 #[must_use]
 pub fn mismatches(schema: &Value, value: &Value) -> Vec<Mismatch> {
-    let validator = match validator(schema) {
-        Ok(validator) => validator,
-        Err(problem) => {
-            return vec![Mismatch { path: String::new(), problem: format!("no schema: {problem}") }];
-        }
-    };
-    let errors = validator.iter_errors(value);
-    errors
-        .map(|error| Mismatch { path: error.instance_path().to_string(), problem: error.to_string() })
-        .collect()
+    Schema::new(schema).mismatches(value)
 }
 
 /// Returns what checks values against a schema; nothing that it points to is fetched.

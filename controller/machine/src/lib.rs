@@ -12,6 +12,7 @@ pub mod command;
 pub mod contract;
 mod decide;
 pub mod decided;
+mod definition;
 mod draft;
 pub mod eval;
 pub mod event;
@@ -35,6 +36,7 @@ pub mod verdict;
 pub mod wait;
 
 pub use bury::{Remains, step_buried, step_bury};
+pub use definition::Definition;
 pub use evolve::{apply, begins, fold};
 pub use kill::step_kill;
 pub use step::step;

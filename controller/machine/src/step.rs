@@ -1,10 +1,9 @@
 //! The one door: `step` answers every (state, event) pair (law 1), from its arguments alone (law 2).
 
-use adjutant_spec::plan::Bundle;
-
 use crate::{
     bury::step_buried,
     decide::Decider,
+    definition::Definition,
     draft::Draft,
     event::{Envelope, Event},
     kill::step_kill,
@@ -16,8 +15,8 @@ use crate::{
 ///
 /// *Flow*: the host loads the state, calls this, stores `next` in one batch, and acts on the entry's commands once it is
 /// durable. *Guarantees*: never panics; the same arguments give the same bytes; folding the entries gives the state.
-/// *Assumptions*: `def` is the bundle that the run pins; `env.seq` is the run's last sequence number plus one.
-pub fn step(def: &Bundle, state: Option<&Run>, envelope: &Envelope, env: &Env) -> Step {
+/// *Assumptions*: `def` is made of the bundle that the run pins; `env.seq` is the run's last sequence number plus one.
+pub fn step(def: &Definition, state: Option<&Run>, envelope: &Envelope, env: &Env) -> Step {
     match (state, &envelope.event) {
         (Some(run), Event::RunKilled { .. }) => step_kill(run, envelope, env),
         (Some(run), _) if run.buried.is_some() => step_buried(run, envelope, env),
@@ -30,7 +29,7 @@ pub fn step(def: &Bundle, state: Option<&Run>, envelope: &Envelope, env: &Env) -
     }
 }
 
-fn answer(def: &Bundle, run: &Run, envelope: &Envelope, env: Env) -> Step {
+fn answer(def: &Definition, run: &Run, envelope: &Envelope, env: Env) -> Step {
     if run.has_seen(&envelope.id) {
         return Step::nothing(Verdict::Duplicate { first: None });
     }

@@ -41,7 +41,7 @@ fn parent(close: &str) -> World {
 }
 
 fn begin_child(world: &mut World, of: &EffectId) {
-    let bundle = world.host.bundles.values().find(|bundle| bundle.playbook.id == "child").cloned();
+    let bundle = world.host.definitions.values().find(|bundle| bundle.playbook.id == "child").cloned();
     let mut started =
         common::started(&bundle.expect("a child"), ("child", adjutant_spec::plan::Stage::Act), &[]);
     started.parent = Some(of.clone());

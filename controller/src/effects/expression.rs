@@ -12,7 +12,7 @@ pub(super) fn render(setting: &Value, context: &Value) -> Result<Value, Fault> {
     render_in(setting, &Scope::of_fields(context))
 }
 
-fn render_in(setting: &Value, scope: &Scope) -> Result<Value, Fault> {
+fn render_in(setting: &Value, scope: &Scope<'_>) -> Result<Value, Fault> {
     match setting {
         Value::String(text) => render_text(text, scope),
         Value::Array(items) => items.iter().map(|item| render_in(item, scope)).collect(),
@@ -38,7 +38,7 @@ fn parsed(expression: &str) -> Result<Template, Fault> {
     Template::parse_expression(expression).map_err(|error| refused(expression, &error))
 }
 
-fn render_text(text: &str, scope: &Scope) -> Result<Value, Fault> {
+fn render_text(text: &str, scope: &Scope<'_>) -> Result<Value, Fault> {
     if !text.contains("{{") && !text.contains("{%") {
         return Ok(Value::String(text.to_owned()));
     }

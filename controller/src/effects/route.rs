@@ -254,7 +254,7 @@ fn rule_for<'a>(
 }
 
 /// The condition of a rule, where there is one; a rule without texts and condition never holds.
-fn condition_holds(rule: &Rule, scope: &Scope) -> Result<bool, Fault> {
+fn condition_holds(rule: &Rule, scope: &Scope<'_>) -> Result<bool, Fault> {
     match &rule.when {
         Some(when) => scope.holds(when).map_err(|error| Fault::invalid(error.to_string())),
         None => Ok(has_texts(rule)),

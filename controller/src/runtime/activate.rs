@@ -55,7 +55,7 @@ pub(super) async fn activate(core: &Arc<Core>, wish: Activation) -> Result<(), E
     let timers = batch.writes.clone();
     let commit = core.commit(batch, move |core| {
         for (playbook, bundle) in &plan.bundles {
-            core.keep_bundle(&ids[playbook], bundle);
+            drop(core.keep_bundle(&ids[playbook], bundle));
         }
         size_pools(core, &plan);
         core.set_live(|live| {

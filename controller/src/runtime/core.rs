@@ -3,13 +3,14 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, PoisonError, RwLock,
+        Arc, Mutex, OnceLock, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
         mpsc,
     },
 };
 
 use adjutant_machine::{
+    Definition,
     event::{Envelope, TimerId},
     id::{EffectId, InstanceId, Stamp},
     journal::{Batch, Journal, JournalError, Receipt, Table},
@@ -132,9 +133,22 @@ pub(super) struct Core {
     pub(super) host: tokio::sync::Mutex<()>,
     /// Makes ids of events that the host sends more than once in a millisecond.
     pub(super) counter: AtomicU64,
-    bundles: Mutex<BTreeMap<BundleId, Arc<Bundle>>>,
+    bundles: Mutex<BTreeMap<BundleId, Arc<Pinned>>>,
     work: AtomicUsize,
     idle: Notify,
+}
+
+/// A bundle that is in force or that runs pin.
+pub(super) struct Pinned {
+    bundle: Arc<Bundle>,
+    /// Made at the first run: an activation of a thousand playbooks does not wait for what none may ever need.
+    definition: OnceLock<Arc<Definition>>,
+}
+
+impl Pinned {
+    fn definition(&self) -> Arc<Definition> {
+        Arc::clone(self.definition.get_or_init(|| Arc::new(Definition::new(Arc::clone(&self.bundle)))))
+    }
 }
 
 /// Why the runtime stopped: what [`Error`] can be made of, as often as it is asked for.
@@ -347,8 +361,17 @@ impl Core {
         Ok(())
     }
 
+    /// Returns what a run is decided by; it is made ready at its first use and kept.
+    pub(super) fn definition(&self, id: &str) -> Result<Option<Arc<Definition>>, JournalError> {
+        Ok(self.pinned(id)?.map(|pinned| pinned.definition()))
+    }
+
     /// Returns a bundle: from memory, the plan in force, or the store.
     pub(super) fn bundle(&self, id: &str) -> Result<Option<Arc<Bundle>>, JournalError> {
+        Ok(self.pinned(id)?.map(|pinned| Arc::clone(&pinned.bundle)))
+    }
+
+    fn pinned(&self, id: &str) -> Result<Option<Arc<Pinned>>, JournalError> {
         if let Some(found) = self.bundles.lock().unwrap_or_else(PoisonError::into_inner).get(id) {
             return Ok(Some(Arc::clone(found)));
         }
@@ -357,15 +380,14 @@ impl Core {
             place: format!("bundle {id}"),
             problem: error.to_string(),
         })?;
-        let bundle = Arc::new(bundle);
-        self.keep_bundle(id, &bundle);
-        Ok(Some(bundle))
+        Ok(Some(self.keep_bundle(id, &Arc::new(bundle))))
     }
 
-    /// Keeps a bundle in memory.
-    pub(super) fn keep_bundle(&self, id: &str, bundle: &Arc<Bundle>) {
+    /// Keeps a bundle in memory; equal ids are equal bundles, so one that is there stays with what was made ready of it.
+    pub(super) fn keep_bundle(&self, id: &str, bundle: &Arc<Bundle>) -> Arc<Pinned> {
         let mut bundles = self.bundles.lock().unwrap_or_else(PoisonError::into_inner);
-        bundles.insert(id.to_owned(), Arc::clone(bundle));
+        let new = || Arc::new(Pinned { bundle: Arc::clone(bundle), definition: OnceLock::new() });
+        Arc::clone(bundles.entry(id.to_owned()).or_insert_with(new))
     }
 
     /// Runs a task that counts as work under way.

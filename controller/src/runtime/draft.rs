@@ -7,6 +7,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use adjutant_machine::{
+    Definition,
     channel::channels,
     codec,
     command::{Call, Command, Notice, Perform},
@@ -18,7 +19,7 @@ use adjutant_machine::{
     verdict::{Env, Next, Verdict},
     wait::{Cause, Ticket},
 };
-use adjutant_spec::plan::{Bundle, Idempotency, NotifyRule, Plan};
+use adjutant_spec::plan::{Idempotency, NotifyRule, Plan};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -210,7 +211,7 @@ impl<'a> Draft<'a> {
         self.messages(before + 1, next.entry.commands);
     }
 
-    fn definition(&self, event: &Event) -> Result<Option<Arc<Bundle>>, JournalError> {
+    fn definition(&self, event: &Event) -> Result<Option<Arc<Definition>>, JournalError> {
         let id = match (&self.run, event) {
             (Some(run), _) => &run.bundle,
             (None, Event::RunStarted(started)) => &started.bundle,
@@ -220,7 +221,7 @@ impl<'a> Draft<'a> {
             place: format!("bundle {id}"),
             problem: "the store does not hold it".to_owned(),
         };
-        self.core.bundle(id)?.ok_or_else(missing).map(Some)
+        self.core.definition(id)?.ok_or_else(missing).map(Some)
     }
 
     /// Puts what the machine wants to tell others into the outbox. Effects and timers are rows of the state's projection.

@@ -129,4 +129,15 @@ impl Bundle {
     pub fn id(&self) -> BundleId {
         blake3::hash(&self.canonical()).to_hex().to_string()
     }
+
+    /// Returns every template and expression that the machine evaluates while it runs this bundle.
+    ///
+    /// Conditions of a route's rules are not among them: the side that classifies evaluates those.
+    #[must_use]
+    pub fn templates(&self) -> Vec<&Template> {
+        let mut all: Vec<&Template> = self.templates.values().collect();
+        all.extend(self.agents.values().flat_map(|agent| &agent.preconditions));
+        self.playbook.collect_templates(&mut all);
+        all
+    }
 }

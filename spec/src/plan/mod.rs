@@ -11,6 +11,7 @@ mod oldest;
 mod playbook;
 mod policy;
 mod route;
+mod templates;
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use adjutant_spec::{
     plan::{StepKind, ValueType},
-    schema,
     value::Path,
 };
 use serde_json::Value;
@@ -58,23 +57,17 @@ impl Decider<'_> {
         let whole = eval::at_path(&self.draft.run, &format!("{root}.{name}")).unwrap_or(&Value::Null);
         let problem = match root {
             "input" => self.def.playbook.inputs.get(name).and_then(|input| type_problem(input.type_, whole)),
-            _ => self.schema_of(name).and_then(|schema| {
-                schema::mismatches(&schema, whole).into_iter().next().map(|mismatch| mismatch.to_string())
-            }),
+            _ => self.misfit(name, whole),
         };
         problem.map_or(Ok(()), |problem| Err(Refusal::Invalid { path: path.clone(), problem }))
     }
 
-    /// Returns the schema of what a step yields, where it is known.
-    fn schema_of(&self, step: &str) -> Option<Value> {
-        match &self.step(step)?.kind {
-            StepKind::Agent { agent, .. } => self.def.agents.get(agent).map(|agent| agent.output.clone()),
-            StepKind::Call { call, .. } => self.def.verbs.get(call).map(|verb| verb.output.clone()),
-            StepKind::Render { .. } => {
-                Some(serde_json::json!({"type": "object", "properties": {"text": {"type": "string"}}}))
-            }
-            _ => None,
+    /// Returns how a value does not fit what a step yields, where that is known.
+    fn misfit(&self, step: &str, value: &Value) -> Option<String> {
+        if let Some(StepKind::Render { .. }) = self.step(step).map(|step| &step.kind) {
+            return rendered(value);
         }
+        Some(self.def.output_of(step)?.first_mismatch(value)?.to_string())
     }
 
     /// Returns the digest of a card as it is after an edit: this is what is approved.
@@ -102,4 +95,10 @@ fn type_problem(expected: ValueType, value: &Value) -> Option<String> {
         }
     };
     (!fits).then(|| format!("it must be of type {expected:?}").to_lowercase())
+}
+
+/// A rendered text stays one.
+fn rendered(value: &Value) -> Option<String> {
+    let is_text = value.as_object().is_some_and(|fields| fields.get("text").is_none_or(Value::is_string));
+    (!is_text).then(|| "/text: this is no text".to_owned())
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use adjutant_spec::{
     advice::Advice,
     plan::{Auto, Risk, Step, StepId, StepKind},
+    schema::Schema,
     value::{Path, Template},
 };
 use serde_json::{Value, json};
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 use super::{Decider, Decision, ask::Wish, flow::Then, steps::ours};
 use crate::{
     command::{Approval, Notice},
+    definition::Definition,
     event::{Decision as Answered, GateDecided, TimerId},
     fact::Fact,
     id::EffectId,
@@ -242,7 +244,7 @@ impl<'a> Decider<'a> {
         match &answer.decision {
             Answered::Denied => self.close_gate(&gate, answer, GateEvent::Deny),
             Answered::Approved { form } => {
-                check_form(&gate, form.as_ref())?;
+                check_form(self.def, &gate, form.as_ref())?;
                 self.close_gate(&gate, answer, GateEvent::Approve)
             }
             Answered::Edited { values } => {
@@ -390,10 +392,15 @@ fn already(gate: &Gate, first: &Decided, second: &GateDecided) -> Decision {
     Err(Refusal::Conflict { gate, decision, by: first.by.clone(), at: first.at })
 }
 
-fn check_form(gate: &Gate, form: Option<&Value>) -> Result<(), Refusal> {
+fn check_form(def: &Definition, gate: &Gate, form: Option<&Value>) -> Result<(), Refusal> {
     let Some(schema) = &gate.card.form else { return Ok(()) };
     let Some(form) = form else { return Err(Refusal::FormMissing { gate: gate.id.clone() }) };
-    match adjutant_spec::schema::mismatches(schema, form).into_iter().next() {
+    // What the card shows is what the bundle says; a card of any other step brings its own form.
+    let mismatch = match def.form_of(&gate.card.step) {
+        Some(ready) => ready.first_mismatch(form),
+        None => Schema::new(schema).first_mismatch(form),
+    };
+    match mismatch {
         None => Ok(()),
         Some(mismatch) => {
             Err(Refusal::Invalid { path: format!("form{}", mismatch.path), problem: mismatch.problem })

@@ -27,13 +27,11 @@ mod retry;
 mod steps;
 mod unwind;
 
-use adjutant_spec::{
-    advice::Advice,
-    plan::{Bundle, Step},
-};
+use adjutant_spec::{advice::Advice, plan::Step};
 
 use crate::{
     command::Notice,
+    definition::Definition,
     draft::Draft,
     eval::Scope,
     fact::Fact,
@@ -52,7 +50,7 @@ pub(crate) type Decision = Result<Verdict, Refusal>;
 #[derive(Debug)]
 pub(crate) struct Decider<'a> {
     /// The definition.
-    pub(crate) def: &'a Bundle,
+    pub(crate) def: &'a Definition,
     /// The transition.
     pub(crate) draft: Draft<'a>,
 }
@@ -60,11 +58,11 @@ pub(crate) struct Decider<'a> {
 impl<'a> Decider<'a> {
     /// Returns the definition of a step.
     fn step(&self, id: &str) -> Option<&'a Step> {
-        self.def.playbook.step(id)
+        self.def.step(id)
     }
 
     /// Returns what the templates of this run may read now.
-    fn scope(&self) -> Scope {
+    fn scope(&self) -> Scope<'a> {
         Scope::of(&self.draft.run, self.def)
     }
 

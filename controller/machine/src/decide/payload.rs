@@ -42,7 +42,7 @@ impl<'a> Decider<'a> {
     ) -> Result<Payload, String> {
         let contract = self.contract(verb)?;
         let args = self.scope().args(with).map_err(|error| error.to_string())?;
-        super::steps::fits(&contract.input, &args, "the call's arguments")?;
+        super::steps::fits(self.def.verb_input(verb), &args, "the call's arguments")?;
         Ok(Payload {
             verb: verb.to_owned(),
             effect: contract.effect,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use adjutant_spec::{
     plan::{AgentContract, Effect, Idempotency, RecordOp, Step, StepKind, Until},
-    schema,
+    schema::Schema,
     value::{Arg, Labels, Privacy, Template, moment},
 };
 use serde_json::Value;
@@ -96,7 +96,7 @@ impl<'a> Decider<'a> {
         with: &BTreeMap<String, Arg>,
     ) -> Result<AgentCall, Unasked> {
         let input = self.scope().args(with).map_err(|error| error.to_string())?;
-        fits(&contract.input, &input, "the agent's input")?;
+        fits(self.def.agent_input(agent), &input, "the agent's input")?;
         let scope = Scope::of_inputs(&self.draft.run, self.def, &input);
         for condition in &contract.preconditions {
             if !scope.holds(condition).map_err(|error| error.to_string())? {
@@ -199,8 +199,8 @@ pub(super) fn ours(value: Value) -> Labelled {
 }
 
 /// Returns whether a value fits a schema, else where it does not.
-pub(super) fn fits(schema: &Value, value: &Value, what: &str) -> Result<(), String> {
-    match schema::mismatches(schema, value).first() {
+pub(super) fn fits(schema: Option<&Schema>, value: &Value, what: &str) -> Result<(), String> {
+    match schema.and_then(|schema| schema.first_mismatch(value)) {
         None => Ok(()),
         Some(mismatch) => Err(format!("{what} does not fit its schema: {mismatch}")),
     }

@@ -150,7 +150,7 @@ impl<'a> Decider<'a> {
             }
             None => self.default_undo(step, entry, &contract.input),
         };
-        super::steps::fits(&contract.input, &args, "the undo's arguments")?;
+        super::steps::fits(self.def.verb_input(&entry.verb), &args, "the undo's arguments")?;
         Ok(Payload {
             verb: entry.verb.clone(),
             effect: contract.effect,

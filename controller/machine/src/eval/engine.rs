@@ -2,17 +2,18 @@
 
 use std::sync::LazyLock;
 
-use adjutant_spec::value::{Template, rewrite};
 use minijinja::{
     AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior,
-    machinery::{CodeGenerator, eval, make_string_output},
+    machinery::{eval, make_string_output},
     value::{Rest, Value, ValueOrKwargs},
 };
 
 use super::{
     asks, data, lists,
     meter::{Meter, refuse},
-    numbers, operators, texts,
+    numbers, operators,
+    program::{Code, Program},
+    texts,
 };
 
 /// How many instructions one evaluation may take; a template of a hundred kilobytes needs a few thousand.
@@ -169,27 +170,22 @@ pub(super) enum Outcome {
     Value(Value, Meter),
 }
 
-/// Evaluates a template over the names that it may read.
-pub(super) fn evaluate(template: &Template, root: Value) -> Result<Outcome, String> {
-    let Some(expression) = &template.expression else {
-        let tree = rewrite::text(&template.source).map_err(|error| error.to_string())?;
-        let mut generator = CodeGenerator::new("<template>", &template.source);
-        generator.compile_stmt(&tree);
-        let (instructions, blocks) = generator.finish();
-        let mut text = String::new();
-        let mut out = make_string_output(&mut text);
-        eval(&ENGINE, &instructions, root, &blocks, &mut out, AutoEscape::None)
-            .map_err(|error| tell(&error))?;
-        drop(out);
-        return Ok(Outcome::Text(text));
-    };
-    let tree = rewrite::expression(expression).map_err(|error| error.to_string())?;
-    let mut generator = CodeGenerator::new("<expression>", expression);
-    generator.compile_expr(&tree);
-    let (instructions, blocks) = generator.finish();
+/// Evaluates a text with holes over the names that it may read.
+pub(super) fn fill(program: &Program, root: Value) -> Result<Outcome, String> {
+    let Code { instructions, blocks } = program.code();
+    let mut text = String::new();
+    let mut out = make_string_output(&mut text);
+    eval(&ENGINE, instructions, root, blocks, &mut out, AutoEscape::None).map_err(|error| tell(&error))?;
+    drop(out);
+    Ok(Outcome::Text(text))
+}
+
+/// Evaluates an expression over the names that it may read.
+pub(super) fn value(program: &Program, root: Value) -> Result<Outcome, String> {
+    let Code { instructions, blocks } = program.code();
     let mut nowhere = String::new();
     let mut out = make_string_output(&mut nowhere);
-    let (value, mut state) = eval(&ENGINE, &instructions, root, &blocks, &mut out, AutoEscape::None)
+    let (value, mut state) = eval(&ENGINE, instructions, root, blocks, &mut out, AutoEscape::None)
         .map_err(|error| tell(&error))?;
     let value = value.unwrap_or_default();
     if data::is_missing(&value) {

@@ -8,6 +8,7 @@ mod meter;
 mod number;
 mod numbers;
 mod operators;
+mod program;
 #[cfg(test)]
 mod tests;
 mod texts;
@@ -21,11 +22,14 @@ use adjutant_spec::{
 use minijinja::value::{Object, Value as Jinja};
 use serde_json::{Map, Value, json};
 
+pub(crate) use self::program::Programs;
 use self::{
     data::{Hole, from_json, given},
     engine::Outcome,
+    program::Program,
 };
 use crate::{
+    definition::Definition,
     event::Labelled,
     run::{Run, StepState},
 };
@@ -42,23 +46,25 @@ pub struct EvalError {
 
 /// What templates may read.
 #[derive(Debug, Clone)]
-pub struct Scope {
+pub struct Scope<'d> {
     root: BTreeMap<String, Jinja>,
+    /// What was compiled before; anything else is compiled where it is evaluated.
+    programs: Option<&'d Programs>,
 }
 
-impl Scope {
+impl<'d> Scope<'d> {
     /// Returns the scope of a run: `input`, `steps`, `event`, `run`, `company`.
     #[must_use]
-    pub fn of(run: &Run, def: &Bundle) -> Self {
+    pub fn of(run: &Run, def: &'d Definition) -> Self {
         let steps = steps(run).into_iter().map(|(id, value)| (id.into(), from_json(&value)));
         let root = BTreeMap::from([
             ("input".to_owned(), given(input(run))),
             ("steps".to_owned(), given(steps.collect())),
             ("event".to_owned(), from_json(&run.trigger)),
             ("run".to_owned(), from_json(&identity(run))),
-            ("company".to_owned(), company(def)),
+            ("company".to_owned(), def.company()),
         ]);
-        Self { root }
+        Self { root, programs: Some(def.programs()) }
     }
 
     /// Returns the scope of a trigger, before there is a run: its event and the company.
@@ -66,32 +72,32 @@ impl Scope {
     pub fn of_event(def: &Bundle, event: &Value) -> Self {
         let root =
             BTreeMap::from([("event".to_owned(), from_json(event)), ("company".to_owned(), company(def))]);
-        Self { root }
+        Self { root, programs: None }
     }
 
     /// Returns the scope of what a run is given, before there is a run.
     #[must_use]
     pub fn of_given(input: &BTreeMap<String, Labelled>) -> Self {
         let values = input.iter().map(|(name, labelled)| (name.as_str().into(), from_json(&labelled.value)));
-        Self { root: BTreeMap::from([("input".to_owned(), given(values.collect()))]) }
+        Self { root: BTreeMap::from([("input".to_owned(), given(values.collect()))]), programs: None }
     }
 
     /// Returns the scope of an agent: its own inputs, the run's identity and the company.
     #[must_use]
-    pub fn of_inputs(run: &Run, def: &Bundle, inputs: &Value) -> Self {
+    pub fn of_inputs(run: &Run, def: &'d Definition, inputs: &Value) -> Self {
         let root = BTreeMap::from([
             ("input".to_owned(), from_json(inputs)),
             ("run".to_owned(), from_json(&identity(run))),
-            ("company".to_owned(), company(def)),
+            ("company".to_owned(), def.company()),
         ]);
-        Self { root }
+        Self { root, programs: Some(def.programs()) }
     }
 
     /// Returns the scope whose names are the fields of a table.
     #[must_use]
     pub fn of_fields(fields: &Value) -> Self {
         let fields = fields.as_object().into_iter().flatten();
-        Self { root: fields.map(|(name, value)| (name.clone(), from_json(value))).collect() }
+        Self { root: fields.map(|(name, value)| (name.clone(), from_json(value))).collect(), programs: None }
     }
 
     /// Returns the scope with the key of an effect, as undos read it.
@@ -113,8 +119,13 @@ impl Scope {
     }
 
     fn evaluate(&self, template: &Template) -> Result<Outcome, EvalError> {
-        engine::evaluate(template, Jinja::from_object(Root(self.root.clone())))
-            .map_err(|problem| EvalError { source_text: cut(&template.source), problem })
+        let root = Jinja::from_object(Root(self.root.clone()));
+        let walk = if template.expression.is_some() { engine::value } else { engine::fill };
+        let outcome = match self.programs.and_then(|programs| programs.get(template)) {
+            Some(program) => walk(program, root),
+            None => Program::of(template).and_then(|program| walk(&program, root)),
+        };
+        outcome.map_err(|problem| EvalError { source_text: cut(&template.source), problem })
     }
 
     /// Evaluates a template: one that is exactly one expression keeps its type, anything else is text.
@@ -204,7 +215,7 @@ impl Object for Root {
     }
 }
 
-fn company(def: &Bundle) -> Jinja {
+pub(crate) fn company(def: &Bundle) -> Jinja {
     given(def.company.iter().map(|(name, text)| (Jinja::from(name), Jinja::from(text))).collect())
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::Scope;
 
-fn scope() -> Scope {
+fn scope() -> Scope<'static> {
     Scope::of_fields(&json!({
         "company": { "name": "Studio", "currency": "EUR" },
         "input": {

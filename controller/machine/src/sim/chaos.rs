@@ -308,7 +308,7 @@ impl Chaos {
     }
 
     fn sample(&self, verb: &str) -> Value {
-        let contract = self.host.bundles.values().find_map(|bundle| bundle.verbs.get(verb));
+        let contract = self.host.definitions.values().find_map(|def| def.verbs.get(verb));
         contract.map_or(Value::Null, |contract| crate::sample::of(&contract.output))
     }
 

@@ -7,6 +7,7 @@ use adjutant_spec::plan::{Bundle, BundleId};
 use crate::{
     codec::{canonical, decode_entry, decode_run, encode_entry, encode_run},
     command::{Command, Notice, Perform},
+    definition::Definition,
     event::{Envelope, Event, RunStarted, TimerId},
     evolve::fold,
     fact::Entry,
@@ -41,7 +42,7 @@ pub struct Kept {
 #[derive(Debug, Default)]
 pub struct Host {
     /// The definitions by id.
-    pub bundles: BTreeMap<BundleId, Arc<Bundle>>,
+    pub definitions: BTreeMap<BundleId, Arc<Definition>>,
     /// The runs.
     pub runs: BTreeMap<String, Kept>,
     /// What waits to be performed.
@@ -68,7 +69,7 @@ impl Host {
 
     /// Adds a definition.
     pub fn define(&mut self, bundle: Arc<Bundle>) {
-        self.bundles.insert(bundle.id(), bundle);
+        self.definitions.insert(bundle.id(), Arc::new(Definition::new(bundle)));
     }
 
     /// Starts a run.
@@ -103,7 +104,7 @@ impl Host {
         };
         let seq = kept.map_or(0, |kept| kept.run.seq);
         let broken = |law: String| Broken { run: run.to_owned(), seq: seq + 1, law };
-        let def = self.bundles.get(bundle).ok_or_else(|| broken(format!("no bundle {bundle}")))?;
+        let def = self.definitions.get(bundle).ok_or_else(|| broken(format!("no bundle {bundle}")))?;
         let env = Env { seq: seq + 1, seed: self.seed };
         let answer = step(def, kept.map(|kept| &kept.run), envelope, &env);
         let again = step(def, kept.map(|kept| &kept.run), envelope, &env);

@@ -1,0 +1,120 @@
+//! What a run is decided by: its bundle, with everything made ready that would else be made ready in each transition.
+
+use std::{collections::BTreeMap, fmt, ops::Deref, sync::Arc};
+
+use adjutant_spec::{
+    plan::{Bundle, Id, Step, StepId, StepKind},
+    schema::Schema,
+};
+use minijinja::value::Value as Jinja;
+
+use crate::eval::{Programs, company};
+
+/// A bundle whose templates are compiled, whose schemas are ready and whose steps are found by their ids.
+///
+/// *Flow*: the host makes one for each bundle and keeps it as long as it keeps the bundle; [`crate::step`] reads it.
+/// *Guarantees*: nothing is parsed or compiled inside a transition; it says nothing that the bundle does not say, so what a
+/// transition decides depends on the bundle alone. *Cost*: about as much memory again as the bundle.
+pub struct Definition {
+    bundle: Arc<Bundle>,
+    programs: Programs,
+    steps: BTreeMap<StepId, usize>,
+    agents: BTreeMap<Id, Schemas>,
+    verbs: BTreeMap<String, Schemas>,
+    forms: BTreeMap<StepId, Schema>,
+    company: Jinja,
+}
+
+/// What goes in, and what comes out.
+struct Schemas {
+    input: Schema,
+    output: Schema,
+}
+
+impl Definition {
+    /// Makes a bundle ready. What of it does not compile is refused where it is used, as it always was.
+    #[must_use]
+    pub fn new(bundle: Arc<Bundle>) -> Self {
+        let steps = bundle.playbook.steps.iter();
+        let index = steps.clone().enumerate().map(|(place, step)| (step.id.clone(), place));
+        let forms = steps.clone().filter_map(|step| match &step.kind {
+            StepKind::Gate { form: Some(form), .. } => Some((step.id.clone(), Schema::new(form))),
+            _ => None,
+        });
+        let schemas = |input, output| Schemas { input: Schema::new(input), output: Schema::new(output) };
+        let agents = bundle.agents.iter();
+        let verbs = bundle.verbs.iter();
+        Self {
+            programs: Programs::of(bundle.templates()),
+            steps: index.collect(),
+            forms: forms.collect(),
+            agents: agents.map(|(id, one)| (id.clone(), schemas(&one.input, &one.output))).collect(),
+            verbs: verbs.map(|(name, one)| (name.clone(), schemas(&one.input, &one.output))).collect(),
+            company: company(&bundle),
+            bundle,
+        }
+    }
+
+    /// Returns the bundle.
+    #[must_use]
+    pub fn bundle(&self) -> &Arc<Bundle> {
+        &self.bundle
+    }
+
+    /// Returns a step by its id.
+    #[must_use]
+    pub fn step(&self, id: &str) -> Option<&Step> {
+        self.bundle.playbook.steps.get(*self.steps.get(id)?)
+    }
+
+    /// Returns what templates read as `company`.
+    pub(crate) fn company(&self) -> Jinja {
+        self.company.clone()
+    }
+
+    /// Returns the compiled templates.
+    pub(crate) fn programs(&self) -> &Programs {
+        &self.programs
+    }
+
+    /// Returns the schema of what an agent is asked.
+    pub(crate) fn agent_input(&self, agent: &str) -> Option<&Schema> {
+        Some(&self.agents.get(agent)?.input)
+    }
+
+    /// Returns the schema of a verb's arguments.
+    pub(crate) fn verb_input(&self, verb: &str) -> Option<&Schema> {
+        Some(&self.verbs.get(verb)?.input)
+    }
+
+    /// Returns the schema of what a step yields, where its agent or verb declares one.
+    pub(crate) fn output_of(&self, step: &str) -> Option<&Schema> {
+        match &self.step(step)?.kind {
+            StepKind::Agent { agent, .. } => Some(&self.agents.get(agent)?.output),
+            StepKind::Call { call, .. } => Some(&self.verbs.get(call)?.output),
+            _ => None,
+        }
+    }
+
+    /// Returns the schema of the form of a step's gate: its own, or the answer that a person gives in an agent's stead.
+    pub(crate) fn form_of(&self, step: &str) -> Option<&Schema> {
+        let own = self.forms.get(step);
+        own.or_else(|| {
+            matches!(self.step(step)?.kind, StepKind::Agent { .. }).then(|| self.output_of(step))?
+        })
+    }
+}
+
+impl Deref for Definition {
+    type Target = Bundle;
+
+    fn deref(&self) -> &Bundle {
+        &self.bundle
+    }
+}
+
+impl fmt::Debug for Definition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Definition").field("playbook", &self.bundle.playbook.id).finish_non_exhaustive()
+    }
+}
