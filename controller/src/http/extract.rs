@@ -27,7 +27,12 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
         from_outside(&bytes)
             .and_then(|value| {
                 // A list would be read as the fields in their order: nobody means that.
-                if value.is_object() { serde_json::from_value(value) } else { Err(no_object()) }
+                if !value.is_object() {
+                    return Err(no_object());
+                }
+                // A number that would lose digits is kept as a text. It is none: the types are those of what was sent.
+                drop(serde_json::from_slice::<T>(&bytes)?);
+                serde_json::from_value(value)
             })
             .map(Self)
             .map_err(|error| Refusal::invalid(format!("the body is not what is expected here: {error}")))

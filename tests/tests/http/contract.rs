@@ -226,6 +226,29 @@ async fn a_run_is_shown_as_it_was_after_any_entry() {
     desk.close().await;
 }
 
+/// Such a number is kept as the text of its digits, where a text or any value is wanted: it fits only the second.
+#[tokio::test]
+async fn a_number_with_too_many_digits_is_no_text() {
+    let desk = Desk::open().await;
+    let operator = Operator::of(&desk);
+    let send = async |path: &str, body: &'static str| {
+        let request =
+            operator.0.post(format!("http://adjutant{path}")).header("content-type", "application/json");
+        request.body(body).send().await.unwrap()
+    };
+    for (path, body) in [
+        ("/api/v1/hold", r#"{ "reason": -4798912276283270365184 }"#),
+        ("/api/v1/pause", r#"{ "scope": "everything", "reason": 123456789012345678901234567890 }"#),
+        ("/api/v1/tokens", r#"{ "name": 0.12345678901234567890123 }"#),
+    ] {
+        assert_eq!(refused(send(path, body).await, 422).await, "invalid", "{path}");
+    }
+    let body = r#"{ "playbook": "inbound", "input": { "message": 12345678901234567890123, "name": "Ana", "sender": "a@b.example" } }"#;
+    let answer = send("/api/v1/runs", body).await;
+    assert!(answer.status().is_success(), "an input may be any value: {}", answer.text().await.unwrap());
+    desk.close().await;
+}
+
 #[tokio::test]
 async fn runs_are_steered_over_the_api() {
     let desk = Desk::open().await;
