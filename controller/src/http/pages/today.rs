@@ -163,13 +163,20 @@ async fn coming(app: &App, frame: &Frame) -> Result<Vec<Coming>, Refusal> {
         let timers = run.timers.iter().filter(|timer| matches!(timer.timer, TimerId::Wait(_)));
         next.extend(timers.map(|timer| Coming {
             at: timer.at,
-            what: format!("{} goes on with {}", line.id, line.step.as_deref().unwrap_or("its next step")),
+            what: goes_on(&line.id, line.step.as_deref()),
             link: format!("/runs/{}", line.id),
         }));
     }
     next.sort_by_key(|coming| coming.at);
     next.truncate(6);
     Ok(next)
+}
+
+fn goes_on(run: &str, step: Option<&str>) -> String {
+    step.map_or_else(
+        || format!("{run} goes on with its next step"),
+        |step| format!("{run} goes on with step {step}"),
+    )
 }
 
 /// Returns the next slot of each schedule.

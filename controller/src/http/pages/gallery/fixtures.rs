@@ -242,7 +242,7 @@ pub(super) fn today() -> Today {
         next: vec![
             Coming {
                 at: ago(-118),
-                what: "inbound-b7n4m1kj goes on with patience".into(),
+                what: "inbound-b7n4m1kj goes on with step patience".into(),
                 link: "/runs/inbound-b7n4m1kj".into(),
             },
             Coming {
