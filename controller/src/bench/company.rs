@@ -6,7 +6,7 @@ use adjutant_spec::{files::FileSet, plan::Plan};
 
 use super::Error;
 
-/// The playbook.
+/// The id of the playbook that is measured.
 pub(super) const PLAYBOOK: &str = "steps";
 
 const COMPANY: &str = r#"schema = "adjutant/v1"

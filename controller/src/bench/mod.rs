@@ -44,7 +44,7 @@ impl Default for Plan {
 /// What was measured.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
-    /// The machine.
+    /// Cores and processor of the machine.
     pub hardware: String,
     /// How this program was compiled.
     pub profile: &'static str,
@@ -84,7 +84,7 @@ pub struct Alone {
 pub struct Spread {
     /// Half are smaller.
     pub p50: usize,
-    /// The largest.
+    /// The largest of all.
     pub most: usize,
 }
 
@@ -115,10 +115,10 @@ pub struct Raw {
 /// Why nothing was measured.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The store.
+    /// The store could not be opened, written or read.
     #[error(transparent)]
     Store(#[from] journal::Error),
-    /// The runtime.
+    /// The runtime refused something, or stopped.
     #[error(transparent)]
     Runtime(#[from] runtime::Error),
     /// The rows of the report cannot be right.
@@ -133,16 +133,16 @@ pub enum Error {
 pub async fn run(folder: &Path, plan: &Plan) -> Result<Report, Error> {
     let fsync_us = journal::bench::fsync_in(folder)?;
     let world = world::World::open(&folder.join("path")).await?;
+    world.activate().await?;
     let (alone, sample) = load::alone(&world, plan, fsync_us).await?;
     let plain = raw::Replay::open(&folder.join("raw"), sample)?;
-    let before = plain.rate(plan, 1.0)?;
     let steady = load::steady(&world, plan).await?;
-    let middle = plain.rate(plan, steady.group)?;
+    // Before and after what it is compared with first: the disk may have changed its mood in between.
+    let before = plain.rate(plan, steady.group)?;
     let backlog = load::backlog(&world, plan).await?;
     let after = plain.rate(plan, steady.group)?;
-    tracing::debug!(before, middle, after, "raw rates");
     world.close().await?;
-    let raw = f64::midpoint(middle, after);
+    let raw = f64::midpoint(before, after);
     Ok(Report {
         hardware: journal::bench::hardware(),
         profile: if cfg!(debug_assertions) { "dev" } else { "release" },

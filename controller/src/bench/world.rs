@@ -70,7 +70,7 @@ pub(super) struct World {
 }
 
 impl World {
-    /// Opens a new store and puts the measured company in force.
+    /// Opens a store as it was left.
     pub(super) async fn open(folder: &Path) -> Result<Self, Error> {
         let tap = Arc::new(Tap::new(RocksJournal::open(folder, Options::default())?));
         let desk = Arc::new(Desk { calls: AtomicU64::new(0), is_open: watch::Sender::new(true) });
@@ -83,6 +83,11 @@ impl World {
             cache_bytes: 64 << 20,
         };
         let handle = Runtime::open(settings).await?;
+        Ok(Self { tap, desk, handle, next: AtomicU64::new(0) })
+    }
+
+    /// Puts the measured company in force.
+    pub(super) async fn activate(&self) -> Result<(), Error> {
         let activation = Activation {
             plan: company::plan()?,
             revision: "bench".to_owned(),
@@ -91,8 +96,7 @@ impl World {
             detail: Value::Null,
             by: "bench".to_owned(),
         };
-        handle.activate(activation).await?;
-        Ok(Self { tap, desk, handle, next: AtomicU64::new(0) })
+        Ok(self.handle.activate(activation).await?)
     }
 
     /// Returns the wish for a run of its own.
@@ -106,7 +110,43 @@ impl World {
         self.handle.shutdown().await;
         let Self { tap, desk, handle, .. } = self;
         drop((handle, desk));
+        let held = || Error::Odd("somebody still holds the store".to_owned());
+        let tap = Arc::into_inner(tap).ok_or_else(held)?;
         let closed = tokio::task::spawn_blocking(move || drop(tap)).await;
         closed.map_err(|error| Error::Odd(format!("the store did not close: {error}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    async fn rest(world: &World) {
+        let settled = tokio::time::timeout(Duration::from_secs(60), world.handle.settled()).await;
+        settled.expect("it comes to rest");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn runs_and_the_revision_are_there_after_a_restart() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let first = World::open(folder.path()).await.expect("a new store opens");
+        first.activate().await.expect("the revision is activated");
+        let starts = (0..50).map(|_| first.handle.start(first.wish()));
+        futures::future::try_join_all(starts).await.expect("the runs start");
+        rest(&first).await;
+        assert_eq!(first.desk.calls.load(Ordering::SeqCst), 150);
+        first.close().await.expect("the store closes");
+        let second = World::open(folder.path()).await.expect("the store opens again");
+        assert_eq!(second.handle.applied().map(|applied| applied.revision).as_deref(), Some("bench"));
+        assert!(!second.handle.start(second.wish()).await.expect("an answer").created, "the key is known");
+        rest(&second).await;
+        assert_eq!(second.desk.calls.load(Ordering::SeqCst), 0);
+        let audit = second.handle.audit().await.expect("the audit runs");
+        assert!(audit.ok, "{audit:?}");
+        let runs = second.handle.status().await.expect("a status").runs;
+        assert_eq!(runs, BTreeMap::from([("done".to_owned(), 50)]));
+        second.close().await.expect("the store closes again");
     }
 }
