@@ -14,7 +14,7 @@ use crate::eval::{Programs, company};
 ///
 /// *Flow*: the host makes one for each bundle and keeps it as long as it keeps the bundle; [`crate::step`] reads it.
 /// *Guarantees*: nothing is parsed or compiled inside a transition; it says nothing that the bundle does not say, so what a
-/// transition decides depends on the bundle alone. *Cost*: about as much memory again as the bundle.
+/// transition decides depends on the bundle alone.
 pub struct Definition {
     bundle: Arc<Bundle>,
     programs: Programs,

@@ -200,7 +200,8 @@ pub(super) fn ours(value: Value) -> Labelled {
 
 /// Returns whether a value fits a schema, else where it does not.
 pub(super) fn fits(schema: Option<&Schema>, value: &Value, what: &str) -> Result<(), String> {
-    match schema.and_then(|schema| schema.first_mismatch(value)) {
+    let Some(schema) = schema else { return Err(format!("the bundle has no schema for {what}")) };
+    match schema.first_mismatch(value) {
         None => Ok(()),
         Some(mismatch) => Err(format!("{what} does not fit its schema: {mismatch}")),
     }
