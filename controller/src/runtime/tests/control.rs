@@ -160,7 +160,8 @@ async fn watchers_hear_of_each_change() {
     assert_eq!(changes.recv().await.unwrap().kind, "effect_succeeded");
 }
 
-const ROUTE: &str = r#"schema = "adjutant/v1"
+/// Sorts texts into two classes; [`SORT`] asks it.
+pub(super) const ROUTE: &str = r#"schema = "adjutant/v1"
 title = "What it is"
 [[class]]
 id = "lead"
@@ -170,7 +171,7 @@ id = "support"
 description = "Something is broken."
 "#;
 
-const SORT: &str = r#"schema = "adjutant/v1"
+pub(super) const SORT: &str = r#"schema = "adjutant/v1"
 title = "Sorts"
 [[step]]
 id = "sort"

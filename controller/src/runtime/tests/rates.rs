@@ -1,39 +1,9 @@
 //! What leaves beside an effect is counted with everything else, and as durably.
 
-use super::*;
-
-const SHOP: &str = r#"schema = "adjutant/v1"
-title = "The shop"
-kind = "http"
-endpoint = "http://127.0.0.1:9"
-total_rate = { calls = 3, per = "10s" }
-[verbs.ask]
-method = "PUT"
-path = "/ask"
-effect = "write"
-idempotency = "native_key"
-rate = { calls = 2, per = "10s" }
-input = { text = "string" }
-output = { id = "string" }
-"#;
-
-const RATED_MODEL: &str = r#"schema = "adjutant/v1"
-title = "The model"
-kind = "openai"
-endpoint = "http://127.0.0.1:9/v1"
-total_rate = { calls = 2, per = "10s" }
-"#;
-
-const ROUTE: &str = r#"schema = "adjutant/v1"
-title = "What it is"
-escalate = ["agent:sorter"]
-[[class]]
-id = "lead"
-description = "Somebody wants to buy."
-[[class]]
-id = "support"
-description = "Something is broken."
-"#;
+use super::{
+    control::{ROUTE, SORT},
+    *,
+};
 
 const SORTER: &str = r#"schema = "adjutant/v1"
 title = "Sorts"
@@ -49,34 +19,20 @@ class = "string"
 confidence = "number"
 "#;
 
-const SORT: &str = r#"schema = "adjutant/v1"
-title = "Sorts"
-[[step]]
-id = "sort"
-route = "inbound"
-text = "hello"
-on = { lead = "done", support = "done", unsure = "done" }
-[[step]]
-id = "done"
-end = "done"
-"#;
-
+/// The shop, whose verb `ask` may be called twice in its window.
 async fn shop() -> World {
-    let asks = calls("put").replace("\"desk.put\"", "\"shop.ask\"");
-    let grants = format!("schema = \"adjutant/v1\"\ntitle = \"Shop\"\n{}", grants("ask", &["shop.ask"]));
-    World::with(&[
-        ("connectors/shop.toml", SHOP),
-        ("playbooks/ask.toml", &asks),
-        ("policies/shop.toml", &grants),
-    ])
-    .await
+    let files = waits::shop().into_iter();
+    let files: Vec<_> = files.map(|(path, text)| (path, text.replace("calls = 1,", "calls = 2,"))).collect();
+    runs::world(&files).await
 }
 
 async fn sorts() -> World {
+    let model = format!("{MODEL}total_rate = {{ calls = 2, per = \"10s\" }}\n");
+    let route = ROUTE.replacen("\n[[class]]", "\nescalate = [\"agent:sorter\"]\n[[class]]", 1);
     World::with(&[
-        ("connectors/llm.toml", RATED_MODEL),
+        ("connectors/llm.toml", &model),
         ("agents/sorter.toml", SORTER),
-        ("routes/inbound.toml", ROUTE),
+        ("routes/inbound.toml", &route),
         ("playbooks/sort.toml", SORT),
     ])
     .await

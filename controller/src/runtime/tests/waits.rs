@@ -36,7 +36,8 @@ input = { text = "string" }
 output = { id = "string" }
 "#;
 
-fn shop() -> Vec<(&'static str, String)> {
+/// A company with the shop, whose verbs have a rate and whose connector has one too.
+pub(super) fn shop() -> Vec<(&'static str, String)> {
     let of = |verb: &str| calls("put").replace("\"desk.put\"", &format!("\"shop.{verb}\""));
     let granted = [grants("order", &["shop.order"]), grants("ask", &["shop.ask"])].concat();
     vec![
