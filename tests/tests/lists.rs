@@ -21,6 +21,12 @@ async fn what_is_not_there_is_named() {
         assert_eq!(ran.code, 4, "{command:?}: {}", ran.all());
         assert!(ran.stderr.contains(said), "{command:?}: {}", ran.all());
     }
+    // Without a kind there is no list of records that could be narrowed.
+    for narrow in [["--limit", "3"], ["--after", "a"]] {
+        let ran = agency.operator(&[&["records"], &narrow[..]].concat()).await;
+        assert_eq!(ran.code, 2, "{narrow:?}: {}", ran.all());
+        assert!(ran.stderr.contains("need a kind"), "{narrow:?}: {}", ran.all());
+    }
     let month = agency.operator(&["cost", "--month", "November"]).await;
     assert_eq!(month.code, 1, "{}", month.all());
     assert!(month.stderr.contains("\"November\""), "{}", month.all());

@@ -91,7 +91,7 @@ pub(crate) struct DemoArgs {
     pub dir: Option<PathBuf>,
 }
 
-/// `proposals`.
+/// What `proposals` takes: a page of the list, or one proposal and what to do with it.
 #[derive(Debug, Args)]
 pub(crate) struct ProposalsArgs {
     /// The proposal, or `new`.
@@ -211,7 +211,7 @@ pub(crate) struct DoublesArgs {
     pub ledger: PathBuf,
 }
 
-/// `bench`.
+/// What `bench` takes: where and what to measure.
 #[derive(Debug, Args)]
 pub(crate) struct DiskBenchArgs {
     /// A folder on the disk that matters; the data folder when absent.

@@ -24,7 +24,7 @@ pub(crate) struct RunArgs {
     pub dry: bool,
 }
 
-/// `runs`.
+/// What `runs` takes: one run, or what narrows the list.
 #[derive(Debug, Args)]
 pub(crate) struct RunsArgs {
     /// One run, with `@seq` as it was then.
@@ -53,16 +53,26 @@ pub(crate) struct PageArgs {
     /// Only what comes after this item of the list.
     #[arg(long, value_name = "ID")]
     pub after: Option<String>,
-    /// At most so many.
-    #[arg(long, default_value_t = 50)]
-    pub limit: usize,
+    /// At most so many; 50 when absent.
+    #[arg(long)]
+    pub limit: Option<usize>,
 }
 
 impl PageArgs {
+    /// Returns how much of the list is asked for.
+    pub(crate) fn size(&self) -> usize {
+        self.limit.unwrap_or(50)
+    }
+
+    /// Returns whether anything was said of the page.
+    pub(crate) fn is_given(&self) -> bool {
+        self.after.is_some() || self.limit.is_some()
+    }
+
     /// Returns what the API is asked with.
     pub(crate) fn query(&self) -> Vec<(&'static str, String)> {
         let after = self.after.clone().map(|after| ("after", after));
-        std::iter::once(("limit", self.limit.to_string())).chain(after).collect()
+        std::iter::once(("limit", self.size().to_string())).chain(after).collect()
     }
 }
 
@@ -85,7 +95,7 @@ pub(crate) struct ApproveArgs {
     pub reason: Option<String>,
 }
 
-/// `dead`.
+/// What `dead` takes: a page of the list, or what to do with one call.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct DeadArgs {
@@ -128,7 +138,7 @@ pub(crate) enum DeadAction {
     },
 }
 
-/// `deliveries`.
+/// What `deliveries` takes: what narrows the list, or what to do with one.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct DeliveriesArgs {
@@ -148,7 +158,7 @@ pub(crate) struct DeliveriesArgs {
     pub action: Option<DeliveryAction>,
 }
 
-/// `deliveries …`.
+/// What can be done with a delivery.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeliveryAction {
     /// Try it on the revision in force.

@@ -70,7 +70,7 @@ async fn list(cx: &Cx, args: &RunsArgs) -> Outcome {
         return Ok(Exit::Done);
     }
     cx.out.table(&table_of(&cx.out, &runs))?;
-    if let Some(last) = runs.last().filter(|_| runs.len() == args.page.limit) {
+    if let Some(last) = runs.last().filter(|_| runs.len() == args.page.size()) {
         cx.out.say(words!("older ones: adjutant runs --after {}", last.id));
     }
     Ok(Exit::Done)

@@ -150,6 +150,13 @@ pub(crate) async fn playbooks(cx: &Cx) -> Outcome {
 /// Lists kinds of records, or the records of one.
 pub(crate) async fn records(cx: &Cx, kind: Option<&str>, page: &PageArgs) -> Outcome {
     let Some(kind) = kind else {
+        if page.is_given() {
+            return Err(Failure::new(
+                Exit::Usage,
+                "`--limit` and `--after` need a kind: which records shall be listed?",
+            )
+            .hint("`adjutant records` names the kinds"));
+        }
         let answer = cx.client.get(&["records"], &[]).await?;
         if cx.out.json {
             return cx.out.value(&answer);
