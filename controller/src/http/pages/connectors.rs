@@ -28,9 +28,6 @@ use crate::{
     },
 };
 
-/// How many dead letters, and how many open deliveries, are on a page.
-const PAGE: usize = 50;
-
 /// What the page shows.
 pub(super) struct World {
     pub(super) connectors: Vec<ConnectorView>,
@@ -53,10 +50,10 @@ pub(super) async fn page(State(app): State<App>, who: Principal, Query(asked): Q
     who.must(Scope::Read)?;
     let (frame, status) = Frame::read(&app, &who).await?;
     let frame = frame.with_notice(asked.notice);
-    let open = DeliveryFilter { after: asked.deliveries, limit: PAGE, ..DeliveryFilter::default() };
+    let open = DeliveryFilter { after: asked.deliveries, limit: parts::PAGE, ..DeliveryFilter::default() };
     let world = World {
         connectors: connector_views(&app),
-        dead: app.handle.dead(PageWish { after: asked.dead, limit: PAGE }).await?,
+        dead: app.handle.dead(PageWish { after: asked.dead, limit: parts::PAGE }).await?,
         paused: status.paused,
         deliveries: app.handle.deliveries(open).await?,
     };

@@ -10,6 +10,8 @@ use serde_json::Value;
 use super::frame::Frame;
 use crate::{http::Refusal, runtime::views::EffectView};
 
+/// How many items of a list are on a page.
+pub(super) const PAGE: usize = 50;
 /// A text longer than this is folded.
 const LONG_TEXT: usize = 700;
 

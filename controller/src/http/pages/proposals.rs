@@ -16,9 +16,6 @@ use crate::{
     runtime::{PageWish, views::Paged},
 };
 
-/// How many proposals are on a page.
-const PAGE: usize = 50;
-
 /// Where the list goes on.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Wanted {
@@ -29,7 +26,7 @@ pub(super) struct Wanted {
 pub(super) async fn list(State(app): State<App>, who: Principal, Query(asked): Query<Wanted>) -> Shown {
     who.must(Scope::Read)?;
     let (frame, _) = Frame::read(&app, &who).await?;
-    let proposals = app.doors.git.proposals(PageWish { after: asked.after, limit: PAGE }).await?;
+    let proposals = app.doors.git.proposals(PageWish { after: asked.after, limit: parts::PAGE }).await?;
     Ok(Page(frame.page(Tab::Proposals, "Proposals", &list_content(&proposals))))
 }
 

@@ -14,9 +14,6 @@ use crate::{
     runtime::{RunFilter, views::RunLine},
 };
 
-/// How many runs a page shows.
-const PAGE: usize = 50;
-
 /// The statuses that a filter offers.
 const STATUSES: [&str; 9] =
     ["live", "running", "waiting", "paused", "unwinding", "done", "failed", "cancelled", "killed"];
@@ -45,7 +42,7 @@ pub(super) async fn page(State(app): State<App>, who: Principal, Query(filter): 
         playbook: some(&filter.playbook),
         text: some(filter.q.trim()),
         after: some(&filter.after),
-        limit: PAGE + 1,
+        limit: parts::PAGE + 1,
         ..RunFilter::default()
     };
     let runs = app.handle.runs(wish).await?;
@@ -56,7 +53,7 @@ pub(super) async fn page(State(app): State<App>, who: Principal, Query(filter): 
 
 /// Returns the page; a run more than fit tells that there is another page.
 pub(super) fn content(frame: &Frame, runs: &[RunLine], filter: &Filter, playbooks: &[String]) -> Markup {
-    let shown = &runs[..runs.len().min(PAGE)];
+    let shown = &runs[..runs.len().min(parts::PAGE)];
     html! {
         h1 { "Runs" }
         form.filters method="get" action="/runs" {
@@ -73,7 +70,7 @@ pub(super) fn content(frame: &Frame, runs: &[RunLine], filter: &Filter, playbook
         } @else { (table(frame, shown)) }
         nav.paging aria-label="Pages of runs" {
             @if !filter.after.is_empty() { a href=(address(filter, "")) { "Newest" } }
-            @if let Some(last) = shown.last().filter(|_| runs.len() > PAGE) { a rel="next" href=(address(filter, &last.id)) { "Older →" } }
+            @if let Some(last) = shown.last().filter(|_| runs.len() > parts::PAGE) { a rel="next" href=(address(filter, &last.id)) { "Older →" } }
         }
     }
 }
