@@ -33,7 +33,7 @@ pub struct Leaving<'a> {
 /// Why something may not leave yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoRoom {
-    /// For people.
+    /// Which rate is used up, and until when: a sentence for people.
     pub reason: String,
     /// After how many milliseconds there may be room.
     pub after: u64,
