@@ -181,7 +181,7 @@ pub struct WaitsView {
 /// One condition of a resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ConditionView {
-    /// Of what.
+    /// What it is about, such as `company` or `slice/NAME`.
     pub resource: String,
     /// `Ready`, `Reconciling`, `Stalled`, `Degraded`.
     pub condition: String,
@@ -189,7 +189,7 @@ pub struct ConditionView {
     pub holds: bool,
     /// A stable word.
     pub reason: String,
-    /// For people.
+    /// A sentence for people.
     pub message: String,
     /// The revision that was looked at.
     pub revision: Option<String>,
@@ -200,6 +200,17 @@ impl ConditionView {
     #[must_use]
     pub fn is_unmet(&self) -> bool {
         self.holds != (self.condition == "Ready")
+    }
+
+    /// Returns whether it is unmet and says what a screen does not say already: that tells why the company stands still (a hold,
+    /// a change that waits for a yes, mistakes), or names these slices as held back. A mistake appears once.
+    #[must_use]
+    pub fn is_news(&self, is_company_told: bool, held: &[&str]) -> bool {
+        let is_told = match self.resource.as_str() {
+            "company" => self.condition == "Reconciling" || is_company_told,
+            other => other.strip_prefix("slice/").is_some_and(|id| held.contains(&id)),
+        };
+        self.is_unmet() && !is_told
     }
 }
 

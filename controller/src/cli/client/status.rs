@@ -172,7 +172,10 @@ fn exceptions(out: &Out, status: &Status, text: &mut Words) {
     lines.extend(status.quarantined.iter().map(|found| {
         format!("{} was set aside, because its stored data is damaged: {}", found.instance, found.reason)
     }));
-    let unmet = status.conditions.iter().filter(|found| found.is_unmet());
+    let is_company_told = status.hold.is_some() || status.waits.is_some() || !status.diagnostics.is_empty();
+    let held = status.slices.iter().filter(|slice| slice.held.is_some());
+    let held: Vec<&str> = held.map(|slice| slice.id.as_str()).collect();
+    let unmet = status.conditions.iter().filter(|found| found.is_news(is_company_told, &held));
     lines.extend(unmet.map(|found| {
         format!("{} {}: {} ({})", found.resource, found.condition, found.message, found.reason)
     }));
@@ -280,5 +283,33 @@ mod tests {
         assert_eq!(next(&status), Some(Advice::Inbox));
         let text = text_of(&Out { json: false, colour: false, window: None }, &status).render(false);
         assert!(text.starts_with("no company yet  ready\n"), "{text}");
+    }
+
+    #[test]
+    fn why_the_company_stands_still_is_told_once() {
+        let condition = |resource: &str, condition: &str| {
+            serde_json::json!({ "resource": resource, "condition": condition, "holds": condition != "Ready",
+                "reason": "word", "message": format!("{resource} in full"), "revision": null })
+        };
+        let conditions = [
+            condition("company", "Stalled"),
+            condition("company", "Ready"),
+            condition("slice/support", "Degraded"),
+            condition("connector/intake", "Degraded"),
+        ];
+        let held = serde_json::json!([{ "id": "support", "held": "a mistake" }]);
+        for (told, value, company, slice) in [
+            ("diagnostics", serde_json::json!([{ "message": "a mistake" }]), 0, 1),
+            ("hold", serde_json::json!({ "reason": "holiday", "by": "operator" }), 0, 1),
+            ("slices", held, 2, 0),
+            ("paused", serde_json::json!([]), 2, 1),
+        ] {
+            let status = read(serde_json::json!({ "conditions": conditions, told: value })).unwrap();
+            let text = text_of(&Out { json: false, colour: false, window: None }, &status).render(false);
+            let count = |what: &str| text.matches(what).count();
+            assert_eq!(count("company in full"), company, "{told}: {text}");
+            assert_eq!(count("slice/support in full"), slice, "{told}: {text}");
+            assert_eq!(count("connector/intake in full"), 1, "{told}: {text}");
+        }
     }
 }

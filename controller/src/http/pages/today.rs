@@ -142,15 +142,9 @@ async fn read(app: &App, frame: &Frame, after: Option<String>) -> Result<Today, 
 impl Held {
     /// Takes the conditions that are unmet and told by nothing else of the page: a mistake appears once.
     pub(super) fn take_unmet(&mut self, conditions: Vec<ConditionView>) {
-        let is_told = |found: &ConditionView| match found.resource.as_str() {
-            "company" => {
-                let is_told_above =
-                    self.hold.is_some() || self.waits.is_some() || !self.diagnostics.is_empty();
-                found.condition == "Reconciling" || is_told_above
-            }
-            other => self.slices.iter().any(|slice| other.strip_prefix("slice/") == Some(&slice.id)),
-        };
-        self.unmet = conditions.into_iter().filter(|found| found.is_unmet() && !is_told(found)).collect();
+        let is_company_told = self.hold.is_some() || self.waits.is_some() || !self.diagnostics.is_empty();
+        let held: Vec<&str> = self.slices.iter().map(|slice| slice.id.as_str()).collect();
+        self.unmet = conditions.into_iter().filter(|found| found.is_news(is_company_told, &held)).collect();
     }
 }
 
