@@ -1,4 +1,4 @@
-//! Commands: what the host should do after the commit. Facts: what the machine concluded, as stored.
+//! Calls: what an effect does to the world, and what an attempt at it carries. Notices: what the operator is told.
 
 use adjutant_spec::{
     plan::{Effect, Idempotency, StepId},
@@ -7,44 +7,7 @@ use adjutant_spec::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{
-    event::{Event, TimerId},
-    id::{EffectId, InstanceId, Stamp},
-};
-
-/// What the host should do once the transition is durable.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "command", rename_all = "snake_case")]
-pub enum Command {
-    /// Put an effect into the outbox; it leaves by a lease.
-    Perform(Box<Perform>),
-    /// Take an effect that is not yet leased, or is settled, out of the outbox.
-    Withdraw {
-        /// Which effect.
-        effect: EffectId,
-    },
-    /// Store a timer.
-    SetTimer {
-        /// Which one; a second setting moves it.
-        timer: TimerId,
-        /// When it fires.
-        at: Stamp,
-    },
-    /// Remove a timer.
-    ClearTimer {
-        /// Which one.
-        timer: TimerId,
-    },
-    /// Send an event to another instance, through the outbox.
-    Deliver {
-        /// To whom.
-        to: InstanceId,
-        /// What.
-        event: Event,
-    },
-    /// Tell the operator: through the outbox, at least once.
-    Notify(Notice),
-}
+use crate::id::EffectId;
 
 /// An effect to perform.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,14 +1,14 @@
-//! A transition in the making: the state as it will be, with the facts and commands so far.
+//! A transition in the making: the state as it will be, with the facts so far.
 //!
 //! Every conclusion is applied at once, so a decision always reads the state that the facts before it made; that is why
 //! the fold of the facts is the stored state (law 6) and not a second truth.
 
 use crate::{
-    command::{Command, Notice},
-    event::{Envelope, RunStarted, TimerId},
+    command::Notice,
+    event::{Envelope, Event, RunStarted, TimerId},
     evolve::{close, evolve_run, opened},
     fact::{Entry, Fact},
-    id::{EffectId, Stamp},
+    id::{EffectId, InstanceId, Stamp},
     run::Run,
     verdict::{Env, Next, Step, Verdict},
 };
@@ -23,14 +23,14 @@ pub(crate) struct Draft<'a> {
     /// What the host gave.
     pub(crate) env: Env,
     facts: Vec<Fact>,
-    commands: Vec<Command>,
     asked: u16,
+    told: u16,
 }
 
 impl<'a> Draft<'a> {
     /// Begins a transition of a run.
     pub(crate) fn new(run: Run, envelope: &'a Envelope, env: Env) -> Self {
-        Self { run, envelope, env, facts: Vec::new(), commands: Vec::new(), asked: 0 }
+        Self { run, envelope, env, facts: Vec::new(), asked: 0, told: 0 }
     }
 
     /// Begins the life of a run.
@@ -51,28 +51,34 @@ impl<'a> Draft<'a> {
         self.facts.push(fact);
     }
 
-    /// Asks the host.
-    pub(crate) fn command(&mut self, command: Command) {
-        self.commands.push(command);
-    }
-
-    /// Stores a timer.
+    /// Stores a timer; a second setting moves it.
     pub(crate) fn set_timer(&mut self, timer: TimerId, at: Stamp) {
-        self.command(Command::SetTimer { timer: timer.clone(), at });
         self.fact(Fact::TimerSet { timer, at });
     }
 
     /// Removes a timer, if it is there.
     pub(crate) fn clear_timer(&mut self, timer: &TimerId) {
         if self.run.timers.contains_key(timer) {
-            self.command(Command::ClearTimer { timer: timer.clone() });
             self.fact(Fact::TimerCleared { timer: timer.clone() });
         }
     }
 
     /// Tells the operator.
     pub(crate) fn notify(&mut self, notice: Notice) {
-        self.command(Command::Notify(notice));
+        let index = self.next_told();
+        self.fact(Fact::Told { index, notice: Box::new(notice) });
+    }
+
+    /// Tells another instance.
+    pub(crate) fn post(&mut self, to: InstanceId, event: Event) {
+        let index = self.next_told();
+        self.fact(Fact::Posted { index, to, event: Box::new(event) });
+    }
+
+    fn next_told(&mut self) -> u16 {
+        let index = self.told;
+        self.told = self.told.saturating_add(1);
+        index
     }
 
     /// Returns the id of the next effect of this transition.
@@ -84,7 +90,7 @@ impl<'a> Draft<'a> {
 
     /// Returns whether nothing was concluded: there is nothing to store.
     pub(crate) fn is_empty(&self) -> bool {
-        self.facts.is_empty() && self.commands.is_empty()
+        self.facts.is_empty()
     }
 
     /// Ends the transition.
@@ -95,7 +101,7 @@ impl<'a> Draft<'a> {
     /// Ends the transition and returns what is to be stored.
     pub(crate) fn next(mut self) -> Next {
         close(&mut self.run, self.envelope);
-        let entry = Entry { envelope: self.envelope.clone(), facts: self.facts, commands: self.commands };
+        let entry = Entry { envelope: self.envelope.clone(), facts: self.facts };
         Next { run: self.run, entry }
     }
 }

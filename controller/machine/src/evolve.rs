@@ -138,6 +138,8 @@ pub(crate) fn evolve_run(run: &mut Run, fact: &Fact) {
         | Fact::Buried { .. }
         | Fact::Observed { .. }
         | Fact::GatePassed { .. }
+        | Fact::Posted { .. }
+        | Fact::Told { .. }
         | Fact::Ignored { .. } => {}
     }
 }

@@ -1,6 +1,8 @@
 //! Facts: what the machine concluded, as stored; and entries, which hold them.
 //!
 //! A fact carries its result, so that applying it ([`crate::evolve`]) decides nothing. Variants and fields are only added.
+//! What a run wants of its host follows from its state ([`crate::projection`]); only what is told to others is a fact of its
+//! own, [`Fact::Posted`] and [`Fact::Told`], since no state keeps it.
 
 use adjutant_spec::{
     plan::StepId,
@@ -10,24 +12,22 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    command::{Approval, Call, Command},
-    event::{Envelope, Labelled, RunStarted, TimerId},
-    id::{EffectId, Stamp},
+    command::{Approval, Call, Notice},
+    event::{Envelope, Event, Labelled, RunStarted, TimerId},
+    id::{EffectId, InstanceId, Stamp},
     run::{
         Basis, Close, Correction, Coverage, Decided, Edit, EffectState, Failure, Gate, GatePhase, Life,
         Phase, Position, UndoEntry, UndoState,
     },
 };
 
-/// One transition, as stored: what happened, what was concluded, what was asked for.
+/// One transition, as stored: what happened, and what was concluded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// What happened.
     pub envelope: Envelope,
     /// What the machine concluded, in order.
     pub facts: Vec<Fact>,
-    /// What the host was asked to do, in order.
-    pub commands: Vec<Command>,
 }
 
 /// One conclusion.
@@ -243,6 +243,22 @@ pub enum Fact {
         effect: EffectId,
         /// What is right, and who says so.
         correction: Correction,
+    },
+    /// Another instance is told something: a message that its batch brings with it.
+    Posted {
+        /// Its place among what the entry tells others; part of the message's key.
+        index: u16,
+        /// Who is told.
+        to: InstanceId,
+        /// What happened, for them.
+        event: Box<Event>,
+    },
+    /// The operator is told something.
+    Told {
+        /// Its place among what the entry tells others; part of the message's key.
+        index: u16,
+        /// What they are told.
+        notice: Box<Notice>,
     },
     /// An answer came too late to matter.
     Ignored {

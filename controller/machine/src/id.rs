@@ -104,7 +104,7 @@ pub struct EffectId {
     pub run: String,
     /// The sequence number of the transition that asked for it.
     pub seq: u64,
-    /// Its place among the commands of that transition.
+    /// Its place among the effects of that transition.
     pub index: u16,
 }
 

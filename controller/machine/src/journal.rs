@@ -1,6 +1,6 @@
 //! The seam to the store: plain bytes and ids, one atomic synced batch for each transition.
 //!
-//! *Flow*: the host builds a [`Batch`], submits it, and acts on its commands after the receipt.
+//! *Flow*: the host builds a [`Batch`], submits it, and acts on what its rows show after the receipt.
 //! *Guarantees*: a batch is applied whole or not at all; a receipt means that it survives a crash; batches are numbered
 //! without holes and chained by hash. *Assumptions*: one writer process; each instance has one writer at a time.
 //! *Errors*: [`JournalError`] tells what the caller can do.
@@ -13,7 +13,7 @@ use crate::id::InstanceId;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Table {
-    /// Commands that wait for the world, by effect id.
+    /// Effects and messages that wait for the world, by their ids.
     Outbox,
     /// Timers, by due moment (big-endian) first.
     Timer,
@@ -148,7 +148,7 @@ pub struct ChainReport {
     pub broken_at: Option<u64>,
 }
 
-/// Why the store refused. The caller can: decide again (`Conflict`, `Moved`), give up (`Disk`, `Corrupt`, `Newer`), or wait (`Busy`).
+/// Why the store refused. The caller can: decide again (`Conflict`, `Moved`), give up (`Disk`, `Corrupt`, `Newer`, `Older`), or wait (`Busy`).
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// The instance has other entries than the writer believed.
@@ -189,6 +189,16 @@ pub enum JournalError {
         found: u32,
         /// This build's.
         known: u32,
+    },
+    /// The store was written before the first released format: it is neither read nor changed.
+    #[error(
+        "the store has format {found}, which no release wrote; this build reads formats from {oldest} on"
+    )]
+    Older {
+        /// The store's format.
+        found: u32,
+        /// The oldest format that this build reads.
+        oldest: u32,
     },
     /// The store is closing, or its queue is full.
     #[error("the store is closing and takes no more work")]

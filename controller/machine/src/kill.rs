@@ -4,7 +4,7 @@
 //! the operator tells. Child runs are killed with their parent, but for those that were told to go on by themselves.
 
 use crate::{
-    command::{Command, Notice},
+    command::Notice,
     draft::Draft,
     event::{Envelope, Event},
     fact::Fact,
@@ -54,7 +54,7 @@ pub(crate) fn tell_parent(draft: &mut Draft<'_>, status: Status) {
     let word = if status == Status::Killed { Status::Failed } else { status }.word();
     let event =
         Event::ChildEnded { effect: parent.clone(), status: word.to_owned(), output: draft.run.output() };
-    draft.command(Command::Deliver { to: parent.instance(), event });
+    draft.post(parent.instance(), event);
 }
 
 /// Lets every effect go that is not settled, and keeps the doubt about those that had left.
@@ -71,10 +71,8 @@ fn abandon_effects(draft: &mut Draft<'_>) {
         let (life, answer) = state.traits.drive(&state.life, &EffectEvent::Abandon(why));
         draft.fact(Fact::EffectMoved { effect: effect.clone(), life });
         for action in answer.actions {
-            match action {
-                EffectAction::Withdraw => draft.command(Command::Withdraw { effect: effect.clone() }),
-                EffectAction::AskOperator(why) => draft.notify(doubt(draft, &effect, &why)),
-                _ => {}
+            if let EffectAction::AskOperator(why) = action {
+                draft.notify(doubt(draft, &effect, &why));
             }
         }
     }
@@ -103,8 +101,7 @@ pub(crate) fn end_children(draft: &mut Draft<'_>, reason: &str) {
         draft.fact(Fact::ChildEnded { effect });
         if child.close != Close::Detach {
             let reason = format!("its parent \"{}\" was killed: {reason}", draft.run.id);
-            let (to, event) = (InstanceId::run(child.run), Event::RunKilled { reason });
-            draft.command(Command::Deliver { to, event });
+            draft.post(InstanceId::run(child.run), Event::RunKilled { reason });
         }
     }
 }

@@ -13,8 +13,8 @@ use crate::{
 
 /// Answers an event.
 ///
-/// *Flow*: the host loads the state, calls this, stores `next` in one batch, and acts on the entry's commands once it is
-/// durable. *Guarantees*: never panics; the same arguments give the same bytes; folding the entries gives the state.
+/// *Flow*: the host loads the state, calls this, stores `next` in one batch with the difference of its
+/// projections ([`crate::projection`]), and acts on what they show once the batch is durable. *Guarantees*: never panics; the same arguments give the same bytes; folding the entries gives the state.
 /// *Assumptions*: `def` is made of the bundle that the run pins; `env.seq` is the run's last sequence number plus one.
 pub fn step(def: &Definition, state: Option<&Run>, envelope: &Envelope, env: &Env) -> Step {
     match (state, &envelope.event) {

@@ -34,7 +34,7 @@ pub struct Step {
 pub struct Next {
     /// The state after the event.
     pub run: Run,
-    /// The entry; its commands are due once it is durable.
+    /// The entry.
     pub entry: Entry,
 }
 

@@ -210,6 +210,8 @@ impl From<journal::Error> for Failure {
             journal::Error::Store(JournalError::Newer { .. }) => {
                 Self::of(Exit::Damaged, &error).hint("use the build that wrote it, or a newer one")
             }
+            journal::Error::Store(JournalError::Older { .. }) => Self::of(Exit::Damaged, &error)
+                .hint("nothing was written: move the data folder away, or give another one with `--data`"),
             journal::Error::Store(JournalError::Corrupt { .. }) => {
                 Self::of(Exit::Damaged, &error).hint("put a backup in its place: nothing was written")
             }

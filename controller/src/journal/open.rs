@@ -29,7 +29,9 @@ use super::{
 };
 
 /// The format of the store that this build writes.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
+/// The oldest format that this build reads: the first was never released, and went without a reader.
+const OLDEST: u32 = 2;
 
 /// The store on disk. One process at a time has it open; its calls block.
 pub struct RocksJournal {
@@ -44,7 +46,8 @@ impl RocksJournal {
     /// Opens the store of a data folder, and makes both where they are absent.
     ///
     /// # Errors
-    /// [`Error::Locked`] where another process has it open; [`JournalError::Newer`] where a newer build wrote it;
+    /// [`Error::Locked`] where another process has it open; [`JournalError::Newer`] where a newer build wrote it,
+    /// [`JournalError::Older`] where one before the first release did;
     /// [`JournalError::Corrupt`] where it ends before an acknowledged batch or cannot be read; [`JournalError::Disk`] and
     /// [`Error::File`] where the disk refuses.
     pub fn open(data: &Path, options: Options) -> Result<Self, Error> {
@@ -155,10 +158,11 @@ impl Journal for RocksJournal {
 }
 
 fn known_format(found: u32) -> Result<(), JournalError> {
-    if found > FORMAT {
-        return Err(JournalError::Newer { found, known: FORMAT });
+    match found {
+        newer if newer > FORMAT => Err(JournalError::Newer { found, known: FORMAT }),
+        older if older < OLDEST => Err(JournalError::Older { found, oldest: OLDEST }),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// Checks what RocksDB recovered against what was acknowledged, and returns where the chain ends.

@@ -17,6 +17,7 @@ use adjutant_machine::{
         budget::{self, Account},
         policy::{self, Question},
     },
+    projection::connector,
     run::{EffectPhase, Run},
     wait::{Cause, Ticket, Until},
 };
@@ -32,7 +33,6 @@ use super::{
     loops,
     money::{Place, Reservation, Spender, places},
     outbox::LOST,
-    pools::connector,
     rates::{self, Taken},
     rows, switch,
 };

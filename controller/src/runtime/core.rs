@@ -14,6 +14,7 @@ use adjutant_machine::{
     event::{Envelope, TimerId},
     id::{EffectId, InstanceId, Stamp},
     journal::{Batch, Journal, JournalError, Receipt, Table},
+    projection::Lane,
     verdict::Verdict,
     wait::Lines,
 };
@@ -27,7 +28,7 @@ use super::{
     hooks::Tallies,
     identity::NewRun,
     leases::Leases,
-    pools::{Lane, Permit, Pools},
+    pools::{Permit, Pools},
     request::{PauseScope, Started},
     shared::Shared,
     views::{AppliedView, Notification, PauseView, QuarantineView},
@@ -157,6 +158,7 @@ pub(super) enum Stop {
     Disk(String),
     Corrupt { place: String, problem: String },
     Newer { found: u32, known: u32 },
+    Older { found: u32, oldest: u32 },
     Bug(String),
 }
 
@@ -166,6 +168,7 @@ impl Stop {
             Self::Disk(reason) => Error::Journal(JournalError::Disk(reason)),
             Self::Corrupt { place, problem } => Error::Journal(JournalError::Corrupt { place, problem }),
             Self::Newer { found, known } => Error::Journal(JournalError::Newer { found, known }),
+            Self::Older { found, oldest } => Error::Journal(JournalError::Older { found, oldest }),
             Self::Bug(reason) => Error::Bug(reason),
         }
     }
@@ -177,6 +180,7 @@ impl From<JournalError> for Stop {
             JournalError::Disk(reason) => Self::Disk(reason),
             JournalError::Corrupt { place, problem } => Self::Corrupt { place, problem },
             JournalError::Newer { found, known } => Self::Newer { found, known },
+            JournalError::Older { found, oldest } => Self::Older { found, oldest },
             other => Self::Bug(format!("a batch that could not be refused was refused: {other}")),
         }
     }

@@ -10,10 +10,12 @@ use adjutant_machine::{
     Definition,
     channel::channels,
     codec,
-    command::{Call, Command, Notice, Perform},
+    command::{Call, Notice, Perform},
     event::{Envelope, Event},
+    fact::Entry,
     id::{EffectId, InstanceId, Stamp},
     journal::{Guard, Journal, JournalError, RowWrite, Table},
+    projection::{self, Lane, Message},
     run::{EffectPhase, LEASE_GRACE, Run},
     step, step_buried, step_kill,
     verdict::{Env, Next, Verdict},
@@ -25,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     admission::{self, Admitted},
     core::Core,
-    pools::{Lane, Permit},
+    pools::Permit,
     rows,
     shared::Held,
 };
@@ -192,7 +194,7 @@ impl<'a> Draft<'a> {
         self.word = super::words::event(&envelope.event);
         self.decides |= matches!(envelope.event, Event::GateDecided(_));
         let before = self.run.replace(next.run);
-        self.messages(seq, next.entry.commands);
+        self.messages(seq, &next.entry);
         admission::settle(self, before.as_ref(), envelope)?;
         super::tell::tell(self, before.as_ref());
         Ok(stepped.verdict)
@@ -208,7 +210,7 @@ impl<'a> Draft<'a> {
         let stay = super::project::rows(&next.run);
         self.writes.extend(rows.into_iter().filter(|row| !stay.contains_key(&(row.table, row.key.clone()))));
         self.run = Some(next.run);
-        self.messages(before + 1, next.entry.commands);
+        self.messages(before + 1, &next.entry);
     }
 
     fn definition(&self, event: &Event) -> Result<Option<Arc<Definition>>, JournalError> {
@@ -224,11 +226,11 @@ impl<'a> Draft<'a> {
         self.core.definition(id)?.ok_or_else(missing).map(Some)
     }
 
-    /// Puts what the machine wants to tell others into the outbox. Effects and timers are rows of the state's projection.
-    fn messages(&mut self, seq: u64, commands: Vec<Command>) {
-        for (place, command) in commands.into_iter().enumerate() {
-            let Some(message) = message((&self.instance, seq, place), command, self.now) else { continue };
-            self.post(seq, u16::try_from(place).unwrap_or(u16::MAX), message);
+    /// Puts what an entry tells others into the outbox. Effects and timers are rows of the state's projection.
+    fn messages(&mut self, seq: u64, entry: &Entry) {
+        for (place, told) in projection::messages(entry) {
+            let message = message((&self.instance, seq, place), told, self.now);
+            self.post(seq, place, message);
         }
     }
 
@@ -326,21 +328,7 @@ impl<'a> Draft<'a> {
 
     /// Returns what a queued effect wants to have done; it is read from the state, not from the row.
     pub(super) fn queued(&self, effect: &EffectId) -> Option<Perform> {
-        let run = self.run.as_ref()?;
-        let state = run.effects.get(effect)?;
-        if !matches!(state.life.phase, EffectPhase::Queued) {
-            return None;
-        }
-        Some(Perform {
-            effect: effect.clone(),
-            step: state.step.clone(),
-            attempt: state.life.attempt,
-            call: state.call.clone()?,
-            labels: state.labels,
-            approval: state.approval.clone(),
-            timeout: state.timeout,
-            dry: run.only_observes(),
-        })
+        projection::perform(self.run.as_ref()?, effect)
     }
 
     /// Takes what may ride in this batch: what the runtime does itself, and leases of keyed and pure effects.
@@ -427,22 +415,19 @@ fn fanned_out(plan: Option<&Plan>, message: Outgoing) -> Vec<Outgoing> {
     rules.into_iter().map(one).collect()
 }
 
-/// Returns the message that a command asks for.
-fn message((from, seq, place): (&InstanceId, u64, usize), command: Command, at: Stamp) -> Option<Outgoing> {
-    match command {
-        Command::Deliver { to, event } => {
+/// Returns the message that carries what an entry tells.
+fn message((from, seq, place): (&InstanceId, u64, u16), told: Message<'_>, at: Stamp) -> Outgoing {
+    match told {
+        Message::Post { to, event } => {
             let id = format!("{}.{seq}.{place}", from.name);
-            Some(Outgoing::Deliver { to, envelope: Envelope { at, id, by: "host".to_owned(), event } })
+            let envelope = Envelope { at, id, by: "host".to_owned(), event: event.clone() };
+            Outgoing::Deliver { to: to.clone(), envelope }
         }
-        Command::Notify(notice) => Some(Outgoing::Notice { notice, rule: None }),
-        Command::Perform(_)
-        | Command::Withdraw { .. }
-        | Command::SetTimer { .. }
-        | Command::ClearTimer { .. } => None,
+        Message::Notice(notice) => Outgoing::Notice { notice: notice.clone(), rule: None },
     }
 }
 
-/// Makes a message again from the entry that asked for it; `None` where that cannot be read, or the host itself asked.
+/// Makes a message again from the entry that tells it; `None` where that cannot be read, or the host itself told it.
 pub(super) fn message_of(
     (journal, plan): (&dyn Journal, Option<&Plan>),
     (from, seq): (&InstanceId, u64),
@@ -450,8 +435,7 @@ pub(super) fn message_of(
 ) -> Option<Outgoing> {
     let (_, bytes) = journal.entries(from, seq, 1).ok()?.into_iter().find(|(at, _)| *at == seq)?;
     let entry = codec::decode_entry(&bytes).ok()?;
-    let place = usize::from(place);
-    let command = entry.commands.into_iter().nth(place)?;
-    let message = message((from, seq, place), command, entry.envelope.at)?;
+    let (_, told) = projection::messages(&entry).find(|(index, _)| *index == place)?;
+    let message = message((from, seq, place), told, entry.envelope.at);
     fanned_out(plan, message).into_iter().nth(usize::from(channel))
 }

@@ -65,7 +65,9 @@ impl Error {
             Self::NotFound { .. } => 4,
             Self::Conflict { .. } => 5,
             Self::Quarantined { .. }
-            | Self::Journal(JournalError::Corrupt { .. } | JournalError::Newer { .. }) => 65,
+            | Self::Journal(
+                JournalError::Corrupt { .. } | JournalError::Newer { .. } | JournalError::Older { .. },
+            ) => 65,
             Self::Unavailable { .. } | Self::Journal(JournalError::Busy) => 75,
             Self::Journal(JournalError::Disk(_)) => 74,
             Self::Journal(_) | Self::Bug(_) => 70,

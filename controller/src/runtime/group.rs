@@ -7,6 +7,7 @@ use adjutant_machine::{
     event::Event,
     id::InstanceId,
     journal::{Append, Batch, JournalError, RowWrite, Table},
+    projection::Lane,
     run::Run,
 };
 
@@ -16,7 +17,6 @@ use super::{
     crash::Point,
     draft::{Action, Draft},
     keys,
-    pools::Lane,
     project::{self, Rows},
     request::Started,
 };

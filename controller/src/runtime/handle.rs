@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use adjutant_machine::{
     Refusal,
+    command::Call,
     event::{Decision, Envelope, Event, GateDecided, Settlement},
     id::{EffectId, InstanceId, InstanceKind},
     journal::Journal,
@@ -301,6 +302,15 @@ impl Handle {
     pub async fn run_at(&self, id: &str, seq: u64) -> Answered<RunView> {
         let id = id.to_owned();
         self.core.read(move |core| view::run_at(core, &id, seq)).await
+    }
+
+    /// Returns what a run asked of the world, the earliest first; what cannot be read is left out.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn calls(&self, run: &str) -> Answered<Vec<Call>> {
+        let id = run.to_owned();
+        self.core.read(move |core| view::calls(core, &id)).await
     }
 
     /// Shows entries of an instance from a number on.

@@ -4,10 +4,11 @@ use std::sync::{MutexGuard, PoisonError};
 
 use adjutant_machine::{
     id::{EffectId, Stamp},
+    projection::Lane,
     wait::{Cause, Lines, Next, Place, Ticket},
 };
 
-use super::{core::Core, pools::Lane, switch};
+use super::{core::Core, switch};
 
 impl Core {
     fn lines(&self) -> MutexGuard<'_, Lines<Lane>> {

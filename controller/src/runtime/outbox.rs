@@ -277,16 +277,16 @@ fn take_up(core: &Arc<Core>, key: &[u8], value: &[u8]) {
         }
         return;
     }
-    let row = rows::outbox::effect_of(key).zip(rows::outbox::lease_of(value));
-    let Some((effect, (is_leased, lane, attempt))) = row else {
+    let row = rows::outbox::effect_of(key).zip(rows::outbox::waiting_of(value));
+    let Some((effect, waiting)) = row else {
         tracing::error!("a row of the outbox is not readable");
         return;
     };
-    if !is_leased {
-        core.enqueue(effect, &lane);
+    if !waiting.is_leased {
+        core.enqueue(effect, &waiting.lane);
         return;
     }
-    lost(core, &effect, attempt);
+    lost(core, &effect, waiting.attempt);
 }
 
 /// A damaged row is made again from what it was made of: rows are a projection, never a second truth. Where that cannot be read

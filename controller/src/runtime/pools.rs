@@ -8,63 +8,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use adjutant_machine::{command::Call, id::EffectId};
-
-/// Where an effect waits for its place.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Lane {
-    /// A connector's verbs.
-    Connector(String),
-    /// The agents that ask one model endpoint; the usual one where they name none.
-    Agent(String),
-    /// The questions to one route.
-    Route(String),
-    /// What the runtime does itself: it needs no place.
-    Local,
-}
-
-impl Lane {
-    /// Returns the lane of a call.
-    pub(super) fn of(call: &Call) -> Self {
-        match call {
-            Call::Verb(call) => Self::Connector(connector(&call.verb).to_owned()),
-            Call::Probe { probe, .. } => Self::Connector(connector(probe).to_owned()),
-            Call::Route { route, .. } => Self::Route(route.clone()),
-            Call::Agent(call) => Self::Agent(call.connector.clone().unwrap_or_default()),
-            Call::RecordRead { .. }
-            | Call::RecordList { .. }
-            | Call::RecordWrite { .. }
-            | Call::FindChild { .. }
-            | Call::StartRun { .. } => Self::Local,
-        }
-    }
-
-    /// Returns the letter and the name that rows keep.
-    pub(super) fn parts(&self) -> (u8, &str) {
-        match self {
-            Self::Connector(name) => (b'v', name),
-            Self::Agent(name) => (b'a', name),
-            Self::Route(name) => (b'r', name),
-            Self::Local => (b'l', ""),
-        }
-    }
-
-    /// Reads them back.
-    pub(super) fn from_parts(letter: u8, name: &str) -> Option<Self> {
-        match letter {
-            b'v' => Some(Self::Connector(name.to_owned())),
-            b'a' => Some(Self::Agent(name.to_owned())),
-            b'r' => Some(Self::Route(name.to_owned())),
-            b'l' => Some(Self::Local),
-            _ => None,
-        }
-    }
-}
-
-/// Returns the connector of a verb.
-pub(super) fn connector(verb: &str) -> &str {
-    verb.split_once('.').map_or(verb, |(connector, _)| connector)
-}
+use adjutant_machine::{id::EffectId, projection::Lane};
 
 /// What becomes of an effect that got a place.
 type Grant = Box<dyn Fn(EffectId, Permit) + Send + Sync>;

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use adjutant_machine::{
     id::InstanceId,
     journal::{RowWrite, Table},
-    run::{EffectPhase, Run},
+    projection::{self, Listed},
+    run::Run,
 };
 
-use super::{head::Head, pools::Lane, rows};
+use super::{head::Head, rows};
 
 /// Rows by table and key.
 pub(super) type Rows = BTreeMap<(Table, Vec<u8>), Vec<u8>>;
@@ -24,45 +25,37 @@ pub(super) fn rows(run: &Run) -> Rows {
 }
 
 fn lists(run: &Run, rows: &mut Rows) {
-    let mut put = |key: Vec<u8>, value: &str| {
-        rows.insert((Table::Index, key), value.as_bytes().to_vec());
-    };
-    let head = serde_json::to_string(&Head::of(run)).expect("a head has a JSON form");
-    put(rows::index::head(&run.id), &head);
-    put(rows::index::status(run.status(), run.started_at, &run.id), "");
-    put(rows::index::playbook(&run.oldest(), run.started_at, &run.id), "");
-    if let Some(parent) = &run.parent {
-        put(rows::index::child(&parent.run, &run.id), &parent.to_string());
+    let head = serde_json::to_vec(&Head::of(run)).expect("a head has a JSON form");
+    rows.insert((Table::Index, rows::index::head(&run.id)), head);
+    for listed in projection::index(run) {
+        let (key, value) = listed_at(run, &listed);
+        rows.insert((Table::Index, key), value.into_bytes());
     }
-    if !run.is_ended() {
-        put(rows::index::live(&run.oldest(), &run.id), "");
-        put(rows::index::bundle(&run.bundle, &run.id), "");
-    }
-    for gate in run.open_gates() {
-        put(rows::index::gate(gate.opened, &gate.id), &run.id);
-    }
-    for (effect, _) in run.dead_letters() {
-        put(rows::index::dead(effect), &run.id);
-    }
-    for (effect, correction) in &run.corrections {
-        put(rows::index::judged(&correction.route, effect), &run.id);
+}
+
+/// Returns the row under which a list finds a run.
+fn listed_at(run: &Run, listed: &Listed<'_>) -> (Vec<u8>, String) {
+    use rows::index;
+    let id = run.id.as_str();
+    match listed {
+        Listed::Status { status, since } => (index::status(status, *since, id), String::new()),
+        Listed::Playbook { playbook, since } => (index::playbook(playbook, *since, id), String::new()),
+        Listed::Child { parent } => (index::child(&parent.run, id), parent.to_string()),
+        Listed::Live { playbook } => (index::live(playbook, id), String::new()),
+        Listed::Pins { bundle } => (index::bundle(bundle, id), String::new()),
+        Listed::Gate { gate, opened } => (index::gate(*opened, gate), id.to_owned()),
+        Listed::Dead { effect } => (index::dead(effect), id.to_owned()),
+        Listed::Judged { route, effect } => (index::judged(route, effect), id.to_owned()),
     }
 }
 
 fn work(run: &Run, rows: &mut Rows) {
-    for (effect, state) in &run.effects {
-        let leased = match state.life.phase {
-            EffectPhase::Queued => false,
-            EffectPhase::Leased { .. } => true,
-            _ => continue,
-        };
-        let Some(call) = &state.call else { continue };
-        let value = rows::outbox::lease(leased, &Lane::of(call), state.life.attempt);
-        rows.insert((Table::Outbox, rows::outbox::effect(effect)), value);
+    for (effect, waiting) in projection::outbox(run) {
+        rows.insert((Table::Outbox, rows::outbox::effect(effect)), rows::outbox::waiting(&waiting));
     }
     let instance = InstanceId::run(run.id.clone());
-    for (timer, at) in &run.timers {
-        rows.insert((Table::Timer, rows::timer::of(*at, &instance, Some(timer))), Vec::new());
+    for (timer, at) in projection::timers(run) {
+        rows.insert((Table::Timer, rows::timer::of(at, &instance, Some(timer))), Vec::new());
     }
 }
 

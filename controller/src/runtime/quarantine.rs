@@ -7,15 +7,14 @@ use adjutant_machine::{
     codec,
     id::{EffectId, InstanceId},
     journal::{Batch, RowWrite, Table},
-    run::{EffectPhase, Run},
+    projection,
+    run::Run,
 };
 
 use super::{
     Error,
     core::Core,
-    outbox,
-    pools::Lane,
-    project,
+    outbox, project,
     request::Answer,
     rows, view,
     views::{QuarantineView, When},
@@ -98,11 +97,10 @@ fn take_up(core: &Arc<Core>, run: &Run) {
 
 /// Takes one effect up as a new process does.
 pub(super) fn take_up_effect(core: &Arc<Core>, run: &Run, effect: &EffectId) {
-    let Some(state) = run.effects.get(effect) else { return };
-    match (&state.life.phase, &state.call) {
-        (EffectPhase::Queued, Some(call)) => core.enqueue(effect.clone(), &Lane::of(call)),
-        (EffectPhase::Leased { .. }, _) => outbox::lost(core, effect, state.life.attempt),
-        _ => {}
+    match run.effects.get(effect).and_then(projection::waiting) {
+        Some(waiting) if waiting.is_leased => outbox::lost(core, effect, waiting.attempt),
+        Some(waiting) => core.enqueue(effect.clone(), &waiting.lane),
+        None => {}
     }
 }
 

@@ -49,8 +49,9 @@ fn newest_first(at: Stamp) -> [u8; 8] {
 }
 
 pub(super) mod outbox {
+    use adjutant_machine::projection::{Lane, Waiting};
+
     use super::{EffectId, InstanceId, key};
-    use crate::runtime::pools::Lane;
 
     pub(in crate::runtime) const EFFECTS: &[u8] = b"p\0";
     pub(in crate::runtime) const MESSAGES: &[u8] = b"m\0";
@@ -97,19 +98,31 @@ pub(super) mod outbox {
     }
 
     /// The value of an effect's row: whether it is leased, its lane, its attempt.
-    pub(in crate::runtime) fn lease(leased: bool, lane: &Lane, attempt: u32) -> Vec<u8> {
-        let (letter, name) = lane.parts();
-        let mut bytes = vec![if leased { b'l' } else { b'q' }, letter];
-        bytes.extend_from_slice(&attempt.to_be_bytes());
+    pub(in crate::runtime) fn waiting(row: &Waiting) -> Vec<u8> {
+        let (letter, name) = match &row.lane {
+            Lane::Connector(name) => (b'v', name.as_str()),
+            Lane::Agent(name) => (b'a', name.as_str()),
+            Lane::Route(name) => (b'r', name.as_str()),
+            Lane::Local => (b'l', ""),
+        };
+        let mut bytes = vec![if row.is_leased { b'l' } else { b'q' }, letter];
+        bytes.extend_from_slice(&row.attempt.to_be_bytes());
         bytes.extend_from_slice(name.as_bytes());
         bytes
     }
 
-    pub(in crate::runtime) fn lease_of(bytes: &[u8]) -> Option<(bool, Lane, u32)> {
+    pub(in crate::runtime) fn waiting_of(bytes: &[u8]) -> Option<Waiting> {
         let (head, name) = bytes.split_at_checked(6)?;
-        let lane = Lane::from_parts(head[1], std::str::from_utf8(name).ok()?)?;
+        let name = std::str::from_utf8(name).ok()?.to_owned();
+        let lane = match head[1] {
+            b'v' => Lane::Connector(name),
+            b'a' => Lane::Agent(name),
+            b'r' => Lane::Route(name),
+            b'l' => Lane::Local,
+            _ => return None,
+        };
         let attempt = u32::from_be_bytes(head[2..].try_into().ok()?);
-        Some((head[0] == b'l', lane, attempt))
+        Some(Waiting { is_leased: head[0] == b'l', attempt, lane })
     }
 }
 

@@ -11,6 +11,7 @@ use adjutant_machine::{
     event::{Event, RunStarted},
     id::{EffectId, InstanceId},
     journal::{self, Journal, JournalError, Row, RowWrite, Table},
+    projection::{Lane, Waiting},
     run::Close,
     step_bury,
     verdict::Env,
@@ -22,7 +23,6 @@ use super::{
     admission,
     core::{Core, Job},
     draft::Draft,
-    pools::Lane,
     rows,
     rows::index::What,
 };
@@ -108,8 +108,8 @@ fn learn(remains: &mut Remains, what: &What, row: &Row) {
 
 /// A row that cannot be read may be a lease: nobody knows, and that is what is told.
 fn under_way(row: &Row, effect: EffectId) -> Option<(EffectId, u32)> {
-    match rows::outbox::lease_of(&row.value) {
-        Some((true, Lane::Connector(_), attempt)) => Some((effect, attempt)),
+    match rows::outbox::waiting_of(&row.value) {
+        Some(Waiting { is_leased: true, lane: Lane::Connector(_), attempt }) => Some((effect, attempt)),
         Some(_) => None,
         None => Some((effect, 1)),
     }

@@ -13,7 +13,6 @@ use super::{
     steps::parent_close,
 };
 use crate::{
-    command::Command,
     event::{Denial, ErrorClass, Event, Finding, Labelled, Settlement},
     fact::Fact,
     id::{EffectId, InstanceId},
@@ -215,8 +214,7 @@ impl<'a> Decider<'a> {
             .is_some_and(|step| matches!(step.kind, StepKind::Run { .. }));
         if let Some(run) = child_run(answer).filter(|_| starts_run) {
             let reason = format!("run \"{}\" does not want it any more", self.draft.run.id);
-            let (to, event) = (InstanceId::run(run), Event::RunCancelled { reason });
-            self.draft.command(Command::Deliver { to, event });
+            self.draft.post(InstanceId::run(run), Event::RunCancelled { reason });
         }
     }
 

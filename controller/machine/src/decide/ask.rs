@@ -1,4 +1,4 @@
-//! Asks for an effect: writes it down, puts it into the outbox or before a person.
+//! Asks for an effect: writes it down as one that waits for its lease, or puts it before a person.
 
 use adjutant_spec::{
     plan::{Effect, Idempotency, Retry, Stage, Step},
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{Decider, flow::Then, steps::ours};
 use crate::{
-    command::{Approval, Call, Command, Perform},
+    command::{Approval, Call},
     fact::Fact,
     id::EffectId,
     run::{Basis, EffectPhase, EffectState, Life, Purpose, Traits, Wait},
@@ -74,12 +74,11 @@ impl Decider<'_> {
         self.draft.run.stage == Stage::Advise && wish.effect != Effect::Read && wish.approval.is_none()
     }
 
-    /// Writes an effect down, and puts it into the outbox where it is queued.
+    /// Writes an effect down; one that is queued is in the outbox by its phase.
     pub(super) fn put(&mut self, step: &Step, wish: Wish, phase: EffectPhase) -> EffectId {
         let effect = self.draft.next_effect();
         let traits = self.traits(&effect, &wish, step.retry.clone());
         let attempts = traits.retry.attempts;
-        let is_queued = phase == EffectPhase::Queued;
         let state = EffectState {
             step: step.id.clone(),
             purpose: wish.purpose,
@@ -93,9 +92,6 @@ impl Decider<'_> {
             child: None,
         };
         self.fact(Fact::EffectAsked { effect: effect.clone(), state: Box::new(state) });
-        if is_queued {
-            self.enqueue(&effect);
-        }
         effect
     }
 
@@ -110,23 +106,6 @@ impl Decider<'_> {
             retry: Retry { attempts, ..retry },
             key_valid: wish.key_valid,
         }
-    }
-
-    /// Puts an effect into the outbox.
-    pub(super) fn enqueue(&mut self, effect: &EffectId) {
-        let Some(state) = self.draft.run.effects.get(effect) else { return };
-        let Some(call) = state.call.clone() else { return };
-        let perform = Perform {
-            effect: effect.clone(),
-            step: state.step.clone(),
-            attempt: state.life.attempt,
-            call,
-            labels: state.labels,
-            approval: state.approval.clone(),
-            timeout: state.timeout,
-            dry: self.draft.run.only_observes(),
-        };
-        self.draft.command(Command::Perform(Box::new(perform)));
     }
 
     /// Logs what would be done and answers as if it were: with a sample that fits the answer's schema.

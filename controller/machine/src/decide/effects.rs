@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{Decider, Decision};
 use crate::{
-    command::{Call, Command},
+    command::Call,
     event::{Denial, Event, Finding, Settlement, TimerId},
     fact::Fact,
     id::{EffectId, Stamp},
@@ -205,8 +205,8 @@ impl Decider<'_> {
     fn act(&mut self, effect: &EffectId, action: EffectAction, value: Option<&Value>) {
         match action {
             EffectAction::Enqueue if self.is_paused() => drop(self.plain(effect, &EffectEvent::Hold)),
-            EffectAction::Enqueue => self.enqueue(effect),
-            EffectAction::Withdraw => self.draft.command(Command::Withdraw { effect: effect.clone() }),
+            // Its phase says that it waits: the outbox is read off the state.
+            EffectAction::Enqueue => {}
             EffectAction::Probe => self.ask_probe(effect),
             EffectAction::AskOperator(message) => self.ask_operator(effect, &message),
             EffectAction::Happened => self.happened(effect, value.cloned().unwrap_or(Value::Null)),
@@ -285,9 +285,6 @@ impl Decider<'_> {
             let life = state.life.to(phase);
             self.fact(Fact::EffectMoved { effect: id.clone(), life: life.clone() });
             self.arm(&id, &life);
-            if !was_sent {
-                self.draft.command(Command::Withdraw { effect: id });
-            }
         }
     }
 

@@ -1,7 +1,7 @@
-//! The decision: what follows from an event, in facts and commands.
+//! The decision: what follows from an event, in facts.
 //!
 //! ```text
-//! event ──► admit (seen? ended?) ──► effect · gate · timer · control ──► life machine ──► facts, commands
+//! event ──► admit (seen? ended?) ──► effect · gate · timer · control ──► life machine ──► facts
 //!                                                        │ its step goes on
 //!                                                        ▼
 //!                                  walk: pure steps one after the other ──► next effect, gate, wait or end

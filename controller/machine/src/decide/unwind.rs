@@ -8,7 +8,6 @@ use serde_json::{Map, Value, json};
 
 use super::{Decider, ask::Wish, effects::is_pure, payload::Payload};
 use crate::{
-    command::Command,
     event::{ErrorClass, Event, TimerId},
     fact::Fact,
     id::{EffectId, InstanceId},
@@ -64,7 +63,7 @@ impl<'a> Decider<'a> {
             Close::Cancel => {
                 let reason = format!("its parent \"{}\" unwinds", self.draft.run.id);
                 let event = Event::RunCancelled { reason };
-                self.draft.command(Command::Deliver { to: InstanceId::run(child.run), event });
+                self.draft.post(InstanceId::run(child.run), event);
             }
             Close::Wait => {}
         }

@@ -27,13 +27,10 @@ fn draw(effect: &EffectId, attempt: u32, seed: u64) -> u64 {
 /// Takes an effect out of the way while its run is paused, and puts it back.
 pub(super) fn held(life: &Life, event: &EffectEvent, answer: &mut Reply) -> Outcome<Life> {
     match (&life.phase, event) {
-        (EffectPhase::Queued | EffectPhase::Deferred { .. }, EffectEvent::Hold) => {
-            answer.act(EffectAction::Withdraw);
-            Outcome::Transition(life.to(EffectPhase::Held))
-        }
-        (EffectPhase::BackingOff { .. }, EffectEvent::Hold) => {
-            Outcome::Transition(life.to(EffectPhase::Held))
-        }
+        (
+            EffectPhase::Queued | EffectPhase::Deferred { .. } | EffectPhase::BackingOff { .. },
+            EffectEvent::Hold,
+        ) => Outcome::Transition(life.to(EffectPhase::Held)),
         (EffectPhase::Held, EffectEvent::Release) => {
             answer.act(EffectAction::Enqueue);
             Outcome::Transition(life.to(EffectPhase::Queued))

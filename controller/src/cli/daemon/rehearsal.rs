@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use adjutant_machine::{command::Call, id::InstanceId};
+use adjutant_machine::command::Call;
 use adjutant_spec::{
     plan::{Id, Plan, Route},
     schema::mismatches,
@@ -180,9 +180,8 @@ async fn recorded(handle: &Handle, routes: &[Id]) -> BTreeMap<Id, Vec<Asked>> {
         if found.values().all(|asked| asked.len() >= DECISIONS) {
             break;
         }
-        let entries = handle.log(&InstanceId::run(&run.id), 1, 0).await.unwrap_or_default();
-        let commands = entries.iter().flat_map(|entry| entry.commands.as_array().into_iter().flatten());
-        for (route, asked) in commands.filter_map(question) {
+        let calls = handle.calls(&run.id).await.unwrap_or_default();
+        for (route, asked) in calls.into_iter().filter_map(question) {
             if let Some(list) = found.get_mut(&route).filter(|list| list.len() < DECISIONS) {
                 list.push(asked);
             }
@@ -191,9 +190,9 @@ async fn recorded(handle: &Handle, routes: &[Id]) -> BTreeMap<Id, Vec<Asked>> {
     found
 }
 
-/// Reads the question to a route out of a command.
-fn question(command: &Value) -> Option<(Id, Asked)> {
-    match serde_json::from_value(command.get("call")?.clone()).ok()? {
+/// Returns the question, where a call asks a route.
+fn question(call: Call) -> Option<(Id, Asked)> {
+    match call {
         Call::Route { route, text, context } => Some((route, (text, context))),
         _ => None,
     }

@@ -231,8 +231,6 @@ pub(super) struct LogView {
     event: Value,
     #[schema(value_type = Vec<Object>)]
     facts: Value,
-    #[schema(value_type = Vec<Object>)]
-    commands: Value,
 }
 
 /// A business record with where it comes from.

@@ -35,7 +35,7 @@ pub use headline::{Headline, RECORD_WRITE, headline};
 pub use label::label;
 pub use lists::LIVE;
 pub(super) use lists::{dead, gate, inbox, live_runs, records, runs, slots, status};
-pub(super) use run::{log, run, run_at};
+pub(super) use run::{calls, log, run, run_at};
 pub use spend::{BudgetView, MonthView, SpendView};
 pub(super) use spend::{month, spend};
 pub use whom::{in_words, whom};

@@ -10,6 +10,7 @@ use adjutant_machine::{
     fold,
     id::{EffectId, InstanceId, InstanceKind},
     journal::JournalError,
+    projection,
     run::{Cause, Correction, EffectPhase, EffectState, Gate, GatePhase, Phase, Purpose, Run, StepState},
     wait::Place,
 };
@@ -145,6 +146,13 @@ pub(super) fn entries(core: &Core, id: &str, first: u64, most: usize) -> Result<
     readable(core, id, (first, most))?.into_iter().map(whole).collect()
 }
 
+/// Returns what a run asked of the world.
+pub(in crate::runtime) fn calls(core: &Core, id: &str) -> Result<Vec<Call>, Error> {
+    let lines = readable(core, id, (1, super::PAGE))?;
+    let entries = lines.iter().filter_map(|(_, entry)| entry.as_ref().ok());
+    Ok(entries.flat_map(projection::calls).map(|(_, call)| call.clone()).collect())
+}
+
 /// Shows entries of an instance: of a run in full, of any other as stored.
 pub(in crate::runtime) fn log(
     core: &Core,
@@ -174,7 +182,7 @@ fn unreadable(seq: u64, problem: String) -> LogView {
     let event = serde_json::json!({ "event": "unreadable", "problem": problem });
     let at = When(Default::default());
     let said = format!("it cannot be read: {problem}");
-    LogView { seq, at, by: String::new(), said, event, facts: Value::Null, commands: Value::Null }
+    LogView { seq, at, by: String::new(), said, event, facts: Value::Null }
 }
 
 fn line(seq: u64, entry: &Entry) -> Result<LogView, Error> {
@@ -186,7 +194,6 @@ fn line(seq: u64, entry: &Entry) -> Result<LogView, Error> {
         said: said::run(&entry.envelope.event),
         event: json(serde_json::to_value(&entry.envelope.event))?,
         facts: json(serde_json::to_value(&entry.facts))?,
-        commands: json(serde_json::to_value(&entry.commands))?,
     })
 }
 
@@ -199,7 +206,7 @@ fn host_log(core: &Core, id: &InstanceId, from: u64, limit: usize) -> Result<Vec
             let event: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
             let (at, said) = (said::moment(&event), said::host(&event));
             let by = event["by"].as_str().unwrap_or("host").to_owned();
-            LogView { seq, at, by, said, event, facts: Value::Null, commands: Value::Null }
+            LogView { seq, at, by, said, event, facts: Value::Null }
         })
         .collect())
 }

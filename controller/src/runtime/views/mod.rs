@@ -368,8 +368,6 @@ pub struct LogView {
     pub event: Value,
     /// What was concluded.
     pub facts: Value,
-    /// What the host was asked to do.
-    pub commands: Value,
 }
 
 /// A business record with where it comes from.

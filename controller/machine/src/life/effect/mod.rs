@@ -89,7 +89,6 @@ fn lease(
     match life.phase {
         EffectPhase::Queued | EffectPhase::Deferred { .. } if attempt == life.attempt => {
             if has_lapsed(traits, life, at) {
-                answer.act(EffectAction::Withdraw);
                 let message = "an earlier attempt may have happened, and its key is too old to be sent again";
                 return doubt(traits, life, message, answer);
             }
@@ -115,11 +114,9 @@ fn admit(life: &Life, event: &EffectEvent, answer: &mut Reply) -> Outcome<Life> 
             Outcome::Transition(life.to(EffectPhase::Deferred { reason: *reason, until: *until }))
         }
         (EffectPhase::Queued | EffectPhase::Deferred { .. }, EffectEvent::Ask { gate }) => {
-            answer.act(EffectAction::Withdraw);
             Outcome::Transition(life.to(EffectPhase::WaitingForApproval { gate: gate.clone() }))
         }
         (EffectPhase::Queued | EffectPhase::Deferred { .. }, EffectEvent::Deny { denial, message }) => {
-            answer.act(EffectAction::Withdraw);
             deny(life, *denial, message, answer)
         }
         (EffectPhase::WaitingForApproval { .. }, EffectEvent::Deny { denial, message }) => {
@@ -157,7 +154,6 @@ fn succeed(life: &Life, attempt: u32, answer: &mut Reply) -> Outcome<Life> {
         EffectPhase::Succeeded | EffectPhase::Undone => return answer.repeated(),
         _ if life.phase.is_settled() => return answer.late(),
         _ if !was_sent(life, attempt) => return Outcome::Super,
-        EffectPhase::Queued | EffectPhase::Deferred { .. } => answer.act(EffectAction::Withdraw),
         _ => {}
     }
     answer.act(EffectAction::Happened);
@@ -384,21 +380,11 @@ fn withdraw(traits: &Traits, life: &Life, answer: &mut Reply) -> Outcome<Life> {
                 Outcome::Transition(unwanted)
             }
         }
-        phase => {
-            if may_leave(phase) || matches!(phase, EffectPhase::Leased { .. }) {
-                answer.act(EffectAction::Withdraw);
-            }
-            if !is_pure && !life.doubt.is_empty() {
-                return doubt(traits, &unwanted, "an earlier attempt may have happened", answer);
-            }
-            Outcome::Transition(life.to(EffectPhase::Withdrawn))
+        _ if !is_pure && !life.doubt.is_empty() => {
+            doubt(traits, &unwanted, "an earlier attempt may have happened", answer)
         }
+        _ => Outcome::Transition(life.to(EffectPhase::Withdrawn)),
     }
-}
-
-/// Returns whether an effect in this phase is in the outbox and has not left.
-fn may_leave(phase: &EffectPhase) -> bool {
-    matches!(phase, EffectPhase::Queued | EffectPhase::Deferred { .. })
 }
 
 /// Its run is killed: nobody sends or asks any more, so only the operator, or an answer that still comes, can tell.
@@ -406,7 +392,6 @@ fn abandon(traits: &Traits, life: &Life, why: &str, answer: &mut Reply) -> Outco
     if life.phase.is_settled() {
         return answer.late();
     }
-    answer.act(EffectAction::Withdraw);
     let mut next = Life { unwanted: true, ..life.clone() };
     if matches!(life.phase, EffectPhase::Leased { .. }) {
         next.doubt.insert(life.attempt);

@@ -123,10 +123,8 @@ pub struct Moment {
 /// What follows from an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EffectAction {
-    /// Put it into the outbox.
+    /// It waits for its lease, unless its run is paused: then it is held.
     Enqueue,
-    /// Take it out of the outbox.
-    Withdraw,
     /// Ask its probe.
     Probe,
     /// Ask the operator, and say why.

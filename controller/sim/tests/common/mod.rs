@@ -11,9 +11,9 @@ use adjutant_machine::{
     event::{Decision, ErrorClass, Event, GateDecided, Labelled, RunStarted},
     id::EffectId,
     run::{Gate, Run},
-    sim::Host,
     trust::Speaker,
 };
+use adjutant_sim::MemoryHost;
 use adjutant_spec::{
     files::FileSet,
     load,
@@ -63,7 +63,7 @@ fn collect(root: &Path, folder: &Path, files: &mut FileSet) {
 
 /// A host with one run of one playbook.
 pub(crate) struct World {
-    pub(crate) host: Host,
+    pub(crate) host: MemoryHost,
     pub(crate) run: String,
 }
 
@@ -86,7 +86,7 @@ impl World {
         inputs: &[(&str, Value)],
         labels: Labels,
     ) -> Self {
-        let mut host = Host::seeded(7);
+        let mut host = MemoryHost::seeded(7);
         for bundle in plan.bundles.values() {
             host.define(Arc::clone(bundle));
         }

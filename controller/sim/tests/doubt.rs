@@ -416,6 +416,7 @@ fn a_key_lapses_too_while_the_call_waits_for_its_turn() {
         let effect = sent.effect.clone();
         world.send("host", Event::EffectDeferred { effect: effect.clone(), reason, until: None });
         world.host.now = world.host.now.plus(3 * 3_600_000);
+        world.fire();
         assert_eq!(world.host.lease(&effect).unwrap_or_else(|broken| panic!("{broken}")), None, "{reason:?}");
         assert_eq!(phase(&world, &effect), "unknown", "{reason:?}");
     }

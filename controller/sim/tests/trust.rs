@@ -8,8 +8,8 @@ use adjutant_machine::{
     Verdict,
     event::{Labelled, RunStarted},
     run::Status,
-    sim::Host,
 };
+use adjutant_sim::MemoryHost;
 use adjutant_spec::{
     plan::{Bundle, PURE_STEPS, Plan, Stage, StepKind},
     value::{Labels, Privacy, Template, Trust},
@@ -57,7 +57,7 @@ fn plan() -> Plan {
 
 /// Starts a run whose inputs are trusted so far.
 fn run(bundle: &Arc<Bundle>, inputs: &[(&str, Value, Trust)]) -> World {
-    let mut host = Host::seeded(7);
+    let mut host = MemoryHost::seeded(7);
     host.define(Arc::clone(bundle));
     let input = inputs.iter().map(|(name, value, trust)| {
         let labels = Labels { trust: *trust, privacy: Privacy::Internal };

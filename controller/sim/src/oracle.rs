@@ -2,29 +2,32 @@
 
 use std::collections::BTreeMap;
 
-use adjutant_spec::plan::{Effect, Idempotency};
-
-use super::{
-    chaos::{Act, Chaos},
-    host::Kept,
-};
-use crate::{
+use adjutant_machine::{
     fact::Fact,
     run::{EffectPhase, UndoState},
+};
+use adjutant_spec::plan::{Effect, Idempotency};
+
+use crate::{
+    chaos::Chaos,
+    host::{Host, Kept},
+    world::Act,
 };
 
 /// Returns every promise that was broken, for people; empty when all hold.
 #[must_use]
-pub fn judge(chaos: &Chaos) -> Vec<String> {
+pub fn judge<H: Host>(chaos: &Chaos<H>) -> Vec<String> {
+    let acts = &chaos.world.acts;
     let mut broken = Vec::new();
-    broken.extend(acted_twice(&chaos.acts));
-    broken.extend(acted_unwanted(&chaos.acts));
-    for (id, kept) in &chaos.host.runs {
-        let acts: Vec<&Act> = chaos.acts.iter().filter(|act| act.effect.run == *id).collect();
-        broken.extend(unapproved(kept, &acts));
-        broken.extend(forgotten(kept, &acts));
-        broken.extend(unwound(kept, &acts));
-        broken.extend(outlived(kept, chaos));
+    broken.extend(acted_twice(acts));
+    broken.extend(acted_unwanted(acts));
+    for (id, kept) in chaos.host.ids().into_iter().filter_map(|id| Some((id.clone(), chaos.host.kept(&id)?)))
+    {
+        let own: Vec<&Act> = acts.iter().filter(|act| act.effect.run == id).collect();
+        broken.extend(unapproved(&kept, &own));
+        broken.extend(forgotten(&kept, &own));
+        broken.extend(unwound(&kept, &own));
+        broken.extend(outlived(&kept, chaos));
         if !kept.run.is_ended() {
             broken.push(format!("{id} has not ended: {:?}", kept.run.waiting()));
         }
@@ -60,9 +63,10 @@ fn acted_unwanted(acts: &[Act]) -> Vec<String> {
 }
 
 /// A run that has ended leaves nothing in the outbox: nobody could lease it any more.
-fn outlived(kept: &Kept, chaos: &Chaos) -> Vec<String> {
-    let rows = chaos.host.outbox.keys().filter(|effect| kept.run.is_ended() && effect.run == kept.run.id);
-    rows.map(|effect| format!("{effect} waits in the outbox, and its run has ended")).collect()
+fn outlived<H: Host>(kept: &Kept, chaos: &Chaos<H>) -> Vec<String> {
+    let rows = chaos.host.outbox().into_iter();
+    let left = rows.filter(|effect| kept.run.is_ended() && effect.run == kept.run.id);
+    left.map(|effect| format!("{effect} waits in the outbox, and its run has ended")).collect()
 }
 
 /// What happened never counts as what did not: a doubt ends by knowledge.

@@ -1,51 +1,31 @@
-//! The host in memory: one map of runs, one outbox, one set of timers.
+//! The host in memory: one map of runs, and what is read off them.
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use adjutant_spec::plan::{Bundle, BundleId};
-
-use crate::{
+use adjutant_machine::{
+    Definition, Refusal,
     codec::{canonical, decode_entry, decode_run, encode_entry, encode_run},
-    command::{Command, Notice, Perform},
-    definition::Definition,
+    command::{Notice, Perform},
     event::{Envelope, Event, RunStarted, TimerId},
-    evolve::fold,
-    fact::Entry,
+    fold,
     id::{EffectId, Stamp},
-    run::{EffectPhase, Run, Status},
-    step::step,
+    projection::{self, Message},
+    run::{EffectPhase, LEASE_GRACE, Phase, Run, Status},
+    step,
     verdict::{Env, Step, Verdict},
 };
+use adjutant_spec::plan::{Bundle, BundleId};
 
-/// A law of the machine that does not hold.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("run \"{run}\" at {seq}: {law}")]
-pub struct Broken {
-    /// The run.
-    pub run: String,
-    /// The sequence number.
-    pub seq: u64,
-    /// Which law, and how.
-    pub law: String,
-}
+use crate::host::{Broken, Host, Kept};
 
-/// A run as it is kept: its state and its whole log.
-#[derive(Debug, Clone)]
-pub struct Kept {
-    /// The state after the last entry.
-    pub run: Run,
-    /// Every entry.
-    pub log: Vec<Entry>,
-}
-
-/// The host.
+/// A host in memory, which checks the laws at every step.
 #[derive(Debug, Default)]
-pub struct Host {
+pub struct MemoryHost {
     /// The definitions by id.
     pub definitions: BTreeMap<BundleId, Arc<Definition>>,
     /// The runs.
     pub runs: BTreeMap<String, Kept>,
-    /// What waits to be performed.
+    /// What may be leased.
     pub outbox: BTreeMap<EffectId, Perform>,
     /// What waits for its moment, by run.
     pub timers: BTreeMap<(String, TimerId), Stamp>,
@@ -53,14 +33,14 @@ pub struct Host {
     pub post: Vec<(String, Event)>,
     /// What the operator was told.
     pub notices: Vec<Notice>,
-    /// Now.
+    /// The moment that it is.
     pub now: Stamp,
     /// The seed of all pauses.
     pub seed: u64,
     events: u64,
 }
 
-impl Host {
+impl MemoryHost {
     /// Returns a host whose pauses follow a seed.
     #[must_use]
     pub fn seeded(seed: u64) -> Self {
@@ -100,14 +80,15 @@ impl Host {
         let bundle = match (&envelope.event, kept) {
             (Event::RunStarted(started), None) => &started.bundle,
             (_, Some(kept)) => &kept.run.bundle,
-            (_, None) => return Ok(Verdict::Refused(crate::verdict::Refusal::NotStarted)),
+            (_, None) => return Ok(Verdict::Refused(Refusal::NotStarted)),
         };
-        let seq = kept.map_or(0, |kept| kept.run.seq);
-        let broken = |law: String| Broken { run: run.to_owned(), seq: seq + 1, law };
+        let before = kept.map(|kept| Arc::clone(&kept.run));
+        let seq = before.as_ref().map_or(0, |run| run.seq) + 1;
+        let broken = |law: String| Broken { run: run.to_owned(), seq, law };
         let def = self.definitions.get(bundle).ok_or_else(|| broken(format!("no bundle {bundle}")))?;
-        let env = Env { seq: seq + 1, seed: self.seed };
-        let answer = step(def, kept.map(|kept| &kept.run), envelope, &env);
-        let again = step(def, kept.map(|kept| &kept.run), envelope, &env);
+        let env = Env { seq, seed: self.seed };
+        let answer = step(def, before.as_deref(), envelope, &env);
+        let again = step(def, before.as_deref(), envelope, &env);
         if answer != again {
             return Err(broken("the same arguments gave two answers (law 2)".to_owned()));
         }
@@ -121,7 +102,7 @@ impl Host {
         if stored != next.run || entry != next.entry {
             return Err("what was stored is not what was decided (codec)".to_owned());
         }
-        let mut log = self.runs.get(id).map_or_else(Vec::new, |kept| kept.log.clone());
+        let mut log = self.runs.remove(id).map_or_else(Vec::new, |kept| kept.log);
         log.push(entry);
         let folded = fold(&log).ok_or("the log does not begin with its opening")?;
         if canonical(&folded) != canonical(&next.run) {
@@ -130,64 +111,41 @@ impl Host {
         if !next.run.has_wake_up_cause() {
             return Err(format!("nothing will wake it: {:?} (law 11)", next.run.position));
         }
-        for command in next.entry.commands {
-            self.obey(id, command);
+        for (_, message) in projection::messages(&next.entry) {
+            match message {
+                Message::Post { to, event } => self.post.push((to.name.clone(), event.clone())),
+                Message::Notice(notice) => self.notices.push(notice.clone()),
+            }
         }
-        self.runs.insert(id.to_owned(), Kept { run: next.run, log });
-        self.outbox_matches(id)?;
+        self.project(&next.run);
+        self.runs.insert(id.to_owned(), Kept { run: Arc::new(next.run), log });
         Ok(answer.verdict)
     }
 
-    /// Every queued effect has its row, and no other: the outbox is the state, seen from outside.
-    fn outbox_matches(&self, id: &str) -> Result<(), String> {
-        let run = &self.runs[id].run;
-        for (effect, state) in &run.effects {
-            let may_leave = matches!(state.life.phase, EffectPhase::Queued | EffectPhase::Deferred { .. });
-            if may_leave != self.outbox.contains_key(effect) {
-                return Err(format!(
-                    "effect {effect} is {}, its row says otherwise",
-                    state.life.phase.word()
-                ));
+    /// Keeps what is read off a state, instead of what was read off the one before.
+    fn project(&mut self, run: &Run) {
+        self.outbox.retain(|effect, _| effect.run != run.id);
+        self.timers.retain(|(of, _), _| *of != run.id);
+        for (effect, waiting) in projection::outbox(run) {
+            if let Some(perform) = projection::perform(run, effect).filter(|_| !waiting.is_leased) {
+                self.outbox.insert(effect.clone(), perform);
             }
         }
-        let stored: BTreeMap<_, _> =
-            self.timers.iter().filter(|((of, _), _)| of == id).map(|((_, timer), at)| (timer, at)).collect();
-        if stored != run.timers.iter().collect() {
-            return Err("the stored timers are not the run's".to_owned());
-        }
-        Ok(())
+        let timers = projection::timers(run).map(|(timer, at)| ((run.id.clone(), timer.clone()), at));
+        self.timers.extend(timers);
     }
 
-    fn obey(&mut self, run: &str, command: Command) {
-        match command {
-            Command::Perform(perform) => drop(self.outbox.insert(perform.effect.clone(), *perform)),
-            Command::Withdraw { effect } => drop(self.outbox.remove(&effect)),
-            Command::SetTimer { timer, at } => drop(self.timers.insert((run.to_owned(), timer), at)),
-            Command::ClearTimer { timer } => drop(self.timers.remove(&(run.to_owned(), timer))),
-            Command::Deliver { to, event } => self.post.push((to.name, event)),
-            Command::Notify(notice) => self.notices.push(notice),
-        }
-    }
-
-    /// Leases an effect as the runtime does: the row leaves the outbox only when the machine agreed.
+    /// Leases an effect as the runtime does.
     ///
     /// # Errors
     /// [`Broken`] where a law does not hold.
     pub fn lease(&mut self, effect: &EffectId) -> Result<Option<Perform>, Broken> {
-        let Some(row) = self.outbox.remove(effect) else { return Ok(None) };
-        let (attempt, until) = (row.attempt, self.now.plus(row.timeout + 5_000));
+        let Some(perform) = self.outbox.get(effect).cloned() else { return Ok(None) };
+        let (attempt, until) = (perform.attempt, self.now.plus(perform.timeout + LEASE_GRACE));
         let event = Event::EffectLeased { effect: effect.clone(), attempt, until, reserved: None };
-        let verdict = self.send(&effect.run, "host", event);
-        match verdict {
-            // A key that is too old is not sent: the machine asks instead, and the row is gone.
-            Ok(Verdict::Applied) if !self.is_leased(effect) => Ok(None),
-            Ok(Verdict::Applied) => Ok(Some(row)),
-            Ok(_) => {
-                self.outbox.insert(effect.clone(), row);
-                Ok(None)
-            }
-            Err(broken) => Err(broken),
-        }
+        self.send(&effect.run, "host", event)?;
+        // A key that is too old is not sent: the machine asks instead.
+        Ok(self.is_leased(effect).then_some(perform))
     }
 
     fn is_leased(&self, effect: &EffectId) -> bool {
@@ -223,15 +181,97 @@ impl Host {
     /// Returns a run.
     #[must_use]
     pub fn run(&self, id: &str) -> Option<&Run> {
-        self.runs.get(id).map(|kept| &kept.run)
+        self.runs.get(id).map(|kept| kept.run.as_ref())
     }
 
     /// Returns how a run ended.
     #[must_use]
     pub fn ended(&self, id: &str) -> Option<Status> {
         match self.run(id)?.phase {
-            crate::run::Phase::Ended { status, .. } => Some(status),
+            Phase::Ended { status, .. } => Some(status),
             _ => None,
         }
+    }
+
+    /// Returns the attempts that are under way.
+    fn under_way(&self) -> Vec<(EffectId, u32)> {
+        let all = self.runs.values().flat_map(|kept| projection::outbox(&kept.run));
+        all.filter(|(_, waiting)| waiting.is_leased)
+            .map(|(effect, waiting)| (effect.clone(), waiting.attempt))
+            .collect()
+    }
+}
+
+impl Host for MemoryHost {
+    fn now(&self) -> Stamp {
+        self.now
+    }
+
+    fn set_clock(&mut self, now: Stamp) -> Result<(), Broken> {
+        let is_back = now < self.now;
+        self.now = now;
+        if !is_back {
+            return Ok(());
+        }
+        self.ids().iter().try_for_each(|run| self.send(run, "host", Event::ClockSetBack).map(drop))
+    }
+
+    fn bundles(&self) -> Vec<Arc<Bundle>> {
+        self.definitions.values().map(|def| Arc::clone(def.bundle())).collect()
+    }
+
+    fn ids(&self) -> Vec<String> {
+        self.runs.keys().cloned().collect()
+    }
+
+    fn run(&self, id: &str) -> Option<Arc<Run>> {
+        self.runs.get(id).map(|kept| Arc::clone(&kept.run))
+    }
+
+    fn kept(&self, id: &str) -> Option<Kept> {
+        self.runs.get(id).cloned()
+    }
+
+    fn outbox(&self) -> Vec<EffectId> {
+        let all = self.runs.values().flat_map(|kept| projection::outbox(&kept.run));
+        all.map(|(effect, _)| effect.clone()).collect()
+    }
+
+    fn start(&mut self, started: RunStarted) -> Result<Verdict, Broken> {
+        self.start(started)
+    }
+
+    fn send(&mut self, run: &str, event: Event) -> Result<Verdict, Broken> {
+        self.send(run, "operator", event)
+    }
+
+    fn ready(&self) -> Vec<EffectId> {
+        self.outbox.keys().cloned().collect()
+    }
+
+    fn take(&mut self, effect: &EffectId) -> Result<Option<Perform>, Broken> {
+        self.lease(effect)
+    }
+
+    fn answer(&mut self, perform: &Perform, event: Event) -> Result<Verdict, Broken> {
+        self.send(&perform.effect.run, "host", event)
+    }
+
+    fn fire_next(&mut self) -> Result<bool, Broken> {
+        self.fire_next()
+    }
+
+    fn deliver_post(&mut self) -> Result<(), Broken> {
+        self.deliver_post()
+    }
+
+    /// Everything here is durable at once: what a crash loses is who performs.
+    fn crash(&mut self) -> Result<(), Broken> {
+        for (effect, attempt) in self.under_way() {
+            let message = "the process stopped while the attempt was under way".to_owned();
+            let run = effect.run.clone();
+            self.send(&run, "host", Event::EffectUnknown { effect, attempt, message, host_died: true })?;
+        }
+        Ok(())
     }
 }

@@ -3,47 +3,31 @@
 //! Time is virtual; every choice comes from one seed, so a failing seed is a test. When the faults stop, the world answers
 //! truthfully, and every run must end.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use adjutant_spec::plan::{Effect, Idempotency};
-use serde_json::{Value, json};
-
-use super::host::{Broken, Host};
-use crate::{
+use adjutant_machine::{
     command::{Call, Perform},
-    event::{Decision, ErrorClass, Event, Finding, GateDecided, RunStarted, Settlement},
+    event::{
+        Decision, Deferral, ErrorClass, Event, Finding, GateDecided, Labelled, RunStarted, Settlement,
+        TimerId,
+    },
     id::{EffectId, Stamp},
-    run::{Basis, EffectPhase, Phase, Run},
+    projection,
+    run::{Basis, EffectPhase, Gate, Phase, Run},
+    sample,
     trust::Speaker,
     verdict::Verdict,
 };
+use adjutant_spec::plan::Stage;
+use serde_json::{Value, json};
 
-/// One act in the world.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Act {
-    /// The key under which it happened.
-    pub key: String,
-    /// The effect.
-    pub effect: EffectId,
-    /// The verb.
-    pub verb: String,
-    /// What it does to the world.
-    pub class: Effect,
-    /// What makes a repetition safe.
-    pub idempotency: Idempotency,
-    /// What it sent.
-    pub args: Value,
-    /// Whether an approval came with it: the digest.
-    pub approval: Option<String>,
-    /// Whether it takes a step back.
-    pub is_undo: bool,
-    /// The virtual moment at which it happens.
-    pub at: Stamp,
-    /// How long the other side keeps its key, in milliseconds.
-    pub key_valid: Option<u64>,
-    /// Whether its run had begun to unwind, or had ended, before it was sent.
-    pub is_unwanted: bool,
-}
+use crate::{
+    host::{Broken, Host},
+    world::{World, sample_of},
+};
 
 /// How much goes wrong, in a hundred.
 #[derive(Debug, Clone, Copy)]
@@ -54,41 +38,44 @@ pub struct Faults {
     pub fail: u64,
     /// An answer comes late, perhaps twice.
     pub late: u64,
-    /// The operator cancels, pauses, retries.
+    /// The operator cancels, pauses, retries; the clock jumps; the process dies.
     pub meddle: u64,
 }
 
-/// A seeded world.
+/// A seeded disturbance of a host and its world.
 #[derive(Debug)]
-pub struct Chaos {
+pub struct Chaos<H> {
     /// The host that is driven.
-    pub host: Host,
-    /// What happened in the world, in order.
-    pub acts: Vec<Act>,
+    pub host: H,
+    /// The world.
+    pub world: World,
     /// Which events met which phases of effects.
     pub covered: BTreeSet<(String, String)>,
-    /// What agents and routes answer, by name; others get a sample.
-    pub answers: BTreeMap<String, Value>,
+    /// How often the process died.
+    pub crashes: u64,
     late: Vec<Event>,
     state: u64,
     faults: Faults,
 }
 
-impl Chaos {
-    /// Returns a world that follows a seed.
+impl<H: Host> Chaos<H> {
+    /// Returns a disturbance that follows a seed.
     #[must_use]
-    pub fn new(mut host: Host, seed: u64, faults: Faults) -> Self {
-        let (acts, late) = (Vec::new(), Vec::new());
-        host.seed = seed;
+    pub fn new(host: H, seed: u64, faults: Faults) -> Self {
         Self {
             host,
-            acts,
+            world: World::default(),
             covered: BTreeSet::new(),
-            answers: BTreeMap::new(),
-            late,
+            crashes: 0,
+            late: Vec::new(),
             state: seed ^ 0x9e37_79b9,
             faults,
         }
+    }
+
+    /// Returns the states of all runs, in the order of their ids.
+    fn runs(&self) -> impl Iterator<Item = Arc<Run>> {
+        self.host.ids().into_iter().filter_map(|id| self.host.run(&id))
     }
 
     /// Draws below a bound (splitmix64).
@@ -114,12 +101,13 @@ impl Chaos {
     /// # Errors
     /// [`Broken`] where a law does not hold.
     pub fn disturb(&mut self) -> Result<(), Broken> {
-        self.host.now = self.host.now.plus(self.draw(5_000));
+        let now = self.host.now().plus(self.draw(5_000));
+        self.host.set_clock(now)?;
         match self.draw(100) {
             0..=39 => self.perform_any(),
             40..=54 => self.deliver_late(),
             55..=69 => self.decide_any(),
-            70..=81 => self.host.fire_next().map(drop),
+            70..=81 => self.fire_next().map(drop),
             82..=87 => self.settle_any(),
             88..=91 => self.nonsense(),
             92..=95 => self.host.deliver_post(),
@@ -134,18 +122,18 @@ impl Chaos {
     pub fn calm(&mut self) -> Result<bool, Broken> {
         self.faults = Faults { lose: 0, fail: 0, late: 0, meddle: 0 };
         for _ in 0..2_000 {
-            if self.host.runs.values().all(|kept| kept.run.is_ended()) {
+            if self.runs().all(|run| run.is_ended()) {
                 return Ok(true);
             }
             self.host.deliver_post()?;
             self.resume_all()?;
             self.deliver_late()?;
-            if self.host.outbox.is_empty() {
+            if self.host.ready().is_empty() {
                 self.settle_any()?;
                 self.decide_any()?;
             }
-            match self.host.outbox.is_empty() {
-                true => drop(self.host.fire_next()?),
+            match self.host.ready().is_empty() {
+                true => drop(self.fire_next()?),
                 false => self.perform_any()?,
             }
         }
@@ -153,33 +141,48 @@ impl Chaos {
     }
 
     fn resume_all(&mut self) -> Result<(), Broken> {
-        let paused = |run: &&Run| matches!(run.phase, Phase::Paused { .. });
-        let runs: Vec<String> =
-            self.host.runs.values().map(|kept| &kept.run).filter(paused).map(|run| run.id.clone()).collect();
+        let paused = self.runs().filter(|run| matches!(run.phase, Phase::Paused { .. }));
+        let runs: Vec<String> = paused.map(|run| run.id.clone()).collect();
         runs.iter().try_for_each(|run| self.send(run, Event::RunResumed).map(drop))
     }
 
     fn send(&mut self, run: &str, event: Event) -> Result<Verdict, Broken> {
-        if let (Some(effect), Some(kept)) = (effect_of(&event), self.host.run(run))
-            && let Some(state) = kept.effects.get(effect)
+        self.meets(run, &event);
+        self.host.send(run, event)
+    }
+
+    /// Notes which phase an event meets.
+    fn meets(&mut self, run: &str, event: &Event) {
+        if let (Some(effect), Some(run)) = (effect_of(event), self.host.run(run))
+            && let Some(state) = run.effects.get(effect)
         {
-            self.covered.insert((state.life.phase.word().to_owned(), word(&event)));
+            self.covered.insert((state.life.phase.word().to_owned(), word(event)));
         }
-        self.host.send(run, "operator", event)
+    }
+
+    fn fire_next(&mut self) -> Result<bool, Broken> {
+        let timers = self.runs().flat_map(|run| {
+            let own = projection::timers(&run).map(|(timer, at)| (at, run.id.clone(), timer.clone()));
+            own.collect::<Vec<_>>()
+        });
+        if let Some((_, run, timer)) = timers.min() {
+            self.meets(&run, &Event::TimerFired { timer });
+        }
+        self.host.fire_next()
     }
 
     fn perform_any(&mut self) -> Result<(), Broken> {
-        let rows: Vec<EffectId> = self.host.outbox.keys().cloned().collect();
-        let Some(effect) = self.pick(&rows) else { return Ok(()) };
+        let ready = self.host.ready();
+        let Some(effect) = self.pick(&ready) else { return Ok(()) };
         if self.chance(self.faults.fail / 2) {
-            let reason = crate::event::Deferral::BlockedByBreaker;
-            let until = Some(self.host.now.plus(1_000));
+            let reason = Deferral::BlockedByBreaker;
+            let until = Some(self.host.now().plus(1_000));
             return self.send(&effect.run.clone(), Event::EffectDeferred { effect, reason, until }).map(drop);
         }
         if self.chance(self.faults.fail / 4) && self.outdate(&effect)? {
             return Ok(());
         }
-        match self.host.lease(&effect)? {
+        match self.host.take(&effect)? {
             Some(perform) => self.perform(&perform),
             None => Ok(()),
         }
@@ -187,7 +190,8 @@ impl Chaos {
 
     /// The records that an approved effect rests on have moved; tells whether there were any.
     fn outdate(&mut self, effect: &EffectId) -> Result<bool, Broken> {
-        let state = self.host.run(&effect.run).and_then(|run| run.effects.get(effect));
+        let run = self.host.run(&effect.run);
+        let state = run.as_ref().and_then(|run| run.effects.get(effect));
         let basis = state.filter(|state| state.approval.is_some()).map(|state| state.basis.clone());
         let Some(basis) = basis.filter(|basis| !basis.is_empty()) else { return Ok(false) };
         let moved = basis.into_iter().map(|seen| Basis { version: seen.version + 1, ..seen }).collect();
@@ -236,7 +240,8 @@ impl Chaos {
             self.late.push(event);
             return Ok(());
         }
-        self.send(&perform.effect.run, event.clone())?;
+        self.meets(&perform.effect.run, &event);
+        self.host.answer(perform, event.clone())?;
         if self.chance(self.faults.late) {
             self.send(&perform.effect.run, event)?;
         }
@@ -254,14 +259,14 @@ impl Chaos {
         let (effect, attempt) = (perform.effect.clone(), perform.attempt);
         let value = match &perform.call {
             Call::Probe { of, .. } => {
-                let happened = self.acts.iter().any(|act| act.key == of.key);
+                let happened = self.world.knows(&of.key);
                 let finding =
                     if happened { Finding::Happened(self.sample(&of.verb)) } else { Finding::DidNotHappen };
                 return Ok(Event::EffectProbed { effect, finding });
             }
             Call::FindChild { of } => {
-                let child = self.host.runs.values().find(|kept| kept.run.parent.as_ref() == Some(of));
-                let found = child.map(|kept| json!({ "run": kept.run.id }));
+                let child = self.runs().find(|run| run.parent.as_ref() == Some(of));
+                let found = child.map(|run| json!({ "run": run.id }));
                 let finding = found.map_or(Finding::DidNotHappen, Finding::Happened);
                 return Ok(Event::EffectProbed { effect, finding });
             }
@@ -271,32 +276,17 @@ impl Chaos {
                 json!({ "run": run })
             }
             Call::Verb(call) => {
-                let value = self.sample(&call.verb);
-                let run = self.host.run(&effect.run);
-                let is_unwanted =
-                    run.is_some_and(|run| !matches!(run.phase, Phase::Active | Phase::Paused { .. }));
-                let state = run.and_then(|run| run.effects.get(&effect));
-                let key_valid = state.and_then(|state| state.traits.key_valid);
-                self.acts.push(Act {
-                    key: call.key.clone(),
-                    effect: effect.clone(),
-                    verb: call.verb.clone(),
-                    class: call.effect,
-                    idempotency: call.idempotency,
-                    args: call.args.clone(),
-                    approval: perform.approval.as_ref().map(|approval| approval.digest.clone()),
-                    is_undo: call.undo_of.is_some(),
-                    at: self.host.now,
-                    key_valid,
-                    is_unwanted,
-                });
-                value
+                let (run, now) = (self.host.run(&effect.run), self.host.now());
+                self.world.act((perform, call), run.as_deref(), now);
+                self.sample(&call.verb)
             }
             Call::Agent(call) => {
-                self.answers.get(&call.agent).cloned().unwrap_or_else(|| crate::sample::of(&call.output))
+                let known = self.world.answers.get(&call.agent).cloned();
+                known.unwrap_or_else(|| sample::of(&call.output))
             }
             Call::Route { route, .. } => {
-                let classes = self.answers.get(route).and_then(Value::as_array).cloned().unwrap_or_default();
+                let classes =
+                    self.world.answers.get(route).and_then(Value::as_array).cloned().unwrap_or_default();
                 let class = self.pick(&classes).unwrap_or(json!("unsure"));
                 json!({ "class": class, "probability": 0.9 })
             }
@@ -308,18 +298,17 @@ impl Chaos {
     }
 
     fn sample(&self, verb: &str) -> Value {
-        let contract = self.host.definitions.values().find_map(|def| def.verbs.get(verb));
-        contract.map_or(Value::Null, |contract| crate::sample::of(&contract.output))
+        sample_of(&self.host.bundles(), verb)
     }
 
     fn start_child(
         &mut self,
         run: &str,
         (playbook, bundle): (&str, &str),
-        input: &BTreeMap<String, crate::event::Labelled>,
+        input: &BTreeMap<String, Labelled>,
         parent: &EffectId,
     ) -> Result<(), Broken> {
-        if self.host.runs.contains_key(run) {
+        if self.host.run(run).is_some() {
             return Ok(());
         }
         let started = RunStarted {
@@ -329,7 +318,7 @@ impl Chaos {
             bundle: bundle.to_owned(),
             key: parent.key(),
             revision: "r1".to_owned(),
-            stage: adjutant_spec::plan::Stage::Act,
+            stage: Stage::Act,
             input: input.clone(),
             trigger: Value::Null,
             parent: Some(parent.clone()),
@@ -341,16 +330,14 @@ impl Chaos {
     }
 
     fn decide_any(&mut self) -> Result<(), Broken> {
-        let open: Vec<(String, crate::run::Gate)> = self
-            .host
-            .runs
-            .values()
-            .flat_map(|kept| kept.run.open_gates().map(|gate| (kept.run.id.clone(), gate.clone())))
+        let open: Vec<(String, Gate)> = self
+            .runs()
+            .flat_map(|run| run.open_gates().map(|gate| (run.id.clone(), gate.clone())).collect::<Vec<_>>())
             .collect();
         let Some((run, gate)) = self.pick(&open) else { return Ok(()) };
         let decision = match self.draw(10) {
             0 if self.faults.meddle > 0 => Decision::Denied,
-            _ => Decision::Approved { form: gate.card.form.as_ref().map(crate::sample::of) },
+            _ => Decision::Approved { form: gate.card.form.as_ref().map(sample::of) },
         };
         let digest = if self.chance(self.faults.meddle) { "stale".to_owned() } else { gate.digest };
         let decided =
@@ -360,22 +347,21 @@ impl Chaos {
 
     /// The operator looks at the world and settles truthfully.
     fn settle_any(&mut self) -> Result<(), Broken> {
-        let open: Vec<(String, EffectId)> = self
-            .host
-            .runs
-            .values()
-            .flat_map(|kept| kept.run.dead_letters().map(|(id, _)| (kept.run.id.clone(), id.clone())))
+        let open: Vec<EffectId> = self
+            .runs()
+            .flat_map(|run| run.dead_letters().map(|(id, _)| id.clone()).collect::<Vec<_>>())
             .collect();
-        let Some((run, effect)) = self.pick(&open) else { return Ok(()) };
-        let state = self.host.runs[&run].run.effects[&effect].clone();
+        let Some(effect) = self.pick(&open) else { return Ok(()) };
+        let Some(run) = self.host.run(&effect.run) else { return Ok(()) };
+        let state = &run.effects[&effect];
         let is_dead = matches!(state.life.phase, EffectPhase::Dead { .. });
-        let happened = self.acts.iter().any(|act| act.effect == effect);
+        let happened = self.world.acts.iter().any(|act| act.effect == effect);
         let settlement = match (happened, is_dead) {
             (true, false) => Settlement::Happened(self.verb_of(&state.call)),
             (_, true) => Settlement::Drop,
             (false, false) => Settlement::DidNotHappen,
         };
-        self.send(&run, Event::EffectSettled { effect, settlement }).map(drop)
+        self.send(&run.id, Event::EffectSettled { effect, settlement }).map(drop)
     }
 
     fn verb_of(&self, call: &Option<Call>) -> Value {
@@ -388,7 +374,7 @@ impl Chaos {
     /// Answers that nobody asked for: of other attempts, of settled effects, of effects that do not exist.
     fn nonsense(&mut self) -> Result<(), Broken> {
         let known: Vec<EffectId> =
-            self.host.runs.values().flat_map(|kept| kept.run.effects.keys().cloned()).collect();
+            self.runs().flat_map(|run| run.effects.keys().cloned().collect::<Vec<_>>()).collect();
         let Some(mut effect) = self.pick(&known) else { return Ok(()) };
         let run = effect.run.clone();
         if self.chance(10) {
@@ -396,13 +382,14 @@ impl Chaos {
         }
         let attempt = 40;
         let event = match self.draw(5) {
-            0 => Event::EffectLeased { effect, attempt, until: self.host.now, reserved: None },
+            0 => Event::EffectLeased { effect, attempt, until: self.host.now(), reserved: None },
             1 => Event::EffectUnknown { effect, attempt, message: "nonsense".to_owned(), host_died: true },
             2 => {
-                Event::ChildEnded { effect, status: "done".to_owned(), output: Value::Null }.when_child(self)
+                let event = Event::ChildEnded { effect, status: "done".to_owned(), output: Value::Null };
+                self.when_child(event)
             }
             3 => Event::EffectProbed { effect, finding: Finding::Unclear("nonsense".to_owned()) },
-            _ => Event::TimerFired { timer: crate::event::TimerId::Backoff(effect, attempt) },
+            _ => Event::TimerFired { timer: TimerId::Backoff(effect, attempt) },
         };
         self.send(&run, event).map(drop)
     }
@@ -411,14 +398,14 @@ impl Chaos {
         if !self.chance(self.faults.meddle) {
             return Ok(());
         }
-        let runs: Vec<String> = self.host.runs.keys().cloned().collect();
-        let Some(run) = self.pick(&runs) else { return Ok(()) };
+        let Some(run) = self.pick(&self.host.ids()) else { return Ok(()) };
         let reason = "the operator wishes so".to_owned();
-        let event = match self.draw(11) {
+        let event = match self.draw(12) {
             0 => Event::RunCancelled { reason },
             8 => return self.correct(&run),
             9 => Event::RunKilled { reason },
             10 => return self.set_back(),
+            11 => return self.crash(),
             1 => Event::RunRetried { step: None, edits: BTreeMap::new(), speaker: Speaker::Operator },
             2..=4 => Event::RunPaused { reason },
             _ => Event::RunResumed,
@@ -426,34 +413,37 @@ impl Chaos {
         self.send(&run, event).map(drop)
     }
 
-    /// The clock was ahead, and is right again: every run is told, as the host does.
+    /// The clock was ahead, and is right again.
     fn set_back(&mut self) -> Result<(), Broken> {
         let by = i64::try_from(self.draw(40 * 86_400_000)).unwrap_or(0);
-        self.host.now = crate::id::Stamp((self.host.now.0 - by).max(0));
-        let runs: Vec<String> = self.host.runs.keys().cloned().collect();
-        runs.iter().try_for_each(|run| self.send(run, Event::ClockSetBack).map(drop))
+        let now = self.host.now();
+        self.host.set_clock(Stamp((now.0 - by).max(0)))
+    }
+
+    /// The process dies, and another begins: answers that are on their way find no one who asked for them.
+    fn crash(&mut self) -> Result<(), Broken> {
+        self.crashes += 1;
+        self.host.crash()
     }
 
     /// Says of some step that it was none of the classes: only route steps take that.
     fn correct(&mut self, run: &str) -> Result<(), Broken> {
-        let steps = self.host.run(run).map(|run| run.steps.keys().cloned().collect::<Vec<_>>());
+        let steps: Option<Vec<_>> = self.host.run(run).map(|run| run.steps.keys().cloned().collect());
         let Some(step) = self.pick(&steps.unwrap_or_default()) else { return Ok(()) };
         self.send(run, Event::ClassCorrected { step, class: None }).map(drop)
     }
-}
 
-impl Event {
     /// A child's end is nobody's to invent for an effect that starts none: such an answer becomes a pause's end.
-    fn when_child(self, chaos: &Chaos) -> Self {
+    fn when_child(&self, event: Event) -> Event {
         let starts_child = |effect: &EffectId| {
-            let state = chaos.host.run(&effect.run).and_then(|run| run.effects.get(effect));
-            state.is_some_and(|state| {
+            let run = self.host.run(&effect.run);
+            run.as_ref().and_then(|run| run.effects.get(effect)).is_some_and(|state| {
                 state.child.is_some() || matches!(state.call, Some(Call::StartRun { .. }))
             })
         };
-        match &self {
-            Self::ChildEnded { effect, .. } if starts_child(effect) => Self::RunResumed,
-            _ => self,
+        match &event {
+            Event::ChildEnded { effect, .. } if starts_child(effect) => Event::RunResumed,
+            _ => event,
         }
     }
 }
@@ -482,7 +472,10 @@ fn effect_of(event: &Event) -> Option<&EffectId> {
         | Event::EffectHeldBack { effect, .. }
         | Event::EffectProbed { effect, .. }
         | Event::EffectSettled { effect, .. }
-        | Event::ChildEnded { effect, .. } => Some(effect),
+        | Event::ChildEnded { effect, .. }
+        | Event::TimerFired { timer: TimerId::Lease(effect, _) | TimerId::Backoff(effect, _) } => {
+            Some(effect)
+        }
         _ => None,
     }
 }

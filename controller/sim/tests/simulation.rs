@@ -4,21 +4,21 @@ mod common;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use adjutant_machine::sim::{Chaos, Faults, Host, judge};
+use adjutant_sim::{Chaos, Faults, MemoryHost, judge};
 use adjutant_spec::plan::{Plan, Stage};
 use common::{company, example, lead, qualified, started};
 use serde_json::{Value, json};
 
 const HARSH: Faults = Faults { lose: 25, fail: 25, late: 30, meddle: 40 };
 
-fn simulate(plan: &Plan, (playbook, inputs): (&str, &[(&str, Value)]), seed: u64) -> Chaos {
-    let mut host = Host::default();
+fn simulate(plan: &Plan, (playbook, inputs): (&str, &[(&str, Value)]), seed: u64) -> Chaos<MemoryHost> {
+    let mut host = MemoryHost::default();
     for bundle in plan.bundles.values() {
         host.define(Arc::clone(bundle));
     }
     let mut chaos = Chaos::new(host, seed, HARSH);
-    chaos.answers.insert("qualifier".to_owned(), qualified());
-    chaos.answers.insert("inbound".to_owned(), json!(["lead", "lead", "lead", "support", "unsure"]));
+    chaos.world.answers.insert("qualifier".to_owned(), qualified());
+    chaos.world.answers.insert("inbound".to_owned(), json!(["lead", "lead", "lead", "support", "unsure"]));
     let start = started(&plan.bundles[playbook], (playbook, Stage::Act), inputs);
     chaos.host.start(start).unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
     for _ in 0..150 {

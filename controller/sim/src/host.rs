@@ -1,0 +1,111 @@
+//! What the chaos drives and the oracle reads, whoever it is.
+
+use std::sync::Arc;
+
+use adjutant_machine::{
+    command::Perform,
+    event::{Event, RunStarted},
+    fact::Entry,
+    id::{EffectId, Stamp},
+    run::Run,
+    verdict::Verdict,
+};
+use adjutant_spec::plan::Bundle;
+
+/// A promise that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("run \"{run}\" at {seq}: {law}")]
+pub struct Broken {
+    /// The run.
+    pub run: String,
+    /// The sequence number.
+    pub seq: u64,
+    /// Which promise, and how.
+    pub law: String,
+}
+
+/// A run as it is kept: its state and its whole log.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// The state after the last entry.
+    pub run: Arc<Run>,
+    /// Every entry.
+    pub log: Vec<Entry>,
+}
+
+/// Something that keeps runs durable and brings them the world's answers.
+///
+/// *Flow*: whoever drives it starts runs, takes up what is [`Host::ready`], answers it or does not, moves the clock and
+/// crashes it. *Guarantees*: when a call returns, everything that follows from it without the world has happened and is
+/// durable. *Assumptions*: one driver; [`Host::take`] is asked for effects that [`Host::ready`] named.
+/// *Errors*: [`Broken`] where a law of the machine or a promise of the host does not hold.
+pub trait Host {
+    /// Returns the moment that it is.
+    fn now(&self) -> Stamp;
+
+    /// Sets the clock; where it goes back, every run is told, as a host tells when its clock was ahead.
+    ///
+    /// # Errors
+    /// [`Broken`] where a law does not hold.
+    fn set_clock(&mut self, now: Stamp) -> Result<(), Broken>;
+
+    /// Returns the bundles that runs may pin.
+    fn bundles(&self) -> Vec<Arc<Bundle>>;
+
+    /// Returns the ids of all runs.
+    fn ids(&self) -> Vec<String>;
+
+    /// Returns the state of a run.
+    fn run(&self, id: &str) -> Option<Arc<Run>>;
+
+    /// Returns a run with its log.
+    fn kept(&self, id: &str) -> Option<Kept>;
+
+    /// Returns the effects that have a row in the outbox, leased or not.
+    fn outbox(&self) -> Vec<EffectId>;
+
+    /// Starts a run.
+    ///
+    /// # Errors
+    /// [`Broken`] where a law does not hold.
+    fn start(&mut self, started: RunStarted) -> Result<Verdict, Broken>;
+
+    /// Sends an event to a run under a new id.
+    ///
+    /// # Errors
+    /// [`Broken`] where a law does not hold.
+    fn send(&mut self, run: &str, event: Event) -> Result<Verdict, Broken>;
+
+    /// Returns the effects that the world can be asked for now.
+    fn ready(&self) -> Vec<EffectId>;
+
+    /// Takes one up: an attempt is under way from now on. `None` where the machine decided otherwise.
+    ///
+    /// # Errors
+    /// [`Broken`] where a law does not hold.
+    fn take(&mut self, effect: &EffectId) -> Result<Option<Perform>, Broken>;
+
+    /// Brings the answer of an attempt that was taken up.
+    ///
+    /// # Errors
+    /// [`Broken`] where a law does not hold.
+    fn answer(&mut self, perform: &Perform, event: Event) -> Result<Verdict, Broken>;
+
+    /// Moves the clock to the next timer and fires it; tells whether there was one.
+    ///
+    /// # Errors
+    /// [`Broken`] where a law does not hold.
+    fn fire_next(&mut self) -> Result<bool, Broken>;
+
+    /// Delivers what runs told each other and is not delivered yet.
+    ///
+    /// # Errors
+    /// [`Broken`] where a law does not hold.
+    fn deliver_post(&mut self) -> Result<(), Broken>;
+
+    /// Ends the process without a word, and begins another on what is durable: attempts under way are lost with it.
+    ///
+    /// # Errors
+    /// [`Broken`] where something acknowledged is missing afterwards.
+    fn crash(&mut self) -> Result<(), Broken>;
+}

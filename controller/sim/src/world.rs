@@ -1,0 +1,81 @@
+//! The world as the oracle knows it: what happened in it, and what it answers.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use adjutant_machine::id::EffectId;
+use adjutant_machine::{
+    command::{Approval, Perform, VerbCall},
+    id::Stamp,
+    run::{Phase, Run},
+    sample,
+};
+use adjutant_spec::plan::{Bundle, Effect, Idempotency};
+use serde_json::Value;
+
+/// Something that happened in the world.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Act {
+    /// The key under which it happened.
+    pub key: String,
+    /// The effect.
+    pub effect: EffectId,
+    /// The verb.
+    pub verb: String,
+    /// What it does to the world.
+    pub class: Effect,
+    /// What makes a repetition safe.
+    pub idempotency: Idempotency,
+    /// What it sent.
+    pub args: Value,
+    /// Whether an approval came with it: the digest.
+    pub approval: Option<String>,
+    /// Whether it takes a step back.
+    pub is_undo: bool,
+    /// The virtual moment at which it happens.
+    pub at: Stamp,
+    /// How long the other side keeps its key, in milliseconds.
+    pub key_valid: Option<u64>,
+    /// Whether its run had begun to unwind, or had ended, before it was sent.
+    pub is_unwanted: bool,
+}
+
+/// The world: a book of acts, and answers.
+#[derive(Debug, Default)]
+pub struct World {
+    /// What happened in it, in order.
+    pub acts: Vec<Act>,
+    /// What agents and routes answer, by name; others get a sample.
+    pub answers: BTreeMap<String, Value>,
+}
+
+impl World {
+    /// Writes down that a call happened now, for a run in this state.
+    pub(crate) fn act(&mut self, (perform, call): (&Perform, &VerbCall), run: Option<&Run>, at: Stamp) {
+        let is_unwanted = run.is_some_and(|run| !matches!(run.phase, Phase::Active | Phase::Paused { .. }));
+        let state = run.and_then(|run| run.effects.get(&perform.effect));
+        self.acts.push(Act {
+            key: call.key.clone(),
+            effect: perform.effect.clone(),
+            verb: call.verb.clone(),
+            class: call.effect,
+            idempotency: call.idempotency,
+            args: call.args.clone(),
+            approval: perform.approval.as_ref().map(|Approval { digest, .. }| digest.clone()),
+            is_undo: call.undo_of.is_some(),
+            at,
+            key_valid: state.and_then(|state| state.traits.key_valid),
+            is_unwanted,
+        });
+    }
+
+    /// Returns whether something happened under a key.
+    pub(crate) fn knows(&self, key: &str) -> bool {
+        self.acts.iter().any(|act| act.key == key)
+    }
+}
+
+/// Returns what a verb would answer.
+pub(crate) fn sample_of(bundles: &[Arc<Bundle>], verb: &str) -> Value {
+    let contract = bundles.iter().find_map(|bundle| bundle.verbs.get(verb));
+    contract.map_or(Value::Null, |contract| sample::of(&contract.output))
+}
