@@ -17,6 +17,12 @@ pub trait Heads {
     /// What the store answers when it cannot be read.
     fn last(&self, instance: &InstanceId) -> Result<u64, JournalError>;
 
+    /// Returns the sequence number of the entry that an instance's last snapshot stands after; 0 where it has none.
+    ///
+    /// # Errors
+    /// As [`Heads::last`].
+    fn snapshot(&self, instance: &InstanceId) -> Result<u64, JournalError>;
+
     /// Returns the version of a row; 0 where there is none.
     ///
     /// # Errors
@@ -28,7 +34,7 @@ pub trait Heads {
 ///
 /// # Errors
 /// [`JournalError::Moved`] where a guarded row moved, [`JournalError::Conflict`] where an instance has other entries than
-/// the writer believed (or fewer than a trim wants to drop), and what the store answers when it cannot be read.
+/// the writer believed (or a trim wants what the last snapshot does not cover), and what the store answers when it cannot be read.
 pub fn accept<'a>(
     batch: &'a Batch,
     heads: &impl Heads,
@@ -46,10 +52,8 @@ pub fn accept<'a>(
         ends.insert(&append.instance, found + append.entries.len() as u64);
     }
     for trim in &batch.trims {
-        let found = match ends.get(&trim.instance) {
-            Some(end) => *end,
-            None => heads.last(&trim.instance)?,
-        };
+        // What lies behind the snapshot is the only home of what it says.
+        let found = heads.snapshot(&trim.instance)?;
         if trim.through > found {
             return Err(conflict(&trim.instance, trim.through, found));
         }

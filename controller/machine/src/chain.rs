@@ -1,18 +1,23 @@
 //! The hash chain over batches: a link tells what a batch wrote, and its hash covers the link before it.
 //!
-//! A link holds the digests of the batch's parts, not the parts: entries, states and rows can be checked against it for as
-//! long as they are stored, and the chain stays whole when retention drops them. The encoding is on disk: a new form gets
-//! a new version byte and the old reader stays.
+//! A link holds the digests of the batch's parts, not the parts: entries, snapshots and rows can be checked against it for as
+//! long as they are stored, and the chain stays whole when retention drops them. An entry's digest covers its skeleton and a
+//! salted digest of its payload, so the payload can be forgotten too. Rows that follow from states (outbox, timers, lists) are
+//! not in it: they are made again and compared. The encoding is on disk: a new form gets a new version byte and the old reader
+//! stays. Form 1 was never released and has no reader.
 
 use std::collections::BTreeSet;
 
 use crate::{
     id::InstanceId,
-    journal::{Append, Batch, ChainReport, RowWrite, Table, Trim},
+    journal::{Append, Batch, ChainReport, Content, RowWrite, Table, Trim},
 };
 
 /// The version byte that links begin with.
-const FORM: u8 = 1;
+const FORM: u8 = 2;
+
+/// What is mixed into the digests of an instance's payloads; forgetting destroys it.
+pub type Salt = [u8; 16];
 
 /// A blake3 digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -25,7 +30,7 @@ pub struct Link {
     pub batch: u64,
     /// What it appended.
     pub sections: Vec<Section>,
-    /// The rows that it put or deleted, in the batch's order.
+    /// The chained rows that it put or deleted, in the batch's order.
     pub rows: Vec<Digest>,
     /// The payloads that it brought.
     pub blobs: Vec<(String, Digest)>,
@@ -42,8 +47,8 @@ pub struct Section {
     pub after: u64,
     /// The entries, from `after + 1` on.
     pub entries: Vec<Digest>,
-    /// The state after them.
-    pub state: Digest,
+    /// The snapshot after them, where there was one.
+    pub snapshot: Option<Digest>,
 }
 
 /// A link as stored, with the hash that the next one builds on.
@@ -62,16 +67,24 @@ impl Digest {
         Self(*blake3::hash(content).as_bytes())
     }
 
-    /// Returns the digest of an entry in its place.
+    /// Returns the digest of a payload under a salt: all that the chain needs of it.
     #[must_use]
-    pub fn entry(instance: &InstanceId, seq: u64, entry: &[u8]) -> Self {
-        Self::placed(b'e', instance, (seq, entry))
+    pub fn sealed(salt: &Salt, payload: &[u8]) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(salt).update(payload);
+        Self(*hasher.finalize().as_bytes())
     }
 
-    /// Returns the digest of a state in its place.
+    /// Returns the digest of an entry in its place: of its skeleton and its sealed payload.
     #[must_use]
-    pub fn state(instance: &InstanceId, seq: u64, state: &[u8]) -> Self {
-        Self::placed(b's', instance, (seq, state))
+    pub fn entry((instance, seq): (&InstanceId, u64), skeleton: &[u8], sealed: &Self) -> Self {
+        Self::placed(b'e', (instance, seq), [skeleton, &sealed.0])
+    }
+
+    /// Returns the digest of a snapshot in its place.
+    #[must_use]
+    pub fn snapshot((instance, seq): (&InstanceId, u64), sealed: &Self) -> Self {
+        Self::placed(b's', (instance, seq), [&[], &sealed.0])
     }
 
     /// Returns the digest of a row in its place; `None` is its deletion.
@@ -89,12 +102,13 @@ impl Digest {
         blake3::Hash::from_bytes(self.0).to_hex().to_string()
     }
 
-    fn placed(kind: u8, instance: &InstanceId, (seq, content): (u64, &[u8])) -> Self {
+    fn placed(kind: u8, (instance, seq): (&InstanceId, u64), [clear, sealed]: [&[u8]; 2]) -> Self {
         let word = instance.kind.word();
         let mut hasher = blake3::Hasher::new();
         hasher.update(&[kind, word.len() as u8]).update(word.as_bytes());
         hasher.update(&(instance.name.len() as u64).to_be_bytes()).update(instance.name.as_bytes());
-        hasher.update(&seq.to_be_bytes()).update(content);
+        hasher.update(&seq.to_be_bytes()).update(&(clear.len() as u64).to_be_bytes());
+        hasher.update(clear).update(sealed);
         Self(*hasher.finalize().as_bytes())
     }
 }
@@ -114,14 +128,25 @@ pub fn table_tag(table: Table) -> u8 {
     }
 }
 
+/// Returns whether a table's rows are in the chain; the others follow from states, and are made again to be compared.
+#[must_use]
+pub fn is_chained(table: Table) -> bool {
+    match table {
+        Table::Record | Table::Ledger | Table::Dedupe | Table::Admission | Table::Host => true,
+        Table::Outbox | Table::Timer | Table::Index => false,
+    }
+}
+
 impl Link {
-    /// Returns the link of a batch that brings these payloads (the others were there).
+    /// Returns the link of a batch with the digests of its parts, which brings these payloads (the others were there).
     #[must_use]
-    pub fn of(batch: u64, content: &Batch, fresh: &BTreeSet<String>) -> Self {
+    pub fn of(batch: u64, (content, parts): (&Batch, &Parts), fresh: &BTreeSet<String>) -> Self {
+        let rows = content.writes.iter().zip(&parts.rows);
+        let chained = rows.filter(|(write, _)| is_chained(write.table));
         Self {
             batch,
-            sections: content.appends.iter().map(Section::of).collect(),
-            rows: content.writes.iter().map(row_digest).collect(),
+            sections: parts.sections.clone(),
+            rows: chained.map(|(_, digest)| *digest).collect(),
             blobs: fresh_blobs(content, fresh),
             trims: content.trims.clone(),
         }
@@ -133,10 +158,11 @@ impl Link {
         self.sections.iter().any(|section| section.instance == *instance && section.entry(seq).is_some())
     }
 
-    /// Returns the last section of an instance: the one whose state is stored, should a batch append to it twice.
+    /// Returns the digest of the snapshot that the batch left of an instance after an entry.
     #[must_use]
-    pub fn last_of(&self, instance: &InstanceId) -> Option<&Section> {
-        self.sections.iter().rfind(|section| section.instance == *instance)
+    pub fn snapshot(&self, instance: &InstanceId, seq: u64) -> Option<Digest> {
+        let own = self.sections.iter().filter(|section| section.instance == *instance);
+        own.filter(|section| section.last() == seq).find_map(|section| section.snapshot)
     }
 
     /// Returns how many entries the batch wrote.
@@ -197,15 +223,21 @@ impl Section {
         self.after + self.entries.len() as u64
     }
 
-    fn of(append: &Append) -> Self {
-        let seqs = append.expected + 1..;
-        let entry = |(seq, entry): (u64, &Vec<u8>)| Digest::entry(&append.instance, seq, entry);
+    /// Returns what an append writes, by digest, under its instance's salt.
+    #[must_use]
+    pub fn of(append: &Append, salt: &Salt) -> Self {
+        let instance = &append.instance;
+        let entry = |(seq, content): (u64, &Content)| {
+            Digest::entry((instance, seq), &content.skeleton, &Digest::sealed(salt, &content.payload))
+        };
         let last = append.expected + append.entries.len() as u64;
+        // A state after no entry says nothing that an absent one does not.
+        let snapshot = append.snapshot.as_ref().filter(|_| last > 0);
         Self {
-            instance: append.instance.clone(),
+            instance: instance.clone(),
             after: append.expected,
-            entries: seqs.zip(&append.entries).map(entry).collect(),
-            state: Digest::state(&append.instance, last, &append.state),
+            entries: (append.expected + 1..).zip(&append.entries).map(entry).collect(),
+            snapshot: snapshot.map(|state| Digest::snapshot((instance, last), &Digest::sealed(salt, state))),
         }
     }
 
@@ -213,7 +245,25 @@ impl Section {
         put_text(out, &self.instance.to_string());
         out.extend_from_slice(&self.after.to_be_bytes());
         put_digests(out, &self.entries);
-        out.extend_from_slice(&self.state.0);
+        put_digests(out, self.snapshot.as_slice());
+    }
+}
+
+/// The digests of a batch's parts: made once, for the link and for what is stored, by whoever brings the batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parts {
+    /// What it appends.
+    pub sections: Vec<Section>,
+    /// Its rows, chained or not, in the batch's order.
+    pub rows: Vec<Digest>,
+}
+
+impl Parts {
+    /// Returns the digests of a batch's parts under the salts of its instances.
+    #[must_use]
+    pub fn of(batch: &Batch, mut salt: impl FnMut(&InstanceId) -> Salt) -> Self {
+        let sections = batch.appends.iter().map(|append| Section::of(append, &salt(&append.instance)));
+        Self { sections: sections.collect(), rows: batch.writes.iter().map(row_digest).collect() }
     }
 }
 
@@ -316,8 +366,10 @@ impl<'a> Reader<'a> {
     }
 
     fn section(&mut self) -> Option<Section> {
-        let (instance, after) = (self.instance()?, self.number()?);
-        Some(Section { instance, after, entries: self.many(Self::digest)?, state: self.digest()? })
+        let (instance, after, entries) = (self.instance()?, self.number()?, self.many(Self::digest)?);
+        let mut snapshot = self.many(Self::digest)?;
+        let section = Section { instance, after, entries, snapshot: snapshot.pop() };
+        snapshot.is_empty().then_some(section)
     }
 
     fn many<T>(&mut self, mut one: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
@@ -360,17 +412,27 @@ mod tests {
         let append = Append {
             instance: InstanceId::run("lead-1"),
             expected: 2,
-            entries: vec![b"three".to_vec(), b"four".to_vec()],
-            state: b"after four".to_vec(),
+            entries: vec![Content::bare(b"three".to_vec()), content(b"k", b"four")],
+            snapshot: Some(b"after four".to_vec()),
         };
-        let put = RowWrite { table: Table::Outbox, key: b"k".to_vec(), value: Some(b"v".to_vec()) };
+        let put = |table| RowWrite { table, key: b"k".to_vec(), value: Some(b"v".to_vec()) };
         let blobs = vec![("d1".to_owned(), b"payload".to_vec()), ("d2".to_owned(), b"known".to_vec())];
         let trims = vec![Trim { instance: InstanceId::run("lead-0"), through: 7 }];
-        Batch { appends: vec![append], writes: vec![put], guards: Vec::new(), blobs, trims }
+        let writes = vec![put(Table::Outbox), put(Table::Ledger)];
+        Batch { appends: vec![append], writes, guards: Vec::new(), blobs, trims }
+    }
+
+    fn content(skeleton: &[u8], payload: &[u8]) -> Content {
+        Content { skeleton: skeleton.to_vec(), payload: payload.to_vec() }
+    }
+
+    fn link_under(salt: Salt) -> Link {
+        let batch = batch();
+        Link::of(9, (&batch, &Parts::of(&batch, |_| salt)), &BTreeSet::from(["d1".to_owned()]))
     }
 
     fn link() -> Link {
-        Link::of(9, &batch(), &BTreeSet::from(["d1".to_owned()]))
+        link_under([7; 16])
     }
 
     #[test]
@@ -393,6 +455,25 @@ mod tests {
         assert_eq!(held, [3, 4]);
         assert!(!link().covers(&InstanceId::run("lead-2"), 3));
         assert_eq!(link().blobs.len(), 1);
+        assert_eq!(link().rows.len(), 1, "what follows from states is not chained");
+        assert!(link().snapshot(&InstanceId::run("lead-1"), 4).is_some());
+        assert_eq!(link().snapshot(&InstanceId::run("lead-1"), 3), None);
+    }
+
+    #[test]
+    fn a_digest_says_nothing_of_a_short_text_without_its_salt() {
+        let (one, other) = (link_under([7; 16]), link_under([8; 16]));
+        assert!(one.sections[0].entries.iter().zip(&other.sections[0].entries).all(|(a, b)| a != b));
+        assert_ne!(one.sections[0].snapshot, other.sections[0].snapshot);
+    }
+
+    /// What is forgotten is the payload and the salt: the chain needs neither.
+    #[test]
+    fn a_skeleton_and_a_sealed_payload_are_enough() {
+        let sealed = Digest::sealed(&[7; 16], b"four");
+        let left = Digest::entry((&InstanceId::run("lead-1"), 4), b"k", &sealed);
+        assert_eq!(link().sections[0].entry(4), Some(&left));
+        assert_ne!(Digest::entry((&InstanceId::run("lead-1"), 4), b"x", &sealed), left);
     }
 
     #[test]
@@ -421,8 +502,8 @@ mod tests {
 
     /// The encoding is on disk: this hash changes only together with `FORM`.
     #[test]
-    fn the_first_form_of_links_stays_readable() {
+    fn the_form_of_links_is_on_disk() {
         let hex = link().seal(&Digest::default()).hash.hex();
-        assert_eq!(hex, "30360e3a16221384849d261ee7cbb62bccb64e53c2d80f43311dbbf2edb4036a");
+        assert_eq!(hex, "2ef69966e5524953ad271537e04f421bb8a5d84b7a8974e13f5eb76ac1c6bf8a");
     }
 }

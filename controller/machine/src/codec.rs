@@ -1,54 +1,70 @@
-//! Bytes of entries and states: `version | length | checksum | canonical JSON`.
+//! Bytes of entries and states: `version | JSON`; an entry has a skeleton beside it ([`crate::skeleton`]).
 //!
-//! The version byte comes first, so that every released version keeps a reader; a newer one is refused. The checksum finds
-//! torn and flipped bytes before the JSON reader is asked. JSON is chosen over a denser form because a record must be
-//! readable without this program (`log`, `export`), and its size is dominated by the payloads.
+//! The version byte comes first, so that every released version keeps a reader; a newer one is refused. Torn and flipped bytes
+//! are found by the store, whose checksums cover what it keeps. JSON is chosen over a denser form because a record must be
+//! readable without this program (`log`, `export`); the store makes it dense with a dictionary of its words.
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{fact::Entry, run::Run};
+use crate::{
+    evolve::apply,
+    fact::Entry,
+    journal::{Content, Stored},
+    run::Run,
+    skeleton,
+};
 
-/// The version that this build writes.
-pub const VERSION: u8 = 1;
-const HEAD: usize = 1 + 4 + 4;
+/// The version that this build writes. Version 1 was never released and has no reader.
+pub const VERSION: u8 = 2;
 
 /// Why bytes are no record.
 #[derive(Debug, thiserror::Error)]
 pub enum CodecError {
-    /// Written by a newer build.
-    #[error("the record has version {found}, this build reads up to {VERSION}")]
-    Newer {
+    /// Written by a newer build, or before the first release.
+    #[error("the record has version {found}, this build reads version {VERSION}")]
+    Version {
         /// Its version.
         found: u8,
     },
-    /// Cut off.
-    #[error("the record is cut off at {found} of {expected} bytes")]
-    Short {
-        /// How long it should be.
-        expected: usize,
-        /// How long it is.
-        found: usize,
-    },
-    /// Damaged.
-    #[error("the record's checksum does not match")]
-    Checksum,
+    /// There is nothing.
+    #[error("the record is empty")]
+    Empty,
     /// No such record.
     #[error("the record is not readable")]
     Form(#[source] serde_json::Error),
+    /// A log that does not begin with the run's opening, or has a hole.
+    #[error("entry {found} stands where entry {expected} should")]
+    Hole {
+        /// The entry that is due.
+        expected: u64,
+        /// The one that is there.
+        found: u64,
+    },
+    /// What is left does not tell where the run stands.
+    #[error("its entries do not begin with its opening")]
+    Headless,
+    /// The state and the log are at different entries.
+    #[error("its state is at {state}, its log at {log}")]
+    Apart {
+        /// Where the state stands.
+        state: u64,
+        /// Where the log ends.
+        log: u64,
+    },
 }
 
-/// Returns the bytes of an entry.
+/// Returns an entry as it is stored.
 #[must_use]
-pub fn encode_entry(entry: &Entry) -> Vec<u8> {
-    frame(entry)
+pub fn encode_entry(entry: &Entry) -> Content {
+    Content { skeleton: skeleton::of(entry), payload: frame(entry) }
 }
 
 /// Reads an entry.
 ///
 /// # Errors
 /// [`CodecError`] for bytes that no version wrote.
-pub fn decode_entry(bytes: &[u8]) -> Result<Entry, CodecError> {
-    open(bytes)
+pub fn decode_entry(content: &Content) -> Result<Entry, CodecError> {
+    open(&content.payload)
 }
 
 /// Returns the bytes of a run's state.
@@ -65,6 +81,28 @@ pub fn decode_run(bytes: &[u8]) -> Result<Run, CodecError> {
     open(bytes)
 }
 
+/// Reads a run as it is stored: its last snapshot, and the entries behind it folded upon it. Where the snapshot cannot be read
+/// the store gives all entries, and the fold begins with the opening.
+///
+/// # Errors
+/// [`CodecError`] for bytes that no version wrote, and for a log with a hole.
+pub fn read_run(stored: &Stored) -> Result<Run, CodecError> {
+    let mut run = stored.snapshot.as_ref().map(|snapshot| decode_run(&snapshot.state)).transpose()?;
+    let mut expected = stored.snapshot.as_ref().map_or(0, |snapshot| snapshot.seq) + 1;
+    for (seq, content) in &stored.tail {
+        if *seq != expected {
+            return Err(CodecError::Hole { expected, found: *seq });
+        }
+        apply(&mut run, &decode_entry(content)?);
+        expected += 1;
+    }
+    let run = run.ok_or(CodecError::Headless)?;
+    if run.seq != stored.seq {
+        return Err(CodecError::Apart { state: run.seq, log: stored.seq });
+    }
+    Ok(run)
+}
+
 /// Returns the canonical JSON of a value: sorted tables, no spaces.
 ///
 /// # Panics
@@ -78,36 +116,17 @@ pub fn canonical<T: Serialize>(value: &T) -> Vec<u8> {
 }
 
 fn frame<T: Serialize>(value: &T) -> Vec<u8> {
-    let body = serde_json::to_vec(value).expect("the machine's types have JSON forms with texts as keys");
-    let mut bytes = Vec::with_capacity(HEAD + body.len());
+    let mut bytes = Vec::with_capacity(1 << 10);
     bytes.push(VERSION);
-    bytes.extend_from_slice(&u32::try_from(body.len()).unwrap_or(u32::MAX).to_be_bytes());
-    bytes.extend_from_slice(&checksum(&body));
-    bytes.extend_from_slice(&body);
+    serde_json::to_writer(&mut bytes, value)
+        .expect("the machine's types have JSON forms with texts as keys, and memory takes all bytes");
     bytes
 }
 
 fn open<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
-    let short = |expected| CodecError::Short { expected, found: bytes.len() };
-    let (&version, _) = bytes.split_first().ok_or_else(|| short(HEAD))?;
-    if version != VERSION {
-        return Err(CodecError::Newer { found: version });
-    }
-    let (head, body) = bytes.split_at_checked(HEAD).ok_or_else(|| short(HEAD))?;
-    let length =
-        usize::try_from(u32::from_be_bytes([head[1], head[2], head[3], head[4]])).unwrap_or(usize::MAX);
-    if body.len() != length {
-        return Err(short(HEAD.saturating_add(length)));
-    }
-    if checksum(body) != head[5..HEAD] {
-        return Err(CodecError::Checksum);
+    let (&found, body) = bytes.split_first().ok_or(CodecError::Empty)?;
+    if found != VERSION {
+        return Err(CodecError::Version { found });
     }
     serde_json::from_slice(body).map_err(CodecError::Form)
-}
-
-/// The first four bytes of blake3: as good as a CRC for flipped bits, and the crate is here already.
-fn checksum(body: &[u8]) -> [u8; 4] {
-    let hash = blake3::hash(body);
-    let bytes = hash.as_bytes();
-    [bytes[0], bytes[1], bytes[2], bytes[3]]
 }

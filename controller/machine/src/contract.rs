@@ -9,8 +9,8 @@ use crate::{
     chain::Digest,
     id::{InstanceId, InstanceKind},
     journal::{
-        Append, Batch, ChainReport, Guard, Journal, JournalError, PAGE, Receipt, Row, RowWrite, Scan, Stored,
-        Table, Trim,
+        Append, Batch, Content, Guard, Journal, JournalError, PAGE, Receipt, Row, RowWrite, Scan, Snapshot,
+        Stored, Table, Trim,
     },
 };
 
@@ -32,7 +32,9 @@ pub const PROMISES: &[Promise] = &[
     ("a scan stays in its table and prefix", scans_stay_in_prefix),
     ("timers come due first", timers_come_due_first),
     ("a payload stored twice is one", blobs_are_stored_once),
-    ("large entries and states come back whole", large_payloads_come_back),
+    ("large entries and snapshots come back whole", large_payloads_come_back),
+    ("a reader begins at the last snapshot", load_begins_at_the_last_snapshot),
+    ("the tail is what lies behind the last snapshot", tail_is_what_lies_behind),
     ("instances are listed in order by pages", instances_are_listed),
     ("trims let old entries go and keep the chain", trims_keep_the_chain),
     ("the chain covers every batch", chain_covers_every_batch),
@@ -41,17 +43,17 @@ pub const PROMISES: &[Promise] = &[
 ];
 
 /// Entries with their sequence numbers.
-pub type Entries = Vec<(u64, Vec<u8>)>;
+pub type Entries = Vec<(u64, Content)>;
 
 /// Everything that can be read from a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dump {
-    /// Each instance with its state and entries.
+    /// Each instance as it is loaded, and with all its entries.
     pub instances: Vec<(InstanceId, Stored, Entries)>,
     /// Each table with its rows.
     pub tables: Vec<(Table, Vec<Row>)>,
-    /// What a check of the chain says.
-    pub chain: ChainReport,
+    /// How many batches and entries a check of the chain found, and the first that is broken.
+    pub chain: (u64, u64, Option<u64>),
 }
 
 /// Every table.
@@ -74,11 +76,15 @@ pub fn dump(journal: &dyn Journal) -> Result<Dump, JournalError> {
     let mut instances = Vec::new();
     for id in all_instances(journal)? {
         let Some(stored) = journal.load(&id)? else { continue };
+        // What it takes on a disk is each store's own affair.
+        let stored = Stored { bytes: 0, ..stored };
         let entries = all_entries(journal, &id)?;
         instances.push((id, stored, entries));
     }
     let tables = TABLES.into_iter().map(|table| Ok((table, all_rows(journal, table)?)));
-    Ok(Dump { instances, tables: tables.collect::<Result<_, JournalError>>()?, chain: journal.verify()? })
+    let tables = tables.collect::<Result<_, JournalError>>()?;
+    let chain = journal.verify()?;
+    Ok(Dump { instances, tables, chain: (chain.batches, chain.entries, chain.broken_at) })
 }
 
 fn all_instances(journal: &dyn Journal) -> Result<Vec<InstanceId>, JournalError> {
@@ -127,9 +133,22 @@ pub fn append(run: &str, expected: u64, texts: &[&str]) -> Append {
     Append {
         instance: InstanceId::run(run),
         expected,
-        entries: texts.iter().map(|text| text.as_bytes().to_vec()).collect(),
-        state: format!("state of {run} after {}", texts.join(" ")).into_bytes(),
+        entries: texts.iter().map(|text| content(text)).collect(),
+        snapshot: None,
     }
+}
+
+/// As [`append`], with the state after it.
+#[must_use]
+pub fn append_with_state(run: &str, expected: u64, texts: &[&str]) -> Append {
+    let state = format!("state of {run} after {}", texts.join(" ")).into_bytes();
+    Append { snapshot: Some(state), ..append(run, expected, texts) }
+}
+
+/// Returns an entry whose skeleton tells its length.
+#[must_use]
+pub fn content(text: &str) -> Content {
+    Content { skeleton: text.len().to_string().into_bytes(), payload: text.as_bytes().to_vec() }
 }
 
 /// Returns a batch that puts one row.
@@ -171,9 +190,9 @@ fn entries_are_numbered_and_read_back(journal: &dyn Journal) {
     written(journal, Batch { appends: vec![append("a", 0, &["one", "two"])], ..Batch::default() });
     written(journal, entry("a", 2, "three"));
     let stored = journal.load(&run).expect("reads").expect("is there");
-    assert_eq!((stored.seq, stored.state), (3, b"state of a after three".to_vec()));
+    assert_eq!((stored.seq, stored.snapshot, stored.tail.len()), (3, None, 3));
     let read = journal.entries(&run, 2, 10).expect("reads");
-    assert_eq!(read, [(2, b"two".to_vec()), (3, b"three".to_vec())]);
+    assert_eq!(read, [(2, content("two")), (3, content("three"))]);
 }
 
 fn entries_come_in_pages(journal: &dyn Journal) {
@@ -345,23 +364,54 @@ fn blobs_are_stored_once(journal: &dyn Journal) {
     assert_eq!(journal.verify().expect("reads").broken_at, None);
 }
 
+fn load_begins_at_the_last_snapshot(journal: &dyn Journal) {
+    let run = InstanceId::run("a");
+    let batch = |append| Batch { appends: vec![append], ..Batch::default() };
+    let loaded = || journal.load(&run).expect("reads").expect("is there");
+    written(journal, batch(append("a", 0, &["1", "2"])));
+    written(journal, batch(append_with_state("a", 2, &["3"])));
+    let snapshot = Snapshot { seq: 3, state: b"state of a after 3".to_vec() };
+    assert_eq!((loaded().seq, loaded().snapshot, loaded().tail), (3, Some(snapshot.clone()), Vec::new()));
+    written(journal, batch(append("a", 3, &["4", "5"])));
+    let tail = vec![(4, content("4")), (5, content("5"))];
+    assert_eq!((loaded().seq, loaded().snapshot, loaded().tail), (5, Some(snapshot), tail));
+    written(journal, batch(append_with_state("a", 5, &["6"])));
+    assert_eq!(loaded().snapshot.map(|snapshot| snapshot.seq), Some(6));
+    assert_eq!(journal.entries(&run, 0, 0).expect("reads").len(), 6, "the log is whole");
+    assert_eq!(journal.verify().expect("reads").broken_at, None);
+}
+
+fn tail_is_what_lies_behind(journal: &dyn Journal) {
+    let batch = |append| Batch { appends: vec![append], ..Batch::default() };
+    let first = written(journal, batch(append("a", 0, &["1"]))).tail;
+    let second = written(journal, batch(append("a", 1, &["2", "3"]))).tail;
+    assert!(0 < first && first < second, "{first} {second}");
+    let bytes = || journal.load(&InstanceId::run("a")).expect("reads").expect("is there").bytes;
+    assert_eq!(bytes(), second);
+    assert_eq!(written(journal, batch(append_with_state("a", 3, &["4"]))).tail, 0);
+    assert_eq!(bytes(), 0);
+    assert!(written(journal, batch(append("a", 4, &["5"]))).tail > 0);
+}
+
 fn large_payloads_come_back(journal: &dyn Journal) {
     let large = |fill: u8| vec![fill; 20_000];
+    let entry = |fill: u8| Content { skeleton: b"large".to_vec(), payload: large(fill) };
     let append = |expected: u64, fill: u8| Append {
         instance: InstanceId::run("a"),
         expected,
-        entries: vec![large(fill), b"small".to_vec(), large(fill)],
-        state: large(fill + 1),
+        entries: vec![entry(fill), content("small"), entry(fill)],
+        snapshot: Some(large(fill + 1)),
     };
     for (expected, fill) in [(0, 1), (3, 2)] {
         written(journal, Batch { appends: vec![append(expected, fill)], ..Batch::default() });
         let stored = journal.load(&InstanceId::run("a")).expect("reads").expect("is there");
-        assert_eq!(stored, Stored { seq: expected + 3, state: large(fill + 1) });
+        let snapshot = Snapshot { seq: expected + 3, state: large(fill + 1) };
+        assert_eq!((stored.seq, stored.snapshot), (expected + 3, Some(snapshot)));
     }
     let entries = all_entries(journal, &InstanceId::run("a")).expect("reads");
-    assert_eq!(entries[3], (4, large(2)));
-    assert_eq!(entries[4], (5, b"small".to_vec()));
-    written(journal, Batch { appends: vec![self::append("a", 6, &["back to small"])], ..Batch::default() });
+    assert_eq!(entries[3], (4, entry(2)));
+    assert_eq!(entries[4], (5, content("small")));
+    written(journal, Batch { appends: vec![append_with_state("a", 6, &["small"])], ..Batch::default() });
     assert_eq!(journal.verify().expect("reads").broken_at, None);
 }
 
@@ -386,19 +436,26 @@ fn instances_are_listed(journal: &dyn Journal) {
 }
 
 fn trims_keep_the_chain(journal: &dyn Journal) {
-    written(journal, Batch { appends: vec![append("a", 0, &["1", "2", "3"])], ..Batch::default() });
+    written(
+        journal,
+        Batch { appends: vec![append_with_state("a", 0, &["1", "2", "3"])], ..Batch::default() },
+    );
+    written(journal, entry("a", 3, "4"));
     written(journal, entry("a0", 0, "neighbour"));
     let trim =
         |through| Batch { trims: vec![Trim { instance: InstanceId::run("a"), through }], ..Batch::default() };
+    // What lies behind the snapshot is the only home of what it says.
     assert!(matches!(refused(journal, trim(4)), JournalError::Conflict { expected: 4, found: 3, .. }));
     written(journal, trim(2));
     written(journal, trim(1));
-    assert_eq!(journal.entries(&InstanceId::run("a"), 0, 0).expect("reads"), [(3, b"3".to_vec())]);
-    assert_eq!(journal.load(&InstanceId::run("a")).expect("reads").expect("is there").seq, 3);
+    let left = journal.entries(&InstanceId::run("a"), 0, 0).expect("reads");
+    assert_eq!(left, [(3, content("3")), (4, content("4"))]);
+    let stored = journal.load(&InstanceId::run("a")).expect("reads").expect("is there");
+    assert_eq!((stored.seq, stored.tail), (4, vec![(4, content("4"))]));
     assert_eq!(journal.entries(&InstanceId::run("a0"), 0, 0).expect("reads").len(), 1);
-    written(journal, entry("a", 3, "4"));
+    written(journal, entry("a", 4, "5"));
     let report = journal.verify().expect("reads");
-    assert_eq!((report.batches, report.entries, report.broken_at), (5, 5, None));
+    assert_eq!((report.batches, report.entries, report.broken_at), (6, 6, None));
 }
 
 fn chain_covers_every_batch(journal: &dyn Journal) {

@@ -206,6 +206,46 @@ pub enum Event {
     ClockSetBack,
 }
 
+impl Event {
+    /// Returns its word, as it is stored and shown.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        crate::skeleton::event_word(self)
+    }
+
+    /// Returns the effect that it is about.
+    #[must_use]
+    pub fn effect(&self) -> Option<&EffectId> {
+        match self {
+            Self::EffectLeased { effect, .. }
+            | Self::EffectDeferred { effect, .. }
+            | Self::EffectDenied { effect, .. }
+            | Self::EffectNeedsApproval { effect, .. }
+            | Self::EffectOutdated { effect, .. }
+            | Self::EffectSucceeded { effect, .. }
+            | Self::EffectFailed { effect, .. }
+            | Self::EffectUnknown { effect, .. }
+            | Self::EffectHeldBack { effect, .. }
+            | Self::EffectProbed { effect, .. }
+            | Self::EffectSettled { effect, .. }
+            | Self::ChildEnded { effect, .. }
+            | Self::TimerFired { timer: TimerId::Lease(effect, _) | TimerId::Backoff(effect, _) } => {
+                Some(effect)
+            }
+            Self::RunStarted(_)
+            | Self::TimerFired { .. }
+            | Self::GateDecided(_)
+            | Self::RunPaused { .. }
+            | Self::RunResumed
+            | Self::RunCancelled { .. }
+            | Self::RunKilled { .. }
+            | Self::RunRetried { .. }
+            | Self::ClassCorrected { .. }
+            | Self::ClockSetBack => None,
+        }
+    }
+}
+
 /// What a run begins with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunStarted {

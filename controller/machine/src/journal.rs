@@ -34,7 +34,7 @@ pub enum Table {
 /// One atomic write.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Batch {
-    /// Entries and states of instances.
+    /// Entries of instances, with snapshots where they are due.
     pub appends: Vec<Append>,
     /// Rows to put (`Some`) or delete (`None`).
     pub writes: Vec<RowWrite>,
@@ -46,7 +46,7 @@ pub struct Batch {
     pub trims: Vec<Trim>,
 }
 
-/// Entries to let go. The state, which does not need them, stays.
+/// Entries to let go. They lie before the snapshot, which does not need them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trim {
     /// Whose.
@@ -55,7 +55,7 @@ pub struct Trim {
     pub through: u64,
 }
 
-/// New entries of one instance with the state after them.
+/// New entries of one instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Append {
     /// Whose.
@@ -63,9 +63,29 @@ pub struct Append {
     /// The sequence number of its last entry so far; 0 where it has none.
     pub expected: u64,
     /// The entries, numbered from `expected + 1`.
-    pub entries: Vec<Vec<u8>>,
-    /// The state after them.
-    pub state: Vec<u8>,
+    pub entries: Vec<Content>,
+    /// The state after them, where it is to be kept: a reader begins there and folds what comes later.
+    pub snapshot: Option<Vec<u8>>,
+}
+
+/// What an entry holds: a skeleton that stays, and a payload that can be forgotten.
+///
+/// The chain covers the skeleton and a salted digest of the payload, so that it holds when the payload is gone, and nobody can
+/// confirm a guess at a short text from what is left.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Content {
+    /// What may stay for good: moments, kinds, numbers; no text and no value from outside.
+    pub skeleton: Vec<u8>,
+    /// Everything.
+    pub payload: Vec<u8>,
+}
+
+impl Content {
+    /// Returns content without a skeleton.
+    #[must_use]
+    pub fn bare(payload: Vec<u8>) -> Self {
+        Self { skeleton: Vec::new(), payload }
+    }
 }
 
 /// A row to put or delete.
@@ -95,15 +115,55 @@ pub struct Guard {
 pub struct Receipt {
     /// The batch's number: the version of each row that it wrote.
     pub batch: u64,
+    /// How many bytes of entries lie behind the snapshot of the last instance that it appended to.
+    pub tail: u64,
 }
 
-/// An instance's state with the number of its last entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An instance as it is stored: the last snapshot, and the entries behind it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Stored {
     /// The last entry's sequence number.
     pub seq: u64,
-    /// The state after it.
+    /// The last snapshot; absent where there is none yet, or it cannot be read: then the tail begins with the first entry.
+    pub snapshot: Option<Snapshot>,
+    /// The entries behind the snapshot.
+    pub tail: Vec<(u64, Content)>,
+    /// How many bytes the tail takes in the store.
+    pub bytes: u64,
+    /// What is wrong with the snapshot, where it cannot be read.
+    pub flaw: Option<String>,
+}
+
+/// A state as it was after an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The number of that entry.
+    pub seq: u64,
+    /// The state.
     pub state: Vec<u8>,
+}
+
+impl Stored {
+    /// Returns the state of an instance whose every append carries its state.
+    ///
+    /// # Errors
+    /// [`JournalError::Corrupt`] where it cannot be read: such an instance is not folded.
+    pub fn state(self, instance: &InstanceId) -> Result<Vec<u8>, JournalError> {
+        let Self { seq, snapshot, flaw, .. } = self;
+        let problem = flaw.unwrap_or_else(|| "its state is not there".to_owned());
+        let corrupt = || JournalError::Corrupt { place: format!("the state of \"{instance}\""), problem };
+        snapshot.filter(|snapshot| snapshot.seq == seq).map(|snapshot| snapshot.state).ok_or_else(corrupt)
+    }
+}
+
+/// The smallest tail that is worth a snapshot, in stored bytes.
+pub const SMALLEST_TAIL: u64 = 4 << 10;
+
+/// Returns whether a snapshot is due: the tail outweighs the last one, so that what is written grows with what changed and not
+/// with what is there. Never with the first append: most runs are short, and a reader folds them in no time.
+#[must_use]
+pub fn is_snapshot_due(tail: u64, last_snapshot: u64) -> bool {
+    tail > last_snapshot.max(SMALLEST_TAIL)
 }
 
 /// A row as read.
@@ -222,7 +282,7 @@ pub trait Journal: Send + Sync + 'static {
     /// Queues a batch; blocks while the queue is full.
     fn submit(&self, batch: Batch, done: Done);
 
-    /// Reads an instance's state.
+    /// Reads an instance. Where its snapshot is damaged, the entries from the first on stand for it.
     ///
     /// # Errors
     /// [`JournalError::Disk`], [`JournalError::Corrupt`].
@@ -244,7 +304,7 @@ pub trait Journal: Send + Sync + 'static {
         instance: &InstanceId,
         from: u64,
         limit: usize,
-    ) -> Result<Vec<(u64, Vec<u8>)>, JournalError>;
+    ) -> Result<Vec<(u64, Content)>, JournalError>;
 
     /// Reads the ids of instances after one, in order, at most [`page`] of `limit`.
     ///
@@ -419,8 +479,12 @@ mod tests {
     fn every_instance_is_met_once() {
         let journal = MemoryJournal::new();
         let id = |number: usize| InstanceId { kind: InstanceKind::Switch, name: format!("s{number:06}") };
-        let append =
-            |number| Append { instance: id(number), expected: 0, entries: vec![vec![1]], state: vec![1] };
+        let append = |number| Append {
+            instance: id(number),
+            expected: 0,
+            entries: vec![Content::bare(vec![1])],
+            snapshot: None,
+        };
         let appends = (0..MANY).map(append).collect();
         journal.append(Batch { appends, ..Batch::default() }).expect("it is stored");
         let all: Vec<InstanceId> = instances(&journal, None).map(|id| id.expect("it is read")).collect();

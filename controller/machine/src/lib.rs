@@ -29,6 +29,7 @@ pub mod projection;
 pub mod reads;
 pub mod run;
 pub mod sample;
+pub mod skeleton;
 mod step;
 pub mod time;
 pub mod trust;

@@ -153,10 +153,10 @@ impl<H: Host> Chaos<H> {
 
     /// Notes which phase an event meets.
     fn meets(&mut self, run: &str, event: &Event) {
-        if let (Some(effect), Some(run)) = (effect_of(event), self.host.run(run))
+        if let (Some(effect), Some(run)) = (event.effect(), self.host.run(run))
             && let Some(state) = run.effects.get(effect)
         {
-            self.covered.insert((state.life.phase.word().to_owned(), word(event)));
+            self.covered.insert((state.life.phase.word().to_owned(), event.word().to_owned()));
         }
     }
 
@@ -250,7 +250,7 @@ impl<H: Host> Chaos<H> {
 
     fn deliver_late(&mut self) -> Result<(), Broken> {
         let Some(event) = self.late.pop() else { return Ok(()) };
-        let Some(effect) = effect_of(&event).cloned() else { return Ok(()) };
+        let Some(effect) = event.effect().cloned() else { return Ok(()) };
         self.send(&effect.run, event).map(drop)
     }
 
@@ -457,31 +457,4 @@ fn failed(perform: &Perform, class: ErrorClass) -> Event {
         retry_after: None,
         cost: None,
     }
-}
-
-fn effect_of(event: &Event) -> Option<&EffectId> {
-    match event {
-        Event::EffectLeased { effect, .. }
-        | Event::EffectDeferred { effect, .. }
-        | Event::EffectDenied { effect, .. }
-        | Event::EffectNeedsApproval { effect, .. }
-        | Event::EffectOutdated { effect, .. }
-        | Event::EffectSucceeded { effect, .. }
-        | Event::EffectFailed { effect, .. }
-        | Event::EffectUnknown { effect, .. }
-        | Event::EffectHeldBack { effect, .. }
-        | Event::EffectProbed { effect, .. }
-        | Event::EffectSettled { effect, .. }
-        | Event::ChildEnded { effect, .. }
-        | Event::TimerFired { timer: TimerId::Lease(effect, _) | TimerId::Backoff(effect, _) } => {
-            Some(effect)
-        }
-        _ => None,
-    }
-}
-
-/// Returns the word of an event.
-fn word(event: &Event) -> String {
-    let json = serde_json::to_value(event).unwrap_or_default();
-    json.get("event").and_then(Value::as_str).unwrap_or_default().to_owned()
 }

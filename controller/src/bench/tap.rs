@@ -7,7 +7,7 @@ use std::sync::{
 
 use adjutant_machine::{
     id::InstanceId,
-    journal::{Batch, ChainReport, Done, Journal, JournalError, Row, Scan, Stored, Table},
+    journal::{Batch, ChainReport, Content, Done, Journal, JournalError, Row, Scan, Stored, Table},
 };
 use tokio::sync::Semaphore;
 
@@ -100,7 +100,7 @@ impl Journal for Tap {
         instance: &InstanceId,
         from: u64,
         limit: usize,
-    ) -> Result<Vec<(u64, Vec<u8>)>, JournalError> {
+    ) -> Result<Vec<(u64, Content)>, JournalError> {
         self.store.entries(instance, from, limit)
     }
 

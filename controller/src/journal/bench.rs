@@ -15,7 +15,7 @@ use std::{
 use adjutant_machine::{
     chain::Digest,
     id::InstanceId,
-    journal::{Append, Batch, Journal, JournalError, RowWrite, Table},
+    journal::{Append, Batch, Content, Journal, JournalError, RowWrite, Table},
 };
 use rocksdb::WriteBatch;
 use serde::Serialize;
@@ -224,9 +224,11 @@ impl Plain {
         let Self(raw) = self;
         for append in &batch.appends {
             for (seq, entry) in (append.expected + 1..).zip(&append.entries) {
-                out.put_cf(raw.family(Family::Log), keys::entry(&append.instance, seq), entry);
+                out.put_cf(raw.family(Family::Log), keys::entry(&append.instance, seq), &entry.payload);
             }
-            out.put_cf(raw.family(Family::State), keys::state(&append.instance), &append.state);
+            if let Some(state) = &append.snapshot {
+                out.put_cf(raw.family(Family::State), keys::snapshot(&append.instance), state);
+            }
         }
         for write in &batch.writes {
             let (family, key) = (raw.family(keys::table(write.table).0), keys::row(write.table, &write.key));
@@ -278,8 +280,8 @@ impl Load {
         let append = Append {
             instance: InstanceId::run(format!("bench-{run:06}")),
             expected: seq,
-            entries: vec![content(seq)],
-            state: content(seq + 1),
+            entries: vec![Content::bare(content(seq))],
+            snapshot: Some(content(seq + 1)),
         };
         let writes = vec![
             row(Table::Outbox, seq, false),

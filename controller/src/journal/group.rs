@@ -9,7 +9,7 @@ use std::{
 
 use adjutant_machine::{
     accept::{Heads, accept},
-    chain::{Digest, Link, Section},
+    chain::{Digest, Link, Parts, Salt, Section, is_chained},
     id::InstanceId,
     journal::{Append, Batch, JournalError, Receipt, RowWrite, Table, Trim},
 };
@@ -17,15 +17,25 @@ use rocksdb::WriteBatch;
 
 use super::{
     database::Db,
+    head::{Head, new_salt, salt_value},
     keys::{self, Family},
     mark::Tip,
     options::INLINE,
-    value::Head,
+    value::Head as Value,
 };
 
-/// The last sequence numbers of instances that were written lately. Only the writer changes them, so they are never stale.
+/// The heads and salts of instances that were written lately. Only the writer changes them, so they are never stale.
 #[derive(Default)]
-pub(super) struct Lately(RefCell<BTreeMap<InstanceId, u64>>);
+pub(super) struct Lately(RefCell<BTreeMap<InstanceId, Known>>);
+
+/// What the writer knows of an instance.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    head: Head,
+    salt: Salt,
+    /// Whether the salt is yet to be written.
+    is_new: bool,
+}
 
 /// Above this many the memory of instances is dropped and read again.
 const REMEMBERED: usize = 8192;
@@ -39,30 +49,31 @@ pub(super) struct Group<'a> {
     versions: BTreeMap<(Table, Vec<u8>), u64>,
     blobs: BTreeSet<String>,
     trims: BTreeMap<InstanceId, u64>,
+    /// The instances that the group appends to, as it leaves them: the store does not hold that yet.
+    staged: BTreeMap<InstanceId, Known>,
 }
 
 impl Lately {
-    fn last(&self, instance: &InstanceId) -> Option<u64> {
+    fn get(&self, instance: &InstanceId) -> Option<Known> {
         self.0.borrow().get(instance).copied()
     }
 
-    fn note(&self, instance: &InstanceId, seq: u64) {
-        let mut known = self.0.borrow_mut();
-        if known.len() >= REMEMBERED && !known.contains_key(instance) {
-            known.clear();
+    fn note(&self, instance: InstanceId, known: Known) {
+        let mut all = self.0.borrow_mut();
+        if all.len() >= REMEMBERED && !all.contains_key(&instance) {
+            all.clear();
         }
-        known.insert(instance.clone(), seq);
+        all.insert(instance, known);
     }
 }
 
 impl Heads for Group<'_> {
     fn last(&self, instance: &InstanceId) -> Result<u64, JournalError> {
-        if let Some(seq) = self.lately.last(instance) {
-            return Ok(seq);
-        }
-        let seq = self.db.now().last(instance)?;
-        self.lately.note(instance, seq);
-        Ok(seq)
+        Ok(self.known(instance)?.head.seq)
+    }
+
+    fn snapshot(&self, instance: &InstanceId) -> Result<u64, JournalError> {
+        Ok(self.known(instance)?.head.snapshot)
     }
 
     fn version(&self, table: Table, key: &[u8]) -> Result<u64, JournalError> {
@@ -77,69 +88,132 @@ impl<'a> Group<'a> {
     /// Begins a group after this tip.
     pub(super) fn new(db: &'a Db, lately: &'a Lately, tip: Tip) -> Self {
         let (out, versions) = (WriteBatch::default(), BTreeMap::new());
-        Self { db, lately, tip, out, versions, blobs: BTreeSet::new(), trims: BTreeMap::new() }
+        Self {
+            db,
+            lately,
+            tip,
+            out,
+            versions,
+            blobs: BTreeSet::new(),
+            trims: BTreeMap::new(),
+            staged: BTreeMap::new(),
+        }
     }
 
     /// Returns the write and the tip after it.
     pub(super) fn finish(self) -> (WriteBatch, Tip) {
-        (self.out, self.tip)
+        let Self { lately, staged, out, tip, .. } = self;
+        staged.into_iter().for_each(|(instance, known)| lately.note(instance, known));
+        (out, tip)
+    }
+
+    /// Returns what is known of an instance as the batches so far leave it.
+    fn known(&self, instance: &InstanceId) -> Result<Known, JournalError> {
+        if let Some(known) = self.staged.get(instance).copied().or_else(|| self.lately.get(instance)) {
+            return Ok(known);
+        }
+        let now = self.db.now();
+        let head = match now.head(instance) {
+            // A damaged head says no more than the log: the instance can still be ended.
+            Err(JournalError::Corrupt { .. }) => Head { seq: now.last(instance)?, ..Head::default() },
+            found => found?.unwrap_or_default(),
+        };
+        let (salt, is_new) = match now.salt(instance)? {
+            Some(salt) => (salt, false),
+            None => (new_salt(), true),
+        };
+        let known = Known { head, salt, is_new };
+        self.lately.note(instance.clone(), known);
+        Ok(known)
     }
 
     /// Judges a batch and adds it.
     pub(super) fn stage(&mut self, batch: &Batch) -> Result<Receipt, JournalError> {
-        let ends = accept(batch, self)?;
+        accept(batch, self)?;
         // Everything that can fail stands before the first put.
         let fresh = self.fresh(batch)?;
         let trims = self.effective_trims(batch)?;
+        let known = batch.appends.iter().map(|append| Ok((&append.instance, self.known(&append.instance)?)));
+        let known = known.collect::<Result<BTreeMap<_, _>, JournalError>>()?;
         let number = self.tip.batch + 1;
-        let link = Link::of(number, batch, &fresh);
-        for (append, section) in batch.appends.iter().zip(&link.sections) {
-            self.append(number, append, section);
+        let parts = Parts::of(batch, |instance| known[instance].salt);
+        let link = Link::of(number, (batch, &parts), &fresh);
+        let mut tail = 0;
+        for (append, section) in batch.appends.iter().zip(&parts.sections) {
+            let before = self.staged.get(&append.instance).copied();
+            let known = before.unwrap_or_else(|| known[&append.instance]);
+            tail = self.append((number, known), append, section);
         }
-        for (index, (write, digest)) in (0..).zip(batch.writes.iter().zip(&link.rows)) {
-            self.row((number, index), write, digest);
+        let mut place = 0;
+        for (write, digest) in batch.writes.iter().zip(&parts.rows) {
+            self.row((number, place), write, digest);
+            place += u32::from(is_chained(write.table));
         }
         self.payloads(number, batch, &link);
         trims.iter().for_each(|trim| self.trim(number, trim));
-        ends.iter().for_each(|(instance, end)| self.lately.note(instance, *end));
         let sealed = link.seal(&self.tip.hash);
         self.out.put_cf(self.db.family(Family::Log), keys::link(number), sealed.bytes);
         self.tip = Tip { batch: number, hash: sealed.hash };
-        Ok(Receipt { batch: number })
+        Ok(Receipt { batch: number, tail })
     }
 
-    fn append(&mut self, number: u64, append: &Append, section: &Section) {
-        for (seq, (entry, digest)) in (append.expected + 1..).zip(append.entries.iter().zip(&section.entries))
-        {
-            let head = Head::of(number, seq, (entry.len(), digest));
-            let value = if entry.len() > INLINE { self.spill_entry(head, entry) } else { head.with(entry) };
-            self.put(Family::Log, keys::entry(&append.instance, seq), value);
+    /// Adds the entries of an instance, its snapshot where there is one, and its head; returns how many bytes lie behind it.
+    fn append(&mut self, (number, known): (u64, Known), append: &Append, section: &Section) -> u64 {
+        let instance = &append.instance;
+        let Known { mut head, salt, is_new } = known;
+        if is_new {
+            self.put(Family::State, keys::salt(instance), salt_value(instance, &salt, number));
         }
-        let state = &append.state;
-        let mut head = Head::of(number, section.last(), (state.len(), &section.state));
-        head.spilled = state.len() > INLINE;
-        if head.spilled {
-            let content = Head::of(number, 0, (state.len(), &Digest::of(state))).with(state);
-            self.put(Family::Blobs, keys::state_content(&append.instance), content);
+        for (content, digest) in append.entries.iter().zip(&section.entries) {
+            head.seq += 1;
+            let mut value = Value::of(number, 0, digest);
+            value.spilled = content.payload.len() > INLINE;
+            let skeleton = &content.skeleton[..content.skeleton.len().min(usize::from(u8::MAX))];
+            let length = [u8::try_from(skeleton.len()).unwrap_or(u8::MAX)];
+            let key = keys::entry(instance, head.seq);
+            let stored = if value.spilled {
+                let place = self.spill(number, &content.payload);
+                value.with(&[&length, skeleton, &place.0])
+            } else {
+                value.with(&[&length, skeleton, &content.payload])
+            };
+            head.tail += stored.len() as u64;
+            self.put(Family::Log, key, stored);
         }
-        let inline = if head.spilled { &[][..] } else { state };
-        self.put(Family::State, keys::state(&append.instance), head.with(inline));
+        if let (Some(state), Some(digest)) = (&append.snapshot, &section.snapshot) {
+            (head.snapshot, head.tail) = (head.seq, 0);
+            self.snapshot(number, (instance, state), digest);
+        }
+        self.put(Family::State, keys::head(instance), head.value(instance, number));
+        self.staged.insert(instance.clone(), Known { head, salt, is_new: false });
+        head.tail
     }
 
-    fn spill_entry(&mut self, mut head: Head, entry: &[u8]) -> Vec<u8> {
-        let digest = Digest::of(entry);
-        let content = Head::of(head.batch, 0, (entry.len(), &digest)).with(entry);
+    /// Puts a large payload where compaction does not copy it again and again; returns its digest, which is its place.
+    fn spill(&mut self, number: u64, payload: &[u8]) -> Digest {
+        let digest = Digest::of(payload);
+        let content = Value::of(number, 0, &digest).with(&[payload]);
         self.put(Family::Blobs, keys::entry_content(&digest), content);
-        head.spilled = true;
-        head.with(&digest.0)
+        digest
     }
 
-    fn row(&mut self, (number, index): (u64, u64), write: &RowWrite, digest: &Digest) {
+    fn snapshot(&mut self, number: u64, (instance, state): (&InstanceId, &[u8]), digest: &Digest) {
+        let mut value = Value::of(number, 0, digest);
+        value.spilled = state.len() > INLINE;
+        if value.spilled {
+            let content = Value::of(number, 0, &Digest::of(state)).with(&[state]);
+            self.put(Family::Blobs, keys::snapshot_content(instance), content);
+        }
+        let inline = if value.spilled { &[][..] } else { state };
+        self.put(Family::State, keys::snapshot(instance), value.with(&[inline]));
+    }
+
+    fn row(&mut self, (number, place): (u64, u32), write: &RowWrite, digest: &Digest) {
         let (family, _) = keys::table(write.table);
         let key = keys::row(write.table, &write.key);
         let version = match &write.value {
             Some(value) => {
-                self.put(family, key, Head::of(number, index, (value.len(), digest)).with(value));
+                self.put(family, key, Value::of(number, place, digest).with(&[value]));
                 number
             }
             None => {
@@ -153,7 +227,7 @@ impl<'a> Group<'a> {
     fn payloads(&mut self, number: u64, batch: &Batch, link: &Link) {
         for (key, digest) in &link.blobs {
             let Some((_, bytes)) = batch.blobs.iter().find(|(held, _)| held == key) else { continue };
-            self.put(Family::Blobs, keys::blob(key), Head::of(number, 0, (bytes.len(), digest)).with(bytes));
+            self.put(Family::Blobs, keys::blob(key), Value::of(number, 0, digest).with(&[bytes]));
             self.blobs.insert(key.clone());
         }
     }
@@ -162,7 +236,8 @@ impl<'a> Group<'a> {
         let log = self.db.family(Family::Log);
         let (from, to) = (keys::entry(&trim.instance, 0), keys::entry(&trim.instance, trim.through + 1));
         self.out.delete_range_cf(log, from, to);
-        let value = Head::of(number, trim.through, (0, &Digest::of(&[]))).with(&[]);
+        let through = trim.through.to_be_bytes();
+        let value = Value::of(number, 0, &Digest::of(&through)).with(&[&through]);
         self.put(Family::Meta, keys::trimmed(&trim.instance), value);
         self.trims.insert(trim.instance.clone(), trim.through);
     }

@@ -17,7 +17,7 @@ pub(super) enum Family {
     Meta,
     /// Entries and the chain's links.
     Log,
-    /// States of instances, records, money.
+    /// Heads and snapshots of instances, records, money.
     State,
     /// What waits: outbox, timers, admission.
     Queue,
@@ -33,8 +33,10 @@ pub(super) const FORMAT: &[u8] = b"mf";
 pub(super) const LINKS: &[u8] = b"lb";
 /// What entries begin with.
 pub(super) const ENTRIES: &[u8] = b"le";
-/// What states begin with.
-pub(super) const STATES: &[u8] = b"si";
+/// What the heads of instances begin with.
+pub(super) const HEADS: &[u8] = b"sh";
+/// What snapshots begin with.
+pub(super) const SNAPSHOTS: &[u8] = b"ss";
 
 /// Ends an instance's name; a NUL inside it is written `00 FF`, so no name is a prefix of another.
 const END: [u8; 2] = [0, 0];
@@ -93,9 +95,19 @@ pub(super) fn link(batch: u64) -> Vec<u8> {
     [LINKS, &batch.to_be_bytes()].concat()
 }
 
-/// Returns a state's key, in [`Family::State`].
-pub(super) fn state(instance: &InstanceId) -> Vec<u8> {
-    tagged(STATES, instance)
+/// Returns the key of an instance's head, in [`Family::State`].
+pub(super) fn head(instance: &InstanceId) -> Vec<u8> {
+    tagged(HEADS, instance)
+}
+
+/// Returns the key of the salt of an instance's payloads, in [`Family::State`].
+pub(super) fn salt(instance: &InstanceId) -> Vec<u8> {
+    tagged(b"sa", instance)
+}
+
+/// Returns the key of an instance's snapshot, in [`Family::State`].
+pub(super) fn snapshot(instance: &InstanceId) -> Vec<u8> {
+    tagged(SNAPSHOTS, instance)
 }
 
 /// Returns the key of the last entry that retention let go, in [`Family::Meta`].
@@ -113,9 +125,9 @@ pub(super) fn entry_content(content: &Digest) -> Vec<u8> {
     [&b"be"[..], &content.0].concat()
 }
 
-/// Returns the key of an instance's large state, in [`Family::Blobs`]. By instance, not by digest: the next state
-/// replaces it and leaves no garbage.
-pub(super) fn state_content(instance: &InstanceId) -> Vec<u8> {
+/// Returns the key of an instance's large snapshot, in [`Family::Blobs`]. By instance, not by digest: the next one replaces it
+/// and leaves no garbage.
+pub(super) fn snapshot_content(instance: &InstanceId) -> Vec<u8> {
     tagged(b"bs", instance)
 }
 
@@ -236,7 +248,7 @@ mod tests {
     proptest! {
         #[test]
         fn an_instance_is_read_back_from_its_key(id in ids(), seq: u64) {
-            prop_assert_eq!(instance(&state(&id)), Some(id.clone()));
+            prop_assert_eq!(instance(&head(&id)), Some(id.clone()));
             prop_assert_eq!(entry_place(&entry(&id, seq)), Some((id.clone(), seq)));
             prop_assert!(entry(&id, seq).starts_with(&entries(&id)));
             let key = entry(&id, seq);
@@ -246,7 +258,7 @@ mod tests {
 
         #[test]
         fn keys_are_ordered_as_their_ids(a in ids(), b in ids(), x: u64, y: u64) {
-            prop_assert_eq!(state(&a).cmp(&state(&b)), a.cmp(&b));
+            prop_assert_eq!(head(&a).cmp(&head(&b)), a.cmp(&b));
             prop_assert_eq!(entry(&a, x).cmp(&entry(&b, y)), (&a, x).cmp(&(&b, y)));
             prop_assert_eq!(link(x).cmp(&link(y)), x.cmp(&y));
         }
@@ -261,9 +273,16 @@ mod tests {
     #[test]
     fn no_two_kinds_share_a_tag() {
         let id = InstanceId::run("a");
-        let mut tags = vec![FORMAT.to_vec(), LINKS.to_vec(), ENTRIES.to_vec(), STATES.to_vec()];
+        let mut tags =
+            vec![FORMAT.to_vec(), LINKS.to_vec(), ENTRIES.to_vec(), HEADS.to_vec(), SNAPSHOTS.to_vec()];
         tags.extend(adjutant_machine::contract::TABLES.map(|of| table(of).1.to_vec()));
-        tags.extend([trimmed(&id), blob("x"), entry_content(&Digest::default()), state_content(&id)]);
+        tags.extend([
+            trimmed(&id),
+            salt(&id),
+            blob("x"),
+            entry_content(&Digest::default()),
+            snapshot_content(&id),
+        ]);
         let distinct: BTreeSet<Vec<u8>> = tags.iter().map(|tag| tag[..2].to_vec()).collect();
         assert_eq!(distinct.len(), tags.len());
     }

@@ -17,6 +17,7 @@ pub mod bench;
 mod database;
 mod error;
 mod group;
+mod head;
 mod keys;
 mod mark;
 mod open;

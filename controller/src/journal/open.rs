@@ -12,7 +12,7 @@ use std::{
 use adjutant_machine::{
     chain::{Digest, Link},
     id::InstanceId,
-    journal::{Batch, ChainReport, Done, Journal, JournalError, Row, Scan, Stored, Table},
+    journal::{Batch, ChainReport, Content, Done, Journal, JournalError, Row, Scan, Stored, Table},
 };
 use rocksdb::WriteBatch;
 
@@ -24,7 +24,7 @@ use super::{
     options::Options,
     place::Place,
     shared::{Answer, Message, Request, Shared},
-    value::{Head, split},
+    value::{Head as Value, split},
     writer::Writer,
 };
 
@@ -115,12 +115,13 @@ impl Journal for RocksJournal {
     }
 
     fn load(&self, instance: &InstanceId) -> Result<Option<Stored>, JournalError> {
-        let read = match self.db.now().state(instance) {
-            // A large state may be replaced between the reads of its two parts; one moment settles it.
-            Err(JournalError::Corrupt { .. }) => self.db.moment().state(instance),
-            other => other,
-        };
-        Ok(read?.map(|(_, stored)| stored))
+        let read = self.db.now().load(instance);
+        match &read {
+            // The head, the snapshot and the tail may move on between their reads; one moment settles it.
+            Err(JournalError::Corrupt { .. }) => self.db.moment().load(instance),
+            Ok(Some(stored)) if stored.flaw.is_some() || !is_whole(stored) => self.db.moment().load(instance),
+            _ => read,
+        }
     }
 
     fn last(&self, instance: &InstanceId) -> Result<u64, JournalError> {
@@ -132,7 +133,7 @@ impl Journal for RocksJournal {
         instance: &InstanceId,
         from: u64,
         limit: usize,
-    ) -> Result<Vec<(u64, Vec<u8>)>, JournalError> {
+    ) -> Result<Vec<(u64, Content)>, JournalError> {
         self.db.now().entries(instance, from, limit)
     }
 
@@ -155,6 +156,12 @@ impl Journal for RocksJournal {
     fn verify(&self) -> Result<ChainReport, JournalError> {
         super::verify::verify(&self.db.moment())
     }
+}
+
+/// Returns whether the tail leads from the snapshot to the head without a hole.
+fn is_whole(stored: &Stored) -> bool {
+    let first = stored.snapshot.as_ref().map_or(0, |snapshot| snapshot.seq) + 1;
+    stored.tail.iter().map(|(seq, _)| *seq).eq(first..=stored.seq)
 }
 
 fn known_format(found: u32) -> Result<(), JournalError> {
@@ -215,7 +222,7 @@ fn stored_format(db: &Db) -> Result<Option<u32>, JournalError> {
 
 fn write_format(db: &Db) -> Result<(), JournalError> {
     let content = FORMAT.to_be_bytes();
-    let value = Head::of(0, 0, (content.len(), &Digest::of(&content))).with(&content);
+    let value = Value::of(0, 0, &Digest::of(&content)).with(&[&content]);
     let mut batch = WriteBatch::default();
     batch.put_cf(db.family(Family::Meta), keys::FORMAT, value);
     db.write(batch)

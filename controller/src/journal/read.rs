@@ -1,45 +1,98 @@
 //! Reads: values checked against their heads, large payloads fetched from where they lie.
 
 use adjutant_machine::{
-    chain::{Digest, Link},
+    chain::{Digest, Link, Salt},
     id::InstanceId,
-    journal::{JournalError, Row, Scan, Stored, Table, page},
+    journal::{Content, JournalError, PAGE, Row, Scan, Snapshot, Stored, Table, page},
 };
 
 use super::{
     database::{Range, View},
     error::damage,
+    head::{Head, read_salt},
     keys::{self, Family},
     mark::Tip,
-    value::{Flaw, Head, split},
+    value::{Flaw, Head as Value, split},
 };
 
+/// An entry or a snapshot with the head of its stored value.
+pub(super) type Read<T> = (Value, T);
+
 impl View<'_> {
-    /// Reads a state with its head.
-    pub(super) fn state(&self, instance: &InstanceId) -> Result<Option<(Head, Stored)>, JournalError> {
-        let Some(value) = self.get(Family::State, &keys::state(instance))? else { return Ok(None) };
-        let flawed = |flaw: Flaw| damage(format!("the state of \"{instance}\""), flaw.text());
-        let (head, inline) = split(&value).map_err(flawed)?;
-        let content = if head.spilled {
-            self.content(&keys::state_content(instance))?.ok_or_else(|| flawed(Flaw::Missing))?
+    /// Reads an instance: its last snapshot and what lies behind it. A damaged snapshot is passed over.
+    pub(super) fn load(&self, instance: &InstanceId) -> Result<Option<Stored>, JournalError> {
+        let Some(head) = self.head(instance)? else { return Ok(None) };
+        let (snapshot, flaw) = match self.snapshot(instance, &head) {
+            Ok(snapshot) => (snapshot.map(|(_, snapshot)| snapshot), None),
+            Err(JournalError::Corrupt { problem, .. }) => (None, Some(problem)),
+            Err(error) => return Err(error),
+        };
+        let mut from = snapshot.as_ref().map_or(0, |snapshot| snapshot.seq) + 1;
+        let mut tail = Vec::new();
+        while from <= head.seq {
+            let page = self.entries(instance, from, PAGE)?;
+            let Some((last, _)) = page.last() else { break };
+            from = last + 1;
+            tail.extend(page);
+        }
+        Ok(Some(Stored { seq: head.seq, snapshot, tail, bytes: head.tail, flaw }))
+    }
+
+    /// Reads the head of an instance.
+    pub(super) fn head(&self, instance: &InstanceId) -> Result<Option<Head>, JournalError> {
+        let Some(value) = self.get(Family::State, &keys::head(instance))? else { return Ok(None) };
+        let flawed = |flaw: Flaw| damage(format!("the head of \"{instance}\""), flaw.text());
+        Head::read(instance, &value).map(Some).map_err(flawed)
+    }
+
+    /// Reads the salt of an instance's payloads.
+    pub(super) fn salt(&self, instance: &InstanceId) -> Result<Option<Salt>, JournalError> {
+        let Some(value) = self.get(Family::State, &keys::salt(instance))? else { return Ok(None) };
+        let flawed = |flaw: Flaw| damage(format!("the salt of \"{instance}\""), flaw.text());
+        read_salt(instance, &value).map(Some).map_err(flawed)
+    }
+
+    /// Reads the salt of an instance that has entries.
+    fn salt_of(&self, instance: &InstanceId) -> Result<Salt, JournalError> {
+        self.salt(instance)?
+            .ok_or_else(|| damage(format!("the salt of \"{instance}\""), Flaw::Missing.text()))
+    }
+
+    /// Reads the last snapshot of an instance.
+    pub(super) fn snapshot(
+        &self,
+        instance: &InstanceId,
+        head: &Head,
+    ) -> Result<Option<Read<Snapshot>>, JournalError> {
+        if head.snapshot == 0 {
+            return Ok(None);
+        }
+        let flawed = |flaw: Flaw| damage(format!("the snapshot of \"{instance}\""), flaw.text());
+        let value =
+            self.get(Family::State, &keys::snapshot(instance))?.ok_or_else(|| flawed(Flaw::Missing))?;
+        let (value, inline) = split(&value).map_err(flawed)?;
+        let state = if value.spilled {
+            self.content(&keys::snapshot_content(instance))?.ok_or_else(|| flawed(Flaw::Missing))?
         } else {
             inline.to_vec()
         };
-        if !head.fits(&content, &Digest::state(instance, head.number, &content)) {
+        let sealed = Digest::sealed(&self.salt_of(instance)?, &state);
+        if !value.fits(&Digest::snapshot((instance, head.snapshot), &sealed)) {
             return Err(flawed(Flaw::Checksum));
         }
-        Ok(Some((head, Stored { seq: head.number, state: content })))
+        Ok(Some((value, Snapshot { seq: head.snapshot, state })))
     }
 
-    /// Returns the number of the last entry: by the state, and where that cannot be read, by the entries' keys.
+    /// Returns the number of the last entry: by the head, and where that cannot be read, by the entries' keys.
     pub(super) fn last(&self, instance: &InstanceId) -> Result<u64, JournalError> {
-        match self.state(instance) {
+        match self.head(instance) {
             Err(JournalError::Corrupt { .. }) => self.last_key(instance),
-            found => Ok(found?.map_or(0, |(head, _)| head.number)),
+            found => Ok(found?.map_or(0, |head| head.seq)),
         }
     }
 
-    fn last_key(&self, instance: &InstanceId) -> Result<u64, JournalError> {
+    /// Returns the number of the last entry by the entries' keys.
+    pub(super) fn last_key(&self, instance: &InstanceId) -> Result<u64, JournalError> {
         let range = Range {
             family: Family::Log,
             lower: keys::entry(instance, 0),
@@ -61,8 +114,9 @@ impl View<'_> {
         instance: &InstanceId,
         from: u64,
         limit: usize,
-    ) -> Result<Vec<(u64, Vec<u8>)>, JournalError> {
+    ) -> Result<Vec<(u64, Content)>, JournalError> {
         let mut found = Vec::new();
+        let Some(salt) = self.salt(instance)? else { return Ok(found) };
         let range = Range {
             family: Family::Log,
             lower: keys::entry(instance, from),
@@ -72,30 +126,34 @@ impl View<'_> {
         };
         self.walk(&range, &mut |key, value| {
             let seq = keys::number(key).unwrap_or_default();
-            found.push((seq, self.entry_content((instance, seq), value)?));
+            found.push((seq, self.entry((instance, seq), &salt, value)?.1));
             Ok(())
         })?;
         Ok(found)
     }
 
-    /// Returns an entry's content from its stored value.
-    pub(super) fn entry_content(
+    /// Returns an entry from its stored value.
+    pub(super) fn entry(
         &self,
         (instance, seq): (&InstanceId, u64),
+        salt: &Salt,
         value: &[u8],
-    ) -> Result<Vec<u8>, JournalError> {
+    ) -> Result<Read<Content>, JournalError> {
         let flawed = |flaw: Flaw| damage(format!("entry {seq} of \"{instance}\""), flaw.text());
-        let (head, inline) = split(value).map_err(flawed)?;
-        let content = if head.spilled {
+        let (value, rest) = split(value).map_err(flawed)?;
+        let (length, rest) = rest.split_first().ok_or_else(|| flawed(Flaw::Short))?;
+        let (skeleton, inline) =
+            rest.split_at_checked(usize::from(*length)).ok_or_else(|| flawed(Flaw::Short))?;
+        let payload = if value.spilled {
             let digest = Digest(inline.try_into().map_err(|_| flawed(Flaw::Short))?);
             self.content(&keys::entry_content(&digest))?.ok_or_else(|| flawed(Flaw::Missing))?
         } else {
             inline.to_vec()
         };
-        if head.number != seq || !head.fits(&content, &Digest::entry(instance, seq, &content)) {
+        if !value.fits(&Digest::entry((instance, seq), skeleton, &Digest::sealed(salt, &payload))) {
             return Err(flawed(Flaw::Checksum));
         }
-        Ok(content)
+        Ok((value, Content { skeleton: skeleton.to_vec(), payload }))
     }
 
     /// Lists instances.
@@ -106,8 +164,8 @@ impl View<'_> {
     ) -> Result<Vec<InstanceId>, JournalError> {
         let range = Range {
             family: Family::State,
-            lower: after.map_or_else(|| keys::STATES.to_vec(), |id| successor(&keys::state(id))),
-            upper: keys::after_prefix(keys::STATES),
+            lower: after.map_or_else(|| keys::HEADS.to_vec(), |id| successor(&keys::head(id))),
+            upper: keys::after_prefix(keys::HEADS),
             limit: page(limit),
             backwards: false,
         };
@@ -164,9 +222,9 @@ impl View<'_> {
     /// Returns the last entry that retention let go; 0 where none.
     pub(super) fn trimmed(&self, instance: &InstanceId) -> Result<u64, JournalError> {
         let Some(value) = self.get(Family::Meta, &keys::trimmed(instance))? else { return Ok(0) };
-        let split = split(&value);
-        let (head, _) = split.map_err(|flaw| damage(format!("the trim of \"{instance}\""), flaw.text()))?;
-        Ok(head.number)
+        let flawed = |flaw: Flaw| damage(format!("the trim of \"{instance}\""), flaw.text());
+        let (_, content) = split(&value).map_err(flawed)?;
+        content.try_into().map(u64::from_be_bytes).map_err(|_| flawed(Flaw::Short))
     }
 
     /// Reads a link's bytes.
@@ -199,7 +257,7 @@ impl View<'_> {
         let flawed =
             |flaw: Flaw| damage(format!("payload \"{}\"", String::from_utf8_lossy(&key[2..])), flaw.text());
         let (head, content) = split(&value).map_err(flawed)?;
-        if !head.fits(content, &Digest::of(content)) {
+        if !head.fits(&Digest::of(content)) {
             return Err(flawed(Flaw::Checksum));
         }
         Ok(Some(content.to_vec()))
@@ -207,10 +265,10 @@ impl View<'_> {
 }
 
 /// Returns a row from its stored value, with its head.
-pub(super) fn row(table: Table, key: &[u8], value: &[u8]) -> Result<(Head, Row), JournalError> {
+pub(super) fn row(table: Table, key: &[u8], value: &[u8]) -> Result<Read<Row>, JournalError> {
     let flawed = |flaw: Flaw| damage(place(table, key), flaw.text());
     let (head, content) = split(value).map_err(flawed)?;
-    if !head.fits(content, &Digest::row(table, key, Some(content))) {
+    if !head.fits(&Digest::row(table, key, Some(content))) {
         return Err(flawed(Flaw::Checksum));
     }
     Ok((head, Row { key: key.to_vec(), version: head.batch, value: content.to_vec(), flaw: None }))

@@ -1,4 +1,4 @@
-//! What every stored value begins with: version byte, flags, batch, number, length and checksum.
+//! What every stored value begins with: version byte, flags, batch, number and checksum.
 //!
 //! The checksum is the head of the digest that the batch's link holds, so writing computes each digest once. It covers the
 //! value's place too: a value copied to another key does not pass.
@@ -6,31 +6,33 @@
 use adjutant_machine::chain::Digest;
 
 /// The version byte of this form.
-const FORM: u8 = 1;
+const FORM: u8 = 2;
 /// Set where the content lies in the family of payloads.
 const SPILLED: u8 = 1;
+/// Set where the content is made dense by the dictionary.
+const DENSE: u8 = 2;
 /// How long the head is.
-const LENGTH: usize = 34;
+const LENGTH: usize = 22;
 
 /// The head of a stored value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head {
     /// The batch that wrote it: a row's version.
     pub(super) batch: u64,
-    /// A state's or an entry's sequence number, a row's place in its batch.
-    pub(super) number: u64,
-    /// The length of the content.
-    pub(super) length: u64,
+    /// A chained row's place among those of its batch; 0 for whatever else has its number in its key.
+    pub(super) number: u32,
     /// The first bytes of the content's digest.
     pub(super) check: [u8; 8],
     /// Whether the content lies elsewhere.
     pub(super) spilled: bool,
+    /// Whether the content is made dense.
+    pub(super) dense: bool,
 }
 
 /// What is wrong with a stored value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flaw {
-    /// Shorter than a head, or not as long as its head says.
+    /// Shorter than what it must begin with.
     Short,
     /// A version byte that this build does not know.
     Version(u8),
@@ -57,26 +59,27 @@ impl Flaw {
 
 impl Head {
     /// Returns the head of content with this digest.
-    pub(super) fn of(batch: u64, number: u64, (length, digest): (usize, &Digest)) -> Self {
+    pub(super) fn of(batch: u64, number: u32, digest: &Digest) -> Self {
         let [a, b, c, d, e, f, g, h, ..] = digest.0;
-        Self { batch, number, length: length as u64, check: [a, b, c, d, e, f, g, h], spilled: false }
+        Self { batch, number, check: [a, b, c, d, e, f, g, h], spilled: false, dense: false }
     }
 
-    /// Returns the value with its content in it.
-    pub(super) fn with(&self, content: &[u8]) -> Vec<u8> {
-        let mut out = Vec::with_capacity(LENGTH + content.len());
-        out.extend_from_slice(&[FORM, if self.spilled { SPILLED } else { 0 }]);
+    /// Returns the value with these parts of its content in it.
+    pub(super) fn with(&self, content: &[&[u8]]) -> Vec<u8> {
+        let length: usize = content.iter().map(|part| part.len()).sum();
+        let mut out = Vec::with_capacity(LENGTH + length);
+        let flags = if self.spilled { SPILLED } else { 0 } | if self.dense { DENSE } else { 0 };
+        out.extend_from_slice(&[FORM, flags]);
         out.extend_from_slice(&self.batch.to_be_bytes());
         out.extend_from_slice(&self.number.to_be_bytes());
-        out.extend_from_slice(&self.length.to_be_bytes());
         out.extend_from_slice(&self.check);
-        out.extend_from_slice(content);
+        content.iter().for_each(|part| out.extend_from_slice(part));
         out
     }
 
     /// Returns whether content with this digest belongs to it.
-    pub(super) fn fits(&self, content: &[u8], digest: &Digest) -> bool {
-        content.len() as u64 == self.length && digest.0.starts_with(&self.check)
+    pub(super) fn fits(&self, digest: &Digest) -> bool {
+        digest.0.starts_with(&self.check)
     }
 }
 
@@ -90,14 +93,11 @@ pub(super) fn split(value: &[u8]) -> Result<(Head, &[u8]), Flaw> {
     let eight = |at: usize| head[at..at + 8].try_into().map_err(|_| Flaw::Short);
     let head = Head {
         batch: u64::from_be_bytes(eight(2)?),
-        number: u64::from_be_bytes(eight(10)?),
-        length: u64::from_be_bytes(eight(18)?),
-        check: eight(26)?,
+        number: u32::from_be_bytes(head[10..14].try_into().map_err(|_| Flaw::Short)?),
+        check: eight(14)?,
         spilled: head[1] & SPILLED != 0,
+        dense: head[1] & DENSE != 0,
     };
-    if !head.spilled && rest.len() as u64 != head.length {
-        return Err(Flaw::Short);
-    }
     Ok((head, rest))
 }
 
@@ -106,8 +106,7 @@ mod tests {
     use super::*;
 
     fn value() -> Vec<u8> {
-        let content = b"content";
-        Head::of(7, 3, (content.len(), &Digest::of(content))).with(content)
+        Head::of(7, 3, &Digest::of(b"content")).with(&[b"con", b"tent"])
     }
 
     #[test]
@@ -115,15 +114,18 @@ mod tests {
         let value = value();
         let (head, content) = split(&value).unwrap();
         assert_eq!((head.batch, head.number, head.spilled, content), (7, 3, false, &b"content"[..]));
-        assert!(head.fits(content, &Digest::of(content)));
-        assert!(!head.fits(b"contenT", &Digest::of(b"contenT")));
+        assert!(head.fits(&Digest::of(content)));
+        assert!(!head.fits(&Digest::of(b"contenT")));
     }
 
     #[test]
-    fn a_cut_or_newer_value_is_refused() {
+    fn a_cut_or_newer_value_is_refused_or_does_not_fit() {
         let value = value();
         for length in 0..value.len() {
-            assert_eq!(split(&value[..length]), Err(Flaw::Short));
+            match split(&value[..length]) {
+                Ok((head, content)) => assert!(!head.fits(&Digest::of(content)), "{length}"),
+                Err(flaw) => assert_eq!(flaw, Flaw::Short),
+            }
         }
         let newer = [&[9], &value[1..]].concat();
         assert_eq!(split(&newer), Err(Flaw::Version(9)));

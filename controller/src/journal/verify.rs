@@ -1,18 +1,19 @@
 //! The check of everything stored against the chain.
 //!
-//! Forward: every link follows from the one before, and every entry, payload and last state that it names is there with
-//! that digest. Backward: every stored entry, state and row is one that its link names, so nothing was slipped in. A row
-//! that was deleted by hand leaves no trace: rows are caches of what the entries say.
+//! Forward: every link follows from the one before, and every entry, payload and last snapshot that it names is there with
+//! that digest. Backward: every stored entry, snapshot and chained row is one that its link names, so nothing was slipped in;
+//! every other row is whole, and every head stands where its log ends. A row that was deleted by hand leaves no trace here: rows
+//! follow from what the entries say, and `audit` makes them again.
 
 use adjutant_machine::{
-    chain::{Digest, Link, Section, Walk},
+    chain::{Digest, Link, Section, Walk, is_chained},
     contract::TABLES,
-    id::InstanceId,
     journal::{ChainReport, JournalError, PAGE, Table},
 };
 
 use super::{
     database::{Range, View},
+    head::Head,
     keys::{self, Family},
     read::row,
     value::split,
@@ -31,7 +32,8 @@ pub(super) fn verify(view: &View<'_>) -> Result<ChainReport, JournalError> {
         Ok(())
     })?;
     entries_are_named(view, &mut walk)?;
-    states_are_named(view, &mut walk)?;
+    snapshots_are_named(view, &mut walk)?;
+    heads_are_right(view, &mut walk)?;
     TABLES.iter().try_for_each(|table| rows_are_named(view, *table, &mut walk))?;
     Ok(walk.report())
 }
@@ -39,7 +41,7 @@ pub(super) fn verify(view: &View<'_>) -> Result<ChainReport, JournalError> {
 /// Whether what a link names is stored.
 fn holds(view: &View<'_>, link: &Link) -> Result<bool, JournalError> {
     for section in &link.sections {
-        if !entries_hold(view, section)? || !state_holds(view, link, &section.instance)? {
+        if !entries_hold(view, section)? || !snapshot_holds(view, link, section)? {
             return Ok(false);
         }
     }
@@ -53,6 +55,9 @@ fn holds(view: &View<'_>, link: &Link) -> Result<bool, JournalError> {
 }
 
 fn entries_hold(view: &View<'_>, section: &Section) -> Result<bool, JournalError> {
+    let Some(salt) = intact(view.salt(&section.instance))?.flatten() else {
+        return Ok(section.entries.is_empty());
+    };
     for seq in section.after + 1..=section.last() {
         let value = view.get(Family::Log, &keys::entry(&section.instance, seq))?;
         let Some(value) = value else {
@@ -63,8 +68,10 @@ fn entries_hold(view: &View<'_>, section: &Section) -> Result<bool, JournalError
             return Ok(false);
         };
         let place = (&section.instance, seq);
-        let content = intact(view.entry_content(place, &value))?;
-        let digest = content.map(|content| Digest::entry(&section.instance, seq, &content));
+        let content = intact(view.entry(place, &salt, &value))?;
+        let digest = content.map(|(_, content)| {
+            Digest::entry(place, &content.skeleton, &Digest::sealed(&salt, &content.payload))
+        });
         if digest.as_ref() != section.entry(seq) {
             return Ok(false);
         }
@@ -72,14 +79,17 @@ fn entries_hold(view: &View<'_>, section: &Section) -> Result<bool, JournalError
     Ok(true)
 }
 
-/// A later batch's state is that batch's affair; an earlier or absent one means that this one was taken away.
-fn state_holds(view: &View<'_>, link: &Link, instance: &InstanceId) -> Result<bool, JournalError> {
-    let found = intact(view.state(instance))?.flatten();
-    let (Some((head, stored)), Some(due)) = (found, link.last_of(instance)) else { return Ok(false) };
-    if head.batch != link.batch {
-        return Ok(head.batch > link.batch);
+/// A later batch's snapshot is that batch's affair; an earlier or absent one means that this one was taken away.
+fn snapshot_holds(view: &View<'_>, link: &Link, section: &Section) -> Result<bool, JournalError> {
+    let Some(due) = section.snapshot else { return Ok(true) };
+    let instance = &section.instance;
+    let Some(head) = intact(view.head(instance))?.flatten() else { return Ok(false) };
+    let Some((value, snapshot)) = intact(view.snapshot(instance, &head))?.flatten() else { return Ok(false) };
+    if value.batch != link.batch || snapshot.seq != section.last() {
+        return Ok(value.batch >= link.batch);
     }
-    Ok(Digest::state(instance, stored.seq, &stored.state) == due.state)
+    let Some(salt) = intact(view.salt(instance))?.flatten() else { return Ok(false) };
+    Ok(Digest::snapshot((instance, snapshot.seq), &Digest::sealed(&salt, &snapshot.state)) == due)
 }
 
 fn entries_are_named(view: &View<'_>, walk: &mut Walk) -> Result<(), JournalError> {
@@ -95,13 +105,36 @@ fn entries_are_named(view: &View<'_>, walk: &mut Walk) -> Result<(), JournalErro
     })
 }
 
-fn states_are_named(view: &View<'_>, walk: &mut Walk) -> Result<(), JournalError> {
-    each(view, Family::State, keys::STATES, &mut |key, value| {
-        let head = split(value).ok().map(|(head, _)| head);
-        let batch = head.map(|head| head.batch);
-        let place = link(view, batch)?.zip(keys::instance(key));
-        let last = place.and_then(|(link, id)| link.last_of(&id).map(Section::last));
-        if last.is_none() || last != head.map(|head| head.number) {
+fn snapshots_are_named(view: &View<'_>, walk: &mut Walk) -> Result<(), JournalError> {
+    each(view, Family::State, keys::SNAPSHOTS, &mut |key, value| {
+        let batch = split(value).ok().map(|(head, _)| head.batch);
+        let link = link(view, batch)?;
+        let Some(instance) = keys::instance(key) else {
+            walk.broken(batch.unwrap_or(1));
+            return Ok(());
+        };
+        let seq = intact(view.head(&instance))?.flatten().map(|head| head.snapshot);
+        let named = link.zip(seq).is_some_and(|(link, seq)| link.snapshot(&instance, seq).is_some());
+        if !named {
+            walk.broken(batch.unwrap_or(1));
+        }
+        Ok(())
+    })
+}
+
+/// A head that was turned back would hide entries from whoever reads.
+fn heads_are_right(view: &View<'_>, walk: &mut Walk) -> Result<(), JournalError> {
+    each(view, Family::State, keys::HEADS, &mut |key, value| {
+        let batch = split(value).ok().map(|(head, _)| head.batch);
+        let instance = keys::instance(key);
+        let right = match &instance {
+            Some(instance) => match Head::read(instance, value) {
+                Ok(head) => head.seq == view.last_key(instance)? && head.snapshot <= head.seq,
+                Err(_) => false,
+            },
+            None => false,
+        };
+        if !right {
             walk.broken(batch.unwrap_or(1));
         }
         Ok(())
@@ -113,8 +146,16 @@ fn rows_are_named(view: &View<'_>, table: Table, walk: &mut Walk) -> Result<(), 
     each(view, family, tag, &mut |key, value| {
         let key = &key[tag.len()..];
         let batch = split(value).ok().map(|(head, _)| head.batch);
+        let read = intact(row(table, key, value))?;
+        if !is_chained(table) {
+            // What it says follows from a state: here it only has to be whole.
+            if read.is_none() {
+                walk.broken(batch.unwrap_or(1));
+            }
+            return Ok(());
+        }
         let link = link(view, batch)?;
-        let named = intact(row(table, key, value))?.zip(link).is_some_and(|((head, row), link)| {
+        let named = read.zip(link).is_some_and(|((head, row), link)| {
             let digest = usize::try_from(head.number).ok().and_then(|index| link.rows.get(index).copied());
             digest == Some(Digest::row(table, key, Some(&row.value)))
         });

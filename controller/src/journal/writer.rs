@@ -188,10 +188,10 @@ fn take(inbox: &Receiver<Message>, unsynced: Option<Instant>) -> Taken {
 }
 
 fn weight(batch: &Batch) -> usize {
-    let appends = batch
-        .appends
-        .iter()
-        .map(|append| append.state.len() + append.entries.iter().map(Vec::len).sum::<usize>());
+    let appends = batch.appends.iter().map(|append| {
+        let entries = append.entries.iter().map(|entry| entry.skeleton.len() + entry.payload.len());
+        append.snapshot.as_ref().map_or(0, Vec::len) + entries.sum::<usize>()
+    });
     let rows = batch.writes.iter().map(|write| write.key.len() + write.value.as_ref().map_or(0, Vec::len));
     appends.chain(rows).chain(batch.blobs.iter().map(|(_, bytes)| bytes.len())).sum()
 }

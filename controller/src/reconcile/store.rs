@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use adjutant_machine::{
     id::{InstanceId, InstanceKind},
-    journal::{self, Append, Batch, Journal, JournalError},
+    journal::{self, Append, Batch, Content, Journal, JournalError},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::oneshot;
@@ -43,9 +43,10 @@ pub(super) fn load<T: DeserializeOwned + Default>(
     instance: &InstanceId,
 ) -> Result<Kept<T>, Error> {
     let Some(stored) = journal.load(instance)? else { return Ok(Kept::default()) };
-    let state = serde_json::from_slice(&stored.state)
+    let seq = stored.seq;
+    let state = serde_json::from_slice(&stored.state(instance)?)
         .map_err(|error| JournalError::Corrupt { place: instance.to_string(), problem: error.to_string() })?;
-    Ok(Kept { seq: stored.seq, state })
+    Ok(Kept { seq, state })
 }
 
 /// Lists the ids of all proposals.
@@ -63,11 +64,11 @@ pub(super) async fn append<T: Serialize, E: Serialize>(
     change: Change<'_, T, E>,
 ) -> Result<u64, Error> {
     let bytes = |error: serde_json::Error| Error::Bug(format!("a record has no JSON form: {error}"));
-    let entries =
-        change.entries.iter().map(serde_json::to_vec).collect::<Result<Vec<_>, _>>().map_err(bytes)?;
-    let state = serde_json::to_vec(change.state).map_err(bytes)?;
+    let content = |entry| Ok(Content::bare(serde_json::to_vec(entry)?));
+    let entries = change.entries.iter().map(content).collect::<Result<Vec<_>, _>>().map_err(bytes)?;
+    let snapshot = Some(serde_json::to_vec(change.state).map_err(bytes)?);
     let last = change.expected + entries.len() as u64;
-    let append = Append { instance: change.instance, expected: change.expected, entries, state };
+    let append = Append { instance: change.instance, expected: change.expected, entries, snapshot };
     let batch = Batch { appends: vec![append], blobs: change.blobs, ..Batch::default() };
     let (sender, receiver) = oneshot::channel();
     let store = Arc::clone(journal);

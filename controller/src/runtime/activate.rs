@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use adjutant_machine::{
     id::{InstanceId, InstanceKind},
-    journal::{self, Append, Batch, Guard, Journal, Row, RowWrite, Table},
+    journal::{self, Append, Batch, Content, Guard, Journal, Row, RowWrite, Table},
 };
 use adjutant_spec::plan::{Bundle, BundleId, Id, Plan};
 use serde::{Deserialize, Serialize};
@@ -111,7 +111,8 @@ fn batch(core: &Core, view: AppliedView, plan: &Plan) -> Result<(Batch, BTreeMap
     let mut writes = vec![RowWrite { table: Table::Host, key: rows::host::APPLIED.to_vec(), value }];
     writes.extend(schedule::arm(core, plan)?.writes);
     let expected = journal.last(&log())?;
-    let appends = vec![Append { instance: log(), expected, entries: vec![state.clone()], state }];
+    let entries = vec![Content::bare(state.clone())];
+    let appends = vec![Append { instance: log(), expected, entries, snapshot: Some(state) }];
     Ok((Batch { appends, writes, guards, blobs, ..Batch::default() }, ids))
 }
 

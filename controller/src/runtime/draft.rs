@@ -14,7 +14,7 @@ use adjutant_machine::{
     event::{Envelope, Event},
     fact::Entry,
     id::{EffectId, InstanceId, Stamp},
-    journal::{Guard, Journal, JournalError, RowWrite, Table},
+    journal::{Content, Guard, Journal, JournalError, RowWrite, Table},
     projection::{self, Lane, Message},
     run::{EffectPhase, LEASE_GRACE, Run},
     step, step_buried, step_kill,
@@ -74,8 +74,8 @@ pub(super) struct Draft<'a> {
     pub(super) instance: InstanceId,
     pub(super) now: Stamp,
     /// The state as it will be.
-    pub(super) run: Option<Run>,
-    pub(super) entries: Vec<Vec<u8>>,
+    pub(super) run: Option<Arc<Run>>,
+    pub(super) entries: Vec<Content>,
     pub(super) writes: Vec<RowWrite>,
     pub(super) guards: Vec<Guard>,
     pub(super) actions: Vec<Action>,
@@ -126,7 +126,7 @@ impl Decisions {
 }
 
 impl<'a> Draft<'a> {
-    pub(super) fn new(core: &'a Arc<Core>, instance: InstanceId, run: Option<Run>) -> Self {
+    pub(super) fn new(core: &'a Arc<Core>, instance: InstanceId, run: Option<Arc<Run>>) -> Self {
         Self {
             core,
             instance,
@@ -186,17 +186,17 @@ impl<'a> Draft<'a> {
                 let Some(def) = self.definition(&envelope.event)? else {
                     return Ok(Verdict::Refused(adjutant_machine::Refusal::NotStarted));
                 };
-                step(&def, self.run.as_ref(), envelope, &env)
+                step(&def, self.run.as_deref(), envelope, &env)
             }
         };
         let Some(next) = stepped.next else { return Ok(stepped.verdict) };
         self.entries.push(codec::encode_entry(&next.entry));
-        self.word = super::words::event(&envelope.event);
+        self.word = envelope.event.word();
         self.decides |= matches!(envelope.event, Event::GateDecided(_));
-        let before = self.run.replace(next.run);
+        let before = self.run.replace(Arc::new(next.run));
         self.messages(seq, &next.entry);
-        admission::settle(self, before.as_ref(), envelope)?;
-        super::tell::tell(self, before.as_ref());
+        admission::settle(self, before.as_deref(), envelope)?;
+        super::tell::tell(self, before.as_deref());
         Ok(stepped.verdict)
     }
 
@@ -209,7 +209,7 @@ impl<'a> Draft<'a> {
         // Rows that follow from the tombstone, too, stay.
         let stay = super::project::rows(&next.run);
         self.writes.extend(rows.into_iter().filter(|row| !stay.contains_key(&(row.table, row.key.clone()))));
-        self.run = Some(next.run);
+        self.run = Some(Arc::new(next.run));
         self.messages(before + 1, &next.entry);
     }
 
@@ -345,7 +345,7 @@ impl<'a> Draft<'a> {
 
     /// A batch that changes shared rows must not be refused for a moved record, and the other way round: these two never ride together.
     fn next_ride(&self) -> Option<(EffectId, Lane)> {
-        let run = self.run.as_ref()?;
+        let run = self.run.as_deref()?;
         run.effects.iter().find_map(|(id, state)| {
             if !matches!(state.life.phase, EffectPhase::Queued) || self.tried.contains(id) {
                 return None;

@@ -6,7 +6,9 @@ use adjutant_machine::{
     codec,
     event::Event,
     id::InstanceId,
-    journal::{Append, Batch, JournalError, RowWrite, Table},
+    journal::{
+        Append, Batch, Content, JournalError, RowWrite, SMALLEST_TAIL, Stored, Table, is_snapshot_due,
+    },
     projection::Lane,
     run::Run,
 };
@@ -22,14 +24,57 @@ use super::{
 };
 
 /// A decoded state takes about so many times the bytes of its stored form.
-pub(super) const DECODED: usize = 3;
+const DECODED: usize = 3;
+
+/// How much a run takes in the store: what decides when its next snapshot is due, and what memory is counted by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Weight {
+    /// The bytes of its last snapshot.
+    snapshot: u64,
+    /// The stored bytes of the entries behind it.
+    tail: u64,
+    /// The bytes of the entries behind it, as they are.
+    behind: u64,
+}
+
+impl Weight {
+    /// Returns the weight of a run as it is stored.
+    pub(super) fn of(stored: &Stored) -> Self {
+        let snapshot = stored.snapshot.as_ref().map_or(0, |snapshot| snapshot.state.len() as u64);
+        let behind = stored.tail.iter().map(|(_, content)| content.payload.len() as u64).sum();
+        // Where the snapshot cannot be read another is due at once.
+        let tail = if stored.flaw.is_some() { behind } else { stored.bytes };
+        Self { snapshot, tail, behind }
+    }
+
+    /// Returns the weight with these entries more, and the snapshot where one is written.
+    fn with(self, entries: &[Content], snapshot: Option<&Vec<u8>>) -> Self {
+        match snapshot {
+            Some(state) => Self { snapshot: state.len() as u64, tail: 0, behind: 0 },
+            None => {
+                let more: u64 = entries.iter().map(|content| content.payload.len() as u64).sum();
+                Self { behind: self.behind + more, ..self }
+            }
+        }
+    }
+
+    /// Returns the weight with the tail that the store counts.
+    pub(super) fn stored(self, tail: u64) -> Self {
+        Self { tail, ..self }
+    }
+
+    /// Returns about how many bytes of memory the run takes.
+    pub(super) fn in_memory(self) -> usize {
+        usize::try_from(self.snapshot + self.behind).unwrap_or(usize::MAX / DECODED) * DECODED
+    }
+}
 
 /// What memory holds of a run.
 #[derive(Default)]
 pub(super) struct Slot {
-    pub(super) run: Option<Run>,
+    pub(super) run: Option<Arc<Run>>,
     pub(super) rows: Rows,
-    pub(super) bytes: usize,
+    pub(super) weight: Weight,
     pub(super) is_loaded: bool,
     pub(super) queue: VecDeque<Job>,
     pub(super) flight: Option<Flight>,
@@ -41,9 +86,9 @@ pub(super) struct Slot {
 pub(super) struct Flight {
     pub(super) jobs: Vec<Job>,
     pub(super) outcomes: Vec<Outcome>,
-    pub(super) run: Option<Run>,
+    pub(super) run: Option<Arc<Run>>,
     pub(super) rows: Rows,
-    pub(super) bytes: usize,
+    pub(super) weight: Weight,
     pub(super) timers: Vec<RowWrite>,
     pub(super) shared: Vec<(Table, Vec<u8>)>,
     pub(super) actions: Vec<Action>,
@@ -81,7 +126,7 @@ pub(super) fn make(
         }
     }
     draft.ride()?;
-    draft.queue_rest(slot.run.as_ref());
+    draft.queue_rest(slot.run.as_deref());
     let lines = std::mem::take(&mut draft.lines);
     let is_nothing = draft.entries.is_empty() && draft.writes.is_empty() && !draft.changes_shared_rows();
     let made = if is_nothing {
@@ -134,17 +179,17 @@ fn is_answer(event: &Event) -> bool {
 pub(super) fn submit(slot: &Slot, mut draft: Draft<'_>, outcomes: Vec<Outcome>) -> Flight {
     let core = Arc::clone(draft.core);
     let mut batch = Batch { guards: std::mem::take(&mut draft.guards), ..Batch::default() };
-    let rows = draft.run.as_ref().map(project::rows).unwrap_or_default();
+    let rows = draft.run.as_deref().map(project::rows).unwrap_or_default();
     batch.writes = project::difference(&slot.rows, &rows);
     let timers = batch.writes.iter().filter(|write| write.table == Table::Timer).cloned().collect();
     batch.writes.append(&mut draft.writes);
-    let mut bytes = slot.bytes;
     let entries = std::mem::take(&mut draft.entries);
-    if let Some(run) = draft.run.as_ref().filter(|_| !entries.is_empty()) {
-        let state = codec::encode_run(run);
-        bytes = state.len() * DECODED;
-        let expected = draft.expected;
-        batch.appends.push(Append { instance: draft.instance.clone(), expected, entries, state });
+    let mut weight = slot.weight;
+    if let Some(run) = draft.run.as_deref().filter(|_| !entries.is_empty()) {
+        let snapshot = is_due(slot, &draft, run).then(|| codec::encode_run(run));
+        weight = weight.with(&entries, snapshot.as_ref());
+        let (instance, expected) = (draft.instance.clone(), draft.expected);
+        batch.appends.push(Append { instance, expected, entries, snapshot });
     }
     draft.release_unchanged();
     let mut held = draft.take_held();
@@ -171,5 +216,12 @@ pub(super) fn submit(slot: &Slot, mut draft: Draft<'_>, outcomes: Vec<Outcome>) 
         held.submitted();
     }
     let Draft { run, actions, word, decides, buries, .. } = draft;
-    Flight { jobs: Vec::new(), outcomes, run, rows, bytes, timers, shared, actions, word, decides, buries }
+    Flight { jobs: Vec::new(), outcomes, run, rows, weight, timers, shared, actions, word, decides, buries }
+}
+
+/// Returns whether the state is stored with this batch: when its log has grown enough, when the run ends with a log worth it, and
+/// with a tombstone, since what lies before one cannot be read.
+fn is_due(slot: &Slot, draft: &Draft<'_>, run: &Run) -> bool {
+    let Weight { snapshot, tail, .. } = slot.weight;
+    draft.buries || is_snapshot_due(tail, snapshot) || (run.is_ended() && tail > SMALLEST_TAIL)
 }

@@ -26,7 +26,6 @@ use super::{
         AppliedView, AuditView, CorrectionView, DeadView, GateView, LogView, MonthView, Notification, Paged,
         PauseView, RecordView, RunLine, RunView, SlotView, SpendView, StatusView, WhyView,
     },
-    words,
 };
 
 /// The most callers that wait at once.
@@ -92,7 +91,7 @@ impl Handle {
     /// # Errors
     /// [`Error::NotFound`], or [`Error::Conflict`] where the machine refuses.
     pub async fn deliver(&self, to: InstanceId, envelope: Envelope) -> Answered<Answer> {
-        let event = words::event(&envelope.event);
+        let event = envelope.event.word();
         let told = self.put(to, envelope).await?;
         answer::of(told, event)
     }
@@ -452,7 +451,7 @@ impl Handle {
 
     /// Puts an event of a person into a mailbox and waits.
     async fn control(&self, to: InstanceId, event: Event, by: &str) -> Answered<Told> {
-        let id = self.core.unique(words::event(&event));
+        let id = self.core.unique(event.word());
         let envelope = Envelope { at: self.core.clock.now(), id, by: by.to_owned(), event };
         self.put(to, envelope).await
     }

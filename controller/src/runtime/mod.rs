@@ -51,7 +51,6 @@ mod view;
 pub mod views;
 mod wheel;
 mod windows;
-mod words;
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use adjutant_machine::{
-    codec,
     id::{EffectId, InstanceId},
     journal::{Batch, RowWrite, Table},
     projection,
@@ -102,10 +101,4 @@ pub(super) fn take_up_effect(core: &Arc<Core>, run: &Run, effect: &EffectId) {
         Some(waiting) => core.enqueue(effect.clone(), &waiting.lane),
         None => {}
     }
-}
-
-/// Returns whether a stored state can be read: what a view does before it decides to set an instance aside.
-pub(super) fn decode(id: &str, bytes: &[u8]) -> Result<Run, Error> {
-    codec::decode_run(bytes)
-        .map_err(|error| Error::Quarantined { id: id.to_owned(), reason: error.to_string() })
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use adjutant_machine::{
     id::{InstanceId, InstanceKind, Stamp},
-    journal::{Append, Batch, RowWrite, Table},
+    journal::{Append, Batch, Content, RowWrite, Table},
     trust::Speaker,
 };
 use adjutant_spec::plan::{OldestId, Overlap, Plan, Playbook, Renamed, Trigger};
@@ -346,9 +346,10 @@ async fn settle(core: &Arc<Core>, schedule: &Schedule<'_>, timer: &Timer, dealt:
     let log = instance(&oldest);
     let place = log.clone();
     let seq = core.read(move |core| Ok(core.journal.last(&place)?)).await?;
-    let entries = views.iter().map(|(_, view)| serde_json::to_vec(view).unwrap_or_default()).collect();
-    let state = serde_json::to_vec(&stored).unwrap_or_default();
-    let appends = vec![Append { instance: log, expected: seq, entries, state }];
+    let entry = |view| Content::bare(serde_json::to_vec(view).unwrap_or_default());
+    let entries = views.iter().map(|(_, view)| entry(view)).collect();
+    let snapshot = serde_json::to_vec(&stored).ok();
+    let appends = vec![Append { instance: log, expected: seq, entries, snapshot }];
     let writes = arming.writes;
     let turned = writes.clone();
     core.commit(Batch { appends, writes, ..Batch::default() }, move |core| turn(core, &turned)).await?;

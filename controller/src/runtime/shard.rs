@@ -22,7 +22,7 @@ use super::{
     core::{Core, Job, Message, Reply, Stop, Told},
     crash::Point,
     draft::{Action, Draft},
-    group::{DECODED, Flight, Made, Outcome, Slot, make, submit},
+    group::{Flight, Made, Outcome, Slot, Weight, make, submit},
     project::{self, Rows},
     tombstone,
     views::Notification,
@@ -104,20 +104,17 @@ impl Shard {
             Err(error) => return Err(self.core.stop(error)),
         };
         if let Some(stored) = stored {
-            let run = match codec::decode_run(&stored.state) {
-                Ok(run) if run.seq == stored.seq => run,
-                Ok(run) => {
-                    return Err(self.core.damaged(
-                        instance,
-                        &format!("its state is at {}, its log at {}", run.seq, stored.seq),
-                    ));
-                }
+            if let Some(flaw) = &stored.flaw {
+                tracing::error!(%instance, flaw, "a snapshot cannot be read: the log stands for it");
+            }
+            let run = match codec::read_run(&stored) {
+                Ok(run) => run,
                 Err(error) => return Err(self.core.damaged(instance, &error.to_string())),
             };
             slot.rows = project::rows(&run);
-            slot.bytes = stored.state.len() * DECODED;
-            self.bytes += slot.bytes;
-            slot.run = Some(run);
+            slot.weight = Weight::of(&stored);
+            self.bytes += slot.weight.in_memory();
+            slot.run = Some(Arc::new(run));
         }
         slot.is_loaded = true;
         Ok(())
@@ -222,8 +219,9 @@ impl Shard {
         if flight.buries {
             self.core.set_live(|live| drop(live.quarantined.remove(instance)));
         }
-        self.bytes = self.bytes + flight.bytes - slot.bytes;
-        slot.bytes = flight.bytes;
+        let weight = flight.weight.stored(receipt.tail);
+        self.bytes = self.bytes + weight.in_memory() - slot.weight.in_memory();
+        slot.weight = weight;
         let seq = flight.run.as_ref().map_or(0, |run| run.seq);
         slot.run = flight.run;
         slot.rows = flight.rows;
@@ -290,7 +288,7 @@ impl Shard {
     fn drop_slot(&mut self, instance: &InstanceId) {
         if let Some(slot) = self.slots.remove(instance) {
             self.order.remove(&slot.tick);
-            self.bytes -= slot.bytes;
+            self.bytes -= slot.weight.in_memory();
         }
     }
 }

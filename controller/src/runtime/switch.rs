@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use adjutant_machine::{
     id::{InstanceId, InstanceKind, Stamp},
-    journal::{self, Append, Batch, Journal, RowWrite, Table},
+    journal::{self, Append, Batch, Content, Journal, RowWrite, Table},
     wait::Cause,
 };
 use adjutant_spec::plan::{OldestId, Subject};
@@ -199,12 +199,12 @@ impl Change {
     fn batch(self, journal: &dyn Journal) -> Result<Batch, Error> {
         let json = |error: serde_json::Error| Error::Bug(format!("a pause has no JSON form: {error}"));
         let switch = instance(&self.key);
-        let expected = journal.load(&switch)?.map_or(0, |stored| stored.seq);
+        let expected = journal.last(&switch)?;
         let value = self.paused.as_ref().map(serde_json::to_vec).transpose().map_err(json)?;
         let row = RowWrite { table: Table::Host, key: rows::host::pause(&self.key), value };
-        let entries = vec![serde_json::to_vec(&self.entry).map_err(json)?];
-        let state = serde_json::to_vec(&State { paused: self.paused }).map_err(json)?;
-        let appends = vec![Append { instance: switch, expected, entries, state }];
+        let entries = vec![Content::bare(serde_json::to_vec(&self.entry).map_err(json)?)];
+        let snapshot = Some(serde_json::to_vec(&State { paused: self.paused }).map_err(json)?);
+        let appends = vec![Append { instance: switch, expected, entries, snapshot }];
         Ok(Batch { appends, writes: vec![row], ..Batch::default() })
     }
 }

@@ -1,7 +1,7 @@
 //! Every promise of the seam, on the store on disk.
 
 use adjutant_machine::{
-    contract::{PROMISES, dump, entry, put},
+    contract::{PROMISES, append_with_state, dump, entry, put},
     id::InstanceId,
     journal::{Batch, Journal, Table, Trim},
 };
@@ -38,7 +38,8 @@ fn a_trim_outlives_the_process() {
     let folder = empty();
     let journal = open(folder.path()).unwrap();
     for seq in 0..5 {
-        journal.append(entry("a", seq, "x")).unwrap();
+        let appends = vec![append_with_state("a", seq, &["x"])];
+        journal.append(Batch { appends, ..Batch::default() }).unwrap();
     }
     let trims = vec![Trim { instance: InstanceId::run("a"), through: 3 }];
     journal.append(Batch { trims, ..Batch::default() }).unwrap();

@@ -119,37 +119,61 @@ fn a_lost_store_is_refused() {
     assert!(!folder.path().join("store/CURRENT").exists(), "no empty store takes its place");
 }
 
-#[test]
-fn a_newer_format_is_refused_before_the_store_is_touched() {
-    let Written { folder, .. } = written();
-    let path = folder.path().join("watermark");
+/// Writes another format into the watermark, as the build of that format would.
+fn mark_format(folder: &Path, format: u32) {
+    let path = folder.join("watermark");
     let mut mark = fs::read(&path).unwrap();
     for slot in [0, 4096] {
-        mark[slot + 8..slot + 12].copy_from_slice(&2_u32.to_be_bytes());
+        mark[slot + 8..slot + 12].copy_from_slice(&format.to_be_bytes());
         let check = Digest::of(&mark[slot..slot + 52]);
         mark[slot + 52..slot + 60].copy_from_slice(&check.0[..8]);
     }
     fs::write(&path, mark).unwrap();
-    let before = log_length(folder.path());
-    let refused = open(folder.path()).err().unwrap();
-    assert!(matches!(refused, Error::Store(JournalError::Newer { found: 2, known: 1 })), "{refused}");
-    assert_eq!(log_length(folder.path()), before);
+}
+
+/// Opens a store that says it has another format, and makes sure that nothing was written.
+fn refused(folder: &Path) -> Error {
+    let before = log_length(folder);
+    let refused = open(folder).err().unwrap();
+    assert_eq!(log_length(folder), before);
+    refused
+}
+
+#[test]
+fn a_newer_format_is_refused_before_the_store_is_touched() {
+    let Written { folder, .. } = written();
+    mark_format(folder.path(), 3);
+    let error = refused(folder.path());
+    assert!(matches!(error, Error::Store(JournalError::Newer { found: 3, known: 2 })), "{error}");
+}
+
+#[test]
+fn a_format_that_no_release_wrote_is_refused_before_the_store_is_touched() {
+    let Written { folder, .. } = written();
+    for format in [0, 1] {
+        mark_format(folder.path(), format);
+        let error = refused(folder.path());
+        let is_older =
+            matches!(error, Error::Store(JournalError::Older { found, oldest: 2 }) if found == format);
+        assert!(is_older, "{error}");
+    }
+    mark_format(folder.path(), 2);
+    assert!(open(folder.path()).is_ok(), "nothing was lost");
 }
 
 #[test]
 fn a_newer_format_inside_the_store_is_refused() {
     let Written { folder, .. } = written();
     let db = raw(folder.path());
-    let content = 2_u32.to_be_bytes();
-    let mut value = vec![1, 0];
-    value.extend([0; 16]);
-    value.extend((content.len() as u64).to_be_bytes());
+    let content = 3_u32.to_be_bytes();
+    let mut value = vec![2, 0];
+    value.extend([0; 12]);
     value.extend(&Digest::of(&content).0[..8]);
     value.extend(content);
     db.put_cf(db.cf_handle("meta").unwrap(), b"mf", value).unwrap();
     drop(db);
     let refused = open(folder.path()).err().unwrap();
-    assert!(matches!(refused, Error::Store(JournalError::Newer { found: 2, known: 1 })), "{refused}");
+    assert!(matches!(refused, Error::Store(JournalError::Newer { found: 3, known: 2 })), "{refused}");
 }
 
 #[test]

@@ -3,21 +3,24 @@
 use std::path::Path;
 
 use adjutant_machine::{
-    chain::Digest,
-    contract::{entry, put},
+    chain::{Digest, Salt},
+    contract::{append, append_with_state, content, put},
     id::InstanceId,
-    journal::{Journal, JournalError, Table},
+    journal::{Batch, Content, Journal, JournalError, Table},
 };
 use tempfile::TempDir;
 
 use crate::folder::{empty, open, raw};
 
-/// Batches 1 to 4 are entries of a run, batch 5 is a row.
+/// Batches 1 to 4 are entries of a run, the third with a snapshot; batch 5 is a row.
 fn written() -> TempDir {
     let folder = empty();
     let journal = open(folder.path()).unwrap();
     for seq in 0..4 {
-        journal.append(entry("a", seq, &format!("approved {seq}"))).unwrap();
+        let text = format!("approved {seq}");
+        let append =
+            if seq == 2 { append_with_state("a", seq, &[&text]) } else { append("a", seq, &[&text]) };
+        journal.append(Batch { appends: vec![append], ..Batch::default() }).unwrap();
     }
     journal.append(put(Table::Ledger, "day", "spent 1")).unwrap();
     folder
@@ -28,14 +31,27 @@ fn entry_key(seq: u64) -> Vec<u8> {
 }
 
 /// A value as the store writes it, with a checksum that fits.
-fn value((batch, number): (u64, u64), content: &[u8], digest: &Digest) -> Vec<u8> {
-    let mut value = vec![1, 0];
+fn value((batch, number): (u64, u32), content: &[u8], digest: &Digest) -> Vec<u8> {
+    let mut value = vec![2, 0];
     value.extend(batch.to_be_bytes());
     value.extend(number.to_be_bytes());
-    value.extend((content.len() as u64).to_be_bytes());
     value.extend(&digest.0[..8]);
     value.extend(content);
     value
+}
+
+/// The salt lies on the same disk: whoever can forge can read it.
+fn salt(folder: &Path) -> Salt {
+    let db = raw(folder);
+    let stored = db.get_cf(db.cf_handle("state").unwrap(), b"sa\x01a\x00\x00").unwrap().unwrap();
+    *stored.last_chunk().unwrap()
+}
+
+fn forged_entry(folder: &Path, (batch, seq): (u64, u64), text: &str) -> Vec<u8> {
+    let Content { skeleton, payload } = content(text);
+    let place = (&InstanceId::run("a"), seq);
+    let digest = Digest::entry(place, &skeleton, &Digest::sealed(&salt(folder), &payload));
+    value((batch, 0), &[&[skeleton.len() as u8], &skeleton[..], &payload].concat(), &digest)
 }
 
 fn change(folder: &Path, family: &str, (key, value): (&[u8], Option<Vec<u8>>)) {
@@ -59,9 +75,8 @@ fn an_untouched_store_is_whole() {
 #[test]
 fn a_forged_entry_is_named_by_its_batch() {
     let folder = written();
-    let content = b"approved 9";
-    let digest = Digest::entry(&InstanceId::run("a"), 3, content);
-    change(folder.path(), "log", (&entry_key(3), Some(value((3, 3), content, &digest))));
+    let forged = forged_entry(folder.path(), (3, 3), "approved 9");
+    change(folder.path(), "log", (&entry_key(3), Some(forged)));
     let journal = open(folder.path()).unwrap();
     assert_eq!(journal.verify().unwrap().broken_at, Some(3));
 }
@@ -69,7 +84,7 @@ fn a_forged_entry_is_named_by_its_batch() {
 #[test]
 fn a_damaged_entry_is_not_returned() {
     let folder = written();
-    let wrong = value((2, 2), b"approved 1", &Digest::of(b"something else"));
+    let wrong = value((2, 0), b"\x00approved 1", &Digest::of(b"something else"));
     change(folder.path(), "log", (&entry_key(2), Some(wrong)));
     let journal = open(folder.path()).unwrap();
     let read = journal.entries(&InstanceId::run("a"), 0, 0);
@@ -90,9 +105,8 @@ fn a_removed_entry_is_named_by_its_batch() {
 #[test]
 fn an_entry_that_was_slipped_in_is_found() {
     let folder = written();
-    let content = b"approved 4";
-    let digest = Digest::entry(&InstanceId::run("a"), 5, content);
-    change(folder.path(), "log", (&entry_key(5), Some(value((4, 5), content, &digest))));
+    let forged = forged_entry(folder.path(), (4, 5), "approved 4");
+    change(folder.path(), "log", (&entry_key(5), Some(forged)));
     assert_eq!(broken_at(folder.path()), Some(4));
 }
 
@@ -106,12 +120,32 @@ fn a_forged_row_is_named_by_its_batch() {
 }
 
 #[test]
-fn a_state_that_was_turned_back_is_found() {
+fn a_forged_snapshot_is_named_by_its_batch() {
     let folder = written();
-    let content = b"state of a after approved 1";
-    let digest = Digest::state(&InstanceId::run("a"), 2, content);
-    change(folder.path(), "state", (b"si\x01a\x00\x00", Some(value((2, 2), content, &digest))));
+    let (place, state) = ((&InstanceId::run("a"), 3), b"state of a after nothing");
+    let digest = Digest::snapshot(place, &Digest::sealed(&salt(folder.path()), state));
+    change(folder.path(), "state", (b"ss\x01a\x00\x00", Some(value((3, 0), state, &digest))));
     assert_eq!(broken_at(folder.path()), Some(3));
+}
+
+#[test]
+fn a_head_that_was_turned_back_is_found() {
+    let folder = written();
+    let key = b"sh\x01a\x00\x00";
+    let content = [2_u64.to_be_bytes(), 0_u64.to_be_bytes(), 9_u64.to_be_bytes()].concat();
+    let digest = Digest::of(&[&key[..], &content].concat());
+    change(folder.path(), "state", (key, Some(value((2, 0), &content, &digest))));
+    assert_eq!(broken_at(folder.path()), Some(2));
+}
+
+#[test]
+fn a_salt_that_was_exchanged_is_found() {
+    let folder = written();
+    let key = b"sa\x01a\x00\x00";
+    let other = [9; 16];
+    let digest = Digest::of(&[&key[..], &other].concat());
+    change(folder.path(), "state", (key, Some(value((1, 0), &other, &digest))));
+    assert_eq!(broken_at(folder.path()), Some(1));
 }
 
 #[test]

@@ -20,8 +20,8 @@ pub enum Fault {
 /// A place of the store that a hand on the disk has spoilt: its checksum does not follow from it any more.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Spoilt {
-    /// An instance's state.
-    State(InstanceId),
+    /// An instance's snapshot.
+    Snapshot(InstanceId),
     /// One of its entries.
     Entry(InstanceId, u64),
     /// A row, by its table and key.

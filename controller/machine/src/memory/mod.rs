@@ -14,11 +14,11 @@ use std::{
 
 use crate::{
     accept::{Heads, accept},
-    chain::{Digest, Link, Walk},
+    chain::{Digest, Link, Parts, Salt, Section, Walk},
     id::InstanceId,
     journal::{
-        Append, Batch, ChainReport, Done, Journal, JournalError, Receipt, Row, RowWrite, Scan, Stored, Table,
-        page,
+        Append, Batch, ChainReport, Content as Entry, Done, Journal, JournalError, Receipt, Row, RowWrite,
+        Scan, Snapshot, Stored, Table, page,
     },
 };
 
@@ -54,10 +54,29 @@ struct Content {
 #[derive(Debug, Clone, Default)]
 struct Instance {
     seq: u64,
-    state: Vec<u8>,
+    snapshot: Option<Snapshot>,
+    /// The batch that brought the snapshot.
     batch: u64,
     trimmed: u64,
-    entries: BTreeMap<u64, Vec<u8>>,
+    entries: BTreeMap<u64, Entry>,
+}
+
+impl Instance {
+    fn snapshot_seq(&self) -> u64 {
+        self.snapshot.as_ref().map_or(0, |snapshot| snapshot.seq)
+    }
+
+    /// Returns how many bytes of entries lie behind the snapshot.
+    fn tail(&self) -> u64 {
+        let behind = self.entries.range(self.snapshot_seq() + 1..);
+        behind.map(|(_, entry)| (entry.skeleton.len() + entry.payload.len()) as u64).sum()
+    }
+}
+
+/// There is no disk that could be stolen: the salt is the instance's name.
+fn salt(instance: &InstanceId) -> Salt {
+    let digest = Digest::of(instance.to_string().as_bytes()).0;
+    std::array::from_fn(|place| digest[place])
 }
 
 impl MemoryJournal {
@@ -108,17 +127,17 @@ impl MemoryJournal {
     }
 
     /// Replaces a stored entry behind the chain's back, as a hand on the disk would; returns whether it was there.
-    pub fn tamper(&self, instance: &InstanceId, seq: u64, entry: &[u8]) -> bool {
+    pub fn tamper(&self, instance: &InstanceId, seq: u64, payload: &[u8]) -> bool {
         let mut inner = self.lock();
         let held = inner.content.instances.get_mut(instance).and_then(|held| held.entries.get_mut(&seq));
-        held.map(|stored| entry.clone_into(stored)).is_some()
+        held.map(|stored| payload.clone_into(&mut stored.payload)).is_some()
     }
 
-    /// Replaces a stored state behind the chain's back; returns whether it was there.
-    pub fn tamper_state(&self, instance: &InstanceId, state: &[u8]) -> bool {
+    /// Replaces a stored snapshot behind the chain's back; returns whether it was there.
+    pub fn tamper_snapshot(&self, instance: &InstanceId, state: &[u8]) -> bool {
         let mut inner = self.lock();
-        let held = inner.content.instances.get_mut(instance);
-        held.map(|held| state.clone_into(&mut held.state)).is_some()
+        let held = inner.content.instances.get_mut(instance).and_then(|held| held.snapshot.as_mut());
+        held.map(|snapshot| state.clone_into(&mut snapshot.state)).is_some()
     }
 
     /// Replaces a stored row's value behind the chain's back; returns whether it was there.
@@ -163,11 +182,7 @@ impl Journal for MemoryJournal {
     }
 
     fn load(&self, instance: &InstanceId) -> Result<Option<Stored>, JournalError> {
-        let stored = |held: &Instance| Stored { seq: held.seq, state: held.state.clone() };
-        self.read(|content| {
-            content.whole(&Spoilt::State(instance.clone()))?;
-            Ok(content.instances.get(instance).map(stored))
-        })?
+        self.read(|content| content.load(instance))?
     }
 
     fn last(&self, instance: &InstanceId) -> Result<u64, JournalError> {
@@ -179,17 +194,8 @@ impl Journal for MemoryJournal {
         instance: &InstanceId,
         from: u64,
         limit: usize,
-    ) -> Result<Vec<(u64, Vec<u8>)>, JournalError> {
-        self.read(|content| {
-            let Some(held) = content.instances.get(instance) else { return Ok(Vec::new()) };
-            let found = held.entries.range(from..).take(page(limit));
-            found
-                .map(|(seq, entry)| {
-                    content.whole(&Spoilt::Entry(instance.clone(), *seq))?;
-                    Ok((*seq, entry.clone()))
-                })
-                .collect()
-        })?
+    ) -> Result<Vec<(u64, Entry)>, JournalError> {
+        self.read(|content| content.entries(instance, from, page(limit)))?
     }
 
     fn instances(&self, after: Option<&InstanceId>, limit: usize) -> Result<Vec<InstanceId>, JournalError> {
@@ -268,6 +274,10 @@ impl Heads for Content {
         Ok(self.instances.get(instance).map_or(0, |held| held.seq))
     }
 
+    fn snapshot(&self, instance: &InstanceId) -> Result<u64, JournalError> {
+        Ok(self.instances.get(instance).map_or(0, Instance::snapshot_seq))
+    }
+
     fn version(&self, table: Table, key: &[u8]) -> Result<u64, JournalError> {
         Ok(self.rows.get(&(table, key.to_vec())).map_or(0, |(version, _)| *version))
     }
@@ -278,7 +288,8 @@ impl Content {
         accept(batch, self)?;
         let number = self.links.len() as u64 + 1;
         let fresh = self.fresh(batch);
-        let sealed = Link::of(number, batch, &fresh).seal(&self.head);
+        let parts = Parts::of(batch, salt);
+        let sealed = Link::of(number, (batch, &parts), &fresh).seal(&self.head);
         batch.appends.iter().for_each(|append| self.append(append, number));
         batch.writes.iter().for_each(|write| self.put(write, number));
         for (key, bytes) in &batch.blobs {
@@ -291,7 +302,33 @@ impl Content {
         }
         self.links.push(sealed.bytes);
         self.head = sealed.hash;
-        Ok(Receipt { batch: number })
+        let last = batch.appends.last().and_then(|append| self.instances.get(&append.instance));
+        Ok(Receipt { batch: number, tail: last.map_or(0, Instance::tail) })
+    }
+
+    fn load(&self, instance: &InstanceId) -> Result<Option<Stored>, JournalError> {
+        let Some(held) = self.instances.get(instance) else { return Ok(None) };
+        let flaw = self.whole(&Spoilt::Snapshot(instance.clone())).err().map(|error| error.to_string());
+        let snapshot = held.snapshot.clone().filter(|_| flaw.is_none());
+        let from = snapshot.as_ref().map_or(0, |snapshot| snapshot.seq) + 1;
+        let tail = self.entries(instance, from, usize::MAX)?;
+        Ok(Some(Stored { seq: held.seq, snapshot, tail, bytes: held.tail(), flaw }))
+    }
+
+    fn entries(
+        &self,
+        instance: &InstanceId,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Entry)>, JournalError> {
+        let Some(held) = self.instances.get(instance) else { return Ok(Vec::new()) };
+        let found = held.entries.range(from..).take(limit);
+        found
+            .map(|(seq, entry)| {
+                self.whole(&Spoilt::Entry(instance.clone(), *seq))?;
+                Ok((*seq, entry.clone()))
+            })
+            .collect()
     }
 
     fn fresh(&self, batch: &Batch) -> BTreeSet<String> {
@@ -305,9 +342,11 @@ impl Content {
             held.seq += 1;
             held.entries.insert(held.seq, entry.clone());
         }
-        held.state.clone_from(&append.state);
-        held.batch = number;
-        self.spoilt.remove(&Spoilt::State(append.instance.clone()));
+        if let Some(state) = append.snapshot.as_ref().filter(|_| held.seq > 0) {
+            held.snapshot = Some(Snapshot { seq: held.seq, state: state.clone() });
+            held.batch = number;
+            self.spoilt.remove(&Spoilt::Snapshot(append.instance.clone()));
+        }
     }
 
     /// Refuses a place that was spoilt.
@@ -361,17 +400,27 @@ impl Content {
     }
 
     fn agrees(&self, link: &Link) -> bool {
-        link.sections.iter().all(|section| {
-            let Some(held) = self.instances.get(&section.instance) else { return false };
-            let seqs = (section.after + 1..=section.last()).filter(|seq| *seq > held.trimmed);
-            let mut entries = seqs.map(|seq| {
-                let digest = held.entries.get(&seq).map(|entry| Digest::entry(&section.instance, seq, entry));
-                digest.as_ref() == section.entry(seq)
+        link.sections.iter().all(|section| self.section_agrees(link, section))
+    }
+
+    fn section_agrees(&self, link: &Link, section: &Section) -> bool {
+        let Some(held) = self.instances.get(&section.instance) else { return false };
+        let salt = salt(&section.instance);
+        let seqs = (section.after + 1..=section.last()).filter(|seq| *seq > held.trimmed);
+        let mut entries = seqs.map(|seq| {
+            let digest = held.entries.get(&seq).map(|entry| {
+                let sealed = Digest::sealed(&salt, &entry.payload);
+                Digest::entry((&section.instance, seq), &entry.skeleton, &sealed)
             });
-            let state = Digest::state(&section.instance, held.seq, &held.state);
-            let due = link.last_of(&section.instance).map(|last| last.state);
-            entries.all(|same| same) && (held.batch != link.batch || Some(state) == due)
-        })
+            digest.as_ref() == section.entry(seq)
+        });
+        let snapshot = held.snapshot.as_ref().filter(|_| held.batch == link.batch);
+        let snapshot_agrees = snapshot.is_none_or(|snapshot| {
+            let place = (&section.instance, snapshot.seq);
+            let digest = Digest::snapshot(place, &Digest::sealed(&salt, &snapshot.state));
+            link.snapshot(&section.instance, snapshot.seq) == Some(digest)
+        });
+        entries.all(|same| same) && snapshot_agrees
     }
 
     fn made_up_conflict(&self, batch: &Batch) -> JournalError {

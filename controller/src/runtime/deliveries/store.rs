@@ -8,7 +8,7 @@ use std::{
 use adjutant_machine::{
     command::Notice,
     id::{InstanceId, InstanceKind},
-    journal::{Append, Batch, Guard, JournalError, Row, RowWrite, Table},
+    journal::{Append, Batch, Content, Guard, JournalError, Row, RowWrite, Table},
     life::delivery::{Arrival, DeliveryEntry, DeliveryEvent, DeliveryPhase, Kept, name},
 };
 use adjutant_spec::advice::Advice;
@@ -154,8 +154,8 @@ fn append(
 ) -> Result<Vec<Action>, Error> {
     let bug = |error: serde_json::Error| Error::Bug(format!("a delivery has no JSON form: {error}"));
     let id = instance(&name(&next.arrival.connector, &next.arrival.id));
-    let entries = vec![serde_json::to_vec(entry).map_err(bug)?];
-    let state = serde_json::to_vec(next).map_err(bug)?;
+    let entries = vec![Content::bare(serde_json::to_vec(entry).map_err(bug)?)];
+    let snapshot = Some(serde_json::to_vec(next).map_err(bug)?);
     let place = rows::index::delivery(next.arrival.at, &id.name);
     let is_open = matches!(next.phase, DeliveryPhase::Open { .. });
     let value = is_open.then(|| serde_json::to_vec(&view::delivery_line(next))).transpose().map_err(bug)?;
@@ -164,7 +164,7 @@ fn append(
         batch.writes.push(RowWrite { table: Table::Index, key, value: None });
     }
     batch.writes.push(RowWrite { table: Table::Index, key: place, value });
-    batch.appends.push(Append { instance: id.clone(), expected: seq, entries, state });
+    batch.appends.push(Append { instance: id.clone(), expected: seq, entries, snapshot });
     // The first one of a connector is told; the others join it in `status` and on Today.
     if kept.is_some() || !is_open || core.open_of(&next.arrival.connector) > 0 {
         return Ok(Vec::new());

@@ -171,8 +171,8 @@ async fn a_run_that_cannot_be_read_is_set_aside_and_the_rest_goes_on() {
     let append = adjutant_machine::journal::Append {
         instance,
         expected: stored.seq,
-        entries: vec![b"nonsense".to_vec()],
-        state: b"nonsense".to_vec(),
+        entries: vec![adjutant_machine::journal::Content::bare(b"nonsense".to_vec())],
+        snapshot: None,
     };
     let world = world.killed().await;
     world.rest().await;

@@ -11,29 +11,42 @@ use serde_json::json;
 use super::*;
 use crate::runtime::{Delivery, Error, PauseScope, Retry, RunFilter};
 
-/// What a hand or a bad disk did to one run.
+/// What a hand or a bad disk did to an entry of one run.
 #[derive(Debug, Clone, Copy)]
 enum Damage {
     /// Its checksum does not follow from it.
-    SpoiltState,
-    /// The checksum is right, the bytes are no run.
-    NoRun,
-    /// The checksum is right, the bytes are another run's.
+    Spoilt,
+    /// The checksum is right, the bytes are no entry.
+    NoEntry,
+    /// The checksum is right, the bytes are half an entry.
     Cut,
 }
 
-const DAMAGES: [Damage; 3] = [Damage::SpoiltState, Damage::NoRun, Damage::Cut];
+const DAMAGES: [Damage; 3] = [Damage::Spoilt, Damage::NoEntry, Damage::Cut];
+
+/// The entry that is damaged.
+const ENTRY: u64 = 2;
+
+fn payload(world: &World, id: &InstanceId) -> Vec<u8> {
+    world.journal.entries(id, ENTRY, 1).unwrap().remove(0).1.payload
+}
 
 fn damage(world: &World, run: &str, damage: Damage) {
     let id = InstanceId::run(run);
     match damage {
-        Damage::SpoiltState => world.journal.spoil(Spoilt::State(id)),
-        Damage::NoRun => assert!(world.journal.tamper_state(&id, b"\x01{\"phase\":")),
+        Damage::Spoilt => world.journal.spoil(Spoilt::Entry(id, ENTRY)),
+        Damage::NoEntry => assert!(world.journal.tamper(&id, ENTRY, b"\x02{\"envelope\":")),
         Damage::Cut => {
-            let state = world.journal.load(&id).unwrap().unwrap().state;
-            assert!(world.journal.tamper_state(&id, &state[..state.len() / 2]));
+            let whole = payload(world, &id);
+            assert!(world.journal.tamper(&id, ENTRY, &whole[..whole.len() / 2]));
         }
     }
+}
+
+/// Every row is accounted for. What a hand did to the log stays in the chain: that is what the chain is for.
+async fn accounted(world: &World) {
+    let audit = world.handle.audit().await.unwrap();
+    assert!(audit.findings.is_empty(), "{audit:?}");
 }
 
 /// A world with a run that waits to try again, and one behind a gate; the first one is damaged, and the process begins anew.
@@ -93,19 +106,19 @@ async fn a_damaged_run_says_what_can_be_typed_and_a_kill_always_works() {
         let shown = world.run(&bad).await;
         assert_eq!((shown.line.status.as_str(), shown.line.playbook.as_str()), ("killed", "put"), "{what:?}");
         assert!(world.handle.status().await.unwrap().quarantined.is_empty(), "{what:?}");
-        world.sound().await;
+        accounted(&world).await;
         let refused = world.handle.retry(&bad, Retry::default(), "operator").await.unwrap_err();
         assert!(refused.to_string().contains("adjutant run put"), "{what:?}: {refused}");
         let world = world.killed().await;
         world.rest().await;
         assert_eq!(world.run(&bad).await.line.status, "killed", "{what:?}: after a restart too");
-        world.sound().await;
+        accounted(&world).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_damaged_run_had_under_way_stays_in_doubt_and_can_be_settled() {
-    for (verb, what) in [("post", Damage::NoRun), ("put", Damage::SpoiltState), ("book", Damage::Cut)] {
+    for (verb, what) in [("post", Damage::NoEntry), ("put", Damage::Spoilt), ("book", Damage::Cut)] {
         let world = World::with(&[]).await;
         world.script.will(&format!("desk.{verb}"), [Turn::Silent]);
         let run = world.start(verb, "k").await.run;
@@ -125,18 +138,18 @@ async fn what_a_damaged_run_had_under_way_stays_in_doubt_and_can_be_settled() {
         assert!(world.dead().await.is_empty(), "{verb}");
         world.pass(86_400_000).await;
         assert_eq!(world.script.calls(&format!("desk.{verb}")).len(), 1, "{verb}");
-        world.sound().await;
+        accounted(&world).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repaired_run_is_released_and_goes_on_and_a_damaged_one_is_not() {
-    for what in [Damage::NoRun, Damage::Cut] {
+    for what in [Damage::NoEntry, Damage::Cut] {
         let world = World::with(&[]).await;
         world.script.will("desk.put", [Turn::Fail(ErrorClass::Transient)]);
         let run = world.ran("put", "k").await.line.id;
         let id = InstanceId::run(run.clone());
-        let whole = world.journal.load(&id).unwrap().unwrap().state;
+        let whole = payload(&world, &id);
         damage(&world, &run, what);
         let world = world.killed().await;
         world.pass(60_000).await;
@@ -145,7 +158,7 @@ async fn a_repaired_run_is_released_and_goes_on_and_a_damaged_one_is_not() {
             matches!(&refused, Error::Conflict { .. }) && refused.to_string().contains("adjutant kill"),
             "{refused}"
         );
-        assert!(world.journal.tamper_state(&id, &whole));
+        assert!(world.journal.tamper(&id, ENTRY, &whole));
         assert!(world.handle.release(&run, "operator").await.unwrap().applied, "{what:?}");
         world.rest().await;
         world.pass(60_000).await;
@@ -191,6 +204,7 @@ async fn a_damaged_entry_is_one_finding_and_its_run_goes_on() {
         world.script.will("desk.put", [Turn::Fail(ErrorClass::Transient)]);
         let run = world.ran("put", "k").await.line.id;
         let id = InstanceId::run(run.clone());
+        grown(&world, &run).await;
         if is_spoilt {
             world.journal.spoil(Spoilt::Entry(id.clone(), 2));
         } else {
@@ -207,7 +221,7 @@ async fn a_damaged_entry_is_one_finding_and_its_run_goes_on() {
         assert!(world.handle.run(&run).await.is_ok() && world.handle.why(&run).await.is_ok());
         assert!(world.handle.why(&other).await.is_ok());
         world.pass(60_000).await;
-        assert_eq!(world.run(&run).await.line.status, "done", "its state is whole");
+        assert_eq!(world.run(&run).await.line.status, "done", "its snapshot is whole");
     }
 }
 
@@ -249,7 +263,7 @@ async fn a_run_that_is_set_aside_holds_its_playbook_up_no_more() {
     let first = world.handle.intake(delivery("one")).await.unwrap().runs[0].run.clone();
     world.rest().await;
     assert_eq!(world.handle.intake(delivery("two")).await.unwrap().runs, [], "one at a time");
-    damage(&world, &first, Damage::NoRun);
+    damage(&world, &first, Damage::NoEntry);
     let world = world.killed().await;
     world.pass(60_000).await;
     assert_eq!(
@@ -257,4 +271,49 @@ async fn a_run_that_is_set_aside_holds_its_playbook_up_no_more() {
         1,
         "a damaged one counts no more"
     );
+}
+
+/// Pauses and resumes a run until a snapshot of it is written, and returns the number of its last entry.
+async fn grown(world: &World, run: &str) -> u64 {
+    let id = InstanceId::run(run);
+    while world.journal.load(&id).unwrap().unwrap().snapshot.is_none() {
+        world.handle.pause(run, "it shall grow", "operator").await.unwrap();
+        world.handle.resume(run, "operator").await.unwrap();
+        world.rest().await;
+    }
+    world.journal.last(&id).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_that_cannot_be_read_costs_nothing_but_a_longer_fold() {
+    let world = World::with(&[]).await;
+    world.script.will("desk.put", [Turn::Fail(ErrorClass::Transient)]);
+    let run = world.ran("put", "k").await.line.id;
+    let last = grown(&world, &run).await;
+    assert!(last > 4, "small runs have none");
+    let id = InstanceId::run(run.clone());
+    world.journal.spoil(Spoilt::Snapshot(id.clone()));
+    let world = world.killed().await;
+    world.rest().await;
+    assert!(world.handle.status().await.unwrap().quarantined.is_empty());
+    world.pass(60_000).await;
+    assert_eq!(world.run(&run).await.line.status, "done");
+    let stored = world.journal.load(&id).unwrap().unwrap();
+    assert_eq!((stored.flaw, stored.snapshot.is_some()), (None, true), "another is written");
+    world.sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_that_the_log_does_not_lead_to_is_found_by_the_audit() {
+    let world = World::with(&[]).await;
+    world.script.will("desk.put", [Turn::Fail(ErrorClass::Transient)]);
+    let run = world.ran("put", "k").await.line.id;
+    grown(&world, &run).await;
+    let id = InstanceId::run(run.clone());
+    let mut other = world.journal.load(&id).unwrap().unwrap().snapshot.unwrap().state;
+    let place = other.windows(6).position(|window| window == b"desk.p").unwrap();
+    other[place + 5] = b'q';
+    assert!(world.journal.tamper_snapshot(&id, &other));
+    let audit = world.handle.audit().await.unwrap();
+    assert!(audit.findings.iter().any(|found| found.instance == id), "{audit:?}");
 }

@@ -233,8 +233,9 @@ async fn a_wait_is_gone_with_its_run_and_those_behind_it_go_on() {
     let mut runs = Vec::new();
     for n in 0..6 {
         runs.push(world.start("slow", &n.to_string()).await.run);
+        // Who stands where in the line is what is looked at, so they come one by one.
+        world.rest().await;
     }
-    world.rest().await;
     world.handle.cancel(&runs[2], "not wanted", "operator").await.unwrap();
     world.handle.pause(&runs[3], "wait", "operator").await.unwrap();
     world.rest().await;

@@ -30,8 +30,9 @@ fn damaged(name: &str, problem: &serde_json::Error) -> Error {
 /// Reads a delivery with the number of its last entry.
 pub(in crate::runtime) fn kept(core: &Core, name: &str) -> Result<Option<(Kept, u64)>, Error> {
     let Some(stored) = core.journal.load(&instance(name))? else { return Ok(None) };
-    let kept = serde_json::from_slice(&stored.state).map_err(|error| damaged(name, &error))?;
-    Ok(Some((kept, stored.seq)))
+    let seq = stored.seq;
+    let state = stored.state(&instance(name))?;
+    Ok(Some((serde_json::from_slice(&state).map_err(|error| damaged(name, &error))?, seq)))
 }
 
 /// Reads the entries of a delivery.
@@ -39,8 +40,8 @@ pub(super) fn entries(core: &Core, name: &str) -> Result<Vec<DeliveryEntry>, Err
     let (mut found, mut from) = (Vec::new(), 1);
     loop {
         let page = core.journal.entries(&instance(name), from, super::PAGE)?;
-        for (_, bytes) in &page {
-            found.push(serde_json::from_slice(bytes).map_err(|error| damaged(name, &error))?);
+        for (_, content) in &page {
+            found.push(serde_json::from_slice(&content.payload).map_err(|error| damaged(name, &error))?);
         }
         match page.last() {
             Some((last, _)) if page.len() == super::PAGE => from = last + 1,

@@ -19,8 +19,9 @@ mod why;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Error, core::Core, identity::NewRun, quarantine, rows, schedule::Stored};
+use super::{Error, core::Core, identity::NewRun, rows, schedule::Stored};
 use adjutant_machine::{
+    codec,
     event::Labelled,
     id::{EffectId, InstanceId},
     journal::{self, Journal, JournalError, Table},
@@ -77,12 +78,7 @@ fn read_state(core: &Core, instance: &InstanceId) -> Result<Run, Error> {
     let id = &instance.name;
     let stored = core.journal.load(instance).map_err(|error| damaged(id, error))?;
     let stored = stored.ok_or_else(|| Error::NotFound { what: "run", id: id.clone() })?;
-    let run = quarantine::decode(id, &stored.state)?;
-    if run.seq != stored.seq {
-        let reason = format!("its state is at {}, its log at {}", run.seq, stored.seq);
-        return Err(Error::Quarantined { id: id.clone(), reason });
-    }
-    Ok(run)
+    codec::read_run(&stored).map_err(|error| Error::Quarantined { id: id.clone(), reason: error.to_string() })
 }
 
 /// Damage of one run is its own affair: it is set aside, and no list fails for it.

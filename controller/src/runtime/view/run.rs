@@ -9,7 +9,7 @@ use adjutant_machine::{
     fact::{Entry, Fact},
     fold,
     id::{EffectId, InstanceId, InstanceKind},
-    journal::JournalError,
+    journal::{Content, JournalError},
     projection,
     run::{Cause, Correction, EffectPhase, EffectState, Gate, GatePhase, Phase, Purpose, Run, StepState},
     wait::Place,
@@ -26,7 +26,6 @@ use crate::runtime::{
         EffectView, GateView, JudgedView, LogView, RunLine, RunView, StepView, TimelineLine, TimerView, Way,
         When, mark,
     },
-    words,
 };
 
 /// The most lines of a timeline: the newest.
@@ -120,7 +119,7 @@ fn one_by_one(
     core: &Core,
     instance: &InstanceId,
     (from, last, limit): (u64, u64, usize),
-) -> Result<Vec<Line<Vec<u8>>>, Error> {
+) -> Result<Vec<Line<Content>>, Error> {
     let mut found = Vec::new();
     for seq in (from..=last).take(limit) {
         match core.journal.entries(instance, seq, 1) {
@@ -202,8 +201,8 @@ fn host_log(core: &Core, id: &InstanceId, from: u64, limit: usize) -> Result<Vec
     let page = core.journal.entries(id, from.max(1), limit)?;
     Ok(page
         .into_iter()
-        .map(|(seq, bytes)| {
-            let event: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        .map(|(seq, content)| {
+            let event: Value = serde_json::from_slice(&content.payload).unwrap_or(Value::Null);
             let (at, said) = (said::moment(&event), said::host(&event));
             let by = event["by"].as_str().unwrap_or("host").to_owned();
             LogView { seq, at, by, said, event, facts: Value::Null }
@@ -458,34 +457,17 @@ fn timeline(seq: u64, entry: &Entry) -> TimelineLine {
         seq,
         at: When(entry.envelope.at),
         by: entry.envelope.by.clone(),
-        event: words::event(&entry.envelope.event).to_owned(),
+        event: entry.envelope.event.word().to_owned(),
         about: about(&entry.envelope.event),
     }
 }
 
 pub(super) fn about(event: &Event) -> Option<String> {
     match event {
-        Event::EffectLeased { effect, .. }
-        | Event::EffectDeferred { effect, .. }
-        | Event::EffectDenied { effect, .. }
-        | Event::EffectNeedsApproval { effect, .. }
-        | Event::EffectOutdated { effect, .. }
-        | Event::EffectSucceeded { effect, .. }
-        | Event::EffectFailed { effect, .. }
-        | Event::EffectUnknown { effect, .. }
-        | Event::EffectHeldBack { effect, .. }
-        | Event::EffectProbed { effect, .. }
-        | Event::EffectSettled { effect, .. }
-        | Event::ChildEnded { effect, .. } => Some(effect.to_string()),
         Event::GateDecided(decided) => Some(decided.gate.clone()),
         Event::TimerFired { timer } => Some(format!("{timer:?}")),
         Event::RunRetried { step, .. } => step.clone(),
         Event::ClassCorrected { step, .. } => Some(step.clone()),
-        Event::RunStarted(_)
-        | Event::RunPaused { .. }
-        | Event::RunResumed
-        | Event::ClockSetBack
-        | Event::RunCancelled { .. }
-        | Event::RunKilled { .. } => None,
+        other => other.effect().map(ToString::to_string),
     }
 }

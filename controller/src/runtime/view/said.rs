@@ -3,14 +3,14 @@
 use adjutant_machine::{event::Event, id::Stamp};
 use serde_json::Value;
 
-use crate::runtime::{views::When, words};
+use crate::runtime::views::When;
 
 /// How many characters of a revision are enough for people.
 const SHORT: usize = 12;
 
 /// Says what an entry of a run tells.
 pub(super) fn run(event: &Event) -> String {
-    let word = words::event(event).replace('_', " ");
+    let word = event.word().replace('_', " ");
     match super::run::about(event) {
         Some(about) => format!("{word}: {about}"),
         None => word,

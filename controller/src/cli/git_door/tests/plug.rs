@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use adjutant_machine::{
     id::InstanceId,
-    journal::{Batch, ChainReport, Done, Journal, JournalError, Row, Scan, Stored, Table},
+    journal::{Batch, ChainReport, Content, Done, Journal, JournalError, Row, Scan, Stored, Table},
 };
 
 use crate::journal::RocksJournal;
@@ -54,7 +54,7 @@ impl Journal for Plug {
         self.now()?.last(instance)
     }
 
-    fn entries(&self, instance: &InstanceId, from: u64, limit: usize) -> Read<Vec<(u64, Vec<u8>)>> {
+    fn entries(&self, instance: &InstanceId, from: u64, limit: usize) -> Read<Vec<(u64, Content)>> {
         self.now()?.entries(instance, from, limit)
     }
 

@@ -1,0 +1,108 @@
+//! The head of an instance: where its log ends and where a reader begins. It follows from the entries, so it is not chained; it
+//! answers what an append, a list of instances and a reader ask first, without a look at the log. The salt of its payloads lies
+//! beside it: it is written once, and a damaged head does not take it along.
+
+use adjutant_machine::{
+    chain::{Digest, Salt},
+    id::InstanceId,
+};
+
+use super::{
+    keys,
+    value::{Flaw, Head as Value, split},
+};
+
+/// The head of an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Head {
+    /// The number of the last entry.
+    pub(super) seq: u64,
+    /// The number of the entry that the last snapshot stands after; 0 where there is none.
+    pub(super) snapshot: u64,
+    /// How many bytes the entries behind the snapshot take in the store.
+    pub(super) tail: u64,
+}
+
+/// How long a stored head is.
+const LENGTH: usize = 24;
+
+impl Head {
+    /// Returns what is stored.
+    pub(super) fn value(&self, instance: &InstanceId, batch: u64) -> Vec<u8> {
+        let content = self.content();
+        Value::of(batch, 0, &digest(&keys::head(instance), &content)).with(&[&content])
+    }
+
+    /// Reads what is stored.
+    pub(super) fn read(instance: &InstanceId, value: &[u8]) -> Result<Self, Flaw> {
+        let content: [u8; LENGTH] = checked(&keys::head(instance), value)?;
+        let eight =
+            |at: usize| content[at..at + 8].try_into().map(u64::from_be_bytes).map_err(|_| Flaw::Short);
+        Ok(Self { seq: eight(0)?, snapshot: eight(8)?, tail: eight(16)? })
+    }
+
+    fn content(&self) -> Vec<u8> {
+        let mut content = Vec::with_capacity(LENGTH);
+        for number in [self.seq, self.snapshot, self.tail] {
+            content.extend_from_slice(&number.to_be_bytes());
+        }
+        content
+    }
+}
+
+/// Returns a salt that nobody can guess.
+pub(super) fn new_salt() -> Salt {
+    let mut salt = Salt::default();
+    getrandom::fill(&mut salt).expect("the system has randomness: without it no process starts");
+    salt
+}
+
+/// Returns a salt as it is stored.
+pub(super) fn salt_value(instance: &InstanceId, salt: &Salt, batch: u64) -> Vec<u8> {
+    Value::of(batch, 0, &digest(&keys::salt(instance), salt)).with(&[salt])
+}
+
+/// Reads a stored salt.
+pub(super) fn read_salt(instance: &InstanceId, value: &[u8]) -> Result<Salt, Flaw> {
+    checked(&keys::salt(instance), value)
+}
+
+fn checked<const N: usize>(key: &[u8], value: &[u8]) -> Result<[u8; N], Flaw> {
+    let (value, content) = split(value)?;
+    if !value.fits(&digest(key, content)) {
+        return Err(Flaw::Checksum);
+    }
+    content.try_into().map_err(|_| Flaw::Short)
+}
+
+/// What was copied to another place does not pass.
+fn digest(key: &[u8], content: &[u8]) -> Digest {
+    Digest::of(&[key, content].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_is_read_in_its_own_place_only() {
+        let head = Head { seq: 9, snapshot: 4, tail: 700 };
+        let value = head.value(&InstanceId::run("a"), 12);
+        assert_eq!(Head::read(&InstanceId::run("a"), &value), Ok(head));
+        assert_eq!(Head::read(&InstanceId::run("b"), &value), Err(Flaw::Checksum));
+        for length in 0..value.len() {
+            assert!(Head::read(&InstanceId::run("a"), &value[..length]).is_err());
+        }
+    }
+
+    #[test]
+    fn a_salt_is_read_in_its_own_place_only() {
+        let (own, other) = (InstanceId::run("a"), InstanceId::run("b"));
+        let salt = new_salt();
+        assert_ne!(salt, new_salt());
+        let value = salt_value(&own, &salt, 12);
+        assert_eq!(read_salt(&own, &value), Ok(salt));
+        assert_eq!(read_salt(&other, &value), Err(Flaw::Checksum));
+        assert_eq!(Head::read(&own, &value), Err(Flaw::Checksum), "a salt is no head");
+    }
+}
