@@ -243,7 +243,7 @@ struct Scripted {
 }
 
 impl Performer for Scripted {
-    fn perform(&self, job: Perform, _: Stamp) -> BoxFuture<'static, Event> {
+    fn perform(&self, _: Arc<Plan>, job: Perform, _: Stamp) -> BoxFuture<'static, Event> {
         let (effect, attempt) = (job.effect, job.attempt);
         let value = match job.call {
             Call::Route { text, .. } => {
@@ -277,7 +277,12 @@ impl Performer for Scripted {
         Worst::Nothing
     }
 
-    fn notify(&self, _: Notice, _: Option<NotifyRule>) -> BoxFuture<'static, Result<(), NotifyFailure>> {
+    fn notify(
+        &self,
+        _: Arc<Plan>,
+        _: Notice,
+        _: Option<NotifyRule>,
+    ) -> BoxFuture<'static, Result<(), NotifyFailure>> {
         Box::pin(async { Ok(()) })
     }
 }

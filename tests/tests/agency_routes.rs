@@ -8,7 +8,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that breaks off has failed")]
 #![expect(clippy::print_stdout, reason = "a skipped test says so")]
 
-use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path, sync::Arc};
+use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
 use adjutant::{
     effects::{Effects, Options, secrets::Keys},
@@ -74,9 +74,9 @@ fn messages() -> Vec<Message> {
     lines.lines().map(message).collect()
 }
 
-fn answers<'a>(effects: &Effects, messages: &'a [Message]) -> Vec<Answer<'a>> {
+fn answers<'a>((effects, plan): (&Effects, &Plan), messages: &'a [Message]) -> Vec<Answer<'a>> {
     let answer = |message: &'a Message| {
-        let said = effects.try_route(ROUTE, &message.text).unwrap();
+        let said = effects.try_route(plan, ROUTE, &message.text).unwrap();
         let word = |key: &str| said[key].as_str().unwrap().to_owned();
         Answer { message, class: word("class"), stage: word("stage") }
     };
@@ -108,9 +108,9 @@ fn sixty_messages_are_answered_as_the_table_says() {
     }
     let options =
         Options { keys: Keys::at("/nonexistent"), files: root().into(), keep_out: Vec::new(), routers };
-    let effects = Effects::new(options, Arc::new(agency()));
+    let effects = Effects::new(options);
     let messages = messages();
-    let answers = answers(&effects, &messages);
+    let answers = answers((&effects, &agency()), &messages);
     insta::assert_snapshot!(table(&answers));
     let own = |answer: &&Answer<'_>| answer.message.class.is_some() && !answer.is_escalated();
     let confused = answers.iter().filter(own).filter(|answer| !answer.is_right()).count();

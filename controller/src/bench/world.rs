@@ -33,7 +33,7 @@ pub(super) struct Desk {
 }
 
 impl Performer for Desk {
-    fn perform(&self, job: Perform, _until: Stamp) -> BoxFuture<'static, Event> {
+    fn perform(&self, _plan: Arc<Plan>, job: Perform, _until: Stamp) -> BoxFuture<'static, Event> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         let (effect, attempt, value) = (job.effect, job.attempt, json!({ "id": "1" }));
         let event = Event::EffectSucceeded { effect, attempt, value, cost: None, provenance: Value::Null };
@@ -54,6 +54,7 @@ impl Performer for Desk {
 
     fn notify(
         &self,
+        _plan: Arc<Plan>,
         _notice: Notice,
         _rule: Option<NotifyRule>,
     ) -> BoxFuture<'static, Result<(), NotifyFailure>> {

@@ -1,11 +1,11 @@
-//! [`Effects`]: the room's one door, over the plan in force.
+//! [`Effects`]: the room's one door. It keeps no plan: whoever asks says under which.
 
 mod hops;
 
 use std::{
     collections::BTreeMap,
     path::PathBuf,
-    sync::{Arc, PoisonError, RwLock},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -13,15 +13,11 @@ use adjutant_machine::{
     command::{AgentCall, Call, Notice, Perform, VerbCall},
     event::{Event, Finding},
 };
-use adjutant_spec::{
-    plan::{Connector, NotifyRule, Plan, Route},
-    value::Money,
-};
+use adjutant_spec::plan::{Connector, NotifyRule, Plan, Route};
 use serde_json::Value;
-use tokio::sync::watch;
 
 use super::{
-    Doors, IntakeError, NotifyFailure, ProbeError, Received, Redactor, Unpriced, Unwatched,
+    Doors, IntakeError, NotifyFailure, ProbeError, Received, Redactor, Unwatched,
     connectors::{self, VerbJob},
     folders::Folders,
     http,
@@ -49,35 +45,25 @@ pub struct Options {
     pub routers: Routers,
 }
 
-/// Performs effects on the world as the plan in force has it.
+/// Performs effects on the world as a plan has it.
 ///
 /// *Flow*: [`Effects::perform`] makes one attempt and answers with its event. *Guarantees*: nothing is retried inside;
 /// what definitely failed and what may have happened are told apart; no secret is in an event. *Assumptions*: the caller
 /// has leased the effect durably before. *Errors*: are events.
 pub struct Effects {
     options: Options,
-    live: RwLock<Arc<Plan>>,
-    updates: watch::Sender<u64>,
     caps: Caps,
     standings: Standings,
     doors: Arc<dyn Doors>,
 }
 
 impl Effects {
-    /// Opens the room over a plan.
+    /// Opens the room.
     #[must_use]
-    pub fn new(options: Options, plan: Arc<Plan>) -> Self {
-        let (updates, _) = watch::channel(0);
+    pub fn new(options: Options) -> Self {
         let mut options = options;
         options.keep_out.push(options.keys.path().to_owned());
-        Self {
-            options,
-            live: RwLock::new(plan),
-            updates,
-            caps: Caps::default(),
-            standings: Standings::default(),
-            doors: Arc::new(Unwatched),
-        }
+        Self { options, caps: Caps::default(), standings: Standings::default(), doors: Arc::new(Unwatched) }
     }
 
     /// Puts the room behind doors: each is asked whenever something is about to leave.
@@ -86,25 +72,16 @@ impl Effects {
         Self { doors, ..self }
     }
 
-    /// Puts another plan into force: calls that begin from now on use its endpoints, secrets, hosts, prices and modes.
-    pub fn update(&self, plan: Arc<Plan>) {
-        self.options.routers.prepare(&plan);
-        *self.live.write().unwrap_or_else(PoisonError::into_inner) = plan;
-        self.updates.send_modify(|count| *count += 1);
+    /// Makes ready what the routes of a plan need, before the first one is asked.
+    pub fn prepare(&self, plan: &Plan) {
+        self.options.routers.prepare(plan);
     }
 
-    /// Returns the plan in force.
-    #[must_use]
-    pub fn plan(&self) -> Arc<Plan> {
-        Arc::clone(&self.live.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Performs one attempt.
-    pub async fn perform(&self, job: &Perform) -> Event {
-        let plan = self.plan();
-        let redactor = self.redactor(&plan, &job.call);
+    /// Performs one attempt, with the endpoints, secrets, hosts, prices and modes of a plan.
+    pub async fn perform(&self, plan: &Plan, job: &Perform) -> Event {
+        let redactor = self.redactor(plan, &job.call);
         let deadline = Instant::now() + Duration::from_millis(job.timeout.max(1));
-        let attempt = Attempt { plan: &plan, job, redactor: &redactor, deadline };
+        let attempt = Attempt { plan, job, redactor: &redactor, deadline };
         let answer = match &job.call {
             Call::Verb(call) => self.verb(&attempt, call).await,
             Call::Probe { of, probe } => {
@@ -137,52 +114,44 @@ impl Effects {
     ///
     /// # Errors
     /// [`NotifyFailure`], which says whether to try again.
-    pub async fn notify(&self, notice: &Notice, rule: Option<&NotifyRule>) -> Result<(), NotifyFailure> {
-        let plan = self.plan();
+    pub async fn notify(
+        &self,
+        plan: &Plan,
+        notice: &Notice,
+        rule: Option<&NotifyRule>,
+    ) -> Result<(), NotifyFailure> {
         let Some(rule) = rule else {
             tracing::info!(notice = %notify::logged(notice), "no rule carries the notice");
             return Ok(());
         };
-        let Some(to) = notify::address(&plan, rule) else {
+        let Some(to) = notify::address(plan, rule) else {
             tracing::info!(notice = %notify::logged(notice), "no address for the notice");
             return Ok(());
         };
-        if !self.caps.take(rule, &notify::today(&plan)) {
+        if !self.caps.take(rule, &notify::today(plan)) {
             tracing::info!(notice = %notify::logged(notice), per_day = rule.per_day, "the day's notices are used up");
             return Ok(());
         }
-        let call = notify::call(&plan, rule, notice, &to);
-        let Err(fault) = self.tell(&plan, &call).await else { return Ok(()) };
+        let call = notify::call(plan, rule, notice, &to);
+        let Err(fault) = self.tell(plan, &call).await else { return Ok(()) };
         self.caps.give_back(rule);
-        let message = outcome::told(&self.redactor(&plan, &Call::Verb(call)), fault.message());
+        let message = outcome::told(&self.redactor(plan, &Call::Verb(call)), fault.message());
         notify::failure(&fault, message).map_or(Ok(()), Err)
-    }
-
-    /// Returns the most bytes of a delivery to a webhook connector; nothing is read before that is known.
-    ///
-    /// # Errors
-    /// [`IntakeError::NoConnector`].
-    pub fn webhook_limit(&self, connector: &str) -> Result<usize, IntakeError> {
-        let plan = self.plan();
-        let found = plan.connector(connector).filter(|found| found.kind == "webhook");
-        found.map(intake::most_bytes).ok_or_else(|| IntakeError::NoConnector(connector.to_owned()))
     }
 
     /// Verifies a webhook over its raw bytes and says what it is.
     ///
     /// # Errors
     /// [`IntakeError`], whose status tells the sender.
-    pub fn verify_webhook(&self, webhook: &Webhook<'_>) -> Result<Received, IntakeError> {
-        let plan = self.plan();
-        let found = plan.connector(webhook.connector).filter(|found| found.kind == "webhook");
-        let found = found.ok_or_else(|| IntakeError::NoConnector(webhook.connector.to_owned()))?;
+    pub fn verify_webhook(&self, plan: &Plan, webhook: &Webhook<'_>) -> Result<Received, IntakeError> {
+        let found = intake::receiver(plan, webhook.connector)?;
         let no_secret =
             |reason: String| IntakeError::NoSecret { connector: webhook.connector.to_owned(), reason };
         let names = found.secret_names();
         if names.is_empty() {
             return Err(no_secret("it names none".to_owned()));
         }
-        let opened: Vec<_> = names.into_iter().map(|name| self.signing_secret(&plan, name)).collect();
+        let opened: Vec<_> = names.into_iter().map(|name| self.signing_secret(plan, name)).collect();
         // While one secret takes the place of another, the one that can be opened is enough.
         let problem = opened.iter().find_map(|secret| secret.as_ref().err().cloned());
         let secrets: Vec<Secret> = opened.into_iter().flatten().collect();
@@ -196,13 +165,12 @@ impl Effects {
     ///
     /// # Errors
     /// [`ProbeError::NoConnector`]; what is wrong with a connector that exists is in the report.
-    pub async fn probe(&self, connector: &str) -> Result<Value, ProbeError> {
-        let plan = self.plan();
+    pub async fn probe(&self, plan: &Plan, connector: &str) -> Result<Value, ProbeError> {
         let found = plan.connector(connector);
         let found = found.ok_or_else(|| ProbeError::NoConnector(connector.to_owned()))?;
-        let secret = self.secret(&plan, found);
+        let secret = self.secret(plan, found);
         let redactor = Redactor::of(secret.as_ref().ok().and_then(Option::as_ref));
-        let folders = self.folders(&plan);
+        let folders = self.folders(plan);
         let subject = probe::Subject { connector: found, doors: &self.doors, secret, folders };
         Ok(redactor.value(probe::report(&subject).await))
     }
@@ -210,15 +178,14 @@ impl Effects {
     /// Asks a route, for `adjutant route`: what a step would record, and where that is from. Hops are not asked: nobody
     /// has reserved money for them. Blocks while the model computes.
     #[must_use]
-    pub fn try_route(&self, route: &str, text: &str) -> Option<Value> {
-        let plan = self.plan();
+    pub fn try_route(&self, plan: &Plan, route: &str, text: &str) -> Option<Value> {
         let found = plan.route(route)?;
         let context = serde_json::json!({ "input": {}, "steps": {} });
         if let Some(done) = route::by_rule(found, (text, &context), &Patience::endless()).ok()? {
             return Some(done.value);
         }
         // What is timed is the decision, not the fit that came before it.
-        let fitted = self.options.routers.of(found, pin_of(&plan));
+        let fitted = self.options.routers.of(found, pin_of(plan));
         let started = Instant::now();
         let judged = route::Judged::of(fitted, text);
         let decided = route::by_router(found, judged, started);
@@ -258,20 +225,7 @@ impl Effects {
         self.options.routers.standing_now(pin)
     }
 
-    /// Returns the most that a call can cost: what is reserved before it starts.
-    ///
-    /// # Errors
-    /// [`Unpriced`]: the call must not start.
-    pub fn worst_case(&self, call: &Call) -> Result<Option<Money>, Unpriced> {
-        price::worst_case(&self.plan(), call)
-    }
-
-    /// Tells when another plan came into force.
-    pub(super) fn updates(&self) -> watch::Receiver<u64> {
-        self.updates.subscribe()
-    }
-
-    /// Returns how each drop folder of the plan in force stands, by connector.
+    /// Returns how each drop folder that is watched stands, by connector.
     #[must_use]
     pub fn drop_folders(&self) -> BTreeMap<String, DropStanding> {
         self.standings.all()
@@ -283,8 +237,8 @@ impl Effects {
     }
 
     /// Returns the folder of a connector, or why it is not used.
-    pub(super) fn folder_of(&self, connector: &Connector) -> Result<PathBuf, String> {
-        self.folders(&self.plan()).own(connector)
+    pub(super) fn folder_of(&self, plan: &Plan, connector: &Connector) -> Result<PathBuf, String> {
+        self.folders(plan).own(connector)
     }
 
     fn folders(&self, plan: &Plan) -> Folders {
@@ -388,10 +342,10 @@ impl Effects {
         if leaves { self.full_redactor(plan) } else { Redactor::default() }
     }
 
-    /// Returns a value without the secrets of the company in force.
+    /// Returns a value without the secrets of a plan.
     #[must_use]
-    pub fn masked(&self, value: Value) -> Value {
-        self.full_redactor(&self.plan()).value(value)
+    pub fn masked(&self, plan: &Plan, value: Value) -> Value {
+        self.full_redactor(plan).value(value)
     }
 
     fn full_redactor(&self, plan: &Plan) -> Redactor {
@@ -401,7 +355,7 @@ impl Effects {
     }
 }
 
-/// One attempt under the plan in force when it began.
+/// One attempt under the plan that let it go.
 struct Attempt<'a> {
     plan: &'a Plan,
     job: &'a Perform,

@@ -7,6 +7,10 @@ use adjutant_machine::{
     journal::{self, Append, Batch, Content, Guard, Journal, Row, RowWrite, Table},
 };
 use adjutant_spec::plan::{Bundle, BundleId, Id, Plan};
+use futures::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -83,6 +87,20 @@ pub(super) fn size_pools(core: &Core, plan: &Plan) {
 fn most_agents(core: &Core, plan: &Plan) -> usize {
     let limit = plan.policies.limits.iter().find(|limit| limit.name == "active_agents");
     limit.and_then(|limit| usize::try_from(limit.max).ok()).unwrap_or(core.most_agents)
+}
+
+/// Returns the plan in force, if any, then each other one that comes; of those that come faster than they are taken, the newest.
+pub(super) fn plans(core: &Core) -> BoxStream<'static, Arc<Plan>> {
+    let none: Option<Arc<Plan>> = None;
+    let plans = stream::unfold((core.live.subscribe(), none), |(mut live, known)| async move {
+        let is_another = |live: &Arc<Live>| match (&live.plan, &known) {
+            (Some(plan), Some(known)) => !Arc::ptr_eq(plan, known),
+            (plan, _) => plan.is_some(),
+        };
+        let plan = live.wait_for(is_another).await.ok()?.plan.clone()?;
+        Some((Arc::clone(&plan), (live, Some(plan))))
+    });
+    plans.boxed()
 }
 
 fn batch(core: &Core, view: AppliedView, plan: &Plan) -> Result<(Batch, BTreeMap<Id, BundleId>), Error> {

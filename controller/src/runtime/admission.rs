@@ -4,6 +4,8 @@
 //! leak it. The order matters: what can refuse without changing anything comes first, money comes last. What only has to wait
 //! stands in a line (`machine::wait`): nothing is written for it.
 
+use std::sync::Arc;
+
 use adjutant_machine::{
     command::{Approval, Call, Perform},
     event::{Denial, Envelope, ErrorClass, Event},
@@ -42,8 +44,8 @@ pub(super) const BY_CONDITION: &str = "auto";
 
 /// What admission says.
 pub(super) enum Admitted {
-    /// It starts now, with so much money held.
-    Go { reserved: Option<Money> },
+    /// It starts now, with so much money held, and is performed under the plan that let it.
+    Go { reserved: Option<Money>, plan: Arc<Plan> },
     /// It never starts, or not without a person: this event says why.
     Stop { event: Event },
     /// It stands in the line of what holds it back; it stays queued, and its outbox row stays.
@@ -53,12 +55,16 @@ pub(super) enum Admitted {
 /// One look at one effect.
 struct Look<'a> {
     perform: &'a Perform,
-    plan: &'a Plan,
+    plan: &'a Arc<Plan>,
     /// What had moved before anything was read: a wait that is decided on older things is decided again.
     seen: u64,
 }
 
 impl Look<'_> {
+    fn go(&self, reserved: Option<Money>) -> Admitted {
+        Admitted::Go { reserved, plan: Arc::clone(self.plan) }
+    }
+
     fn wait(&self, cause: Cause, until: impl Into<Until>) -> Admitted {
         Admitted::Wait(Ticket { cause, seen: self.seen, until: until.into() })
     }
@@ -72,14 +78,14 @@ impl Look<'_> {
 
 /// Returns the verdict on an effect, and takes in the draft what it needs.
 pub(super) fn decide(draft: &mut Draft<'_>, perform: &Perform) -> Result<Admitted, JournalError> {
-    let Some(run) = &draft.run else { return Ok(Admitted::Go { reserved: None }) };
-    let (run, playbook, stage) = (run.id.clone(), run.oldest(), run.stage);
     let seen = draft.core.moves();
     let live = draft.core.live();
     let Some(plan) = live.plan.clone() else {
         return Ok(Admitted::Wait(Ticket { cause: Cause::NoRevision, seen, until: Until::Moved }));
     };
     let look = Look { perform, plan: &plan, seen };
+    let Some(run) = &draft.run else { return Ok(look.go(None)) };
+    let (run, playbook, stage) = (run.id.clone(), run.oldest(), run.stage);
     if let Some((cause, _)) = switch::holds(&live, &playbook, reaches(&plan, &perform.call)) {
         return Ok(look.wait(cause, None));
     }
@@ -303,7 +309,7 @@ fn breaker(draft: &mut Draft<'_>, verb: &str) -> Result<BreakerPhase, JournalErr
 fn reserve(draft: &mut Draft<'_>, look: &Look<'_>, spender: &Spender<'_>) -> Result<Admitted, JournalError> {
     let Look { perform, plan, .. } = *look;
     let amount = match draft.core.performer.worst_case(plan, &perform.call) {
-        Worst::Nothing => return Ok(Admitted::Go { reserved: None }),
+        Worst::Nothing => return Ok(look.go(None)),
         Worst::Unpriced(message) => return Ok(deny(perform, Denial::Budget, message)),
         Worst::AtMost(amount) => amount,
     };
@@ -338,13 +344,13 @@ fn reserve(draft: &mut Draft<'_>, look: &Look<'_>, spender: &Spender<'_>) -> Res
             return Ok(deny(perform, Denial::Budget, message));
         }
     }
-    hold(draft, perform, amount, places(caps, spender.today(plan, draft.now)))
+    hold(draft, look, amount, places(caps, spender.today(plan, draft.now)))
 }
 
 /// Writes a reservation into its rows.
 fn hold(
     draft: &mut Draft<'_>,
-    perform: &Perform,
+    look: &Look<'_>,
     amount: Money,
     places: Vec<Place>,
 ) -> Result<Admitted, JournalError> {
@@ -354,14 +360,14 @@ fn hold(
             account.reserved.checked_add(amount.amount).filter(|_| account.currency == amount.currency);
         let Some(reserved) = reserved else {
             let message = format!("{amount} does not add up with what {} has spent", place.scope);
-            return Ok(deny(perform, Denial::Budget, message));
+            return Ok(deny(look.perform, Denial::Budget, message));
         };
         let key = rows::ledger::sums(&place.scope, &place.window, &place.slot);
         put(draft, Table::Ledger, &key, Some(&Account { reserved, ..account }));
     }
-    let key = rows::ledger::lease(&perform.effect, perform.attempt);
+    let key = rows::ledger::lease(&look.perform.effect, look.perform.attempt);
     put(draft, Table::Ledger, &key, Some(&Reservation { amount, places }));
-    Ok(Admitted::Go { reserved: Some(amount) })
+    Ok(look.go(Some(amount)))
 }
 
 fn account(draft: &mut Draft<'_>, place: &Place, like: Money) -> Result<Account, JournalError> {

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, OnceLock, PoisonError, RwLock,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
         mpsc,
     },
@@ -106,7 +106,8 @@ pub(super) struct Core {
     pub(super) tokio: tokio::runtime::Handle,
     pub(super) seed: u64,
     pub(super) shards: Vec<mpsc::Sender<Message>>,
-    pub(super) live: RwLock<Arc<Live>>,
+    /// The one home of the plan: who needs to know when another one comes subscribes.
+    pub(super) live: watch::Sender<Arc<Live>>,
     pub(super) shared: Shared,
     pub(super) pools: Pools,
     pub(super) wheel: Wheel,
@@ -222,7 +223,7 @@ impl Core {
             tokio: tokio::runtime::Handle::current(),
             seed,
             shards,
-            live: RwLock::new(Arc::new(live)),
+            live: watch::Sender::new(Arc::new(live)),
             shared: Shared::default(),
             pools,
             wheel: Wheel::default(),
@@ -250,13 +251,12 @@ impl Core {
 
     /// Returns what is in force.
     pub(super) fn live(&self) -> Arc<Live> {
-        Arc::clone(&self.live.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.live.borrow())
     }
 
     /// Replaces what is in force.
     pub(super) fn set_live(&self, change: impl FnOnce(&mut Live)) {
-        let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
-        change(Arc::make_mut(&mut live));
+        self.live.send_modify(|live| change(Arc::make_mut(live)));
     }
 
     /// Puts something into an instance's mailbox.

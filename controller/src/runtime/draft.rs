@@ -38,13 +38,22 @@ const MOST_ENTRIES: usize = 64;
 /// What is done once the batch is durable.
 pub(super) enum Action {
     /// An attempt begins.
-    Send { perform: Box<Perform>, until: Stamp, permit: Permit },
+    Send(Box<Leased>),
     /// A child run begins.
     Child { perform: Box<Perform> },
     /// An effect waits for a place in its pool.
     Enqueue { effect: EffectId, lane: Lane },
     /// A message leaves.
     Message { key: Vec<u8>, message: Box<Outgoing> },
+}
+
+/// An attempt that was let go, with everything that it is performed with.
+pub(super) struct Leased {
+    pub(super) perform: Perform,
+    /// The plan that admission decided on: who performs it sees the same.
+    pub(super) plan: Arc<Plan>,
+    pub(super) until: Stamp,
+    pub(super) permit: Permit,
 }
 
 /// A message in the outbox.
@@ -268,7 +277,7 @@ impl<'a> Draft<'a> {
                 self.lines.waits.push((effect.clone(), Lane::of(&perform.call), ticket));
                 Ok(())
             }
-            Admitted::Go { reserved } => {
+            Admitted::Go { reserved, plan } => {
                 let until = self.now.plus(perform.timeout.saturating_add(LEASE_GRACE));
                 let attempt = perform.attempt;
                 self.host_event(
@@ -276,7 +285,8 @@ impl<'a> Draft<'a> {
                     Event::EffectLeased { effect: effect.clone(), attempt, until, reserved },
                 )?;
                 // A key that is too old is not sent: the machine asks its probe, or the operator.
-                if self.is_leased(effect) { self.dispatch(perform, until, permit) } else { Ok(()) }
+                let leased = Leased { perform, plan, until, permit };
+                if self.is_leased(effect) { self.dispatch(leased) } else { Ok(()) }
             }
             Admitted::Stop { event } => {
                 let id = self.core.unique(&format!("{effect}#{}#admission", perform.attempt));
@@ -290,11 +300,11 @@ impl<'a> Draft<'a> {
         state.is_some_and(|state| matches!(state.life.phase, EffectPhase::Leased { .. }))
     }
 
-    fn dispatch(&mut self, perform: Perform, until: Stamp, permit: Permit) -> Result<(), JournalError> {
-        let perform = Box::new(perform);
+    fn dispatch(&mut self, leased: Leased) -> Result<(), JournalError> {
+        let perform = &leased.perform;
         match perform.call {
             Call::StartRun { .. } => {
-                self.actions.push(Action::Child { perform });
+                self.actions.push(Action::Child { perform: Box::new(leased.perform) });
                 Ok(())
             }
             Call::FindChild { ref of } => {
@@ -303,12 +313,12 @@ impl<'a> Draft<'a> {
                 self.host_event(id, event)
             }
             Call::RecordRead { .. } | Call::RecordList { .. } | Call::RecordWrite { .. } => {
-                let event = super::records::perform(self, &perform)?;
+                let event = super::records::perform(self, perform)?;
                 let id = format!("{}#{}", perform.effect, perform.attempt);
                 self.host_event(id, event)
             }
             _ => {
-                self.actions.push(Action::Send { perform, until, permit });
+                self.actions.push(Action::Send(Box::new(leased)));
                 Ok(())
             }
         }

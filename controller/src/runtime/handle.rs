@@ -13,7 +13,7 @@ use adjutant_machine::{
     verdict::Verdict,
 };
 use adjutant_spec::plan::{BundleId, Plan};
-use futures::future::BoxFuture;
+use futures::{future::BoxFuture, stream::BoxStream};
 use tokio::sync::{Semaphore, SemaphorePermit, broadcast, oneshot};
 
 use super::{
@@ -269,6 +269,12 @@ impl Handle {
     #[must_use]
     pub fn plan(&self) -> Option<Arc<Plan>> {
         self.core.live().plan.clone()
+    }
+
+    /// Returns the plan in force, if any, and each one that comes after it; of those that come faster than they are taken, the newest.
+    #[must_use]
+    pub fn plans(&self) -> BoxStream<'static, Arc<Plan>> {
+        activate::plans(&self.core)
     }
 
     /// Returns the revision in force.

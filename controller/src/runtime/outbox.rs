@@ -20,8 +20,7 @@ use super::{
     Error,
     core::{Busy, Core, Job, timer_event_id},
     crash::Point,
-    draft::{Action, Outgoing},
-    pools::Permit,
+    draft::{Action, Leased, Outgoing},
     rows,
 };
 
@@ -36,9 +35,7 @@ pub(super) const LOST: &str = "#lost";
 pub(super) fn act(core: &Arc<Core>, action: Action) {
     match action {
         Action::Enqueue { effect, lane } => core.enqueue(effect, &lane),
-        Action::Send { perform, until, permit } => {
-            core.spawn(Attempt { core: Arc::clone(core), perform: *perform, until }.run(permit));
-        }
+        Action::Send(leased) => core.spawn(attempt(Arc::clone(core), *leased)),
         Action::Child { perform } => {
             let own = Arc::clone(core);
             core.spawn(async move { child(&own, *perform).await });
@@ -60,49 +57,40 @@ fn send(core: &Arc<Core>, key: Vec<u8>, message: Outgoing) {
     }
 }
 
-/// One attempt of an effect.
-struct Attempt {
-    core: Arc<Core>,
-    perform: Perform,
-    until: Stamp,
-}
-
-impl Attempt {
-    /// Performs it and brings its answer back. While it does, its lease's timer is its own affair: an answer that is there goes
-    /// before a lease that has run out, however long the process was stopped in between.
-    async fn run(self, permit: Permit) {
-        let Self { core, perform, until } = self;
-        core.crash.at(Point::BeforeSend);
-        let (effect, attempt) = (perform.effect.clone(), perform.attempt);
-        let lease = TimerId::Lease(effect.clone(), attempt);
-        let owner = core.leases.own(lease.clone());
-        let work = {
-            let core = Arc::clone(&core);
-            AssertUnwindSafe(async move { core.performer.perform(perform, until).await }).catch_unwind()
-        };
-        let given_up = lapsed(&core, until);
-        let answer = tokio::select! {
-            biased;
-            answer = work => answer.unwrap_or_else(|_| Event::EffectUnknown {
-                effect: effect.clone(),
-                attempt,
-                message: "our own mistake: performing it panicked".to_owned(),
-                host_died: false,
-            }),
-            () = given_up => {
-                tracing::warn!(%effect, attempt, "an attempt outlived its lease");
-                drop(owner);
-                let event = Event::TimerFired { timer: lease.clone() };
-                return tell(&core, &effect, (timer_event_id(&lease, until), event));
-            }
-            () = core.gone() => return,
-        };
-        core.crash.at(Point::AfterSend);
-        drop(owner);
-        let event = fitting(&effect, attempt, answer);
-        tell(&core, &effect, (format!("{effect}#{attempt}"), event));
-        drop(permit);
-    }
+/// Performs an attempt and brings its answer back. While it does, its lease's timer is its own affair: an answer that is there
+/// goes before a lease that has run out, however long the process was stopped in between.
+async fn attempt(core: Arc<Core>, leased: Leased) {
+    let Leased { perform, plan, until, permit } = leased;
+    core.crash.at(Point::BeforeSend);
+    let (effect, attempt) = (perform.effect.clone(), perform.attempt);
+    let lease = TimerId::Lease(effect.clone(), attempt);
+    let owner = core.leases.own(lease.clone());
+    let work = {
+        let core = Arc::clone(&core);
+        AssertUnwindSafe(async move { core.performer.perform(plan, perform, until).await }).catch_unwind()
+    };
+    let given_up = lapsed(&core, until);
+    let answer = tokio::select! {
+        biased;
+        answer = work => answer.unwrap_or_else(|_| Event::EffectUnknown {
+            effect: effect.clone(),
+            attempt,
+            message: "our own mistake: performing it panicked".to_owned(),
+            host_died: false,
+        }),
+        () = given_up => {
+            tracing::warn!(%effect, attempt, "an attempt outlived its lease");
+            drop(owner);
+            let event = Event::TimerFired { timer: lease.clone() };
+            return tell(&core, &effect, (timer_event_id(&lease, until), event));
+        }
+        () = core.gone() => return,
+    };
+    core.crash.at(Point::AfterSend);
+    drop(owner);
+    let event = fitting(&effect, attempt, answer);
+    tell(&core, &effect, (format!("{effect}#{attempt}"), event));
+    drop(permit);
 }
 
 fn tell(core: &Core, effect: &EffectId, (id, event): (String, Event)) {
@@ -232,9 +220,14 @@ async fn room_again(core: &Core, room: Option<Stamp>) {
 }
 
 async fn told(core: &Arc<Core>, (notice, rule): (&Notice, Option<&NotifyRule>)) -> Told {
+    // Each try is let go anew: one that waits for another address, or another door, leaves under the plan that brings it.
+    let Some(plan) = core.live().plan.clone() else {
+        tracing::info!(notice = notice.id, "no plan is in force that could carry the notice");
+        return Told::Taken;
+    };
     let work = {
         let (core, notice, rule) = (Arc::clone(core), notice.clone(), rule.cloned());
-        AssertUnwindSafe(async move { core.performer.notify(notice, rule).await }).catch_unwind()
+        AssertUnwindSafe(async move { core.performer.notify(plan, notice, rule).await }).catch_unwind()
     };
     match work.await {
         Ok(Ok(())) => Told::Taken,

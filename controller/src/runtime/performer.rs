@@ -1,5 +1,7 @@
 //! The world as the runtime sees it: somebody who performs one attempt and answers with an event.
 
+use std::sync::Arc;
+
 use adjutant_machine::{
     command::{Call, Notice, Perform},
     event::Event,
@@ -12,7 +14,8 @@ use adjutant_spec::{
 use futures::future::BoxFuture;
 use serde_json::Value;
 
-/// Performs effects. The composition root implements it over the effects room; tests script it.
+/// Performs effects. The composition root implements it over the effects room; tests script it. The plan that let a call go comes
+/// with it: a performer keeps none.
 ///
 /// *Flow*: the runtime leases an effect, then calls [`Performer::perform`] once for the attempt; the answer goes back to
 /// the run as an event. *Guarantees*: an at-most-once or probe verb is only performed after its lease is durable; no two attempts of
@@ -20,19 +23,20 @@ use serde_json::Value;
 /// or `EffectProbed` for the same effect and attempt; nothing is retried inside. *Errors*: a panic counts as an unknown outcome.
 pub trait Performer: Send + Sync + 'static {
     /// Performs one attempt; it should give up before `lease_until`.
-    fn perform(&self, job: Perform, lease_until: Stamp) -> BoxFuture<'static, Event>;
+    fn perform(&self, plan: Arc<Plan>, job: Perform, lease_until: Stamp) -> BoxFuture<'static, Event>;
 
     /// Returns the most that a call can cost under a plan: what is reserved before it starts.
     fn worst_case(&self, plan: &Plan, call: &Call) -> Worst;
 
-    /// Returns a value without the company's secrets. A world that has none changes nothing.
-    fn masked(&self, value: Value) -> Value {
+    /// Returns a value without the secrets of a plan. A world that has none changes nothing.
+    fn masked(&self, _plan: &Plan, value: Value) -> Value {
         value
     }
 
     /// Tells the operator something by one rule; by none where no rule of the plan carries it.
     fn notify(
         &self,
+        plan: Arc<Plan>,
         notice: Notice,
         rule: Option<NotifyRule>,
     ) -> BoxFuture<'static, Result<(), NotifyFailure>>;

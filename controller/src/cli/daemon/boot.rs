@@ -7,7 +7,8 @@ use std::{
 };
 
 use adjutant_machine::journal::Journal;
-use adjutant_spec::{files::FileSet, plan::Plan};
+use adjutant_spec::plan::Plan;
+use futures::{StreamExt, stream::BoxStream};
 use tokio::{sync::watch, task::JoinSet};
 
 use super::{
@@ -15,7 +16,7 @@ use super::{
     intake, models,
     place::Truth,
     rehearsal::Rehearsal,
-    world::{LiveDoors, World, follow_plan},
+    world::{LiveDoors, World},
 };
 use crate::{
     cli::{
@@ -85,7 +86,7 @@ impl Daemon {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let Rooms { handle, reconciler, journal, source, observations, effects, .. } = rooms;
-        tasks.spawn(keep_plan(Arc::clone(&effects), handle.clone(), reconciler.clone()));
+        tasks.spawn(make_ready(Arc::clone(&effects), handle.plans()));
         tasks.spawn(intake::watch_folders(effects, handle.clone(), stopped));
         let following = reconciler.clone();
         tasks.spawn(async move { following.follow(observations, git_door::seen).await });
@@ -119,7 +120,7 @@ impl Rooms {
         let options =
             Options { keys: Keys::locate()?, files: data.join("files"), keep_out, routers: routers.clone() };
         let (door, opened) = watch::channel(None);
-        let effects = Effects::new(options, Arc::new(nobody()?)).behind(Arc::new(LiveDoors(opened)));
+        let effects = Effects::new(options).behind(Arc::new(LiveDoors(opened)));
         let effects = Arc::new(effects);
         let store = Arc::clone(&journal) as Arc<dyn Journal>;
         let handle = open_runtime(store, (&effects, &door), &clock).await?;
@@ -167,7 +168,8 @@ async fn open_runtime(
         cache_bytes: CACHE_BYTES,
     })
     .await?;
-    follow_plan(effects, &handle);
+    // What the outbox has left asks routes at once.
+    handle.plan().iter().for_each(|plan| effects.prepare(plan));
     door.send_replace(Some(handle.clone()));
     Ok(handle)
 }
@@ -213,7 +215,7 @@ fn settings(data: &Path, rooms: &Rooms, address: &Address) -> http::Settings {
         journal: Arc::clone(&rooms.journal) as Arc<dyn Journal>,
         clock: Arc::clone(&rooms.clock),
         doors: Doors {
-            git: Arc::new(door.with_conditions(conditions(&rooms.effects))),
+            git: Arc::new(door.with_conditions(conditions(&rooms.effects, &rooms.handle))),
             hooks: Arc::new(edge.clone()),
             probes: Arc::new(edge),
             backups: Arc::new(Store(Arc::clone(&rooms.journal))),
@@ -225,9 +227,9 @@ fn settings(data: &Path, rooms: &Rooms, address: &Address) -> http::Settings {
 }
 
 /// What the status tells of the edge: which model answers, and which drop folders do not.
-fn conditions(effects: &Arc<Effects>) -> git_door::Conditions {
+fn conditions(effects: &Arc<Effects>, handle: &Handle) -> git_door::Conditions {
     let (models, folders) =
-        (models::conditions(Arc::clone(effects)), intake::conditions(Arc::clone(effects)));
+        (models::conditions(Arc::clone(effects), handle.clone()), intake::conditions(Arc::clone(effects)));
     Arc::new(move || models().into_iter().chain(folders()).collect())
 }
 
@@ -242,15 +244,10 @@ fn not_served(error: &http::ServeError) -> Failure {
     }
 }
 
-/// Webhooks and drop folders need the plan before the first effect does.
-async fn keep_plan(effects: Arc<Effects>, handle: Handle, reconciler: Reconciler) {
-    let mut statuses = reconciler.statuses();
-    drop(reconciler);
-    loop {
-        follow_plan(&effects, &handle);
-        if statuses.changed().await.is_err() {
-            return;
-        }
+/// Routers take a while to be fitted: that begins with the plan, and not with the first message.
+async fn make_ready(effects: Arc<Effects>, mut plans: BoxStream<'static, Arc<Plan>>) {
+    while let Some(plan) = plans.next().await {
+        effects.prepare(&plan);
     }
 }
 
@@ -270,30 +267,10 @@ async fn close(handle: Handle, source: Arc<Source>, journal: Arc<RocksJournal>) 
     }
 }
 
-/// Before the first activation nobody is a company: nothing can be performed, nothing comes in.
-fn nobody() -> Result<Plan, Failure> {
-    const NOBODY: &str = "schema = \"adjutant/v1\"\nname = \"Nobody\"\nowner = \"operator\"\nzone = \"UTC\"\ncurrency = \"EUR\"\n";
-    let mut files = FileSet::new();
-    files.insert("adjutant.toml", NOBODY.as_bytes());
-    adjutant_spec::load(&files)
-        .plan
-        .ok_or_else(|| Failure::new(Exit::Bug, "the empty company does not check"))
-}
-
 /// Does work that waits for the disk off the async threads.
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
     let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or_else(|error| Err(Failure::new(Exit::Bug, "a room panicked").caused_by(&error)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_empty_company_checks() {
-        assert!(nobody().unwrap().playbooks.is_empty());
-    }
 }

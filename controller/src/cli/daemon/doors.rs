@@ -7,10 +7,10 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use serde_json::Value;
 
-use super::{intake::delivery, world::follow_plan};
+use super::intake::delivery;
 use crate::{
     cli::moments,
-    effects::{self, Effects, IntakeError, Unread, Webhook},
+    effects::{self, Effects, IntakeError, Unread, Webhook, intake},
     http::{
         Backups, Code, HookRefusal, Hooks, Probes, Refusal,
         doors::{Answered, BackupView, ProbeView, Received},
@@ -19,7 +19,7 @@ use crate::{
     runtime::{Handle, SetAside},
 };
 
-/// The effects room behind HTTP, with the plan in force.
+/// The effects room behind HTTP, asked under the plan in force.
 #[derive(Clone)]
 pub(super) struct Edge {
     pub(super) effects: Arc<Effects>,
@@ -28,18 +28,10 @@ pub(super) struct Edge {
     pub(super) tokio: tokio::runtime::Handle,
 }
 
-impl Edge {
-    /// Returns the effects with the plan in force; `None` before the first activation.
-    fn current(&self) -> Option<Arc<Effects>> {
-        follow_plan(&self.effects, &self.handle);
-        self.handle.plan().map(|_| Arc::clone(&self.effects))
-    }
-}
-
 impl Hooks for Edge {
     fn limit(&self, connector: &str) -> Result<usize, HookRefusal> {
-        let effects = self.current().ok_or_else(too_early)?;
-        effects.webhook_limit(connector).map_err(|error| refusal(connector, error))
+        let plan = self.handle.plan().ok_or_else(too_early)?;
+        intake::webhook_limit(&plan, connector).map_err(|error| refusal(connector, error))
     }
 
     fn verify(
@@ -48,12 +40,12 @@ impl Hooks for Edge {
         headers: HeaderMap,
         body: Bytes,
     ) -> BoxFuture<'static, Result<Received, HookRefusal>> {
-        let (effects, connector) = (self.current(), connector.to_owned());
+        let (edge, connector) = (self.clone(), connector.to_owned());
         Box::pin(async move {
-            let effects = effects.ok_or_else(too_early)?;
+            let plan = edge.handle.plan().ok_or_else(too_early)?;
             let webhook =
                 Webhook { connector: &connector, headers: &headers, body: &body, now: moments::now() };
-            let verified = effects.verify_webhook(&webhook);
+            let verified = edge.effects.verify_webhook(&plan, &webhook);
             verified.map(received).map_err(|error| refusal(&connector, error))
         })
     }
@@ -86,13 +78,14 @@ fn refusal(connector: &str, error: IntakeError) -> HookRefusal {
 
 impl Probes for Edge {
     fn probe(&self, connector: &str) -> Answered<ProbeView> {
-        let (effects, connector, tokio) = (self.current(), connector.to_owned(), self.tokio.clone());
+        let (edge, connector) = (self.clone(), connector.to_owned());
         Box::pin(async move {
-            let effects = effects.ok_or_else(|| Refusal::not_found("connector", &connector))?;
+            let Edge { effects, handle, tokio } = edge;
+            let plan = handle.plan().ok_or_else(|| Refusal::not_found("connector", &connector))?;
             let begun = Instant::now();
             let asked = connector.clone();
             // A connection to the world must not end with the listener that asked for it.
-            let report = tokio.spawn(async move { effects.probe(&asked).await }).await;
+            let report = tokio.spawn(async move { effects.probe(&plan, &asked).await }).await;
             let report = report.map_err(|error| Refusal::new(Code::Bug, error.to_string()))?;
             let report = report.map_err(|_| Refusal::not_found("connector", &connector))?;
             let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);

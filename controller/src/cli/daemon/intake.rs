@@ -23,6 +23,7 @@ pub(super) fn delivery(from: effects::Delivery) -> Delivery {
 
 /// Watches the drop folders of the plan in force until told to stop.
 pub(super) async fn watch_folders(effects: Arc<Effects>, handle: Handle, stop: watch::Receiver<bool>) {
+    let plans = handle.plans();
     let deliver = move |found: Item| {
         let handle = handle.clone();
         async move {
@@ -32,7 +33,7 @@ pub(super) async fn watch_folders(effects: Arc<Effects>, handle: Handle, stop: w
             }
         }
     };
-    intake::watch(effects, deliver, stop).await;
+    intake::watch(effects, plans, deliver, stop).await;
 }
 
 async fn take(handle: &Handle, mail: Delivery) -> Result<(), Refused> {

@@ -7,15 +7,13 @@ use crate::{
     effects::Effects,
     http::doors::ConditionView,
     judgement::{Standing, pin_of},
+    runtime::Handle,
 };
 
 /// Returns what tells the condition of the model that routes decide with.
-pub(super) fn conditions(effects: Arc<Effects>) -> Conditions {
+pub(super) fn conditions(effects: Arc<Effects>, handle: Handle) -> Conditions {
     Arc::new(move || {
-        let plan = effects.plan();
-        if plan.routes.is_empty() {
-            return Vec::new();
-        }
+        let Some(plan) = handle.plan().filter(|plan| !plan.routes.is_empty()) else { return Vec::new() };
         effects.standing(pin_of(&plan)).into_iter().map(|standing| condition(&standing)).collect()
     })
 }

@@ -32,7 +32,7 @@ async fn settle(out: &Out, rooms: &mut Rooms) -> Outcome {
     let seen = seen.ok_or_else(|| Failure::new(Exit::Bug, "the source was not looked at"))?;
     let tried = rooms.reconciler.observe(seen).await;
     tried.map_err(|error| Failure::of(Exit::Again, &error))?;
-    super::world::follow_plan(&rooms.effects, &rooms.handle);
+    rooms.handle.plan().iter().for_each(|plan| rooms.effects.prepare(plan));
     let is_settled = tokio::select! {
         settled = tokio::time::timeout(PATIENCE, rooms.handle.settled()) => settled.is_ok(),
         error = rooms.handle.failed() => return Err(error.into()),

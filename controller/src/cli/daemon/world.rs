@@ -17,10 +17,10 @@ use crate::{
     runtime::{Handle, NoRoom, NotifyFailure, Performer, Worst},
 };
 
-/// Performs effects with the plan that is in force at that moment.
+/// Performs effects under the plans that come with them.
 ///
-/// The runtime needs a performer to open and the performer needs the runtime for the plan; the door between them opens
-/// once, and what the outbox has left from before waits there.
+/// The runtime needs a performer to open, and the doors of the effects need the runtime; the door between them opens once, and
+/// what the outbox has left from before waits there.
 #[derive(Clone)]
 pub(super) struct World {
     effects: Arc<Effects>,
@@ -33,12 +33,14 @@ impl World {
         Self { effects, door }
     }
 
-    /// Returns the effects with the plan in force; `None` while the process ends.
-    async fn current(&self) -> Option<Arc<Effects>> {
-        let mut door = self.door.clone();
-        let handle = door.wait_for(Option::is_some).await.ok()?.clone()?;
-        follow_plan(&self.effects, &handle);
-        Some(Arc::clone(&self.effects))
+    /// Returns the effects once the runtime is there; never while the process ends: nobody reads an answer then, and the outbox
+    /// keeps what was asked.
+    async fn opened(self) -> Arc<Effects> {
+        let Self { effects, mut door } = self;
+        if door.wait_for(Option::is_some).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        effects
     }
 }
 
@@ -69,25 +71,10 @@ impl Doors for LiveDoors {
     }
 }
 
-/// Hands the plan in force to the effects, where it is another one.
-pub(super) fn follow_plan(effects: &Effects, handle: &Handle) {
-    if let Some(plan) = handle.plan()
-        && !Arc::ptr_eq(&plan, &effects.plan())
-    {
-        effects.update(plan);
-    }
-}
-
 impl Performer for World {
-    fn perform(&self, job: Perform, _lease_until: Stamp) -> BoxFuture<'static, Event> {
+    fn perform(&self, plan: Arc<Plan>, job: Perform, _lease_until: Stamp) -> BoxFuture<'static, Event> {
         let world = self.clone();
-        Box::pin(async move {
-            match world.current().await {
-                Some(effects) => effects.perform(&job).await,
-                // Nobody reads the answer: the process ends, and the outbox keeps the effect.
-                None => std::future::pending().await,
-            }
-        })
+        Box::pin(async move { world.opened().await.perform(&plan, &job).await })
     }
 
     fn worst_case(&self, plan: &Plan, call: &Call) -> Worst {
@@ -100,19 +87,19 @@ impl Performer for World {
         }
     }
 
-    fn masked(&self, value: Value) -> Value {
-        self.effects.masked(value)
+    fn masked(&self, plan: &Plan, value: Value) -> Value {
+        self.effects.masked(plan, value)
     }
 
     fn notify(
         &self,
+        plan: Arc<Plan>,
         notice: Notice,
         rule: Option<NotifyRule>,
     ) -> BoxFuture<'static, Result<(), NotifyFailure>> {
         let world = self.clone();
         Box::pin(async move {
-            let Some(effects) = world.current().await else { return std::future::pending().await };
-            let told = effects.notify(&notice, rule.as_ref()).await;
+            let told = world.opened().await.notify(&plan, &notice, rule.as_ref()).await;
             told.map_err(|failure| {
                 let effects::NotifyFailure { retry, is_held, after, message } = failure;
                 NotifyFailure { retry, is_held, after, message }

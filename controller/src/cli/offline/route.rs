@@ -1,7 +1,7 @@
 //! `route`: what a route says about a text, by rules, examples and the local model. Nothing is asked that costs
 //! money.
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -21,9 +21,8 @@ pub(crate) fn route(out: &Out, (name, text): (&str, &str), folder: &Path) -> Out
     let (keys, routers) = (Keys::locate()?, Routers::new(Files::locate()));
     // A route is tried without a call, so that no folder is used.
     let options = Options { keys, files: folder.to_owned(), keep_out: Vec::new(), routers };
-    let effects = Effects::new(options, Arc::new(plan));
-    let answer = effects.try_route(name, text).ok_or_else(|| {
-        let names: Vec<String> = effects.plan().routes.keys().cloned().collect();
+    let answer = Effects::new(options).try_route(&plan, name, text).ok_or_else(|| {
+        let names: Vec<String> = plan.routes.keys().cloned().collect();
         Failure::new(Exit::NotFound, format!("there is no route \"{name}\""))
             .hint(format!("routes are: {}", names.join(", ")))
     })?;

@@ -10,7 +10,7 @@ mod signature;
 mod strength;
 mod webhook;
 
-use adjutant_spec::plan::Connector;
+use adjutant_spec::plan::{Connector, Plan};
 use serde_json::Value;
 
 use super::schema;
@@ -21,7 +21,7 @@ pub(super) use drop_folder::Standings;
 pub use drop_folder::{BadItem, DropStanding, Item, Refused, watch};
 pub use strength::weakness;
 pub use webhook::Webhook;
-pub(super) use webhook::{most_bytes, verify};
+pub(super) use webhook::verify;
 
 /// A message from outside, verified.
 #[derive(Debug, Clone, PartialEq)]
@@ -143,6 +143,20 @@ impl IntakeError {
             Self::NoId { .. } | Self::UnknownEvent { .. } | Self::Fields { .. } => 422,
         }
     }
+}
+
+/// Returns the most bytes of a delivery to a webhook connector; nothing is read before that is known.
+///
+/// # Errors
+/// [`IntakeError::NoConnector`].
+pub fn webhook_limit(plan: &Plan, connector: &str) -> Result<usize, IntakeError> {
+    receiver(plan, connector).map(webhook::most_bytes)
+}
+
+/// Finds the connector that takes a webhook.
+pub(super) fn receiver<'a>(plan: &'a Plan, connector: &str) -> Result<&'a Connector, IntakeError> {
+    let found = plan.connector(connector).filter(|found| found.kind == "webhook");
+    found.ok_or_else(|| IntakeError::NoConnector(connector.to_owned()))
 }
 
 /// Makes a delivery of fields that fit the event's schema.

@@ -58,7 +58,7 @@ async fn world() -> (Doubles, Room) {
 async fn perform(room: &Room, call: Call) -> Event {
     let mut job = job(call);
     job.timeout = 20_000;
-    room.effects.perform(&job).await
+    room.perform(&job).await
 }
 
 #[tokio::test]
@@ -85,7 +85,7 @@ async fn its_mail_is_sent_and_its_connectors_are_well() {
     assert!(value_of(&sent)["message_id"].as_str().unwrap().starts_with("adjutant-"));
     assert_eq!(doubles.smtp().mails().len(), 1);
     for name in ["mail", "billing", "llm", "website"] {
-        let report = room.effects.probe(name).await.unwrap();
+        let report = room.probe(name).await.unwrap();
         assert_eq!(report["ok"], true, "{report}");
     }
 }
@@ -115,7 +115,7 @@ async fn its_messages_take_their_routes() {
 #[tokio::test]
 async fn its_qualifier_answers_within_its_promise() {
     let (doubles, room) = world().await;
-    let plan = room.effects.plan();
+    let plan = room.plan();
     let agent = &plan.agents["qualifier"];
     let bundle = plan.bundles.values().find(|bundle| bundle.agents.contains_key("qualifier")).unwrap();
     let prompt = bundle.templates[&agent.prompt].source.replace("{{ company.name }}", &plan.company.name);
@@ -131,7 +131,7 @@ async fn its_qualifier_answers_within_its_promise() {
         max_cost: agent.sla.max_cost,
     };
     let call = Call::Agent(Box::new(call));
-    let reserved = room.effects.worst_case(&call).unwrap().unwrap();
+    let reserved = room.worst_case(&call).unwrap().unwrap();
     assert_eq!(agent.sla.max_cost.map(|cap| reserved.exceeds(cap)), Some(Ok(false)), "{reserved}");
     let event = perform(&room, call).await;
     let value: &Value = value_of(&event);

@@ -50,7 +50,7 @@ fn question() -> AgentCall {
 }
 
 async fn ask(room: &Room, call: AgentCall) -> Event {
-    room.effects.perform(&job(Call::Agent(Box::new(call)))).await
+    room.perform(&job(Call::Agent(Box::new(call)))).await
 }
 
 fn cost_of(event: &Event) -> Option<String> {
@@ -156,7 +156,7 @@ async fn an_answer_that_is_lost_is_paid_for_as_the_worst_case() {
     let event = ask(&room, question()).await;
     assert_eq!(class_of(&event), Ok(ErrorClass::Transient));
     let Event::EffectFailed { cost: Some(cost), .. } = event else { panic!("{event:?}") };
-    let reserved = room.effects.worst_case(&Call::Agent(Box::new(question()))).unwrap().unwrap();
+    let reserved = room.worst_case(&Call::Agent(Box::new(question()))).unwrap().unwrap();
     assert_eq!(cost.exceeds(reserved), Ok(false), "{cost} > {reserved}");
     assert!(cost.amount > Money::exact("0.0006 EUR").unwrap().amount, "{cost}");
 }
@@ -166,7 +166,7 @@ async fn without_an_endpoint_or_a_price_nothing_is_asked() {
     let empty = Room::new(plan([]), &[]);
     let event = ask(&empty, question()).await;
     assert_eq!(class_of(&event), Ok(ErrorClass::Unavailable));
-    assert!(empty.effects.worst_case(&Call::Agent(Box::new(question()))).is_err());
+    assert!(empty.worst_case(&Call::Agent(Box::new(question()))).is_err());
 
     let doubles = doubles(json!([rule(&answer())])).await;
     let room = room(&doubles);
@@ -175,7 +175,7 @@ async fn without_an_endpoint_or_a_price_nothing_is_asked() {
     let event = ask(&room, call.clone()).await;
     assert_eq!(class_of(&event), Ok(ErrorClass::Unavailable));
     assert_eq!(message_of(&event), "no price for model \"unheard-of\" in prices.toml");
-    assert!(room.effects.worst_case(&Call::Agent(Box::new(call))).is_err());
+    assert!(room.worst_case(&Call::Agent(Box::new(call))).is_err());
     assert!(doubles.model().requests().is_empty());
 }
 
@@ -209,7 +209,7 @@ async fn text_from_outside_is_fenced_and_the_companys_is_not() {
     ask(&room, question()).await;
     let mut own = job(Call::Agent(Box::new(question())));
     own.labels = Labels::OPERATOR;
-    room.effects.perform(&own).await;
+    room.perform(&own).await;
     let texts: Vec<String> = doubles
         .model()
         .requests()
@@ -260,7 +260,7 @@ async fn both_turns_together_have_the_time_of_one_lease() {
     let room = room(&doubles);
     let mut job = job(Call::Agent(Box::new(question())));
     job.timeout = 2_500;
-    let event = room.effects.perform(&job).await;
+    let event = room.perform(&job).await;
     assert_eq!(class_of(&event), Ok(ErrorClass::Transient), "{event:?}");
     assert_eq!(doubles.model().requests().len(), 2);
 }

@@ -82,7 +82,7 @@ async fn nothing_leaves_behind_a_door_that_is_shut_and_nothing_is_lost_by_it() {
     let room = Room::behind(company(&port), &[], Arc::new(Shut(ALL.to_vec())));
     std::fs::create_dir_all(room.folder.path().join("files/out")).unwrap();
     for (what, call) in calls() {
-        let answer = room.effects.perform(&job(call)).await;
+        let answer = room.perform(&job(call)).await;
         let Event::EffectHeldBack { reason, .. } = &answer else { panic!("{what}: {answer:?}") };
         assert!(reason.contains("is paused"), "{what}: {reason}");
         assert!(!port.was_knocked_at(), "{what} left");
@@ -98,7 +98,7 @@ async fn the_same_calls_leave_where_the_doors_stand_open() {
     for (what, call) in calls() {
         let mut job = job(call);
         job.timeout = 200;
-        let answer = room.effects.perform(&job).await;
+        let answer = room.perform(&job).await;
         assert!(!matches!(answer, Event::EffectHeldBack { .. }), "{what}: {answer:?}");
         assert!(port.was_knocked_at() || what == "a file", "{what} did not leave");
     }
@@ -110,7 +110,7 @@ async fn a_hop_behind_a_door_that_is_shut_is_not_asked_and_says_why() {
     let port = Port::open();
     let room = Room::behind(company(&port), &[], Arc::new(Shut(vec!["llm"])));
     let call = Call::Route { route: "inbound".into(), text: "????".into(), context: json!({}) };
-    let answer = room.effects.perform(&job(call)).await;
+    let answer = room.perform(&job(call)).await;
     assert_eq!(value_of(&answer)["class"], "unsure");
     assert!(!port.was_knocked_at());
 }
@@ -126,9 +126,9 @@ async fn a_notice_waits_for_its_door_and_takes_nothing_of_the_day() {
         title: "Send it?".into(),
         action: "adjutant inbox".into(),
     };
-    let rule = room.effects.plan().policies.notify[0].clone();
+    let rule = room.plan().policies.notify[0].clone();
     for _ in 0..9 {
-        let failure = room.effects.notify(&notice, Some(&rule)).await.unwrap_err();
+        let failure = room.notify(&notice, Some(&rule)).await.unwrap_err();
         assert!(failure.is_held && failure.retry, "{failure:?}");
     }
     assert!(!port.was_knocked_at());
@@ -139,7 +139,7 @@ async fn a_look_at_a_connector_stays_behind_its_door() {
     let port = Port::open();
     let room = Room::behind(company(&port), &[], Arc::new(Shut(ALL.to_vec())));
     for name in ALL {
-        let report = room.effects.probe(name).await.unwrap();
+        let report = room.probe(name).await.unwrap();
         assert!(report["error"].as_str().is_some_and(|error| error.contains("is paused")), "{report}");
     }
     assert!(!port.was_knocked_at());

@@ -362,7 +362,7 @@ async fn mails_that_are_dropped_while_watching_come_in() {
         let sender = sender.clone();
         async move { sender.send(item).map_err(|_| Refused::Later("gone".into())) }
     };
-    let watching = tokio::spawn(intake::watch(effects, deliver, stopped));
+    let watching = tokio::spawn(intake::watch(effects, room.plans(), deliver, stopped));
     while !drop_folder.is_dir() {
         tokio::task::yield_now().await;
     }
@@ -414,7 +414,7 @@ async fn a_folder_that_is_refused_is_told_until_it_is_mended() {
     symlink(room.folder.path().join("key.txt"), files.join("kept")).unwrap();
     let (_stop, stopped) = tokio::sync::watch::channel(false);
     let deliver = |_: Item| async { Ok(()) };
-    tokio::spawn(intake::watch(Arc::clone(&room.effects), deliver, stopped));
+    tokio::spawn(intake::watch(Arc::clone(&room.effects), room.plans(), deliver, stopped));
     // Any change of the plan has the folders looked at again, as time does.
     let until = async |wrong: usize| {
         let stand = async {

@@ -34,7 +34,7 @@ fn keyed() -> VerbCall {
 }
 
 async fn invoice(room: &Room) -> Event {
-    room.effects.perform(&job(Call::Verb(keyed()))).await
+    room.perform(&job(Call::Verb(keyed()))).await
 }
 
 /// A room whose connector `api` has the one verb `do`.
@@ -47,7 +47,7 @@ fn api(endpoint: &str, idempotency: Idempotency, settings: &Value) -> Room {
 
 async fn call_api(room: &Room, args: Value, idempotency: Idempotency) -> Event {
     let call = verb_call("api.do", args, (Effect::Write, idempotency));
-    room.effects.perform(&job(Call::Verb(call))).await
+    room.perform(&job(Call::Verb(call))).await
 }
 
 #[tokio::test]
@@ -71,16 +71,16 @@ async fn an_answer_that_is_lost_is_unknown_and_the_probe_finds_out() {
         Event::EffectProbed { finding, .. } => finding,
         other => panic!("{other:?}"),
     };
-    assert_eq!(finding(room.effects.perform(&probe()).await), Finding::DidNotHappen);
+    assert_eq!(finding(room.perform(&probe()).await), Finding::DidNotHappen);
     for fault in [HttpFault::CloseAfter, HttpFault::CutBody { after_bytes: 5 }] {
         doubles.faults().script(Script::new(Fault::Billing(fault)));
         let event = invoice(&room).await;
         assert!(is_unknown(&event), "{fault:?}: {event:?}");
     }
-    let Finding::Happened(found) = finding(room.effects.perform(&probe()).await) else { panic!("not found") };
+    let Finding::Happened(found) = finding(room.perform(&probe()).await) else { panic!("not found") };
     assert_eq!(found["id"], json!(doubles.billing().invoices()[0].id));
     doubles.faults().script(Script::new(Fault::Billing(HttpFault::Status { code: 500, retry_after: None })));
-    assert!(matches!(finding(room.effects.perform(&probe()).await), Finding::Unclear(_)));
+    assert!(matches!(finding(room.perform(&probe()).await), Finding::Unclear(_)));
 }
 
 #[tokio::test]
@@ -102,9 +102,9 @@ async fn a_status_decides_the_class() {
     assert!(is_unknown(&invoice(&room).await));
     let once = verb_call("billing.invoice_once", order(), (Effect::Spend, Idempotency::AtMostOnce));
     script(503);
-    assert!(is_unknown(&room.effects.perform(&job(Call::Verb(once))).await));
+    assert!(is_unknown(&room.perform(&job(Call::Verb(once))).await));
     let missing = verb_call("billing.get", json!({ "id": "in_0" }), (Effect::Read, Idempotency::Pure));
-    assert_eq!(class_of(&room.effects.perform(&job(Call::Verb(missing))).await), Ok(ErrorClass::Gone));
+    assert_eq!(class_of(&room.perform(&job(Call::Verb(missing))).await), Ok(ErrorClass::Gone));
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ fn room(doubles: &Doubles) -> Room {
 }
 
 async fn send(room: &Room) -> Event {
-    room.effects.perform(&job(Call::Verb(send_call("ana@client.example")))).await
+    room.perform(&job(Call::Verb(send_call("ana@client.example")))).await
 }
 
 #[tokio::test]
@@ -75,7 +75,7 @@ async fn an_answer_that_does_not_come_in_time_is_unknown() {
     doubles.faults().script(delay);
     let mut job = job(Call::Verb(send_call("ana@client.example")));
     job.timeout = 300;
-    let event = room(&doubles).effects.perform(&job).await;
+    let event = room(&doubles).perform(&job).await;
     assert!(is_unknown(&event), "{event:?}");
 }
 
@@ -113,7 +113,7 @@ async fn a_dry_run_sends_nothing() {
     let room = room(&doubles);
     let mut dry = job(Call::Verb(send_call("ana@client.example")));
     dry.dry = true;
-    let event = room.effects.perform(&dry).await;
+    let event = room.perform(&dry).await;
     assert_eq!(value_of(&event)["dry"], true);
     assert_eq!(value_of(&event)["would"]["args"]["to"], "ana@client.example");
     room.edit(|plan| plan.connectors.get_mut("mail").unwrap().mode = Mode::Dry);
@@ -134,7 +134,7 @@ async fn arguments_are_checked_before_anybody_is_called() {
     let doubles = doubles().await;
     let mut call = send_call("ana@client.example");
     call.args["bcc"] = "x@y.example".into();
-    let event = room(&doubles).effects.perform(&job(Call::Verb(call))).await;
+    let event = room(&doubles).perform(&job(Call::Verb(call))).await;
     assert_eq!(class_of(&event), Ok(ErrorClass::Invalid));
     assert!(doubles.smtp().mails().is_empty() && doubles.smtp().refusals().is_empty());
 }

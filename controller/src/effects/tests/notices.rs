@@ -24,13 +24,13 @@ fn notice(id: &str) -> Notice {
 
 /// Tells by every rule that carries a notice, as the runtime does: one delivery for each.
 async fn tell(room: &Room, notice: &Notice) -> Result<(), NotifyFailure> {
-    let plan = room.effects.plan();
+    let plan = room.plan();
     let rules: Vec<&NotifyRule> = channels(&plan, notice);
     if rules.is_empty() {
-        return room.effects.notify(notice, None).await;
+        return room.notify(notice, None).await;
     }
     for rule in rules {
-        room.effects.notify(notice, Some(rule)).await?;
+        room.notify(notice, Some(rule)).await?;
     }
     Ok(())
 }

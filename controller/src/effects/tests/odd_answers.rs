@@ -37,7 +37,7 @@ async fn asked(answer: &str, settings: &Value) -> (Event, Vec<String>) {
     let schema =
         json!({ "type": "object", "required": ["fit"], "properties": { "fit": { "enum": ["good", "no"] } } });
     let call = agent_call("qualifier", "Judge this", schema);
-    let event = room.effects.perform(&job(Call::Agent(Box::new(call)))).await;
+    let event = room.perform(&job(Call::Agent(Box::new(call)))).await;
     (event, server.heard())
 }
 
@@ -137,7 +137,7 @@ async fn a_secret_that_is_echoed_is_masked_before_anything_is_cut() {
             api.verbs.insert("do".into(), verb(Effect::Write, Idempotency::NativeKey, &settings));
             let room = Room::new(plan([api]), &[("api", SECRET)]);
             let call = verb_call("api.do", json!({}), (Effect::Write, Idempotency::NativeKey));
-            let event = room.effects.perform(&job(Call::Verb(call))).await;
+            let event = room.perform(&job(Call::Verb(call))).await;
             let said = message_of(&event);
             for part in ["q7Zr0mVt", "L2xWc9Kd5", "Hs8Qa"] {
                 assert!(!said.contains(part), "{part} of {echo} after {before} characters: {said}");
@@ -158,7 +158,7 @@ async fn a_filter_is_repeated_or_refused_and_never_dropped() {
             api.verbs.insert("list".into(), verb(Effect::Read, Idempotency::Pure, &settings));
             let room = Room::new(plan([api]), &[]);
             let call = verb_call("api.list", args, (Effect::Read, Idempotency::Pure));
-            (room.effects.perform(&job(Call::Verb(call))).await, server.heard())
+            (room.perform(&job(Call::Verb(call))).await, server.heard())
         }
     };
     let (_, heard) = call(json!({ "tags": ["a b", "c"] })).await;

@@ -3,20 +3,27 @@
 use std::{collections::BTreeMap, str::FromStr, sync::Arc};
 
 use adjutant_machine::{
-    command::{AgentCall, Call, Perform, VerbCall},
+    command::{AgentCall, Call, Notice, Perform, VerbCall},
+    event::Event,
     id::EffectId,
 };
 use adjutant_spec::{
     plan::{
-        Agent, Class, Company, Connector, Effect, Fallback, Idempotency, Mode, ModelChoice, Persona, Plan,
-        Policies, Price, Prices, Route, Sla, Stage, Verb,
+        Agent, Class, Company, Connector, Effect, Fallback, Idempotency, Mode, ModelChoice, NotifyRule,
+        Persona, Plan, Policies, Price, Prices, Route, Sla, Stage, Verb,
     },
-    value::{Labels, Period},
+    value::{Labels, Money, Period},
 };
+use futures::{StreamExt, stream::BoxStream};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio_stream::wrappers::WatchStream;
 
-use crate::effects::{Doors, Effects, Options, Unwatched, secrets::Keys};
+use crate::effects::{
+    Doors, Effects, IntakeError, NotifyFailure, Options, ProbeError, Received, Unpriced, Unwatched, Webhook,
+    intake, secrets::Keys, worst_case,
+};
 
 pub(crate) const MODEL: &str = "gpt-4.1-mini";
 
@@ -184,6 +191,7 @@ pub(crate) fn route(classes: Vec<Class>) -> Route {
 /// The room with a key and these secrets, in a folder of its own.
 pub(crate) struct Room {
     pub(crate) effects: Arc<Effects>,
+    plan: watch::Sender<Arc<Plan>>,
     pub(crate) folder: tempfile::TempDir,
 }
 
@@ -207,14 +215,58 @@ impl Room {
             keep_out: Vec::new(),
             routers: crate::judgement::tests::unpulled(),
         };
-        Self { effects: Arc::new(Effects::new(options, Arc::new(plan)).behind(doors)), folder }
+        let effects = Arc::new(Effects::new(options).behind(doors));
+        Self { effects, plan: watch::Sender::new(Arc::new(plan)), folder }
     }
 
-    /// Changes the plan in force.
+    /// Returns the plan that calls are let go by.
+    pub(crate) fn plan(&self) -> Arc<Plan> {
+        Arc::clone(&self.plan.borrow())
+    }
+
+    /// Returns the plan and each that comes after it.
+    pub(crate) fn plans(&self) -> BoxStream<'static, Arc<Plan>> {
+        WatchStream::new(self.plan.subscribe()).boxed()
+    }
+
+    /// Changes the plan.
     pub(crate) fn edit(&self, change: impl FnOnce(&mut Plan)) {
-        let mut plan = (*self.effects.plan()).clone();
+        let mut plan = (*self.plan()).clone();
         change(&mut plan);
-        self.effects.update(Arc::new(plan));
+        self.effects.prepare(&plan);
+        self.plan.send_replace(Arc::new(plan));
+    }
+
+    pub(crate) async fn perform(&self, job: &Perform) -> Event {
+        self.effects.perform(&self.plan(), job).await
+    }
+
+    pub(crate) async fn notify(
+        &self,
+        notice: &Notice,
+        rule: Option<&NotifyRule>,
+    ) -> Result<(), NotifyFailure> {
+        self.effects.notify(&self.plan(), notice, rule).await
+    }
+
+    pub(crate) async fn probe(&self, connector: &str) -> Result<Value, ProbeError> {
+        self.effects.probe(&self.plan(), connector).await
+    }
+
+    pub(crate) fn verify_webhook(&self, webhook: &Webhook<'_>) -> Result<Received, IntakeError> {
+        self.effects.verify_webhook(&self.plan(), webhook)
+    }
+
+    pub(crate) fn webhook_limit(&self, connector: &str) -> Result<usize, IntakeError> {
+        intake::webhook_limit(&self.plan(), connector)
+    }
+
+    pub(crate) fn try_route(&self, route: &str, text: &str) -> Option<Value> {
+        self.effects.try_route(&self.plan(), route, text)
+    }
+
+    pub(crate) fn worst_case(&self, call: &Call) -> Result<Option<Money>, Unpriced> {
+        worst_case(&self.plan(), call)
     }
 }
 

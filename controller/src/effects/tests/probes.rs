@@ -10,7 +10,7 @@ use super::{
 use crate::effects::ProbeError;
 
 async fn probe(room: &Room, name: &str) -> Value {
-    room.effects.probe(name).await.unwrap()
+    room.probe(name).await.unwrap()
 }
 
 #[tokio::test]
@@ -56,5 +56,5 @@ async fn connectors_that_do_not_work_say_why() {
     assert_eq!((&gone["ok"], &gone["reachable"]), (&json!(false), &json!(false)));
     let locked = probe(&room, "llm").await;
     assert!(locked["error"].as_str().unwrap().contains("secrets/llm.age"), "{locked}");
-    assert_eq!(room.effects.probe("nothing").await, Err(ProbeError::NoConnector("nothing".into())));
+    assert_eq!(room.probe("nothing").await, Err(ProbeError::NoConnector("nothing".into())));
 }

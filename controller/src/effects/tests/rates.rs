@@ -76,7 +76,7 @@ async fn a_second_question_takes_a_place_and_the_first_was_counted_when_its_effe
     let doubles = doubles(json!([bad, rule(&json!({ "fit": 1 }))])).await;
     let places = Places::with(1);
     let room = room(plan([model(&doubles.addresses.model)]), &places);
-    assert_eq!(value_of(&room.effects.perform(&job(question())).await)["fit"], 1);
+    assert_eq!(value_of(&room.perform(&job(question())).await)["fit"], 1);
     assert_eq!((places.asked(), doubles.model().requests().len()), (vec!["llm".to_owned()], 2));
 }
 
@@ -85,7 +85,7 @@ async fn a_second_question_without_a_place_ends_the_call_to_be_tried_later() {
     let doubles = doubles(json!([rule(&json!({ "fit": 7 }))])).await;
     let places = Places::with(0);
     let room = room(plan([model(&doubles.addresses.model)]), &places);
-    let event = room.effects.perform(&job(question())).await;
+    let event = room.perform(&job(question())).await;
     assert_eq!(class_of(&event), Ok(ErrorClass::RateLimited), "{event:?}");
     let Event::EffectFailed { cost: Some(cost), retry_after: Some(after), message, .. } = event else {
         panic!()
@@ -114,7 +114,7 @@ async fn asked(replies: &[Value], (places, attempt): (&Arc<Places>, u32)) -> (Ev
     // What the endpoint's strict mode lets through, and the agent's own schema does not.
     plan.agents.get_mut("sorter").unwrap().output["properties"]["confidence"]["maximum"] = 1.into();
     let room = room(plan, places);
-    let event = room.effects.perform(&routed(attempt)).await;
+    let event = room.perform(&routed(attempt)).await;
     (event, doubles.model().requests().len())
 }
 
@@ -180,12 +180,12 @@ async fn a_notice_takes_a_place_and_without_one_nothing_of_the_day() {
     let places = Places::with(0);
     let room = room(plan([mail(&format!("smtp://{}", doubles.addresses.smtp))]), &places);
     for _ in 0..3 {
-        let failure = room.effects.notify(&notice(), Some(&rule)).await.unwrap_err();
+        let failure = room.notify(&notice(), Some(&rule)).await.unwrap_err();
         assert!(failure.retry && failure.is_held && failure.after == Some(7_000), "{failure:?}");
     }
     assert!(doubles.smtp().mails().is_empty());
     *places.left.lock().unwrap() = 1;
-    room.effects.notify(&notice(), Some(&rule)).await.unwrap();
+    room.notify(&notice(), Some(&rule)).await.unwrap();
     assert_eq!(doubles.smtp().mails().len(), 1, "the day's one is left");
     assert_eq!(places.asked(), vec!["mail.send"; 4]);
 }
@@ -200,7 +200,7 @@ async fn what_does_not_leave_takes_no_place() {
         let rule =
             NotifyRule { on: "gate".into(), via: "mail.send".into(), to: None, min_risk: None, per_day: 1 };
         // Whether it was told is not what is asked here.
-        drop(room.effects.notify(&notice(), Some(&rule)).await);
+        drop(room.notify(&notice(), Some(&rule)).await);
         assert!(places.asked().is_empty(), "{mode:?}");
     }
 }
@@ -216,7 +216,7 @@ async fn a_look_at_another_side_takes_a_place() {
     ];
     let room = room(plan(connectors), &places);
     for name in ["mail", "llm", "files"] {
-        let report = room.effects.probe(name).await.unwrap();
+        let report = room.probe(name).await.unwrap();
         let is_full = report["error"].as_str().is_some_and(|error| error.contains("used up"));
         assert_eq!(is_full, name != "files", "{report}");
     }

@@ -49,7 +49,7 @@ fn rule(class: &str) -> Rule {
 
 async fn classify(room: &Room, text: &str, context: Value) -> Event {
     let call = Call::Route { route: "inbound".into(), text: text.into(), context };
-    room.effects.perform(&job(call)).await
+    room.perform(&job(call)).await
 }
 
 async fn class_for(room: &Room, text: &str) -> (String, String) {
@@ -106,7 +106,7 @@ async fn the_same_text_gets_the_same_answer_but_for_its_time() {
         assert_eq!(without_micros(&answers.0), without_micros(&answers.1), "{text}");
     }
     let fields: Vec<String> =
-        one.effects.try_route("inbound", "quote").unwrap().as_object().unwrap().keys().cloned().collect();
+        one.try_route("inbound", "quote").unwrap().as_object().unwrap().keys().cloned().collect();
     let expected = [
         "class",
         "probability",
@@ -198,7 +198,7 @@ async fn a_hop_is_asked_after_abstention_and_its_class_must_be_one() {
         assert_eq!(value["class"], expected, "{class} {confidence}: {provenance}");
         assert_eq!(cost.map(|cost| cost.to_string()).as_deref(), Some("0.000056 EUR"));
         assert_eq!(provenance["hops"][0]["reason"], "there is no such agent");
-        let reserved = room.effects.worst_case(&Call::Route {
+        let reserved = room.worst_case(&Call::Route {
             route: "inbound".into(),
             text: "Hmm, a word about Tuesday?".into(),
             context: json!({}),

@@ -61,7 +61,7 @@ fn body() -> Vec<u8> {
 }
 
 pub(super) fn told(room: &Room, headers: &HeaderMap, body: &[u8]) -> Result<Received, IntakeError> {
-    room.effects.verify_webhook(&Webhook { connector: "website", headers, body, now: NOW })
+    room.verify_webhook(&Webhook { connector: "website", headers, body, now: NOW })
 }
 
 fn receive(room: &Room, headers: &HeaderMap, body: &[u8]) -> Result<Delivery, IntakeError> {
@@ -193,16 +193,16 @@ fn what_was_signed_and_cannot_be_read_is_an_item_to_look_at() {
 #[test]
 fn what_cannot_be_verified_is_not_taken() {
     let large = room(&json!({ "max_body": 10 }));
-    assert_eq!(large.effects.webhook_limit("website").unwrap(), 10);
+    assert_eq!(large.webhook_limit("website").unwrap(), 10);
     let refused = receive(&large, &signed("m", NOW.0 / 1_000, &body()), &body());
     assert!(matches!(refused, Err(IntakeError::TooLarge { limit: 10 })));
     let without = Room::new(plan([website(&json!({}))]), &[]);
     let refused = receive(&without, &signed("m", NOW.0 / 1_000, &body()), &body()).unwrap_err();
     assert_eq!(refused.status(), 503);
     let nobody = Webhook { connector: "billing", headers: &HeaderMap::new(), body: b"{}", now: NOW };
-    let unknown = without.effects.verify_webhook(&nobody).unwrap_err();
+    let unknown = without.verify_webhook(&nobody).unwrap_err();
     assert_eq!(unknown.status(), 404);
-    assert_eq!(without.effects.webhook_limit("billing").unwrap_err().status(), 404);
+    assert_eq!(without.webhook_limit("billing").unwrap_err().status(), 404);
     for empty in ["whsec_", ""] {
         let room = Room::new(plan([website(&json!({}))]), &[("website", empty)]);
         let forged = mac(b"", &[b"m", b"1763000000", &body()]);

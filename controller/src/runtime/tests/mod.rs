@@ -10,6 +10,7 @@ mod loops;
 mod money;
 mod origins;
 mod pages;
+mod plans;
 mod rates;
 mod renames;
 mod runs;
@@ -63,6 +64,7 @@ enum Turn {
 }
 
 /// What the outside saw, and what it will do.
+#[derive(Default)]
 struct Script {
     turns: Mutex<BTreeMap<String, VecDeque<Turn>>>,
     seen: Mutex<Vec<(String, String, u32)>>,
@@ -76,22 +78,14 @@ struct Script {
     /// After how many milliseconds there is room for notices, where there is none.
     full: Mutex<Option<u64>>,
     worst: Mutex<Option<&'static str>>,
+    /// The companies under whose plans it was asked.
+    plans: Mutex<Vec<String>>,
     released: watch::Sender<bool>,
 }
 
 impl Script {
     fn new() -> Arc<Self> {
-        Arc::new(Self {
-            turns: Mutex::default(),
-            seen: Mutex::default(),
-            notices: Mutex::default(),
-            unreachable: Mutex::default(),
-            told: Mutex::default(),
-            is_shut: Mutex::default(),
-            full: Mutex::default(),
-            worst: Mutex::default(),
-            released: watch::Sender::new(false),
-        })
+        Arc::default()
     }
 
     fn will(&self, target: &str, turns: impl IntoIterator<Item = Turn>) {
@@ -123,7 +117,8 @@ fn target(call: &Call) -> String {
 }
 
 impl Performer for Script {
-    fn perform(&self, job: Perform, _until: Stamp) -> BoxFuture<'static, Event> {
+    fn perform(&self, plan: Arc<Plan>, job: Perform, _until: Stamp) -> BoxFuture<'static, Event> {
+        self.plans.lock().unwrap().push(plan.company.name.clone());
         let name = target(&job.call);
         let key = if let Call::Verb(verb) = &job.call { verb.key.clone() } else { job.effect.key() };
         self.seen.lock().unwrap().push((name.clone(), key, job.attempt));
@@ -179,9 +174,11 @@ impl Performer for Script {
 
     fn notify(
         &self,
+        plan: Arc<Plan>,
         notice: Notice,
         rule: Option<NotifyRule>,
     ) -> BoxFuture<'static, Result<(), NotifyFailure>> {
+        self.plans.lock().unwrap().push(plan.company.name.clone());
         let to = rule.and_then(|rule| rule.to).unwrap_or_default();
         self.told.lock().unwrap().push((to.clone(), notice.id.clone()));
         if self.unreachable.lock().unwrap().contains(&to) {

@@ -65,7 +65,7 @@ fn asks(title: &str, more: &str) -> String {
 struct Nobody;
 
 impl Performer for Nobody {
-    fn perform(&self, _: Perform, _: Stamp) -> BoxFuture<'static, Event> {
+    fn perform(&self, _: Arc<Plan>, _: Perform, _: Stamp) -> BoxFuture<'static, Event> {
         Box::pin(std::future::pending())
     }
 
@@ -73,7 +73,12 @@ impl Performer for Nobody {
         Worst::Nothing
     }
 
-    fn notify(&self, _: Notice, _: Option<NotifyRule>) -> BoxFuture<'static, Result<(), NotifyFailure>> {
+    fn notify(
+        &self,
+        _: Arc<Plan>,
+        _: Notice,
+        _: Option<NotifyRule>,
+    ) -> BoxFuture<'static, Result<(), NotifyFailure>> {
         Box::pin(std::future::ready(Ok(())))
     }
 }

@@ -8,7 +8,8 @@ use std::{
     time::Duration,
 };
 
-use adjutant_spec::plan::Connector;
+use adjutant_spec::plan::{Connector, Plan};
+use futures::{StreamExt, stream::BoxStream};
 use notify::{
     EventKind, RecursiveMode, Watcher as _,
     event::{AccessKind, AccessMode, ModifyKind, RenameMode},
@@ -36,7 +37,7 @@ struct Followed {
     has_maildir: bool,
 }
 
-/// A drop folder of the plan in force.
+/// A drop folder of the plan.
 struct Wished {
     connector: Connector,
     /// Where it really is, or why it is not used.
@@ -50,21 +51,25 @@ struct News {
     told: Mutex<BTreeMap<Name, Told>>,
 }
 
-/// Watches the drop folders of the plan in force until told to stop; each item is delivered, then moved.
+/// Watches the drop folders of the newest of some plans until told to stop; each item is delivered, then moved.
 ///
 /// *Flow*: `deliver` records an item durably, or says why not, before it returns. *Guarantees*: no mail is moved to
 /// `done/`, and nothing to `failed/`, before `deliver` has returned. *Assumptions*: repeated ids are dropped by whoever
 /// takes deliveries.
-pub async fn watch<D, F>(effects: Arc<Effects>, deliver: D, mut stop: watch::Receiver<bool>)
-where
+pub async fn watch<D, F>(
+    effects: Arc<Effects>,
+    mut plans: BoxStream<'static, Arc<Plan>>,
+    deliver: D,
+    mut stop: watch::Receiver<bool>,
+) where
     D: Fn(Item) -> F,
     F: Future<Output = Result<(), Refused>>,
 {
     let changed = Arc::new(Notify::new());
     let mut followed: BTreeMap<PathBuf, Followed> = BTreeMap::new();
-    let mut updates = effects.updates();
+    let mut plan: Option<Arc<Plan>> = None;
     while !*stop.borrow() {
-        let drops = drops(&effects);
+        let drops = plan.iter().flat_map(|plan| drops(&effects, plan)).collect::<Vec<_>>();
         followed.retain(|path, _| drops.iter().any(|drop| drop.place.as_ref() == Ok(path)));
         effects.standings().keep(|id| drops.iter().any(|drop| drop.connector.id == id));
         let mut wait = super::ROUND;
@@ -83,17 +88,19 @@ where
         tokio::select! {
             () = changed.notified() => {}
             () = tokio::time::sleep(wait) => {}
-            moved = updates.changed() => if moved.is_err() { return },
+            next = plans.next() => match next {
+                Some(next) => plan = Some(next),
+                None => return,
+            },
             ended = stop.changed() => if ended.is_err() { return },
         }
     }
 }
 
-fn drops(effects: &Effects) -> Vec<Wished> {
-    let plan = effects.plan();
+fn drops(effects: &Effects, plan: &Plan) -> Vec<Wished> {
     let connectors = plan.connectors.values().filter(|connector| connector.kind == "mail_drop");
     let folder = |connector: &Connector| {
-        let place = effects.folder_of(connector);
+        let place = effects.folder_of(plan, connector);
         let is_ours =
             connector.endpoint.as_deref().is_some_and(|endpoint| !Path::new(endpoint).is_absolute());
         Wished { connector: connector.clone(), place, is_ours }
