@@ -1,13 +1,16 @@
 //! Applies facts to a run. Total and trivial: everything was decided before.
 
-use adjutant_spec::value::{Labels, Path, Trust};
+use adjutant_spec::{
+    plan::Idempotency,
+    value::{Labels, Path, Trust},
+};
 use serde_json::Value;
 
 use crate::{
     event::{Envelope, RunStarted},
     fact::{Entry, Fact},
     id::{EffectId, Stamp},
-    run::{Child, Edit, EffectState, Life, Phase, Run, SEEN},
+    run::{Child, Edit, EffectPhase, EffectState, Life, Phase, Run, SEEN},
 };
 
 /// Returns whether what an entry tells stands for all that was before it: a fold may begin here.
@@ -68,9 +71,9 @@ pub(crate) fn opened(started: &RunStarted, at: Stamp) -> Run {
         revision: started.revision.clone(),
         stage: started.stage,
         dry: started.dry,
-        trigger: started.trigger.clone(),
+        trigger: started.trigger.clone().into(),
         parent: started.parent.clone(),
-        input: started.input.clone(),
+        input: started.input.clone().into(),
         about: started.about.clone(),
         started_at: at,
         updated_at: at,
@@ -117,10 +120,10 @@ pub(crate) fn evolve_run(run: &mut Run, fact: &Fact) {
             evolve_gate(run, fact);
         }
         Fact::Edited { path, value, edit } => edit_value(run, path, value, edit),
-        Fact::UndoRegistered { entry } => run.undo.push((**entry).clone()),
+        Fact::UndoRegistered { entry } => run.undo.push((**entry).clone().into()),
         Fact::UndoMoved { effect, state } => {
             if let Some(entry) = run.undo.iter_mut().rev().find(|entry| entry.effect == *effect) {
-                entry.state = state.clone();
+                entry.edit().state = state.clone();
             }
         }
         Fact::TimerSet { timer, at } => drop(run.timers.insert(timer.clone(), *at)),
@@ -147,25 +150,25 @@ pub(crate) fn evolve_run(run: &mut Run, fact: &Fact) {
 fn evolve_step(run: &mut Run, fact: &Fact) {
     match fact {
         Fact::StepStarted { step, at } => {
-            let state = run.steps.entry(step.clone()).or_default();
+            let state = run.steps.entry(step.clone()).or_default().edit();
             state.visits += 1;
             state.started = Some(*at);
             state.ended = None;
             state.outcome = None;
         }
         Fact::VisitReturned { step } => {
-            let state = run.steps.entry(step.clone()).or_default();
+            let state = run.steps.entry(step.clone()).or_default().edit();
             state.visits = state.visits.saturating_sub(1);
         }
         Fact::StepSkipped { step } => {
-            let state = run.steps.entry(step.clone()).or_default();
+            let state = run.steps.entry(step.clone()).or_default().edit();
             state.outcome = Some("skipped".to_owned());
             state.value = None;
         }
         Fact::StepEnded { step, outcome, value, at } => {
             let prefix = format!("steps.{step}");
             run.edits.retain(|path, _| !is_within(path, &prefix));
-            let state = run.steps.entry(step.clone()).or_default();
+            let state = run.steps.entry(step.clone()).or_default().edit();
             state.outcome = Some(outcome.clone());
             state.value.clone_from(value);
             state.ended = Some(*at);
@@ -177,29 +180,29 @@ fn evolve_step(run: &mut Run, fact: &Fact) {
 fn evolve_effect(run: &mut Run, fact: &Fact) {
     match fact {
         Fact::EffectAsked { effect, state } => {
-            let step = run.steps.entry(state.step.clone()).or_default();
-            step.effects.push(effect.clone());
-            run.effects.insert(effect.clone(), (**state).clone());
+            forget_settled(run, &state.step);
+            run.steps.entry(state.step.clone()).or_default().edit().effects.push(effect.clone());
+            run.effects.insert(effect.clone(), (**state).clone().into());
         }
         Fact::EffectMoved { effect, life } => move_effect(run, effect, life),
         Fact::EffectApproved { effect, approval } => {
             if let Some(state) = run.effects.get_mut(effect) {
-                state.approval = Some(approval.clone());
+                state.edit().approval = Some(approval.clone());
             }
         }
         Fact::BasisMoved { effect, basis } => {
             if let Some(state) = run.effects.get_mut(effect) {
-                state.basis.clone_from(basis);
+                state.edit().basis.clone_from(basis);
             }
         }
         Fact::ChildStarted { effect, run: child, close } => {
             if let Some(state) = run.effects.get_mut(effect) {
                 let has_ended = state.child.as_ref().is_some_and(|known| known.has_ended);
-                state.child = Some(Child { run: child.clone(), has_ended, close: *close });
+                state.edit().child = Some(Child { run: child.clone(), has_ended, close: *close });
             }
         }
         Fact::ChildEnded { effect } => {
-            if let Some(child) = run.effects.get_mut(effect).and_then(|state| state.child.as_mut()) {
+            if let Some(child) = run.effects.get_mut(effect).and_then(|state| state.edit().child.as_mut()) {
                 child.has_ended = true;
             }
         }
@@ -207,10 +210,41 @@ fn evolve_effect(run: &mut Run, fact: &Fact) {
     }
 }
 
+/// Lets go what an earlier visit of a step has settled for good: the log keeps it, the state need not. What can still be taken
+/// back or judged by a person stays, and a late answer to what went is known by its number.
+fn forget_settled(run: &mut Run, step: &str) {
+    let Some(state) = run.steps.get_mut(step) else { return };
+    let acts = |effect: &&EffectId| {
+        run.effects.get(effect).is_some_and(|state| state.traits.idempotency != Idempotency::Pure)
+    };
+    // A retry asks what the step did last.
+    let last_act = state.effects.iter().rev().find(acts).cloned();
+    let is_over = |effect: &EffectId| {
+        let known = run.effects.get(effect).is_some_and(|state| {
+            let has_child = state.child.as_ref().is_some_and(|child| !child.has_ended);
+            state.is_settled() && !has_child && !matches!(state.life.phase, EffectPhase::Dead { .. })
+        });
+        known
+            && last_act.as_ref() != Some(effect)
+            && !run.undo.iter().any(|entry| entry.effect == *effect)
+            && !run.corrections.contains_key(effect)
+            && !run.used.contains_key(effect)
+    };
+    let (over, kept): (Vec<_>, Vec<_>) = state.effects.iter().cloned().partition(is_over);
+    if over.is_empty() {
+        return;
+    }
+    state.edit().effects = kept;
+    for effect in &over {
+        run.effects.remove(effect);
+    }
+}
+
 /// Moves an effect; what it sent is kept only while it may be sent again or taken back.
 fn move_effect(run: &mut Run, effect: &EffectId, life: &Life) {
     let may_be_undone = run.undo.iter().any(|entry| entry.effect == *effect);
-    let Some(EffectState { life: old, call, .. }) = run.effects.get_mut(effect) else { return };
+    let Some(state) = run.effects.get_mut(effect) else { return };
+    let EffectState { life: old, call, .. } = state.edit();
     *old = life.clone();
     if old.phase.is_settled() && !may_be_undone {
         *call = None;
@@ -220,18 +254,21 @@ fn move_effect(run: &mut Run, effect: &EffectId, life: &Life) {
 fn evolve_gate(run: &mut Run, fact: &Fact) {
     match fact {
         Fact::GateOpened { gate } => {
-            run.steps.entry(gate.card.step.clone()).or_default().gates += 1;
-            run.gates.insert(gate.id.clone(), (**gate).clone());
+            run.steps.entry(gate.card.step.clone()).or_default().edit().gates += 1;
+            run.gates.insert(gate.id.clone(), (**gate).clone().into());
         }
         Fact::GateMoved { gate, phase, decided } => {
             if let Some(gate) = run.gates.get_mut(gate) {
+                let gate = gate.edit();
                 gate.phase = *phase;
                 if decided.is_some() {
                     gate.decided.clone_from(decided);
                 }
             }
         }
-        Fact::Covered { step, coverage } => drop(run.coverage.insert(step.clone(), (**coverage).clone())),
+        Fact::Covered { step, coverage } => {
+            drop(run.coverage.insert(step.clone(), (**coverage).clone().into()))
+        }
         Fact::CoverageLost { step, .. } => drop(run.coverage.remove(step)),
         Fact::CoverageUsed { effect, step } => {
             if let Some(coverage) = run.coverage.remove(step) {
@@ -266,9 +303,9 @@ fn edit_value(run: &mut Run, path: &Path, value: &Value, edit: &Edit) {
 fn slot<'a>(run: &'a mut Run, path: &str) -> Option<&'a mut Value> {
     let mut parts = path.split('.');
     let root = match (parts.next()?, parts.next()?) {
-        ("input", name) => &mut run.input.get_mut(name)?.value,
+        ("input", name) => &mut run.input.edit().get_mut(name)?.value,
         ("steps", step) => {
-            let labelled = run.steps.get_mut(step)?.value.as_mut()?;
+            let labelled = run.steps.get_mut(step)?.edit().value.as_mut()?;
             &mut labelled.value
         }
         _ => return None,
@@ -284,7 +321,7 @@ fn slot<'a>(run: &'a mut Run, path: &str) -> Option<&'a mut Value> {
 fn retried(run: &mut Run) {
     run.failure = None;
     for step in run.steps.values_mut() {
-        step.visits = 0;
+        step.edit().visits = 0;
     }
 }
 

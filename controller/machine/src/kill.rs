@@ -13,7 +13,7 @@ use crate::{
         Lifecycle,
         effect::{EffectAction, EffectEvent},
     },
-    run::{Child, Close, EffectState, GatePhase, Phase, Run, Status},
+    run::{Child, Close, EffectState, GatePhase, Part, Phase, Run, Status},
     verdict::{Env, Refusal, Step, Verdict},
 };
 
@@ -59,7 +59,7 @@ pub(crate) fn tell_parent(draft: &mut Draft<'_>, status: Status) {
 
 /// Lets every effect go that is not settled, and keeps the doubt about those that had left.
 fn abandon_effects(draft: &mut Draft<'_>) {
-    let open: Vec<(EffectId, EffectState)> = draft
+    let open: Vec<(EffectId, Part<EffectState>)> = draft
         .run
         .effects
         .iter()

@@ -96,7 +96,7 @@ fn take_up(core: &Arc<Core>, run: &Run) {
 
 /// Takes one effect up as a new process does.
 pub(super) fn take_up_effect(core: &Arc<Core>, run: &Run, effect: &EffectId) {
-    match run.effects.get(effect).and_then(projection::waiting) {
+    match run.effects.get(effect).and_then(|state| projection::waiting(state)) {
         Some(waiting) if waiting.is_leased => outbox::lost(core, effect, waiting.attempt),
         Some(waiting) => core.enqueue(effect.clone(), &waiting.lane),
         None => {}

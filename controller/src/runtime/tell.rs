@@ -25,7 +25,10 @@ pub(super) fn tell(draft: &mut Draft<'_>, before: Option<&Run>) {
         return;
     }
     let seq = run.seq;
-    let done = before.effects.iter().filter(|(id, old)| has_happened(old, run.effects.get(id)));
+    let done = before
+        .effects
+        .iter()
+        .filter(|(id, old)| has_happened(old, run.effects.get(id).map(|state| &**state)));
     let notices: Vec<Notice> = done.filter_map(|(id, old)| notice(plan, run, (id, old))).collect();
     for (place, notice) in (0..=PLACE).rev().zip(notices) {
         draft.notice(seq, place, notice);

@@ -189,7 +189,7 @@ impl<'a> Decider<'a> {
         let Some(state) = self.draft.run.effects.get(effect).cloned() else { return };
         let message = "the operator takes it back".to_owned();
         if !self.is_unwinding() {
-            let (step, outcome) = (Some(state.step), "error".to_owned());
+            let (step, outcome) = (Some(state.step.clone()), "error".to_owned());
             self.fail(Failure { step, effect: Some(effect.clone()), outcome, message });
         }
     }

@@ -13,7 +13,7 @@ use crate::{
         Kind, Lifecycle,
         effect::{EffectAction, EffectEvent, Failing, Loss, Moment},
     },
-    run::{Basis, EffectPhase, EffectState, Life, Purpose},
+    run::{Basis, EffectPhase, EffectState, Life, Part, Purpose},
     verdict::{Refusal, Verdict},
 };
 
@@ -23,6 +23,13 @@ const LOOK_AGAIN: u64 = 60_000;
 impl Decider<'_> {
     /// Answers an event of an effect.
     pub(super) fn effect_event(&mut self, event: &Event) -> Decision {
+        if let Some(effect) = event.effect().filter(|effect| self.has_forgotten(effect))
+            && !matches!(event, Event::EffectSettled { .. })
+        {
+            let reason = format!("effect \"{effect}\" was settled long ago: only the log still has it");
+            self.fact(Fact::Ignored { reason });
+            return Ok(Verdict::Stale);
+        }
         match event {
             Event::EffectLeased { effect, attempt, until, .. } => self.leased(effect, *attempt, *until),
             Event::EffectDeferred { effect, reason, until } => {
@@ -64,6 +71,12 @@ impl Decider<'_> {
             Event::ChildEnded { effect, status, output } => self.child_ended(effect, (status, output)),
             _ => Err(Refusal::Phase { phase: self.draft.run.status().to_owned() }),
         }
+    }
+
+    /// Returns whether an effect may have been one of the run's that its state keeps no longer.
+    fn has_forgotten(&self, effect: &EffectId) -> bool {
+        let run = &self.draft.run;
+        effect.run == run.id && effect.seq <= run.seq && !run.effects.contains_key(effect)
     }
 
     fn is_undo(&self, effect: &EffectId) -> bool {
@@ -178,7 +191,7 @@ impl Decider<'_> {
         }
     }
 
-    fn known(&self, effect: &EffectId) -> Result<EffectState, Refusal> {
+    fn known(&self, effect: &EffectId) -> Result<Part<EffectState>, Refusal> {
         let found = self.draft.run.effects.get(effect).cloned();
         found.ok_or_else(|| Refusal::NoSuchEffect { effect: effect.clone() })
     }
@@ -275,7 +288,7 @@ impl Decider<'_> {
     /// Settles the probes of an effect: they are answered, or no longer wanted.
     fn close_probes(&mut self, target: &EffectId) {
         let open = self.draft.run.effects.iter().filter(|(_, state)| !state.is_settled());
-        let probes: Vec<(EffectId, EffectState)> = open
+        let probes: Vec<(EffectId, Part<EffectState>)> = open
             .filter(|(_, state)| state.purpose == Purpose::Probe(target.clone()))
             .map(|(id, state)| (id.clone(), state.clone()))
             .collect();
@@ -311,7 +324,7 @@ impl Decider<'_> {
 
     /// What an approved payload was made of has moved: the approval was of something else, so a person looks once more.
     fn outdated(&mut self, effect: &EffectId, moved: &[Basis]) -> Decision {
-        let before = self.known(effect)?.basis;
+        let before = self.known(effect)?.basis.clone();
         let seen =
             |now: &Basis| before.iter().find(|seen| (&seen.record, &seen.key) == (&now.record, &now.key));
         let told: Vec<String> = moved

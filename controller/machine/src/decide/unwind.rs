@@ -12,7 +12,7 @@ use crate::{
     fact::Fact,
     id::{EffectId, InstanceId},
     life::{effect::EffectEvent, run::RunEvent},
-    run::{Close, EffectPhase, Purpose, UndoEntry, UndoState},
+    run::{Close, EffectPhase, Part, Purpose, UndoEntry, UndoState},
 };
 
 impl<'a> Decider<'a> {
@@ -93,8 +93,9 @@ impl<'a> Decider<'a> {
     }
 
     /// Returns the last undo that is not done.
-    fn next_undo(&self) -> Option<UndoEntry> {
-        let open = |entry: &&UndoEntry| matches!(entry.state, UndoState::Registered | UndoState::Running(_));
+    fn next_undo(&self) -> Option<Part<UndoEntry>> {
+        let open =
+            |entry: &&Part<UndoEntry>| matches!(entry.state, UndoState::Registered | UndoState::Running(_));
         self.draft.run.undo.iter().rev().find(open).cloned()
     }
 

@@ -6,6 +6,7 @@
 
 mod effect;
 mod gate;
+mod part;
 mod waiting;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -28,6 +29,7 @@ use crate::{
 
 pub use effect::{Basis, Child, Close, EffectPhase, EffectState, Life, Purpose, Traits};
 pub use gate::{Card, Coverage, CoveredCall, CoveredUndo, Decided, Gate, GatePhase, GateSubject, Shown};
+pub use part::Part;
 pub use waiting::Cause;
 
 /// How long after its timeout an attempt counts as lost, in milliseconds.
@@ -57,11 +59,11 @@ pub struct Run {
     /// Whether effects other than reads are only logged.
     pub dry: bool,
     /// The trigger's event.
-    pub trigger: Value,
+    pub trigger: Part<Value>,
     /// The effect of the parent run that started it.
     pub parent: Option<EffectId>,
     /// Its inputs.
-    pub input: BTreeMap<String, Labelled>,
+    pub input: Part<BTreeMap<String, Labelled>>,
     /// Whom it is about, where its playbook says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<About>,
@@ -76,18 +78,18 @@ pub struct Run {
     /// Where it stands in the playbook; `None` while it unwinds and after its end.
     pub position: Option<Position>,
     /// What is known of each step that was reached.
-    pub steps: BTreeMap<StepId, StepState>,
+    pub steps: BTreeMap<StepId, Part<StepState>>,
     /// Its effects.
-    pub effects: BTreeMap<EffectId, EffectState>,
+    pub effects: BTreeMap<EffectId, Part<EffectState>>,
     /// Its gates by id.
-    pub gates: BTreeMap<String, Gate>,
+    pub gates: BTreeMap<String, Part<Gate>>,
     /// The payload that is approved for each covered step.
-    pub coverage: BTreeMap<StepId, Coverage>,
+    pub coverage: BTreeMap<StepId, Part<Coverage>>,
     /// The approvals that calls have used up; a call that did not happen gives its own back.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub used: BTreeMap<EffectId, Coverage>,
+    pub used: BTreeMap<EffectId, Part<Coverage>>,
     /// How to take back what was started, in the order in which it started.
-    pub undo: Vec<UndoEntry>,
+    pub undo: Vec<Part<UndoEntry>>,
     /// Stored timers.
     #[serde(with = "pairs")]
     pub timers: BTreeMap<TimerId, Stamp>,
@@ -317,12 +319,13 @@ impl Run {
 
     /// Returns the gates that wait for a person, in the order of their ids.
     pub fn open_gates(&self) -> impl Iterator<Item = &Gate> {
-        self.gates.values().filter(|gate| gate.phase == GatePhase::Open)
+        self.gates.values().map(|gate| &**gate).filter(|gate| gate.phase == GatePhase::Open)
     }
 
     /// Returns the effects that nobody can settle but the operator, or that ended in the dead-letter list.
     pub fn dead_letters(&self) -> impl Iterator<Item = (&EffectId, &EffectState)> {
-        self.effects.iter().filter(|(_, state)| {
+        let all = self.effects.iter().map(|(id, state)| (id, &**state));
+        all.filter(|(_, state)| {
             matches!(
                 state.life.phase,
                 EffectPhase::Dead { .. } | EffectPhase::Unknown { asked_operator: true, .. }

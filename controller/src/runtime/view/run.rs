@@ -220,7 +220,11 @@ fn show(core: &Core, run: &Run, entries: &[(u64, Entry)]) -> Result<RunView, Err
         ended,
         input: run.input.iter().map(|(name, value)| (name.clone(), value.value.clone())).collect(),
         steps: steps(run, bundle.as_deref()),
-        effects: run.effects.iter().map(|found| effect(run, found, asked_in(entries, found.0))).collect(),
+        effects: run
+            .effects
+            .iter()
+            .map(|(id, state)| effect(run, (id, state), asked_in(entries, id)))
+            .collect(),
         gates: gates(run),
         timers: run.timers.iter().map(|(id, at)| TimerView { timer: id.clone(), at: When(*at) }).collect(),
         waiting: run.waiting().iter().map(cause).collect(),
@@ -261,14 +265,14 @@ fn steps(run: &Run, bundle: Option<&Bundle>) -> Vec<StepView> {
     let empty = StepState::default();
     let known = bundle.map(|bundle| bundle.playbook.steps.as_slice()).unwrap_or_default();
     let listed = known.iter().map(|step| {
-        let state = run.steps.get(&step.id).unwrap_or(&empty);
+        let state = run.steps.get(&step.id).map_or(&empty, |state| &**state);
         (step.id.as_str(), step.kind.word(), step.title.clone(), state)
     });
     let rest = run
         .steps
         .iter()
         .filter(|(id, _)| !known.iter().any(|step| step.id == **id))
-        .map(|(id, state)| (id.as_str(), "", None, state));
+        .map(|(id, state)| (id.as_str(), "", None, &**state));
     listed.chain(rest).map(|(id, kind, title, state)| step(run, (id, kind, title), state)).collect()
 }
 
@@ -377,7 +381,7 @@ pub(super) fn called(call: &Call) -> (&'static str, &str) {
 }
 
 fn gates(run: &Run) -> Vec<GateView> {
-    let mut gates: Vec<&Gate> = run.gates.values().collect();
+    let mut gates: Vec<&Gate> = run.gates.values().map(|gate| &**gate).collect();
     gates.sort_by_key(|gate| gate.opened);
     gates.into_iter().map(|gate| self::gate(run, gate)).collect()
 }

@@ -3,7 +3,7 @@
 use adjutant_machine::{
     decided::Decided,
     id::EffectId,
-    run::{EffectState, Phase, Run},
+    run::{Phase, Run},
 };
 use adjutant_spec::plan::Stage;
 
@@ -33,7 +33,7 @@ pub(in crate::runtime) fn why(core: &Core, id: &str) -> Result<WhyView, Error> {
         chain.push(step(core, &run, &gate.card.step)?);
     } else if let Ok(effect) = id.parse::<EffectId>() {
         super::story::tell(core, &run, &effect, &mut chain)?;
-        is_over = run.effects.get(&effect).is_some_and(EffectState::is_settled);
+        is_over = run.effects.get(&effect).is_some_and(|state| state.is_settled());
     }
     // What is over did not come of what the run waits for now.
     if !is_over {
