@@ -29,7 +29,7 @@ use super::{
     core::Core,
     pools::Permit,
     rows,
-    shared::Held,
+    shared::View,
 };
 
 /// The most entries of one batch: the rest waits in the outbox for the next.
@@ -93,7 +93,7 @@ pub(super) struct Draft<'a> {
     /// Whether a gate was decided, or an effect answered: for the crash points.
     pub(super) decides: bool,
     pub(super) completes: bool,
-    held: Option<Held<'a>>,
+    shared: View<'a>,
     /// Whether a record that is written here may have moved: then the batch is decided again.
     pub(super) writes_records: bool,
     /// Effects that this draft has dealt with already.
@@ -150,28 +150,31 @@ impl<'a> Draft<'a> {
             word: "",
             decides: false,
             completes: false,
-            held: None,
+            shared: core.shared.look(),
             writes_records: false,
             tried: BTreeSet::new(),
             lines: Decisions::default(),
         }
     }
 
-    /// Returns the shared rows, under their lock until the batch is submitted.
-    pub(super) fn shared(&mut self) -> &mut Held<'a> {
-        self.held.get_or_insert_with(|| self.core.shared.hold())
+    /// Returns the shared rows: peeked at, and locked from the first change on until the batch is submitted.
+    pub(super) fn shared(&mut self) -> &mut View<'a> {
+        &mut self.shared
     }
 
-    /// Returns the lock, for the submission.
-    pub(super) fn take_held(&mut self) -> Option<Held<'a>> {
-        self.held.take()
+    /// Decides from now on under the lock: what a draft before this one saw had moved.
+    pub(super) fn hold_shared(&mut self) {
+        self.shared = self.core.shared.hold();
     }
 
-    /// Gives the lock back where nothing was changed under it.
-    pub(super) fn release_unchanged(&mut self) {
-        if self.held.as_ref().is_some_and(|held| !held.is_changed()) {
-            self.held = None;
-        }
+    /// Returns whether a shared row that was decided on had moved before it could be changed.
+    pub(super) fn has_moved(&self) -> bool {
+        self.shared.has_moved()
+    }
+
+    /// Returns the shared rows with their lock, for the submission.
+    pub(super) fn take_shared(&mut self) -> View<'a> {
+        std::mem::replace(&mut self.shared, self.core.shared.look())
     }
 
     /// Returns whether further jobs must wait for the next batch: what may be decided again carries no shared rows.
@@ -180,7 +183,7 @@ impl<'a> Draft<'a> {
     }
 
     pub(super) fn changes_shared_rows(&self) -> bool {
-        self.held.as_ref().is_some_and(Held::is_changed)
+        self.shared.is_changed()
     }
 
     /// Steps the machine once.

@@ -19,7 +19,7 @@ use super::{
     crash::Point,
     draft::{Action, Draft},
     keys,
-    project::{self, Rows},
+    project::{self, Difference, Rows},
     request::Started,
 };
 
@@ -118,14 +118,13 @@ pub(super) fn make(
     jobs: &mut [Job],
 ) -> Result<Made, JournalError> {
     let mut draft = Draft::new(core, instance.clone(), slot.run.clone());
-    let mut outcomes = Vec::with_capacity(jobs.len());
-    for job in jobs {
-        outcomes.push(one(&mut draft, job)?);
-        if draft.is_full() {
-            break;
-        }
+    let mut outcomes = decide(&mut draft, jobs)?;
+    if draft.has_moved() {
+        // Another shard changed a shared row after this one had looked at it. Once more, and nothing moves this time.
+        draft = Draft::new(core, instance.clone(), slot.run.clone());
+        draft.hold_shared();
+        outcomes = decide(&mut draft, jobs)?;
     }
-    draft.ride()?;
     draft.queue_rest(slot.run.as_deref());
     let lines = std::mem::take(&mut draft.lines);
     let is_nothing = draft.entries.is_empty() && draft.writes.is_empty() && !draft.changes_shared_rows();
@@ -139,6 +138,19 @@ pub(super) fn make(
     // The shared rows are free again, and hold what was decided: now others may decide on them.
     lines.act(core);
     Ok(made)
+}
+
+/// Steps the jobs one after the other, and what may ride with them.
+fn decide(draft: &mut Draft<'_>, jobs: &mut [Job]) -> Result<Vec<Outcome>, JournalError> {
+    let mut outcomes = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        outcomes.push(one(draft, job)?);
+        if draft.is_full() {
+            break;
+        }
+    }
+    draft.ride()?;
+    Ok(outcomes)
 }
 
 fn one(draft: &mut Draft<'_>, job: &mut Job) -> Result<Outcome, JournalError> {
@@ -180,8 +192,8 @@ pub(super) fn submit(slot: &Slot, mut draft: Draft<'_>, outcomes: Vec<Outcome>) 
     let core = Arc::clone(draft.core);
     let mut batch = Batch { guards: std::mem::take(&mut draft.guards), ..Batch::default() };
     let rows = draft.run.as_deref().map(project::rows).unwrap_or_default();
-    batch.writes = project::difference(&slot.rows, &rows);
-    let timers = batch.writes.iter().filter(|write| write.table == Table::Timer).cloned().collect();
+    let Difference { writes, timers } = project::difference(&slot.rows, &rows);
+    batch.writes = writes;
     batch.writes.append(&mut draft.writes);
     let entries = std::mem::take(&mut draft.entries);
     let mut weight = slot.weight;
@@ -191,15 +203,10 @@ pub(super) fn submit(slot: &Slot, mut draft: Draft<'_>, outcomes: Vec<Outcome>) 
         let (instance, expected) = (draft.instance.clone(), draft.expected);
         batch.appends.push(Append { instance, expected, entries, snapshot });
     }
-    draft.release_unchanged();
-    let mut held = draft.take_held();
-    let mut shared = Vec::new();
-    if let Some(held) = &mut held {
-        let (mut writes, mut guards, keys) = held.seal();
-        batch.writes.append(&mut writes);
-        batch.guards.append(&mut guards);
-        shared = keys;
-    }
+    let mut view = draft.take_shared();
+    let (mut writes, mut guards, shared) = view.seal();
+    batch.writes.append(&mut writes);
+    batch.guards.append(&mut guards);
     if draft.completes {
         core.crash.at(Point::BeforeComplete);
     }
@@ -212,9 +219,7 @@ pub(super) fn submit(slot: &Slot, mut draft: Draft<'_>, outcomes: Vec<Outcome>) 
             drop(back.send(Message::Written { instance, outcome }));
         }),
     );
-    if let Some(held) = held {
-        held.submitted();
-    }
+    view.submitted();
     let Draft { run, actions, word, decides, buries, .. } = draft;
     Flight { jobs: Vec::new(), outcomes, run, rows, weight, timers, shared, actions, word, decides, buries }
 }

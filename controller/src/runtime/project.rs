@@ -2,9 +2,10 @@
 //!
 //! Each batch writes the difference between the projections before and after; `audit` compares the whole.
 
-use std::collections::BTreeMap;
+use std::{cmp::Ordering, collections::BTreeMap};
 
 use adjutant_machine::{
+    event::TimerId,
     id::InstanceId,
     journal::{RowWrite, Table},
     projection::{self, Listed},
@@ -12,6 +13,9 @@ use adjutant_machine::{
 };
 
 use super::{head::Head, rows};
+
+/// The value of a row that memory needs and the store does not.
+const UNSTORED: &[u8] = b"unstored";
 
 /// Rows by table and key.
 pub(super) type Rows = BTreeMap<(Table, Vec<u8>), Vec<u8>>;
@@ -55,20 +59,105 @@ fn work(run: &Run, rows: &mut Rows) {
     }
     let instance = InstanceId::run(run.id.clone());
     for (timer, at) in projection::timers(run) {
-        rows.insert((Table::Timer, rows::timer::of(at, &instance, Some(timer))), Vec::new());
+        // The next process answers for what is leased by its row in the outbox: the end of a lease is this one's affair alone.
+        let value = if matches!(timer, TimerId::Lease(..)) { UNSTORED } else { &[] };
+        rows.insert((Table::Timer, rows::timer::of(at, &instance, Some(timer))), value.to_vec());
     }
 }
 
-/// Returns the writes that lead from one projection to the other.
-pub(super) fn difference(before: &Rows, after: &Rows) -> Vec<RowWrite> {
-    let gone = before.keys().filter(|key| !after.contains_key(*key)).map(|(table, key)| RowWrite {
-        table: *table,
-        key: key.clone(),
-        value: None,
-    });
-    let new =
-        after.iter().filter(|(key, value)| before.get(*key) != Some(*value)).map(|((table, key), value)| {
-            RowWrite { table: *table, key: key.clone(), value: Some(value.clone()) }
-        });
-    gone.chain(new).collect()
+/// Returns the rows of a state that the store has.
+pub(super) fn stored(run: &Run) -> Rows {
+    let mut rows = rows(run);
+    rows.retain(|_, value| value != UNSTORED);
+    rows
+}
+
+/// What leads from one projection to the other.
+#[derive(Default)]
+pub(super) struct Difference {
+    /// What the batch writes.
+    pub(super) writes: Vec<RowWrite>,
+    /// The timers that are set or gone, stored or not: what the wheel is told.
+    pub(super) timers: Vec<RowWrite>,
+}
+
+/// Returns what leads from one projection to the other. Both are in order, so they are walked side by side.
+pub(super) fn difference(before: &Rows, after: &Rows) -> Difference {
+    let mut found = Difference::default();
+    let (mut old, mut new) = (before.iter().peekable(), after.iter().peekable());
+    loop {
+        let order = match (old.peek(), new.peek()) {
+            (None, None) => return found,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some((old, _)), Some((new, _))) => old.cmp(new),
+        };
+        let gone = if order.is_le() { old.next() } else { None };
+        let come = if order.is_ge() { new.next() } else { None };
+        match (gone, come) {
+            (Some((key, value)), None) => found.note(key, (None, value)),
+            (gone, Some((key, value))) if gone.is_none_or(|(_, old)| old != value) => {
+                found.note(key, (Some(value), value));
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Difference {
+    fn note(&mut self, (table, key): &(Table, Vec<u8>), (value, known): (Option<&Vec<u8>>, &[u8])) {
+        let write = RowWrite { table: *table, key: key.clone(), value: value.cloned() };
+        match (*table, known == UNSTORED) {
+            (Table::Timer, true) => self.timers.push(write),
+            (Table::Timer, false) => {
+                self.timers.push(write.clone());
+                self.writes.push(write);
+            }
+            _ => self.writes.push(write),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(of: &[(Table, &str, &str)]) -> Rows {
+        of.iter()
+            .map(|(table, key, value)| ((*table, key.as_bytes().to_vec()), value.as_bytes().to_vec()))
+            .collect()
+    }
+
+    fn told(writes: &[RowWrite]) -> Vec<(String, Option<String>)> {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        writes.iter().map(|write| (text(&write.key), write.value.as_deref().map(text))).collect()
+    }
+
+    #[test]
+    fn a_difference_leads_from_one_to_the_other() {
+        let (index, outbox) = (Table::Index, Table::Outbox);
+        let before = rows(&[(outbox, "a", "1"), (outbox, "b", "1"), (index, "c", "1"), (index, "z", "1")]);
+        let after = rows(&[(outbox, "b", "1"), (index, "c", "2"), (index, "d", "1")]);
+        let mut found = told(&difference(&before, &after).writes);
+        found.sort();
+        let put = |key: &str, value: &str| (key.to_owned(), Some(value.to_owned()));
+        let gone = |key: &str| (key.to_owned(), None);
+        assert_eq!(found, [gone("a"), put("c", "2"), put("d", "1"), gone("z")]);
+        assert!(difference(&after, &after).writes.is_empty());
+        assert_eq!(difference(&Rows::new(), &after).writes.len(), 3);
+        assert_eq!(difference(&after, &Rows::new()).writes.len(), 3);
+    }
+
+    #[test]
+    fn the_end_of_a_lease_is_told_to_the_wheel_and_not_to_the_store() {
+        let unstored = std::str::from_utf8(UNSTORED).unwrap();
+        let leased = rows(&[(Table::Timer, "lease", unstored), (Table::Timer, "deadline", "")]);
+        let set = difference(&Rows::new(), &leased);
+        assert_eq!(
+            (set.timers.len(), told(&set.writes)),
+            (2, vec![("deadline".to_owned(), Some(String::new()))])
+        );
+        let gone = difference(&leased, &Rows::new());
+        assert_eq!((gone.timers.len(), told(&gone.writes)), (2, vec![("deadline".to_owned(), None)]));
+    }
 }

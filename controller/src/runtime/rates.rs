@@ -20,7 +20,7 @@ use super::{
     core::{Core, Stop},
     request::NoRoom,
     rows,
-    shared::{Held, Key},
+    shared::{Key, View},
     views::When,
 };
 
@@ -31,7 +31,7 @@ pub(super) struct Taken {
 }
 
 impl Taken {
-    pub(super) fn write(&self, held: &mut Held<'_>) {
+    pub(super) fn write(&self, held: &mut View<'_>) {
         held.write(Table::Admission, &self.key, Some(&self.cell));
     }
 }
@@ -47,7 +47,7 @@ pub(super) fn of(plan: &Plan, (verb, connector): (Option<&str>, Option<&str>)) -
 /// Asks for a place: the row to write where there is one, else when there may be one. What a clock that was ahead has left in
 /// the row is put right first.
 pub(super) fn ask(
-    held: &mut Held<'_>,
+    held: &mut View<'_>,
     journal: &dyn Journal,
     (name, rate): (&str, Rate),
     now: Stamp,

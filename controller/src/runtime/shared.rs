@@ -1,8 +1,10 @@
-//! Rows that many instances share (money, rates, breakers): read, decided on and submitted under one lock.
+//! Rows that many instances share (money, rates, breakers): peeked at without a lock, changed and submitted under one.
 //!
-//! Batches reach the store in the order in which they were built, so a decision reads what the batch before it wrote, durable
-//! or not yet; the first of a chain carries the version that was read as a guard. A refused batch of such a chain stops the
-//! runtime: what came after it was decided on rows that never were.
+//! Most decisions change none of them: they look, and go on. The lock is taken at the first change; what the decision saw until
+//! then is read again under it, and where a row moved meanwhile, all of it is decided again. Batches that change shared rows
+//! reach the store in the order in which they were built, so a decision reads what the batch before it wrote, durable or not yet;
+//! the first of a chain carries the version that was read as a guard. A refused batch of such a chain stops the runtime: what
+//! came after it was decided on rows that never were.
 
 use std::{
     collections::BTreeMap,
@@ -31,22 +33,42 @@ pub(super) struct Shared {
     rows: Mutex<BTreeMap<Key, Cached>>,
 }
 
-/// The lock, with what was changed under it; dropping it without [`Held::submitted`] takes the changes back.
-pub(super) struct Held<'a> {
-    rows: MutexGuard<'a, BTreeMap<Key, Cached>>,
+/// What one decision sees of the rows, and what it changes; dropping it without [`View::submitted`] takes the changes back.
+pub(super) struct View<'a> {
+    shared: &'a Shared,
+    /// The lock, from the first change on until the batch is submitted.
+    held: Option<MutexGuard<'a, BTreeMap<Key, Cached>>>,
+    /// What was seen before the lock was taken.
+    seen: BTreeMap<Key, Option<Vec<u8>>>,
     before: BTreeMap<Key, Cached>,
+    has_moved: bool,
 }
 
 impl Shared {
-    /// Takes the lock. It is held until the batch is submitted.
-    pub(super) fn hold(&self) -> Held<'_> {
-        let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
-        Held { rows, before: BTreeMap::new() }
+    /// Looks at the rows without a lock.
+    pub(super) fn look(&self) -> View<'_> {
+        self.view(None)
+    }
+
+    /// Looks at the rows under the lock from the first look on: nothing moves while this one decides.
+    pub(super) fn hold(&self) -> View<'_> {
+        self.view(Some(self.lock()))
+    }
+
+    fn view<'a>(&'a self, held: Option<MutexGuard<'a, BTreeMap<Key, Cached>>>) -> View<'a> {
+        View { shared: self, held, seen: BTreeMap::new(), before: BTreeMap::new(), has_moved: false }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Cached>> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes that a batch is durable.
     pub(super) fn committed(&self, keys: &[Key], batch: u64) {
-        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        if keys.is_empty() {
+            return;
+        }
+        let mut rows = self.lock();
         for key in keys {
             if let Some(row) = rows.get_mut(key) {
                 row.pending = row.pending.saturating_sub(1);
@@ -59,7 +81,7 @@ impl Shared {
     }
 }
 
-impl Held<'_> {
+impl<'a> View<'a> {
     /// Reads a row as the last submitted batch left it.
     fn get(
         &mut self,
@@ -68,18 +90,34 @@ impl Held<'_> {
         key: &[u8],
     ) -> Result<Option<Vec<u8>>, JournalError> {
         let place = (table, key.to_vec());
-        if let Some(row) = self.rows.get(&place) {
-            return Ok(row.value.clone());
+        if let Some(rows) = &mut self.held {
+            return known(rows, journal, place);
         }
-        let found = journal.row(table, key)?;
-        let row = found.map_or_else(Cached::default, |row| Cached {
-            value: Some(row.value),
-            version: row.version,
-            pending: 0,
-        });
-        let value = row.value.clone();
-        self.rows.insert(place, row);
+        if let Some(seen) = self.seen.get(&place) {
+            return Ok(seen.clone());
+        }
+        let value = known(&mut self.shared.lock(), journal, place.clone())?;
+        self.seen.insert(place, value.clone());
         Ok(value)
+    }
+
+    /// Takes the lock, and finds out whether what was seen still holds.
+    fn locked(&mut self) -> &mut MutexGuard<'a, BTreeMap<Key, Cached>> {
+        let (shared, seen) = (self.shared, &mut self.seen);
+        let has_moved = &mut self.has_moved;
+        self.held.get_or_insert_with(|| {
+            let rows = shared.lock();
+            // A row that is not in memory was forgotten there, and can have moved meanwhile.
+            *has_moved |= std::mem::take(seen)
+                .into_iter()
+                .any(|(key, value)| rows.get(&key).is_none_or(|row| row.value != value));
+            rows
+        })
+    }
+
+    /// Returns whether something that was seen had moved when the lock was taken: then all of it is decided again.
+    pub(super) fn has_moved(&self) -> bool {
+        self.has_moved
     }
 
     /// Reads a row as what it says.
@@ -104,9 +142,10 @@ impl Held<'_> {
     /// Changes a row that was read before.
     fn put(&mut self, table: Table, key: &[u8], value: Option<Vec<u8>>) {
         let place = (table, key.to_vec());
-        let row = self.rows.entry(place.clone()).or_default();
-        self.before.entry(place).or_insert_with(|| row.clone());
+        let row = self.locked().entry(place.clone()).or_default();
+        let old = row.clone();
         row.value = value;
+        self.before.entry(place).or_insert(old);
     }
 
     /// Returns whether anything was changed.
@@ -117,8 +156,9 @@ impl Held<'_> {
     /// Returns what the batch must carry for the changes, and the keys to tell [`Shared::committed`] about.
     pub(super) fn seal(&mut self) -> (Vec<RowWrite>, Vec<Guard>, Vec<Key>) {
         let (mut writes, mut guards) = (Vec::new(), Vec::new());
+        let Some(rows) = &mut self.held else { return (writes, guards, Vec::new()) };
         for ((table, key), before) in &self.before {
-            let Some(row) = self.rows.get_mut(&(*table, key.clone())) else { continue };
+            let Some(row) = rows.get_mut(&(*table, key.clone())) else { continue };
             if before.pending == 0 {
                 guards.push(Guard { table: *table, key: key.clone(), version: before.version });
             }
@@ -134,10 +174,31 @@ impl Held<'_> {
     }
 }
 
-impl Drop for Held<'_> {
+/// Returns a row, from memory or the store.
+fn known(
+    rows: &mut BTreeMap<Key, Cached>,
+    journal: &dyn Journal,
+    place: Key,
+) -> Result<Option<Vec<u8>>, JournalError> {
+    if let Some(row) = rows.get(&place) {
+        return Ok(row.value.clone());
+    }
+    let found = journal.row(place.0, &place.1)?;
+    let row = found.map_or_else(Cached::default, |row| Cached {
+        value: Some(row.value),
+        version: row.version,
+        pending: 0,
+    });
+    let value = row.value.clone();
+    rows.insert(place, row);
+    Ok(value)
+}
+
+impl Drop for View<'_> {
     fn drop(&mut self) {
+        let Some(rows) = &mut self.held else { return };
         for (key, row) in std::mem::take(&mut self.before) {
-            self.rows.insert(key, row);
+            rows.insert(key, row);
         }
     }
 }
