@@ -243,12 +243,14 @@ pub enum JournalError {
         problem: String,
     },
     /// The store was written by a newer build.
-    #[error("the store has format {found}, this build writes {known}")]
+    #[error("the store has format {found}, this build writes {known}: it needs Adjutant {needs} or newer")]
     Newer {
         /// The store's format.
         found: u32,
         /// This build's.
         known: u32,
+        /// The version that wrote it first in that format.
+        needs: String,
     },
     /// The store was written before the first released format: it is neither read nor changed.
     #[error(

@@ -8,7 +8,7 @@ use rocksdb::checkpoint::Checkpoint;
 use super::{
     database::Db,
     error::{Error, damage, refusal},
-    mark::{Mark, MarkFile},
+    mark::{Mark, MarkFile, this_version},
     open::{FORMAT, RocksJournal},
     options::Options,
     place::Place,
@@ -65,7 +65,7 @@ fn checked(copy: &Place, due: u64) -> Result<(ChainReport, Mark), Error> {
             tip.batch
         )));
     }
-    Ok((chain, Mark { format: FORMAT, tip }))
+    Ok((chain, Mark { format: FORMAT, version: this_version(), tip }))
 }
 
 /// Returns the bytes and the number of the files in a folder.

@@ -17,6 +17,7 @@ use rocksdb::WriteBatch;
 
 use super::{
     database::Db,
+    dense,
     head::{Head, new_salt, salt_value},
     keys::{self, Family},
     mark::Tip,
@@ -167,15 +168,17 @@ impl<'a> Group<'a> {
         for (content, digest) in append.entries.iter().zip(&section.entries) {
             head.seq += 1;
             let mut value = Value::of(number, 0, digest);
-            value.spilled = content.payload.len() > INLINE;
+            let packed = dense::pack(&content.payload);
+            let payload = packed.as_ref().unwrap_or(&content.payload);
+            (value.packed, value.spilled) = (packed.is_some(), payload.len() > INLINE);
             let skeleton = &content.skeleton[..content.skeleton.len().min(usize::from(u8::MAX))];
             let length = [u8::try_from(skeleton.len()).unwrap_or(u8::MAX)];
             let key = keys::entry(instance, head.seq);
             let stored = if value.spilled {
-                let place = self.spill(number, &content.payload);
+                let place = self.spill(number, payload);
                 value.with(&[&length, skeleton, &place.0])
             } else {
-                value.with(&[&length, skeleton, &content.payload])
+                value.with(&[&length, skeleton, payload])
             };
             head.tail += stored.len() as u64;
             self.put(Family::Log, key, stored);
@@ -199,7 +202,9 @@ impl<'a> Group<'a> {
 
     fn snapshot(&mut self, number: u64, (instance, state): (&InstanceId, &[u8]), digest: &Digest) {
         let mut value = Value::of(number, 0, digest);
-        value.spilled = state.len() > INLINE;
+        let packed = dense::pack(state);
+        let state = packed.as_deref().unwrap_or(state);
+        (value.packed, value.spilled) = (packed.is_some(), state.len() > INLINE);
         if value.spilled {
             let content = Value::of(number, 0, &Digest::of(state)).with(&[state]);
             self.put(Family::Blobs, keys::snapshot_content(instance), content);

@@ -16,7 +16,11 @@ use std::{
 use adjutant_machine::chain::Digest;
 
 const MAGIC: &[u8; 8] = b"adjmark1";
-const LENGTH: usize = 60;
+/// Magic word, format, version, batch, hash, and the head of a digest of all of them.
+const LENGTH: usize = CHECKED + 8;
+const CHECKED: usize = 8 + 4 + VERSION + 8 + 32;
+/// How many letters the version of a build may have.
+const VERSION: usize = 16;
 const SLOTS: [u64; 2] = [0, 4096];
 
 /// The end of the chain.
@@ -33,6 +37,8 @@ pub(super) struct Tip {
 pub(super) struct Mark {
     /// The format of the store.
     pub(super) format: u32,
+    /// The version of the build that wrote it: what an older build says is needed.
+    pub(super) version: [u8; VERSION],
     /// The last acknowledged batch.
     pub(super) tip: Tip,
 }
@@ -40,8 +46,18 @@ pub(super) struct Mark {
 /// The file, open for notes.
 pub(super) struct MarkFile {
     file: File,
-    format: u32,
+    mark: Mark,
     next: usize,
+}
+
+/// Returns the version of this build, as the file has it.
+pub(super) const fn this_version() -> [u8; VERSION] {
+    let (text, mut version, mut place) = (env!("CARGO_PKG_VERSION").as_bytes(), [0; VERSION], 0);
+    while place < text.len() && place < VERSION {
+        version[place] = text[place];
+        place += 1;
+    }
+    version
 }
 
 impl Mark {
@@ -56,25 +72,45 @@ impl Mark {
         Ok(marks.max_by_key(|mark| (mark.format, mark.tip.batch)))
     }
 
+    /// Returns the version of the build that wrote the store, for people.
+    pub(super) fn needs(&self) -> String {
+        let text = self.version.split(|byte| *byte == 0).next().unwrap_or_default();
+        text.iter().filter(|byte| byte.is_ascii_graphic()).map(|byte| char::from(*byte)).collect()
+    }
+
     fn encode(&self) -> [u8; LENGTH] {
         let mut out = [0; LENGTH];
         out[..8].copy_from_slice(MAGIC);
         out[8..12].copy_from_slice(&self.format.to_be_bytes());
-        out[12..20].copy_from_slice(&self.tip.batch.to_be_bytes());
-        out[20..52].copy_from_slice(&self.tip.hash.0);
-        let check = Digest::of(&out[..52]);
-        out[52..].copy_from_slice(&check.0[..8]);
+        out[12..28].copy_from_slice(&self.version);
+        out[28..36].copy_from_slice(&self.tip.batch.to_be_bytes());
+        out[36..CHECKED].copy_from_slice(&self.tip.hash.0);
+        let check = Digest::of(&out[..CHECKED]);
+        out[CHECKED..].copy_from_slice(&check.0[..8]);
         out
     }
 
     fn decode(slot: &[u8]) -> Option<Self> {
-        let (body, check) = slot.split_at_checked(52)?;
+        Self::decode_now(slot).or_else(|| Self::decode_first(slot))
+    }
+
+    /// The slots of format 1 named no version. They are read so far that such a store is known for what it is, and left alone.
+    fn decode_first(slot: &[u8]) -> Option<Self> {
+        let (body, rest) = slot.split_at_checked(52)?;
+        let format = u32::from_be_bytes(body.strip_prefix(MAGIC)?.first_chunk().copied()?);
+        let is_whole = Digest::of(body).0[..8] == *rest.get(..8)?;
+        is_whole.then(|| Self { format, version: [0; VERSION], tip: Tip::default() })
+    }
+
+    fn decode_now(slot: &[u8]) -> Option<Self> {
+        let (body, check) = slot.split_at_checked(CHECKED)?;
         let rest = body.strip_prefix(MAGIC)?;
         let mark = Self {
             format: u32::from_be_bytes(rest[..4].try_into().ok()?),
+            version: rest[4..20].try_into().ok()?,
             tip: Tip {
-                batch: u64::from_be_bytes(rest[4..12].try_into().ok()?),
-                hash: Digest(rest[12..44].try_into().ok()?),
+                batch: u64::from_be_bytes(rest[20..28].try_into().ok()?),
+                hash: Digest(rest[28..60].try_into().ok()?),
             },
         };
         (Digest::of(body).0[..8] == *check).then_some(mark)
@@ -85,7 +121,7 @@ impl MarkFile {
     /// Opens the file, writes both slots and syncs it with its folder.
     pub(super) fn create(path: &Path, mark: Mark) -> io::Result<Self> {
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
-        let mut marks = Self { file, format: mark.format, next: 0 };
+        let mut marks = Self { file, mark, next: 0 };
         // One slot at a time: a power loss between the two leaves one that is whole.
         for _ in SLOTS {
             marks.note(mark.tip)?;
@@ -97,8 +133,8 @@ impl MarkFile {
 
     /// Writes the last acknowledged batch, unsynced.
     pub(super) fn note(&mut self, tip: Tip) -> io::Result<()> {
-        let mark = Mark { format: self.format, tip };
-        self.file.write_all_at(&mark.encode(), SLOTS[self.next])?;
+        self.mark.tip = tip;
+        self.file.write_all_at(&self.mark.encode(), SLOTS[self.next])?;
         self.next = 1 - self.next;
         Ok(())
     }
@@ -117,15 +153,28 @@ mod tests {
         Tip { batch, hash: Digest::of(&batch.to_be_bytes()) }
     }
 
+    fn mark(batch: u64) -> Mark {
+        Mark { format: 2, version: this_version(), tip: tip(batch) }
+    }
+
+    #[test]
+    fn a_mark_says_which_build_wrote_it() {
+        let found = Mark::decode(&mark(4).encode()).unwrap();
+        assert_eq!(found, mark(4));
+        assert_eq!(found.needs(), env!("CARGO_PKG_VERSION"));
+        let hostile = Mark { version: *b"1.0\x1b[31m\n evil\0\0", ..found };
+        assert_eq!(hostile.needs(), "1.0[31mevil");
+    }
+
     #[test]
     fn the_last_note_is_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("watermark");
         assert_eq!(Mark::read(&path).unwrap(), None);
-        let mut marks = MarkFile::create(&path, Mark { format: 1, tip: tip(4) }).unwrap();
+        let mut marks = MarkFile::create(&path, mark(4)).unwrap();
         for batch in 5..9 {
             marks.note(tip(batch)).unwrap();
-            assert_eq!(Mark::read(&path).unwrap(), Some(Mark { format: 1, tip: tip(batch) }));
+            assert_eq!(Mark::read(&path).unwrap(), Some(mark(batch)));
         }
     }
 
@@ -133,7 +182,7 @@ mod tests {
     fn a_torn_slot_leaves_the_note_before() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("watermark");
-        let mut marks = MarkFile::create(&path, Mark { format: 1, tip: tip(4) }).unwrap();
+        let mut marks = MarkFile::create(&path, mark(4)).unwrap();
         marks.note(tip(5)).unwrap();
         marks.note(tip(6)).unwrap();
         let torn = OpenOptions::new().write(true).open(&path).unwrap();

@@ -15,6 +15,7 @@
 pub mod backup;
 pub mod bench;
 mod database;
+mod dense;
 mod error;
 mod group;
 mod head;

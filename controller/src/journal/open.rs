@@ -20,7 +20,7 @@ use super::{
     database::Db,
     error::{Error, damage},
     keys::{self, Family},
-    mark::{Mark, MarkFile, Tip},
+    mark::{Mark, MarkFile, Tip, this_version},
     options::Options,
     place::Place,
     shared::{Answer, Message, Request, Shared},
@@ -54,12 +54,12 @@ impl RocksJournal {
         let place = Place::of(data);
         place.create()?;
         let mark = Mark::read(&place.mark).map_err(Error::file(&place.mark))?;
-        mark.map_or(Ok(()), |mark| known_format(mark.format))?;
+        mark.map_or(Ok(()), |mark| known_format(mark.format, || mark.needs()))?;
         let db = Db::open(&place, &options, mark.is_none())?;
         place.write_pid()?;
         let tip = recovered(&db, &place, mark)?;
-        let file =
-            MarkFile::create(&place.mark, Mark { format: FORMAT, tip }).map_err(Error::file(&place.mark))?;
+        let written = Mark { format: FORMAT, version: this_version(), tip };
+        let file = MarkFile::create(&place.mark, written).map_err(Error::file(&place.mark))?;
         if options.reserve > 0 && !place.take_reserve(options.reserve) {
             tracing::warn!(bytes = options.reserve, "disk too full for the reserve");
         }
@@ -164,9 +164,9 @@ fn is_whole(stored: &Stored) -> bool {
     stored.tail.iter().map(|(seq, _)| *seq).eq(first..=stored.seq)
 }
 
-fn known_format(found: u32) -> Result<(), JournalError> {
+fn known_format(found: u32, needs: impl FnOnce() -> String) -> Result<(), JournalError> {
     match found {
-        newer if newer > FORMAT => Err(JournalError::Newer { found, known: FORMAT }),
+        newer if newer > FORMAT => Err(JournalError::Newer { found, known: FORMAT, needs: needs() }),
         older if older < OLDEST => Err(JournalError::Older { found, oldest: OLDEST }),
         _ => Ok(()),
     }
@@ -175,7 +175,8 @@ fn known_format(found: u32) -> Result<(), JournalError> {
 /// Checks what RocksDB recovered against what was acknowledged, and returns where the chain ends.
 fn recovered(db: &Db, place: &Place, mark: Option<Mark>) -> Result<Tip, JournalError> {
     let format = stored_format(db)?;
-    known_format(format.unwrap_or(FORMAT))?;
+    let needs = || mark.map_or_else(|| "of its format".to_owned(), |mark| mark.needs());
+    known_format(format.unwrap_or(FORMAT), needs)?;
     let tip = db.now().tip()?;
     let store = || place.store.display().to_string();
     match (format, mark) {

@@ -8,6 +8,7 @@ use adjutant_machine::{
 
 use super::{
     database::{Range, View},
+    dense,
     error::damage,
     head::{Head, read_salt},
     keys::{self, Family},
@@ -76,6 +77,7 @@ impl View<'_> {
         } else {
             inline.to_vec()
         };
+        let state = if value.packed { dense::unpack(&state).map_err(flawed)? } else { state };
         let sealed = Digest::sealed(&self.salt_of(instance)?, &state);
         if !value.fits(&Digest::snapshot((instance, head.snapshot), &sealed)) {
             return Err(flawed(Flaw::Checksum));
@@ -150,6 +152,7 @@ impl View<'_> {
         } else {
             inline.to_vec()
         };
+        let payload = if value.packed { dense::unpack(&payload).map_err(flawed)? } else { payload };
         if !value.fits(&Digest::entry((instance, seq), skeleton, &Digest::sealed(salt, &payload))) {
             return Err(flawed(Flaw::Checksum));
         }

@@ -9,8 +9,8 @@ use adjutant_machine::chain::Digest;
 const FORM: u8 = 2;
 /// Set where the content lies in the family of payloads.
 const SPILLED: u8 = 1;
-/// Set where the content is made dense by the dictionary.
-const DENSE: u8 = 2;
+/// Set where the content is packed with a dictionary.
+const PACKED: u8 = 2;
 /// How long the head is.
 const LENGTH: usize = 22;
 
@@ -25,8 +25,8 @@ pub(super) struct Head {
     pub(super) check: [u8; 8],
     /// Whether the content lies elsewhere.
     pub(super) spilled: bool,
-    /// Whether the content is made dense.
-    pub(super) dense: bool,
+    /// Whether the content is packed.
+    pub(super) packed: bool,
 }
 
 /// What is wrong with a stored value.
@@ -42,6 +42,10 @@ pub(super) enum Flaw {
     Missing,
     /// A key that cannot be read.
     Key,
+    /// A dictionary that this build does not have.
+    Dictionary(u8),
+    /// Packed bytes that do not unpack to what they say.
+    Packed,
 }
 
 impl Flaw {
@@ -53,6 +57,10 @@ impl Flaw {
             Self::Checksum => "the checksum does not follow from the content".to_owned(),
             Self::Missing => "the payload is not there".to_owned(),
             Self::Key => "the key cannot be read".to_owned(),
+            Self::Dictionary(found) => {
+                format!("it is packed with dictionary {found}, which this build does not have")
+            }
+            Self::Packed => "it cannot be unpacked".to_owned(),
         }
     }
 }
@@ -61,14 +69,14 @@ impl Head {
     /// Returns the head of content with this digest.
     pub(super) fn of(batch: u64, number: u32, digest: &Digest) -> Self {
         let [a, b, c, d, e, f, g, h, ..] = digest.0;
-        Self { batch, number, check: [a, b, c, d, e, f, g, h], spilled: false, dense: false }
+        Self { batch, number, check: [a, b, c, d, e, f, g, h], spilled: false, packed: false }
     }
 
     /// Returns the value with these parts of its content in it.
     pub(super) fn with(&self, content: &[&[u8]]) -> Vec<u8> {
         let length: usize = content.iter().map(|part| part.len()).sum();
         let mut out = Vec::with_capacity(LENGTH + length);
-        let flags = if self.spilled { SPILLED } else { 0 } | if self.dense { DENSE } else { 0 };
+        let flags = if self.spilled { SPILLED } else { 0 } | if self.packed { PACKED } else { 0 };
         out.extend_from_slice(&[FORM, flags]);
         out.extend_from_slice(&self.batch.to_be_bytes());
         out.extend_from_slice(&self.number.to_be_bytes());
@@ -96,7 +104,7 @@ pub(super) fn split(value: &[u8]) -> Result<(Head, &[u8]), Flaw> {
         number: u32::from_be_bytes(head[10..14].try_into().map_err(|_| Flaw::Short)?),
         check: eight(14)?,
         spilled: head[1] & SPILLED != 0,
-        dense: head[1] & DENSE != 0,
+        packed: head[1] & PACKED != 0,
     };
     Ok((head, rest))
 }

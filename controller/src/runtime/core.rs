@@ -158,7 +158,7 @@ impl Pinned {
 pub(super) enum Stop {
     Disk(String),
     Corrupt { place: String, problem: String },
-    Newer { found: u32, known: u32 },
+    Newer { found: u32, known: u32, needs: String },
     Older { found: u32, oldest: u32 },
     Bug(String),
 }
@@ -168,7 +168,9 @@ impl Stop {
         match self.clone() {
             Self::Disk(reason) => Error::Journal(JournalError::Disk(reason)),
             Self::Corrupt { place, problem } => Error::Journal(JournalError::Corrupt { place, problem }),
-            Self::Newer { found, known } => Error::Journal(JournalError::Newer { found, known }),
+            Self::Newer { found, known, needs } => {
+                Error::Journal(JournalError::Newer { found, known, needs })
+            }
             Self::Older { found, oldest } => Error::Journal(JournalError::Older { found, oldest }),
             Self::Bug(reason) => Error::Bug(reason),
         }
@@ -180,7 +182,7 @@ impl From<JournalError> for Stop {
         match error {
             JournalError::Disk(reason) => Self::Disk(reason),
             JournalError::Corrupt { place, problem } => Self::Corrupt { place, problem },
-            JournalError::Newer { found, known } => Self::Newer { found, known },
+            JournalError::Newer { found, known, needs } => Self::Newer { found, known, needs },
             JournalError::Older { found, oldest } => Self::Older { found, oldest },
             other => Self::Bug(format!("a batch that could not be refused was refused: {other}")),
         }

@@ -125,10 +125,25 @@ fn mark_format(folder: &Path, format: u32) {
     let mut mark = fs::read(&path).unwrap();
     for slot in [0, 4096] {
         mark[slot + 8..slot + 12].copy_from_slice(&format.to_be_bytes());
-        let check = Digest::of(&mark[slot..slot + 52]);
-        mark[slot + 52..slot + 60].copy_from_slice(&check.0[..8]);
+        mark[slot + 12..slot + 17].copy_from_slice(b"9.8.7");
+        let check = Digest::of(&mark[slot..slot + 68]);
+        mark[slot + 68..slot + 76].copy_from_slice(&check.0[..8]);
     }
     fs::write(&path, mark).unwrap();
+}
+
+/// A watermark as the builds before the first release wrote it.
+fn first_mark() -> Vec<u8> {
+    let mut slot = b"adjmark1".to_vec();
+    slot.extend(1_u32.to_be_bytes());
+    slot.extend(10_u64.to_be_bytes());
+    slot.extend([7; 32]);
+    let check = Digest::of(&slot);
+    slot.extend(&check.0[..8]);
+    slot.resize(4096, 0);
+    let one = slot.clone();
+    slot.extend(&one[..60]);
+    slot
 }
 
 /// Opens a store that says it has another format, and makes sure that nothing was written.
@@ -144,7 +159,8 @@ fn a_newer_format_is_refused_before_the_store_is_touched() {
     let Written { folder, .. } = written();
     mark_format(folder.path(), 3);
     let error = refused(folder.path());
-    assert!(matches!(error, Error::Store(JournalError::Newer { found: 3, known: 2 })), "{error}");
+    assert!(matches!(error, Error::Store(JournalError::Newer { found: 3, known: 2, .. })), "{error}");
+    assert!(error.to_string().contains("Adjutant 9.8.7"), "it says what is needed: {error}");
 }
 
 #[test]
@@ -157,6 +173,11 @@ fn a_format_that_no_release_wrote_is_refused_before_the_store_is_touched() {
             matches!(error, Error::Store(JournalError::Older { found, oldest: 2 }) if found == format);
         assert!(is_older, "{error}");
     }
+    let before = fs::read(folder.path().join("watermark")).unwrap();
+    fs::write(folder.path().join("watermark"), first_mark()).unwrap();
+    let error = refused(folder.path());
+    assert!(matches!(error, Error::Store(JournalError::Older { found: 1, oldest: 2 })), "{error}");
+    fs::write(folder.path().join("watermark"), before).unwrap();
     mark_format(folder.path(), 2);
     assert!(open(folder.path()).is_ok(), "nothing was lost");
 }
@@ -173,7 +194,7 @@ fn a_newer_format_inside_the_store_is_refused() {
     db.put_cf(db.cf_handle("meta").unwrap(), b"mf", value).unwrap();
     drop(db);
     let refused = open(folder.path()).err().unwrap();
-    assert!(matches!(refused, Error::Store(JournalError::Newer { found: 3, known: 2 })), "{refused}");
+    assert!(matches!(refused, Error::Store(JournalError::Newer { found: 3, known: 2, .. })), "{refused}");
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod contract;
 mod crash;
 mod damage;
 mod differential;
+mod fixture;
 mod folder;
 mod forgery;
 mod writer;
