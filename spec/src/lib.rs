@@ -8,7 +8,6 @@
 #![deny(missing_docs)]
 
 pub mod advice;
-pub mod catalogue;
 pub mod check;
 pub mod compile;
 pub mod compose;
@@ -19,6 +18,7 @@ pub mod fields;
 pub mod files;
 pub mod fmt;
 pub mod folders;
+pub mod kinds;
 mod load;
 pub mod net;
 pub mod plan;

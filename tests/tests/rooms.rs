@@ -202,6 +202,34 @@ fn nothing_prints_but_the_one_writer() {
 }
 
 #[test]
+fn a_connectors_kind_is_asked_for_its_role_and_not_for_its_word() {
+    let kinds = root().join("spec/src/kinds");
+    let names = sources(&kinds).into_iter().filter_map(|file| Some(file.file_stem()?.to_str()?.to_owned()));
+    let words: Vec<String> =
+        names.filter(|name| !["mod", "kind", "parts"].contains(&name.as_str())).collect();
+    assert!(words.len() > 5, "each kind of the language has a file: {words:?}");
+    let mut broken = Vec::new();
+    for folder in ["spec/src", "controller/src", "controller/machine/src"] {
+        for file in sources(&root().join(folder)).into_iter().filter(|file| is_shipped(file)) {
+            let text = read(&file);
+            for (number, line) in shipped_lines(&text) {
+                let asks = |word: &String| {
+                    ["==", "!="].iter().any(|sign| line.contains(&format!("kind {sign} \"{word}\"")))
+                };
+                if words.iter().any(asks) {
+                    broken.push(format!("{}:{number}: {}", shown(&file), line.trim()));
+                }
+            }
+        }
+    }
+    assert!(
+        broken.is_empty(),
+        "ask for its role or its place (`adjutant_spec::kinds`):\n{}",
+        broken.join("\n")
+    );
+}
+
+#[test]
 fn pure_crates_depend_on_nothing_that_acts() {
     let mut broken = Vec::new();
     for room in ROOMS.iter().filter(|room| !room.no_dependency.is_empty()) {

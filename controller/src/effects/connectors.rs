@@ -1,48 +1,16 @@
-//! The registry of connector kinds, and what is the same for all of them: schemas, modes, time.
+//! Calls of verbs: what is the same for connectors of all kinds, which is schemas, modes and doors.
 
-use std::{sync::Arc, time::Duration};
-
-use adjutant_machine::command::VerbCall;
 use adjutant_spec::plan::{Connector, Effect, Mode, Plan, Verb};
 use serde_json::{Value, json};
 
 use super::{
-    doors::{Door, Doors},
-    expression, files,
-    folders::Folders,
-    http, mail,
+    doors::Door,
+    expression,
+    job::VerbJob,
+    kinds,
     outcome::{Answer, Done, Fault},
     schema,
-    secrets::Secret,
 };
-
-/// One call of a verb, with everything it needs.
-pub(super) struct VerbJob<'a> {
-    pub(super) connector: &'a Connector,
-    pub(super) doors: &'a Arc<dyn Doors>,
-    /// Whether its rates counted it when its effect began.
-    pub(super) is_counted: bool,
-    pub(super) verb: &'a Verb,
-    pub(super) call: &'a VerbCall,
-    /// Opened for this call.
-    pub(super) secret: Option<Secret>,
-    pub(super) timeout: Duration,
-    /// What the connector's folder is judged against.
-    pub(super) folders: Folders,
-}
-
-impl<'a> VerbJob<'a> {
-    /// Returns the connector's endpoint.
-    pub(super) fn endpoint(&self) -> Result<&'a str, Fault> {
-        let missing = || Fault::unavailable(format!("connector \"{}\" has no endpoint", self.connector.id));
-        self.connector.endpoint.as_deref().filter(|endpoint| !endpoint.is_empty()).ok_or_else(missing)
-    }
-
-    /// Returns the verb's name in its connector.
-    pub(super) fn name(&self) -> &'a str {
-        self.call.verb.split_once('.').map_or(self.call.verb.as_str(), |(_, verb)| verb)
-    }
-}
 
 /// Returns the connector and verb that a call names, as the plan in force has them.
 pub(super) fn resolve<'a>(plan: &'a Plan, name: &str) -> Result<(&'a Connector, &'a Verb), Fault> {
@@ -68,12 +36,7 @@ pub(super) async fn perform(verb: &VerbJob<'_>, is_dry: bool) -> Answer {
     if !verb.is_counted {
         Door::to(verb.doors, verb.connector).take(Some(&verb.call.verb)).await?;
     }
-    match verb.connector.kind.as_str() {
-        "http" => http::call(verb).await,
-        "mail" => mail::call(verb).await,
-        "files" => files::call(verb, Door::to(verb.doors, verb.connector).pass()?).await,
-        kind => Err(Fault::unavailable(format!("connectors of kind \"{kind}\" have no verbs"))),
-    }
+    kinds::of(verb.connector)?.call(verb).await
 }
 
 /// The verb's own fixture, rendered with the arguments.

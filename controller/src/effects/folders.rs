@@ -10,6 +10,7 @@ use std::{
 
 use adjutant_spec::{
     folders::Folder,
+    kinds::Role,
     plan::{Connector, Id, Plan},
 };
 
@@ -29,7 +30,7 @@ pub(super) struct Folders {
 impl Folders {
     /// Gathers what the folders of a plan are judged against.
     pub(super) fn new(files: &Path, keep_out: &[PathBuf], plan: &Plan) -> Self {
-        let drops = plan.connectors.values().filter(|connector| connector.kind == "mail_drop");
+        let drops = plan.connectors.values().filter(|connector| connector.is_for(Role::TakesMails));
         let named = drops.filter_map(|drop| Some((drop.id.clone(), drop.endpoint.clone()?)));
         Self { files: files.to_owned(), keep_out: keep_out.to_owned(), drops: named.collect() }
     }
@@ -45,10 +46,25 @@ impl Folders {
         })
     }
 
+    /// As [`Folders::of`], where the folder must be there.
+    ///
+    /// # Errors
+    /// As [`Folders::of`], and a folder that is missing or none.
+    pub(super) fn existing(&self, connector: &Connector) -> Result<PathBuf, Fault> {
+        let folder = self.of(connector)?;
+        let metadata = std::fs::metadata(&folder).map_err(|error| {
+            Fault::unavailable(format!("the folder \"{}\" cannot be used: {error}", folder.display()))
+        })?;
+        if !metadata.is_dir() {
+            return Err(Fault::unavailable(format!("\"{}\" is no folder", folder.display())));
+        }
+        Ok(folder)
+    }
+
     /// As [`Folders::of`], for those who name the folder themselves: the error is the reason alone.
     pub(super) fn own(&self, connector: &Connector) -> Result<PathBuf, String> {
         let folder = self.real(connector.endpoint.as_deref().unwrap_or_default())?;
-        if connector.kind == "files" {
+        if connector.is_for(Role::HoldsFiles) {
             self.meets_a_drop(connector, &folder)?;
         }
         Ok(folder)

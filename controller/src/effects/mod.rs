@@ -1,12 +1,12 @@
 //! The edge of the company: connectors, agents, routes, notices, and what comes in.
 //!
 //! ```text
-//!   runtime ──Perform──► Effects ─┬─► http, mail, files     one attempt each; the machine alone retries
-//!                                 ├─► llm                   answers are checked against the agent's own schema
+//!   runtime ──Perform──► Effects ─┬─► connectors ─► kinds   one attempt each; the machine alone retries
+//!                                 ├─► llm ────────► kinds   answers are checked against the agent's own schema
 //!                                 └─► route                 rules, then the local router, then its hops
 //!   runtime ◄───Event─── outcome ◄┘   redacted, with provenance
 //!
-//!   the world ──webhook, mail drop──► intake ──Delivery──► (runtime, through the composition root)
+//!   the world ──webhook, mail drop──► kinds ──Delivery──► (runtime, through the composition root)
 //! ```
 //!
 //! This room knows neither runs nor the store. Endpoints, secrets, hosts, prices and modes are read from the plan in
@@ -14,16 +14,20 @@
 //! ends as done, as definitely not done, or as unknown, and the difference between the last two is whether bytes may have
 //! reached the other side.
 
+mod attempt;
 mod connectors;
+mod credentials;
 mod doors;
 mod egress;
 mod expression;
-mod files;
 mod folders;
-mod http;
+mod ground;
+mod hops;
 pub mod intake;
+mod job;
+mod kinds;
 mod llm;
-mod mail;
+mod look;
 mod notify;
 mod outcome;
 mod patience;
@@ -39,10 +43,11 @@ mod wire;
 pub(crate) mod tests;
 
 pub use doors::{Doors, Leaving, NoRoom, Unwatched};
+pub use ground::Options;
 pub use intake::{Delivery, IntakeError, Received, Unread, Webhook};
 pub use llm::price::{Unpriced, worst_case};
 pub use notify::NotifyFailure;
 pub use patience::{Patience, Waiting};
-pub use perform::{Effects, Options};
+pub use perform::Effects;
 pub use probe::ProbeError;
 pub use redact::Redactor;

@@ -1,49 +1,38 @@
 //! [`Effects`]: the room's one door. It keeps no plan: whoever asks says under which.
 
-mod hops;
-
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use adjutant_machine::{
-    command::{AgentCall, Call, Notice, Perform, VerbCall},
+    command::{Call, Notice, Perform},
     event::{Event, Finding},
 };
 use adjutant_spec::plan::{Connector, NotifyRule, Plan, Route};
+use futures::{
+    StreamExt as _,
+    future::{join_all, pending},
+    stream::BoxStream,
+};
 use serde_json::Value;
+use tokio::sync::watch;
 
 use super::{
     Doors, IntakeError, NotifyFailure, ProbeError, Received, Redactor, Unwatched,
-    connectors::{self, VerbJob},
-    folders::Folders,
-    http,
-    intake::{self, DropStanding, Standings, Webhook},
-    llm::{self, AgentJob, price},
+    attempt::{self, Attempt},
+    ground::{Ground, Options},
+    hops,
+    intake::{DropStanding, Item, Refused, Signed, Standings, Webhook},
+    kinds::{self, Deliver, Following, Kind},
     notify::{self, Caps},
-    outcome::{self, Answer, Fault},
+    outcome::{self, Fault},
     patience::Patience,
     probe, route,
-    secrets::{Keys, Secret},
+    secrets::Secret,
 };
-use crate::judgement::{Routers, Standing, pin_of};
-
-/// What the room stands on.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Where the key of the secrets is.
-    pub keys: Keys,
-    /// Where the relative folders of connectors begin.
-    pub files: PathBuf,
-    /// Places that no connector's folder may be, lie in, or hold: the data folder, the repository. What lies below `files` is
-    /// excepted, and the key is always one of them.
-    pub keep_out: Vec<PathBuf>,
-    /// What classifies.
-    pub routers: Routers,
-}
+use crate::judgement::{Standing, pin_of};
 
 /// Performs effects on the world as a plan has it.
 ///
@@ -51,10 +40,9 @@ pub struct Options {
 /// what definitely failed and what may have happened are told apart; no secret is in an event. *Assumptions*: the caller
 /// has leased the effect durably before. *Errors*: are events.
 pub struct Effects {
-    options: Options,
+    ground: Arc<Ground>,
     caps: Caps,
     standings: Standings,
-    doors: Arc<dyn Doors>,
 }
 
 impl Effects {
@@ -63,29 +51,31 @@ impl Effects {
     pub fn new(options: Options) -> Self {
         let mut options = options;
         options.keep_out.push(options.keys.path().to_owned());
-        Self { options, caps: Caps::default(), standings: Standings::default(), doors: Arc::new(Unwatched) }
+        let ground = Arc::new(Ground { options, doors: Arc::new(Unwatched) });
+        Self { ground, caps: Caps::default(), standings: Standings::default() }
     }
 
     /// Puts the room behind doors: each is asked whenever something is about to leave.
     #[must_use]
     pub fn behind(self, doors: Arc<dyn Doors>) -> Self {
-        Self { doors, ..self }
+        let ground = Arc::new(Ground { options: self.ground.options.clone(), doors });
+        Self { ground, ..self }
     }
 
     /// Makes ready what the routes of a plan need, before the first one is asked.
     pub fn prepare(&self, plan: &Plan) {
-        self.options.routers.prepare(plan);
+        self.ground.options.routers.prepare(plan);
     }
 
     /// Performs one attempt, with the endpoints, secrets, hosts, prices and modes of a plan.
     pub async fn perform(&self, plan: &Plan, job: &Perform) -> Event {
-        let redactor = self.redactor(plan, &job.call);
+        let redactor = self.ground.redactor(plan, &job.call);
         let deadline = Instant::now() + Duration::from_millis(job.timeout.max(1));
-        let attempt = Attempt { plan, job, redactor: &redactor, deadline };
+        let attempt = Attempt { ground: &self.ground, plan, job, redactor: &redactor, deadline };
         let answer = match &job.call {
-            Call::Verb(call) => self.verb(&attempt, call).await,
+            Call::Verb(call) => attempt.verb(call).await,
             Call::Probe { of, probe } => {
-                return match self.probe_call(&attempt, of, probe).await {
+                return match attempt.probe(of, probe).await {
                     Ok(finding) => Event::EffectProbed {
                         effect: job.effect.clone(),
                         finding: redacted(finding, &redactor),
@@ -93,10 +83,10 @@ impl Effects {
                     Err(held) => outcome::event(job, Err(held), &redactor),
                 };
             }
-            Call::Agent(call) => self.agent(&attempt, call, true).await,
+            Call::Agent(call) => attempt.agent(call, true).await,
             Call::Route { route, text, context } => {
                 let asked = hops::Asked { route, text, context };
-                self.route(&attempt, &asked).await
+                attempt.route(&asked).await
             }
             Call::RecordRead { .. }
             | Call::RecordList { .. }
@@ -133,10 +123,58 @@ impl Effects {
             return Ok(());
         }
         let call = notify::call(plan, rule, notice, &to);
-        let Err(fault) = self.tell(plan, &call).await else { return Ok(()) };
+        let Err(fault) = attempt::tell(&self.ground, plan, &call).await else { return Ok(()) };
         self.caps.give_back(rule);
-        let message = outcome::told(&self.redactor(plan, &Call::Verb(call)), fault.message());
+        let message = outcome::told(&self.ground.redactor(plan, &Call::Verb(call)), fault.message());
         notify::failure(&fault, message).map_or(Ok(()), Err)
+    }
+
+    /// Returns the most bytes of a delivery to a connector that others send to; nothing is read before that is known.
+    ///
+    /// # Errors
+    /// [`IntakeError::NoConnector`].
+    pub fn webhook_limit(plan: &Plan, connector: &str) -> Result<usize, IntakeError> {
+        let (found, kind) = receiver(plan, connector)?;
+        kind.most_bytes(found).ok_or_else(|| IntakeError::NoConnector(connector.to_owned()))
+    }
+
+    /// Watches the places from which items come in, as the newest of some plans has them, until told to stop or no plan comes
+    /// any more.
+    ///
+    /// *Flow*: `deliver` records an item durably, or says why not, before it returns. *Guarantees*: nothing is moved away
+    /// before `deliver` has returned. *Assumptions*: repeated ids are dropped by whoever takes deliveries.
+    pub async fn watch<D, F>(
+        self: Arc<Self>,
+        mut plans: BoxStream<'static, Arc<Plan>>,
+        deliver: D,
+        stop: watch::Receiver<bool>,
+    ) where
+        D: Fn(Item) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<(), Refused>> + Send + 'static,
+    {
+        let (hand, newest) = watch::channel(None);
+        let deliver: Deliver = Arc::new(move |item| Box::pin(deliver(item)));
+        let following = |kind: &dyn Kind| Following {
+            kind: kind.word(),
+            newest: newest.clone(),
+            ground: Arc::clone(&self.ground),
+            standings: self.standings.clone(),
+            deliver: Arc::clone(&deliver),
+            stop: stop.clone(),
+        };
+        let watching = join_all(kinds::ALL.into_iter().map(|kind| kind.watch(following(kind))));
+        let handing = async {
+            while let Some(plan) = plans.next().await {
+                hand.send_replace(Some(plan));
+            }
+            // Whoever watches ends at its next look, and not in the middle of an item.
+            drop(hand);
+            pending::<()>().await;
+        };
+        tokio::select! {
+            _ = watching => {}
+            () = handing => {}
+        }
     }
 
     /// Verifies a webhook over its raw bytes and says what it is.
@@ -144,21 +182,21 @@ impl Effects {
     /// # Errors
     /// [`IntakeError`], whose status tells the sender.
     pub fn verify_webhook(&self, plan: &Plan, webhook: &Webhook<'_>) -> Result<Received, IntakeError> {
-        let found = intake::receiver(plan, webhook.connector)?;
+        let (found, kind) = receiver(plan, webhook.connector)?;
         let no_secret =
             |reason: String| IntakeError::NoSecret { connector: webhook.connector.to_owned(), reason };
         let names = found.secret_names();
         if names.is_empty() {
             return Err(no_secret("it names none".to_owned()));
         }
-        let opened: Vec<_> = names.into_iter().map(|name| self.signing_secret(plan, name)).collect();
+        let opened: Vec<_> = names.into_iter().map(|name| self.ground.signing_secret(plan, name)).collect();
         // While one secret takes the place of another, the one that can be opened is enough.
         let problem = opened.iter().find_map(|secret| secret.as_ref().err().cloned());
         let secrets: Vec<Secret> = opened.into_iter().flatten().collect();
         if let Some(reason) = problem.filter(|_| secrets.is_empty()) {
             return Err(no_secret(reason));
         }
-        intake::verify(found, &secrets, webhook)
+        kind.receive(&Signed { connector: found, secrets: &secrets, received: webhook })
     }
 
     /// Looks at a connector without changing anything, for `connectors probe`.
@@ -168,10 +206,10 @@ impl Effects {
     pub async fn probe(&self, plan: &Plan, connector: &str) -> Result<Value, ProbeError> {
         let found = plan.connector(connector);
         let found = found.ok_or_else(|| ProbeError::NoConnector(connector.to_owned()))?;
-        let secret = self.secret(plan, found);
+        let secret = self.ground.secret(plan, found);
         let redactor = Redactor::of(secret.as_ref().ok().and_then(Option::as_ref));
-        let folders = self.folders(plan);
-        let subject = probe::Subject { connector: found, doors: &self.doors, secret, folders };
+        let folders = self.ground.folders(plan);
+        let subject = probe::Subject { connector: found, doors: &self.ground.doors, secret, folders };
         Ok(redactor.value(probe::report(&subject).await))
     }
 
@@ -185,7 +223,7 @@ impl Effects {
             return Some(done.value);
         }
         // What is timed is the decision, not the fit that came before it.
-        let fitted = self.options.routers.of(found, pin_of(plan));
+        let fitted = self.ground.options.routers.of(found, pin_of(plan));
         let started = Instant::now();
         let judged = route::Judged::of(fitted, text);
         let decided = route::by_router(found, judged, started);
@@ -201,7 +239,7 @@ impl Effects {
         asked: &[(String, Value)],
         patience: &Patience,
     ) -> Vec<String> {
-        let fitted = self.options.routers.fit_while(route, pin_of(plan), {
+        let fitted = self.ground.options.routers.fit_while(route, pin_of(plan), {
             let patience = patience.clone();
             Arc::new(move || !patience.is_over())
         });
@@ -222,7 +260,7 @@ impl Effects {
     /// Returns which model answers, where it is loaded already.
     #[must_use]
     pub fn standing(&self, pin: Option<&str>) -> Option<Standing> {
-        self.options.routers.standing_now(pin)
+        self.ground.options.routers.standing_now(pin)
     }
 
     /// Returns how each drop folder that is watched stands, by connector.
@@ -231,148 +269,18 @@ impl Effects {
         self.standings.all()
     }
 
-    /// Where the drop folders say how they stand.
-    pub(super) fn standings(&self) -> &Standings {
-        &self.standings
-    }
-
-    /// Returns the folder of a connector, or why it is not used.
-    pub(super) fn folder_of(&self, plan: &Plan, connector: &Connector) -> Result<PathBuf, String> {
-        self.folders(plan).own(connector)
-    }
-
-    fn folders(&self, plan: &Plan) -> Folders {
-        Folders::new(&self.options.files, &self.options.keep_out, plan)
-    }
-
-    async fn verb(&self, attempt: &Attempt<'_>, call: &VerbCall) -> Answer {
-        let Attempt { plan, job, .. } = *attempt;
-        let (connector, verb) = connectors::resolve(plan, &call.verb)?;
-        let secret = self.secret_of_call(plan, connector)?;
-        let timeout = Duration::from_millis(job.timeout.min(verb.timeout.millis()).max(1));
-        let (doors, folders) = (&self.doors, self.folders(plan));
-        let work = VerbJob { connector, doors, is_counted: true, verb, call, secret, timeout, folders };
-        connectors::perform(&work, job.dry).await
-    }
-
-    async fn probe_call(&self, attempt: &Attempt<'_>, of: &VerbCall, probe: &str) -> Result<Finding, Fault> {
-        let verb = match connectors::resolve(attempt.plan, probe) {
-            Ok((_, verb)) => verb,
-            Err(fault) => return Ok(Finding::Unclear(fault.message().to_owned())),
-        };
-        let probed = http::Probed { verb, of };
-        let answer = match http::probe_arguments(&probed) {
-            Ok(args) => self.verb(attempt, &looking(probe, args, of)).await,
-            Err(fault) => Err(fault),
-        };
-        match answer {
-            // A door that is shut says nothing about the call in doubt: the probe asks again.
-            Err(held @ Fault::Held(_)) => Err(held),
-            answer => Ok(http::find(&probed, answer)),
-        }
-    }
-
-    async fn agent(&self, attempt: &Attempt<'_>, call: &AgentCall, is_counted: bool) -> Answer {
-        let Attempt { plan, job, redactor, deadline } = *attempt;
-        let (connector, model) = llm::resolve(plan, call)?;
-        let tariff = price::Tariff::of(&plan.prices, &model)
-            .map_err(|unpriced| Fault::unavailable(unpriced.to_string()))?;
-        let secret = self.secret_of_call(plan, connector)?;
-        let work = AgentJob {
-            connector,
-            doors: &self.doors,
-            is_counted,
-            model,
-            tariff,
-            call,
-            reads_input: llm::reads_input(plan, &call.agent),
-            labels: job.labels,
-            key: job.effect.key(),
-            secret,
-            redactor,
-            deadline,
-        };
-        llm::ask(&work).await
-    }
-
-    async fn tell(&self, plan: &Plan, call: &VerbCall) -> Result<(), Fault> {
-        let (connector, verb) = connectors::resolve(plan, &call.verb)?;
-        let secret = self.secret_of_call(plan, connector)?;
-        let timeout = Duration::from_millis(verb.timeout.millis());
-        let (doors, folders) = (&self.doors, self.folders(plan));
-        let work = VerbJob { connector, doors, is_counted: false, verb, call, secret, timeout, folders };
-        connectors::perform(&work, false).await.map(drop)
-    }
-
-    fn secret_of_call(&self, plan: &Plan, connector: &Connector) -> Result<Option<Secret>, Fault> {
-        self.secret(plan, connector).map_err(|reason| {
-            Fault::new(
-                adjutant_machine::event::ErrorClass::Auth,
-                format!("the secret of connector \"{}\" cannot be used: {reason}", connector.id),
-            )
-        })
-    }
-
-    fn secret(&self, plan: &Plan, connector: &Connector) -> Result<Option<Secret>, String> {
-        connector.secret.as_ref().map(|name| self.open_secret(plan, name)).transpose()
-    }
-
-    fn signing_secret(&self, plan: &Plan, name: &str) -> Result<Secret, String> {
-        let secret = self.open_secret(plan, name)?;
-        // A key that can be guessed verifies nothing: whoever guesses it would be taken for the sender.
-        match intake::weakness(secret.expose()) {
-            Some(why) => Err(format!("its secret \"{name}\" {why}")),
-            None => Ok(secret),
-        }
-    }
-
-    fn open_secret(&self, plan: &Plan, name: &str) -> Result<Secret, String> {
-        let sealed = plan.secrets.get(name).ok_or_else(|| format!("there is no \"secrets/{name}.age\""))?;
-        self.options.keys.decrypt(sealed).map_err(|error| error.to_string())
-    }
-
-    /// Every secret of the company that opens: one may come back through another's answer, or stand in a prompt. What
-    /// never leaves the machine needs none.
-    fn redactor(&self, plan: &Plan, call: &Call) -> Redactor {
-        let leaves = match call {
-            Call::Verb(_) | Call::Probe { .. } | Call::Agent(_) => true,
-            Call::Route { route, .. } => plan.route(route).is_some_and(|route| !route.escalate.is_empty()),
-            _ => false,
-        };
-        if leaves { self.full_redactor(plan) } else { Redactor::default() }
-    }
-
     /// Returns a value without the secrets of a plan.
     #[must_use]
     pub fn masked(&self, plan: &Plan, value: Value) -> Value {
-        self.full_redactor(plan).value(value)
-    }
-
-    fn full_redactor(&self, plan: &Plan) -> Redactor {
-        let opened: Vec<Secret> =
-            plan.secrets.values().filter_map(|sealed| self.options.keys.decrypt(sealed).ok()).collect();
-        Redactor::of(&opened)
+        self.ground.full_redactor(plan).value(value)
     }
 }
 
-/// One attempt under the plan that let it go.
-struct Attempt<'a> {
-    plan: &'a Plan,
-    job: &'a Perform,
-    redactor: &'a Redactor,
-    deadline: Instant,
-}
-
-/// The call of a probing verb: it looks, whatever the call in doubt did.
-fn looking(probe: &str, args: Value, of: &VerbCall) -> VerbCall {
-    VerbCall {
-        verb: probe.to_owned(),
-        args,
-        key: of.key.clone(),
-        effect: adjutant_spec::plan::Effect::Read,
-        idempotency: adjutant_spec::plan::Idempotency::Pure,
-        undo_of: None,
-    }
+/// Finds the connector to which others send, with its kind.
+fn receiver<'a>(plan: &'a Plan, connector: &str) -> Result<(&'a Connector, &'static dyn Kind), IntakeError> {
+    let found = plan.connector(connector).and_then(|found| Some((found, kinds::of(found).ok()?)));
+    let found = found.filter(|(found, kind)| kind.most_bytes(found).is_some());
+    found.ok_or_else(|| IntakeError::NoConnector(connector.to_owned()))
 }
 
 fn redacted(finding: Finding, redactor: &Redactor) -> Finding {

@@ -3,21 +3,16 @@
 use std::{sync::Arc, time::Duration};
 
 use adjutant_machine::event::ErrorClass;
-use adjutant_spec::plan::Connector;
-use reqwest::{Method, header::HeaderMap};
+use adjutant_spec::{kinds::Place, plan::Connector};
 use serde_json::{Value, json};
-use url::Url;
 
 use super::{
     doors::{Door, Doors},
-    egress::Egress,
     folders::Folders,
-    http,
-    intake::weakness,
-    llm, mail,
+    kinds,
+    look::{Look, Seen},
     outcome::Fault,
     secrets::Secret,
-    wire::{self, Request},
 };
 
 /// Somebody waits in front of a terminal.
@@ -37,18 +32,6 @@ pub(super) struct Subject<'a> {
     pub(super) doors: &'a Arc<dyn Doors>,
     pub(super) secret: Result<Option<Secret>, String>,
     pub(super) folders: Folders,
-}
-
-/// A connector with the doors that lead to it.
-type Reached<'a> = (&'a Connector, &'a Arc<dyn Doors>);
-
-/// What the other side let us see.
-struct Seen {
-    /// Encrypted, where there is a connection.
-    tls: Option<bool>,
-    /// Whether our secret was taken, where one was shown.
-    auth: Option<bool>,
-    detail: Value,
 }
 
 /// Probes a connector: `{connector, kind, mode, endpoint, ok, reachable, auth, tls, detail, error, secret, verbs, events}`.
@@ -98,94 +81,15 @@ fn verbs(connector: &Connector) -> Value {
 }
 
 async fn look(subject: &Subject<'_>, secret: Option<&Secret>) -> Result<Seen, Fault> {
+    let Subject { connector, doors, folders, .. } = subject;
+    let kind = kinds::of(connector)?;
     // What has no host to resolve asks here: nobody looks into a folder behind a door that is shut. A look at another side is
     // one more thing that leaves to it.
-    let door = Door::to(subject.doors, subject.connector);
-    match subject.connector.kind.as_str() {
-        "http" | "mail" | "openai" => door.take(None).await?,
-        _ => {
-            let _open = door.pass()?;
-        }
+    let door = Door::to(doors, connector);
+    if kind.row().place == Place::Host {
+        door.take(None).await?;
+    } else {
+        let _open = door.pass()?;
     }
-    match subject.connector.kind.as_str() {
-        "http" => look_http((subject.connector, subject.doors), secret).await,
-        "mail" => look_mail((subject.connector, subject.doors), secret).await,
-        "openai" => look_model((subject.connector, subject.doors), secret).await,
-        "files" | "mail_drop" => look_folder(subject),
-        "webhook" => look_webhook(subject.connector, secret),
-        kind => Err(Fault::unavailable(format!("no connector has the kind \"{kind}\""))),
-    }
-}
-
-async fn look_http((connector, doors): Reached<'_>, secret: Option<&Secret>) -> Result<Seen, Fault> {
-    let endpoint = connector.endpoint.as_deref().unwrap_or_default().trim_end_matches('/');
-    let path = connector.settings.get("health").and_then(Value::as_str).unwrap_or("/");
-    let url = Url::parse(&format!("{endpoint}{path}"))
-        .map_err(|error| Fault::invalid(format!("the endpoint is no URL: {error}")))?;
-    let mut headers = HeaderMap::new();
-    http::authorise(connector, secret, &mut headers)?;
-    let is_encrypted = url.scheme() == "https";
-    let request = Request {
-        method: Method::GET,
-        url,
-        headers,
-        body: None,
-        timeout: TIMEOUT,
-        max_response: 1024 * 1024,
-    };
-    let answer = match wire::send(&Egress::of(connector, doors), request).await {
-        Ok(answer) => answer,
-        Err(wire::Error::NotSent(fault)) => return Err(fault),
-        Err(wire::Error::Lost(message)) => return Err(Fault::transient(message)),
-    };
-    let is_refused = matches!(answer.status, 401 | 403);
-    let detail = json!({ "path": path, "status": answer.status });
-    if answer.status >= 500 {
-        return Err(Fault::transient(format!(
-            "it answered {}: {}",
-            answer.status,
-            http::message_of(&answer)
-        )));
-    }
-    let auth = secret.map(|_| !is_refused).or(is_refused.then_some(false));
-    Ok(Seen { tls: Some(is_encrypted), auth, detail })
-}
-
-async fn look_mail((connector, doors): Reached<'_>, secret: Option<&Secret>) -> Result<Seen, Fault> {
-    let server = mail::Server::of((connector, doors), secret, TIMEOUT)?;
-    let session = mail::greet(&server).await?;
-    let detail = json!({ "address": session.address.to_string() });
-    Ok(Seen { tls: Some(session.is_encrypted), auth: secret.map(|_| true), detail })
-}
-
-async fn look_model((connector, doors): Reached<'_>, secret: Option<&Secret>) -> Result<Seen, Fault> {
-    let models = llm::models((connector, doors), secret, TIMEOUT).await?;
-    let default = connector.settings.get("model").and_then(Value::as_str);
-    let is_there = default.map(|name| models.iter().any(|one| one == name));
-    let is_encrypted = connector.endpoint.as_deref().is_some_and(|endpoint| endpoint.starts_with("https:"));
-    let detail = json!({ "models": models, "default": default, "default_is_there": is_there });
-    Ok(Seen { tls: Some(is_encrypted), auth: secret.map(|_| true), detail })
-}
-
-fn look_folder(subject: &Subject<'_>) -> Result<Seen, Fault> {
-    let folder = subject.folders.of(subject.connector)?;
-    let metadata = std::fs::metadata(&folder).map_err(|error| {
-        Fault::unavailable(format!("the folder \"{}\" cannot be used: {error}", folder.display()))
-    })?;
-    if !metadata.is_dir() {
-        return Err(Fault::unavailable(format!("\"{}\" is no folder", folder.display())));
-    }
-    Ok(Seen { tls: None, auth: None, detail: json!({ "folder": folder.display().to_string() }) })
-}
-
-/// Others call us: all there is to check is that their signatures could be verified.
-fn look_webhook(connector: &Connector, secret: Option<&Secret>) -> Result<Seen, Fault> {
-    let Some(secret) = secret else {
-        return Err(Fault::new(ErrorClass::Auth, "it has no secret to verify signatures with"));
-    };
-    if let Some(why) = weakness(secret.expose()) {
-        return Err(Fault::new(ErrorClass::Auth, format!("its secret {why}")));
-    }
-    let detail = json!({ "path": format!("/hooks/{}", connector.id) });
-    Ok(Seen { tls: None, auth: Some(true), detail })
+    kind.look(&Look { connector, doors, secret, folders, timeout: TIMEOUT }).await
 }

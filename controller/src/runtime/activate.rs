@@ -6,7 +6,10 @@ use adjutant_machine::{
     id::{InstanceId, InstanceKind},
     journal::{self, Append, Batch, Content, Guard, Journal, Row, RowWrite, Table},
 };
-use adjutant_spec::plan::{Bundle, BundleId, Id, Plan};
+use adjutant_spec::{
+    kinds::Role,
+    plan::{Bundle, BundleId, Id, Plan},
+};
 use futures::{
     StreamExt,
     stream::{self, BoxStream},
@@ -79,7 +82,8 @@ pub(super) async fn activate(core: &Arc<Core>, wish: Activation) -> Result<(), E
 
 /// Gives agents as many places as the plan allows, shared by the model endpoints that it has.
 pub(super) fn size_pools(core: &Core, plan: &Plan) {
-    let endpoints = plan.connectors.values().filter(|connector| connector.kind == "openai").count();
+    let endpoints =
+        plan.connectors.values().filter(|connector| connector.is_for(Role::AnswersAgents)).count();
     core.pools.set_agents(most_agents(core, plan), endpoints);
 }
 

@@ -11,6 +11,7 @@ use adjutant_machine::{
     journal::{JournalError, Table},
 };
 use adjutant_spec::{
+    kinds::Role,
     plan::{Connector, Effect, Plan},
     shown,
 };
@@ -75,7 +76,7 @@ fn unapproved<'a>(plan: &'a Plan, perform: &'a Perform) -> Option<(&'a Connector
     let Call::Verb(call) = &perform.call else { return None };
     let (connector, _) = plan.verb(&call.verb)?;
     let is_approved = perform.approval.as_ref().is_some_and(|approval| approval.by != BY_CONDITION);
-    let is_mail = connector.kind == "mail" && call.effect == Effect::Send;
+    let is_mail = connector.is_for(Role::SendsMails) && call.effect == Effect::Send;
     (is_mail && !is_approved && !perform.dry && perform.attempt <= 1).then_some((connector, call))
 }
 

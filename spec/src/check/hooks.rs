@@ -5,6 +5,7 @@ use crate::{
     advice::Advice,
     diag::Code,
     draft::{At, Draft},
+    kinds::Role,
     plan::Connector,
 };
 
@@ -21,7 +22,7 @@ const OF_SCHEMES: [(&str, &[&str]); 7] = [
 
 /// Checks every webhook.
 pub(crate) fn check(draft: &Draft, out: &mut Out<'_>) {
-    for at in draft.connectors.values().filter(|at| at.kind == "webhook") {
+    for at in draft.connectors.values().filter(|at| at.is_for(Role::TakesPosts)) {
         let scheme = at.settings.get("signature").and_then(|word| word.as_str()).unwrap_or("standard");
         secrets(draft, at, out);
         for_nothing(draft, (at, scheme), out);

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     diag::{Code, Diagnostic, Spot},
     draft::{At, Draft, Kind},
+    kinds::Role,
     plan::{Agent, Connector, RecordOp, Route, StepKind},
 };
 
@@ -141,7 +142,7 @@ fn trigger(cx: &Cx<'_>, out: &mut Out<'_>) {
     object(cx.draft, out, Kind::Connector, &written);
     let Found::Id(id) = names::find(cx.draft, Kind::Connector, &cx.playbook.slice, connector) else { return };
     let Some(found) = cx.draft.connectors.get(&id) else { return };
-    if !accept.is_empty() && found.kind != "mail_drop" {
+    if !accept.is_empty() && !found.is_for(Role::TakesMails) {
         out.push(
             Diagnostic::new(
                 Code::E0120,
@@ -223,7 +224,9 @@ fn agent(draft: &Draft, out: &mut Out<'_>, at: &At<Agent>) {
 
 fn model_connector(draft: &Draft, out: &mut Out<'_>, at: &At<Agent>, written: &str) {
     let Found::Id(id) = names::find(draft, Kind::Connector, &at.slice, written) else { return };
-    let Some(found) = draft.connectors.get(&id).filter(|found| found.kind != "openai") else { return };
+    let Some(found) = draft.connectors.get(&id).filter(|found| !found.is_for(Role::AnswersAgents)) else {
+        return;
+    };
     out.push(
         Diagnostic::new(
             Code::E0220,

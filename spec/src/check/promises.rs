@@ -12,6 +12,7 @@ use super::{
 use crate::{
     diag::{Code, Diagnostic},
     draft::{At, Draft},
+    kinds::{ConnectorKind, Role},
     plan::{Connector, Effect, Idempotency, Verb},
 };
 
@@ -48,7 +49,7 @@ impl Declared<'_> {
 /// Checks what the verbs of a connector say of themselves. Built-in verbs declare nothing in a file.
 pub(crate) fn check(draft: &Draft, out: &mut Out<'_>, at: &At<Connector>) {
     names_verbs(draft, out, at);
-    if at.kind != "http" {
+    if !at.known_kind().is_some_and(ConnectorKind::declares_verbs) {
         return;
     }
     let probes: BTreeSet<&str> = at.verbs.values().filter_map(|verb| verb.probe.as_deref()).collect();
@@ -192,7 +193,7 @@ fn lone_finding(declared: &Declared<'_>, out: &mut Out<'_>) {
 fn names_verbs(draft: &Draft, out: &mut Out<'_>, at: &At<Connector>) {
     let Some(tree) = draft.places.tree(&at.file) else { return };
     for table in ["rate", "fixture"] {
-        if table == "fixture" && at.kind == "openai" {
+        if table == "fixture" && at.is_for(Role::AnswersAgents) {
             continue;
         }
         for entry in tree.get(table).map(|node| node.entries()).unwrap_or_default() {

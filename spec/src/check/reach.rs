@@ -7,6 +7,7 @@ use crate::{
     diag::{Code, Diagnostic},
     draft::{At, Draft},
     folders::Folder,
+    kinds::{Place, Role},
     net::{self, Target},
     plan::Connector,
 };
@@ -14,10 +15,10 @@ use crate::{
 /// Checks every connector.
 pub(crate) fn check(draft: &Draft, out: &mut Out<'_>) {
     for at in draft.connectors.values() {
-        match at.kind.as_str() {
-            "http" | "openai" | "mail" => hosts(draft, out, at),
-            "files" | "mail_drop" => folder(draft, out, at),
-            _ => {}
+        match at.place() {
+            Place::Host => hosts(draft, out, at),
+            Place::Folder => folder(draft, out, at),
+            Place::None => {}
         }
     }
 }
@@ -88,11 +89,11 @@ fn folder(draft: &Draft, out: &mut Out<'_>, at: &At<Connector>) {
             return say(message, problem.help().to_owned());
         }
     };
-    if at.kind == "mail_drop" {
+    if !at.is_for(Role::HoldsFiles) {
         return;
     }
     // What a playbook writes must not come back in as if somebody had sent it, nor may it read what others sent.
-    let drops = draft.connectors.values().filter(|other| other.kind == "mail_drop");
+    let drops = draft.connectors.values().filter(|other| other.is_for(Role::TakesMails));
     let meets = |drop: &Folder| {
         own.meets(drop)
             || own.clone().below("files").meets(drop)

@@ -19,7 +19,7 @@ pub struct Connector {
     pub slice: Id,
     /// One persona.
     pub owner: Id,
-    /// `http`, `mail`, `files`, `webhook`, `mail_drop`, `openai`.
+    /// The word of its kind: see [`crate::kinds`].
     pub kind: String,
     /// Where it is: a URL, `smtp://host:port`, or a folder; kinds that receive have none.
     pub endpoint: Option<String>,
@@ -41,13 +41,6 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// Returns whether it takes only what a sender proved to have sent: a webhook verifies a signature. A secret of another
-    /// kind, such as one that a mail drop names, proves nothing about who wrote.
-    #[must_use]
-    pub fn senders_are_checked(&self) -> bool {
-        self.kind == "webhook"
-    }
-
     /// Returns the names of its secrets: the one that it names, or several while one takes the place of another.
     #[must_use]
     pub fn secret_names(&self) -> Vec<&str> {

@@ -9,6 +9,7 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 
 use super::{Agent, Connector, Id, Plan, Playbook, Route, Slice, Verb};
+use crate::kinds::Role;
 
 /// The first id that an object had: the same however often it is renamed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -131,7 +132,7 @@ impl Plan {
     /// Returns the connector that an agent asks: the one it pins, else the first of kind `openai`.
     #[must_use]
     pub fn model_connector(&self, pinned: Option<&str>) -> Option<&Connector> {
-        let is_model = |found: &&Connector| found.kind == "openai";
+        let is_model = |found: &&Connector| found.is_for(Role::AnswersAgents);
         match pinned {
             Some(id) => self.connector(id).filter(is_model),
             None => self.connectors.values().find(is_model),

@@ -6,6 +6,7 @@
 //! ```
 //! The form is checked against the field tables alone; building an object afterwards never reports anything, it only gives up.
 
+mod connector;
 mod form;
 mod layout;
 mod leaf;
@@ -25,7 +26,6 @@ use toml::de::DeTable;
 
 pub use layout::{Role, classify, is_noise};
 pub(crate) use leaf::is_id;
-pub(crate) use object::Head;
 pub use step::{default_backoff, default_expiry};
 pub(crate) use view::View;
 
@@ -270,7 +270,7 @@ impl Reader<'_> {
                 drop(self.draft.agents.insert(id, at(path, value)));
             }
             Kind::Connector => {
-                let value = crate::catalogue::connector(&view, head)?;
+                let value = connector::connector(&view, head)?;
                 drop(self.draft.connectors.insert(id, at(path, value)));
             }
             Kind::Route | Kind::Record => {
@@ -384,7 +384,7 @@ impl Reader<'_> {
     }
 
     fn currency(&self) -> Currency {
-        self.draft.company.as_ref().map_or_else(euro, |company| company.currency)
+        self.draft.company.as_ref().map_or_else(Currency::euro, |company| company.currency)
     }
 
     fn cx<'b>(&self, file: &'b str) -> Cx<'b>
@@ -399,18 +399,13 @@ fn at<T>(file: &str, value: T) -> At<T> {
     At { file: file.to_owned(), key: String::new(), value }
 }
 
-/// Returns the currency of a company that names none.
-pub(crate) fn euro() -> Currency {
-    "EUR".parse().expect("EUR is three capital letters")
-}
-
 fn default_company() -> Company {
     Company {
         name: String::new(),
         owner: "operator".to_owned(),
         personas: vec![Persona { id: "operator".to_owned(), email: None, title: None }],
         zone: "UTC".to_owned(),
-        currency: euro(),
+        currency: Currency::euro(),
         stage: Stage::Act,
     }
 }

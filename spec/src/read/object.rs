@@ -9,7 +9,8 @@ use crate::plan::{
     Stage,
 };
 
-use super::{euro, view::View};
+use super::view::View;
+use crate::value::Currency;
 
 /// What every object has from its path: id, slice, and the owner that it has when it names none.
 #[derive(Debug, Clone)]
@@ -30,7 +31,7 @@ pub(super) fn company(view: &View<'_>) -> Option<Company> {
         owner,
         personas,
         zone: view.text("zone")?,
-        currency: view.text("currency").and_then(|code| code.parse().ok()).unwrap_or_else(euro),
+        currency: view.text("currency").and_then(|code| code.parse().ok()).unwrap_or_else(Currency::euro),
         stage: view.word("stage").unwrap_or(Stage::Act),
     })
 }

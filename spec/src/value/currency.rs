@@ -36,6 +36,11 @@ pub(super) fn all() -> impl Iterator<Item = Currency> {
 }
 
 impl Currency {
+    /// Returns the currency of a company that names none.
+    pub(crate) fn euro() -> Self {
+        "EUR".parse().expect("EUR is three capital letters")
+    }
+
     /// Returns the three letters.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::intake::delivery;
 use crate::{
     cli::moments,
-    effects::{self, Effects, IntakeError, Unread, Webhook, intake},
+    effects::{self, Effects, IntakeError, Unread, Webhook},
     http::{
         Backups, Code, HookRefusal, Hooks, Probes, Refusal,
         doors::{Answered, BackupView, ProbeView, Received},
@@ -31,7 +31,7 @@ pub(super) struct Edge {
 impl Hooks for Edge {
     fn limit(&self, connector: &str) -> Result<usize, HookRefusal> {
         let plan = self.handle.plan().ok_or_else(too_early)?;
-        intake::webhook_limit(&plan, connector).map_err(|error| refusal(connector, error))
+        Effects::webhook_limit(&plan, connector).map_err(|error| refusal(connector, error))
     }
 
     fn verify(

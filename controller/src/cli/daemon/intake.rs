@@ -8,8 +8,8 @@ use tokio::sync::watch;
 use crate::{
     cli::git_door::Conditions,
     effects::{
-        self, Effects,
-        intake::{self, BadItem, DropStanding, Item, Refused},
+        self, Effects, Unread,
+        intake::{DropStanding, Item, Refused},
     },
     http::doors::ConditionView,
     runtime::{self, Delivery, Handle, SetAside},
@@ -33,7 +33,7 @@ pub(super) async fn watch_folders(effects: Arc<Effects>, handle: Handle, stop: w
             }
         }
     };
-    intake::watch(effects, plans, deliver, stop).await;
+    effects.watch(plans, deliver, stop).await;
 }
 
 async fn take(handle: &Handle, mail: Delivery) -> Result<(), Refused> {
@@ -54,8 +54,8 @@ async fn take(handle: &Handle, mail: Delivery) -> Result<(), Refused> {
 }
 
 /// What cannot be read is shown among the open deliveries, beside the reason that lies with its file.
-async fn set_aside(handle: &Handle, bad: BadItem) -> Result<(), Refused> {
-    let BadItem { connector, event, id, by, content, reason } = bad;
+async fn set_aside(handle: &Handle, bad: Unread) -> Result<(), Refused> {
+    let Unread { connector, event, id, by, content, reason } = bad;
     handle.set_aside(SetAside { connector, event, id, by, content, reason }).await.map(drop).map_err(refused)
 }
 

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use adjutant_spec::Loaded;
+use adjutant_spec::{Loaded, kinds::Role};
 use serde_json::json;
 
 use crate::{
@@ -82,7 +82,11 @@ fn refuse_weak(folder: &Path, name: &str, value: &str) -> Result<(), Failure> {
 
 /// Returns whether a webhook is verified with a secret.
 fn verifies(loaded: &Loaded, name: &str) -> bool {
-    loaded.draft.connectors.values().any(|at| at.kind == "webhook" && at.secret.as_deref() == Some(name))
+    loaded
+        .draft
+        .connectors
+        .values()
+        .any(|at| at.is_for(Role::TakesPosts) && at.secret.as_deref() == Some(name))
 }
 
 struct Line {

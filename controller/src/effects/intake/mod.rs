@@ -3,25 +3,20 @@
 //! *Guarantees*: a delivery has an id that the same message always has; nothing unsigned, stale or oversized becomes one.
 //! *Assumptions*: whoever takes a delivery records it durably before the sender is told, and drops repeated ids.
 
-mod drop_folder;
-mod letter;
-mod scheme;
-mod signature;
+pub(super) mod letter;
+mod standing;
 mod strength;
-mod webhook;
 
-use adjutant_spec::plan::{Connector, Plan};
+use adjutant_machine::id::Stamp;
+use adjutant_spec::plan::Connector;
+use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-use super::schema;
+use super::{schema, secrets::Secret};
 
-#[cfg(test)]
-pub(super) use drop_folder::DropFolder;
-pub(super) use drop_folder::Standings;
-pub use drop_folder::{BadItem, DropStanding, Item, Refused, watch};
+pub use standing::DropStanding;
+pub(super) use standing::Standings;
 pub use strength::weakness;
-pub use webhook::Webhook;
-pub(super) use webhook::verify;
 
 /// A message from outside, verified.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,7 +51,7 @@ pub enum Received {
     },
 }
 
-/// An item that its sender signed and that cannot be read as an event.
+/// An item that came in and cannot be read as an event.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Unread {
     /// The connector that it came through.
@@ -71,6 +66,44 @@ pub struct Unread {
     pub content: Value,
     /// Why it cannot be read.
     pub reason: String,
+}
+
+/// What somebody put where we look for it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Item {
+    /// A mail.
+    Mail(Delivery),
+    /// Something that is no mail, or that could not be read.
+    Bad(Unread),
+}
+
+/// Why an item was not recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refused {
+    /// The store is not there now: the file stays where it is.
+    Later(String),
+    /// It will never be taken.
+    Never(String),
+}
+
+/// A request as it came.
+#[derive(Debug, Clone, Copy)]
+pub struct Webhook<'a> {
+    /// The connector that its path names.
+    pub connector: &'a str,
+    /// Its headers.
+    pub headers: &'a HeaderMap,
+    /// Its body, byte for byte.
+    pub body: &'a [u8],
+    /// When it came.
+    pub now: Stamp,
+}
+
+/// A request with what verifies it.
+pub(super) struct Signed<'a> {
+    pub(super) connector: &'a Connector,
+    pub(super) secrets: &'a [Secret],
+    pub(super) received: &'a Webhook<'a>,
 }
 
 /// Why a message is not taken.
@@ -145,22 +178,13 @@ impl IntakeError {
     }
 }
 
-/// Returns the most bytes of a delivery to a webhook connector; nothing is read before that is known.
-///
-/// # Errors
-/// [`IntakeError::NoConnector`].
-pub fn webhook_limit(plan: &Plan, connector: &str) -> Result<usize, IntakeError> {
-    receiver(plan, connector).map(webhook::most_bytes)
-}
-
-/// Finds the connector that takes a webhook.
-pub(super) fn receiver<'a>(plan: &'a Plan, connector: &str) -> Result<&'a Connector, IntakeError> {
-    let found = plan.connector(connector).filter(|found| found.kind == "webhook");
-    found.ok_or_else(|| IntakeError::NoConnector(connector.to_owned()))
-}
-
 /// Makes a delivery of fields that fit the event's schema.
-fn delivery(connector: &Connector, event: &str, id: String, fields: Value) -> Result<Delivery, IntakeError> {
+pub(super) fn delivery(
+    connector: &Connector,
+    event: &str,
+    id: String,
+    fields: Value,
+) -> Result<Delivery, IntakeError> {
     let schema = connector.events.get(event).ok_or_else(|| IntakeError::UnknownEvent {
         connector: connector.id.clone(),
         event: event.to_owned(),
@@ -171,11 +195,13 @@ fn delivery(connector: &Connector, event: &str, id: String, fields: Value) -> Re
     Ok(Delivery { connector: connector.id.clone(), event: event.to_owned(), id, fields, by, within: None })
 }
 
-fn setting<'a>(connector: &'a Connector, name: &str) -> Option<&'a str> {
+/// Returns a setting that is a text.
+pub(super) fn setting<'a>(connector: &'a Connector, name: &str) -> Option<&'a str> {
     connector.settings.get(name).and_then(Value::as_str)
 }
 
-fn limit(connector: &Connector, default: usize) -> usize {
+/// Returns the most bytes of one message.
+pub(super) fn limit(connector: &Connector, default: usize) -> usize {
     let set = connector.settings.get("max_body").and_then(Value::as_u64);
     set.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(default)
 }

@@ -3,20 +3,26 @@
 use serde_json::{Value, json};
 
 use super::{
-    AgentJob,
-    endpoint::Completion,
+    job::AgentJob,
     prompt::{self, Question},
     strict::{self, Lowered},
 };
 
-/// The same question asked again shall be answered the same, where the provider can.
-const SEED: u64 = 7;
-
 /// The most characters of complaints that a repair repeats.
 const MAX_COMPLAINTS: usize = 2_000;
 
+/// One answer.
+pub(in crate::effects) struct Completion {
+    pub(in crate::effects) content: String,
+    pub(in crate::effects) refusal: Option<String>,
+    /// Whether the answer ended at the limit of tokens.
+    pub(in crate::effects) is_cut: bool,
+    /// What is recorded of the turn.
+    pub(in crate::effects) record: Value,
+}
+
 /// What has been said.
-pub(super) struct Conversation {
+pub(in crate::effects) struct Conversation {
     messages: Vec<Value>,
     lowered: Lowered,
     turns: Vec<Value>,
@@ -24,15 +30,16 @@ pub(super) struct Conversation {
 }
 
 impl Conversation {
-    /// Writes the first turn. The prompt has no secret of ours in it when it leaves.
-    pub(super) fn begin(job: &AgentJob<'_>) -> Self {
+    /// Writes the first turn. The prompt has no secret of ours in it when it leaves; it has the schema of the answer where the
+    /// request does not carry that.
+    pub(super) fn begin(job: &AgentJob<'_>, is_schema_sent: bool) -> Self {
         let fence = prompt::fence(&job.key);
         let AgentJob { call, reads_input, labels, .. } = *job;
         let question = Question { prompt: &call.prompt, input: &call.input, reads_input, labels };
         let user = prompt::user(&question, &fence);
         let lowered = strict::lower(&job.call.output);
         let mut system = prompt::system(&job.call.agent, &fence);
-        if !lowered.is_strict || response_format(job) != "json_schema" {
+        if !lowered.is_strict || !is_schema_sent {
             system.push_str(&format!("\nThe JSON Schema of the answer: {}", job.call.output));
         }
         let messages = vec![
@@ -42,36 +49,14 @@ impl Conversation {
         Self { messages, lowered, turns: Vec::new(), last: String::new() }
     }
 
-    /// Returns the exact bytes of the next request.
-    pub(super) fn request(&self, job: &AgentJob<'_>) -> Vec<u8> {
-        let seed = job.connector.settings.get("seed").and_then(Value::as_u64).unwrap_or(SEED);
-        let mut body = json!({ "model": job.model, "messages": self.messages });
-        let parameters = [
-            ("max_tokens", job.call.max_tokens.into()),
-            ("temperature", 0.into()),
-            ("seed", seed.into()),
-            ("stream", false.into()),
-            ("response_format", self.format(job)),
-        ];
-        for (name, value) in parameters {
-            if let Some(name) = sent_as(job, name).filter(|_| !value.is_null()) {
-                body[name] = value;
-            }
-        }
-        body.to_string().into_bytes()
+    /// Returns the messages so far, each with its role.
+    pub(in crate::effects) fn messages(&self) -> &[Value] {
+        &self.messages
     }
 
-    fn format(&self, job: &AgentJob<'_>) -> Value {
-        match response_format(job) {
-            "json_object" => return json!({ "type": "json_object" }),
-            "none" => return Value::Null,
-            _ => {}
-        }
-        json!({ "type": "json_schema", "json_schema": {
-            "name": name(&job.call.agent),
-            "strict": self.lowered.is_strict,
-            "schema": self.lowered.schema,
-        } })
+    /// Returns the schema of the answer as providers take it.
+    pub(in crate::effects) fn lowered(&self) -> &Lowered {
+        &self.lowered
     }
 
     /// Records an answer.
@@ -101,26 +86,4 @@ impl Conversation {
     pub(super) fn turns(&self) -> &[Value] {
         &self.turns
     }
-}
-
-/// Returns the name under which the endpoint takes a parameter; `None` where its connector leaves the parameter out.
-fn sent_as<'a>(job: &'a AgentJob<'_>, name: &'a str) -> Option<&'a str> {
-    match job.connector.settings.get("parameters").and_then(|all| all.get(name)) {
-        Some(Value::Bool(false)) => None,
-        Some(Value::String(other)) => Some(other),
-        _ => Some(name),
-    }
-}
-
-fn response_format<'a>(job: &'a AgentJob<'_>) -> &'a str {
-    if sent_as(job, "response_format").is_none() {
-        return "none";
-    }
-    job.connector.settings.get("response_format").and_then(Value::as_str).unwrap_or("json_schema")
-}
-
-/// Providers take letters, digits, `-` and `_`, 64 at most.
-fn name(agent: &str) -> String {
-    let plain = |one: char| if one.is_ascii_alphanumeric() || one == '-' || one == '_' { one } else { '_' };
-    agent.chars().map(plain).take(64).collect()
 }

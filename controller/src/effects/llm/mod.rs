@@ -1,7 +1,7 @@
-//! Agents over an OpenAI-compatible endpoint: a question with a contract, an answer that keeps it.
+//! Questions to models: a question with a contract, an answer that keeps it.
 //!
 //! ```text
-//!   AgentCall ─► prompt (untrusted text fenced) ─► chat completion ─► JSON ─► the agent's own schema ─► done
+//!   AgentCall ─► prompt (untrusted text fenced) ─► its kind's wire ─► JSON ─► the agent's own schema ─► done
 //!                                                      ▲                        │ complaints
 //!                                                      └──── one repair ◄───────┘
 //! ```
@@ -9,91 +9,44 @@
 //! original. A model that breaks its contract twice has failed; an answer can never be anything else than its schema says,
 //! whatever the text it read told it to do.
 
-mod complaint;
+mod answerer;
 mod conversation;
-mod endpoint;
 mod extract;
+mod job;
 pub(super) mod price;
 mod prompt;
 mod strict;
 
-use std::{sync::Arc, time::Instant};
-
-use adjutant_machine::{command::AgentCall, event::ErrorClass};
-use adjutant_spec::{
-    plan::{Connector, Mode, Plan},
-    value::{Labels, Money},
-};
+use adjutant_machine::event::ErrorClass;
+use adjutant_spec::{plan::Mode, value::Money};
 use serde_json::{Value, json};
 
 use super::{
-    doors::{Door, Doors},
+    doors::Door,
+    kinds::{self, Kind},
     outcome::{Answer, Done, Fault, Held},
-    redact::Redactor,
     schema,
-    secrets::Secret,
 };
-use conversation::Conversation;
-use price::{Bill, Tariff};
 
-pub(super) use endpoint::models;
-
-/// A question with everything it takes to ask it.
-pub(super) struct AgentJob<'a> {
-    pub(super) connector: &'a Connector,
-    pub(super) doors: &'a Arc<dyn Doors>,
-    /// Whether the rates of its connector counted the first question when its effect began.
-    pub(super) is_counted: bool,
-    pub(super) model: String,
-    pub(super) tariff: Tariff,
-    pub(super) call: &'a AgentCall,
-    /// Whether the prompt's template reads its inputs.
-    pub(super) reads_input: bool,
-    pub(super) labels: Labels,
-    /// Makes fences and request ids that a text cannot guess.
-    pub(super) key: String,
-    pub(super) secret: Option<Secret>,
-    pub(super) redactor: &'a Redactor,
-    /// When both turns together must have ended: the lease is not longer.
-    pub(super) deadline: Instant,
-}
-
-/// Returns the connector and model that a question goes to.
-pub(super) fn resolve<'a>(plan: &'a Plan, call: &AgentCall) -> Result<(&'a Connector, String), Fault> {
-    let connector = plan
-        .model_connector(call.connector.as_deref())
-        .ok_or_else(|| Fault::unavailable("no model endpoint is configured: a connector of kind `openai`"))?;
-    let default = connector.settings.get("model").and_then(Value::as_str);
-    let model = call.model.as_deref().or(default).ok_or_else(|| {
-        Fault::unavailable(format!(
-            "agent \"{}\" names no model, and connector \"{}\" has no default",
-            call.agent, connector.id
-        ))
-    })?;
-    Ok((connector, model.to_owned()))
-}
-
-/// Returns whether the prompt of an agent reads its inputs. A prompt that is not found is taken to: its text is fenced.
-pub(super) fn reads_input(plan: &Plan, agent: &str) -> bool {
-    let Some(agent) = plan.agent(agent) else { return true };
-    let template = plan.bundles.values().find_map(|bundle| bundle.templates.get(&agent.prompt));
-    template.is_none_or(|template| {
-        template.reads.iter().any(|path| path == "input" || path.starts_with("input."))
-    })
-}
+pub(super) use answerer::{reads_input, resolve};
+pub(super) use conversation::{Completion, Conversation};
+pub(super) use job::AgentJob;
+pub(super) use price::{Bill, Usage};
+pub(super) use strict::Lowered;
 
 /// Asks once, and a second time where the first answer breaks the contract.
 pub(super) async fn ask(job: &AgentJob<'_>) -> Answer {
     if job.connector.mode == Mode::Fixture {
         return fixture(job);
     }
+    let kind = kinds::of(job.connector)?;
     let door = Door::to(job.doors, job.connector);
     if !job.is_counted {
         door.take(None).await?;
     }
     let mut bill = Bill::new(job.tariff.clone());
-    let mut conversation = Conversation::begin(job);
-    let complaints = match turn(job, &mut conversation, &mut bill).await? {
+    let mut conversation = Conversation::begin(job, kind.sends_schema(job.connector));
+    let complaints = match turn((kind, job), &mut conversation, &mut bill).await? {
         Ok(value) => return Ok(done(job, value, &conversation, &bill)),
         Err(complaints) => complaints,
     };
@@ -103,7 +56,7 @@ pub(super) async fn ask(job: &AgentJob<'_>) -> Answer {
     conversation.complain(job, &complaints);
     // The second question is one more that leaves.
     door.take(None).await.map_err(|fault| broken_off(fault, &bill))?;
-    let second = turn(job, &mut conversation, &mut bill).await;
+    let second = turn((kind, job), &mut conversation, &mut bill).await;
     match second.map_err(|fault| broken_off(fault, &bill))? {
         Ok(value) => Ok(done(job, value, &conversation, &bill)),
         Err(complaints) => Err(broken(job, &complaints, &bill)),
@@ -122,11 +75,11 @@ fn broken_off(fault: Fault, bill: &Bill) -> Fault {
 
 /// One request and its answer: a value that keeps the contract, or what is wrong with it.
 async fn turn(
-    job: &AgentJob<'_>,
+    (kind, job): (&dyn Kind, &AgentJob<'_>),
     conversation: &mut Conversation,
     bill: &mut Bill,
 ) -> Result<Result<Value, Vec<String>>, Fault> {
-    let completion = endpoint::complete(job, conversation, bill).await?;
+    let completion = kind.complete(job, conversation, bill).await?;
     conversation.heard(&completion);
     if let Some(refusal) = completion.refusal {
         let fault = Fault::new(ErrorClass::Refused, format!("the model declined: {refusal}"));

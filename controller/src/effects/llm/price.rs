@@ -40,17 +40,17 @@ pub enum Unpriced {
 
 /// Tokens of one exchange, as the provider counts them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Usage {
+pub(in crate::effects) struct Usage {
     /// All of the prompt, cached ones included.
-    pub(super) prompt: u64,
+    pub(in crate::effects) prompt: u64,
     /// Of these, read from the provider's cache.
-    pub(super) cached: u64,
-    pub(super) completion: u64,
+    pub(in crate::effects) cached: u64,
+    pub(in crate::effects) completion: u64,
 }
 
 /// What an agent's turns have cost so far.
 #[derive(Debug, Clone)]
-pub(super) struct Bill {
+pub(in crate::effects) struct Bill {
     tariff: Tariff,
     usage: Usage,
     total: Decimal,
@@ -91,7 +91,7 @@ impl Bill {
     }
 
     /// Adds what the provider counted.
-    pub(super) fn add(&mut self, usage: Usage) {
+    pub(in crate::effects) fn add(&mut self, usage: Usage) {
         self.usage.prompt = self.usage.prompt.saturating_add(usage.prompt);
         self.usage.cached = self.usage.cached.saturating_add(usage.cached);
         self.usage.completion = self.usage.completion.saturating_add(usage.completion);
@@ -100,7 +100,7 @@ impl Bill {
     }
 
     /// Adds the worst case of a turn whose count is not known: it may have been billed.
-    pub(super) fn add_worst(&mut self, bytes: usize, max_tokens: u32) {
+    pub(in crate::effects) fn add_worst(&mut self, bytes: usize, max_tokens: u32) {
         let worst = self.worst_turn(bytes, max_tokens).amount;
         self.total = self.total.checked_add(worst).unwrap_or(Decimal::MAX);
         self.is_estimated = true;
@@ -111,7 +111,7 @@ impl Bill {
         self.tariff.money(worst.unwrap_or(Decimal::MAX))
     }
 
-    pub(super) fn total(&self) -> Money {
+    pub(in crate::effects) fn total(&self) -> Money {
         self.tariff.money(self.total)
     }
 
@@ -135,8 +135,8 @@ pub fn worst_case(plan: &Plan, call: &Call) -> Result<Option<Money>, Unpriced> {
 
 /// Both turns: the repair repeats the first request and adds its answer and the complaints.
 fn worst_of_agent(plan: &Plan, call: &AgentCall) -> Result<Money, Unpriced> {
-    let (_, model) =
-        super::resolve(plan, call).map_err(|fault| Unpriced::Unavailable(fault.message().to_owned()))?;
+    let (_, model) = super::answerer::resolve(plan, call)
+        .map_err(|fault| Unpriced::Unavailable(fault.message().to_owned()))?;
     let tariff = Tariff::of(&plan.prices, &model)?;
     let answer = usize::try_from(call.max_tokens).unwrap_or(usize::MAX);
     // Fences, lowering, indentation and escapes lengthen what they touch; three times its length is never passed.
@@ -164,7 +164,7 @@ fn worst_of_route(plan: &Plan, route: &str, text: &str) -> Result<Option<Money>,
 
 fn hop_call(plan: &Plan, agent: &Agent, route: &adjutant_spec::plan::Route, text: &str) -> AgentCall {
     // A prompt that cannot be rendered is not asked; its length stands in for it.
-    super::super::route::hop_call(plan, agent, route, text).unwrap_or_else(|_| AgentCall {
+    crate::effects::route::hop_call(plan, agent, route, text).unwrap_or_else(|_| AgentCall {
         agent: agent.id.clone(),
         prompt: text.to_owned(),
         input: Value::Null,

@@ -47,10 +47,10 @@ const LOOSE: [&str; 10] = [
 
 /// A schema as the provider takes it.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Lowered {
-    pub(super) schema: Value,
+pub(in crate::effects) struct Lowered {
+    pub(in crate::effects) schema: Value,
     /// Whether the provider can be held to it; else it is a hint.
-    pub(super) is_strict: bool,
+    pub(in crate::effects) is_strict: bool,
 }
 
 /// Lowers a schema.

@@ -12,7 +12,10 @@ use adjutant_spec::plan::Connector;
 use serde_json::json;
 
 use super::plans::{Room, connector, plan};
-use crate::effects::intake::{self, DropFolder, Item, Refused};
+use crate::effects::{
+    intake::{Item, Refused},
+    kinds::mail_drop::DropFolder,
+};
 
 fn intake_connector(folder: &Path) -> Connector {
     let mut intake = connector("intake", "mail_drop", &folder.display().to_string());
@@ -362,7 +365,7 @@ async fn mails_that_are_dropped_while_watching_come_in() {
         let sender = sender.clone();
         async move { sender.send(item).map_err(|_| Refused::Later("gone".into())) }
     };
-    let watching = tokio::spawn(intake::watch(effects, room.plans(), deliver, stopped));
+    let watching = tokio::spawn(effects.watch(room.plans(), deliver, stopped));
     while !drop_folder.is_dir() {
         tokio::task::yield_now().await;
     }
@@ -414,7 +417,7 @@ async fn a_folder_that_is_refused_is_told_until_it_is_mended() {
     symlink(room.folder.path().join("key.txt"), files.join("kept")).unwrap();
     let (_stop, stopped) = tokio::sync::watch::channel(false);
     let deliver = |_: Item| async { Ok(()) };
-    tokio::spawn(intake::watch(Arc::clone(&room.effects), room.plans(), deliver, stopped));
+    tokio::spawn(Arc::clone(&room.effects).watch(room.plans(), deliver, stopped));
     // Any change of the plan has the folders looked at again, as time does.
     let until = async |wrong: usize| {
         let stand = async {

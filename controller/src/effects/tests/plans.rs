@@ -22,7 +22,7 @@ use tokio_stream::wrappers::WatchStream;
 
 use crate::effects::{
     Doors, Effects, IntakeError, NotifyFailure, Options, ProbeError, Received, Unpriced, Unwatched, Webhook,
-    intake, secrets::Keys, worst_case,
+    secrets::Keys, worst_case,
 };
 
 pub(crate) const MODEL: &str = "gpt-4.1-mini";
@@ -258,7 +258,7 @@ impl Room {
     }
 
     pub(crate) fn webhook_limit(&self, connector: &str) -> Result<usize, IntakeError> {
-        intake::webhook_limit(&self.plan(), connector)
+        Effects::webhook_limit(&self.plan(), connector)
     }
 
     pub(crate) fn try_route(&self, route: &str, text: &str) -> Option<Value> {

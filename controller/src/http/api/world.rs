@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use adjutant_machine::{event::Settlement, id::EffectId};
-use adjutant_spec::plan::{Connector, Effect, Idempotency, Mode, Verb};
+use adjutant_spec::{
+    kinds::Role,
+    plan::{Connector, Effect, Idempotency, Mode, Verb},
+};
 use axum::{
     Json,
     extract::{Path, State},
@@ -205,7 +208,7 @@ pub(in crate::http) fn connector_view(
         secret: connector.secret.clone(),
         verbs: connector.verbs.iter().map(verb).collect(),
         events: connector.events.keys().cloned().collect(),
-        hook: (connector.kind == "webhook").then(|| format!("{url}/hooks/{}", connector.id)),
+        hook: connector.is_for(Role::TakesPosts).then(|| format!("{url}/hooks/{}", connector.id)),
         told: None,
     }
 }

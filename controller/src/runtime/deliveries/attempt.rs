@@ -7,6 +7,7 @@ use adjutant_machine::{
     trust::Speaker,
 };
 use adjutant_spec::{
+    kinds::Role,
     plan::{Automatic, Playbook, Trigger},
     schema::complaints,
 };
@@ -187,7 +188,7 @@ fn held(live: &Live) -> String {
 /// Says why a trigger does not take a mail: no person wrote it, and the trigger does not ask for such mails.
 fn unasked(live: &Live, arrival: &Arrival, accept: &[Automatic]) -> Option<String> {
     let plan = live.plan.as_ref()?;
-    plan.connector(&arrival.connector).filter(|connector| connector.kind == "mail_drop")?;
+    plan.connector(&arrival.connector).filter(|connector| connector.is_for(Role::TakesMails))?;
     let kind = Automatic::of_mail(&arrival.content).filter(|kind| !accept.contains(kind))?;
     Some(format!("{}; its trigger does not `accept` \"{}\"", kind.sentence(), kind.word()))
 }

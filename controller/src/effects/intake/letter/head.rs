@@ -2,7 +2,10 @@
 
 use mail_parser::{Addr, HeaderValue, parsers::MessageStream};
 
-use super::{Refused, words};
+use super::words;
+
+/// Why a mail is not taken: a sentence for the person who dropped it, without its period.
+pub(in crate::effects) type Refused = String;
 
 /// The most bytes of one header.
 const MOST_BYTES: usize = 512 * 1024;

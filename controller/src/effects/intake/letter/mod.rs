@@ -21,6 +21,8 @@ use auto::Origin;
 use head::Head;
 use structure::Tree;
 
+pub(in crate::effects) use head::Refused;
+
 /// The most characters of text that go on.
 const MOST_TEXT: usize = 100_000;
 
@@ -38,24 +40,21 @@ const MOST_REFERENCES: usize = 50;
 /// The longest Message-ID that is taken for one.
 const MOST_ID: usize = 250;
 
-/// Why a mail is not taken: a sentence for the person who dropped it, without its period.
-pub(super) type Refused = String;
-
 /// A mail that was read.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Letter {
+pub(in crate::effects) struct Letter {
     /// Its Message-ID, else the digest of its bytes.
-    pub(super) id: String,
-    pub(super) fields: Value,
+    pub(in crate::effects) id: String,
+    pub(in crate::effects) fields: Value,
     /// Whether it looks as if its end were missing.
-    pub(super) is_cut: bool,
+    pub(in crate::effects) is_cut: bool,
 }
 
 /// Reads a mail.
 ///
 /// # Errors
 /// A sentence for the person who dropped it.
-pub(super) fn read(bytes: &[u8]) -> Result<Letter, Refused> {
+pub(in crate::effects) fn read(bytes: &[u8]) -> Result<Letter, Refused> {
     let tree = structure::walk(bytes)?;
     let head = &tree.parts[0].head;
     let hint = body::hint(&tree);

@@ -11,8 +11,7 @@
 use std::ops::Range;
 
 use super::{
-    Refused,
-    head::Head,
+    head::{Head, Refused},
     params::{Media, media},
 };
 
