@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::{
     fields::{self, Field, Support, Table},
     files::FileSet,
-    read::is_id,
+    plan::is_id,
 };
 
 /// Why nothing new can be made.

@@ -1,10 +1,21 @@
 //! The table of rooms and imports of README, held against the sources: a room that needs another import changes the
-//! table first, in a commit of its own.
+//! table first, in a commit of its own. Inside a room, and between rooms of one crate, no modules use each other in a circle.
+
+#[path = "rooms/circles.rs"]
+mod circles;
+#[path = "rooms/tied.rs"]
+mod tied;
+#[path = "rooms/tokens.rs"]
+mod tokens;
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
+
+use circles::{Graph, Source};
+use tied::TIED;
 
 /// A room, what its sources may not name, and what its manifest may not depend on.
 struct Room {
@@ -244,6 +255,53 @@ fn pure_crates_depend_on_nothing_that_acts() {
         }
     }
     assert!(broken.is_empty(), "dependencies that the table of rooms forbids:\n{}", broken.join("\n"));
+}
+
+#[test]
+fn no_modules_use_each_other_in_a_circle() {
+    let (mut broken, mut kept) = (Vec::new(), vec![BTreeSet::new(); TIED.len()]);
+    for folder in members() {
+        let graph = Graph::read(&shipped_sources(&folder));
+        for circle in graph.circles() {
+            let group = graph.group(&circle[0].from);
+            let known = TIED.iter().position(|tied| {
+                folder.ends_with(tied.sources) && group.iter().all(|name| tied.modules.contains(name))
+            });
+            match known {
+                Some(place) => kept[place].extend(group.iter().map(|name| (*name).to_owned())),
+                None => broken.push(told(&circle, &group)),
+            }
+        }
+    }
+    assert!(
+        broken.is_empty(),
+        "move what both need to a third module, or turn one around:\n{}",
+        broken.join("\n")
+    );
+    for (tied, kept) in TIED.iter().zip(&kept) {
+        let untied: Vec<_> = tied.modules.iter().filter(|name| !kept.contains(**name)).collect();
+        assert!(untied.is_empty(), "untied, so take them out of `TIED` ({}): {untied:?}", tied.why);
+    }
+}
+
+/// Tells a circle by the places that make it, then who else is in it.
+fn told(circle: &[&circles::Use], group: &[&str]) -> String {
+    let steps: Vec<String> = circle.iter().map(|used| format!("  {}", used.place)).collect();
+    format!("{}\n  {} modules reach each other: {}", steps.join("\n"), group.len(), group.join(", "))
+}
+
+/// Returns the folder of sources of each crate of the workspace.
+fn members() -> Vec<PathBuf> {
+    let manifest = read(&root().join("Cargo.toml"));
+    let listed = manifest.split("members = [").nth(1).and_then(|rest| rest.split(']').next());
+    let folders = listed.expect("the workspace lists its members").split('"').skip(1).step_by(2);
+    folders.map(|folder| root().join(folder).join("src")).filter(|folder| folder.is_dir()).collect()
+}
+
+fn shipped_sources(folder: &Path) -> Vec<Source> {
+    let is_program = |file: &PathBuf| file.ends_with("src/main.rs");
+    let files = sources(folder).into_iter().filter(|file| is_shipped(file) && !is_program(file));
+    files.map(|file| Source { file: shown(&file), text: read(&file) }).collect()
 }
 
 #[test]

@@ -11,6 +11,7 @@
 #[cfg(test)]
 mod advised;
 mod args;
+mod blocking;
 mod client;
 mod daemon;
 mod demo;
@@ -29,6 +30,7 @@ use std::{path::Path, process::ExitCode, time::Duration};
 use clap::FromArgMatches as _;
 
 use args::{AuditAction, Cli, Command, ModelsAction};
+use blocking::block_on;
 use client::{Client, Cx};
 use failure::{Exit, Failure, Outcome};
 use hook::Unanswered;
@@ -179,12 +181,6 @@ fn backup(out: &Out, cli: &Cli, dir: &Path) -> Outcome {
 fn on_daemon(out: &Out, cli: &Cli) -> Outcome {
     let cx = Cx { out: *out, client: Client::find(&cli.global)? };
     block_on(ask(&cx, &cli.command))
-}
-
-/// Runs a client's few requests on this thread.
-fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|error| Failure::of(Exit::Disk, &error))?.block_on(work)
 }
 
 async fn ask(cx: &Cx, command: &Command) -> Outcome {

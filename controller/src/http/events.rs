@@ -16,10 +16,10 @@ use serde_json::json;
 use tokio::sync::{broadcast, broadcast::error::RecvError, watch};
 
 use super::{
-    App, Code, Refusal, Scope,
+    Code, Refusal, Scope,
+    app::{self, App},
     auth::Principal,
     places::{Place, Places},
-    serve,
 };
 use crate::runtime::views::Notification;
 
@@ -68,7 +68,7 @@ impl Listener {
                 Err(RecvError::Lagged(_)) => Some(Event::default().event("reload").data("{}")),
                 Err(RecvError::Closed) => None,
             },
-            () = serve::closed(&mut self.closing) => None,
+            () = app::closed(&mut self.closing) => None,
         }
     }
 }

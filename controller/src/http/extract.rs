@@ -46,7 +46,10 @@ fn no_object() -> serde_json::Error {
 /// Returns the refusal of a body that could not be read.
 pub(super) fn unread(rejection: &BytesRejection) -> Refusal {
     if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        return Refusal::new(Code::TooLarge, format!("the body has more than {} bytes", super::LONGEST_BODY));
+        return Refusal::new(
+            Code::TooLarge,
+            format!("the body has more than {} bytes", super::app::LONGEST_BODY),
+        );
     }
     Refusal::invalid("the body could not be read")
 }

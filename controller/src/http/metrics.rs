@@ -7,32 +7,13 @@ use std::{
 };
 
 use rust_decimal::prelude::ToPrimitive;
-use tokio::sync::broadcast::error::RecvError;
 
-use super::{App, serve};
 use crate::runtime::views::{HookView, StatusView};
 
 /// Transitions since the start, by the event's word; what a lagging receiver missed counts as `missed`.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     transitions: Mutex<BTreeMap<String, u64>>,
-}
-
-/// Counts transitions until the server closes.
-pub(super) async fn count(app: App) {
-    let mut changes = app.handle.subscribe();
-    let mut closing = app.closing.clone();
-    loop {
-        let (word, times) = tokio::select! {
-            change = changes.recv() => match change {
-                Ok(change) => (change.kind, 1),
-                Err(RecvError::Lagged(missed)) => ("missed".to_owned(), missed),
-                Err(RecvError::Closed) => return,
-            },
-            () = serve::closed(&mut closing) => return,
-        };
-        app.metrics.add(word, times);
-    }
 }
 
 /// One figure.
@@ -83,7 +64,8 @@ fn figure(value: u64) -> f64 {
 }
 
 impl Counters {
-    fn add(&self, word: String, times: u64) {
+    /// Counts some transitions of one event.
+    pub(super) fn add(&self, word: String, times: u64) {
         let mut transitions = self.transitions.lock().unwrap_or_else(PoisonError::into_inner);
         *transitions.entry(word).or_default() += times;
     }

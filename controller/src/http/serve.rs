@@ -23,14 +23,15 @@ use tokio::{
 use tower::Service;
 
 use super::{
-    App, GateLink, MOST_CHANGES, MOST_REQUESTS, Settings, Shared, Vault,
+    GateLink, Vault,
+    app::{App, MOST_CHANGES, MOST_REQUESTS, Settings, Shared, closed, count},
     auth::Entrance,
     crowd::{Crowd, Known, Peer, Seat},
     finish::Finisher,
-    metrics,
+    metrics::Counters,
     pace::{Lanes, Paced},
     places::Places,
-    router,
+    router::router,
 };
 use crate::{
     private,
@@ -98,7 +99,7 @@ impl Server {
         let app = share(settings, address, closed.clone()).await?;
         let router = router(app.clone());
         let mut tasks = JoinSet::new();
-        tasks.spawn(metrics::count(app.clone()));
+        tasks.spawn(count(app.clone()));
         // The operator and strangers share no thread, no place and no queue.
         let talks = Talks::new(router.clone(), Entrance::Socket, closed.clone());
         let changes = app.finishers.0.clone();
@@ -187,7 +188,7 @@ async fn share(
         vault,
         clock: settings.clock,
         doors: settings.doors,
-        metrics: metrics::Counters::default(),
+        metrics: Counters::default(),
         finishers: (Finisher::new(MOST_CHANGES), Finisher::new(MOST_CHANGES)),
         places: Places::new(MOST_REQUESTS),
         hosts,
@@ -323,11 +324,6 @@ fn control_runtime() -> io::Result<tokio::runtime::Runtime> {
 /// Returns whether the process at the other end belongs to the user that this one runs as.
 fn is_operator(stream: &UnixStream) -> bool {
     stream.peer_cred().is_ok_and(|peer| peer.uid() == private::us())
-}
-
-/// Waits until the server closes, or is gone.
-pub(super) async fn closed(closing: &mut watch::Receiver<bool>) {
-    drop(closing.wait_for(|closed| *closed).await);
 }
 
 /// The connections of one listener.

@@ -4,9 +4,6 @@
 
 use super::digest::{Hashed, model_digest};
 
-/// The files that make a model, in the order in which its digest reads them.
-pub const IDENTITY: [&str; 3] = ["config.json", "model.safetensors", "tokenizer.json"];
-
 /// A model that can be pulled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Known {

@@ -9,7 +9,8 @@ use std::{
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::catalogue::IDENTITY;
+/// The files that make a model, in the order in which its digest reads them.
+pub(crate) const IDENTITY: [&str; 3] = ["config.json", "model.safetensors", "tokenizer.json"];
 
 /// What a file is, whatever it is called.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

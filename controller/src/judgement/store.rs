@@ -8,8 +8,8 @@ use std::{
 use serde::Serialize;
 
 use super::{
-    catalogue::{self, IDENTITY, Known, KnownFile},
-    digest::{Hashed, model_digest},
+    catalogue::{self, Known, KnownFile},
+    digest::{Hashed, IDENTITY, model_digest},
     error::Error,
 };
 

@@ -191,7 +191,7 @@ fn a_model_that_is_not_the_pinned_one_is_refused() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join(MINILM);
     std::fs::create_dir_all(&folder).unwrap();
-    for file in super::catalogue::IDENTITY {
+    for file in super::digest::IDENTITY {
         std::fs::write(Path::new(&folder).join(file), "{}").unwrap();
     }
     let routers = Routers::new(Files::at(Store::at(home.path())));

@@ -4,26 +4,26 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use adjutant_machine::{journal::Journal, life::revision::RevisionEvent};
+use adjutant_machine::life::revision::RevisionEvent;
 use adjutant_spec::{files::FileSet, plan::Plan};
 use serde_json::json;
 use tokio::sync::{Mutex, watch};
 
 use super::{
-    Error, Repository,
+    Error,
     course::{Course, Good, What},
     desk::{Desk, Draft, Fate, InForce, Told, note},
     files::{self, Manifest},
     judge::{self, Judged},
     plan::{self, Artefact},
     proposal::{Book, Looks},
-    rehearsal::Rehearse,
     repository::Commit,
+    settings::Settings,
     status::{Status, Waits},
     store::{self, Change, Kept, blocking},
     wish::{Candidate, Mode, Seen},
 };
-use crate::runtime::{Activation, Clock, Handle};
+use crate::runtime::Activation;
 
 /// How often a candidate is planned again because something else came into force.
 const MOST_TRIES: u32 = 5;
@@ -31,26 +31,6 @@ const MOST_TRIES: u32 = 5;
 const WAITING: Duration = Duration::from_secs(20);
 /// The first and the longest pause after a failure that may pass.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
-
-/// What a reconciler stands on.
-pub struct Settings {
-    /// The runtime.
-    pub handle: Handle,
-    /// The store.
-    pub journal: Arc<dyn Journal>,
-    /// Git.
-    pub repository: Arc<dyn Repository>,
-    /// The clock.
-    pub clock: Arc<dyn Clock>,
-    /// Where the truth lives.
-    pub mode: Mode,
-    /// The folder, address or repository that is followed, for people.
-    pub place: String,
-    /// The company's own repository, as one would write it after `git pull`.
-    pub company: String,
-    /// What decides recorded texts again; plans leave that out where there is none.
-    pub rehearsal: Option<Arc<dyn Rehearse>>,
-}
 
 /// The door to the room: a cheap clone.
 #[derive(Clone)]

@@ -209,8 +209,3 @@ fn header(old: Option<&str>, new: Option<&str>) -> String {
     };
     format!("diff --git a/{path} b/{path}\n{mode}")
 }
-
-/// Makes the objects of another folder readable, for as long as the repository is open.
-pub(super) fn add_objects(repository: &Repository, folder: &Path) -> Result<(), git2::Error> {
-    repository.odb()?.add_disk_alternate(&folder.to_string_lossy())
-}

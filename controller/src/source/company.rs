@@ -351,10 +351,15 @@ impl Company {
         config.add_file(&self.path.join(LIBGIT2_CONFIG), ConfigLevel::App, true).map_err(failed())?;
         repository.set_config(&config).map_err(failed())?;
         if let Some(folder) = &self.objects {
-            super::commit::add_objects(&repository, folder).map_err(failed())?;
+            add_objects(&repository, folder).map_err(failed())?;
         }
         Ok(repository)
     }
+}
+
+/// Makes the objects of another folder readable, for as long as the repository is open.
+fn add_objects(repository: &Repository, folder: &Path) -> Result<(), git2::Error> {
+    repository.odb()?.add_disk_alternate(&folder.to_string_lossy())
 }
 
 fn configure(repository: &Repository, path: &Path) -> Result<(), Error> {

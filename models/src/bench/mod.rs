@@ -7,6 +7,7 @@
 //!
 //! It measures speed and memory only; quality is the router's `eval`.
 
+mod error;
 mod machine;
 mod peer;
 mod plan;
@@ -16,14 +17,15 @@ mod rounds;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::{EmbedError, Embedder, Encoder, LoadError, StaticTable};
+use crate::{Embedder, Encoder, StaticTable};
 
+pub use error::Error;
 pub use machine::Machine;
 pub use plan::{Cell, Length};
 pub use report::{Contender, Figure, Measured, Report, Target};
 
 use peer::Peer;
-use rounds::{Contest, Engine, Ours};
+use rounds::{Contest, Engine, Load, Ours};
 
 /// What to measure, and for how long.
 #[derive(Debug, Clone)]
@@ -80,57 +82,6 @@ pub fn default_peers() -> PathBuf {
     std::env::var_os("XDG_CACHE_HOME").map_or_else(home, PathBuf::from).join("adjutant/peers")
 }
 
-/// Why nothing was measured.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The peers were asked for and are not there.
-    #[error("the peers are not installed in \"{}\"", path.display())]
-    PeersMissing {
-        /// Where they were looked for.
-        path: PathBuf,
-    },
-    /// A peer's process did not start, ended, or said something else than an answer.
-    #[error("the peer \"{engine}\" failed: {reason}")]
-    Peer {
-        /// Which.
-        engine: String,
-        /// What it said, or what became of it.
-        reason: String,
-    },
-    /// An engine computes something else, so that its speed means nothing.
-    #[error("\"{engine}\" gives another vector than ours for the same text, cosine {cosine:.5}")]
-    Disagrees {
-        /// Which.
-        engine: String,
-        /// How near they are.
-        cosine: f32,
-    },
-    /// An engine counts other tokens than the cell says.
-    #[error("\"{engine}\" counts {found} tokens, expected {expected}")]
-    Tokens {
-        /// Which.
-        engine: String,
-        /// What the texts were made to have.
-        expected: usize,
-        /// What it counted.
-        found: usize,
-    },
-    /// Our model did not load.
-    #[error("the model does not load")]
-    Load(#[from] LoadError),
-    /// Our model did not answer.
-    #[error("the model does not answer")]
-    Embed(#[from] EmbedError),
-}
-
-impl Error {
-    /// Returns what to type, where that helps.
-    #[must_use]
-    pub fn hint(&self) -> Option<&'static str> {
-        matches!(self, Error::PeersMissing { .. }).then_some("run `make peers`")
-    }
-}
-
 /// Measures the model in the options' folder, with the peers in turns where they are asked for; `say` is told each step.
 ///
 /// # Errors
@@ -141,9 +92,6 @@ pub fn run(options: &Options, say: &mut dyn FnMut(&str)) -> Result<Report, Error
     };
     measure(options, &load, say)
 }
-
-/// Loads our model with a number of threads.
-type Load<'a> = &'a dyn Fn(usize) -> Result<Box<dyn Embedder>, Error>;
 
 fn measure(options: &Options, load: Load<'_>, say: &mut dyn FnMut(&str)) -> Result<Report, Error> {
     let peers = match &options.peers {

@@ -5,8 +5,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::plan::{Cell, Length, THREADS};
-use super::{Error, Load, machine};
+use super::{error::Error, machine};
 use crate::Embedder;
+
+/// Loads our model with a number of threads.
+pub(super) type Load<'a> = &'a dyn Fn(usize) -> Result<Box<dyn Embedder>, Error>;
 
 /// Threads of the engine before us still spin for work for a few milliseconds; they must not be measured with the next one.
 const SETTLE: Duration = Duration::from_millis(8);

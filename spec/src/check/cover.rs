@@ -13,7 +13,7 @@ use super::{
     uses::{self, Part},
 };
 use crate::{
-    plan::{Effect, RecordOp, Step, StepKind, Verb},
+    plan::{Effect, Step, StepKind, Verb},
     value::Trust,
 };
 
@@ -38,15 +38,6 @@ pub(crate) struct Uncomputable {
     pub(crate) late: Option<usize>,
 }
 
-/// Returns the effect of a step on the world, `None` where it has none.
-pub(crate) fn effect_of(cx: &Cx<'_>, step: &Step) -> Option<Effect> {
-    match &step.kind {
-        StepKind::Call { call, .. } => names::verb(cx.draft, call).map(|verb| verb.effect),
-        StepKind::Record { op: RecordOp::Write { .. } } => Some(Effect::Write),
-        _ => None,
-    }
-}
-
 /// Returns whether nothing can take a step back. Records keep their versions.
 pub(crate) fn is_irreversible(cx: &Cx<'_>, step: &Step) -> bool {
     match &step.kind {
@@ -60,7 +51,7 @@ pub(crate) fn is_irreversible(cx: &Cx<'_>, step: &Step) -> bool {
 
 /// Returns whether a person must have seen the payload, whatever the policies say.
 pub(crate) fn needs_gate(cx: &Cx<'_>, step: &Step) -> bool {
-    match effect_of(cx, step) {
+    match cx.effect_of(step) {
         None | Some(Effect::Read) => false,
         Some(Effect::Write) => is_irreversible(cx, step),
         Some(_) => true,
@@ -75,7 +66,7 @@ impl Cover {
         let mut cover = Self { in_force, gate_of: vec![None; cx.playbook.steps.len()] };
         for (place, step) in cx.steps().filter(|(place, _)| cx.reachable.contains(place)) {
             let gate = cover.lone_gate(place).filter(|_| !cover.repeats(cx, place));
-            cover.gate_of[place] = gate.filter(|gate| match effect_of(cx, step) {
+            cover.gate_of[place] = gate.filter(|gate| match cx.effect_of(step) {
                 None => false,
                 Some(Effect::Read) => {
                     labels.tainted_sink(cx, place).is_some() && late(cx, *gate, place).is_empty()
@@ -193,7 +184,7 @@ fn between(cx: &Cx<'_>, gate: usize, place: usize) -> BTreeSet<usize> {
 
 /// Returns whether a covered step hands on what somebody outside wrote, in a way that `auto` may not let pass.
 pub(crate) fn external_context(cx: &Cx<'_>, labels: &Flowing, place: usize) -> bool {
-    let guarded = effect_of(cx, cx.step(place)).is_some_and(Effect::is_guarded);
+    let guarded = cx.effect_of(cx.step(place)).is_some_and(Effect::is_guarded);
     let arguments = uses::of_step(cx.step(place)).into_iter().filter(|used| used.part == Part::Argument);
     let external =
         arguments.flat_map(|used| used.all).any(|read| labels.of_path(cx, &read).trust == Trust::External);

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{flow::Flow, uses::Use};
+use super::{flow::Flow, names, uses::Use};
 use crate::{
     compile::resolve::Resolved,
     diag::{Code, Diagnostic, Report, Spot},
     draft::{At, Draft, RawPlaybook},
-    plan::{Playbook, Step, StepId},
+    plan::{Effect, Playbook, RecordOp, Step, StepId, StepKind},
 };
 
 /// One playbook under check.
@@ -52,6 +52,15 @@ impl<'a> Cx<'a> {
     /// Returns the id of a step by position.
     pub(crate) fn id(&self, place: usize) -> &'a StepId {
         &self.step(place).id
+    }
+
+    /// Returns the effect of a step on the world, `None` where it has none.
+    pub(crate) fn effect_of(&self, step: &Step) -> Option<Effect> {
+        match &step.kind {
+            StepKind::Call { call, .. } => names::verb(self.draft, call).map(|verb| verb.effect),
+            StepKind::Record { op: RecordOp::Write { .. } } => Some(Effect::Write),
+            _ => None,
+        }
     }
 
     /// Returns the place of a value of a step in the file.

@@ -20,7 +20,7 @@ pub(crate) fn check(cx: &Cx<'_>, labels: &Flowing, cover: &Cover, out: &mut Out<
             shown_late(cx, cover, place, out);
         } else if cover::needs_gate(cx, step) {
             uncovered(cx, cover, place, out);
-        } else if cover::effect_of(cx, step) == Some(Effect::Write) && !granted(cx, place) {
+        } else if cx.effect_of(step) == Some(Effect::Write) && !granted(cx, place) {
             denied(cx, cover, place, out);
         }
         if let StepKind::Gate { auto: Some(_), .. } = &step.kind {
@@ -39,7 +39,7 @@ fn verb_of(cx: &Cx<'_>, place: usize) -> String {
 
 fn uncovered(cx: &Cx<'_>, cover: &Cover, place: usize, out: &mut Out<'_>) {
     let (id, verb) = (cx.id(place), verb_of(cx, place));
-    let why = match cover::effect_of(cx, cx.step(place)) {
+    let why = match cx.effect_of(cx.step(place)) {
         Some(effect) if effect.is_guarded() => format!("is of effect `{}`", word(effect)),
         _ => "cannot be undone".to_owned(),
     };

@@ -197,7 +197,7 @@ fn names_argument(text: &str, name: &str) -> bool {
 pub(crate) fn check(cx: &Cx<'_>, labels: &Flowing, covered: &[Option<usize>], out: &mut Out<'_>) {
     for place in cx.reachable.iter().copied() {
         secrets(cx, labels, place, out);
-        let guarded = super::cover::effect_of(cx, cx.step(place)).is_some_and(Effect::is_guarded);
+        let guarded = cx.effect_of(cx.step(place)).is_some_and(Effect::is_guarded);
         if !guarded && covered[place].is_none() {
             sink(cx, labels, place, out);
         }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     diag::{Code, Diagnostic, Spot},
     draft::{At, Draft},
-    plan::{Budget, OnExceed, Playbook, Retry, Step, StepKind, Until, Window},
+    plan::{Budget, OnExceed, Playbook, Step, StepKind, Until, Window},
     value::{Currency, Money, Period},
 };
 
@@ -28,19 +28,6 @@ pub(crate) fn check(cx: &Cx<'_>, children: &BTreeMap<&str, &Playbook>, out: &mut
     costs(cx, out);
 }
 
-/// Returns the longest that the attempts of a step can take, pauses among them, in milliseconds.
-pub(crate) fn longest(retry: &Retry, timeout: Period) -> u64 {
-    let attempts = u64::from(retry.attempts.max(1));
-    let mut pause = retry.backoff.first.millis();
-    let mut total = timeout.millis().saturating_mul(attempts);
-    for _ in 1..attempts.min(64) {
-        total = total.saturating_add(pause.min(retry.backoff.longest.millis()));
-        pause = pause.saturating_mul(2);
-    }
-    // Past 64 attempts every pause is the longest.
-    total.saturating_add(retry.backoff.longest.millis().saturating_mul(attempts.saturating_sub(64)))
-}
-
 fn timeout_of(cx: &Cx<'_>, step: &Step) -> Option<Period> {
     let verb = match &step.kind {
         StepKind::Call { call, .. } => names::verb(cx.draft, call).map(|verb| verb.timeout),
@@ -54,7 +41,7 @@ fn attempts(cx: &Cx<'_>, deadline: Period, out: &mut Out<'_>) {
         cx.steps().filter(|(_, step)| matches!(step.kind, StepKind::Agent { .. } | StepKind::Call { .. }))
     {
         let Some(timeout) = timeout_of(cx, step) else { continue };
-        let total = longest(&step.retry, timeout);
+        let total = step.retry.longest(timeout);
         if total > deadline.millis() {
             out.push(
                 Diagnostic::new(
@@ -308,19 +295,4 @@ fn mixed(out: &mut Out<'_>, spot: Spot, what: &str, company: Currency) {
             .label("another currency")
             .help(format!("write the amount in {company}: budgets and costs are compared, never converted")),
     );
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::plan::Backoff;
-
-    #[test]
-    fn pauses_double_up_to_the_longest() {
-        let period = |text: &str| text.parse::<Period>().expect("a period");
-        let retry = Retry { attempts: 4, backoff: Backoff { first: period("1s"), longest: period("3s") } };
-        assert_eq!(longest(&retry, period("10s")), 40_000 + 1_000 + 2_000 + 3_000);
-        let many = Retry { attempts: u32::MAX, ..retry };
-        assert!(longest(&many, period("10s")) > 40_000_000_000);
-    }
 }

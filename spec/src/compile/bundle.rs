@@ -7,7 +7,7 @@ use std::{
 
 use super::resolve::Resolved;
 use crate::{
-    check::{cover, cover::Cover, cx::Cx, labels::Flowing, names},
+    check::{cover::Cover, cx::Cx, labels::Flowing, names},
     draft::Draft,
     plan::{
         Agent, AgentContract, Bundle, BundleId, Covered, Id, RecordOp, Route, RouteRules, Step, StepId,
@@ -185,7 +185,7 @@ impl Parts<'_> {
         let gates = cx.steps().filter(|(_, step)| matches!(step.kind, StepKind::Gate { .. }));
         let covered = gates.map(|(gate, step)| {
             let rows = cover.covered_by(&cx, gate).into_iter().filter_map(|place| {
-                let effect = cover::effect_of(&cx, cx.step(place))?;
+                let effect = cx.effect_of(cx.step(place))?;
                 Some(Covered { step: cx.id(place).clone(), effect })
             });
             (step.id.clone(), rows.collect())

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     check::{
-        flow, limits,
+        flow,
         names::{self, Found},
     },
     draft::{At, Draft, Kind, RawKind, RawPlaybook, RawStep, RawTrigger},
@@ -142,9 +142,8 @@ fn default_retry(draft: &Draft, kind: &StepKind, deadline: Option<Period>) -> Re
     let Some(verb) = names::verb(draft, call).filter(|verb| verb.effect == Effect::Send) else {
         return usual;
     };
-    let fits = |retry: &Retry| {
-        deadline.is_none_or(|deadline| limits::longest(retry, verb.timeout) <= deadline.millis())
-    };
+    let fits =
+        |retry: &Retry| deadline.is_none_or(|deadline| retry.longest(verb.timeout) <= deadline.millis());
     [retry(10, 60, 7_200), retry(8, 30, 900)].into_iter().find(fits).unwrap_or(usual)
 }
 

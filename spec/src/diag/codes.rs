@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::Severity;
+use super::severity::Severity;
 
 macro_rules! codes {
     ($($code:ident $title:literal)*) => {

@@ -7,19 +7,37 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, renderer::DecorStyle};
 
-use super::{Diagnostic, Report, Severity, Spot, floor_char};
+use super::{
+    diagnostic::{Diagnostic, Spot},
+    report::{Report, floor_char},
+    severity::Severity,
+};
 use crate::shown::{self, line};
 
 /// Whether the text carries colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Style {
+enum Style {
     /// Readable anywhere.
     Plain,
     /// For a terminal.
     Coloured,
 }
 
-pub(super) fn render(report: &Report, style: Style) -> String {
+impl Report {
+    /// Returns the text for people, with carets and without colour.
+    #[must_use]
+    pub fn render(&self) -> String {
+        render(self, Style::Plain)
+    }
+
+    /// Returns the text for people, with carets and colour.
+    #[must_use]
+    pub fn render_coloured(&self) -> String {
+        render(self, Style::Coloured)
+    }
+}
+
+fn render(report: &Report, style: Style) -> String {
     let renderer = match style {
         Style::Plain => Renderer::plain(),
         Style::Coloured => Renderer::styled(),

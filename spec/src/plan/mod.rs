@@ -6,6 +6,7 @@ mod agent;
 mod bundle;
 mod company;
 mod connector;
+mod id;
 mod input;
 mod oldest;
 mod playbook;
@@ -21,6 +22,8 @@ pub use agent::{Agent, Fallback, ModelChoice, Sla};
 pub use bundle::{AgentContract, Bundle, BundleId, Covered, RouteRules, VerbContract};
 pub use company::{Company, Persona, Slice, Stage};
 pub use connector::{Connector, Effect, Idempotency, Mode, Rate, Verb};
+pub(crate) use id::is_id;
+pub use id::{Id, StepId};
 pub use input::{Input, ValueType};
 pub use oldest::{OldestId, Renamed, Subject};
 pub use playbook::{
@@ -32,15 +35,9 @@ pub use policy::{
 };
 pub use route::{Class, Route, RouteCalibration, Rule};
 
-/// The id of an object: its file's stem, unique in a company.
-pub type Id = String;
-
 /// How many steps that wait for nothing a run takes in one go: far more than any playbook has, far less than a hang. `check`
 /// refuses what could pass it, and the machine stops there.
 pub const PURE_STEPS: u32 = 1_000;
-
-/// The id of a step, unique in its playbook.
-pub type StepId = String;
 
 /// Everything that a revision of a company repository says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

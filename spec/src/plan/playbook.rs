@@ -372,6 +372,22 @@ pub struct Retry {
     pub backoff: Backoff,
 }
 
+impl Retry {
+    /// Returns the longest that the attempts of a step can take, pauses among them, in milliseconds.
+    #[must_use]
+    pub fn longest(&self, timeout: Period) -> u64 {
+        let attempts = u64::from(self.attempts.max(1));
+        let mut pause = self.backoff.first.millis();
+        let mut total = timeout.millis().saturating_mul(attempts);
+        for _ in 1..attempts.min(64) {
+            total = total.saturating_add(pause.min(self.backoff.longest.millis()));
+            pause = pause.saturating_mul(2);
+        }
+        // Past 64 attempts every pause is the longest.
+        total.saturating_add(self.backoff.longest.millis().saturating_mul(attempts.saturating_sub(64)))
+    }
+}
+
 /// The pause before the second attempt, and the longest one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Backoff {
@@ -388,4 +404,18 @@ pub enum Tier {
     /// At once.
     #[default]
     Standard,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_longest() {
+        let period = |text: &str| text.parse::<Period>().expect("a period");
+        let retry = Retry { attempts: 4, backoff: Backoff { first: period("1s"), longest: period("3s") } };
+        assert_eq!(retry.longest(period("10s")), 40_000 + 1_000 + 2_000 + 3_000);
+        let many = Retry { attempts: u32::MAX, ..retry };
+        assert!(many.longest(period("10s")) > 40_000_000_000);
+    }
 }

@@ -9,8 +9,9 @@ use crate::{
 };
 
 use super::{
+    cx::Cx,
     leaf::{self, Fault},
-    view::Cx,
+    nearest::nearest,
 };
 
 /// Reports what is wrong with the form of one file.
@@ -269,11 +270,4 @@ fn article(name: &str) -> String {
 
 fn article_of(name: &str) -> &'static str {
     if name.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }
-}
-
-/// Returns the name that was probably meant.
-pub(crate) fn nearest<'n>(word: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    let limit = (word.chars().count() / 3).clamp(1, 3);
-    let scored = known.map(|name| (strsim::damerau_levenshtein(word, name), name));
-    scored.filter(|(distance, _)| *distance <= limit).min().map(|(_, name)| name)
 }

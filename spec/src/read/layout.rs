@@ -1,8 +1,6 @@
 //! Which file is what, by its path alone.
 
-use crate::draft::Kind;
-
-use super::leaf::is_id;
+use crate::{draft::Kind, plan::is_id};
 
 /// What a path of a company repository is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,11 +9,11 @@ use crate::{
     diag::Code,
     draft::{Node, NodeKind},
     fields::{Roots, Support, Ty, Word},
-    plan::Backoff,
+    plan::{Backoff, is_id},
     value::{Currency, MomentError, Money, Pattern, Period, Template},
 };
 
-use super::{form::nearest, shape, view::Cx};
+use super::{cx::Cx, nearest::nearest, shape};
 
 /// What an id looks like, for help lines.
 pub(super) const ID_FORM: &str =
@@ -47,15 +47,6 @@ impl Fault {
         self.help = Some(help.into());
         self
     }
-}
-
-/// Returns whether a text has the form of an id.
-#[must_use]
-pub(crate) fn is_id(text: &str) -> bool {
-    let mut chars = text.chars();
-    chars.next().is_some_and(|first| first.is_ascii_lowercase())
-        && text.len() <= 64
-        && chars.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_'))
 }
 
 /// Returns whether a value has the shape that a type wants, without looking at what a text says.

@@ -7,9 +7,11 @@
 //! The form is checked against the field tables alone; building an object afterwards never reports anything, it only gives up.
 
 mod connector;
+mod cx;
 mod form;
 mod layout;
 mod leaf;
+mod nearest;
 mod object;
 mod playbook;
 mod policy;
@@ -25,11 +27,10 @@ use serde_json::Value;
 use toml::de::DeTable;
 
 pub use layout::{Role, classify, is_noise};
-pub(crate) use leaf::is_id;
 pub use step::{default_backoff, default_expiry};
 pub(crate) use view::View;
 
-use self::{form::Form, view::Cx};
+use self::{cx::Cx, form::Form};
 use crate::{
     diag::{Code, Diagnostic, Report, Spot},
     draft::{At, Draft, Kind, Node, Text},

@@ -14,7 +14,7 @@ use crate::{
     files::slice_of,
 };
 
-use super::view::Cx;
+use super::cx::Cx;
 
 /// Why something is no schema.
 pub(super) struct SchemaFault {

@@ -5,20 +5,12 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::cx::Cx;
 use crate::{
     draft::{Node, NodeKind},
-    files::FileSet,
     plan::Id,
-    value::{Arg, Currency, Money, Period, Template},
+    value::{Arg, Money, Period, Template},
 };
-
-/// What reading a file needs to know besides the file.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Cx<'a> {
-    pub(crate) files: &'a FileSet,
-    pub(crate) file: &'a str,
-    pub(crate) currency: Currency,
-}
 
 impl<'a> Cx<'a> {
     pub(crate) fn view(self, node: &'a Node) -> View<'a> {

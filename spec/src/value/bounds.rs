@@ -6,7 +6,7 @@ use minijinja::{
     syntax::SyntaxConfig,
 };
 
-use super::template::TemplateError;
+use super::fault::TemplateError;
 
 /// The longest text. The longest prompt that people keep is a tenth of it.
 pub(super) const LONGEST: usize = 256 * 1024;

@@ -4,11 +4,25 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::money::{MoneyError, nearest};
-
 /// A currency that people pay with: its code of ISO 4217.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Currency([u8; 3]);
+
+/// Why a text is no currency.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CurrencyError {
+    /// It is not three capital letters.
+    #[error("a currency is three capital letters, such as EUR")]
+    Form,
+    /// No country has it.
+    #[error("{code} is no currency of ISO 4217{}", .nearest.map(|near| format!("; did you mean {near}?")).unwrap_or_default())]
+    Unknown {
+        /// The code as written.
+        code: String,
+        /// The currency that is written most alike.
+        nearest: Option<Currency>,
+    },
+}
 
 /// The list of ISO 4217 of 2025, without funds, metals and test codes, by the number of digits after the point. A list of our
 /// own: the crates that have one carry names, symbols and countries, and none is newer than the list.
@@ -28,10 +42,10 @@ const BY_DIGITS: [(u32, &str); 4] = [
 ];
 
 /// What most people mean by a code with one wrong letter.
-pub(super) const COMMON: [&str; 5] = ["EUR", "USD", "GBP", "CHF", "JPY"];
+const COMMON: [&str; 5] = ["EUR", "USD", "GBP", "CHF", "JPY"];
 
 /// Returns all currencies, those with the fewest digits first.
-pub(super) fn all() -> impl Iterator<Item = Currency> {
+fn all() -> impl Iterator<Item = Currency> {
     BY_DIGITS.iter().flat_map(|(_, codes)| codes.split(' ')).filter_map(|code| code.parse().ok())
 }
 
@@ -58,16 +72,24 @@ fn listed(code: &str) -> Option<u32> {
     BY_DIGITS.iter().find(|(_, codes)| codes.split(' ').any(|known| known == code)).map(|(digits, _)| *digits)
 }
 
-impl FromStr for Currency {
-    type Err = MoneyError;
+/// Returns the currency that is written most like a code, for a hint.
+fn nearest(code: &str) -> Option<Currency> {
+    let alike = |known: &Currency| strsim::damerau_levenshtein(code, known.as_str());
+    // Of those that differ by one letter, the one that most people mean comes first.
+    let common = COMMON.iter().filter_map(|code| code.parse().ok());
+    common.chain(all()).find(|known| alike(known) == 1)
+}
 
-    fn from_str(text: &str) -> Result<Self, MoneyError> {
-        let bytes: [u8; 3] = text.as_bytes().try_into().map_err(|_| MoneyError::Currency)?;
+impl FromStr for Currency {
+    type Err = CurrencyError;
+
+    fn from_str(text: &str) -> Result<Self, CurrencyError> {
+        let bytes: [u8; 3] = text.as_bytes().try_into().map_err(|_| CurrencyError::Form)?;
         if !bytes.iter().all(u8::is_ascii_uppercase) {
-            return Err(MoneyError::Currency);
+            return Err(CurrencyError::Form);
         }
         if listed(text).is_none() {
-            return Err(MoneyError::Unknown { code: text.to_owned(), nearest: nearest(text) });
+            return Err(CurrencyError::Unknown { code: text.to_owned(), nearest: nearest(text) });
         }
         Ok(Self(bytes))
     }

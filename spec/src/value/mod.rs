@@ -2,6 +2,7 @@
 
 mod bounds;
 mod currency;
+mod fault;
 mod json;
 mod label;
 mod mailbox;
@@ -16,13 +17,15 @@ mod syntax;
 mod template;
 pub mod vocabulary;
 
-pub use currency::Currency;
+pub use currency::{Currency, CurrencyError};
+pub use fault::TemplateError;
 pub use json::from_outside;
 pub use label::{Labels, Privacy, Trust};
 pub use mailbox::{Mailbox, MailboxError};
 pub use moment::{MomentError, moment};
 pub use money::{Money, MoneyError};
 pub use number::decimal;
+pub use paths::Path;
 pub use pattern::Pattern;
 pub use period::{Period, PeriodError};
-pub use template::{Arg, Path, Template, TemplateError};
+pub use template::{Arg, Template};

@@ -8,7 +8,7 @@ use std::{fmt, str::FromStr};
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::currency::{self, Currency};
+use super::currency::{Currency, CurrencyError};
 
 /// Nobody's limit is larger: a trillion of anything is a slip of the hand.
 const LARGEST: i64 = 1_000_000_000_000;
@@ -28,17 +28,9 @@ pub enum MoneyError {
     /// The text does not have the form `<decimal> <currency>`.
     #[error("money is a decimal and a currency, such as \"20.00 EUR\"")]
     Form,
-    /// The currency is not three capital letters.
-    #[error("a currency is three capital letters, such as EUR")]
-    Currency,
-    /// No country has this currency.
-    #[error("{code} is no currency of ISO 4217{}", .nearest.map(|near| format!("; did you mean {near}?")).unwrap_or_default())]
-    Unknown {
-        /// The code as written.
-        code: String,
-        /// The currency that is written most alike.
-        nearest: Option<Currency>,
-    },
+    /// The currency is none.
+    #[error(transparent)]
+    Currency(#[from] CurrencyError),
     /// The amount has more digits than the currency has minor units.
     #[error("{currency} has {}: write {nearest}", digits(*.currency))]
     Minor {
@@ -81,7 +73,7 @@ impl Money {
     /// Parses `"20.00 EUR"`, or `"20.00"` in the default currency where one is given.
     ///
     /// # Errors
-    /// [`MoneyError::Form`], [`MoneyError::Currency`], [`MoneyError::Unknown`], [`MoneyError::Minor`] for a part of the
+    /// [`MoneyError::Form`], [`MoneyError::Currency`], [`MoneyError::Minor`] for a part of the
     /// smallest coin, or [`MoneyError::Range`].
     pub fn parse(text: &str, default: Option<Currency>) -> Result<Self, MoneyError> {
         let money = Self::read(text, default)?;
@@ -110,7 +102,7 @@ impl Money {
     /// Parses an amount that our own records hold: what a call cost may be a part of the smallest coin.
     ///
     /// # Errors
-    /// [`MoneyError::Form`], [`MoneyError::Currency`] or [`MoneyError::Unknown`].
+    /// [`MoneyError::Form`], [`MoneyError::Range`] or [`MoneyError::Currency`].
     pub fn exact(text: &str) -> Result<Self, MoneyError> {
         Self::read(text, None)
     }
@@ -205,14 +197,6 @@ fn is_plain(amount: &str) -> bool {
         Some((whole, part)) => is_digits(whole) && is_digits(part),
         None => is_digits(number),
     }
-}
-
-/// Returns the currency that is written most like a code, for a hint.
-pub(super) fn nearest(code: &str) -> Option<Currency> {
-    let alike = |known: &Currency| strsim::damerau_levenshtein(code, known.as_str());
-    // Of those that differ by one letter, the one that most people mean comes first.
-    let common = currency::COMMON.iter().filter_map(|code| code.parse().ok());
-    common.chain(currency::all()).find(|known| alike(known) == 1)
 }
 
 #[cfg(test)]

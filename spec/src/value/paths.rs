@@ -8,10 +8,10 @@ use std::collections::BTreeSet;
 
 use minijinja::machinery::ast::{self, BinOpKind, CallArg, CallType, Expr, Stmt, UnaryOpKind};
 
-use super::{
-    syntax,
-    template::{Path, TemplateError},
-};
+use super::{fault::TemplateError, syntax};
+
+/// A dotted reference, such as `steps.qualify.lead.email`.
+pub type Path = String;
 
 /// What a template or expression reads.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -13,8 +13,8 @@ use minijinja::{
 };
 
 use super::{
+    fault::TemplateError,
     syntax,
-    template::TemplateError,
     vocabulary::{FILTERS, TESTS},
 };
 

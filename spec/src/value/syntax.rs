@@ -8,7 +8,7 @@ use minijinja::{
     syntax::SyntaxConfig,
 };
 
-use super::{bounds, template::TemplateError};
+use super::{bounds, fault::TemplateError};
 
 /// Returns the tree of a text with holes.
 pub(super) fn text(source: &str) -> Result<Stmt<'_>, TemplateError> {

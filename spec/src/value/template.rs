@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{paths, rewrite};
-use crate::shown;
-
-/// A dotted reference, such as `steps.qualify.lead.email`.
-pub type Path = String;
+use super::{
+    fault::TemplateError,
+    paths::{self, Path},
+    rewrite,
+};
 
 /// A text with `{{ … }}` holes, or one expression.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,30 +36,6 @@ pub enum Arg {
     List(Vec<Arg>),
     /// A table.
     Table(BTreeMap<String, Arg>),
-}
-
-/// Why a text is no template.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct TemplateError {
-    /// What the template language says.
-    pub message: String,
-    /// The bytes of the text that are meant, where known.
-    pub range: Option<(usize, usize)>,
-}
-
-impl TemplateError {
-    /// Reads what the template language says against a text; where it means a character, that character is named.
-    pub(super) fn of(error: &minijinja::Error, source: &str) -> Self {
-        let mut message = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
-        let range = error.range().map(|range| (range.start, range.end));
-        let meant = range.and_then(|(start, _)| source.get(start..)?.chars().next());
-        if let Some(meant) = meant.filter(|_| message == "unexpected character") {
-            let meant = meant.to_string();
-            message = format!("`{}` cannot stand here: is a brace or a quote missing?", shown::line(&meant));
-        }
-        Self { message, range }
-    }
 }
 
 impl Template {

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{
     Cx,
     api::read,
-    show::{compact, json_of, maybe, object, short, when},
+    show::{self, compact, json_of, maybe, object, short, when},
     watch,
 };
 use crate::{
@@ -202,20 +202,8 @@ pub(crate) async fn log(cx: &Cx, id: &str, from: u64) -> Outcome {
         return cx.out.value(&answer);
     }
     let entries: Vec<LogView> = read(answer)?;
-    entries.iter().try_for_each(|entry| cx.out.data(line(&cx.out, entry)).map(drop))?;
+    entries.iter().try_for_each(|entry| cx.out.data(show::entry(&cx.out, entry)).map(drop))?;
     Ok(Exit::Done)
-}
-
-/// Returns an entry as one line.
-pub(super) fn line(out: &Out, entry: &LogView) -> Words {
-    let moment = out.paint(Paint::Dim, &entry.at.to_string());
-    words!(
-        "{:>4}  {}  {}  {}",
-        entry.seq,
-        moment,
-        entry.said,
-        out.paint(Paint::Dim, &format!("by {}", entry.by))
-    )
 }
 
 /// Explains what something waits for.

@@ -6,9 +6,9 @@ use crate::{
     cli::{
         failure::{Failure, Outcome},
         moments,
-        out::{Out, Words, one_line, words},
+        out::{Out, Paint, Words, one_line, words},
     },
-    runtime::views::When,
+    runtime::views::{LogView, When},
 };
 
 /// Returns a moment relative to now.
@@ -53,6 +53,18 @@ pub(super) fn full(out: &Out, value: &Value, indent: usize) -> Words {
     let mut below = Words::from("\n");
     below += Words::quoted(&text, &format!("{}| ", " ".repeat(indent)), out.columns()).trimmed();
     below
+}
+
+/// Returns an entry of a log as one line.
+pub(super) fn entry(out: &Out, entry: &LogView) -> Words {
+    let moment = out.paint(Paint::Dim, &entry.at.to_string());
+    words!(
+        "{:>4}  {}  {}  {}",
+        entry.seq,
+        moment,
+        entry.said,
+        out.paint(Paint::Dim, &format!("by {}", entry.by))
+    )
 }
 
 /// Prints what came of a command: `{applied, message, next}`.

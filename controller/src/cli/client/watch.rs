@@ -5,7 +5,11 @@
 
 use std::time::Duration;
 
-use super::{Cx, api::read, runs::line, show::short};
+use super::{
+    Cx,
+    api::read,
+    show::{self, short},
+};
 use crate::{
     cli::{
         failure::{Exit, Failure, Outcome},
@@ -28,7 +32,7 @@ pub(crate) async fn watch(cx: &Cx, run: &str) -> Outcome {
                 if cx.out.json {
                     cx.out.value_line(entry)?
                 } else {
-                    cx.out.data(line(&cx.out, entry))?
+                    cx.out.data(show::entry(&cx.out, entry))?
                 };
                 told = entry.seq;
             }

@@ -17,7 +17,7 @@ mod proof;
 mod stage;
 mod story;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -29,10 +29,7 @@ use super::{
     out::{Out, Paint, words},
 };
 use letters::Letters;
-use stage::Stage;
-
-/// How long the three messages may take until each waits for a person.
-const PATIENCE: Duration = Duration::from_secs(30);
+use stage::{PATIENCE, Stage};
 
 /// Plays the demo, or sets its stage for a person.
 pub(super) async fn demo(out: &Out, args: &DemoArgs) -> Outcome {

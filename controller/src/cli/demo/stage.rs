@@ -23,6 +23,9 @@ use crate::{
     runtime::views::{GateView, RunView},
 };
 
+/// How long the three messages may take until each waits for a person.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+
 /// How often something that is waited for is looked at.
 const PAUSE: Duration = Duration::from_millis(40);
 
@@ -94,7 +97,7 @@ impl Stage {
 
     /// Waits until the company is in force.
     async fn wait_for_company(&self, daemon: &Daemon) -> Result<(), Failure> {
-        let deadline = Instant::now() + super::PATIENCE;
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let status = daemon.client.get(&["status"], &[]).await?;
             if status["revision"]["applied"].is_string() {
@@ -134,7 +137,7 @@ impl Stage {
         run: &str,
         (what, is_so): (&str, impl Fn(&RunView) -> bool),
     ) -> Result<RunView, Failure> {
-        let deadline = Instant::now() + super::PATIENCE;
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let view: RunView = daemon.client.view(&["runs", run], &[]).await?;
             if is_so(&view) {

@@ -5,10 +5,9 @@ use std::{process::ExitStatus, time::Instant};
 use serde_json::{Value, json};
 
 use super::{
-    PATIENCE,
     letters::{BUDGET, CLIENT, LEAD, Letters, SOMEBODY},
     proof,
-    stage::{Daemon, Stage},
+    stage::{Daemon, PATIENCE, Stage},
 };
 use crate::{
     cli::{

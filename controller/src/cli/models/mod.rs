@@ -10,6 +10,7 @@ mod shelf;
 
 use super::{
     args::ModelsAction,
+    blocking::block_on,
     failure::{Exit, Failure, Outcome},
     out::Out,
 };
@@ -18,7 +19,7 @@ use crate::judgement;
 /// Runs `models …`.
 pub(super) fn models(out: &Out, action: &ModelsAction) -> Outcome {
     match action {
-        ModelsAction::Pull(args) => super::block_on(pull::pull(out, args)),
+        ModelsAction::Pull(args) => block_on(pull::pull(out, args)),
         ModelsAction::List => shelf::list(out),
         ModelsAction::Verify { name } => shelf::verify(out, name.as_deref()),
         ModelsAction::Bench(args) => bench::bench(out, args),

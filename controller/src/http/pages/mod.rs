@@ -4,6 +4,7 @@
 //! [`act`], which answers with a redirect. The one script only reloads `<main>` on a hint and adds keys.
 
 mod act;
+mod answer;
 mod assets;
 mod card;
 mod connectors;
@@ -25,13 +26,12 @@ mod gallery;
 
 use axum::{
     Router,
-    http::{StatusCode, header},
-    response::{IntoResponse, Response},
     routing::{get, post},
 };
-use maud::Markup;
 
-use super::{App, Code, Refusal};
+use super::App;
+pub(super) use answer::missing;
+use answer::{Failed, Page, Shown};
 
 /// Returns the routes of the dashboard.
 pub(super) fn router() -> Router<App> {
@@ -61,45 +61,4 @@ pub(super) fn router() -> Router<App> {
         .route("/logout", post(login::leave))
         .route("/assets/{name}", get(assets::asset))
         .route("/favicon.ico", get(assets::icon))
-}
-
-/// A page as an answer.
-struct Page(Markup);
-
-impl IntoResponse for Page {
-    fn into_response(self) -> Response {
-        let kind = [(header::CONTENT_TYPE, "text/html; charset=utf-8")];
-        (kind, self.0.into_string()).into_response()
-    }
-}
-
-/// A refusal, for people.
-struct Failed(Refusal);
-
-impl<E: Into<Refusal>> From<E> for Failed {
-    fn from(error: E) -> Self {
-        Self(error.into())
-    }
-}
-
-impl IntoResponse for Failed {
-    fn into_response(self) -> Response {
-        let status = self.0.code.status();
-        if matches!(self.0.code, Code::Bug | Code::Journal) {
-            tracing::error!(error = %self.0, "page failed");
-        }
-        (status, Page(frame::plain("That did not work", &parts::refusal(&self.0)))).into_response()
-    }
-}
-
-type Shown = Result<Page, Failed>;
-
-/// Answers a path that nothing serves.
-pub(super) async fn missing(request: axum::extract::Request) -> Response {
-    let path = request.uri().path();
-    let refusal = Refusal::not_found("page", path);
-    if path.starts_with("/api/") {
-        return refusal.into_response();
-    }
-    (StatusCode::NOT_FOUND, Failed(refusal)).into_response()
 }

@@ -10,7 +10,7 @@ use std::{
 use reqwest::{Client, Response, StatusCode, header::RANGE};
 use url::Url;
 
-use super::Progress;
+use super::progress::Progress;
 use crate::judgement::{
     catalogue::{self, KnownFile},
     error::Error,

@@ -9,6 +9,7 @@
 
 mod hub;
 mod pip;
+mod progress;
 mod staging;
 #[cfg(test)]
 mod tests;
@@ -16,17 +17,18 @@ mod wheel;
 
 use std::{
     fs::File,
-    io::Read,
     path::{Path, PathBuf},
 };
 
 use super::{
-    catalogue::{self, IDENTITY, Known, KnownFile},
-    digest::Hashed,
+    catalogue::{self, Known, KnownFile},
+    digest::{Hashed, IDENTITY},
     error::Error,
     store::{Store, look_for},
 };
 pub use hub::Patience;
+pub use progress::Progress;
+use progress::pour;
 use staging::Staging;
 
 /// Where a model comes from.
@@ -53,18 +55,6 @@ pub struct Pull<'a> {
     pub progress: &'a dyn Progress,
     /// How long a server is waited for.
     pub patience: Patience,
-}
-
-/// Somebody who is told how far a pull is.
-pub trait Progress {
-    /// A file begins, of which so many of its bytes are there already.
-    fn begins(&self, file: &str, already: u64, bytes: u64);
-    /// So many more bytes came.
-    fn came(&self, bytes: u64);
-    /// The file is there.
-    fn ends(&self, file: &str);
-    /// Something happened that people want to know.
-    fn tells(&self, what: &str);
 }
 
 /// What a pull has done.
@@ -194,19 +184,4 @@ fn copy(from: &Path, file: &KnownFile, (part, progress): (&Path, &dyn Progress))
     };
     progress.begins(&file.path, 0, file.is.bytes);
     pour(&mut source, part, progress)
-}
-
-/// Writes everything that a reader has into a new file.
-fn pour(source: &mut dyn Read, part: &Path, progress: &dyn Progress) -> Result<(), Error> {
-    use std::io::Write as _;
-    let mut target = File::create(part).map_err(Error::file("write", part))?;
-    let mut buffer = vec![0; 1 << 18];
-    loop {
-        let read = source.read(&mut buffer).map_err(Error::file("read what goes into", part))?;
-        if read == 0 {
-            return target.sync_all().map_err(Error::file("write", part));
-        }
-        target.write_all(&buffer[..read]).map_err(Error::file("write", part))?;
-        progress.came(read as u64);
-    }
 }

@@ -4,7 +4,7 @@ use std::{fs::File, path::Path};
 
 use zip::ZipArchive;
 
-use super::{Progress, pour};
+use super::progress::{Progress, pour};
 use crate::judgement::{catalogue::KnownFile, error::Error};
 
 /// Writes one file of a wheel into a part.

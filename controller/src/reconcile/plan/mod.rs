@@ -143,12 +143,6 @@ impl Artefact {
         !self.changes.is_empty()
     }
 
-    /// Returns the text that the pusher and the terminal show.
-    #[must_use]
-    pub fn render(&self) -> String {
-        text::render(self)
-    }
-
     /// Returns the first digits of the id, for people.
     #[must_use]
     pub fn short(&self) -> &str {

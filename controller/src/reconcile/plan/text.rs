@@ -7,8 +7,16 @@ use adjutant_spec::{advice::Advice, shown};
 use super::{Artefact, Class, Retained};
 use crate::reconcile::rehearsal::{Rehearsed, Unfit};
 
+impl Artefact {
+    /// Returns the text that the pusher and the terminal show.
+    #[must_use]
+    pub fn render(&self) -> String {
+        render(self)
+    }
+}
+
 /// Writes a plan; sections without content are left out.
-pub(super) fn render(plan: &Artefact) -> String {
+fn render(plan: &Artefact) -> String {
     let mut text = String::new();
     let count = match plan.changes.len() {
         0 => "no change".to_owned(),

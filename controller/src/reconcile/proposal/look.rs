@@ -1,70 +1,26 @@
 //! Looking at a proposal: the merge, its plan, and the digest that an approval must name.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::Arc;
 
 use adjutant_machine::life::proposal::ProposalPhase;
 use adjutant_spec::advice::Advice;
 use serde_json::{Value, json};
 
-use super::{ProposalView, book::Proposal};
+use super::{
+    ProposalView,
+    book::Proposal,
+    looks::{Look, Merge},
+};
 use crate::{
     reconcile::{
-        Error, Extent, Mode, PlanAnswer, Reconciler, Repository, Review,
-        desk::InForce,
-        files::digest,
-        judge::{self, Judged},
-        repository::Merged,
-        store::blocking,
+        Error, Extent, Mode, PlanAnswer, Reconciler, Repository, Review, desk::InForce, files::digest, judge,
+        repository::Merged, store::blocking,
     },
     runtime::{PageWish, views::Paged},
 };
 
 /// How many digits a digest has: enough that nobody finds another change with the same one.
 const DIGITS: usize = 32;
-/// How many proposals stay read: as many as can be open.
-const KEPT: usize = 64;
-
-/// A merge with `main`, read.
-pub(in crate::reconcile) struct Merge {
-    /// The commit of `main`.
-    pub(in crate::reconcile) main: String,
-    /// The tree of the result.
-    pub(in crate::reconcile) tree: Option<String>,
-    /// The files in conflict.
-    pub(in crate::reconcile) conflicts: Vec<String>,
-}
-
-/// A head merged with `main`, judged, and as it is shown: all that can be said of it whatever is in force.
-pub(in crate::reconcile) struct Look {
-    pub(in crate::reconcile) merge: Merge,
-    /// Absent where files are in conflict, like the review.
-    pub(in crate::reconcile) judged: Option<Judged>,
-    pub(super) review: Option<Review>,
-}
-
-/// What was looked at, by `main` and head: the same two commits give the same result for ever.
-#[derive(Default)]
-pub(in crate::reconcile) struct Looks(Mutex<BTreeMap<(String, String), Arc<Look>>>);
-
-impl Looks {
-    fn known(&self, key: &(String, String)) -> Option<Arc<Look>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
-    }
-
-    fn keep(&self, key: (String, String), look: &Arc<Look>) {
-        let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // What was seen with another `main` is never asked for again.
-        looks.retain(|(main, _), _| *main == key.0);
-        if looks.len() >= KEPT {
-            looks.clear();
-        }
-        looks.insert(key, Arc::clone(look));
-    }
-}
-
 /// A proposal as it is now.
 pub(super) struct Assessed {
     pub(super) look: Arc<Look>,

@@ -13,6 +13,7 @@
 mod act;
 mod book;
 mod look;
+mod looks;
 
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub(super) use book::Book;
-pub(super) use look::Looks;
+pub(super) use looks::Looks;
 
 /// Where a proposed change comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]

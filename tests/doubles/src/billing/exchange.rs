@@ -19,7 +19,8 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use super::objects::{self, Order};
-use super::{Billing, Refusal, answer};
+use super::refusal::{Refusal, answer};
+use super::shared::Billing;
 use crate::books::{Books, Kept};
 use crate::entry::{BillingCall, Change, Entry, now_ms};
 use crate::error::Error;

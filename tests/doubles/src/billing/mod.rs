@@ -15,73 +15,21 @@
 mod exchange;
 mod objects;
 mod reads;
+mod refusal;
+mod shared;
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, header};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use axum::routing::{get, post};
-use axum::{Json, Router};
-use serde_json::{Value, json};
 
-use crate::faults::Faults;
-use crate::ledger::Ledger;
-
-/// What every request shares.
-#[derive(Debug)]
-pub(crate) struct Billing {
-    pub(crate) ledger: Arc<Ledger>,
-    pub(crate) faults: Arc<Faults>,
-    pub(crate) token: String,
-    /// Keys whose first request has not been answered yet.
-    pub(crate) in_progress: Mutex<BTreeSet<String>>,
-}
-
-/// An answer that is not success: Stripe's `error` object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Refusal {
-    status: u16,
-    kind: &'static str,
-    code: Option<&'static str>,
-    message: String,
-    param: Option<&'static str>,
-}
-
-impl Refusal {
-    fn invalid(param: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            status: 400,
-            kind: "invalid_request_error",
-            code: None,
-            message: message.into(),
-            param: Some(param),
-        }
-    }
-
-    fn missing(param: &'static str, what: &str) -> Self {
-        let message = format!("no such {what}");
-        Self { status: 404, code: Some("resource_missing"), ..Self::invalid(param, message) }
-    }
-
-    fn body(&self) -> Value {
-        let mut error = json!({ "type": self.kind, "message": self.message });
-        if let Some(code) = self.code {
-            error["code"] = code.into();
-        }
-        if let Some(param) = self.param {
-            error["param"] = param.into();
-        }
-        json!({ "error": error })
-    }
-
-    fn response(&self) -> Response {
-        answer(self.status, &self.body())
-    }
-}
+use refusal::Refusal;
+pub(crate) use shared::Billing;
 
 /// Returns the routes of the billing API.
 pub(crate) fn router(billing: Billing) -> Router {
@@ -133,9 +81,4 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
-fn answer(status: u16, body: &Value) -> Response {
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, Json(body)).into_response()
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::Refusal;
+use super::refusal::Refusal;
 use crate::books::Books;
 use crate::entry::{Change, Customer, Invoice, InvoiceStatus, now_ms};
 

@@ -9,7 +9,8 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::exchange::{Call, read};
-use super::{Billing, Refusal};
+use super::refusal::Refusal;
+use super::shared::Billing;
 use crate::books::Books;
 use crate::entry::Invoice;
 use crate::wire::Cut;

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::adversary;
 use super::completion::Completion;
+use super::refusal::Refusal;
 use super::request::{Chat, Format};
-use super::{Refusal, adversary, millis};
 use crate::fixtures::{Fixtures, Question, Rule};
 
 /// The characters of an unmatched message that the refusal quotes.
@@ -173,4 +174,9 @@ fn violation(reply: &Value) -> Value {
         fields.iter().skip(1).map(|(name, value)| (name.clone(), value.clone())).collect();
     fields.insert("unexpected".to_owned(), true.into());
     Value::Object(fields)
+}
+
+/// The wait that a fixture asks for.
+fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
 }

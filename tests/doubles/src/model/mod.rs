@@ -11,13 +11,13 @@
 mod adversary;
 mod answer;
 mod completion;
+mod refusal;
 mod request;
 mod strict;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -33,6 +33,7 @@ use crate::fixtures::Fixtures;
 use crate::ledger::Ledger;
 use crate::wire::{Cut, Pieces};
 use answer::Answer;
+use refusal::Refusal;
 
 /// The largest request body.
 const MAX_BODY: usize = 8 * 1024 * 1024;
@@ -52,40 +53,6 @@ pub(crate) struct Model {
 struct Loaded {
     fixtures: Fixtures,
     uses: Vec<u32>,
-}
-
-/// An error in the provider's form.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Refusal {
-    status: u16,
-    kind: &'static str,
-    code: Option<&'static str>,
-    param: Option<&'static str>,
-    message: String,
-}
-
-impl Refusal {
-    fn invalid(param: &'static str, message: impl Into<String>) -> Self {
-        let message = message.into();
-        Self { status: 400, kind: "invalid_request_error", code: None, param: Some(param), message }
-    }
-
-    /// Returns the error that the provider sends with a status.
-    fn of_status(status: u16, message: impl Into<String>) -> Self {
-        let (kind, code) = match status {
-            401 => ("invalid_request_error", Some("invalid_api_key")),
-            404 => ("invalid_request_error", Some("model_not_found")),
-            429 => ("requests", Some("rate_limit_exceeded")),
-            400..500 => ("invalid_request_error", None),
-            _ => ("server_error", None),
-        };
-        Self { status, kind, code, param: None, message: message.into() }
-    }
-
-    fn body(&self) -> Value {
-        let Self { kind, code, param, message, .. } = self;
-        json!({ "error": { "message": message, "type": kind, "param": param, "code": code } })
-    }
 }
 
 impl Model {
@@ -282,9 +249,4 @@ fn add_headers(to: &mut HeaderMap, headers: &BTreeMap<String, String>) {
             _ => tracing::error!(%name, "a fixture's header is not a header"),
         }
     }
-}
-
-/// The wait that a fixture asks for.
-fn millis(millis: u64) -> Duration {
-    Duration::from_millis(millis)
 }

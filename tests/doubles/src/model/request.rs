@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use super::{Refusal, strict};
+use super::refusal::Refusal;
+use super::strict;
 
 /// A request that can be answered.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,26 +6,15 @@
 mod auth;
 mod command;
 mod session;
-
-use std::sync::Arc;
+mod shared;
 
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 pub use auth::Login;
 
-use crate::faults::Faults;
-use crate::ledger::Ledger;
 use session::Session;
-
-/// What every dialogue shares.
-#[derive(Debug, Clone)]
-pub(crate) struct Smtp {
-    pub(crate) ledger: Arc<Ledger>,
-    pub(crate) faults: Arc<Faults>,
-    /// Where set, mail is taken only after this login.
-    pub(crate) login: Option<Login>,
-}
+pub(crate) use shared::Smtp;
 
 /// Serves dialogues until the future is dropped.
 pub(crate) async fn serve(listener: TcpListener, smtp: Smtp) {

@@ -12,9 +12,9 @@ use tokio::io::{
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
-use super::Smtp;
 use super::auth::{self, Login};
 use super::command::{Command, Reply};
+use super::shared::Smtp;
 use crate::entry::{Delivery, Entry, Mail, MailRefusal, now_ms};
 use crate::faults::{SmtpFault, Taken};
 

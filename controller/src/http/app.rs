@@ -1,0 +1,119 @@
+//! What HTTP stands on, and what every handler shares.
+
+use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, sync::Arc};
+
+use adjutant_machine::journal::Journal;
+use tokio::sync::{broadcast::error::RecvError, watch};
+
+use super::{
+    auth::Vault,
+    doors::{Backups, GitDoor, Hooks, Probes},
+    finish::Finisher,
+    metrics::Counters,
+    places::Places,
+};
+use crate::runtime::{Clock, Handle};
+
+/// The longest body of a request; a hook has its connector's own `max_body`.
+pub(super) const LONGEST_BODY: usize = 1024 * 1024;
+/// The most requests of one caller that are worked on at once. Strangers have none of these: hooks and links are bounded by
+/// connections, by what they may send, and by their own throttles.
+pub(super) const MOST_REQUESTS: usize = 48;
+
+/// The most changes that are worked on at once, of the control socket and of everybody else: twice as many as a listener has
+/// connections, so that nobody waits behind changes whose bodies are still coming, nor behind those whose clients are gone.
+pub(super) const MOST_CHANGES: u32 = 512;
+
+/// What HTTP stands on.
+pub struct Settings {
+    /// The runtime.
+    pub handle: Handle,
+    /// The store, for sessions and tokens.
+    pub journal: Arc<dyn Journal>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The other rooms.
+    pub doors: Doors,
+    /// The data folder: the control socket lies in it.
+    pub data: PathBuf,
+    /// Where to listen; only the control socket when absent.
+    pub listen: Option<SocketAddr>,
+    /// How the operator's browser reaches us, where that is not the listening address.
+    pub public_url: Option<String>,
+}
+
+/// The rooms behind traits.
+#[derive(Clone)]
+pub struct Doors {
+    /// The source of truth.
+    pub git: Arc<dyn GitDoor>,
+    /// Webhook intake.
+    pub hooks: Arc<dyn Hooks>,
+    /// Connector probes.
+    pub probes: Arc<dyn Probes>,
+    /// Copies of the store.
+    pub backups: Arc<dyn Backups>,
+}
+
+/// What every handler shares.
+#[derive(Clone)]
+pub(super) struct App(pub(super) Arc<Shared>);
+
+/// See [`App`].
+pub(super) struct Shared {
+    pub(super) handle: Handle,
+    pub(super) vault: Vault,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) doors: Doors,
+    pub(super) metrics: Counters,
+    /// Where changes that the control socket asks for run, and those of everybody else: neither waits for the other.
+    pub(super) finishers: (Finisher, Finisher),
+    pub(super) places: Arc<Places>,
+    pub(super) hosts: BTreeSet<String>,
+    pub(super) url: String,
+    /// Tells streams that the server closes.
+    pub(super) closing: watch::Receiver<bool>,
+}
+
+impl std::ops::Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl Shared {
+    /// Returns how many changes run, whether or not anybody waits for them.
+    pub(super) fn changes(&self) -> u64 {
+        let (own, others) = &self.finishers;
+        (own.running() + others.running()) as u64
+    }
+
+    /// Returns whether a request may name this host.
+    pub(super) fn knows_host(&self, name: &str) -> bool {
+        self.hosts.contains(&name.to_ascii_lowercase())
+    }
+}
+
+/// Counts transitions until the server closes.
+pub(super) async fn count(app: App) {
+    let mut changes = app.handle.subscribe();
+    let mut closing = app.closing.clone();
+    loop {
+        let (word, times) = tokio::select! {
+            change = changes.recv() => match change {
+                Ok(change) => (change.kind, 1),
+                Err(RecvError::Lagged(missed)) => ("missed".to_owned(), missed),
+                Err(RecvError::Closed) => return,
+            },
+            () = closed(&mut closing) => return,
+        };
+        app.metrics.add(word, times);
+    }
+}
+
+/// Waits until the server closes, or is gone.
+pub(super) async fn closed(closing: &mut watch::Receiver<bool>) {
+    drop(closing.wait_for(|closed| *closed).await);
+}

@@ -1,0 +1,51 @@
+//! What was looked at: heads of proposals merged with `main`.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use crate::reconcile::{judge::Judged, repository::Review};
+
+/// How many proposals stay read: as many as can be open.
+const KEPT: usize = 64;
+
+/// A merge with `main`, read.
+pub(in crate::reconcile) struct Merge {
+    /// The commit of `main`.
+    pub(in crate::reconcile) main: String,
+    /// The tree of the result.
+    pub(in crate::reconcile) tree: Option<String>,
+    /// The files in conflict.
+    pub(in crate::reconcile) conflicts: Vec<String>,
+}
+
+/// A head merged with `main`, judged, and as it is shown: all that can be said of it whatever is in force.
+pub(in crate::reconcile) struct Look {
+    pub(in crate::reconcile) merge: Merge,
+    /// Absent where files are in conflict, like the review.
+    pub(in crate::reconcile) judged: Option<Judged>,
+    pub(super) review: Option<Review>,
+}
+
+/// What was looked at, by `main` and head: the same two commits give the same result for ever.
+#[derive(Default)]
+pub(in crate::reconcile) struct Looks(Mutex<BTreeMap<(String, String), Arc<Look>>>);
+
+impl Looks {
+    /// Returns what was seen of two commits, `main` first.
+    pub(super) fn known(&self, key: &(String, String)) -> Option<Arc<Look>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    /// Keeps what was seen.
+    pub(super) fn keep(&self, key: (String, String), look: &Arc<Look>) {
+        let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // What was seen with another `main` is never asked for again.
+        looks.retain(|(main, _), _| *main == key.0);
+        if looks.len() >= KEPT {
+            looks.clear();
+        }
+        looks.insert(key, Arc::clone(look));
+    }
+}
