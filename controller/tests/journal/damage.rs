@@ -85,9 +85,15 @@ fn a_changed_byte_in_the_log_is_refused() {
 #[test]
 fn a_log_cut_at_a_record_looks_healthy_and_is_refused() {
     let Written { folder, lengths, .. } = written();
-    cut_log(folder.path(), lengths[9]);
-    let told = corrupt(folder.path());
-    assert!(told.contains("it ends at batch 9, but batch 10 was acknowledged"), "{told}");
+    for (batch, length) in lengths.iter().enumerate().take(10) {
+        let folder = copy(folder.path());
+        cut_log(folder.path(), *length);
+        let told = corrupt(folder.path());
+        let due = format!("it ends at batch {batch}, but batch 10 was acknowledged");
+        assert!(told.contains(&due), "cut behind batch {batch}: {told}");
+    }
+    cut_log(folder.path(), lengths[10]);
+    assert!(open(folder.path()).is_ok(), "nothing that was acknowledged is missing");
 }
 
 #[test]
