@@ -374,3 +374,15 @@ fn the_end_of_a_child_is_heard_however_its_start_was_answered() {
         assert!(!world.host.outbox.contains_key(&effect), "it is begun once");
     }
 }
+
+#[test]
+fn the_end_of_a_child_counts_for_nothing_where_no_run_was_started() {
+    let mut world = at_the_gate(Stage::Act);
+    world.approve();
+    let send = world.lease();
+    let (effect, output) = (send.effect.clone(), json!({}));
+    let ended = Event::ChildEnded { effect: effect.clone(), status: "done".to_owned(), output };
+    let refused = World::refusal(world.send("host", ended));
+    assert!(matches!(refused, Refusal::EffectPhase { .. }), "{refused}");
+    assert!(!world.state().effects[&effect].is_settled(), "nobody knows yet whether the mail left");
+}

@@ -13,12 +13,14 @@ use super::{
     steps::parent_close,
 };
 use crate::{
+    command::Call,
     event::{Denial, ErrorClass, Event, Finding, Labelled, Settlement},
     fact::Fact,
     id::{EffectId, InstanceId},
     life::{Kind, effect::EffectEvent},
     run::{Close, EffectState, Failure, Purpose, UndoState, Wait},
     trust::Speaker,
+    verdict::Refusal,
 };
 
 impl<'a> Decider<'a> {
@@ -222,12 +224,17 @@ impl<'a> Decider<'a> {
     pub(super) fn child_ended(&mut self, effect: &EffectId, (status, output): (&str, &Value)) -> Decision {
         let known = self.draft.run.effects.get(effect).cloned();
         let Some(state) = known else {
-            return Err(crate::verdict::Refusal::NoSuchEffect { effect: effect.clone() });
+            return Err(Refusal::NoSuchEffect { effect: effect.clone() });
         };
         if state.child.as_ref().is_some_and(|child| child.has_ended) {
             return Ok(verdict(Kind::Repeated));
         }
         if state.child.is_none() {
+            // Who starts no run has none that could end: a call that is waited for is not done because somebody says so.
+            if state.call.as_ref().is_some_and(|call| !matches!(call, Call::StartRun { .. })) {
+                let phase = "no start of a run".to_owned();
+                return Err(Refusal::EffectPhase { effect: effect.clone(), phase });
+            }
             // It began, so an attempt got through: one that was lost, where the present one has not left yet.
             let attempt = state.life.doubt.first().copied().unwrap_or(state.life.attempt);
             self.drive_effect(effect, &EffectEvent::Succeed { attempt }, Some(&Value::Null))?;
