@@ -76,7 +76,8 @@ pub trait Host {
     /// [`Broken`] where a law does not hold.
     fn send(&mut self, run: &str, event: Event) -> Result<Verdict, Broken>;
 
-    /// Returns the effects that the world can be asked for now.
+    /// Returns the effects that the world can be asked for now, whether their attempts begin when they are taken up or wait
+    /// for it.
     fn ready(&self) -> Vec<EffectId>;
 
     /// Takes one up: an attempt is under way from now on. `None` where the machine decided otherwise.
@@ -85,13 +86,14 @@ pub trait Host {
     /// [`Broken`] where a law does not hold.
     fn take(&mut self, effect: &EffectId) -> Result<Option<Perform>, Broken>;
 
-    /// Brings the answer of an attempt that was taken up.
+    /// Brings the answer of an attempt that was taken up, perhaps long after: then nobody may wait for it any more, and it
+    /// arrives all the same.
     ///
     /// # Errors
     /// [`Broken`] where a law does not hold.
-    fn answer(&mut self, perform: &Perform, event: Event) -> Result<Verdict, Broken>;
+    fn answer(&mut self, perform: &Perform, event: Event) -> Result<(), Broken>;
 
-    /// Moves the clock to the next timer and fires it; tells whether there was one.
+    /// Moves the clock to the next moment at which something happens by itself, and lets it; tells whether there was one.
     ///
     /// # Errors
     /// [`Broken`] where a law does not hold.
@@ -103,9 +105,10 @@ pub trait Host {
     /// [`Broken`] where a law does not hold.
     fn deliver_post(&mut self) -> Result<(), Broken>;
 
-    /// Ends the process without a word, and begins another on what is durable: attempts under way are lost with it.
+    /// Ends the process without a word, and begins another on what is durable: attempts under way are lost with it. Some events
+    /// are on their way to runs as it ends: each may be found afterwards, or not, and nobody was told of any.
     ///
     /// # Errors
     /// [`Broken`] where something acknowledged is missing afterwards.
-    fn crash(&mut self) -> Result<(), Broken>;
+    fn crash(&mut self, on_their_way: Vec<(String, Event)>) -> Result<(), Broken>;
 }

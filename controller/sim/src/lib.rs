@@ -12,12 +12,16 @@
 #![deny(missing_docs)]
 
 mod chaos;
+pub mod companies;
+mod dice;
 mod host;
 mod memory;
 mod oracle;
 mod world;
 
 pub use chaos::{Chaos, Faults};
+pub use companies::Company;
+pub use dice::Dice;
 pub use host::{Broken, Host, Kept};
 pub use memory::MemoryHost;
 pub use oracle::judge;

@@ -253,8 +253,8 @@ impl Host for MemoryHost {
         self.lease(effect)
     }
 
-    fn answer(&mut self, perform: &Perform, event: Event) -> Result<Verdict, Broken> {
-        self.send(&perform.effect.run, "host", event)
+    fn answer(&mut self, perform: &Perform, event: Event) -> Result<(), Broken> {
+        self.send(&perform.effect.run, "host", event).map(drop)
     }
 
     fn fire_next(&mut self) -> Result<bool, Broken> {
@@ -265,8 +265,12 @@ impl Host for MemoryHost {
         self.deliver_post()
     }
 
-    /// Everything here is durable at once: what a crash loses is who performs.
-    fn crash(&mut self) -> Result<(), Broken> {
+    /// Everything here is durable at once: what a crash loses is who performs, and what had not arrived.
+    fn crash(&mut self, on_their_way: Vec<(String, Event)>) -> Result<(), Broken> {
+        let arrived = usize::try_from(self.events).unwrap_or(0) % (on_their_way.len() + 1);
+        for (run, event) in on_their_way.into_iter().take(arrived) {
+            self.send(&run, "host", event)?;
+        }
         for (effect, attempt) in self.under_way() {
             let message = "the process stopped while the attempt was under way".to_owned();
             let run = effect.run.clone();

@@ -6,7 +6,6 @@ use adjutant_machine::id::EffectId;
 use adjutant_machine::{
     command::{Approval, Perform, VerbCall},
     id::Stamp,
-    run::{Phase, Run},
     sample,
 };
 use adjutant_spec::plan::{Bundle, Effect, Idempotency};
@@ -19,6 +18,8 @@ pub struct Act {
     pub key: String,
     /// The effect.
     pub effect: EffectId,
+    /// The attempt at it.
+    pub attempt: u32,
     /// The verb.
     pub verb: String,
     /// What it does to the world.
@@ -33,10 +34,6 @@ pub struct Act {
     pub is_undo: bool,
     /// The virtual moment at which it happens.
     pub at: Stamp,
-    /// How long the other side keeps its key, in milliseconds.
-    pub key_valid: Option<u64>,
-    /// Whether its run had begun to unwind, or had ended, before it was sent.
-    pub is_unwanted: bool,
 }
 
 /// The world: a book of acts, and answers.
@@ -49,13 +46,12 @@ pub struct World {
 }
 
 impl World {
-    /// Writes down that a call happened now, for a run in this state.
-    pub(crate) fn act(&mut self, (perform, call): (&Perform, &VerbCall), run: Option<&Run>, at: Stamp) {
-        let is_unwanted = run.is_some_and(|run| !matches!(run.phase, Phase::Active | Phase::Paused { .. }));
-        let state = run.and_then(|run| run.effects.get(&perform.effect));
+    /// Writes down that a call happened now.
+    pub(crate) fn act(&mut self, (perform, call): (&Perform, &VerbCall), at: Stamp) {
         self.acts.push(Act {
             key: call.key.clone(),
             effect: perform.effect.clone(),
+            attempt: perform.attempt,
             verb: call.verb.clone(),
             class: call.effect,
             idempotency: call.idempotency,
@@ -63,8 +59,6 @@ impl World {
             approval: perform.approval.as_ref().map(|Approval { digest, .. }| digest.clone()),
             is_undo: call.undo_of.is_some(),
             at,
-            key_valid: state.and_then(|state| state.traits.key_valid),
-            is_unwanted,
         });
     }
 

@@ -8,12 +8,13 @@ use adjutant_machine::{
     run::{GatePhase, Status},
     trust::Speaker,
 };
+use adjutant_sim::companies::{agency, lead, qualified};
 use adjutant_spec::{plan::Stage, value::Trust};
-use common::{World, args, example, lead, qualified, verb};
+use common::{World, args, verb};
 use serde_json::json;
 
 fn at_the_gate() -> World {
-    let mut world = World::start(&example("agency"), "inbound", &lead());
+    let mut world = World::start(&agency(), "inbound", &lead());
     world.answer(json!({"class": "lead", "probability": 0.97}));
     world.answer(qualified());
     assert_eq!(world.at(), "approve");
@@ -131,10 +132,10 @@ fn a_denied_or_expired_gate_sends_nothing() {
 
 #[test]
 fn an_unsure_route_and_a_low_confidence_go_to_triage() {
-    let mut unsure = World::start(&example("agency"), "inbound", &lead());
+    let mut unsure = World::start(&agency(), "inbound", &lead());
     unsure.answer(json!({"class": "unsure", "probability": 0.4}));
     assert_eq!(unsure.at(), "triage");
-    let mut low = World::start(&example("agency"), "inbound", &lead());
+    let mut low = World::start(&agency(), "inbound", &lead());
     low.answer(json!({"class": "lead", "probability": 0.97}));
     let mut answer = qualified();
     answer["confidence"] = json!(0.3);
@@ -144,7 +145,7 @@ fn an_unsure_route_and_a_low_confidence_go_to_triage() {
 
 #[test]
 fn without_a_model_the_operator_fills_in_the_form() {
-    let mut world = World::start(&example("agency"), "inbound", &lead());
+    let mut world = World::start(&agency(), "inbound", &lead());
     world.answer(json!({"class": "lead", "probability": 0.97}));
     let agent = world.lease();
     assert_eq!(world.fail(&agent, ErrorClass::Unavailable), Verdict::Applied);
@@ -249,7 +250,7 @@ fn a_mail_that_fails_for_good_goes_to_the_dead_letters_and_can_be_tried_again_un
 
 #[test]
 fn a_routes_decision_is_corrected_at_any_time_and_moves_nothing() {
-    let mut world = World::start(&example("agency"), "inbound", &lead());
+    let mut world = World::start(&agency(), "inbound", &lead());
     let correct = |step: &str, class: Option<&str>| Event::ClassCorrected {
         step: step.to_owned(),
         class: class.map(str::to_owned),
@@ -280,7 +281,7 @@ fn a_routes_decision_is_corrected_at_any_time_and_moves_nothing() {
 
 #[test]
 fn an_observed_run_touches_nothing() {
-    let plan = example("agency");
+    let plan = agency();
     let mut world = World::start_at(&plan, ("inbound", Stage::Observe), &lead());
     world.answer(json!({"class": "lead", "probability": 0.97}));
     world.answer(qualified());

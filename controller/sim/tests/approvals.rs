@@ -8,8 +8,9 @@ use adjutant_machine::{
     run::{Basis, Status},
     trust::Speaker,
 };
+use adjutant_sim::companies::small;
 use adjutant_spec::plan::Plan;
-use common::{World, args, company, verb};
+use common::{World, args, verb};
 use serde_json::{Value, json};
 
 const DESK: &str = r#"schema = "adjutant/v1"
@@ -91,7 +92,7 @@ const WRITE: &str = "[[step]]\nid = \"act\"\nnext = \"done\"\n[step.record]\nkin
                      text = \"{{ steps.words.text }}\"";
 
 fn plan(act: &str) -> Plan {
-    company(&[
+    small(&[
         ("connectors/desk.toml", DESK),
         ("records/quote.json", QUOTE),
         ("templates/words.md", "Dear Ada, {{ steps.read.value.text }}"),

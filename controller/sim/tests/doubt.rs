@@ -9,8 +9,9 @@ use adjutant_machine::{
     run::{Phase, Status},
     trust::Speaker,
 };
+use adjutant_sim::companies::small;
 use adjutant_spec::plan::Plan;
-use common::{World, company, verb};
+use common::{World, verb};
 use serde_json::json;
 
 const DESK: &str = r#"schema = "adjutant/v1"
@@ -76,7 +77,7 @@ fn plan() -> Plan {
     let mut files = vec![("connectors/desk.toml".to_owned(), DESK.to_owned())];
     files.extend(VERBS.map(|verb| (format!("playbooks/{verb}.toml"), calls(verb))));
     let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
-    company(&files)
+    small(&files)
 }
 
 /// A run whose call was approved and waits to be sent.
@@ -323,7 +324,7 @@ fn an_answer_that_comes_after_a_kill_ends_the_doubt() {
 
 #[test]
 fn a_run_that_has_ended_takes_nothing_back_and_says_what_to_do() {
-    let plan = company(&[
+    let plan = small(&[
         ("connectors/desk.toml", DESK),
         (
             "playbooks/undoes.toml",

@@ -17,12 +17,13 @@ use adjutant_machine::{
     skeleton, step_kill,
     trust::Speaker,
 };
+use adjutant_sim::companies::{agency, lead, qualified, small};
 use adjutant_spec::plan::Stage;
-use common::{World, args, company, example, lead, qualified, verb};
+use common::{World, args, verb};
 use serde_json::json;
 
 fn at_the_gate(stage: Stage) -> World {
-    let mut world = World::start_at(&example("agency"), ("inbound", stage), &lead());
+    let mut world = World::start_at(&agency(), ("inbound", stage), &lead());
     world.answer(json!({"class": "lead", "probability": 0.97}));
     world.answer(qualified());
     world
@@ -179,7 +180,7 @@ level = "act"
 
 #[test]
 fn an_advising_slice_asks_before_a_write_that_an_acting_one_makes() {
-    let plan = company(&[
+    let plan = small(&[
         ("playbooks/note.toml", NOTE),
         ("connectors/crm.toml", CRM),
         ("policies/permissions.toml", GRANT),
@@ -314,7 +315,7 @@ fn set_back(world: &mut World) -> Vec<(u64, u64)> {
 #[test]
 fn no_timer_lies_further_off_than_it_could_once_the_clock_is_right_again() {
     let mut gated = at_the_gate(Stage::Act);
-    let mut leased = World::start(&example("agency"), "inbound", &lead());
+    let mut leased = World::start(&agency(), "inbound", &lead());
     leased.lease();
     let mut waiting = at_the_gate(Stage::Act);
     waiting.approve();
@@ -362,7 +363,7 @@ fn an_attempt_that_was_held_back_uses_up_nothing_and_is_forgotten_with_its_run()
 #[test]
 fn the_end_of_a_child_is_heard_however_its_start_was_answered() {
     for (fires, what) in [(0, "under way"), (1, "pausing before it is tried again"), (2, "queued again")] {
-        let mut world = World::start(&example("agency"), "inbound-mail", &lead());
+        let mut world = World::start(&agency(), "inbound-mail", &lead());
         let begin = world.lease();
         for _ in 0..fires {
             world.fire();

@@ -3,7 +3,8 @@
 mod common;
 
 use adjutant_machine::{Verdict, codec::encode_run, event::Event, fact::Fact, id::EffectId};
-use common::{World, company};
+use adjutant_sim::companies::small;
+use common::World;
 use serde_json::{Value, json};
 
 const LOOP: &str = r#"schema = "adjutant/v1"
@@ -38,7 +39,7 @@ output = { more = "boolean" }
 
 /// A run that has looked so often.
 fn looked(times: usize) -> (World, Vec<EffectId>) {
-    let plan = company(&[("playbooks/loop.toml", LOOP), ("connectors/desk.toml", DESK)]);
+    let plan = small(&[("playbooks/loop.toml", LOOP), ("connectors/desk.toml", DESK)]);
     let mut world = World::start(&plan, "loop", &[]);
     let asked = (0..times).map(|_| world.answer(json!({ "more": true })).effect).collect();
     (world, asked)

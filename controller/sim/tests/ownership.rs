@@ -8,8 +8,9 @@ use adjutant_machine::{
     id::EffectId,
     run::Status,
 };
+use adjutant_sim::companies::{small, started};
 use adjutant_spec::plan::Plan;
-use common::{World, company, verb};
+use common::{World, verb};
 use serde_json::json;
 
 fn plan() -> Plan {
@@ -22,7 +23,7 @@ fn plan() -> Plan {
     };
     let child = "schema = \"adjutant/v1\"\ntitle = \"C\"\n[[step]]\nid = \"rest\"\nwait = \"1h\"\nnext = \"done\"\n\
                  [[step]]\nid = \"done\"\nend = \"done\"\n";
-    company(&[
+    small(&[
         ("playbooks/child.toml", child),
         ("playbooks/wait.toml", &parent("wait")),
         ("playbooks/cancel.toml", &parent("cancel")),
@@ -42,8 +43,7 @@ fn parent(close: &str) -> World {
 
 fn begin_child(world: &mut World, of: &EffectId) {
     let bundle = world.host.definitions.values().find(|bundle| bundle.playbook.id == "child").cloned();
-    let mut started =
-        common::started(&bundle.expect("a child"), ("child", adjutant_spec::plan::Stage::Act), &[]);
+    let mut started = started(&bundle.expect("a child"), ("child", adjutant_spec::plan::Stage::Act), &[]);
     started.parent = Some(of.clone());
     assert_eq!(world.host.start(started), Ok(Verdict::Applied));
 }

@@ -1,17 +1,15 @@
 //! Permissions: writes are denied unless granted, a stage only tightens, and a rename takes nothing away.
 
-mod common;
-
 use adjutant_machine::money::policy::{Question, Verdict, decide};
+use adjutant_sim::companies::small;
 use adjutant_spec::plan::{Autonomy, Effect, Level, Plan, Stage, Subject};
-use common::company;
 
 fn plan(grants: &[(&str, &str, Level)]) -> Plan {
     let connector = "schema = \"adjutant/v1\"\nkind = \"http\"\nendpoint = \"https://crm.example.com\"\nwas = [\"people\"]\n\
                      [verbs.add]\nmethod = \"POST\"\npath = \"/a\"\neffect = \"write\"\n";
     let playbook = "schema = \"adjutant/v1\"\ntitle = \"I\"\nwas = [\"intake\", \"mails\"]\n\
                     [[step]]\nid = \"done\"\nend = \"done\"\n";
-    let mut plan = company(&[("connectors/crm.toml", connector), ("playbooks/inbound.toml", playbook)]);
+    let mut plan = small(&[("connectors/crm.toml", connector), ("playbooks/inbound.toml", playbook)]);
     plan.policies.autonomy = grants
         .iter()
         .map(|(subject, verb, level)| Autonomy {

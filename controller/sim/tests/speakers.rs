@@ -11,11 +11,12 @@ use adjutant_machine::{
     trust::Speaker,
     verdict::Verdict,
 };
+use adjutant_sim::companies::small;
 use adjutant_spec::{
     plan::{Plan, Stage},
     value::{Labels, Privacy, Trust},
 };
-use common::{World, company, verb};
+use common::{World, verb};
 use serde_json::{Value, json};
 
 const MAIL: &str = "schema = \"adjutant/v1\"\nkind = \"mail\"\nendpoint = \"smtp://127.0.0.1:2525\"\nfrom = \"me@example.com\"\n";
@@ -57,7 +58,7 @@ end = "cancelled"
 "#;
 
 fn plan() -> Plan {
-    company(&[("connectors/mail.toml", MAIL), ("playbooks/small.toml", SMALL)])
+    small(&[("connectors/mail.toml", MAIL), ("playbooks/small.toml", SMALL)])
 }
 
 /// Starts the playbook as the host does: what is declared, capped by who speaks.

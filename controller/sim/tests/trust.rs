@@ -10,11 +10,12 @@ use adjutant_machine::{
     run::Status,
 };
 use adjutant_sim::MemoryHost;
+use adjutant_sim::companies::{small, started};
 use adjutant_spec::{
     plan::{Bundle, PURE_STEPS, Plan, Stage, StepKind},
     value::{Labels, Privacy, Template, Trust},
 };
-use common::{World, company, started, verb};
+use common::{World, verb};
 use serde_json::{Value, json};
 
 const MAIL: &str = "schema = \"adjutant/v1\"\nkind = \"mail\"\nendpoint = \"smtp://127.0.0.1:2525\"\nfrom = \"me@example.com\"\n";
@@ -52,7 +53,7 @@ end = \"done\"
 ";
 
 fn plan() -> Plan {
-    company(&[("connectors/mail.toml", MAIL), ("playbooks/pay.toml", PAY)])
+    small(&[("connectors/mail.toml", MAIL), ("playbooks/pay.toml", PAY)])
 }
 
 /// Starts a run whose inputs are trusted so far.
@@ -117,7 +118,7 @@ fn an_agent_whose_precondition_does_not_hold_declines() {
     let playbook = format!(
         "schema = \"adjutant/v1\"\n[input.text]\ntype = \"string\"\n[[step]]\nid = \"read\"\nagent = \"reader\"\nwith = {{ text = \"{{{{ input.text }}}}\" }}\non = {{ {edges} }}\nnext = \"done\"\n[[step]]\nid = \"declined\"\nwait = \"1h\"\nnext = \"done\"\n[[step]]\nid = \"close\"\nend = \"cancelled\"\n[[step]]\nid = \"done\"\nend = \"done\"\n"
     );
-    let plan = company(&[
+    let plan = small(&[
         ("agents/reader.toml", agent),
         ("prompts/read.md", "Read {{ input.text }}.\n"),
         ("playbooks/hello.toml", &playbook),
@@ -135,7 +136,7 @@ fn the_most_steps_that_check_lets_through_are_taken_in_one_go() {
     let playbook = format!(
         "schema = \"adjutant/v1\"\n[[step]]\nid = \"text\"\nrender = \"templates/text.md\"\nvisits = {visits}\n[[step]]\nid = \"more\"\nchoose = [{{ when = \"run.id == 'x'\", to = \"done\" }}]\nelse = \"text\"\n[[step]]\nid = \"done\"\nend = \"done\"\n"
     );
-    let plan = company(&[("templates/text.md", "Hello.\n"), ("playbooks/hello.toml", &playbook)]);
+    let plan = small(&[("templates/text.md", "Hello.\n"), ("playbooks/hello.toml", &playbook)]);
     let world = World::start(&plan, "hello", &[]);
     let failure = world.state().failure.clone().expect("the visits are used up");
     assert!(failure.message.contains("visited"), "the visits end it, not the walk: {}", failure.message);
@@ -148,7 +149,7 @@ fn the_longest_line_that_check_lets_through_is_walked_to_its_end() {
         .map(|step| format!("[[step]]\nid = \"s{step}\"\nrender = \"templates/text.md\"\n"))
         .collect();
     let playbook = format!("schema = \"adjutant/v1\"\n{line}[[step]]\nid = \"done\"\nend = \"done\"\n");
-    let plan = company(&[("templates/text.md", "Hello.\n"), ("playbooks/hello.toml", &playbook)]);
+    let plan = small(&[("templates/text.md", "Hello.\n"), ("playbooks/hello.toml", &playbook)]);
     let world = World::start(&plan, "hello", &[]);
     assert_eq!(world.host.ended(&world.run), Some(Status::Done));
 }

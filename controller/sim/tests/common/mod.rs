@@ -1,65 +1,23 @@
 //! Words that the tests of the machine share: companies, hosts, answers.
 
-#![expect(clippy::disallowed_methods, reason = "the example companies are files")]
 #![allow(dead_code, reason = "each test binary uses some of the words")]
 
-use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
+use std::sync::Arc;
 
 use adjutant_machine::{
     Refusal, Verdict,
     command::{Call, Perform},
-    event::{Decision, ErrorClass, Event, GateDecided, Labelled, RunStarted},
+    event::{Decision, ErrorClass, Event, GateDecided},
     id::EffectId,
     run::{Gate, Run},
     trust::Speaker,
 };
-use adjutant_sim::MemoryHost;
+use adjutant_sim::{MemoryHost, companies::started};
 use adjutant_spec::{
-    files::FileSet,
-    load,
-    plan::{Bundle, Plan, Stage},
+    plan::{Plan, Stage},
     value::{Labels, Privacy, Trust},
 };
-use serde_json::{Value, json};
-
-/// What a lead writes.
-pub(crate) const LEAD: &str = "We need a website for our bakery, our budget is 4000 EUR.";
-
-/// Returns the plan of an example company.
-pub(crate) fn example(name: &str) -> Plan {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(name);
-    let mut files = FileSet::new();
-    collect(&root, &root, &mut files);
-    plan(&files)
-}
-
-/// Returns the plan of a small company with these files.
-pub(crate) fn company(files: &[(&str, &str)]) -> Plan {
-    let mut set = FileSet::new();
-    let text = "schema = \"adjutant/v1\"\nname = \"Example\"\nowner = \"founder\"\nzone = \"UTC\"\ncurrency = \"EUR\"\n";
-    set.insert("adjutant.toml", text.as_bytes());
-    for (path, text) in files {
-        set.insert(*path, text.as_bytes());
-    }
-    plan(&set)
-}
-
-fn plan(files: &FileSet) -> Plan {
-    let loaded = load(files);
-    loaded.plan.unwrap_or_else(|| panic!("the company has mistakes:\n{}", loaded.report.render()))
-}
-
-fn collect(root: &Path, folder: &Path, files: &mut FileSet) {
-    for entry in fs::read_dir(folder).expect("the folder of an example is readable") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            collect(root, &path, files);
-            continue;
-        }
-        let name = path.strip_prefix(root).expect("below the root").to_str().expect("UTF-8").to_owned();
-        files.insert(name, fs::read(&path).expect("readable"));
-    }
-}
+use serde_json::Value;
 
 /// A host with one run of one playbook.
 pub(crate) struct World {
@@ -213,47 +171,6 @@ impl World {
             other => panic!("it was not refused but {other:?}"),
         }
     }
-}
-
-/// Returns what a run begins with.
-pub(crate) fn started(
-    bundle: &Bundle,
-    (playbook, stage): (&str, Stage),
-    inputs: &[(&str, Value)],
-) -> RunStarted {
-    let labels = Labels { trust: Trust::External, privacy: Privacy::Client };
-    let input: BTreeMap<String, Labelled> = inputs
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), Labelled { value: value.clone(), labels }))
-        .collect();
-    RunStarted {
-        run: format!("{playbook}-1"),
-        playbook: playbook.to_owned(),
-        oldest: None,
-        bundle: bundle.id(),
-        key: "m-1".to_owned(),
-        revision: "r1".to_owned(),
-        stage,
-        trigger: json!({}),
-        parent: None,
-        about: adjutant_machine::about::of(bundle, &input),
-        input,
-        dry: false,
-        speaker: None,
-    }
-}
-
-/// Returns the inputs of the agency's main playbook.
-pub(crate) fn lead() -> Vec<(&'static str, Value)> {
-    vec![("message", json!(LEAD)), ("sender", json!("mia@bakery.example")), ("name", json!("Mia"))]
-}
-
-/// Returns what a good model answers to the lead.
-pub(crate) fn qualified() -> Value {
-    json!({
-        "lead": {"name": "Mia", "email": "mia@bakery.example", "company": "Bakery", "need": "a website"},
-        "budget": 4000, "fit": "good", "confidence": 0.9, "reasons": ["names a budget"], "summary": "A bakery."
-    })
 }
 
 /// Returns the verb of a call, else what it is.

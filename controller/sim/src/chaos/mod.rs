@@ -3,6 +3,8 @@
 //! Time is virtual; every choice comes from one seed, so a failing seed is a test. When the faults stop, the world answers
 //! truthfully, and every run must end.
 
+mod operator;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -10,21 +12,18 @@ use std::{
 
 use adjutant_machine::{
     command::{Call, Perform},
-    event::{
-        Decision, Deferral, ErrorClass, Event, Finding, GateDecided, Labelled, RunStarted, Settlement,
-        TimerId,
-    },
-    id::{EffectId, Stamp},
+    event::{Deferral, ErrorClass, Event, Finding, Labelled, RunStarted},
+    id::EffectId,
     projection,
-    run::{Basis, EffectPhase, Gate, Phase, Run},
+    run::{Basis, Phase, Run},
     sample,
-    trust::Speaker,
     verdict::Verdict,
 };
 use adjutant_spec::plan::Stage;
 use serde_json::{Value, json};
 
 use crate::{
+    dice::Dice,
     host::{Broken, Host},
     world::{World, sample_of},
 };
@@ -40,6 +39,13 @@ pub struct Faults {
     pub late: u64,
     /// The operator cancels, pauses, retries; the clock jumps; the process dies.
     pub meddle: u64,
+    /// The process dies, whatever else happens.
+    pub crash: u64,
+}
+
+impl Faults {
+    /// About every third attempt goes wrong.
+    pub const HARSH: Self = Self { lose: 25, fail: 25, late: 30, meddle: 40, crash: 2 };
 }
 
 /// A seeded disturbance of a host and its world.
@@ -53,8 +59,8 @@ pub struct Chaos<H> {
     pub covered: BTreeSet<(String, String)>,
     /// How often the process died.
     pub crashes: u64,
-    late: Vec<Event>,
-    state: u64,
+    late: Vec<(Perform, Event)>,
+    dice: Dice,
     faults: Faults,
 }
 
@@ -68,7 +74,7 @@ impl<H: Host> Chaos<H> {
             covered: BTreeSet::new(),
             crashes: 0,
             late: Vec::new(),
-            state: seed ^ 0x9e37_79b9,
+            dice: Dice::new(seed),
             faults,
         }
     }
@@ -78,22 +84,27 @@ impl<H: Host> Chaos<H> {
         self.host.ids().into_iter().filter_map(|id| self.host.run(&id))
     }
 
-    /// Draws below a bound (splitmix64).
     fn draw(&mut self, below: u64) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.state;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % below.max(1)
+        self.dice.below(below)
     }
 
     fn chance(&mut self, percent: u64) -> bool {
-        self.draw(100) < percent
+        self.dice.chance(percent)
     }
 
     fn pick<T: Clone>(&mut self, items: &[T]) -> Option<T> {
-        let at = usize::try_from(self.draw(items.len() as u64)).unwrap_or(0);
-        items.get(at).cloned()
+        self.dice.pick(items)
+    }
+
+    /// Does so many random things, then lets everything come to its end. What did not end, [`crate::judge`] tells.
+    ///
+    /// # Errors
+    /// [`Broken`] where a law does not hold.
+    pub fn storm(&mut self, disturbances: u32) -> Result<(), Broken> {
+        for _ in 0..disturbances {
+            self.disturb()?;
+        }
+        self.calm().map(drop)
     }
 
     /// Does one random thing.
@@ -103,6 +114,9 @@ impl<H: Host> Chaos<H> {
     pub fn disturb(&mut self) -> Result<(), Broken> {
         let now = self.host.now().plus(self.draw(5_000));
         self.host.set_clock(now)?;
+        if self.chance(self.faults.crash) {
+            return self.crash();
+        }
         match self.draw(100) {
             0..=39 => self.perform_any(),
             40..=54 => self.deliver_late(),
@@ -120,7 +134,7 @@ impl<H: Host> Chaos<H> {
     /// # Errors
     /// [`Broken`] where a law does not hold.
     pub fn calm(&mut self) -> Result<bool, Broken> {
-        self.faults = Faults { lose: 0, fail: 0, late: 0, meddle: 0 };
+        self.faults = Faults { lose: 0, fail: 0, late: 0, meddle: 0, crash: 0 };
         for _ in 0..2_000 {
             if self.runs().all(|run| run.is_ended()) {
                 return Ok(true);
@@ -218,7 +232,7 @@ impl<H: Host> Chaos<H> {
         if is_lost {
             // The act stays: whoever asked does not learn of it yet, and perhaps never.
             if self.chance(50) {
-                self.late.push(event);
+                self.late.push((perform.clone(), event));
             }
             return self.answer_lost(perform);
         }
@@ -232,12 +246,14 @@ impl<H: Host> Chaos<H> {
         }
         let (effect, attempt) = (perform.effect.clone(), perform.attempt);
         let (message, host_died) = ("the answer was lost".to_owned(), self.chance(50));
-        self.send(&perform.effect.run, Event::EffectUnknown { effect, attempt, message, host_died }).map(drop)
+        let event = Event::EffectUnknown { effect, attempt, message, host_died };
+        self.meets(&perform.effect.run, &event);
+        self.host.answer(perform, event)
     }
 
     fn answer(&mut self, perform: &Perform, event: Event) -> Result<(), Broken> {
         if self.chance(self.faults.late) {
-            self.late.push(event);
+            self.late.push((perform.clone(), event));
             return Ok(());
         }
         self.meets(&perform.effect.run, &event);
@@ -249,9 +265,9 @@ impl<H: Host> Chaos<H> {
     }
 
     fn deliver_late(&mut self) -> Result<(), Broken> {
-        let Some(event) = self.late.pop() else { return Ok(()) };
-        let Some(effect) = event.effect().cloned() else { return Ok(()) };
-        self.send(&effect.run, event).map(drop)
+        let Some((perform, event)) = self.late.pop() else { return Ok(()) };
+        self.meets(&perform.effect.run, &event);
+        self.host.answer(&perform, event)
     }
 
     /// Acts in the world, and returns what the world says.
@@ -276,8 +292,8 @@ impl<H: Host> Chaos<H> {
                 json!({ "run": run })
             }
             Call::Verb(call) => {
-                let (run, now) = (self.host.run(&effect.run), self.host.now());
-                self.world.act((perform, call), run.as_deref(), now);
+                let now = self.host.now();
+                self.world.act((perform, call), now);
                 self.sample(&call.verb)
             }
             Call::Agent(call) => {
@@ -327,124 +343,6 @@ impl<H: Host> Chaos<H> {
             speaker: None,
         };
         self.host.start(started).map(drop)
-    }
-
-    fn decide_any(&mut self) -> Result<(), Broken> {
-        let open: Vec<(String, Gate)> = self
-            .runs()
-            .flat_map(|run| run.open_gates().map(|gate| (run.id.clone(), gate.clone())).collect::<Vec<_>>())
-            .collect();
-        let Some((run, gate)) = self.pick(&open) else { return Ok(()) };
-        let decision = match self.draw(10) {
-            0 if self.faults.meddle > 0 => Decision::Denied,
-            _ => Decision::Approved { form: gate.card.form.as_ref().map(sample::of) },
-        };
-        let digest = if self.chance(self.faults.meddle) { "stale".to_owned() } else { gate.digest };
-        let decided =
-            GateDecided { gate: gate.id, digest, decision, reason: None, speaker: Speaker::Operator };
-        self.send(&run, Event::GateDecided(Box::new(decided))).map(drop)
-    }
-
-    /// The operator looks at the world and settles truthfully.
-    fn settle_any(&mut self) -> Result<(), Broken> {
-        let open: Vec<EffectId> = self
-            .runs()
-            .flat_map(|run| run.dead_letters().map(|(id, _)| id.clone()).collect::<Vec<_>>())
-            .collect();
-        let Some(effect) = self.pick(&open) else { return Ok(()) };
-        let Some(run) = self.host.run(&effect.run) else { return Ok(()) };
-        let state = &run.effects[&effect];
-        let is_dead = matches!(state.life.phase, EffectPhase::Dead { .. });
-        let happened = self.world.acts.iter().any(|act| act.effect == effect);
-        let settlement = match (happened, is_dead) {
-            (true, false) => Settlement::Happened(self.verb_of(&state.call)),
-            (_, true) => Settlement::Drop,
-            (false, false) => Settlement::DidNotHappen,
-        };
-        self.send(&run.id, Event::EffectSettled { effect, settlement }).map(drop)
-    }
-
-    fn verb_of(&self, call: &Option<Call>) -> Value {
-        match call {
-            Some(Call::Verb(call)) => self.sample(&call.verb),
-            _ => Value::Null,
-        }
-    }
-
-    /// Answers that nobody asked for: of other attempts, of settled effects, of effects that do not exist.
-    fn nonsense(&mut self) -> Result<(), Broken> {
-        let known: Vec<EffectId> =
-            self.runs().flat_map(|run| run.effects.keys().cloned().collect::<Vec<_>>()).collect();
-        let Some(mut effect) = self.pick(&known) else { return Ok(()) };
-        let run = effect.run.clone();
-        if self.chance(10) {
-            effect.index = effect.index.saturating_add(7);
-        }
-        let attempt = 40;
-        let event = match self.draw(5) {
-            0 => Event::EffectLeased { effect, attempt, until: self.host.now(), reserved: None },
-            1 => Event::EffectUnknown { effect, attempt, message: "nonsense".to_owned(), host_died: true },
-            2 => {
-                let event = Event::ChildEnded { effect, status: "done".to_owned(), output: Value::Null };
-                self.when_child(event)
-            }
-            3 => Event::EffectProbed { effect, finding: Finding::Unclear("nonsense".to_owned()) },
-            _ => Event::TimerFired { timer: TimerId::Backoff(effect, attempt) },
-        };
-        self.send(&run, event).map(drop)
-    }
-
-    fn meddle(&mut self) -> Result<(), Broken> {
-        if !self.chance(self.faults.meddle) {
-            return Ok(());
-        }
-        let Some(run) = self.pick(&self.host.ids()) else { return Ok(()) };
-        let reason = "the operator wishes so".to_owned();
-        let event = match self.draw(12) {
-            0 => Event::RunCancelled { reason },
-            8 => return self.correct(&run),
-            9 => Event::RunKilled { reason },
-            10 => return self.set_back(),
-            11 => return self.crash(),
-            1 => Event::RunRetried { step: None, edits: BTreeMap::new(), speaker: Speaker::Operator },
-            2..=4 => Event::RunPaused { reason },
-            _ => Event::RunResumed,
-        };
-        self.send(&run, event).map(drop)
-    }
-
-    /// The clock was ahead, and is right again.
-    fn set_back(&mut self) -> Result<(), Broken> {
-        let by = i64::try_from(self.draw(40 * 86_400_000)).unwrap_or(0);
-        let now = self.host.now();
-        self.host.set_clock(Stamp((now.0 - by).max(0)))
-    }
-
-    /// The process dies, and another begins: answers that are on their way find no one who asked for them.
-    fn crash(&mut self) -> Result<(), Broken> {
-        self.crashes += 1;
-        self.host.crash()
-    }
-
-    /// Says of some step that it was none of the classes: only route steps take that.
-    fn correct(&mut self, run: &str) -> Result<(), Broken> {
-        let steps: Option<Vec<_>> = self.host.run(run).map(|run| run.steps.keys().cloned().collect());
-        let Some(step) = self.pick(&steps.unwrap_or_default()) else { return Ok(()) };
-        self.send(run, Event::ClassCorrected { step, class: None }).map(drop)
-    }
-
-    /// A child's end is nobody's to invent for an effect that starts none: such an answer becomes a pause's end.
-    fn when_child(&self, event: Event) -> Event {
-        let starts_child = |effect: &EffectId| {
-            let run = self.host.run(&effect.run);
-            run.as_ref().and_then(|run| run.effects.get(effect)).is_some_and(|state| {
-                state.child.is_some() || matches!(state.call, Some(Call::StartRun { .. }))
-            })
-        };
-        match &event {
-            Event::ChildEnded { effect, .. } if starts_child(effect) => Event::RunResumed,
-            _ => event,
-        }
     }
 }
 

@@ -1,0 +1,146 @@
+//! The operator, who decides, settles truthfully and meddles; and answers that nobody asked for.
+
+use std::collections::BTreeMap;
+
+use adjutant_machine::{
+    command::Call,
+    event::{Decision, Event, Finding, GateDecided, Settlement, TimerId},
+    id::{EffectId, Stamp},
+    run::{EffectPhase, Gate},
+    sample,
+    trust::Speaker,
+};
+use serde_json::Value;
+
+use super::Chaos;
+use crate::host::{Broken, Host};
+
+impl<H: Host> Chaos<H> {
+    pub(super) fn decide_any(&mut self) -> Result<(), Broken> {
+        let open: Vec<(String, Gate)> = self
+            .runs()
+            .flat_map(|run| run.open_gates().map(|gate| (run.id.clone(), gate.clone())).collect::<Vec<_>>())
+            .collect();
+        let Some((run, gate)) = self.pick(&open) else { return Ok(()) };
+        let decision = match self.draw(10) {
+            0 if self.faults.meddle > 0 => Decision::Denied,
+            _ => Decision::Approved { form: gate.card.form.as_ref().map(sample::of) },
+        };
+        let digest = if self.chance(self.faults.meddle) { "stale".to_owned() } else { gate.digest };
+        let decided =
+            GateDecided { gate: gate.id, digest, decision, reason: None, speaker: Speaker::Operator };
+        self.send(&run, Event::GateDecided(Box::new(decided))).map(drop)
+    }
+
+    /// The operator looks at the world and settles truthfully: nothing of which an attempt may still act.
+    pub(super) fn settle_any(&mut self) -> Result<(), Broken> {
+        let ready = self.host.ready();
+        let open: Vec<EffectId> = self
+            .runs()
+            .flat_map(|run| run.dead_letters().map(|(id, _)| id.clone()).collect::<Vec<_>>())
+            .filter(|effect| !ready.contains(effect))
+            .collect();
+        let Some(effect) = self.pick(&open) else { return Ok(()) };
+        let Some(run) = self.host.run(&effect.run) else { return Ok(()) };
+        let state = &run.effects[&effect];
+        let is_dead = matches!(state.life.phase, EffectPhase::Dead { .. });
+        let happened = self.world.acts.iter().any(|act| act.effect == effect);
+        let settlement = match (happened, is_dead) {
+            (true, false) => Settlement::Happened(self.verb_of(&state.call)),
+            (_, true) => Settlement::Drop,
+            (false, false) => Settlement::DidNotHappen,
+        };
+        self.send(&run.id, Event::EffectSettled { effect, settlement }).map(drop)
+    }
+
+    fn verb_of(&self, call: &Option<Call>) -> Value {
+        match call {
+            Some(Call::Verb(call)) => self.sample(&call.verb),
+            _ => Value::Null,
+        }
+    }
+
+    /// Answers that nobody asked for: of other attempts, of settled effects, of effects that do not exist.
+    pub(super) fn nonsense(&mut self) -> Result<(), Broken> {
+        let known: Vec<EffectId> =
+            self.runs().flat_map(|run| run.effects.keys().cloned().collect::<Vec<_>>()).collect();
+        let Some(mut effect) = self.pick(&known) else { return Ok(()) };
+        let run = effect.run.clone();
+        if self.chance(10) {
+            effect.index = effect.index.saturating_add(7);
+        }
+        let attempt = 40;
+        let event = match self.draw(5) {
+            0 => Event::EffectLeased { effect, attempt, until: self.host.now(), reserved: None },
+            1 => Event::EffectUnknown { effect, attempt, message: "nonsense".to_owned(), host_died: true },
+            2 => {
+                let event = Event::ChildEnded { effect, status: "done".to_owned(), output: Value::Null };
+                self.when_child(event)
+            }
+            3 => Event::EffectProbed { effect, finding: Finding::Unclear("nonsense".to_owned()) },
+            _ => Event::TimerFired { timer: TimerId::Backoff(effect, attempt) },
+        };
+        self.send(&run, event).map(drop)
+    }
+
+    pub(super) fn meddle(&mut self) -> Result<(), Broken> {
+        if !self.chance(self.faults.meddle) {
+            return Ok(());
+        }
+        let Some(run) = self.pick(&self.host.ids()) else { return Ok(()) };
+        let reason = "the operator wishes so".to_owned();
+        let event = match self.draw(12) {
+            0 => Event::RunCancelled { reason },
+            8 => return self.correct(&run),
+            9 => Event::RunKilled { reason },
+            10 => return self.set_back(),
+            11 => return self.crash(),
+            1 => Event::RunRetried { step: None, edits: BTreeMap::new(), speaker: Speaker::Operator },
+            2..=4 => Event::RunPaused { reason },
+            _ => Event::RunResumed,
+        };
+        self.send(&run, event).map(drop)
+    }
+
+    /// The clock was ahead, and is right again.
+    fn set_back(&mut self) -> Result<(), Broken> {
+        let by = i64::try_from(self.draw(40 * 86_400_000)).unwrap_or(0);
+        let now = self.host.now();
+        self.host.set_clock(Stamp((now.0 - by).max(0)))
+    }
+
+    /// The process dies, and another begins. Some events are on their way: late answers, and a word of the operator.
+    pub(super) fn crash(&mut self) -> Result<(), Broken> {
+        self.crashes += 1;
+        let late = self.late.split_off(self.late.len().saturating_sub(2));
+        let mut sent: Vec<(String, Event)> =
+            late.into_iter().map(|(perform, event)| (perform.effect.run, event)).collect();
+        if let Some(run) = self.pick(&self.host.ids()) {
+            let reason = "the operator wishes so".to_owned();
+            let event = self.pick(&[Event::RunResumed, Event::RunPaused { reason }]);
+            sent.extend(event.map(|event| (run, event)));
+        }
+        self.host.crash(sent)
+    }
+
+    /// Says of some step that it was none of the classes: only route steps take that.
+    fn correct(&mut self, run: &str) -> Result<(), Broken> {
+        let steps: Option<Vec<_>> = self.host.run(run).map(|run| run.steps.keys().cloned().collect());
+        let Some(step) = self.pick(&steps.unwrap_or_default()) else { return Ok(()) };
+        self.send(run, Event::ClassCorrected { step, class: None }).map(drop)
+    }
+
+    /// A child's end is nobody's to invent for an effect that starts none: such an answer becomes a pause's end.
+    fn when_child(&self, event: Event) -> Event {
+        let starts_child = |effect: &EffectId| {
+            let run = self.host.run(&effect.run);
+            run.as_ref().and_then(|run| run.effects.get(effect)).is_some_and(|state| {
+                state.child.is_some() || matches!(state.call, Some(Call::StartRun { .. }))
+            })
+        };
+        match &event {
+            Event::ChildEnded { effect, .. } if starts_child(effect) => Event::RunResumed,
+            _ => event,
+        }
+    }
+}
