@@ -1,13 +1,14 @@
 # The two commands are `make demo` and `make test`; both set up what is missing and say what they skipped.
-# Long forms are targets of their own: bench, torture, attack, clean-root, fuzz-api, peers, clinc.
+# Long forms are targets of their own: bench, torture, chaos, attack, clean-root, fuzz-api, peers, clinc.
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 ENV := . .ci/env
 SCRIPT ?=
 DATA ?=
+SEED ?=
 
-.PHONY: help setup build demo test check golden bench torture attack clean-root fuzz-api peers clinc
+.PHONY: help setup build demo test check golden bench torture chaos attack clean-root fuzz-api peers clinc
 
 help: ## these lines
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,6 +36,9 @@ bench: setup ## journal, check, reconcile and boot, as ratios in one run
 
 torture: build ## 200 random kill -9 rounds on the real daemon under load
 	@$(ENV); ADJUTANT_ROUNDS=200 cargo test --locked --workspace --test kill -- --nocapture
+
+chaos: setup ## 2,000 seeds of faults and crashes on the real runtime, judged by the oracle; SEED=n replays one
+	@$(ENV); $(if $(SEED),ADJUTANT_SEED=$(SEED),ADJUTANT_SEEDS=2000) cargo test --locked --workspace --lib runtime::tests::chaos -- --nocapture
 
 attack: build ## hostile mails, clients, proposals and disks against the real daemon, with its memory and answer times
 	@$(ENV); cargo test --locked --workspace --test attack -- --nocapture --test-threads=1

@@ -136,7 +136,8 @@ pub(super) struct Core {
     /// Makes ids of events that the host sends more than once in a millisecond.
     pub(super) counter: AtomicU64,
     bundles: Mutex<BTreeMap<BundleId, Arc<Pinned>>>,
-    work: AtomicUsize,
+    /// How much is under way.
+    pub(super) work: AtomicUsize,
     idle: Notify,
 }
 

@@ -26,8 +26,17 @@ use super::{
 /// How long a schedule waits before it is tried again, in milliseconds.
 const SCHEDULE_PAUSE: u64 = 1_000;
 
-/// Opens a runtime on a store.
+/// Opens a runtime on a store, with a thread for each of its shards.
 pub(super) async fn open(settings: Settings) -> Result<Arc<Core>, Error> {
+    let count = std::thread::available_parallelism().map_or(2, |count| count.get().clamp(1, 8));
+    let (core, shards) = read(settings, count).await?;
+    start(&core, shards)?;
+    take_up(&core).await?;
+    Ok(core)
+}
+
+/// Reads what was in force; nothing works yet.
+pub(super) async fn read(settings: Settings, count: usize) -> Result<(Arc<Core>, Vec<Shard>), Error> {
     let journal = Arc::clone(&settings.journal);
     let read = tokio::task::spawn_blocking(move || {
         let journal = journal.as_ref();
@@ -37,21 +46,31 @@ pub(super) async fn open(settings: Settings) -> Result<Arc<Core>, Error> {
     let most_bytes = settings.cache_bytes;
     let door: Arc<OnceLock<Weak<Core>>> = Arc::default();
     let pools = pools(&settings, &door);
-    let count = std::thread::available_parallelism().map_or(2, |count| count.get().clamp(1, 8));
-    let (shards, inboxes): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::channel()).unzip();
-    let core = Arc::new(Core::new(Parts { settings, shards, pools, seed, live, tallies }));
+    let (doors, inboxes): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::channel()).unzip();
+    let core = Arc::new(Core::new(Parts { settings, shards: doors, pools, seed, live, tallies }));
     // It is set once, here.
     drop(door.set(Arc::downgrade(&core)));
     if let Some(plan) = &core.live().plan {
         activate::size_pools(&core, plan);
     }
-    for (number, inbox) in inboxes.into_iter().enumerate() {
-        let shard = Shard::new(Arc::clone(&core), inbox, most_bytes / count);
+    let shard = |inbox| Shard::new(Arc::clone(&core), inbox, most_bytes / count);
+    let shards = inboxes.into_iter().map(shard).collect();
+    Ok((core, shards))
+}
+
+/// Gives each shard its thread.
+pub(super) fn start(core: &Core, shards: Vec<Shard>) -> Result<(), Error> {
+    for (number, shard) in shards.into_iter().enumerate() {
         let thread = std::thread::Builder::new().name(format!("shard-{number}")).spawn(move || shard.run());
         let thread = thread.map_err(|error| Error::unavailable(format!("no thread: {error}")))?;
         core.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
     }
-    let left = Arc::clone(&core);
+    Ok(())
+}
+
+/// Takes up the work that was left, and watches the clock from now on.
+pub(super) async fn take_up(core: &Arc<Core>) -> Result<(), Error> {
+    let left = Arc::clone(core);
     let resumed = tokio::task::spawn_blocking(move || {
         left.drift.open(left.journal.as_ref(), left.clock.as_ref())?;
         left.wheel.open(left.journal.as_ref())?;
@@ -59,13 +78,13 @@ pub(super) async fn open(settings: Settings) -> Result<Arc<Core>, Error> {
         outbox::resume(&left)
     });
     resumed.await.map_err(|error| Error::Bug(error.to_string()))??;
-    drift::begin(&core).await;
+    drift::begin(core).await;
     if core.live().plan.is_some() {
         // The last process may have died between a revision's coming into force and the end of the round that it began.
-        deliveries::wake(&core);
+        deliveries::wake(core);
     }
-    core.spawn_quietly(watch_clock(Arc::clone(&core)));
-    Ok(core)
+    core.spawn_quietly(watch_clock(Arc::clone(core)));
+    Ok(())
 }
 
 /// An effect whose turn comes is sent to its shard.

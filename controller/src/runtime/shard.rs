@@ -35,7 +35,7 @@ const MOST_TRIES: u32 = 1_000;
 /// The thread's own things.
 pub(super) struct Shard {
     core: Arc<Core>,
-    inbox: mpsc::Receiver<Message>,
+    pub(super) inbox: mpsc::Receiver<Message>,
     slots: HashMap<InstanceId, Slot>,
     order: BTreeMap<u64, InstanceId>,
     tick: u64,
@@ -52,19 +52,36 @@ impl Shard {
     /// Works until it is told to stop.
     pub(super) fn run(mut self) {
         while let Ok(message) = self.inbox.recv() {
-            match message {
-                Message::Stop => return,
-                Message::Job { instance, job } => {
-                    self.slots.entry(instance.clone()).or_default().queue.push_back(job);
-                    self.pump(&instance);
-                }
-                Message::Written { instance, outcome } => {
-                    self.written(&instance, outcome);
-                    self.pump(&instance);
-                }
+            if !self.take(message) {
+                return;
             }
-            self.evict();
         }
+    }
+
+    /// Deals with one message; tells whether there may be more.
+    pub(super) fn take(&mut self, message: Message) -> bool {
+        match message {
+            Message::Stop => return false,
+            Message::Job { instance, job } => {
+                self.slots.entry(instance.clone()).or_default().queue.push_back(job);
+                self.pump(&instance);
+            }
+            Message::Written { instance, outcome } => {
+                self.written(&instance, outcome);
+                self.pump(&instance);
+            }
+        }
+        self.evict();
+        true
+    }
+
+    /// Returns the jobs that wait here, or for their batch: for whoever takes the thread's place.
+    #[cfg(test)]
+    pub(super) fn jobs(&self) -> impl Iterator<Item = &Job> {
+        self.slots.values().flat_map(|slot| {
+            let flying = slot.flight.iter().flat_map(|flight| &flight.jobs);
+            slot.queue.iter().chain(flying)
+        })
     }
 
     /// Takes up the waiting jobs of a run, unless a batch of it is under way.
