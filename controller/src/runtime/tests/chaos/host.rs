@@ -134,8 +134,13 @@ impl RuntimeHost {
     fn rest(&mut self) -> bool {
         let Process { core, lot, lockstep } = self.process.as_mut().expect("a process is there");
         let clock = &self.clock;
+        // An attempt whose lease is over wakes by the clock, and is no work under way before it has left its place.
+        let has_lapsed = || !core.is_stopped() && lot.next_lapse().is_some_and(|at| at <= clock.now());
         let rest = async {
             loop {
+                while has_lapsed() {
+                    tokio::task::yield_now().await;
+                }
                 match lockstep {
                     None => core.settled().await,
                     Some(lockstep) => tokio::select! {
@@ -144,11 +149,9 @@ impl RuntimeHost {
                         () = lockstep.work(core) => {}
                     },
                 }
-                // An attempt whose lease is over wakes by the clock, and is no work under way before.
-                if core.is_stopped() || lot.next_lapse().is_none_or(|at| at > clock.now()) {
+                if !has_lapsed() {
                     return;
                 }
-                tokio::task::yield_now().await;
             }
         };
         self.tokio.block_on(async { tokio::time::timeout(PATIENCE, rest).await }).is_ok()
