@@ -88,13 +88,12 @@ pub fn decode_run(bytes: &[u8]) -> Result<Run, CodecError> {
 /// [`CodecError`] for bytes that no version wrote, and for a log with a hole.
 pub fn read_run(stored: &Stored) -> Result<Run, CodecError> {
     let mut run = stored.snapshot.as_ref().map(|snapshot| decode_run(&snapshot.state)).transpose()?;
-    let mut expected = stored.snapshot.as_ref().map_or(0, |snapshot| snapshot.seq) + 1;
-    for (seq, content) in &stored.tail {
-        if *seq != expected {
-            return Err(CodecError::Hole { expected, found: *seq });
+    let first = stored.snapshot.as_ref().map_or(0, |snapshot| snapshot.seq) + 1;
+    for (expected, (found, content)) in (first..).zip(&stored.tail) {
+        if *found != expected {
+            return Err(CodecError::Hole { expected, found: *found });
         }
         apply(&mut run, &decode_entry(content)?);
-        expected += 1;
     }
     let run = run.ok_or(CodecError::Headless)?;
     if run.seq != stored.seq {

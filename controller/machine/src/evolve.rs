@@ -267,7 +267,7 @@ fn evolve_gate(run: &mut Run, fact: &Fact) {
             }
         }
         Fact::Covered { step, coverage } => {
-            drop(run.coverage.insert(step.clone(), (**coverage).clone().into()))
+            drop(run.coverage.insert(step.clone(), (**coverage).clone().into()));
         }
         Fact::CoverageLost { step, .. } => drop(run.coverage.remove(step)),
         Fact::CoverageUsed { effect, step } => {

@@ -43,7 +43,7 @@ pub async fn run(folder: &Path, plan: &Plan) -> Result<Report, Error> {
         sync: journal::bench::SYNC,
         fsync_us,
         alone,
-        batch_bytes: plain.spread(),
+        batch_bytes: plain.spread()?,
         steady,
         backlog,
         depth: plan.depth,

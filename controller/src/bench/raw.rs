@@ -14,7 +14,10 @@ use crate::journal::bench::Plain;
 /// A sample of batches that is written again and again, each time as other runs.
 pub(super) struct Replay {
     store: Plain,
+    /// What passed.
     sample: Vec<Batch>,
+    /// The same, packed as the store packs it.
+    packed: Vec<Batch>,
     round: AtomicU64,
 }
 
@@ -23,7 +26,8 @@ impl Replay {
         if sample.iter().all(|batch| batch.appends.is_empty()) {
             return Err(Error::Odd("the sample of what is written is empty".to_owned()));
         }
-        Ok(Self { store: Plain::open(folder)?, sample, round: AtomicU64::new(0) })
+        let packed = sample.iter().map(Plain::packed).collect();
+        Ok(Self { store: Plain::open(folder)?, sample, packed, round: AtomicU64::new(0) })
     }
 
     /// Returns how many entries a second are written so, with so many batches in one synced write.
@@ -48,17 +52,18 @@ impl Replay {
     /// Returns the sample as batches of runs that were never written.
     fn others(&self) -> Vec<Batch> {
         let round = format!("{:08x}", self.round.fetch_add(1, Ordering::Relaxed));
-        self.sample.iter().map(|batch| renamed(batch, &round)).collect()
+        self.packed.iter().map(|batch| renamed(batch, &round)).collect()
     }
 
     /// Returns how large the `WriteBatch` of one transition is.
-    pub(super) fn spread(&self) -> Spread {
-        let mut sizes: Vec<usize> = self.sample.iter().map(|batch| self.store.bytes(batch)).collect();
+    pub(super) fn spread(&self) -> Result<Spread, Error> {
+        let sizes = self.sample.iter().map(|batch| self.store.bytes_of_store(batch));
+        let mut sizes = sizes.collect::<Result<Vec<usize>, _>>()?;
         sizes.sort_unstable();
-        Spread {
+        Ok(Spread {
             p50: sizes.get(sizes.len() / 2).copied().unwrap_or_default(),
             most: sizes.last().copied().unwrap_or_default(),
-        }
+        })
     }
 }
 

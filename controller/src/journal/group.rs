@@ -101,6 +101,22 @@ impl<'a> Group<'a> {
         }
     }
 
+    /// Returns how many bytes a batch takes by itself, whatever the store holds: for figures.
+    ///
+    /// # Errors
+    /// What the store answers when it cannot be read.
+    pub(super) fn size_alone(db: &Db, batch: &Batch) -> Result<usize, JournalError> {
+        let lately = Lately::default();
+        let mut group = Group::new(db, &lately, Tip::default());
+        for append in &batch.appends {
+            let head = Head { seq: append.expected, ..Head::default() };
+            let known = Known { head, salt: new_salt(), is_new: append.expected == 0 };
+            group.staged.entry(append.instance.clone()).or_insert(known);
+        }
+        group.stage(&Batch { guards: Vec::new(), ..batch.clone() })?;
+        Ok(group.finish().0.size_in_bytes())
+    }
+
     /// Returns the write and the tip after it.
     pub(super) fn finish(self) -> (WriteBatch, Tip) {
         let Self { lately, staged, out, tip, .. } = self;

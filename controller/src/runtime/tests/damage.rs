@@ -28,7 +28,8 @@ const DAMAGES: [Damage; 3] = [Damage::Spoilt, Damage::NoEntry, Damage::Cut];
 const ENTRY: u64 = 2;
 
 fn payload(world: &World, id: &InstanceId) -> Vec<u8> {
-    world.journal.entries(id, ENTRY, 1).unwrap().remove(0).1.payload
+    let tail = world.journal.load(id).unwrap().unwrap().tail;
+    tail.into_iter().find(|(seq, _)| *seq == ENTRY).unwrap().1.payload
 }
 
 fn damage(world: &World, run: &str, damage: Damage) {

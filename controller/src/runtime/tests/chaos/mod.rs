@@ -65,7 +65,7 @@ impl Course<'_> {
     }
 
     /// Returns what was broken together with the host, whose store must not go before the test has failed.
-    fn try_drive(&self, seed: u64) -> Result<Chaos<RuntimeHost>, (Broken, Option<Box<Chaos<RuntimeHost>>>)> {
+    fn try_drive(&self, seed: u64) -> Result<Chaos<RuntimeHost>, BrokenBy> {
         let disk = if self.setup.lockstep { Disk::memory() } else { Disk::rocks(seed) };
         let host = RuntimeHost::open(self.setup, disk, (self.company.plan.clone(), seed));
         let mut chaos = Chaos::new(host.map_err(|broken| (broken, None))?, seed, Faults::HARSH);
@@ -163,12 +163,14 @@ fn a_seed_in_lockstep_replays_to_the_last_byte() {
 
 type Logs = BTreeMap<String, Vec<Content>>;
 
+/// What was broken, with the host that broke it, where it was opened at all.
+type BrokenBy = (Broken, Option<Box<Chaos<RuntimeHost>>>);
+
 /// Returns the first run and entry in which two histories part.
 fn difference(first: &Logs, second: &Logs) -> Option<(String, usize)> {
-    let runs = first.keys().chain(second.keys());
-    runs.filter(|run| first.get(*run) != second.get(*run)).find_map(|run| {
-        let (one, other) = (first.get(run).cloned(), second.get(run).cloned());
-        let pairs = one.unwrap_or_default().into_iter().zip(other.unwrap_or_default());
-        Some((run.clone(), pairs.take_while(|(one, other)| one == other).count() + 1))
-    })
+    let mut runs = first.keys().chain(second.keys());
+    let run = runs.find(|run| first.get(*run) != second.get(*run))?;
+    let (one, other) = (first.get(run).cloned(), second.get(run).cloned());
+    let pairs = one.unwrap_or_default().into_iter().zip(other.unwrap_or_default());
+    Some((run.clone(), pairs.take_while(|(one, other)| one == other).count() + 1))
 }
