@@ -33,6 +33,7 @@ pub const PROMISES: &[Promise] = &[
     ("timers come due first", timers_come_due_first),
     ("a payload stored twice is one", blobs_are_stored_once),
     ("large entries and snapshots come back whole", large_payloads_come_back),
+    ("a skeleton of any length comes back whole", long_skeletons_come_back),
     ("a reader begins at the last snapshot", load_begins_at_the_last_snapshot),
     ("the tail is what lies behind the last snapshot", tail_is_what_lies_behind),
     ("instances are listed in order by pages", instances_are_listed),
@@ -361,6 +362,19 @@ fn blobs_are_stored_once(journal: &dyn Journal) {
     written(journal, batch);
     assert_eq!(journal.blob(&digest).expect("reads"), Some(payload));
     assert_eq!(journal.blob("absent").expect("reads"), None);
+    assert_eq!(journal.verify().expect("reads").broken_at, None);
+}
+
+/// One transition may conclude thousands of things, and its skeleton names them all.
+fn long_skeletons_come_back(journal: &dyn Journal) {
+    let lengths = [0, 1, 254, 255, 256, 257, 5_000, 70_000];
+    let entry = |length: usize| Content { skeleton: vec![7; length], payload: b"payload".to_vec() };
+    let entries: Vec<Content> = lengths.into_iter().map(entry).collect();
+    let append =
+        Append { instance: InstanceId::run("a"), expected: 0, entries: entries.clone(), snapshot: None };
+    written(journal, Batch { appends: vec![append], ..Batch::default() });
+    let read = all_entries(journal, &InstanceId::run("a")).expect("reads");
+    assert!(read.into_iter().map(|(_, content)| content).eq(entries));
     assert_eq!(journal.verify().expect("reads").broken_at, None);
 }
 

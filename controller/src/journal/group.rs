@@ -131,13 +131,18 @@ impl<'a> Group<'a> {
         }
         let now = self.db.now();
         let head = match now.head(instance) {
-            // A damaged head says no more than the log: the instance can still be ended.
-            Err(JournalError::Corrupt { .. }) => Head { seq: now.last(instance)?, ..Head::default() },
-            found => found?.unwrap_or_default(),
+            Ok(Some(head)) => head,
+            // Where it is lost the log says where it ends: the instance can still be ended, and nothing is written over.
+            Ok(None) | Err(JournalError::Corrupt { .. }) => {
+                Head { seq: now.last(instance)?, ..Head::default() }
+            }
+            Err(error) => return Err(error),
         };
-        let (salt, is_new) = match now.salt(instance)? {
-            Some(salt) => (salt, false),
-            None => (new_salt(), true),
+        let (salt, is_new) = match now.salt(instance) {
+            Ok(Some(salt)) => (salt, false),
+            // What was written under a salt that is lost cannot be read any more; what comes now can.
+            Ok(None) | Err(JournalError::Corrupt { .. }) => (new_salt(), true),
+            Err(error) => return Err(error),
         };
         let known = Known { head, salt, is_new };
         self.lately.note(instance.clone(), known);
@@ -187,8 +192,8 @@ impl<'a> Group<'a> {
             let packed = dense::pack(&content.payload);
             let payload = packed.as_ref().unwrap_or(&content.payload);
             (value.packed, value.spilled) = (packed.is_some(), payload.len() > INLINE);
-            let skeleton = &content.skeleton[..content.skeleton.len().min(usize::from(u8::MAX))];
-            let length = [u8::try_from(skeleton.len()).unwrap_or(u8::MAX)];
+            let skeleton = &content.skeleton;
+            let length = u32::try_from(skeleton.len()).expect("a skeleton fits into a batch").to_be_bytes();
             let key = keys::entry(instance, head.seq);
             let stored = if value.spilled {
                 let place = self.spill(number, payload);

@@ -22,7 +22,10 @@ pub(super) type Read<T> = (Value, T);
 impl View<'_> {
     /// Reads an instance: its last snapshot and what lies behind it. A damaged snapshot is passed over.
     pub(super) fn load(&self, instance: &InstanceId) -> Result<Option<Stored>, JournalError> {
-        let Some(head) = self.head(instance)? else { return Ok(None) };
+        let Some(head) = self.head(instance)? else {
+            let flawed = || damage(format!("the head of \"{instance}\""), Flaw::Missing.text());
+            return if self.has_entries(instance)? { Err(flawed()) } else { Ok(None) };
+        };
         let (snapshot, flaw) = match self.snapshot(instance, &head) {
             Ok(snapshot) => (snapshot.map(|(_, snapshot)| snapshot), None),
             Err(JournalError::Corrupt { problem, .. }) => (None, Some(problem)),
@@ -85,12 +88,31 @@ impl View<'_> {
         Ok(Some((value, Snapshot { seq: head.snapshot, state })))
     }
 
-    /// Returns the number of the last entry: by the head, and where that cannot be read, by the entries' keys.
+    /// Returns the number of the last entry: by the head, and where that is lost, by the entries' keys.
     pub(super) fn last(&self, instance: &InstanceId) -> Result<u64, JournalError> {
         match self.head(instance) {
-            Err(JournalError::Corrupt { .. }) => self.last_key(instance),
-            found => Ok(found?.map_or(0, |head| head.seq)),
+            Ok(Some(head)) => Ok(head.seq),
+            Ok(None) if !self.has_entries(instance)? => Ok(0),
+            Ok(None) | Err(JournalError::Corrupt { .. }) => self.last_key(instance),
+            Err(error) => Err(error),
         }
+    }
+
+    /// Returns whether an instance has entries: a question that the bloom filter answers for a new one.
+    fn has_entries(&self, instance: &InstanceId) -> Result<bool, JournalError> {
+        let range = Range {
+            family: Family::Log,
+            lower: keys::entry(instance, 0),
+            upper: keys::entry(instance, u64::MAX),
+            limit: 1,
+            backwards: false,
+        };
+        let mut found = false;
+        self.walk(&range, &mut |_, _| {
+            found = true;
+            Ok(())
+        })?;
+        Ok(found)
     }
 
     /// Returns the number of the last entry by the entries' keys.
@@ -118,7 +140,10 @@ impl View<'_> {
         limit: usize,
     ) -> Result<Vec<(u64, Content)>, JournalError> {
         let mut found = Vec::new();
-        let Some(salt) = self.salt(instance)? else { return Ok(found) };
+        if !self.has_entries(instance)? {
+            return Ok(found);
+        }
+        let salt = self.salt_of(instance)?;
         let range = Range {
             family: Family::Log,
             lower: keys::entry(instance, from),
@@ -143,9 +168,9 @@ impl View<'_> {
     ) -> Result<Read<Content>, JournalError> {
         let flawed = |flaw: Flaw| damage(format!("entry {seq} of \"{instance}\""), flaw.text());
         let (value, rest) = split(value).map_err(flawed)?;
-        let (length, rest) = rest.split_first().ok_or_else(|| flawed(Flaw::Short))?;
-        let (skeleton, inline) =
-            rest.split_at_checked(usize::from(*length)).ok_or_else(|| flawed(Flaw::Short))?;
+        let (length, rest) = rest.split_first_chunk::<4>().ok_or_else(|| flawed(Flaw::Short))?;
+        let length = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| flawed(Flaw::Short))?;
+        let (skeleton, inline) = rest.split_at_checked(length).ok_or_else(|| flawed(Flaw::Short))?;
         let payload = if value.spilled {
             let digest = Digest(inline.try_into().map_err(|_| flawed(Flaw::Short))?);
             self.content(&keys::entry_content(&digest))?.ok_or_else(|| flawed(Flaw::Missing))?

@@ -2,7 +2,7 @@
 //!
 //! Forward: every link follows from the one before, and every entry, payload and last snapshot that it names is there with
 //! that digest. Backward: every stored entry, snapshot and chained row is one that its link names, so nothing was slipped in;
-//! every other row is whole, and every head stands where its log ends. A row that was deleted by hand leaves no trace here: rows
+//! every other row is whole, and every instance has a head that stands where its log ends. A row that was deleted by hand leaves no trace here: rows
 //! follow from what the entries say, and `audit` makes them again.
 
 use adjutant_machine::{
@@ -41,7 +41,8 @@ pub(super) fn verify(view: &View<'_>) -> Result<ChainReport, JournalError> {
 /// Whether what a link names is stored.
 fn holds(view: &View<'_>, link: &Link) -> Result<bool, JournalError> {
     for section in &link.sections {
-        if !entries_hold(view, section)? || !snapshot_holds(view, link, section)? {
+        let has_head = intact(view.head(&section.instance))?.flatten().is_some();
+        if !has_head || !entries_hold(view, section)? || !snapshot_holds(view, link, section)? {
             return Ok(false);
         }
     }

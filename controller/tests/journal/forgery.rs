@@ -51,7 +51,8 @@ fn forged_entry(folder: &Path, (batch, seq): (u64, u64), text: &str) -> Vec<u8> 
     let Content { skeleton, payload } = content(text);
     let place = (&InstanceId::run("a"), seq);
     let digest = Digest::entry(place, &skeleton, &Digest::sealed(&salt(folder), &payload));
-    value((batch, 0), &[&[skeleton.len() as u8], &skeleton[..], &payload].concat(), &digest)
+    let length = (skeleton.len() as u32).to_be_bytes();
+    value((batch, 0), &[&length[..], &skeleton, &payload].concat(), &digest)
 }
 
 fn change(folder: &Path, family: &str, (key, value): (&[u8], Option<Vec<u8>>)) {
@@ -84,7 +85,7 @@ fn a_forged_entry_is_named_by_its_batch() {
 #[test]
 fn a_damaged_entry_is_not_returned() {
     let folder = written();
-    let wrong = value((2, 0), b"\x00approved 1", &Digest::of(b"something else"));
+    let wrong = value((2, 0), b"\0\0\0\0approved 1", &Digest::of(b"something else"));
     change(folder.path(), "log", (&entry_key(2), Some(wrong)));
     let journal = open(folder.path()).unwrap();
     let read = journal.entries(&InstanceId::run("a"), 0, 0);
@@ -139,6 +140,16 @@ fn a_head_that_was_turned_back_is_found() {
 }
 
 #[test]
+fn a_head_that_was_taken_away_is_found() {
+    let folder = written();
+    change(folder.path(), "state", (b"sh\x01a\x00\x00", None));
+    let journal = open(folder.path()).unwrap();
+    let read = journal.load(&InstanceId::run("a"));
+    assert!(matches!(read, Err(JournalError::Corrupt { .. })), "an instance that is hidden is not a new one");
+    assert_eq!(journal.verify().unwrap().broken_at, Some(1));
+}
+
+#[test]
 fn a_salt_that_was_exchanged_is_found() {
     let folder = written();
     let key = b"sa\x01a\x00\x00";
@@ -146,6 +157,41 @@ fn a_salt_that_was_exchanged_is_found() {
     let digest = Digest::of(&[&key[..], &other].concat());
     change(folder.path(), "state", (key, Some(value((1, 0), &other, &digest))));
     assert_eq!(broken_at(folder.path()), Some(1));
+}
+
+/// A kill always works: what is appended now can be read, whatever was done to what the store keeps beside the log.
+#[test]
+fn an_instance_whose_head_or_salt_is_damaged_can_still_be_ended() {
+    let (head, salt) = (b"sh\x01a\x00\x00", b"sa\x01a\x00\x00");
+    for damaged in [vec![head], vec![salt], vec![head, salt]] {
+        for value in [None, Some(b"nonsense".to_vec())] {
+            let folder = written();
+            for key in &damaged {
+                change(folder.path(), "state", (&key[..], value.clone()));
+            }
+            let journal = open(folder.path()).unwrap();
+            let last = journal.last(&InstanceId::run("a")).unwrap();
+            assert_eq!(last, 4, "{damaged:?} {value:?}");
+            let appends = vec![append_with_state("a", last, &["ended"])];
+            journal.append(Batch { appends, ..Batch::default() }).unwrap();
+            let stored = journal.load(&InstanceId::run("a")).unwrap().unwrap();
+            assert_eq!((stored.seq, stored.tail.len(), stored.flaw), (5, 0, None));
+            assert_eq!(stored.snapshot.unwrap().seq, 5);
+        }
+    }
+}
+
+#[test]
+fn a_log_whose_salt_is_gone_is_damaged_and_not_empty() {
+    for value in [None, Some(b"nonsense".to_vec())] {
+        let folder = written();
+        change(folder.path(), "state", (b"sa\x01a\x00\x00", value));
+        let journal = open(folder.path()).unwrap();
+        let read = journal.entries(&InstanceId::run("a"), 0, 0);
+        assert!(matches!(read, Err(JournalError::Corrupt { .. })), "{read:?}");
+        assert!(matches!(journal.load(&InstanceId::run("a")), Err(JournalError::Corrupt { .. })));
+        assert_eq!(journal.verify().unwrap().broken_at, Some(1));
+    }
 }
 
 #[test]
