@@ -220,7 +220,8 @@ impl<'a> Draft<'a> {
         self.entries.push(codec::encode_entry(&next.entry));
         // Rows that follow from the tombstone, too, stay.
         let stay = super::project::rows(&next.run);
-        self.writes.extend(rows.into_iter().filter(|row| !stay.contains_key(&(row.table, row.key.clone()))));
+        self.writes
+            .extend(rows.into_iter().filter(|row| !stay.stored.contains_key(&(row.table, row.key.clone()))));
         self.run = Some(Arc::new(next.run));
         self.messages(before + 1, &next.entry);
     }

@@ -21,6 +21,7 @@ use super::{
     keys,
     project::{self, Difference, Rows},
     request::Started,
+    wheel::Turns,
 };
 
 /// A decoded state takes about so many times the bytes of its stored form.
@@ -89,7 +90,7 @@ pub(super) struct Flight {
     pub(super) run: Option<Arc<Run>>,
     pub(super) rows: Rows,
     pub(super) weight: Weight,
-    pub(super) timers: Vec<RowWrite>,
+    pub(super) turns: Turns,
     pub(super) shared: Vec<(Table, Vec<u8>)>,
     pub(super) actions: Vec<Action>,
     pub(super) word: &'static str,
@@ -192,7 +193,7 @@ pub(super) fn submit(slot: &Slot, mut draft: Draft<'_>, outcomes: Vec<Outcome>) 
     let core = Arc::clone(draft.core);
     let mut batch = Batch { guards: std::mem::take(&mut draft.guards), ..Batch::default() };
     let rows = draft.run.as_deref().map(project::rows).unwrap_or_default();
-    let Difference { writes, timers } = project::difference(&slot.rows, &rows);
+    let Difference { writes, turns } = project::difference(&slot.rows, &rows);
     batch.writes = writes;
     batch.writes.append(&mut draft.writes);
     let entries = std::mem::take(&mut draft.entries);
@@ -221,7 +222,7 @@ pub(super) fn submit(slot: &Slot, mut draft: Draft<'_>, outcomes: Vec<Outcome>) 
     );
     view.submitted();
     let Draft { run, actions, word, decides, buries, .. } = draft;
-    Flight { jobs: Vec::new(), outcomes, run, rows, weight, timers, shared, actions, word, decides, buries }
+    Flight { jobs: Vec::new(), outcomes, run, rows, weight, turns, shared, actions, word, decides, buries }
 }
 
 /// Returns whether the state is stored with this batch: when its log has grown enough, when the run ends with a log worth it, and

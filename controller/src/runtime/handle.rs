@@ -309,10 +309,10 @@ impl Handle {
         self.core.read(move |core| view::run_at(core, &id, seq)).await
     }
 
-    /// Returns what a run asked of the world, the earliest first; what cannot be read is left out.
+    /// Returns what a run asked of the world, the earliest first; what cannot be read is left out, and an unknown run asked nothing.
     ///
     /// # Errors
-    /// [`Error::NotFound`].
+    /// What the store answers when it cannot be read.
     pub async fn calls(&self, run: &str) -> Answered<Vec<Call>> {
         let id = run.to_owned();
         self.core.read(move |core| view::calls(core, &id)).await

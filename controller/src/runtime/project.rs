@@ -2,7 +2,10 @@
 //!
 //! Each batch writes the difference between the projections before and after; `audit` compares the whole.
 
-use std::{cmp::Ordering, collections::BTreeMap};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use adjutant_machine::{
     event::TimerId,
@@ -12,17 +15,21 @@ use adjutant_machine::{
     run::Run,
 };
 
-use super::{head::Head, rows};
+use super::{head::Head, rows, wheel::Turns};
 
-/// The value of a row that memory needs and the store does not.
-const UNSTORED: &[u8] = b"unstored";
+/// What follows from a state.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    /// The rows of the store, by table and key.
+    pub(super) stored: BTreeMap<(Table, Vec<u8>), Vec<u8>>,
+    /// When leases run out. The next process answers for what is leased by its row in the outbox, so this is known to the wheel of
+    /// this process alone.
+    pub(super) leases: BTreeSet<Vec<u8>>,
+}
 
-/// Rows by table and key.
-pub(super) type Rows = BTreeMap<(Table, Vec<u8>), Vec<u8>>;
-
-/// Returns the rows that follow from a state.
+/// Returns what follows from a state.
 pub(super) fn rows(run: &Run) -> Rows {
-    let mut rows = Rows::new();
+    let mut rows = Rows::default();
     lists(run, &mut rows);
     work(run, &mut rows);
     rows
@@ -30,10 +37,10 @@ pub(super) fn rows(run: &Run) -> Rows {
 
 fn lists(run: &Run, rows: &mut Rows) {
     let head = serde_json::to_vec(&Head::of(run)).expect("a head has a JSON form");
-    rows.insert((Table::Index, rows::index::head(&run.id)), head);
+    rows.stored.insert((Table::Index, rows::index::head(&run.id)), head);
     for listed in projection::index(run) {
         let (key, value) = listed_at(run, &listed);
-        rows.insert((Table::Index, key), value.into_bytes());
+        rows.stored.insert((Table::Index, key), value.into_bytes());
     }
 }
 
@@ -55,39 +62,36 @@ fn listed_at(run: &Run, listed: &Listed<'_>) -> (Vec<u8>, String) {
 
 fn work(run: &Run, rows: &mut Rows) {
     for (effect, waiting) in projection::outbox(run) {
-        rows.insert((Table::Outbox, rows::outbox::effect(effect)), rows::outbox::waiting(&waiting));
+        let row = rows::outbox::waiting(&waiting);
+        rows.stored.insert((Table::Outbox, rows::outbox::effect(effect)), row);
     }
     let instance = InstanceId::run(run.id.clone());
     for (timer, at) in projection::timers(run) {
-        // The next process answers for what is leased by its row in the outbox: the end of a lease is this one's affair alone.
-        let value = if matches!(timer, TimerId::Lease(..)) { UNSTORED } else { &[] };
-        rows.insert((Table::Timer, rows::timer::of(at, &instance, Some(timer))), value.to_vec());
+        let key = rows::timer::of(at, &instance, Some(timer));
+        if matches!(timer, TimerId::Lease(..)) {
+            rows.leases.insert(key);
+        } else {
+            rows.stored.insert((Table::Timer, key), Vec::new());
+        }
     }
 }
 
-/// Returns the rows of a state that the store has.
-pub(super) fn stored(run: &Run) -> Rows {
-    let mut rows = rows(run);
-    rows.retain(|_, value| value != UNSTORED);
-    rows
-}
-
 /// What leads from one projection to the other.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Difference {
     /// What the batch writes.
     pub(super) writes: Vec<RowWrite>,
-    /// The timers that are set or gone, stored or not: what the wheel is told.
-    pub(super) timers: Vec<RowWrite>,
+    /// What the wheel is told once the batch is durable.
+    pub(super) turns: Turns,
 }
 
 /// Returns what leads from one projection to the other. Both are in order, so they are walked side by side.
 pub(super) fn difference(before: &Rows, after: &Rows) -> Difference {
-    let mut found = Difference::default();
-    let (mut old, mut new) = (before.iter().peekable(), after.iter().peekable());
+    let mut writes = Vec::new();
+    let (mut old, mut new) = (before.stored.iter().peekable(), after.stored.iter().peekable());
     loop {
         let order = match (old.peek(), new.peek()) {
-            (None, None) => return found,
+            (None, None) => break,
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
             (Some((old, _)), Some((new, _))) => old.cmp(new),
@@ -95,27 +99,21 @@ pub(super) fn difference(before: &Rows, after: &Rows) -> Difference {
         let gone = if order.is_le() { old.next() } else { None };
         let come = if order.is_ge() { new.next() } else { None };
         match (gone, come) {
-            (Some((key, value)), None) => found.note(key, (None, value)),
+            (Some((key, _)), None) => writes.push(write(key, None)),
             (gone, Some((key, value))) if gone.is_none_or(|(_, old)| old != value) => {
-                found.note(key, (Some(value), value));
+                writes.push(write(key, Some(value)));
             }
             _ => {}
         }
     }
+    let stored = writes.iter().filter(|write| write.table == Table::Timer).cloned().collect();
+    let leased = after.leases.difference(&before.leases).cloned().collect();
+    let released = before.leases.difference(&after.leases).cloned().collect();
+    Difference { writes, turns: Turns { stored, leased, released } }
 }
 
-impl Difference {
-    fn note(&mut self, (table, key): &(Table, Vec<u8>), (value, known): (Option<&Vec<u8>>, &[u8])) {
-        let write = RowWrite { table: *table, key: key.clone(), value: value.cloned() };
-        match (*table, known == UNSTORED) {
-            (Table::Timer, true) => self.timers.push(write),
-            (Table::Timer, false) => {
-                self.timers.push(write.clone());
-                self.writes.push(write);
-            }
-            _ => self.writes.push(write),
-        }
-    }
+fn write((table, key): &(Table, Vec<u8>), value: Option<&Vec<u8>>) -> RowWrite {
+    RowWrite { table: *table, key: key.clone(), value: value.cloned() }
 }
 
 #[cfg(test)]
@@ -123,9 +121,10 @@ mod tests {
     use super::*;
 
     fn rows(of: &[(Table, &str, &str)]) -> Rows {
-        of.iter()
-            .map(|(table, key, value)| ((*table, key.as_bytes().to_vec()), value.as_bytes().to_vec()))
-            .collect()
+        let row = |(table, key, value): &(Table, &str, &str)| {
+            ((*table, key.as_bytes().to_vec()), value.as_bytes().to_vec())
+        };
+        Rows { stored: of.iter().map(row).collect(), leases: BTreeSet::new() }
     }
 
     fn told(writes: &[RowWrite]) -> Vec<(String, Option<String>)> {
@@ -144,20 +143,21 @@ mod tests {
         let gone = |key: &str| (key.to_owned(), None);
         assert_eq!(found, [gone("a"), put("c", "2"), put("d", "1"), gone("z")]);
         assert!(difference(&after, &after).writes.is_empty());
-        assert_eq!(difference(&Rows::new(), &after).writes.len(), 3);
-        assert_eq!(difference(&after, &Rows::new()).writes.len(), 3);
+        assert_eq!(difference(&Rows::default(), &after).writes.len(), 3);
+        assert_eq!(difference(&after, &Rows::default()).writes.len(), 3);
     }
 
     #[test]
     fn the_end_of_a_lease_is_told_to_the_wheel_and_not_to_the_store() {
-        let unstored = std::str::from_utf8(UNSTORED).unwrap();
-        let leased = rows(&[(Table::Timer, "lease", unstored), (Table::Timer, "deadline", "")]);
-        let set = difference(&Rows::new(), &leased);
-        assert_eq!(
-            (set.timers.len(), told(&set.writes)),
-            (2, vec![("deadline".to_owned(), Some(String::new()))])
-        );
-        let gone = difference(&leased, &Rows::new());
-        assert_eq!((gone.timers.len(), told(&gone.writes)), (2, vec![("deadline".to_owned(), None)]));
+        let mut leased = rows(&[(Table::Timer, "deadline", "")]);
+        leased.leases.insert(b"lease".to_vec());
+        let set = difference(&Rows::default(), &leased);
+        assert_eq!(told(&set.writes), [("deadline".to_owned(), Some(String::new()))]);
+        assert_eq!((told(&set.turns.stored), set.turns.leased.len()), (told(&set.writes), 1));
+        let gone = difference(&leased, &Rows::default());
+        assert_eq!(told(&gone.writes), [("deadline".to_owned(), None)]);
+        assert_eq!(gone.turns.released, [b"lease".to_vec()]);
+        let same = difference(&leased, &leased).turns;
+        assert!(same.leased.is_empty() && same.released.is_empty());
     }
 }

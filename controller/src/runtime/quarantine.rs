@@ -13,7 +13,8 @@ use adjutant_machine::{
 use super::{
     Error,
     core::Core,
-    outbox, project,
+    outbox,
+    project::{self, Rows},
     request::Answer,
     rows, view,
     views::{QuarantineView, When},
@@ -84,11 +85,7 @@ fn sound(core: &Core, instance: &InstanceId) -> Result<Run, Error> {
 
 /// Takes up what the run would have done meanwhile: its timers, and its effects as after a crash of the process.
 fn take_up(core: &Arc<Core>, run: &Run) {
-    for (table, key) in project::rows(run).into_keys() {
-        if table == Table::Timer {
-            core.wheel.insert(key);
-        }
-    }
+    core.wheel.turn(project::difference(&Rows::default(), &project::rows(run)).turns);
     for effect in run.effects.keys() {
         take_up_effect(core, run, effect);
     }

@@ -27,6 +27,7 @@ use super::{
     rows::timer::Timer,
     start::{self, Fired},
     views::SlotView,
+    wheel::Turns,
 };
 
 /// A slot that is later than this was missed, in milliseconds.
@@ -157,12 +158,8 @@ impl Arming {
 
 /// Tells the wheel about timer rows that are durable.
 pub(super) fn turn(core: &Core, writes: &[RowWrite]) {
-    for write in writes.iter().filter(|write| write.table == Table::Timer) {
-        match write.value {
-            Some(_) => core.wheel.insert(write.key.clone()),
-            None => core.wheel.remove(&write.key),
-        }
-    }
+    let stored = writes.iter().filter(|write| write.table == Table::Timer).cloned().collect();
+    core.wheel.turn(Turns { stored, ..Turns::default() });
 }
 
 /// Deals with a slot that is due.

@@ -173,11 +173,13 @@ impl Shard {
         let core = Arc::clone(&self.core);
         let slot = self.slots.entry(instance.clone()).or_default();
         let mut draft = Draft::new(&core, instance.clone(), None);
+        // It is made once: what it reads of the shared rows must not move before it is submitted.
+        draft.hold_shared();
         if let Err(error) = tombstone::raise(&mut draft, &mut job, left) {
             let fault = core.stop(error);
             return self.refuse(vec![job], &fault);
         }
-        (slot.run, slot.rows, slot.is_loaded) = (None, Rows::new(), true);
+        (slot.run, slot.rows, slot.is_loaded) = (None, Rows::default(), true);
         let told = Outcome::Told(Ok(Told { verdict: Verdict::Applied }));
         let lines = std::mem::take(&mut draft.lines);
         let mut flight = submit(slot, draft, vec![told]);
@@ -243,12 +245,7 @@ impl Shard {
         slot.run = flight.run;
         slot.rows = flight.rows;
         self.core.shared.committed(&flight.shared, receipt.batch);
-        for timer in flight.timers {
-            match timer.value {
-                Some(_) => self.core.wheel.insert(timer.key),
-                None => self.core.wheel.remove(&timer.key),
-            }
-        }
+        self.core.wheel.turn(flight.turns);
         if !flight.word.is_empty() {
             let change = Notification { instance: instance.clone(), seq, kind: flight.word.to_owned() };
             // Nobody watching is the usual case.

@@ -95,7 +95,7 @@ fn one(core: &Core, instance: &InstanceId, expected: &mut BTreeMap<Table, u64>) 
             format!("it is set aside: {}; it can be read: `adjutant release {}`", found.reason, run.id);
         return Err(Finding::Damaged(reason));
     }
-    for ((table, key), value) in project::stored(&run) {
+    for ((table, key), value) in project::rows(&run).stored {
         *expected.entry(table).or_default() += 1;
         let found = core.journal.row(table, &key)?;
         if found.is_none_or(|row| row.value != value) {
