@@ -76,7 +76,7 @@ pub struct Append {
 pub struct Content {
     /// What may stay for good: moments, kinds, numbers; no text and no value from outside.
     pub skeleton: Vec<u8>,
-    /// Everything.
+    /// All that the entry says; what forgetting takes away.
     pub payload: Vec<u8>,
 }
 

@@ -123,7 +123,7 @@ pub enum Listed<'a> {
     },
     /// As a child of the run whose effect started it.
     Child {
-        /// That effect.
+        /// The effect of the parent run that started it.
         parent: &'a EffectId,
     },
     /// As a live run of its playbook.
@@ -133,24 +133,24 @@ pub enum Listed<'a> {
     },
     /// As a live run that pins a bundle.
     Pins {
-        /// The bundle.
+        /// The id of the bundle that it pins.
         bundle: &'a BundleId,
     },
     /// By a gate that waits for a person.
     Gate {
-        /// The gate.
+        /// The id of the gate.
         gate: &'a str,
         /// When it opened.
         opened: Stamp,
     },
     /// By an effect that only the operator can settle.
     Dead {
-        /// The effect.
+        /// The effect that nobody else can settle.
         effect: &'a EffectId,
     },
     /// By a route's decision that a person judged.
     Judged {
-        /// The route.
+        /// The route whose decision was judged.
         route: &'a str,
         /// The effect that asked it.
         effect: &'a EffectId,
@@ -178,14 +178,14 @@ pub fn index(run: &Run) -> Vec<Listed<'_>> {
 /// What an entry tells others.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Message<'a> {
-    /// Another instance.
+    /// Another instance is told that something happened.
     Post {
         /// Who is told.
         to: &'a InstanceId,
         /// What happened, for them.
         event: &'a Event,
     },
-    /// The operator.
+    /// The operator is told something.
     Notice(&'a Notice),
 }
 

@@ -29,7 +29,7 @@ pub struct Broken {
 pub struct Kept {
     /// The state after the last entry.
     pub run: Arc<Run>,
-    /// Every entry.
+    /// Every entry of its log, from the first on.
     pub log: Vec<Entry>,
 }
 

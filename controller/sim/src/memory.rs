@@ -23,7 +23,7 @@ use crate::host::{Broken, Host, Kept};
 pub struct MemoryHost {
     /// The definitions by id.
     pub definitions: BTreeMap<BundleId, Arc<Definition>>,
-    /// The runs.
+    /// Every run by its id, with its whole log.
     pub runs: BTreeMap<String, Kept>,
     /// What may be leased.
     pub outbox: BTreeMap<EffectId, Perform>,

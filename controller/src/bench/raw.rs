@@ -14,7 +14,7 @@ use crate::journal::bench::Plain;
 /// A sample of batches that is written again and again, each time as other runs.
 pub(super) struct Replay {
     store: Plain,
-    /// What passed.
+    /// The batches that passed while the runs were measured.
     sample: Vec<Batch>,
     /// The same, packed as the store packs it.
     packed: Vec<Batch>,

@@ -14,7 +14,7 @@ use zstd::{
 
 use super::value::Flaw;
 
-/// The samples.
+/// Sample entries, one for each line: the words that packed values point at.
 const WORDS: &[u8] = include_bytes!("dictionary-1.txt");
 /// The number that packed values name it by.
 const NUMBER: u8 = 1;

@@ -13,7 +13,7 @@ pub struct Settings {
     pub handle: Handle,
     /// The store.
     pub journal: Arc<dyn Journal>,
-    /// Git.
+    /// The repository that commits are read from and written to.
     pub repository: Arc<dyn Repository>,
     /// The clock.
     pub clock: Arc<dyn Clock>,

@@ -53,7 +53,7 @@ impl Faults {
 pub struct Chaos<H> {
     /// The host that is driven.
     pub host: H,
-    /// The world.
+    /// The world that answers, with what happened in it.
     pub world: World,
     /// Which events met which phases of effects.
     pub covered: BTreeSet<(String, String)>,

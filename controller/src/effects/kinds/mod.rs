@@ -17,7 +17,7 @@ pub(super) use kind::{Deliver, Following, Kind, Probed};
 
 use super::outcome::Fault;
 
-/// Every kind.
+/// The kinds of connectors that this build can reach, each with what performs it.
 pub(super) const ALL: [&dyn Kind; 6] =
     [&http::Http, &mail::Mail, &files::Files, &webhook::Webhooks, &mail_drop::MailDrop, &openai::OpenAi];
 

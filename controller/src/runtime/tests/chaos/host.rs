@@ -49,7 +49,7 @@ pub(super) struct Setup {
     pub(super) lockstep: bool,
 }
 
-/// One process.
+/// A process that serves the store until it dies: its runtime, and what it stands on.
 struct Process {
     core: Arc<Core>,
     lot: Arc<Lot>,
