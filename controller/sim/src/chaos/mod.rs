@@ -252,15 +252,13 @@ impl<H: Host> Chaos<H> {
     }
 
     fn answer(&mut self, perform: &Perform, event: Event) -> Result<(), Broken> {
-        // What was held back goes again under its own number: told late or twice, it would be told of the next one.
-        let may_stray = !matches!(event, Event::EffectHeldBack { .. });
-        if self.chance(self.faults.late) && may_stray {
+        if self.chance(self.faults.late) {
             self.late.push((perform.clone(), event));
             return Ok(());
         }
         self.meets(&perform.effect.run, &event);
         self.host.answer(perform, event.clone())?;
-        if self.chance(self.faults.late) && may_stray {
+        if self.chance(self.faults.late) {
             self.send(&perform.effect.run, event)?;
         }
         Ok(())
