@@ -100,7 +100,9 @@ async fn an_approved_write_that_failed_is_tried_again_under_its_approval() {
     resume(&world).await;
     assert_eq!(world.run(&run).await.line.status, "failed");
     let answer = world.handle.retry(&run, Retry::default(), "operator").await.unwrap();
-    assert!(answer.message.contains("step \"act\""), "{}", answer.message);
+    // How far it came until somebody looked is luck; that it goes on is not.
+    let goes_on = ["step \"act\"", "it is done"].iter().any(|place| answer.message.contains(place));
+    assert!(goes_on, "{}", answer.message);
     world.rest().await;
     assert_eq!(world.run(&run).await.line.status, "done", "nobody is asked again, and no grant is missing");
     assert_eq!(world.script.calls("desk.post").len(), 2);

@@ -106,7 +106,15 @@ async fn linked_work_trees_and_submodules_are_followed() {
 
 #[tokio::test]
 async fn references_in_tables_are_read_and_a_commit_is_noticed() {
-    let world = made("--ref-format=reftable");
+    let world = World::new();
+    let (is_made, told) =
+        world.try_git(&["init", "--quiet", "--initial-branch=main", "--ref-format=reftable"]);
+    if told.contains("unknown option") {
+        // A git older than 2.45 makes no such repository, and would not follow one either.
+        return;
+    }
+    assert!(is_made, "{told}");
+    world.commit("first");
     let mut followed = follow(&world, Mode::Commit { folder: world.folder() });
     followed.until_observed(|_| true).await;
     let second = world.commit("second");
