@@ -3,6 +3,7 @@
 mod awake;
 pub mod bench;
 pub mod cli;
+mod daemon;
 pub mod effects;
 pub mod http;
 pub mod journal;

@@ -5,7 +5,7 @@ use std::{error::Error as StdError, io, path::Path, process::ExitCode};
 use adjutant_machine::journal::JournalError;
 
 use super::out::{Paint, Words, words};
-use crate::{bench, effects, journal, private, runtime, source};
+use crate::{bench, daemon, effects, http, journal, private, runtime, source};
 
 /// How a command ends. The numbers are the contract of the operator's surface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -218,6 +218,33 @@ impl From<journal::Error> for Failure {
             journal::Error::Store(JournalError::Disk(_)) => Self::of(Exit::Disk, &error),
             journal::Error::Store(_) => Self::of(Exit::Bug, &error),
         }
+    }
+}
+
+impl From<daemon::Error> for Failure {
+    fn from(error: daemon::Error) -> Self {
+        use daemon::Error;
+        match error {
+            Error::Store(error) => error.into(),
+            Error::Runtime(error) => error.into(),
+            Error::Secrets(error) => error.into(),
+            Error::Source(error) => error.into(),
+            Error::Reconcile(error) => Self::of(Exit::Bug, &error),
+            Error::Served(error) => not_served(&error),
+            Error::Program(error) => Self::file("find", Path::new("adjutant"))(error),
+            Error::Panicked(_) => Self::of(Exit::Bug, &error),
+        }
+    }
+}
+
+fn not_served(error: &http::ServeError) -> Failure {
+    let failure = Failure::of(Exit::Again, error);
+    match error {
+        http::ServeError::Listen { .. } => failure.hint("give another address with `--listen 127.0.0.1:0`"),
+        http::ServeError::Taken(_) => {
+            failure.hint("one daemon serves one data folder: give another `--data`")
+        }
+        http::ServeError::Runtime(_) => Failure { exit: Exit::Bug, ..failure },
     }
 }
 

@@ -1,173 +1,44 @@
-//! `adjutant hook NAME`: what Git runs in `company.git`. It checks in its own process, where the push lies in quarantine, then asks
-//! the daemon for the plan. Whatever it prints, the pusher reads; without a daemon nothing is taken.
+//! `hook`: asks the daemon over its socket, and writes what a hook tells to whoever pushes.
 
-use std::{
-    collections::BTreeMap,
-    env,
-    io::{Read, Write},
+use std::time::Duration;
+
+use super::{
+    args::Cli,
+    blocking::block_on,
+    client::{self, Client},
+    failure::{Exit, Failure, Outcome},
+    out::{Words, say},
+    place,
 };
-
-use adjutant_spec::{load, shown};
-
-use super::out::{Words, say};
 use crate::{
-    http::doors::{Push, PushAnswer, PushedRef},
-    source::{
-        Answer, Destination, Dialogue, Error, Limits, RefUpdate, Unreadable, Verdict, parse_updates,
-        read_pushed,
-    },
+    daemon::hook::{self, Between, Unanswered},
+    http::doors::{Push, PushAnswer},
 };
 
-/// "No object", as Git writes it.
-const NOTHING: &str = "0000000000000000000000000000000000000000";
-const QUARANTINE: &str = "GIT_QUARANTINE_PATH";
-const DOWN: &str = "the daemon does not answer: start `adjutant up`; nothing changed";
+/// How long a push waits for the daemon's word; Git waits for its hooks without end.
+const HOOK_WITHIN: Duration = Duration::from_secs(120);
 
-/// Why the daemon gave no answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unanswered {
-    /// It cannot be reached.
-    Unreachable,
-    /// It refused, with its text.
-    Refused(String),
-}
-
-/// Asks the daemon: `POST /api/v1/hook/<name>`.
-pub type Ask<'a> = &'a dyn Fn(&Push) -> Result<PushAnswer, Unanswered>;
-
-/// Runs a hook of this process; returns the exit code that Git looks at.
-pub fn run(name: &str, ask: Ask<'_>) -> u8 {
-    run_on(name, ask, &mut std::io::stdout())
-}
-
-/// Runs a hook that answers Git through `output`.
-pub(super) fn run_on(name: &str, ask: Ask<'_>, output: &mut impl Write) -> u8 {
-    let outcome = match name {
-        "pre-receive" => pre_receive(ask),
-        "proc-receive" => proc_receive(ask, &mut std::io::stdin(), output),
-        "post-receive" => post_receive(ask),
-        _ => Err(format!("there is no hook \"{name}\"")),
+/// Runs a hook of `company.git`; Git looks at the exit code, the pusher at stderr.
+pub(super) fn hook(cli: &Cli, name: &str) -> Outcome {
+    let client = Client::at_socket(&place::socket(&place::data(&cli.global)?))?;
+    let ask = |push: &Push| -> Result<PushAnswer, Unanswered> {
+        let work = async {
+            let body = serde_json::to_value(push).map_err(|error| Failure::of(Exit::Bug, &error))?;
+            client::read(client.post(&["hook", name], &body).await?)
+        };
+        let asked = block_on(async {
+            tokio::time::timeout(HOOK_WITHIN, work).await.unwrap_or_else(|_| {
+                let seconds = HOOK_WITHIN.as_secs();
+                Err(Failure::new(Exit::Again, format!("the daemon did not answer within {seconds} s")))
+            })
+        });
+        asked.map_err(|failure| match failure.exit {
+            Exit::Unreachable => Unanswered::Unreachable,
+            _ => Unanswered::Refused(failure.text().render(false)),
+        })
     };
-    match outcome {
-        Ok(()) => 0,
-        Err(text) => {
-            tell(&text);
-            1
-        }
-    }
-}
-
-fn pre_receive(ask: Ask<'_>) -> Result<(), String> {
-    let updates = read_updates()?;
-    for update in &updates {
-        if let Destination::Main { commit } = update.destination().map_err(|refusal| refusal.to_string())? {
-            check(&commit)?;
-        }
-    }
-    let answer = ask(&push("pre-receive", &updates, options_of_environment())).map_err(said)?;
-    if !answer.ok {
-        return Err(format!("{}nothing changed", answer.text));
-    }
-    tell(answer.text.trim_end());
-    Ok(())
-}
-
-/// Checks a pushed commit as `adjutant check` does, with the same text.
-fn check(commit: &str) -> Result<(), String> {
-    let pushed = read_pushed(commit, None, Limits::default()).map_err(|error| explained(&error))?;
-    let loaded = load(&pushed.files);
-    if loaded.report.has_errors() {
-        return Err(format!("{}nothing changed", loaded.report.render()));
-    }
-    Ok(())
-}
-
-fn proc_receive(ask: Ask<'_>, input: &mut impl Read, output: &mut impl Write) -> Result<(), String> {
-    let dialogue = Dialogue::receive(input, output).map_err(|error| explained(&error))?;
-    let answered = ask(&push("proc-receive", &dialogue.updates, dialogue.push_options.clone())).map_err(said);
-    if let Ok(answer) = &answered {
-        tell(answer.text.trim_end());
-    }
-    let answers: Vec<Answer> =
-        dialogue.updates.iter().map(|update| verdict(update, answered.as_ref())).collect();
-    Answer::send(&answers, output).map_err(|error| explained(&error))
-}
-
-fn verdict(update: &RefUpdate, answered: Result<&PushAnswer, &String>) -> Answer {
-    let reference = update.name.clone();
-    let verdict = match answered {
-        Err(text) => Verdict::Refused(shown::line(text.trim_end()).into_owned()),
-        Ok(answer) => {
-            match (answer.refs.get(&update.name), answer.plan[&update.name].as_str(), &update.new) {
-                (Some(None), Some(kept), Some(new)) => {
-                    Verdict::Taken { reference: kept.to_owned(), old: None, new: new.clone() }
-                }
-                (Some(Some(reason)), _, _) => Verdict::Refused(shown::line(reason.trim_end()).into_owned()),
-                _ => Verdict::Refused("the daemon does not know this reference".to_owned()),
-            }
-        }
-    };
-    Answer { reference, verdict }
-}
-
-/// The push is taken already; a daemon that is down finds it when it starts.
-fn post_receive(ask: Ask<'_>) -> Result<(), String> {
-    let updates = read_updates()?;
-    if let Err(unanswered) = ask(&push("post-receive", &updates, options_of_environment())) {
-        tell(&format!("taken, but not in force yet: {}", said(unanswered)));
-    }
-    Ok(())
-}
-
-fn read_updates() -> Result<Vec<RefUpdate>, String> {
-    let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text).map_err(|error| error.to_string())?;
-    parse_updates(&text).map_err(|error| explained(&error))
-}
-
-fn push(hook: &str, updates: &[RefUpdate], options: Vec<String>) -> Push {
-    let id = |id: &Option<String>| id.clone().unwrap_or_else(|| NOTHING.to_owned());
-    let updates = updates.iter().map(|update| PushedRef {
-        old: id(&update.old),
-        new: id(&update.new),
-        name: update.name.clone(),
-    });
-    Push {
-        hook: hook.to_owned(),
-        by: String::new(),
-        updates: updates.collect(),
-        options,
-        environment: quarantine(),
-    }
-}
-
-/// Returns where the push lies in quarantine; the hook runs in the repository, the daemon does not.
-fn quarantine() -> BTreeMap<String, String> {
-    let folder = env::var_os(QUARANTINE).and_then(|folder| std::path::absolute(folder).ok());
-    folder.map(|folder| (QUARANTINE.to_owned(), folder.to_string_lossy().into_owned())).into_iter().collect()
-}
-
-fn options_of_environment() -> Vec<String> {
-    let count =
-        env::var("GIT_PUSH_OPTION_COUNT").ok().and_then(|count| count.parse().ok()).unwrap_or(0_usize);
-    (0..count).filter_map(|place| env::var(format!("GIT_PUSH_OPTION_{place}")).ok()).collect()
-}
-
-fn said(unanswered: Unanswered) -> String {
-    match unanswered {
-        Unanswered::Unreachable => DOWN.to_owned(),
-        Unanswered::Refused(text) => text,
-    }
-}
-
-fn explained(error: &Error) -> String {
-    let Unreadable { message, hint, .. } = Unreadable::from(error);
-    hint.map_or_else(|| message.clone(), |hint| format!("{message}; {hint}"))
-}
-
-/// Writes to whoever pushes; names of files and branches, and what stands in files, are theirs.
-fn tell(text: &str) {
-    if !text.is_empty() {
-        say(Words::document(text));
-    }
+    let tell = |text: &str| say(Words::document(text));
+    let between = Between { ask: &ask, tell: &tell };
+    let code = hook::run(name, between, &mut std::io::stdout());
+    Ok(if code == 0 { Exit::Done } else { Exit::Invalid })
 }

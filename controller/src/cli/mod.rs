@@ -1,9 +1,9 @@
-//! The command line and the composition root: every command, and the daemon put together from its rooms.
+//! The command line: every command, as words around the rooms.
 //!
 //! ```text
 //!  offline ──► a folder of files                                       init, new, check, fmt, explain, secrets, …
 //!  client  ──► the API over the control socket ──► a daemon            status, run, inbox, approve, dead, …
-//!  daemon  ──► journal → runtime → effects → source → reconcile → http up
+//!  up      ──► the room `daemon`, in this process                      up, up --once
 //!  demo    ──► daemon + doubles as processes of their own              demo, demo --script
 //! ```
 //! Data goes to stdout, everything else to stderr. Exit codes are the contract; see [`failure::Exit`].
@@ -13,19 +13,18 @@ mod advised;
 mod args;
 mod blocking;
 mod client;
-mod daemon;
 mod demo;
 mod failure;
-pub mod git_door;
-pub mod hook;
+mod hook;
 mod later;
 mod models;
 mod moments;
 mod offline;
 mod out;
 mod place;
+mod up;
 
-use std::{path::Path, process::ExitCode, time::Duration};
+use std::{path::Path, process::ExitCode};
 
 use clap::FromArgMatches as _;
 
@@ -33,16 +32,9 @@ use args::{AuditAction, Cli, Command, ModelsAction};
 use blocking::block_on;
 use client::{Client, Cx};
 use failure::{Exit, Failure, Outcome};
-use hook::Unanswered;
 use out::{Out, Words, words};
 
-use crate::{
-    http::doors::{Push, PushAnswer},
-    runtime::views::ClockView,
-};
-
-/// How long a push waits for the daemon's word; Git waits for its hooks without end.
-const HOOK_WITHIN: Duration = Duration::from_secs(120);
+use crate::runtime::views::ClockView;
 
 /// Runs the command line of this process.
 #[must_use]
@@ -110,34 +102,12 @@ fn run(cli: Cli) -> Outcome {
         Command::Completions { shell } => offline::completions(&out, *shell),
         Command::Man { dir } => offline::man(&out, dir.as_deref()),
         Command::Service { repo } => offline::service(&out, repo, &place::data(&cli.global)?),
-        Command::Up(args) => daemon::up(&out, &cli.global, args),
+        Command::Up(args) => up::up(&out, &cli.global, args),
         Command::Demo(args) => block_on(demo::demo(&out, args)),
         Command::DemoDoubles(args) => block_on(demo::demo_doubles(&out, args)),
-        Command::Hook { name, .. } => hook(&cli, name),
+        Command::Hook { name, .. } => hook::hook(&cli, name),
         _ => on_store(&out, &cli),
     }
-}
-
-/// Runs a hook of `company.git`; Git looks at the exit code, the pusher at stderr.
-fn hook(cli: &Cli, name: &str) -> Outcome {
-    let client = Client::at_socket(&place::socket(&place::data(&cli.global)?))?;
-    let ask = |push: &Push| -> Result<PushAnswer, Unanswered> {
-        let work = async {
-            let body = serde_json::to_value(push).map_err(|error| Failure::of(Exit::Bug, &error))?;
-            client::read(client.post(&["hook", name], &body).await?)
-        };
-        let asked = block_on(async {
-            tokio::time::timeout(HOOK_WITHIN, work).await.unwrap_or_else(|_| {
-                let seconds = HOOK_WITHIN.as_secs();
-                Err(Failure::new(Exit::Again, format!("the daemon did not answer within {seconds} s")))
-            })
-        });
-        asked.map_err(|failure| match failure.exit {
-            Exit::Unreachable => Unanswered::Unreachable,
-            _ => Unanswered::Refused(failure.text().render(false)),
-        })
-    };
-    Ok(if hook::run(name, &ask) == 0 { Exit::Done } else { Exit::Invalid })
 }
 
 /// Runs a command on a data folder, without a daemon.

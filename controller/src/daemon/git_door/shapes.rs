@@ -16,7 +16,7 @@ use crate::{
 
 /// Returns what the source saw, in the words of reconcile.
 #[must_use]
-pub fn seen(observation: &Observation) -> Seen {
+pub(crate) fn seen(observation: &Observation) -> Seen {
     match observation {
         Observation::Observed(observed) => Seen::Candidate(Candidate {
             revision: observed.revision.id.clone(),

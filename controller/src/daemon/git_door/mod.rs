@@ -10,8 +10,8 @@ use std::{path::Path, sync::Arc};
 
 use serde_json::Value;
 
-pub use repository::Git;
-pub use shapes::seen;
+pub(crate) use repository::Git;
+pub(crate) use shapes::seen;
 
 use crate::{
     http::{
@@ -32,7 +32,7 @@ const QUARANTINE: &str = "GIT_QUARANTINE_PATH";
 
 /// Implements the door of HTTP to Git.
 #[derive(Clone)]
-pub struct GitDoor {
+pub(crate) struct GitDoor {
     reconciler: Reconciler,
     git: Arc<Git>,
     routers: Routers,
@@ -41,12 +41,12 @@ pub struct GitDoor {
 }
 
 /// What else the status tells, beside what reconcile knows.
-pub type Conditions = Arc<dyn Fn() -> Vec<doors::ConditionView> + Send + Sync>;
+pub(crate) type Conditions = Arc<dyn Fn() -> Vec<doors::ConditionView> + Send + Sync>;
 
 impl GitDoor {
     /// Returns the door; `wake` makes the source look at once.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         (reconciler, routers): (Reconciler, Routers),
         git: Arc<Git>,
         wake: Arc<dyn Fn() + Send + Sync>,
@@ -56,7 +56,7 @@ impl GitDoor {
 
     /// Adds conditions to the status.
     #[must_use]
-    pub fn with_conditions(self, more: Conditions) -> Self {
+    pub(crate) fn with_conditions(self, more: Conditions) -> Self {
         Self { more: Some(more), ..self }
     }
 

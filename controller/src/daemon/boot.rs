@@ -13,16 +13,14 @@ use tokio::{sync::watch, task::JoinSet};
 
 use super::{
     doors::{Edge, Store},
+    error::Error,
+    git_door::{self, GitDoor},
     intake, models,
-    place::Truth,
     rehearsal::Rehearsal,
+    truth::Truth,
     world::{LiveDoors, World},
 };
 use crate::{
-    cli::{
-        failure::{Exit, Failure},
-        git_door::{self, GitDoor},
-    },
     effects::{Effects, Options, secrets::Keys},
     http::{self, Doors, Server},
     journal::{self, RocksJournal},
@@ -38,18 +36,18 @@ const AGENTS: usize = 4;
 const CACHE_BYTES: usize = 8 << 20;
 
 /// Where HTTP is served, and how others reach it.
-pub(super) struct Address {
-    pub(super) listen: SocketAddr,
-    pub(super) public_url: Option<String>,
+pub(crate) struct Address {
+    pub(crate) listen: SocketAddr,
+    pub(crate) public_url: Option<String>,
 }
 
 /// The daemon: every room, open.
-pub(super) struct Daemon {
-    pub(super) data: PathBuf,
-    pub(super) truth: Truth,
-    pub(super) handle: Handle,
-    pub(super) reconciler: Reconciler,
-    pub(super) server: Option<Server>,
+pub(crate) struct Daemon {
+    pub(crate) data: PathBuf,
+    pub(crate) truth: Truth,
+    pub(crate) handle: Handle,
+    pub(crate) reconciler: Reconciler,
+    pub(crate) server: Option<Server>,
     journal: Arc<RocksJournal>,
     source: Arc<Source>,
     stop: watch::Sender<bool>,
@@ -57,13 +55,13 @@ pub(super) struct Daemon {
 }
 
 /// The rooms below the source: they are the same with and without a server.
-pub(super) struct Rooms {
-    pub(super) handle: Handle,
-    pub(super) reconciler: Reconciler,
-    pub(super) journal: Arc<RocksJournal>,
-    pub(super) source: Arc<Source>,
-    pub(super) observations: Observations,
-    pub(super) effects: Arc<Effects>,
+pub(crate) struct Rooms {
+    pub(crate) handle: Handle,
+    pub(crate) reconciler: Reconciler,
+    pub(crate) journal: Arc<RocksJournal>,
+    pub(crate) source: Arc<Source>,
+    pub(crate) observations: Observations,
+    pub(crate) effects: Arc<Effects>,
     routers: Routers,
     git: Arc<git_door::Git>,
     clock: Arc<dyn Clock>,
@@ -74,13 +72,13 @@ impl Daemon {
     ///
     /// # Errors
     /// The first room that does not open; the others are closed again.
-    pub(super) async fn open(data: &Path, truth: Truth, address: &Address) -> Result<Self, Failure> {
+    pub(crate) async fn open(data: &Path, truth: Truth, address: &Address) -> Result<Self, Error> {
         let rooms = Rooms::open(data, &truth).await?;
         let server = match Server::open(settings(data, &rooms, address)).await {
             Ok(server) => server,
             Err(error) => {
                 rooms.close().await;
-                return Err(not_served(&error));
+                return Err(error.into());
             }
         };
         let (stop, stopped) = watch::channel(false);
@@ -95,7 +93,7 @@ impl Daemon {
     }
 
     /// Closes the rooms: no new work comes in, what is under way may finish, the rest waits in the outbox.
-    pub(super) async fn close(mut self) {
+    pub(crate) async fn close(mut self) {
         self.stop.send_replace(true);
         if let Some(server) = self.server.take() {
             server.shutdown().await;
@@ -111,7 +109,7 @@ impl Rooms {
     ///
     /// # Errors
     /// The first room that does not open.
-    pub(super) async fn open(data: &Path, truth: &Truth) -> Result<Self, Failure> {
+    pub(crate) async fn open(data: &Path, truth: &Truth) -> Result<Self, Error> {
         let (folder, clock) = (data.to_owned(), Arc::new(RealClock) as Arc<dyn Clock>);
         let journal = blocking(move || Ok(RocksJournal::open(&folder, journal::Options::default())?)).await?;
         let journal = Arc::new(journal);
@@ -137,7 +135,7 @@ impl Rooms {
             company: company.path().display().to_string(),
             rehearsal: Some(Arc::new(Rehearsal::new(Arc::clone(&effects), handle.clone()))),
         });
-        let reconciler = reconciler.await.map_err(|error| Failure::of(Exit::Bug, &error))?;
+        let reconciler = reconciler.await?;
         let previous = handle.applied().and_then(|view| view.detail["commit"].as_str().map(str::to_owned));
         let following = source::Settings { previous, ..source::Settings::new(followed(truth, company)) };
         let (source, observations) = Source::start(following, mirror)?;
@@ -146,7 +144,7 @@ impl Rooms {
     }
 
     /// Closes the rooms again.
-    pub(super) async fn close(self) {
+    pub(crate) async fn close(self) {
         let Self { handle, reconciler, journal, source, git, effects, .. } = self;
         drop((reconciler, git, effects));
         close(handle, source, journal).await;
@@ -157,7 +155,7 @@ async fn open_runtime(
     journal: Arc<dyn Journal>,
     (effects, door): (&Arc<Effects>, &watch::Sender<Option<Handle>>),
     clock: &Arc<dyn Clock>,
-) -> Result<Handle, Failure> {
+) -> Result<Handle, Error> {
     let world = World::new(Arc::clone(effects), door.subscribe());
     let handle = Runtime::open(runtime::Settings {
         journal,
@@ -175,12 +173,12 @@ async fn open_runtime(
 }
 
 /// Opens the mirror and the company's own repository, which in push mode a folder may fill once.
-async fn open_git(data: &Path, truth: &Truth) -> Result<(Company, Mirror), Failure> {
+async fn open_git(data: &Path, truth: &Truth) -> Result<(Company, Mirror), Error> {
     let (data, truth) = (data.to_owned(), truth.clone());
     blocking(move || {
         let git = Git::default();
         let company = Company::open(&data, git.clone(), Limits::default())?;
-        let binary = std::env::current_exe().map_err(Failure::file("find", Path::new("adjutant")))?;
+        let binary = std::env::current_exe().map_err(Error::Program)?;
         company.install_hooks(&HookSetup { binary, data: data.clone() })?;
         if let Truth::Push { seed: Some(folder) } = &truth {
             let seeded = company.seed(folder)?;
@@ -233,17 +231,6 @@ fn conditions(effects: &Arc<Effects>, handle: &Handle) -> git_door::Conditions {
     Arc::new(move || models().into_iter().chain(folders()).collect())
 }
 
-fn not_served(error: &http::ServeError) -> Failure {
-    let failure = Failure::of(Exit::Again, error);
-    match error {
-        http::ServeError::Listen { .. } => failure.hint("give another address with `--listen 127.0.0.1:0`"),
-        http::ServeError::Taken(_) => {
-            failure.hint("one daemon serves one data folder: give another `--data`")
-        }
-        http::ServeError::Runtime(_) => Failure { exit: Exit::Bug, ..failure },
-    }
-}
-
 /// Routers take a while to be fitted: that begins with the plan, and not with the first message.
 async fn make_ready(effects: Arc<Effects>, mut plans: BoxStream<'static, Arc<Plan>>) {
     while let Some(plan) = plans.next().await {
@@ -262,15 +249,15 @@ async fn close(handle: Handle, source: Arc<Source>, journal: Arc<RocksJournal>) 
         journal.close();
         Ok(())
     });
-    if let Err(failure) = closed.await {
-        tracing::warn!(error = failure.message, "not everything closed");
+    if let Err(error) = closed.await {
+        tracing::warn!(%error, "not everything closed");
     }
 }
 
 /// Does work that waits for the disk off the async threads.
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
-) -> Result<T, Failure> {
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
     let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|error| Err(Failure::new(Exit::Bug, "a room panicked").caused_by(&error)))
+    done.unwrap_or_else(|error| Err(Error::Panicked(error)))
 }

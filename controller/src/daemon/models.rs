@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use super::git_door::Conditions;
 use crate::{
-    cli::git_door::Conditions,
     effects::Effects,
     http::doors::ConditionView,
     judgement::{Standing, pin_of},

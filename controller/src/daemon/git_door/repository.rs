@@ -17,7 +17,7 @@ const OPERATOR: &str = "operator <operator@localhost>";
 
 /// The repositories that reconcile asks.
 #[derive(Debug, Clone)]
-pub struct Git {
+pub(crate) struct Git {
     company: Company,
     mirror: Mirror,
     folder: Option<PathBuf>,
@@ -28,7 +28,7 @@ type Asked<T> = Result<T, RepositoryError>;
 impl Git {
     /// Returns the repositories; `folder` is the one that is followed, where one is.
     #[must_use]
-    pub fn new(company: Company, mirror: Mirror, folder: Option<PathBuf>) -> Self {
+    pub(crate) fn new(company: Company, mirror: Mirror, folder: Option<PathBuf>) -> Self {
         Self { company, mirror, folder }
     }
 

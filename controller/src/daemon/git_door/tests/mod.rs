@@ -33,7 +33,7 @@ use tempfile::TempDir;
 
 use super::{Git, GitDoor, seen};
 use crate::{
-    cli::hook::{self, Unanswered},
+    daemon::hook::{self, Between, Unanswered},
     http::{self, Backups, Doors, HookRefusal, Hooks, Probes, Refusal, Server, doors, find_control},
     journal::{Options, RocksJournal},
     judgement::tests::unpulled,
@@ -282,7 +282,12 @@ fn install_hooks(company: &Company, place: &Place) {
 fn hook_child() {
     let Ok(hook) = std::env::var("HOOK") else { return };
     let mut output = fs::File::options().write(true).open("/dev/fd/3").expect("the protocol's pipe");
-    assert_eq!(hook::run_on(&hook, &ask, &mut output), 0, "the hook refuses");
+    let tell = |text: &str| {
+        let told = std::io::stderr().write_all(format!("{}\n", text.trim_end()).as_bytes());
+        told.expect("the pusher reads");
+    };
+    let between = Between { ask: &ask, tell: &tell };
+    assert_eq!(hook::run(&hook, between, &mut output), 0, "the hook refuses");
 }
 
 /// Asks the daemon over the control socket, in the plainest HTTP.

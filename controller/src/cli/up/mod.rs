@@ -1,24 +1,9 @@
-//! `up`: the daemon, put together from its rooms.
-//!
-//! ```text
-//!  journal ─► runtime ◄─── World (performer) ─► effects ◄── mail drop, webhooks
-//!                ▲                                             │
-//!                └── reconcile ◄── source (files, Git)         ▼
-//!                        ▲                                 deliveries
-//!                        └──────── http (API, dashboard, hooks, control socket)
-//! ```
-//! What is opened last is closed first. Nothing is lost when it is not closed at all.
+//! `up`: opens the daemon, says where it is, and ends with it.
 
-mod boot;
-mod doors;
-mod intake;
 mod logs;
-mod models;
 mod once;
-mod place;
-mod rehearsal;
 mod stop;
-mod world;
+mod truth;
 
 use std::path::Path;
 
@@ -30,9 +15,11 @@ use super::{
     out::{Out, words},
     place as places,
 };
-use crate::{effects::secrets::Keys, private};
-use boot::{Address, Daemon};
-use place::Truth;
+use crate::{
+    daemon::{Address, Daemon, Truth},
+    effects::secrets::Keys,
+    private,
+};
 use stop::Stop;
 
 /// Runs the daemon until it is told to stop, or until the store fails.
@@ -40,7 +27,7 @@ pub(super) fn up(out: &Out, global: &Global, args: &UpArgs) -> Outcome {
     logs::open(args.log_json);
     let data = places::data(global)?;
     make_private(out, &data)?;
-    let truth = Truth::of(args)?;
+    let truth = truth::truth(args)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("adjutant").build();
     let runtime = runtime.map_err(|error| Failure::of(Exit::Disk, &error))?;
     let outcome = runtime.block_on(async {

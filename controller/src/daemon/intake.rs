@@ -5,8 +5,8 @@ use std::sync::Arc;
 use adjutant_machine::journal::JournalError;
 use tokio::sync::watch;
 
+use super::git_door::Conditions;
 use crate::{
-    cli::git_door::Conditions,
     effects::{
         self, Effects, Unread,
         intake::{DropStanding, Item, Refused},

@@ -5,13 +5,12 @@ use std::{path::Path, time::Duration};
 use adjutant_spec::spoken;
 use serde_json::json;
 
-use super::{boot::Rooms, place::Truth};
 use crate::{
     cli::{
         failure::{Exit, Failure, Outcome},
-        git_door,
         out::{Out, words},
     },
+    daemon::{Rooms, Truth, seen},
     reconcile,
 };
 
@@ -28,7 +27,7 @@ pub(super) async fn once(out: &Out, data: &Path, truth: Truth) -> Outcome {
 
 async fn settle(out: &Out, rooms: &mut Rooms) -> Outcome {
     let looked = rooms.observations.wait_for(Option::is_some).await;
-    let seen = looked.ok().and_then(|observation| observation.as_ref().map(git_door::seen));
+    let seen = looked.ok().and_then(|observation| observation.as_ref().map(seen));
     let seen = seen.ok_or_else(|| Failure::new(Exit::Bug, "the source was not looked at"))?;
     let tried = rooms.reconciler.observe(seen).await;
     tried.map_err(|error| Failure::of(Exit::Again, &error))?;

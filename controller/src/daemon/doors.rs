@@ -9,14 +9,13 @@ use serde_json::Value;
 
 use super::intake::delivery;
 use crate::{
-    cli::moments,
     effects::{self, Effects, IntakeError, Unread, Webhook},
     http::{
         Backups, Code, HookRefusal, Hooks, Probes, Refusal,
         doors::{Answered, BackupView, ProbeView, Received},
     },
     journal::{self, Copied, RocksJournal},
-    runtime::{Handle, SetAside},
+    runtime::{Clock as _, Handle, RealClock, SetAside},
 };
 
 /// The effects room behind HTTP, asked under the plan in force.
@@ -44,7 +43,7 @@ impl Hooks for Edge {
         Box::pin(async move {
             let plan = edge.handle.plan().ok_or_else(too_early)?;
             let webhook =
-                Webhook { connector: &connector, headers: &headers, body: &body, now: moments::now() };
+                Webhook { connector: &connector, headers: &headers, body: &body, now: RealClock.now() };
             let verified = edge.effects.verify_webhook(&plan, &webhook);
             verified.map(received).map_err(|error| refusal(&connector, error))
         })
