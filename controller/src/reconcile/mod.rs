@@ -22,6 +22,7 @@ mod files;
 mod judge;
 mod plan;
 mod proposal;
+pub mod proposers;
 mod push;
 mod reconciler;
 mod rehearsal;

@@ -1,6 +1,5 @@
 //! The source of truth behind the API: what HTTP asks of Git, answered by reconcile over the source room.
 
-mod lessons;
 mod repository;
 mod shapes;
 #[cfg(test)]
@@ -19,7 +18,7 @@ use crate::{
         doors::{self, Answered, Done, NewProposal, PlanWish, ProposalView, Push, PushAnswer, SourceView},
     },
     judgement::Routers,
-    reconcile::{self, Reconciler},
+    reconcile::{self, Reconciler, proposers},
     runtime::{
         PageWish,
         views::{CorrectionView, Paged},
@@ -189,9 +188,10 @@ impl doors::GitDoor for GitDoor {
         let (door, route, by) = (self.clone(), route.to_owned(), by.to_owned());
         Box::pin(async move {
             let (git, routers) = (Arc::clone(&door.git), door.routers.clone());
-            let work = move || lessons::wish((git.as_ref(), &routers), &route, &said);
+            let work = move || proposers::refit((git.as_ref(), &routers), &route, &said);
             let wish = tokio::task::spawn_blocking(work).await;
-            let wish = wish.map_err(|error| Refusal::new(Code::Bug, error.to_string()))??;
+            let wish = wish.map_err(|error| Refusal::new(Code::Bug, error.to_string()))?;
+            let wish = wish.map_err(shapes::refusal)?;
             Ok(shapes::proposal(door.reconciler.propose(wish, &by).await.map_err(shapes::refusal)?))
         })
     }

@@ -9,14 +9,16 @@ use adjutant_spec::{
 };
 use serde_json::json;
 
-use super::shapes;
 use crate::{
-    http::Refusal,
     judgement::{
         Routers, outcomes, pin_of,
         refit::{self, RefitError, Said},
     },
-    reconcile::{NewProposal, ProposalSource, Repository},
+    reconcile::{
+        error::Error,
+        proposal::{NewProposal, Source},
+        repository::Repository,
+    },
     runtime::views::CorrectionView,
 };
 
@@ -30,23 +32,27 @@ struct Refit {
 }
 
 /// Returns the proposal that teaches a route; reads `main`, fits routers, and blocks meanwhile.
-pub(super) fn wish(
+///
+/// # Errors
+/// There is nothing to teach, or no such route; Git, or a file that cannot be edited.
+pub fn refit(
     (git, routers): (&dyn Repository, &Routers),
     route: &str,
     said: &[CorrectionView],
-) -> Result<NewProposal, Refusal> {
-    let main = git.main().map_err(shapes::repository)?;
-    let main = main.ok_or_else(|| {
-        Refusal::conflict("there is no `main` yet to propose for").help("commit the company first")
+) -> Result<NewProposal, Error> {
+    let main = git.main()?.ok_or_else(|| Error::Conflict {
+        reason: "there is no `main` yet to propose for".to_owned(),
+        help: Some("commit the company first".to_owned()),
     })?;
-    let files = git.commit(&main).map_err(shapes::repository)?.files;
+    let files = git.commit(&main)?.files;
     let loaded = load(&files);
-    let Some(known) = loaded.draft.routes.get(route) else { return Err(Refusal::not_found("route", route)) };
+    let Some(known) = loaded.draft.routes.get(route) else { return Err(missing("route", route)) };
     let text = files.get(&known.file).and_then(|bytes| std::str::from_utf8(bytes).ok());
-    let text = text.ok_or_else(|| Refusal::not_found("file", &known.file))?;
+    let text = text.ok_or_else(|| missing("file", &known.file))?;
     let last = refit::last_words(&oldest_first(said));
     let taught = refit::news(&known.value, &last);
-    let unedited = |error: RefitError| Refusal::invalid(format!("{}: {error}", known.file));
+    let unedited =
+        |error: RefitError| Error::Invalid { reason: format!("{}: {error}", known.file), help: None };
     let lessons = refit::teach(text, &taught, None).map_err(unedited)?;
     let pin = loaded.plan.as_ref().and_then(pin_of);
     let calibration =
@@ -59,15 +65,15 @@ pub(super) fn wish(
     let lessons = refit::teach(&lessons, &[], refit.calibration.as_ref()).map_err(unedited)?;
     let mut changed = (*files).clone();
     changed.insert(known.file.clone(), lessons.as_bytes());
-    Ok(proposal(route, &refit, (&last, ProposalSource::Files(Arc::new(changed)))))
+    Ok(proposal(route, &refit, (&last, Source::Files(Arc::new(changed)))))
 }
 
 /// Reads the route out of its new file.
-fn reread(files: &FileSet, (path, text): (&str, &str), route: &str) -> Result<Route, Refusal> {
+fn reread(files: &FileSet, (path, text): (&str, &str), route: &str) -> Result<Route, Error> {
     let mut files = files.clone();
     files.insert(path, text.as_bytes());
     let mut read = load(&files).draft.routes;
-    read.remove(route).map(|at| at.value).ok_or_else(|| Refusal::not_found("route", route))
+    read.remove(route).map(|at| at.value).ok_or_else(|| missing("route", route))
 }
 
 fn oldest_first(said: &[CorrectionView]) -> Vec<Said> {
@@ -83,16 +89,20 @@ fn oldest_first(said: &[CorrectionView]) -> Vec<Said> {
     said.into_iter().map(word).collect()
 }
 
-fn nothing(route: &str, said: usize) -> Refusal {
+fn missing(what: &'static str, id: &str) -> Error {
+    Error::NotFound { what, id: id.to_owned() }
+}
+
+fn nothing(route: &str, said: usize) -> Error {
     let reason = match said {
         0 => format!("nobody said anything of what route \"{route}\" decided"),
         _ => format!("route \"{route}\" knows everything already that was said of its decisions ({said})"),
     };
-    Refusal::conflict(reason)
-        .help("`adjutant correct RUN STEP CLASS` says what a text really is; so does the run's page")
+    let help = "`adjutant correct RUN STEP CLASS` says what a text really is; so does the run's page";
+    Error::Conflict { reason, help: Some(help.to_owned()) }
 }
 
-fn proposal(route: &str, refit: &Refit, (last, source): (&[Said], ProposalSource)) -> NewProposal {
+fn proposal(route: &str, refit: &Refit, (last, source): (&[Said], Source)) -> NewProposal {
     let strangers = refit.taught.iter().filter(|one| one.class.is_none()).count();
     let examples = refit.taught.len() - strangers;
     let count = |(count, word): (usize, &str)| {
