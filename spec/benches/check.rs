@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use adjutant_spec::{files::FileSet, load};
+use adjutant_spec::{Memo, files::FileSet, load};
 
 /// The flow that is repeated; each copy has its own playbook, template and test.
 const PLAYBOOK: &str = include_str!("../../examples/hello/playbooks/hello.toml");
@@ -40,10 +40,31 @@ fn median(files: &FileSet) -> Duration {
     times[times.len() / 2]
 }
 
+/// Checks a company again after one of its playbooks was saved.
+fn again(files: &FileSet) -> Duration {
+    let (mut memo, mut files) = (Memo::default(), files.clone());
+    drop(memo.load(&files));
+    let mut times: Vec<Duration> = (0..10)
+        .map(|round| {
+            let playbook = PLAYBOOK.replace("templates/hello.md", "templates/text-3.md");
+            files
+                .insert("slices/part-3/playbooks/flow-3.toml", format!("{playbook}# {round}\n").into_bytes());
+            let begin = Instant::now();
+            let loaded = memo.load(&files);
+            assert!(loaded.plan.is_some(), "{}", loaded.report.render());
+            begin.elapsed()
+        })
+        .collect();
+    times.sort();
+    times[times.len() / 2]
+}
+
 #[expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 fn main() {
-    for count in [10, 100, 1_000] {
+    for count in [10, 100, 1_000, 10_000] {
         let files = company(count);
-        println!("check of {:>5} files: {:>8.1} ms", files.len(), median(&files).as_secs_f64() * 1_000.0);
+        let millis = |time: Duration| time.as_secs_f64() * 1_000.0;
+        let (whole, one) = (millis(median(&files)), millis(again(&files)));
+        println!("check of {:>6} files: {whole:>8.1} ms, after one change: {one:>8.1} ms", files.len());
     }
 }

@@ -6,10 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    Loaded,
+    Loaded, Memo,
     diag::{Diagnostic, Report, Severity},
     files::{FileSet, slice_of},
-    load,
     plan::Id,
 };
 
@@ -26,21 +25,21 @@ pub struct Composite {
     pub attempted: Report,
 }
 
-/// Composes the largest part of a candidate that checks clean with the last good files.
-#[must_use]
-pub fn compose(last_good: &FileSet, candidate: &FileSet) -> Composite {
-    let loaded = load(candidate);
+/// Composes the largest part of a candidate that checks clean with the last good files; each of the loads takes what it can from a memo.
+pub fn compose(memo: &mut Memo, last_good: &FileSet, candidate: &FileSet) -> Composite {
+    let loaded = memo.load(candidate);
     let attempted = loaded.report.clone();
     if !attempted.has_errors() {
         return Composite { files: candidate.clone(), held: BTreeMap::new(), loaded, attempted };
     }
-    let mut composing = Composing { last_good, candidate, moving: moving(last_good, candidate) };
+    let mut composing = Composing { memo, last_good, candidate, moving: moving(last_good, candidate) };
     let mut held = BTreeSet::new();
     composing.hold(&attempted, &mut held);
     composing.release(held, attempted)
 }
 
 struct Composing<'a> {
+    memo: &'a mut Memo,
     last_good: &'a FileSet,
     candidate: &'a FileSet,
     moving: BTreeSet<Id>,
@@ -61,28 +60,28 @@ impl Composing<'_> {
                 held.insert(self.best_to_hold(held));
             }
             held.extend(to_hold);
-            report = load(&self.mix(held)).report;
+            report = self.memo.load(&self.mix(held)).report;
         }
     }
 
     /// Returns the slice whose hold leaves the fewest mistakes, the first by name among equals.
-    fn best_to_hold(&self, held: &BTreeSet<Id>) -> Id {
-        let free = self.moving.difference(held);
-        let counted = free.map(|slice| {
+    fn best_to_hold(&mut self, held: &BTreeSet<Id>) -> Id {
+        let free: Vec<Id> = self.moving.difference(held).cloned().collect();
+        let counted = free.into_iter().map(|slice| {
             let mut more = held.clone();
             more.insert(slice.clone());
-            (errors(&load(&self.mix(&more)).report).count(), slice.clone())
+            (errors(&self.memo.load(&self.mix(&more)).report).count(), slice)
         });
         counted.min().map(|(_, slice)| slice).unwrap_or_default()
     }
 
     /// Lets each held slice move after all where that is clean: it may have been held for another's mistake.
-    fn release(&self, mut held: BTreeSet<Id>, attempted: Report) -> Composite {
+    fn release(self, mut held: BTreeSet<Id>, attempted: Report) -> Composite {
         let mut reasons = BTreeMap::new();
         for slice in held.clone() {
             let mut fewer = held.clone();
             fewer.remove(&slice);
-            let report = load(&self.mix(&fewer)).report;
+            let report = self.memo.load(&self.mix(&fewer)).report;
             if report.has_errors() {
                 reasons.insert(slice, errors(&report).cloned().collect());
             } else {
@@ -90,7 +89,7 @@ impl Composing<'_> {
             }
         }
         let files = self.mix(&held);
-        let loaded = load(&files);
+        let loaded = self.memo.load(&files);
         Composite { files, held: reasons, loaded, attempted }
     }
 

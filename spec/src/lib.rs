@@ -29,4 +29,4 @@ pub mod shown;
 pub mod spoken;
 pub mod value;
 
-pub use load::{Loaded, load, load_at};
+pub use load::{Loaded, Memo, Work, load, load_at};

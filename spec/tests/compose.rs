@@ -5,6 +5,7 @@
 use std::{fs, path::Path};
 
 use adjutant_spec::{
+    Memo,
     compose::compose,
     diff::{ChangeKind, Direction, diff},
     files::{FileSet, slice_of},
@@ -46,7 +47,7 @@ fn a_broken_slice_stays_while_another_moves() {
     let old = files(&[("slices/a/playbooks/one.toml", DONE), ("slices/b/playbooks/two.toml", DONE)]);
     let titled = DONE.replace("\n\n", "\ntitle = \"New\"\n\n");
     let new = files(&[("slices/a/playbooks/one.toml", BROKEN), ("slices/b/playbooks/two.toml", &titled)]);
-    let composite = compose(&old, &new);
+    let composite = compose(&mut Memo::default(), &old, &new);
     assert_eq!(held(&composite), ["a"]);
     let plan = composite.loaded.plan.expect("clean");
     assert_eq!(plan.playbooks["two"].title, "New");
@@ -63,7 +64,7 @@ fn a_shared_file_that_is_taken_away_holds_the_company_and_nothing_else() {
     ]);
     let titled = run("shared").replacen("\n\n", "\ntitle = \"New\"\n\n", 1);
     let new = files(&[("slices/a/playbooks/one.toml", &titled), ("slices/b/playbooks/two.toml", DONE)]);
-    let composite = compose(&old, &new);
+    let composite = compose(&mut Memo::default(), &old, &new);
     assert_eq!(held(&composite), ["company"]);
     assert_eq!(composite.loaded.plan.expect("clean").playbooks["one"].title, "New");
 }
@@ -77,7 +78,7 @@ fn a_broken_shared_file_holds_what_refers_to_it() {
         ("slices/a/playbooks/one.toml", &run("shared")),
         ("slices/b/playbooks/two.toml", &titled),
     ]);
-    let composite = compose(&old, &new);
+    let composite = compose(&mut Memo::default(), &old, &new);
     assert_eq!(held(&composite), ["a", "company"]);
     assert_eq!(composite.loaded.plan.expect("clean").playbooks["two"].title, "New");
 }
@@ -87,7 +88,7 @@ fn a_slice_that_breaks_another_is_the_one_that_stays() {
     let old = files(&[("slices/a/playbooks/one.toml", &run("b/two")), ("slices/b/playbooks/two.toml", DONE)]);
     let new =
         files(&[("slices/a/playbooks/one.toml", &run("b/two")), ("slices/b/playbooks/three.toml", DONE)]);
-    let composite = compose(&old, &new);
+    let composite = compose(&mut Memo::default(), &old, &new);
     assert_eq!(held(&composite), ["b"]);
     assert_eq!(composite.files, old);
 }
@@ -95,7 +96,7 @@ fn a_slice_that_breaks_another_is_the_one_that_stays() {
 #[test]
 fn the_first_revision_moves_where_it_can() {
     let new = files(&[("slices/a/playbooks/one.toml", BROKEN), ("slices/b/playbooks/two.toml", DONE)]);
-    let composite = compose(&FileSet::new(), &new);
+    let composite = compose(&mut Memo::default(), &FileSet::new(), &new);
     assert_eq!(held(&composite), ["a"]);
     assert!(composite.loaded.plan.expect("clean").playbooks.contains_key("two"));
 }
@@ -133,7 +134,7 @@ proptest! {
 
     #[test]
     fn a_composite_is_clean_or_the_last_good_tree(old in tree(), new in tree()) {
-        let composite = compose(&old, &new);
+        let composite = compose(&mut Memo::default(), &old, &new);
         prop_assert!(!composite.loaded.report.has_errors() || composite.files == old);
         for (path, bytes) in composite.files.iter() {
             let from = if composite.held.contains_key(slice_of(path)) { &old } else { &new };

@@ -83,7 +83,7 @@ fn every_sample_is_toml() {
 fn a_new_company_is_without_diagnostics() {
     let loaded = load(&scaffold::init("Ada's \"Works\""));
     assert!(loaded.report.is_empty(), "{}", loaded.report.render());
-    assert_eq!(loaded.draft.company.expect("read").name, "Ada's \"Works\"");
+    assert_eq!(loaded.draft.company.as_ref().expect("read").name, "Ada's \"Works\"");
 }
 
 #[test]

@@ -118,7 +118,8 @@ impl Desk {
             revision: "4f1c9e2b7a".repeat(4),
             expected: None,
             held: BTreeMap::new(),
-            detail: Value::Null,
+            detail: Default::default(),
+            story: None,
             by: "operator".to_owned(),
         };
         self.handle.activate(activation).await.unwrap();

@@ -94,7 +94,8 @@ impl World {
             revision: "bench".to_owned(),
             expected: None,
             held: BTreeMap::new(),
-            detail: Value::Null,
+            detail: Default::default(),
+            story: None,
             by: "bench".to_owned(),
         };
         Ok(self.handle.activate(activation).await?)

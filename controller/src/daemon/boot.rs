@@ -136,7 +136,7 @@ impl Rooms {
             rehearsal: Some(Arc::new(Rehearsal::new(Arc::clone(&effects), handle.clone()))),
         });
         let reconciler = reconciler.await?;
-        let previous = handle.applied().and_then(|view| view.detail["commit"].as_str().map(str::to_owned));
+        let previous = handle.applied().and_then(|view| view.detail.commit);
         let following = source::Settings { previous, ..source::Settings::new(followed(truth, company)) };
         let (source, observations) = Source::start(following, mirror)?;
         let source = Arc::new(source);

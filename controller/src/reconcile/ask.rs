@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use super::{
     Error, Reconciler,
     course::Good,
-    desk::InForce,
     files,
+    in_force::InForce,
     judge::Judged,
     plan::{self, Artefact, LiveRuns, Question, Side},
     rehearsal::{Rehearsed, Unfit},
@@ -139,10 +139,10 @@ impl Reconciler {
         let base_files = base.manifest.digest();
         let base = before.as_deref().map(|plan| Side {
             name: base.tree.as_deref().unwrap_or_default(),
-            files: &base_files,
+            files: base_files,
             plan,
         });
-        let target = Side { name, files: &judged.manifest.digest(), plan: after.as_ref() };
+        let target = Side { name, files: judged.manifest.digest(), plan: after.as_ref() };
         let now = self.inner.settings.clock.now();
         Ok(Artefact::of(Question { base, target, runs: &runs, held: judged.held_lines(), now }))
     }

@@ -9,11 +9,12 @@ use serde::{Deserialize, Serialize};
 use super::{
     Error, Reconciler,
     course::{Good, Hold, What},
-    desk::{Desk, InForce},
+    desk::Desk,
     files,
     judge::{self, Judged},
     plan::TOKEN,
     proposal::{NewProposal, Source},
+    reconciler::Coming,
     store::blocking,
 };
 
@@ -51,7 +52,9 @@ impl Reconciler {
             let message = format!("already held by {}: {}", hold.by, hold.reason);
             return Ok(Done::new(false, message).next(RELEASE));
         }
-        self.note_hold(&mut desk, (reason, by), None).await?;
+        let mut draft = self.draft(&desk, by);
+        draft.note(self.held((reason, by), None))?;
+        self.commit(&mut desk, draft, Vec::new()).await?;
         self.publish(&desk);
         Ok(Done::new(true, "what is in force stays; newer revisions are checked and wait").next(RELEASE))
     }
@@ -158,24 +161,15 @@ impl Reconciler {
         })?;
         let bad = desk.course.state.last_good().map(|good| good.revision.clone());
         let reason = format!("reverted to {}", short(&goal.tree));
-        // The hold first: after a crash in between the bad revision must not come back by itself.
-        let before = desk.course.state.hold.clone();
-        self.note_hold(desk, (&reason, by), Some(bad.clone().unwrap_or_default())).await?;
         let goal = Good { at: self.inner.settings.clock.now(), ..goal };
-        if let Err(error) = self.activate(desk, (&goal, after), Default::default()).await {
-            let mut draft = self.draft(desk, by);
-            draft.note(before.map_or(What::Released, What::Held))?;
-            self.commit(desk, draft, Vec::new()).await?;
-            return Err(error);
-        }
-        let manifest = judged.manifest.clone();
-        desk.in_force = InForce { files: Arc::clone(&judged.files), manifest, tree: Some(goal.tree.clone()) };
+        // The hold comes with it, or the bad revision would come back by itself.
         let mut draft = self.draft(desk, by);
+        draft.note(self.held((&reason, by), Some(bad.clone().unwrap_or_default())))?;
         if desk.course.state.attempt.as_ref().is_some_and(|attempt| attempt.phase == RevisionPhase::Live) {
             draft.life(RevisionEvent::Withheld { reason: reason.clone() })?;
         }
         draft.note(What::Good(goal.clone()))?;
-        self.commit(desk, draft, Vec::new()).await?;
+        self.activate(desk, draft, Coming { good: &goal, judged: &judged, plan: after }).await?;
         tracing::warn!(applied = goal.tree, by, "reverted");
         Ok(self.open_revert(desk, (&goal, bad.as_deref()), by).await)
     }
@@ -205,23 +199,15 @@ impl Reconciler {
         blocking(move || Ok(judge::whole(&Arc::new(files::load(journal.as_ref(), &manifest)?)))).await
     }
 
-    async fn note_hold(
-        &self,
-        desk: &mut Desk,
-        (reason, by): (&str, &str),
-        revision: Option<String>,
-    ) -> Result<(), Error> {
-        let at = self.inner.settings.clock.now();
-        let ends_itself = revision.is_some();
-        let mut draft = self.draft(desk, by);
-        draft.note(What::Held(Hold {
+    /// A hold that keeps one revision out ends once the source wishes what is in force.
+    fn held(&self, (reason, by): (&str, &str), revision: Option<String>) -> What {
+        What::Held(Hold {
             reason: reason.to_owned(),
             by: by.to_owned(),
-            at,
+            at: self.inner.settings.clock.now(),
+            ends_itself: revision.is_some(),
             revision: revision.filter(|id| !id.is_empty()),
-            ends_itself,
-        }))?;
-        self.commit(desk, draft, Vec::new()).await
+        })
     }
 
     /// Opens the revert as a proposal; without a `main` there is nothing to propose for, and the revert stands all the same.

@@ -2,7 +2,7 @@
 //!
 //! It is the fold of its entries (`revision/source`); each entry carries everything that it changes.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{collections::VecDeque, ops::Deref};
 
 use adjutant_machine::{
     id::Stamp,
@@ -12,6 +12,8 @@ use adjutant_machine::{
     },
 };
 use serde::{Deserialize, Serialize};
+
+use crate::runtime::views::Lineage;
 
 /// How many revisions that were in force stay revertible.
 const KEPT: usize = 50;
@@ -57,20 +59,19 @@ pub(super) struct Attempt {
 pub(super) struct Good {
     /// The tree that was in force: the applied id.
     pub(super) tree: String,
-    /// The digest of its files.
-    pub(super) files: String,
-    /// The revision of the source that brought it.
-    pub(super) revision: String,
-    /// The commit that it is, or is based on.
-    pub(super) commit: Option<String>,
-    /// Its title.
-    pub(super) title: String,
-    /// The plan that was carried out.
-    pub(super) plan: String,
-    /// Which revision each slice comes from.
-    pub(super) slices: BTreeMap<String, String>,
+    /// Where it came from.
+    #[serde(flatten)]
+    pub(super) from: Lineage,
     /// Since when.
     pub(super) at: Stamp,
+}
+
+impl Deref for Good {
+    type Target = Lineage;
+
+    fn deref(&self) -> &Lineage {
+        &self.from
+    }
 }
 
 /// Why the source is not followed.

@@ -1,18 +1,18 @@
 //! What the reconciler has on its desk: the durable course, the proposals, what is in force, and the candidate at hand.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use adjutant_machine::{
     id::Stamp,
     life::revision::{RevisionEvent, RevisionPhase},
 };
-use adjutant_spec::{files::FileSet, plan::Plan};
+use adjutant_spec::plan::Plan;
 use serde_json::Value;
 
 use super::{
     Error,
-    course::{Attempt, Course, Entry, Good, What},
-    files::Manifest,
+    course::{Attempt, Course, Entry, What},
+    in_force::InForce,
     judge::{self, Judged},
     plan::{Artefact, missing_secrets},
     proposal::Book,
@@ -20,7 +20,6 @@ use super::{
     store::Kept,
     wish::{Candidate, Unreadable},
 };
-use crate::runtime::views::AppliedView;
 
 /// Everything that changes, under one lock.
 pub(super) struct Desk {
@@ -34,15 +33,6 @@ pub(super) struct Desk {
     pub(super) stalled: Option<String>,
     pub(super) in_force: InForce,
     pub(super) judged: Option<Told>,
-}
-
-/// What is in force, by its files.
-#[derive(Clone, Default)]
-pub(super) struct InForce {
-    pub(super) files: Arc<FileSet>,
-    pub(super) manifest: Manifest,
-    /// The tree; absent before the first activation.
-    pub(super) tree: Option<String>,
 }
 
 /// What the last check told, for the status.
@@ -148,30 +138,6 @@ impl Desk {
     }
 }
 
-impl InForce {
-    /// Returns what a set of files is once it is in force as a tree.
-    pub(super) fn of(files: FileSet, tree: String) -> Self {
-        Self { manifest: Manifest::of(&files), files: Arc::new(files), tree: Some(tree) }
-    }
-}
-
-impl Good {
-    /// Returns what the runtime says is in force, as this room tells it.
-    pub(super) fn of(view: &AppliedView) -> Self {
-        let text = |key: &str| view.detail[key].as_str().unwrap_or_default().to_owned();
-        Self {
-            tree: view.revision.clone(),
-            files: text("files"),
-            revision: text("revision"),
-            commit: view.detail["commit"].as_str().map(str::to_owned),
-            title: text("title"),
-            plan: text("plan"),
-            slices: serde_json::from_value(view.detail["slices"].clone()).unwrap_or_default(),
-            at: view.at.0,
-        }
-    }
-}
-
 /// Notes how far a candidate comes, unless that is what is known already.
 pub(super) fn note(
     draft: &mut Draft,
@@ -179,7 +145,11 @@ pub(super) fn note(
     (tree, files, fate): (&str, &str, &Fate),
 ) -> Result<(), Error> {
     let attempt = draft.course.attempt.as_ref();
-    let known = attempt.filter(|known| known.revision == candidate.revision && known.files == files);
+    let is_known = |known: &&Attempt| {
+        (known.revision.as_str(), known.files.as_str(), known.tree.as_str())
+            == (candidate.revision.as_str(), files, tree)
+    };
+    let known = attempt.filter(is_known);
     if known.is_some_and(|known| fate.is_reached(&known.phase)) {
         return Ok(());
     }

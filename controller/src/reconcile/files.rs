@@ -1,6 +1,9 @@
 //! Files that were in force, kept in the journal by content: reverts and slices that are held need no Git.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use adjutant_machine::journal::Journal;
 use adjutant_spec::files::FileSet;
@@ -8,33 +11,66 @@ use adjutant_spec::files::FileSet;
 use super::Error;
 
 /// The files of a revision by the digest of their content.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Manifest(BTreeMap<String, String>);
+#[derive(Debug, Clone)]
+pub(super) struct Manifest {
+    rows: Arc<BTreeMap<String, String>>,
+    /// Of the whole: the same files have the same one, whatever commit they came in.
+    digest: String,
+}
+
+impl Default for Manifest {
+    fn default() -> Self {
+        Self::of_rows(BTreeMap::new())
+    }
+}
+
+impl PartialEq for Manifest {
+    fn eq(&self, other: &Self) -> bool {
+        self.digest == other.digest
+    }
+}
 
 impl Manifest {
     pub(super) fn of(files: &FileSet) -> Self {
-        Self(files.iter().map(|(path, bytes)| (path.to_owned(), digest(bytes))).collect())
+        Self::after(files, (&FileSet::new(), &Self::default()))
     }
 
-    /// Returns the digest of the whole: the same files have the same one, whatever commit they came in.
-    pub(super) fn digest(&self) -> String {
-        digest(&self.bytes())
+    /// As [`Manifest::of`]; files that are the same as known ones have their digest.
+    pub(super) fn after(files: &FileSet, (known, manifest): (&FileSet, &Self)) -> Self {
+        let digested = |path: &str, bytes: &Arc<[u8]>| {
+            let same = known.get(path).filter(|old| Arc::ptr_eq(old, bytes) || *old == bytes);
+            same.and_then(|_| manifest.rows.get(path).cloned()).unwrap_or_else(|| digest(bytes))
+        };
+        Self::of_rows(files.iter().map(|(path, bytes)| (path.to_owned(), digested(path, bytes))).collect())
     }
 
-    fn bytes(&self) -> Vec<u8> {
-        let rows: Vec<String> = self.0.iter().map(|(path, digest)| format!("{digest} {path}\n")).collect();
-        rows.concat().into_bytes()
+    fn of_rows(rows: BTreeMap<String, String>) -> Self {
+        let digest = digest(&bytes(&rows));
+        Self { rows: Arc::new(rows), digest }
+    }
+
+    /// Returns the digest of the whole.
+    pub(super) fn digest(&self) -> &str {
+        &self.digest
     }
 
     /// Returns what has to be stored so that the files can be read again, without what the known one holds.
     pub(super) fn blobs(&self, files: &FileSet, known: &Self) -> Vec<(String, Vec<u8>)> {
-        let known: BTreeSet<&String> = known.0.values().collect();
-        let fresh = self.0.iter().filter(|(_, digest)| !known.contains(digest));
+        let known: BTreeSet<&String> = known.rows.values().collect();
+        let fresh = self.rows.iter().filter(|(_, digest)| !known.contains(digest));
         let mut blobs: BTreeMap<String, Vec<u8>> =
             fresh.filter_map(|(path, digest)| Some((digest.clone(), files.get(path)?.to_vec()))).collect();
-        blobs.insert(self.digest(), self.bytes());
+        blobs.insert(self.digest.clone(), bytes(&self.rows));
         blobs.into_iter().collect()
     }
+}
+
+fn bytes(rows: &BTreeMap<String, String>) -> Vec<u8> {
+    let mut text = String::new();
+    for (path, digest) in rows {
+        text.extend([digest.as_str(), " ", path.as_str(), "\n"]);
+    }
+    text.into_bytes()
 }
 
 /// Reads the files that a manifest's digest stands for.

@@ -19,6 +19,7 @@ mod course;
 mod desk;
 mod error;
 mod files;
+mod in_force;
 mod judge;
 mod plan;
 mod proposal;

@@ -2,19 +2,19 @@
 //!
 //! Everything that decides runs under one lock; readers take the status from a channel and never wait for a check.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use adjutant_machine::life::revision::RevisionEvent;
 use adjutant_spec::{files::FileSet, plan::Plan};
-use serde_json::json;
 use tokio::sync::{Mutex, watch};
 
 use super::{
     Error,
     course::{Course, Good, What},
-    desk::{Desk, Draft, Fate, InForce, Told, note},
-    files::{self, Manifest},
-    judge::{self, Judged},
+    desk::{Desk, Draft, Fate, Told, note},
+    files,
+    in_force::InForce,
+    judge::{Judge, Judged},
     plan::{self, Artefact},
     proposal::{Book, Looks},
     repository::Commit,
@@ -23,7 +23,7 @@ use super::{
     store::{self, Change, Kept, blocking},
     wish::{Candidate, Mode, Seen},
 };
-use crate::runtime::Activation;
+use crate::runtime::{self, Activation, Story, views::Lineage};
 
 /// How often a candidate is planned again because something else came into force.
 const MOST_TRIES: u32 = 5;
@@ -42,6 +42,7 @@ pub(super) struct Inner {
     pub(super) settings: Settings,
     pub(super) desk: Mutex<Desk>,
     pub(super) looks: Looks,
+    pub(super) judge: Arc<Judge>,
     pub(super) status: watch::Sender<Status>,
 }
 
@@ -65,24 +66,8 @@ impl Reconciler {
             judged: None,
         };
         let status = watch::Sender::new(desk.status(&settings));
-        let reconciler = Self {
-            inner: Arc::new(Inner { settings, desk: Mutex::new(desk), looks: Looks::default(), status }),
-        };
-        reconciler.catch_up().await?;
-        Ok(reconciler)
-    }
-
-    /// Notes what came into force just before the last process ended, if its record did not follow.
-    async fn catch_up(&self) -> Result<(), Error> {
-        let mut desk = self.inner.desk.lock().await;
-        let Some(view) = self.inner.settings.handle.applied() else { return Ok(()) };
-        if desk.course.state.last_good().is_none_or(|good| good.tree != view.revision) {
-            let mut draft = self.draft(&desk, "source");
-            draft.note(What::Good(Good::of(&view)))?;
-            self.commit(&mut desk, draft, Vec::new()).await?;
-        }
-        self.publish(&desk);
-        Ok(())
+        let (looks, judge) = (Looks::default(), Arc::new(Judge::default()));
+        Ok(Self { inner: Arc::new(Inner { settings, desk: Mutex::new(desk), looks, judge, status }) })
     }
 
     /// Follows the source until it ends: the latest observation wins, and what may pass is tried again.
@@ -137,6 +122,12 @@ impl Reconciler {
         outcome
     }
 
+    /// Returns how many candidates were checked so far.
+    #[cfg(test)]
+    pub(crate) fn checks(&self) -> usize {
+        self.inner.judge.checks.load(std::sync::atomic::Ordering::SeqCst)
+    }
+
     /// Returns what the room tells about itself.
     #[must_use]
     pub fn status(&self) -> Status {
@@ -149,15 +140,10 @@ impl Reconciler {
         self.inner.status.subscribe()
     }
 
-    pub(super) async fn judge(&self, base: &InForce, files: Arc<FileSet>) -> Result<Judged, Error> {
-        let (mode, base) = (self.inner.settings.mode, Arc::clone(&base.files));
-        blocking(move || {
-            Ok(match mode {
-                Mode::Push => judge::whole(&files),
-                Mode::Worktree | Mode::Commit | Mode::Remote => judge::by_slice(&base, &files),
-            })
-        })
-        .await
+    /// Judges a candidate over what is in force; what was judged a while ago is known.
+    pub(super) async fn judge(&self, base: &InForce, files: Arc<FileSet>) -> Result<Arc<Judged>, Error> {
+        let (mode, base, judge) = (self.inner.settings.mode, base.clone(), Arc::clone(&self.inner.judge));
+        blocking(move || Ok(judge.judge(mode, &base, &files))).await
     }
 
     /// Takes a reading of the source as what is wished, and brings it in force as far as it can be.
@@ -169,6 +155,8 @@ impl Reconciler {
         desk.wished = tree.as_ref().ok().cloned();
         desk.stalled = tree.as_ref().err().map(ToString::to_string);
         tree?;
+        // Whoever reads the status meanwhile finds that something is wished that is not in force yet, never the other way round.
+        self.publish(desk);
         self.reconcile(desk).await
     }
 
@@ -216,7 +204,7 @@ impl Reconciler {
         {
             draft.note(What::Released)?;
         }
-        let noted = (self.wished(desk)?, Manifest::of(&candidate.files).digest());
+        let noted = (self.wished(desk)?, judged.attempted.clone());
         match &fate {
             Fate::Refuse(reason) => {
                 tracing::warn!(revision = candidate.revision, reason, "revision refused");
@@ -250,7 +238,7 @@ impl Reconciler {
         &self,
         desk: &mut Desk,
         (candidate, plan): (&Candidate, &Artefact),
-    ) -> Result<Option<Judged>, Error> {
+    ) -> Result<Option<Arc<Judged>>, Error> {
         let Some(confirm) = plan.confirm.clone().filter(|_| desk.course.state.hold.is_none()) else {
             return Ok(None);
         };
@@ -286,7 +274,8 @@ impl Reconciler {
         };
         let plan = self.artefact(&desk.in_force, &candidate.revision, (judged, after)).await?;
         // Another build may read the same files otherwise.
-        let is_compiled_so = self.inner.settings.handle.plan().is_some_and(|live| *live == **after);
+        let is_compiled_so = self.inner.settings.handle.plan();
+        let is_compiled_so = is_compiled_so.is_some_and(|live| Arc::ptr_eq(&live, after) || live == *after);
         if is_same && is_compiled_so {
             return Ok(Fate::Nothing { plan });
         }
@@ -306,65 +295,78 @@ impl Reconciler {
         let Work { candidate, judged, plan, is_all } = work;
         let after =
             judged.plan.clone().ok_or_else(|| Error::Bug("a candidate without a plan moves".to_owned()))?;
-        draft.life(RevisionEvent::Begun)?;
-        let tree = self.keep_tree(&judged.files).await?;
-        let blobs = judged.manifest.blobs(&judged.files, &desk.in_force.manifest);
-        self.commit(desk, draft, blobs).await?;
-        let good = Good {
+        let is_all_of_it = judged.files == candidate.files;
+        let tree = if is_all_of_it { self.wished(desk)? } else { self.keep_tree(&judged.files).await? };
+        let from = Lineage {
             slices: desk.slices(candidate, judged, &after),
-            tree: tree.clone(),
-            files: judged.manifest.digest(),
+            files: judged.manifest.digest().to_owned(),
             revision: candidate.revision.clone(),
             // What is in force in part is not what the commit says: whoever waits for the commit waits on.
             commit: candidate.commit.clone().filter(|_| is_all),
             title: candidate.title.clone(),
             plan: plan.id.clone(),
-            at: self.inner.settings.clock.now(),
         };
-        let activated = self.activate(desk, (&good, after), judged.held_lines()).await;
-        if activated.as_ref().is_err_and(Error::has_moved) {
-            let mut draft = self.draft(desk, "source");
-            draft.life(RevisionEvent::Moved)?;
-            self.commit(desk, draft, Vec::new()).await?;
-        }
-        activated?;
-        let (files, manifest) = (Arc::clone(&judged.files), judged.manifest.clone());
-        desk.in_force = InForce { files, manifest, tree: Some(tree) };
+        let good = Good { tree, from, at: self.inner.settings.clock.now() };
+        draft.life(RevisionEvent::Begun)?;
+        draft.life(RevisionEvent::Activated)?;
+        draft.note(What::Good(good.clone()))?;
+        self.activate(desk, draft, Coming { good: &good, judged, plan: after }).await?;
         tracing::info!(
             revision = candidate.revision,
             applied = good.tree,
             plan = plan.short(),
             "revision in force"
         );
-        let mut draft = self.draft(desk, "source");
-        draft.life(RevisionEvent::Activated)?;
-        draft.note(What::Good(good))?;
-        self.commit(desk, draft, Vec::new()).await
+        // What comes next (the mirror, proposals) is no reason to tell later; but of a part the rest is decided on first.
+        if is_all {
+            self.publish(desk);
+        }
+        Ok(())
     }
 
-    /// Puts a set of files in force: compare-and-swap on what is in force now.
+    /// Puts a set of files in force: compare-and-swap on what is in force now. The files, the plan and what is told of them are
+    /// durable in one batch, so that the course never lacks what is in force, and never tells of what is not.
     pub(super) async fn activate(
         &self,
-        desk: &Desk,
-        (good, plan): (&Good, Arc<Plan>),
-        held: BTreeMap<String, String>,
+        desk: &mut Desk,
+        draft: Draft,
+        coming: Coming<'_>,
     ) -> Result<(), Error> {
+        let Coming { good, judged, plan } = coming;
+        let blobs = judged.manifest.blobs(&judged.files, &desk.in_force.manifest);
+        let change = Change {
+            instance: store::course(),
+            expected: desk.course.seq,
+            state: &draft.course,
+            entries: &draft.entries,
+            blobs: Vec::new(),
+        };
+        let append = store::appended(&change)?;
+        let seq = append.expected + append.entries.len() as u64;
         let activation = Activation {
             plan,
             revision: good.tree.clone(),
             expected: desk.in_force.tree.clone(),
-            held,
-            detail: json!({
-                "files": good.files,
-                "revision": good.revision,
-                "commit": good.commit,
-                "title": good.title,
-                "plan": good.plan,
-                "slices": good.slices,
-            }),
+            held: judged.held_lines(),
+            detail: good.from.clone(),
             by: "reconcile".to_owned(),
+            story: Some(Story { append, blobs }),
         };
-        Ok(self.inner.settings.handle.activate(activation).await?)
+        if let Err(error) = self.inner.settings.handle.activate(activation).await {
+            let error = match error {
+                runtime::Error::Journal(error) => Error::from(error),
+                other => other.into(),
+            };
+            // What is on the desk is not what is stored: the next decision is made on what is.
+            if error.has_moved() {
+                self.look_again(desk).await?;
+            }
+            return Err(error);
+        }
+        desk.course = Kept { seq, state: draft.course };
+        let (files, manifest) = (Arc::clone(&judged.files), judged.manifest.clone());
+        desk.in_force = InForce { files, manifest, tree: Some(good.tree.clone()) };
+        Ok(())
     }
 
     pub(super) async fn keep_tree(&self, files: &Arc<FileSet>) -> Result<String, Error> {
@@ -443,6 +445,13 @@ struct Work<'a> {
     is_all: bool,
 }
 
+/// What comes into force.
+pub(super) struct Coming<'a> {
+    pub(super) good: &'a Good,
+    pub(super) judged: &'a Judged,
+    pub(super) plan: Arc<Plan>,
+}
+
 /// How far an attempt came.
 enum Attempted {
     /// There is nothing left to try.
@@ -458,7 +467,7 @@ async fn read_in_force(settings: &Settings) -> Result<(Kept<Course>, InForce), E
     blocking(move || {
         let course: Kept<Course> = store::load(journal.as_ref(), &store::course())?;
         let Some(view) = applied else { return Ok((course, InForce::default())) };
-        let files = files::load(journal.as_ref(), &Good::of(&view).files)?;
+        let files = files::load(journal.as_ref(), &view.detail.files)?;
         Ok((course, InForce::of(files, view.revision)))
     })
     .await

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    course::{Course, Hold},
+    course::{Attempt, Course, Hold},
     plan::MissingSecret,
     wish::{Mode, Unreadable},
 };
@@ -157,9 +157,15 @@ impl Facts<'_> {
 
     /// The one condition of the company that matters most now.
     fn company(&self) -> Condition {
-        let phase = self.course.attempt.as_ref().map(|attempt| &attempt.phase);
+        let attempt = self.course.attempt.as_ref();
+        let is_newer = |attempt: &&Attempt| self.desired.is_some_and(|desired| desired != attempt.tree);
+        let phase = attempt.map(|attempt| &attempt.phase);
         let (condition, reason, message) = match (self.stalled, phase) {
             (Some(why), _) => ("Stalled", "activation_failed", why.to_owned()),
+            (None, Some(_)) if attempt.as_ref().is_some_and(is_newer) => {
+                let word = RevisionPhase::Seen.word();
+                ("Reconciling", word, format!("the new revision is {word}"))
+            }
             (None, None) if self.applied.is_none() => {
                 ("Reconciling", "nothing_seen", "no revision was read yet".to_owned())
             }

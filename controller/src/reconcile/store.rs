@@ -63,12 +63,8 @@ pub(super) async fn append<T: Serialize, E: Serialize>(
     journal: &Arc<dyn Journal>,
     change: Change<'_, T, E>,
 ) -> Result<u64, Error> {
-    let bytes = |error: serde_json::Error| Error::Bug(format!("a record has no JSON form: {error}"));
-    let content = |entry| Ok(Content::bare(serde_json::to_vec(entry)?));
-    let entries = change.entries.iter().map(content).collect::<Result<Vec<_>, _>>().map_err(bytes)?;
-    let snapshot = Some(serde_json::to_vec(change.state).map_err(bytes)?);
-    let last = change.expected + entries.len() as u64;
-    let append = Append { instance: change.instance, expected: change.expected, entries, snapshot };
+    let append = appended(&change)?;
+    let last = append.expected + append.entries.len() as u64;
     let batch = Batch { appends: vec![append], blobs: change.blobs, ..Batch::default() };
     let (sender, receiver) = oneshot::channel();
     let store = Arc::clone(journal);
@@ -80,6 +76,15 @@ pub(super) async fn append<T: Serialize, E: Serialize>(
     .await?;
     receiver.await.map_err(|_| JournalError::Busy)??;
     Ok(last)
+}
+
+/// Returns a change as the store takes it.
+pub(super) fn appended<T: Serialize, E: Serialize>(change: &Change<'_, T, E>) -> Result<Append, Error> {
+    let bytes = |error: serde_json::Error| Error::Bug(format!("a record has no JSON form: {error}"));
+    let content = |entry| Ok(Content::bare(serde_json::to_vec(entry)?));
+    let entries = change.entries.iter().map(content).collect::<Result<Vec<_>, _>>().map_err(bytes)?;
+    let snapshot = Some(serde_json::to_vec(change.state).map_err(bytes)?);
+    Ok(Append { instance: change.instance.clone(), expected: change.expected, entries, snapshot })
 }
 
 /// Runs something that blocks beside the async workers.

@@ -13,7 +13,8 @@ use adjutant_spec::{
 
 use super::{
     Error, Reconciler,
-    desk::{Desk, InForce},
+    desk::Desk,
+    in_force::InForce,
     judge::{self, Judged},
     wish::Candidate,
 };
@@ -33,7 +34,7 @@ enum Keeping {
 /// The part of a candidate that needs no yes.
 pub(super) struct Part {
     /// The part, judged.
-    pub(super) judged: Judged,
+    pub(super) judged: Arc<Judged>,
     /// The slices in which something waits.
     pub(super) waiting: BTreeSet<Id>,
 }
@@ -61,7 +62,7 @@ impl Reconciler {
         base: &InForce,
         candidate: &Candidate,
         (keeping, concerned): (Keeping, &BTreeSet<Id>),
-    ) -> Result<Option<Judged>, Error> {
+    ) -> Result<Option<Arc<Judged>>, Error> {
         let mut kept = concerned.clone();
         let Some(mut found) = self.free(base, candidate, (keeping, &kept)).await? else { return Ok(None) };
         if concerned.len() <= MOST_LOOKS {
@@ -82,7 +83,7 @@ impl Reconciler {
         base: &InForce,
         candidate: &Candidate,
         (keeping, kept): (Keeping, &BTreeSet<Id>),
-    ) -> Result<Option<Judged>, Error> {
+    ) -> Result<Option<Arc<Judged>>, Error> {
         let files = Arc::new(keep(&base.files, &candidate.files, (keeping, kept)));
         let judged = self.judge(base, files).await?;
         let Some(after) = &judged.plan else { return Ok(None) };

@@ -2,10 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use adjutant_machine::{
-    id::{InstanceId, InstanceKind},
-    journal::{self, Append, Batch, Content, Guard, Journal, Row, RowWrite, Table},
-};
+use adjutant_machine::journal::{self, Batch, Guard, Journal, JournalError, Row, RowWrite, Table};
 use adjutant_spec::{
     kinds::Role,
     plan::{Bundle, BundleId, Id, Plan},
@@ -20,7 +17,7 @@ use super::{
     Error,
     core::{Core, Live},
     deliveries,
-    request::Activation,
+    request::{Activation, Story},
     rows, schedule,
     views::{AppliedView, QuarantineView, When},
 };
@@ -29,12 +26,16 @@ use super::{
 #[derive(Debug, Serialize, Deserialize)]
 struct AppliedRow {
     view: AppliedView,
-    /// The digest of the plan's blob.
+    /// The digest of the blob of [`StoredPlan`].
     plan: String,
 }
 
-fn log() -> InstanceId {
-    InstanceId { kind: InstanceKind::Revision, name: "company".to_owned() }
+/// A plan as it is stored: what its runs pin is stored by itself, holds the playbooks, and is the same from plan to plan.
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredPlan {
+    /// Without playbooks and bundles.
+    plan: Plan,
+    bundles: BTreeMap<Id, BundleId>,
 }
 
 /// Puts a revision in force: one batch holds its plan, its bundles, its schedules and its row.
@@ -55,10 +56,14 @@ pub(super) async fn activate(core: &Arc<Core>, wish: Activation) -> Result<(), E
         detail: wish.detail,
     };
     let plan = Arc::clone(&wish.plan);
-    let (batch, ids) = {
+    let (mut batch, ids) = {
         let (view, plan) = (view.clone(), Arc::clone(&plan));
         core.read(move |core| batch(core, view, &plan)).await?
     };
+    if let Some(Story { append, blobs }) = wish.story {
+        batch.appends.push(append);
+        batch.blobs.extend(blobs);
+    }
     let timers = batch.writes.clone();
     let commit = core.commit(batch, move |core| {
         for (playbook, bundle) in &plan.bundles {
@@ -109,11 +114,7 @@ pub(super) fn plans(core: &Core) -> BoxStream<'static, Arc<Plan>> {
 
 fn batch(core: &Core, view: AppliedView, plan: &Plan) -> Result<(Batch, BTreeMap<Id, BundleId>), Error> {
     let journal = core.journal.as_ref();
-    let bytes =
-        serde_json::to_vec(plan).map_err(|error| Error::Bug(format!("a plan has no JSON form: {error}")))?;
-    let digest = blake3::hash(&bytes).to_hex().to_string();
-    let mut blobs = vec![(digest.clone(), bytes)];
-    let mut ids = BTreeMap::new();
+    let (mut blobs, mut ids) = (Vec::new(), BTreeMap::new());
     let live = core.live();
     for (playbook, bundle) in &plan.bundles {
         if let Some(id) = kept(&live, playbook, bundle) {
@@ -125,23 +126,95 @@ fn batch(core: &Core, view: AppliedView, plan: &Plan) -> Result<(Batch, BTreeMap
         blobs.push((id.clone(), canonical));
         ids.insert(playbook.clone(), id);
     }
+    let (digest, bytes) = stored(plan, &ids)?;
+    blobs.push((digest.clone(), bytes));
     let row = journal.row(Table::Host, rows::host::APPLIED)?;
     let version = row.map_or(0, |row| row.version);
     let guards = vec![Guard { table: Table::Host, key: rows::host::APPLIED.to_vec(), version }];
-    let state = serde_json::to_vec(&view).unwrap_or_default();
     let value = serde_json::to_vec(&AppliedRow { view, plan: digest }).ok();
     let mut writes = vec![RowWrite { table: Table::Host, key: rows::host::APPLIED.to_vec(), value }];
     writes.extend(schedule::arm(core, plan)?.writes);
-    let expected = journal.last(&log())?;
-    let entries = vec![Content::bare(state.clone())];
-    let appends = vec![Append { instance: log(), expected, entries, snapshot: Some(state) }];
-    Ok((Batch { appends, writes, guards, blobs, ..Batch::default() }, ids))
+    Ok((Batch { writes, guards, blobs, ..Batch::default() }, ids))
+}
+
+/// Returns a plan in the form in which it is stored, with its digest.
+fn stored(plan: &Plan, bundles: &BTreeMap<Id, BundleId>) -> Result<(String, Vec<u8>), Error> {
+    let plan = Plan {
+        playbooks: BTreeMap::new(),
+        bundles: BTreeMap::new(),
+        company: plan.company.clone(),
+        slices: plan.slices.clone(),
+        agents: plan.agents.clone(),
+        connectors: plan.connectors.clone(),
+        routes: plan.routes.clone(),
+        records: plan.records.clone(),
+        policies: plan.policies.clone(),
+        prices: plan.prices.clone(),
+        models: plan.models.clone(),
+        secrets: plan.secrets.clone(),
+    };
+    let bytes = serde_json::to_vec(&StoredPlan { plan, bundles: bundles.clone() })
+        .map_err(|error| Error::Bug(format!("a plan has no JSON form: {error}")))?;
+    Ok((blake3::hash(&bytes).to_hex().to_string(), bytes))
+}
+
+/// Reads a plan that was stored, with what its runs pin. A playbook whose bundle cannot be read is left out, and all else goes on:
+/// the plan is not what the revision says then, so the reconciler brings that in force once more.
+fn restored(journal: &dyn Journal, digest: &str) -> Result<(Plan, BTreeMap<Id, BundleId>), Flaw> {
+    let StoredPlan { mut plan, bundles } = serde_json::from_slice(&stored_blob(journal, digest)?)?;
+    let mut found = BTreeMap::new();
+    for (playbook, id) in bundles {
+        let bundle: Bundle =
+            match stored_blob(journal, &id).and_then(|bytes| Ok(serde_json::from_slice(&bytes)?)) {
+                Ok(bundle) => bundle,
+                Err(Flaw::Damaged(problem)) => {
+                    tracing::error!(
+                        playbook,
+                        bundle = id,
+                        problem,
+                        "a playbook is out of force: its bundle cannot be read"
+                    );
+                    continue;
+                }
+                Err(flaw) => return Err(flaw),
+            };
+        plan.playbooks.insert(playbook.clone(), Arc::new(bundle.playbook.clone()));
+        plan.bundles.insert(playbook.clone(), Arc::new(bundle));
+        found.insert(playbook, id);
+    }
+    Ok((plan, found))
+}
+
+fn stored_blob(journal: &dyn Journal, digest: &str) -> Result<Vec<u8>, Flaw> {
+    journal.blob(digest)?.ok_or_else(|| Flaw::Damaged("the store does not hold it".to_owned()))
+}
+
+/// Why a stored plan cannot be read.
+enum Flaw {
+    Store(JournalError),
+    Damaged(String),
+}
+
+impl From<JournalError> for Flaw {
+    fn from(error: JournalError) -> Self {
+        match error {
+            JournalError::Corrupt { problem, .. } => Self::Damaged(problem),
+            other => Self::Store(other),
+        }
+    }
+}
+
+impl From<serde_json::Error> for Flaw {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Damaged(error.to_string())
+    }
 }
 
 /// Returns the id of a bundle that is in force already: the store holds it, so it is neither written nor digested again.
-fn kept(live: &Live, playbook: &str, bundle: &Bundle) -> Option<BundleId> {
+fn kept(live: &Live, playbook: &str, bundle: &Arc<Bundle>) -> Option<BundleId> {
     let before = live.plan.as_ref()?.bundles.get(playbook)?;
-    (**before == *bundle).then(|| live.bundles.get(playbook).cloned())?
+    let is_same = Arc::ptr_eq(before, bundle) || before == bundle;
+    is_same.then(|| live.bundles.get(playbook).cloned())?
 }
 
 /// Reads what was in force when the last process ended.
@@ -149,16 +222,14 @@ pub(super) fn load(journal: &dyn Journal) -> Result<Live, Error> {
     let mut live = Live::default();
     if let Some(row) = journal.row(Table::Host, rows::host::APPLIED)? {
         let row: AppliedRow = parse(rows::host::APPLIED, &row.value)?;
-        let damaged = |problem: String| {
-            let place = format!("the plan of revision {}", row.view.revision);
-            Error::Journal(adjutant_machine::journal::JournalError::Corrupt { place, problem })
-        };
-        let bytes =
-            journal.blob(&row.plan)?.ok_or_else(|| damaged("the store does not hold it".to_owned()))?;
-        let plan: Plan = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
-        live.bundles =
-            plan.bundles.iter().map(|(playbook, bundle)| (playbook.clone(), bundle.id())).collect();
-        live.plan = Some(Arc::new(plan));
+        let (plan, bundles) = restored(journal, &row.plan).map_err(|flaw| match flaw {
+            Flaw::Store(error) => Error::Journal(error),
+            Flaw::Damaged(problem) => {
+                let place = format!("the plan of revision {}", row.view.revision);
+                Error::Journal(JournalError::Corrupt { place, problem })
+            }
+        })?;
+        (live.bundles, live.plan) = (bundles, Some(Arc::new(plan)));
         live.applied = Some(row.view);
     }
     super::switch::load(journal, &mut live)?;

@@ -63,5 +63,5 @@ pub use hooks::Heard;
 pub use performer::{NotifyFailure, Performer, Worst};
 pub use request::{
     Activation, Answer, Delivery, DeliveryFilter, Judged, NoRoom, PageWish, Pause, PauseScope, Retry,
-    RunFilter, SetAside, StartRun, Started, Taken,
+    RunFilter, SetAside, StartRun, Started, Story, Taken,
 };

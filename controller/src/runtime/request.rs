@@ -2,10 +2,12 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use adjutant_machine::{id::Stamp, trust::Speaker};
+use adjutant_machine::{id::Stamp, journal::Append, trust::Speaker};
 use adjutant_spec::plan::{Plan, StepId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use super::views::Lineage;
 
 /// A wish to start a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
@@ -118,10 +120,21 @@ pub struct Activation {
     pub expected: Option<String>,
     /// What is held back, by slice, with the reason.
     pub held: BTreeMap<String, String>,
-    /// What the activator wants to find again, such as the revision of each slice.
-    pub detail: Value,
+    /// Where it comes from.
+    pub detail: Lineage,
     /// Who activates it.
     pub by: String,
+    /// What is told of it, durable with it or not at all.
+    pub story: Option<Story>,
+}
+
+/// What becomes durable in the batch of an activation: the entries of whoever tells the story of revisions, and the files.
+#[derive(Debug, Clone)]
+pub struct Story {
+    /// The entries.
+    pub append: Append,
+    /// What they speak of, by digest.
+    pub blobs: Vec<(String, Vec<u8>)>,
 }
 
 /// Which runs to list, newest first.

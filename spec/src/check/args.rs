@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::{
+    children::Children,
     cx::{Cx, Out},
     names::{self, hint, list},
     shape,
@@ -27,7 +28,7 @@ struct Call<'a> {
 }
 
 /// Checks the arguments of every step.
-pub(crate) fn check(cx: &Cx<'_>, children: &BTreeMap<&str, &Playbook>, out: &mut Out<'_>) {
+pub(crate) fn check(cx: &Cx<'_>, children: &Children<'_>, out: &mut Out) {
     for (place, step) in cx.steps() {
         let (taker, schema, with) = match &step.kind {
             StepKind::Agent { agent, with } => {
@@ -37,7 +38,7 @@ pub(crate) fn check(cx: &Cx<'_>, children: &BTreeMap<&str, &Playbook>, out: &mut
                 (format!("verb \"{call}\""), names::verb(cx.draft, call).map(|verb| verb.input.clone()), with)
             }
             StepKind::Run { run, with, .. } => {
-                (format!("playbook \"{run}\""), children.get(run.as_str()).map(|child| inputs(child)), with)
+                (format!("playbook \"{run}\""), children.get(run.as_str()).map(inputs), with)
             }
             _ => continue,
         };
@@ -49,7 +50,7 @@ pub(crate) fn check(cx: &Cx<'_>, children: &BTreeMap<&str, &Playbook>, out: &mut
     cx.steps().for_each(|(place, step)| record(cx, (place, step), out));
 }
 
-fn undo(cx: &Cx<'_>, (place, step): (usize, &Step), out: &mut Out<'_>) {
+fn undo(cx: &Cx<'_>, (place, step): (usize, &Step), out: &mut Out) {
     let Some(undo) = &step.undo else { return };
     let Some(verb) = names::verb(cx.draft, &undo.call) else { return };
     let taker = format!("verb \"{}\"", undo.call);
@@ -57,7 +58,7 @@ fn undo(cx: &Cx<'_>, (place, step): (usize, &Step), out: &mut Out<'_>) {
     check_call(cx, &Call { place, key, taker, schema, with: &undo.with, partial: false }, out);
 }
 
-fn record(cx: &Cx<'_>, (place, step): (usize, &Step), out: &mut Out<'_>) {
+fn record(cx: &Cx<'_>, (place, step): (usize, &Step), out: &mut Out) {
     let (record, key, with) = match &step.kind {
         StepKind::Record { op: RecordOp::Write { record, value, .. } } => (record, "record.write", value),
         StepKind::Record { op: RecordOp::ReadList { record, filter } } => (record, "record.where", filter),
@@ -77,7 +78,7 @@ fn inputs(child: &Playbook) -> Value {
     json!({"type": "object", "properties": fields, "required": needed, "additionalProperties": false})
 }
 
-fn check_call(cx: &Cx<'_>, call: &Call<'_>, out: &mut Out<'_>) {
+fn check_call(cx: &Cx<'_>, call: &Call<'_>, out: &mut Out) {
     let missing: Vec<&str> =
         shape::required(&call.schema).into_iter().filter(|name| !call.with.contains_key(*name)).collect();
     if !missing.is_empty() && !call.partial {
@@ -102,7 +103,7 @@ struct Table<'a> {
     fields: &'a BTreeMap<String, Arg>,
 }
 
-fn fields(cx: &Cx<'_>, call: &Call<'_>, table: &Table<'_>, out: &mut Out<'_>) {
+fn fields(cx: &Cx<'_>, call: &Call<'_>, table: &Table<'_>, out: &mut Out) {
     for (name, arg) in table.fields {
         let key = format!("{}.{name}", table.key);
         match shape::field(&call.schema, table.schema, name) {
@@ -125,7 +126,7 @@ fn fields(cx: &Cx<'_>, call: &Call<'_>, table: &Table<'_>, out: &mut Out<'_>) {
     }
 }
 
-fn value(cx: &Cx<'_>, call: &Call<'_>, (key, schema, arg): (&str, &Value, &Arg), out: &mut Out<'_>) {
+fn value(cx: &Cx<'_>, call: &Call<'_>, (key, schema, arg): (&str, &Value, &Arg), out: &mut Out) {
     let problem = match arg {
         Arg::Literal(literal) => literal_problem(&call.schema, schema, literal),
         Arg::Template(text) if text.expression.is_none() && !shape::allows_text(&call.schema, schema) => {

@@ -10,12 +10,12 @@ use super::{
 use crate::{
     compile::resolve::Resolved,
     diag::{Code, Diagnostic, Spot},
-    draft::{At, Draft, Kind},
+    draft::{At, Draft, Kind, Rows, Shelf},
     plan::{Id, StepKind},
 };
 
 /// Checks what concerns more than one object.
-pub(crate) fn check(draft: &Draft, resolved: &BTreeMap<&str, Resolved<'_>>, out: &mut Out<'_>) {
+pub(crate) fn check(draft: &Draft, resolved: &Rows<Resolved>, out: &mut Out) {
     owners(draft, out);
     former_ids(draft, out);
     policies(draft, out);
@@ -23,39 +23,33 @@ pub(crate) fn check(draft: &Draft, resolved: &BTreeMap<&str, Resolved<'_>>, out:
     unused(draft, resolved, out);
 }
 
-fn owners(draft: &Draft, out: &mut Out<'_>) {
-    let Some(company) = &draft.company else { return };
+fn owners(draft: &Draft, out: &mut Out) {
+    let Some(company) = &*draft.company else { return };
     let personas: Vec<&str> = company.personas.iter().map(|persona| persona.id.as_str()).collect();
-    let mut owner = |name: &str, spot: Spot| {
+    let mut owner = |name: &str, spot: &dyn Fn() -> Spot| {
         // A company that lists no personas has one: its owner.
         let known = personas.contains(&name) || (personas.is_empty() && name == company.owner);
         if !known {
             let all = if personas.is_empty() { vec![company.owner.as_str()] } else { personas.clone() };
             out.push(
-                Diagnostic::new(Code::E0210, spot, format!("\"{name}\" is no persona of the company"))
+                Diagnostic::new(Code::E0210, spot(), format!("\"{name}\" is no persona of the company"))
                     .label("no such persona")
                     .help_if(hint(name, all)),
             );
         }
     };
-    owner(&company.owner, draft.spot(company, "owner"));
-    draft.slices.values().for_each(|at| owner(&at.owner, draft.spot(at, "owner")));
-    draft.playbooks.values().for_each(|at| owner(&at.owner, draft.spot(at, "owner")));
-    draft.agents.values().for_each(|at| owner(&at.owner, draft.spot(at, "owner")));
-    draft.connectors.values().for_each(|at| owner(&at.owner, draft.spot(at, "owner")));
-    draft.routes.values().for_each(|at| owner(&at.owner, draft.spot(at, "owner")));
+    owner(&company.owner, &|| draft.spot(company, "owner"));
+    draft.slices.values().for_each(|at| owner(&at.owner, &|| draft.spot(at, "owner")));
+    draft.playbooks.values().for_each(|at| owner(&at.owner, &|| draft.spot(at, "owner")));
+    draft.agents.values().for_each(|at| owner(&at.owner, &|| draft.spot(at, "owner")));
+    draft.connectors.values().for_each(|at| owner(&at.owner, &|| draft.spot(at, "owner")));
+    draft.routes.values().for_each(|at| owner(&at.owner, &|| draft.spot(at, "owner")));
 }
 
-fn former_ids(draft: &Draft, out: &mut Out<'_>) {
-    fn of<T>(
-        draft: &Draft,
-        objects: &BTreeMap<Id, At<T>>,
-        was: impl Fn(&T) -> &[Id],
-        out: &mut Out<'_>,
-        kind: Kind,
-    ) {
+fn former_ids(draft: &Draft, out: &mut Out) {
+    fn of<T>(draft: &Draft, objects: &Shelf<At<T>>, was: impl Fn(&T) -> &[Id], out: &mut Out, kind: Kind) {
         let mut claimed: BTreeMap<&str, &str> = BTreeMap::new();
-        for (id, at) in objects {
+        for (id, at) in objects.iter() {
             for (index, former) in was(&at.value).iter().enumerate() {
                 let other = claimed.insert(former, id).filter(|other| other != id);
                 let taken = draft.ids(kind).contains(former.as_str());
@@ -84,7 +78,7 @@ fn former_ids(draft: &Draft, out: &mut Out<'_>) {
     of(draft, &draft.routes, |it| &it.was, out, Kind::Route);
 }
 
-fn policies(draft: &Draft, out: &mut Out<'_>) {
+fn policies(draft: &Draft, out: &mut Out) {
     let policies = &draft.policies;
     for at in &policies.budgets {
         scope(draft, out, &at.scope, draft.spot(at, "scope"));
@@ -101,7 +95,7 @@ fn policies(draft: &Draft, out: &mut Out<'_>) {
     }
 }
 
-fn scope(draft: &Draft, out: &mut Out<'_>, written: &str, spot: Spot) {
+fn scope(draft: &Draft, out: &mut Out, written: &str, spot: Spot) {
     let (kind, id) = written.split_once(':').unwrap_or((written, ""));
     let missing = match kind {
         "company" => None,
@@ -125,7 +119,7 @@ fn scope(draft: &Draft, out: &mut Out<'_>, written: &str, spot: Spot) {
 }
 
 /// A grant is given to a playbook: nothing else calls verbs in this version, so a grant to it would never be looked at.
-fn subject(draft: &Draft, out: &mut Out<'_>, written: &str, spot: Spot) {
+fn subject(draft: &Draft, out: &mut Out, written: &str, spot: Spot) {
     let help = "grant it to the playbook whose step calls the verb: `playbook:<id>`";
     match written.split_once(':').map_or(written, |(kind, _)| kind) {
         "company" | "slice" => out.push(
@@ -153,7 +147,7 @@ fn anywhere(draft: &Draft, kind: Kind, written: &str) -> Option<Option<String>> 
     (!known.contains(id)).then(|| hint(id, known))
 }
 
-fn granted_verb(draft: &Draft, out: &mut Out<'_>, written: &str, spot: Spot) {
+fn granted_verb(draft: &Draft, out: &mut Out, written: &str, spot: Spot) {
     let found = match written.split_once('.') {
         Some(("record", "write")) => return,
         Some((connector, "*")) => names::find(draft, Kind::Connector, "company", connector),
@@ -179,8 +173,8 @@ fn granted_verb(draft: &Draft, out: &mut Out<'_>, written: &str, spot: Spot) {
     }
 }
 
-fn recursion(draft: &Draft, resolved: &BTreeMap<&str, Resolved<'_>>, out: &mut Out<'_>) {
-    let ids: Vec<&str> = resolved.keys().copied().collect();
+fn recursion(draft: &Draft, resolved: &Rows<Resolved>, out: &mut Out) {
+    let ids: Vec<&str> = resolved.keys().map(String::as_str).collect();
     let mut graph = Graph::new(ids.len());
     for (from, found) in resolved.values().enumerate() {
         for to in children(found).filter_map(|child| ids.binary_search(&child).ok()) {
@@ -190,7 +184,7 @@ fn recursion(draft: &Draft, resolved: &BTreeMap<&str, Resolved<'_>>, out: &mut O
     for cycle in graph.cycles() {
         let names: Vec<&str> = cycle.iter().map(|place| ids[*place]).collect();
         for place in &cycle {
-            let found = &resolved[ids[*place]];
+            let Some(found) = resolved.get(ids[*place]) else { continue };
             let step = found.playbook.steps.iter().position(
                 |step| matches!(&step.kind, StepKind::Run { run, .. } if names.contains(&run.as_str())),
             );
@@ -199,7 +193,7 @@ fn recursion(draft: &Draft, resolved: &BTreeMap<&str, Resolved<'_>>, out: &mut O
             out.push(
                 Diagnostic::new(
                     Code::E0312,
-                    draft.spot(found.at, &below),
+                    draft.spot(&found.at, &below),
                     match names.as_slice() {
                         [one] => format!("playbook \"{one}\" runs itself"),
                         _ => format!("the playbooks {} run each other in a circle", names::list(&names)),
@@ -212,7 +206,7 @@ fn recursion(draft: &Draft, resolved: &BTreeMap<&str, Resolved<'_>>, out: &mut O
     }
 }
 
-fn children<'a>(found: &'a Resolved<'_>) -> impl Iterator<Item = &'a str> {
+fn children(found: &Resolved) -> impl Iterator<Item = &str> {
     found.playbook.steps.iter().filter_map(|step| match &step.kind {
         StepKind::Run { run, .. } => Some(run.as_str()),
         _ => None,
@@ -220,7 +214,7 @@ fn children<'a>(found: &'a Resolved<'_>) -> impl Iterator<Item = &'a str> {
 }
 
 /// Objects that nothing uses are warnings: a half-written flow must still be savable.
-fn unused(draft: &Draft, resolved: &BTreeMap<&str, Resolved<'_>>, out: &mut Out<'_>) {
+fn unused(draft: &Draft, resolved: &Rows<Resolved>, out: &mut Out) {
     let used = Used::of(draft, resolved);
     let mut warn = |spot: Spot, word: &str, id: &str| {
         out.push(
@@ -247,7 +241,7 @@ struct Used {
 }
 
 impl Used {
-    fn of(draft: &Draft, resolved: &BTreeMap<&str, Resolved<'_>>) -> Self {
+    fn of(draft: &Draft, resolved: &Rows<Resolved>) -> Self {
         let mut used = Self::default();
         // What could not be read may use anything.
         if !draft.broken.is_empty() || resolved.values().any(|found| !found.whole) {
@@ -258,9 +252,9 @@ impl Used {
         }
         for step in resolved.values().flat_map(|found| &found.playbook.steps) {
             match &step.kind {
-                StepKind::Agent { agent, .. } => drop(used.agents.insert(agent.clone())),
-                StepKind::Route { route, .. } => drop(used.routes.insert(route.clone())),
-                StepKind::Render { render } => drop(used.texts.insert(render.clone())),
+                StepKind::Agent { agent, .. } => put(&mut used.agents, agent),
+                StepKind::Route { route, .. } => put(&mut used.routes, route),
+                StepKind::Render { render } => put(&mut used.texts, render),
                 _ => {}
             }
         }
@@ -274,5 +268,12 @@ impl Used {
             }
         }
         used
+    }
+}
+
+/// A company of ten thousand playbooks names few things often.
+fn put(used: &mut BTreeSet<String>, name: &str) {
+    if !used.contains(name) {
+        used.insert(name.to_owned());
     }
 }

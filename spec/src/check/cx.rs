@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{flow::Flow, names, uses::Use};
 use crate::{
     compile::resolve::Resolved,
-    diag::{Code, Diagnostic, Report, Spot},
+    diag::{Code, Diagnostic, Spot},
     draft::{At, Draft, RawPlaybook},
     plan::{Effect, Playbook, RecordOp, Step, StepId, StepKind},
 };
@@ -30,7 +30,7 @@ pub(crate) struct Cx<'a> {
 
 impl<'a> Cx<'a> {
     /// Prepares the checks of a playbook.
-    pub(crate) fn new(draft: &'a Draft, resolved: &'a Resolved<'a>) -> Self {
+    pub(crate) fn new(draft: &'a Draft, resolved: &'a Resolved) -> Self {
         let steps = &resolved.playbook.steps;
         let flow = Flow::of(draft, steps);
         let ids = steps.iter().enumerate().rev().map(|(place, step)| (step.id.as_str(), place)).collect();
@@ -93,20 +93,16 @@ impl<'a> Cx<'a> {
     }
 }
 
-/// Collects the diagnostics of a check.
-pub(crate) struct Out<'a> {
-    report: &'a mut Report,
+/// Collects the diagnostics of a check, in the order in which they are found.
+#[derive(Debug, Default)]
+pub(crate) struct Out {
+    pub(crate) found: Vec<Diagnostic>,
 }
 
-impl<'a> Out<'a> {
-    /// Returns a collector into a report.
-    pub(crate) fn new(report: &'a mut Report) -> Self {
-        Self { report }
-    }
-
+impl Out {
     /// Adds a diagnostic.
     pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
-        self.report.push(diagnostic);
+        self.found.push(diagnostic);
     }
 
     /// Adds a diagnostic from its four texts.

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Warns of every guarded step that nobody looks at and that an outsider's text has a say in.
-pub(crate) fn check(cx: &Cx<'_>, labels: &Flowing, cover: &Cover, out: &mut Out<'_>) {
+pub(crate) fn check(cx: &Cx<'_>, labels: &Flowing, cover: &Cover, out: &mut Out) {
     let unseen = unseen(cx);
     for place in cx.reachable.iter().copied().filter(|place| cover::needs_gate(cx, cx.step(*place))) {
         let is_seen = cover.gate_of[place].is_none_or(|gate| !has_auto(cx.step(gate)));
@@ -39,7 +39,7 @@ pub(crate) fn check(cx: &Cx<'_>, labels: &Flowing, cover: &Cover, out: &mut Out<
     }
 }
 
-fn say(cx: &Cx<'_>, labels: &Flowing, (place, from, read): (usize, usize, &str), out: &mut Out<'_>) {
+fn say(cx: &Cx<'_>, labels: &Flowing, (place, from, read): (usize, usize, &str), out: &mut Out) {
     let (id, decider) = (cx.id(place), cx.step(from));
     let key = match &decider.kind {
         _ if decider.when.is_some() => "when",

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Checks that hold for each step by itself, also where other steps could not be read.
-pub(crate) fn check_steps(cx: &Cx<'_>, out: &mut Out<'_>) {
+pub(crate) fn check_steps(cx: &Cx<'_>, out: &mut Out) {
     twice(cx, out);
     for (place, step) in cx.steps() {
         targets(cx, out, place);
@@ -26,7 +26,7 @@ pub(crate) fn check_steps(cx: &Cx<'_>, out: &mut Out<'_>) {
 }
 
 /// Checks of the playbook as a whole.
-pub(crate) fn check_flow(cx: &Cx<'_>, out: &mut Out<'_>) {
+pub(crate) fn check_flow(cx: &Cx<'_>, out: &mut Out) {
     fall_through(cx, out);
     let steps = (0..cx.playbook.steps.len()).filter(|place| !cx.reachable.contains(place));
     for place in steps {
@@ -45,7 +45,7 @@ pub(crate) fn check_flow(cx: &Cx<'_>, out: &mut Out<'_>) {
     no_end(cx, out);
 }
 
-fn twice(cx: &Cx<'_>, out: &mut Out<'_>) {
+fn twice(cx: &Cx<'_>, out: &mut Out) {
     let mut seen: BTreeSet<&str> = BTreeSet::new();
     for (index, step) in cx.at.steps.iter().enumerate() {
         if !seen.insert(&step.id) {
@@ -75,7 +75,7 @@ fn written_targets(step: &Step, next: Option<&String>) -> Vec<(String, String)> 
     targets
 }
 
-fn targets(cx: &Cx<'_>, out: &mut Out<'_>, place: usize) {
+fn targets(cx: &Cx<'_>, out: &mut Out, place: usize) {
     let known: BTreeSet<&str> = cx.at.steps.iter().map(|step| step.id.as_str()).collect();
     let written = cx.at.steps[cx.index[place]].next.as_ref();
     for (below, to) in written_targets(cx.step(place), written) {
@@ -93,7 +93,7 @@ fn targets(cx: &Cx<'_>, out: &mut Out<'_>, place: usize) {
     }
 }
 
-fn outcomes(cx: &Cx<'_>, out: &mut Out<'_>, place: usize) {
+fn outcomes(cx: &Cx<'_>, out: &mut Out, place: usize) {
     let step = cx.step(place);
     let known = flow::outcomes(cx.draft, step);
     let unknown_route =
@@ -119,7 +119,7 @@ fn outcomes(cx: &Cx<'_>, out: &mut Out<'_>, place: usize) {
     missing_edges(cx, out, place, unknown_route);
 }
 
-fn missing_edges(cx: &Cx<'_>, out: &mut Out<'_>, place: usize, unknown_route: bool) {
+fn missing_edges(cx: &Cx<'_>, out: &mut Out, place: usize, unknown_route: bool) {
     let step = cx.step(place);
     let (code, needed): (Code, Vec<String>) = match &step.kind {
         StepKind::Gate { .. } => (Code::E0401, vec!["denied".to_owned(), "expired".to_owned()]),
@@ -144,7 +144,7 @@ fn missing_edges(cx: &Cx<'_>, out: &mut Out<'_>, place: usize, unknown_route: bo
     );
 }
 
-fn ends(cx: &Cx<'_>, out: &mut Out<'_>, place: usize) {
+fn ends(cx: &Cx<'_>, out: &mut Out, place: usize) {
     let step = cx.step(place);
     if !matches!(step.kind, StepKind::End { .. }) {
         return;
@@ -170,7 +170,7 @@ fn ends(cx: &Cx<'_>, out: &mut Out<'_>, place: usize) {
     }
 }
 
-fn choose_without_else(cx: &Cx<'_>, out: &mut Out<'_>, place: usize) {
+fn choose_without_else(cx: &Cx<'_>, out: &mut Out, place: usize) {
     if cx.at.steps[cx.index[place]].next.is_none() {
         out.say(
             Code::E0309,
@@ -184,7 +184,7 @@ fn choose_without_else(cx: &Cx<'_>, out: &mut Out<'_>, place: usize) {
     }
 }
 
-fn fall_through(cx: &Cx<'_>, out: &mut Out<'_>) {
+fn fall_through(cx: &Cx<'_>, out: &mut Out) {
     let mut aimed_at: BTreeMap<String, usize> = BTreeMap::new();
     for (place, step) in cx.steps() {
         let written = cx.at.steps[cx.index[place]].next.as_ref();
@@ -209,7 +209,7 @@ fn fall_through(cx: &Cx<'_>, out: &mut Out<'_>) {
     }
 }
 
-fn falls_off(cx: &Cx<'_>, out: &mut Out<'_>, place: usize) {
+fn falls_off(cx: &Cx<'_>, out: &mut Out, place: usize) {
     out.say(
         Code::E0308,
         cx.spot(place, "id"),
@@ -221,7 +221,7 @@ fn falls_off(cx: &Cx<'_>, out: &mut Out<'_>, place: usize) {
     );
 }
 
-fn falls_into(cx: &Cx<'_>, out: &mut Out<'_>, place: usize, from: usize) {
+fn falls_into(cx: &Cx<'_>, out: &mut Out, place: usize, from: usize) {
     let next = cx.step(place).next.clone().unwrap_or_default();
     let why = match cx.step(place).when {
         Some(_) => "when it is skipped or done",
@@ -242,7 +242,7 @@ fn falls_into(cx: &Cx<'_>, out: &mut Out<'_>, place: usize, from: usize) {
     );
 }
 
-fn cycles(cx: &Cx<'_>, out: &mut Out<'_>) {
+fn cycles(cx: &Cx<'_>, out: &mut Out) {
     let bounded = |place: usize| cx.at.steps[cx.index[place]].visits.is_some_and(|visits| visits > 1);
     for cycle in cx.flow.graph().without(bounded).cycles() {
         let Some(first) = cycle.first().copied().filter(|first| cx.reachable.contains(first)) else {
@@ -262,7 +262,7 @@ fn cycles(cx: &Cx<'_>, out: &mut Out<'_>) {
 }
 
 /// A step from which no end can be reached, although every target exists: a cycle without a way out.
-fn no_end(cx: &Cx<'_>, out: &mut Out<'_>) {
+fn no_end(cx: &Cx<'_>, out: &mut Out) {
     let graph = cx.flow.graph();
     let stops = |place: &usize| match cx.flow.edges[*place].is_empty() {
         true => matches!(cx.step(*place).kind, StepKind::End { .. }),

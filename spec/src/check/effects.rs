@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Checks the verbs of every connector.
-pub(crate) fn check_connectors(draft: &Draft, out: &mut Out<'_>) {
+pub(crate) fn check_connectors(draft: &Draft, out: &mut Out) {
     for at in draft.connectors.values() {
         for (name, verb) in &at.verbs {
             probe(draft, out, at, (name, verb));
@@ -24,7 +24,7 @@ pub(crate) fn check_connectors(draft: &Draft, out: &mut Out<'_>) {
     }
 }
 
-fn probe(draft: &Draft, out: &mut Out<'_>, at: &At<Connector>, (name, verb): (&str, &Verb)) {
+fn probe(draft: &Draft, out: &mut Out, at: &At<Connector>, (name, verb): (&str, &Verb)) {
     let below = format!("verbs.{name}.probe");
     let full = format!("{}.{name}", at.id);
     let message = match &verb.probe {
@@ -54,7 +54,7 @@ fn probe(draft: &Draft, out: &mut Out<'_>, at: &At<Connector>, (name, verb): (&s
 }
 
 /// A read asks nobody and is repeated at will: what its request could change must be confirmed.
-fn read(draft: &Draft, out: &mut Out<'_>, at: &At<Connector>, (name, verb): (&str, &Verb)) {
+fn read(draft: &Draft, out: &mut Out, at: &At<Connector>, (name, verb): (&str, &Verb)) {
     let confirmed = verb.settings.contains_key("read_by");
     let spot = |key: &str| draft.spot(at, &format!("verbs.{name}.{key}"));
     if verb.effect != Effect::Read {
@@ -91,7 +91,7 @@ fn read(draft: &Draft, out: &mut Out<'_>, at: &At<Connector>, (name, verb): (&st
 }
 
 /// A life span of keys says something only where a key is sent again.
-fn key_valid(draft: &Draft, out: &mut Out<'_>, at: &At<Connector>, (name, verb): (&str, &Verb)) {
+fn key_valid(draft: &Draft, out: &mut Out, at: &At<Connector>, (name, verb): (&str, &Verb)) {
     if verb.key_valid.is_none() || verb.idempotency == Idempotency::NativeKey {
         return;
     }
@@ -104,7 +104,7 @@ fn key_valid(draft: &Draft, out: &mut Out<'_>, at: &At<Connector>, (name, verb):
     );
 }
 
-fn undo(draft: &Draft, out: &mut Out<'_>, at: &At<Connector>, (name, verb): (&str, &Verb)) {
+fn undo(draft: &Draft, out: &mut Out, at: &At<Connector>, (name, verb): (&str, &Verb)) {
     let Some(undo) = &verb.undo else { return };
     let full = format!("{}.{name}", at.id);
     if names::verb(draft, &names::sibling(&full, undo)).is_none() {
@@ -121,7 +121,7 @@ fn undo(draft: &Draft, out: &mut Out<'_>, at: &At<Connector>, (name, verb): (&st
 }
 
 /// Checks that an undo stands on a step that acts.
-pub(crate) fn check_calls(cx: &Cx<'_>, out: &mut Out<'_>) {
+pub(crate) fn check_calls(cx: &Cx<'_>, out: &mut Out) {
     for (place, step) in cx.steps() {
         // What is called may be undone, and `retry` is right for every class: at_most_once repeats definite failures only.
         if !matches!(step.kind, StepKind::Call { .. }) {
@@ -131,7 +131,7 @@ pub(crate) fn check_calls(cx: &Cx<'_>, out: &mut Out<'_>) {
     }
 }
 
-fn lone_undo(cx: &Cx<'_>, out: &mut Out<'_>, place: usize) {
+fn lone_undo(cx: &Cx<'_>, out: &mut Out, place: usize) {
     let step = cx.step(place);
     let acts = matches!(step.kind, StepKind::Run { .. } | StepKind::Record { .. } | StepKind::End { .. });
     if step.undo.is_some() && !acts {
@@ -148,7 +148,7 @@ fn lone_undo(cx: &Cx<'_>, out: &mut Out<'_>, place: usize) {
 }
 
 /// What only looks takes nothing back.
-fn looking_undo(cx: &Cx<'_>, out: &mut Out<'_>, place: usize) {
+fn looking_undo(cx: &Cx<'_>, out: &mut Out, place: usize) {
     let Some(undo) = &cx.step(place).undo else { return };
     let looks = names::verb(cx.draft, &undo.call).is_some_and(|verb| verb.effect == Effect::Read);
     if looks {

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Checks the key and the inputs of a playbook against the event that starts it.
-pub(crate) fn check(cx: &Cx<'_>, out: &mut Out<'_>) {
+pub(crate) fn check(cx: &Cx<'_>, out: &mut Out) {
     for (name, input) in &cx.playbook.inputs {
         default(cx, out, (name, input));
     }
@@ -55,7 +55,7 @@ fn schema_of(cx: &Cx<'_>) -> Option<Value> {
 }
 
 /// A default stands in for what nobody gives, so it has the type too.
-fn default(cx: &Cx<'_>, out: &mut Out<'_>, (name, input): (&str, &Input)) {
+fn default(cx: &Cx<'_>, out: &mut Out, (name, input): (&str, &Input)) {
     let currency = cx.draft.company.as_ref().map(|company| company.currency);
     let (Some(_), Err(problem)) = (&input.default, input.settle(None, currency)) else { return };
     out.push(
@@ -77,7 +77,7 @@ struct Event<'a, 'b> {
 
 impl Event<'_, '_> {
     /// Checks that what a template reads is a field of the event, and returns whether all of it is.
-    fn fields(&self, out: &mut Out<'_>, below: &str, template: &Template) -> bool {
+    fn fields(&self, out: &mut Out, below: &str, template: &Template) -> bool {
         let mut all = true;
         for read in &template.reads {
             let Some(fields) = of_event(read) else { continue };
@@ -109,7 +109,7 @@ impl Event<'_, '_> {
         reads.iter().find(optional).cloned()
     }
 
-    fn key(&self, out: &mut Out<'_>, key: &Template) {
+    fn key(&self, out: &mut Out, key: &Template) {
         let Some(read) = self.may_lack(key) else { return };
         out.push(
             Diagnostic::new(
@@ -124,7 +124,7 @@ impl Event<'_, '_> {
         );
     }
 
-    fn given(&self, out: &mut Out<'_>, (name, input): (&str, &Input), from: &Template) {
+    fn given(&self, out: &mut Out, (name, input): (&str, &Input), from: &Template) {
         let Some(read) = self.may_lack(from).filter(|_| input.default.is_none()) else { return };
         out.push(
             Diagnostic::new(
@@ -137,7 +137,7 @@ impl Event<'_, '_> {
         );
     }
 
-    fn typed(&self, out: &mut Out<'_>, (name, input): (&str, &Input), from: &Template) {
+    fn typed(&self, out: &mut Out, (name, input): (&str, &Input), from: &Template) {
         let Some(found) = self.other_type(input.type_, from) else { return };
         out.push(
             Diagnostic::new(

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Checks the gates of a playbook.
-pub(crate) fn check(cx: &Cx<'_>, labels: &Flowing, cover: &Cover, out: &mut Out<'_>) {
+pub(crate) fn check(cx: &Cx<'_>, labels: &Flowing, cover: &Cover, out: &mut Out) {
     for place in cx.reachable.iter().copied() {
         let step = cx.step(place);
         if cover.gate_of[place].is_some() {
@@ -37,7 +37,7 @@ fn verb_of(cx: &Cx<'_>, place: usize) -> String {
     }
 }
 
-fn uncovered(cx: &Cx<'_>, cover: &Cover, place: usize, out: &mut Out<'_>) {
+fn uncovered(cx: &Cx<'_>, cover: &Cover, place: usize, out: &mut Out) {
     let (id, verb) = (cx.id(place), verb_of(cx, place));
     let why = match cx.effect_of(cx.step(place)) {
         Some(effect) if effect.is_guarded() => format!("is of effect `{}`", word(effect)),
@@ -96,7 +96,7 @@ fn word(effect: Effect) -> &'static str {
     }
 }
 
-fn shown_late(cx: &Cx<'_>, cover: &Cover, place: usize, out: &mut Out<'_>) {
+fn shown_late(cx: &Cx<'_>, cover: &Cover, place: usize, out: &mut Out) {
     let Some(gate) = cover.gate_of[place] else { return };
     for Uncomputable { key, read, late } in cover::late(cx, gate, place) {
         let (id, gate) = (cx.id(place), cx.id(gate));
@@ -137,7 +137,7 @@ fn granted(cx: &Cx<'_>, place: usize) -> bool {
     })
 }
 
-fn denied(cx: &Cx<'_>, cover: &Cover, place: usize, out: &mut Out<'_>) {
+fn denied(cx: &Cx<'_>, cover: &Cover, place: usize, out: &mut Out) {
     let (id, verb) = (cx.id(place), verb_of(cx, place));
     let grant = format!(
         "grant it in policies: `[[autonomy]]` with `subject = \"playbook:{}\"`, `verb = \"{verb}\"`, `level = \"act\"`",
@@ -159,7 +159,7 @@ fn denied(cx: &Cx<'_>, cover: &Cover, place: usize, out: &mut Out<'_>) {
     );
 }
 
-fn auto(cx: &Cx<'_>, labels: &Flowing, cover: &Cover, gate: usize, out: &mut Out<'_>) {
+fn auto(cx: &Cx<'_>, labels: &Flowing, cover: &Cover, gate: usize, out: &mut Out) {
     let StepKind::Gate { auto: Some(auto), .. } = &cx.step(gate).kind else { return };
     // The condition lets what follows pass: who writes what it reads decides in your place.
     if let Some(read) = auto.when.reads.iter().find(|read| labels.of_path(cx, read).trust < Trust::Verified) {

@@ -21,7 +21,7 @@ const OF_SCHEMES: [(&str, &[&str]); 7] = [
 ];
 
 /// Checks every webhook.
-pub(crate) fn check(draft: &Draft, out: &mut Out<'_>) {
+pub(crate) fn check(draft: &Draft, out: &mut Out) {
     for at in draft.connectors.values().filter(|at| at.is_for(Role::TakesPosts)) {
         let scheme = at.settings.get("signature").and_then(|word| word.as_str()).unwrap_or("standard");
         secrets(draft, at, out);
@@ -30,7 +30,7 @@ pub(crate) fn check(draft: &Draft, out: &mut Out<'_>) {
     }
 }
 
-fn secrets(draft: &Draft, at: &At<Connector>, out: &mut Out<'_>) {
+fn secrets(draft: &Draft, at: &At<Connector>, out: &mut Out) {
     let several = at.settings.contains_key("secrets");
     if at.secret.is_some() && several {
         out.say(
@@ -60,7 +60,7 @@ fn secrets(draft: &Draft, at: &At<Connector>, out: &mut Out<'_>) {
 }
 
 /// A setting that nothing reads would be believed and not done.
-fn for_nothing(draft: &Draft, (at, scheme): (&At<Connector>, &str), out: &mut Out<'_>) {
+fn for_nothing(draft: &Draft, (at, scheme): (&At<Connector>, &str), out: &mut Out) {
     for (key, schemes) in OF_SCHEMES {
         if at.settings.contains_key(key) && !schemes.contains(&scheme) {
             out.say(
@@ -88,7 +88,7 @@ fn for_nothing(draft: &Draft, (at, scheme): (&At<Connector>, &str), out: &mut Ou
 }
 
 /// Two equal bodies may be one delivery told twice, or two orders: only an id tells, or the operator's word.
-fn identity(draft: &Draft, (at, scheme): (&At<Connector>, &str), out: &mut Out<'_>) {
+fn identity(draft: &Draft, (at, scheme): (&At<Connector>, &str), out: &mut Out) {
     let says = ["id_field", "id_header", "dedupe"].iter().any(|key| at.settings.contains_key(*key));
     if scheme != "sha256" || says {
         return;

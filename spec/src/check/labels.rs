@@ -6,13 +6,14 @@
 use std::collections::BTreeSet;
 
 use super::{
+    children::Children,
     cx::{Cx, Out},
     names,
     uses::{self, Part, Use},
 };
 use crate::{
     diag::{Code, Diagnostic},
-    plan::{Effect, Playbook, StepKind, Trigger, Verb},
+    plan::{Effect, StepKind, Trigger, Verb},
     value::{Labels, Privacy, Trust},
 };
 
@@ -194,7 +195,7 @@ fn names_argument(text: &str, name: &str) -> bool {
 }
 
 /// Checks the labels of a playbook. Sinks of guarded verbs need a gate anyway, which shows them.
-pub(crate) fn check(cx: &Cx<'_>, labels: &Flowing, covered: &[Option<usize>], out: &mut Out<'_>) {
+pub(crate) fn check(cx: &Cx<'_>, labels: &Flowing, covered: &[Option<usize>], out: &mut Out) {
     for place in cx.reachable.iter().copied() {
         secrets(cx, labels, place, out);
         let guarded = cx.effect_of(cx.step(place)).is_some_and(Effect::is_guarded);
@@ -207,7 +208,7 @@ pub(crate) fn check(cx: &Cx<'_>, labels: &Flowing, covered: &[Option<usize>], ou
 }
 
 /// Whom a run is about stands in every list: no secret may name it.
-fn about(cx: &Cx<'_>, labels: &Flowing, out: &mut Out<'_>) {
+fn about(cx: &Cx<'_>, labels: &Flowing, out: &mut Out) {
     let Some(about) = &cx.playbook.about else { return };
     let secret = |read: &&String| labels.of_path(cx, read).privacy == Privacy::Secret;
     let Some(read) = about.key.reads.iter().find(secret) else { return };
@@ -222,7 +223,7 @@ fn about(cx: &Cx<'_>, labels: &Flowing, out: &mut Out<'_>) {
     );
 }
 
-fn sink(cx: &Cx<'_>, labels: &Flowing, place: usize, out: &mut Out<'_>) {
+fn sink(cx: &Cx<'_>, labels: &Flowing, place: usize, out: &mut Out) {
     let Some((key, read)) = labels.tainted_sink(cx, place) else { return };
     let way = labels.trace(cx, &read, &|labels| labels.trust < Trust::Verified);
     let name = key.rsplit('.').next().unwrap_or(&key);
@@ -237,7 +238,7 @@ fn sink(cx: &Cx<'_>, labels: &Flowing, place: usize, out: &mut Out<'_>) {
     );
 }
 
-fn secrets(cx: &Cx<'_>, labels: &Flowing, place: usize, out: &mut Out<'_>) {
+fn secrets(cx: &Cx<'_>, labels: &Flowing, place: usize, out: &mut Out) {
     for used in uses::of_step(cx.step(place)).into_iter().filter(|used| used.part != Part::Condition) {
         secret(cx, labels, (place, &used.key, &used.all), out);
     }
@@ -252,7 +253,7 @@ fn secret(
     cx: &Cx<'_>,
     labels: &Flowing,
     (place, key, reads): (usize, &str, &BTreeSet<String>),
-    out: &mut Out<'_>,
+    out: &mut Out,
 ) {
     let Some(read) = reads.iter().find(|read| labels.of_path(cx, read).privacy == Privacy::Secret) else {
         return;
@@ -270,7 +271,7 @@ fn secret(
 }
 
 /// Only a gate, or an extractor with a schema, raises trust: an event may not claim more than its connector can check.
-fn claims_of_trigger(cx: &Cx<'_>, out: &mut Out<'_>) {
+fn claims_of_trigger(cx: &Cx<'_>, out: &mut Out) {
     let Trigger::Event { connector, .. } = &cx.playbook.trigger else { return };
     let signed = cx.draft.connectors.get(connector).is_some_and(|at| at.senders_are_checked());
     let most = if signed { Trust::Verified } else { Trust::External };
@@ -293,12 +294,7 @@ fn claims_of_trigger(cx: &Cx<'_>, out: &mut Out<'_>) {
 }
 
 /// Checks that what is handed to a child playbook has the labels that the child declares.
-pub(crate) fn check_children(
-    cx: &Cx<'_>,
-    labels: &Flowing,
-    children: &std::collections::BTreeMap<&str, &Playbook>,
-    out: &mut Out<'_>,
-) {
+pub(crate) fn check_children(cx: &Cx<'_>, labels: &Flowing, children: &Children<'_>, out: &mut Out) {
     for (place, step) in cx.steps() {
         let StepKind::Run { run, with, .. } = &step.kind else { continue };
         let Some(child) = children.get(run.as_str()) else { continue };

@@ -1,22 +1,21 @@
 //! Checks of money and time: retries, timeouts, waits and deadlines can work together; costs fit their caps.
 
-use std::collections::BTreeMap;
-
 use rust_decimal::Decimal;
 
 use super::{
+    children::Children,
     cx::{Cx, Out},
     names,
 };
 use crate::{
     diag::{Code, Diagnostic, Spot},
     draft::{At, Draft},
-    plan::{Budget, OnExceed, Playbook, Step, StepKind, Until, Window},
+    plan::{Budget, OnExceed, Step, StepKind, Until, Window},
     value::{Currency, Money, Period},
 };
 
 /// Checks the limits of a playbook.
-pub(crate) fn check(cx: &Cx<'_>, children: &BTreeMap<&str, &Playbook>, out: &mut Out<'_>) {
+pub(crate) fn check(cx: &Cx<'_>, children: &Children<'_>, out: &mut Out) {
     match cx.playbook.deadline {
         Some(deadline) => {
             attempts(cx, deadline, out);
@@ -36,7 +35,7 @@ fn timeout_of(cx: &Cx<'_>, step: &Step) -> Option<Period> {
     step.timeout.or(verb)
 }
 
-fn attempts(cx: &Cx<'_>, deadline: Period, out: &mut Out<'_>) {
+fn attempts(cx: &Cx<'_>, deadline: Period, out: &mut Out) {
     for (place, step) in
         cx.steps().filter(|(_, step)| matches!(step.kind, StepKind::Agent { .. } | StepKind::Call { .. }))
     {
@@ -71,7 +70,7 @@ fn in_words(millis: u64) -> String {
 }
 
 /// What is waited for on the way to a step, along the path that waits least.
-fn waits(cx: &Cx<'_>, deadline: Period, out: &mut Out<'_>) {
+fn waits(cx: &Cx<'_>, deadline: Period, out: &mut Out) {
     let least = least_waits(cx);
     for (place, step) in cx.steps() {
         let Some(before) = least[place] else { continue };
@@ -104,7 +103,7 @@ fn waits(cx: &Cx<'_>, deadline: Period, out: &mut Out<'_>) {
 }
 
 /// A wait of more than a year that nothing cuts short was probably meant otherwise, and is not seen again for a year.
-fn long_waits(cx: &Cx<'_>, out: &mut Out<'_>) {
+fn long_waits(cx: &Cx<'_>, out: &mut Out) {
     const YEAR: u64 = 366 * 86_400_000;
     let least = least_waits(cx);
     for (place, step) in cx.steps() {
@@ -169,7 +168,7 @@ fn least_waits(cx: &Cx<'_>) -> Vec<Option<u64>> {
     least
 }
 
-fn child_deadlines(cx: &Cx<'_>, children: &BTreeMap<&str, &Playbook>, deadline: Period, out: &mut Out<'_>) {
+fn child_deadlines(cx: &Cx<'_>, children: &Children<'_>, deadline: Period, out: &mut Out) {
     for (place, step) in cx.steps() {
         let StepKind::Run { run, parent_close, .. } = &step.kind else { continue };
         let child = children.get(run.as_str()).and_then(|child| child.deadline);
@@ -188,7 +187,7 @@ fn child_deadlines(cx: &Cx<'_>, children: &BTreeMap<&str, &Playbook>, deadline: 
     }
 }
 
-fn costs(cx: &Cx<'_>, out: &mut Out<'_>) {
+fn costs(cx: &Cx<'_>, out: &mut Out) {
     for (place, step) in cx.steps() {
         let Some(cost) = step.max_cost else { continue };
         let spot = || cx.spot(place, "max_cost");
@@ -228,7 +227,7 @@ fn concerns(cx: &Cx<'_>, agent: Option<&str>, scope: &str) -> bool {
     }
 }
 
-fn agent_cost(cx: &Cx<'_>, agent: Option<&str>, (cost, spot): (Money, Spot), out: &mut Out<'_>) {
+fn agent_cost(cx: &Cx<'_>, agent: Option<&str>, (cost, spot): (Money, Spot), out: &mut Out) {
     let Some(at) = agent.and_then(|agent| cx.draft.agents.get(agent)) else { return };
     let Some(promised) = at.sla.max_cost.filter(|promised| promised.exceeds(cost).unwrap_or(false)) else {
         return;
@@ -245,7 +244,7 @@ fn agent_cost(cx: &Cx<'_>, agent: Option<&str>, (cost, spot): (Money, Spot), out
 }
 
 /// Checks that every amount of the company is in one currency: amounts in two cannot be compared.
-pub(crate) fn check_company(draft: &Draft, out: &mut Out<'_>) {
+pub(crate) fn check_company(draft: &Draft, out: &mut Out) {
     for at in &draft.policies.budgets {
         one_currency(draft, (at.limit, draft.spot(at, "limit")), "a budget", out);
         unending(draft, at, out);
@@ -255,7 +254,7 @@ pub(crate) fn check_company(draft: &Draft, out: &mut Out<'_>) {
             one_currency(draft, (cost, draft.spot(at, "sla.max_cost")), &format!("agent \"{}\"", at.id), out);
         }
     }
-    let Some(prices) = &draft.prices else { return };
+    let Some(prices) = &*draft.prices else { return };
     let text = |currency: Currency| format!("prices are in {currency}");
     one_currency(draft, (prices.default_cap, draft.spot(prices, "default_cap")), "the default cap", out);
     if let Some(company) = draft.company.as_ref().filter(|company| company.currency != prices.currency) {
@@ -264,7 +263,7 @@ pub(crate) fn check_company(draft: &Draft, out: &mut Out<'_>) {
 }
 
 /// A budget that is waited for must have another window in which there is room.
-fn unending(draft: &Draft, at: &At<Budget>, out: &mut Out<'_>) {
+fn unending(draft: &Draft, at: &At<Budget>, out: &mut Out) {
     if at.on_exceed != OnExceed::Wait {
         return;
     }
@@ -282,14 +281,14 @@ fn unending(draft: &Draft, at: &At<Budget>, out: &mut Out<'_>) {
     );
 }
 
-fn one_currency(draft: &Draft, (amount, spot): (Money, Spot), what: &str, out: &mut Out<'_>) {
+fn one_currency(draft: &Draft, (amount, spot): (Money, Spot), what: &str, out: &mut Out) {
     let Some(company) = draft.company.as_ref().filter(|company| company.currency != amount.currency) else {
         return;
     };
     mixed(out, spot, &format!("{what} is in {}", amount.currency), company.currency);
 }
 
-fn mixed(out: &mut Out<'_>, spot: Spot, what: &str, company: Currency) {
+fn mixed(out: &mut Out, spot: Spot, what: &str, company: Currency) {
     out.push(
         Diagnostic::new(Code::E0605, spot, format!("{what}, and the company counts in {company}"))
             .label("another currency")

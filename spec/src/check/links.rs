@@ -20,7 +20,7 @@ struct Written<'a> {
 }
 
 /// Checks the names of a playbook. Resolution replaced those that lead somewhere, so the written ones are looked up again.
-pub(crate) fn check_playbook(cx: &Cx<'_>, out: &mut Out<'_>) {
+pub(crate) fn check_playbook(cx: &Cx<'_>, out: &mut Out) {
     let slice = &cx.playbook.slice;
     for (place, _) in cx.steps() {
         let raw = &cx.at.steps[cx.index[place]];
@@ -41,7 +41,7 @@ pub(crate) fn check_playbook(cx: &Cx<'_>, out: &mut Out<'_>) {
 
 fn check_kind<'a>(
     draft: &Draft,
-    out: &mut Out<'_>,
+    out: &mut Out,
     kind: &'a StepKind,
     written: &dyn Fn(&'a str, &str) -> Written<'a>,
 ) {
@@ -71,7 +71,7 @@ fn code_of(kind: Kind) -> Code {
     }
 }
 
-fn object(draft: &Draft, out: &mut Out<'_>, kind: Kind, written: &Written<'_>) {
+fn object(draft: &Draft, out: &mut Out, kind: Kind, written: &Written<'_>) {
     if let Found::Missing(help) = names::find(draft, kind, written.slice, written.name) {
         let word = kind.word();
         let help = help.or_else(|| Some(format!("make it: `adjutant new {word} {}`", written.name)));
@@ -87,7 +87,7 @@ fn object(draft: &Draft, out: &mut Out<'_>, kind: Kind, written: &Written<'_>) {
     }
 }
 
-fn verb(draft: &Draft, out: &mut Out<'_>, written: &Written<'_>) {
+fn verb(draft: &Draft, out: &mut Out, written: &Written<'_>) {
     if let Found::Missing(help) = names::find_verb(draft, written.slice, written.name) {
         out.push(
             Diagnostic::new(
@@ -101,7 +101,7 @@ fn verb(draft: &Draft, out: &mut Out<'_>, written: &Written<'_>) {
     }
 }
 
-fn text(draft: &Draft, out: &mut Out<'_>, written: &Written<'_>) {
+fn text(draft: &Draft, out: &mut Out, written: &Written<'_>) {
     match names::find_text(draft, written.slice, written.name) {
         Found::Missing(help) => out.push(
             Diagnostic::new(
@@ -118,7 +118,7 @@ fn text(draft: &Draft, out: &mut Out<'_>, written: &Written<'_>) {
 }
 
 /// Templates stand alone: one that reached into another could not be pinned and labelled by itself.
-fn outside(draft: &Draft, out: &mut Out<'_>, path: &str) {
+fn outside(draft: &Draft, out: &mut Out, path: &str) {
     let Some(text) = draft.texts.get(path) else { return };
     let Some(template) = &text.template else { return };
     for word in template.outside() {
@@ -134,7 +134,7 @@ fn outside(draft: &Draft, out: &mut Out<'_>, path: &str) {
     }
 }
 
-fn trigger(cx: &Cx<'_>, out: &mut Out<'_>) {
+fn trigger(cx: &Cx<'_>, out: &mut Out) {
     let crate::draft::RawTrigger::Event { connector, event, accept, .. } = &cx.at.trigger else { return };
     let user = format!("the trigger of playbook \"{}\"", cx.playbook.id);
     let spot = cx.draft.spot(cx.at, "trigger.connector");
@@ -174,7 +174,7 @@ fn trigger(cx: &Cx<'_>, out: &mut Out<'_>) {
 }
 
 /// Checks the names in agents, routes and connectors.
-pub(crate) fn check_objects(draft: &Draft, out: &mut Out<'_>) {
+pub(crate) fn check_objects(draft: &Draft, out: &mut Out) {
     for at in draft.agents.values() {
         agent(draft, out, at);
     }
@@ -186,7 +186,7 @@ pub(crate) fn check_objects(draft: &Draft, out: &mut Out<'_>) {
     }
 }
 
-fn agent(draft: &Draft, out: &mut Out<'_>, at: &At<Agent>) {
+fn agent(draft: &Draft, out: &mut Out, at: &At<Agent>) {
     let user = format!("agent \"{}\"", at.id);
     let written = |name, below: &str| Written {
         name,
@@ -222,7 +222,7 @@ fn agent(draft: &Draft, out: &mut Out<'_>, at: &At<Agent>) {
     }
 }
 
-fn model_connector(draft: &Draft, out: &mut Out<'_>, at: &At<Agent>, written: &str) {
+fn model_connector(draft: &Draft, out: &mut Out, at: &At<Agent>, written: &str) {
     let Found::Id(id) = names::find(draft, Kind::Connector, &at.slice, written) else { return };
     let Some(found) = draft.connectors.get(&id).filter(|found| !found.is_for(Role::AnswersAgents)) else {
         return;
@@ -242,7 +242,7 @@ fn model_connector(draft: &Draft, out: &mut Out<'_>, at: &At<Agent>, written: &s
 const KEPT: [(&str, &str); 2] =
     [("unsure", "that nothing was sure enough"), ("none", "that a text is of no class")];
 
-fn route(draft: &Draft, out: &mut Out<'_>, at: &At<Route>) {
+fn route(draft: &Draft, out: &mut Out, at: &At<Route>) {
     for (hop, written) in at.escalate.iter().enumerate() {
         let Some(name) = written.strip_prefix("agent:") else { continue };
         let spot = draft.spot(at, &format!("escalate[{hop}]"));
@@ -282,8 +282,8 @@ fn route(draft: &Draft, out: &mut Out<'_>, at: &At<Route>) {
     }
 }
 
-fn connector(draft: &Draft, out: &mut Out<'_>, at: &At<Connector>) {
-    let missing = at.secret_names().into_iter().filter(|secret| !draft.secrets.contains_key(*secret));
+fn connector(draft: &Draft, out: &mut Out, at: &At<Connector>) {
+    let missing = at.secret_names().into_iter().filter(|secret| !draft.secrets.contains_key(secret));
     for secret in missing {
         let key = if at.secret.as_deref() == Some(secret) { "secret" } else { "secrets" };
         out.push(

@@ -4,6 +4,7 @@
 //! are checked step by step; flow, coverage and labels need every step, so they wait until all of a playbook could be read.
 
 mod args;
+mod children;
 mod company;
 pub(crate) mod cover;
 pub(crate) mod cx;
@@ -27,25 +28,18 @@ pub(crate) mod times;
 mod uses;
 mod walk;
 
-use std::collections::BTreeMap;
-
-use crate::{
-    compile::resolve::{self, Resolved},
-    diag::Report,
-    draft::Draft,
-    plan::Playbook,
-};
+pub(crate) use children::Children;
 use cx::{Cx, Out};
 
-/// Checks everything that was read and adds what is wrong to the report.
-pub fn check(draft: &Draft, report: &mut Report) {
-    let resolved = resolve::playbooks(draft);
-    let children: BTreeMap<&str, &Playbook> =
-        resolved.iter().map(|(id, found)| (*id, &found.playbook)).collect();
-    let mut out = Out::new(report);
-    for found in resolved.values() {
-        playbook(draft, found, &children, &mut out);
-    }
+use crate::{
+    compile::resolve::Resolved,
+    diag::Diagnostic,
+    draft::{Draft, Rows},
+};
+
+/// Checks what concerns more than one object, and objects that are no playbooks.
+pub(crate) fn company(draft: &Draft, resolved: &Rows<Resolved>) -> Vec<Diagnostic> {
+    let mut out = Out::default();
     links::check_objects(draft, &mut out);
     reads::check_agents(draft, &mut out);
     effects::check_connectors(draft, &mut out);
@@ -53,34 +47,36 @@ pub fn check(draft: &Draft, report: &mut Report) {
     hooks::check(draft, &mut out);
     limits::check_company(draft, &mut out);
     times::check(draft, &mut out);
-    company::check(draft, &resolved, &mut out);
+    company::check(draft, resolved, &mut out);
+    out.found
 }
 
-fn playbook<'a>(
-    draft: &'a Draft,
-    found: &'a Resolved<'a>,
-    children: &BTreeMap<&str, &Playbook>,
-    out: &mut Out<'_>,
-) {
+/// Checks one playbook.
+pub(crate) fn playbook(draft: &Draft, found: &Resolved, children: &Children<'_>) -> Vec<Diagnostic> {
+    let mut out = Out::default();
     let cx = Cx::new(draft, found);
-    links::check_playbook(&cx, out);
-    edges::check_steps(&cx, out);
-    args::check(&cx, children, out);
-    effects::check_calls(&cx, out);
-    if !found.whole || cx.playbook.steps.is_empty() || !targets_exist(&cx) {
-        return;
+    links::check_playbook(&cx, &mut out);
+    edges::check_steps(&cx, &mut out);
+    args::check(&cx, children, &mut out);
+    effects::check_calls(&cx, &mut out);
+    if found.whole && !cx.playbook.steps.is_empty() && targets_exist(&cx) {
+        flowing(&cx, children, &mut out);
     }
-    edges::check_flow(&cx, out);
-    reads::check(&cx, out);
-    events::check(&cx, out);
-    let labels = labels::Flowing::of(&cx);
-    let cover = cover::Cover::of(&cx, &labels);
-    gates::check(&cx, &labels, &cover, out);
-    decides::check(&cx, &labels, &cover, out);
-    labels::check(&cx, &labels, &cover.gate_of, out);
-    labels::check_children(&cx, &labels, children, out);
-    limits::check(&cx, children, out);
-    walk::check(&cx, out);
+    out.found
+}
+
+fn flowing(cx: &Cx<'_>, children: &Children<'_>, out: &mut Out) {
+    edges::check_flow(cx, out);
+    reads::check(cx, out);
+    events::check(cx, out);
+    let labels = labels::Flowing::of(cx);
+    let cover = cover::Cover::of(cx, &labels);
+    gates::check(cx, &labels, &cover, out);
+    decides::check(cx, &labels, &cover, out);
+    labels::check(cx, &labels, &cover.gate_of, out);
+    labels::check_children(cx, &labels, children, out);
+    limits::check(cx, children, out);
+    walk::check(cx, out);
 }
 
 /// Flow over edges that lead nowhere, or to one of two steps with an id, would report their consequences as mistakes.

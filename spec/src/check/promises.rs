@@ -34,7 +34,7 @@ struct Wrong<'a> {
 }
 
 impl Declared<'_> {
-    fn say(&self, out: &mut Out<'_>, code: Code, wrong: Wrong<'_>) {
+    fn say(&self, out: &mut Out, code: Code, wrong: Wrong<'_>) {
         let Wrong { key, message, label, help } = wrong;
         let message = format!("verb \"{}.{}\" {message}", self.at.id, self.name);
         let spot = self.draft.spot(self.at, &format!("verbs.{}.{key}", self.name));
@@ -47,7 +47,7 @@ impl Declared<'_> {
 }
 
 /// Checks what the verbs of a connector say of themselves. Built-in verbs declare nothing in a file.
-pub(crate) fn check(draft: &Draft, out: &mut Out<'_>, at: &At<Connector>) {
+pub(crate) fn check(draft: &Draft, out: &mut Out, at: &At<Connector>) {
     names_verbs(draft, out, at);
     if !at.known_kind().is_some_and(ConnectorKind::declares_verbs) {
         return;
@@ -67,7 +67,7 @@ pub(crate) fn check(draft: &Draft, out: &mut Out<'_>, at: &At<Connector>) {
 }
 
 /// What changes something is not the same however often it is called: a lost answer would be taken for "it did not happen".
-fn pure(declared: &Declared<'_>, out: &mut Out<'_>) {
+fn pure(declared: &Declared<'_>, out: &mut Out) {
     let Verb { effect, idempotency, .. } = declared.verb;
     if *idempotency != Idempotency::Pure || *effect == Effect::Read {
         return;
@@ -84,7 +84,7 @@ fn pure(declared: &Declared<'_>, out: &mut Out<'_>) {
 }
 
 /// An undo takes back a change, by a change.
-fn undo(declared: &Declared<'_>, out: &mut Out<'_>) {
+fn undo(declared: &Declared<'_>, out: &mut Out) {
     let Some(undo) = &declared.verb.undo else { return };
     if declared.verb.effect == Effect::Read {
         let wrong = Wrong {
@@ -108,7 +108,7 @@ fn undo(declared: &Declared<'_>, out: &mut Out<'_>) {
 }
 
 /// A read is repeated at will, so nobody ever asks whether it happened.
-fn lone_probe(declared: &Declared<'_>, out: &mut Out<'_>) {
+fn lone_probe(declared: &Declared<'_>, out: &mut Out) {
     let Verb { effect, idempotency, probe, .. } = declared.verb;
     if probe.is_none() || *effect != Effect::Read || *idempotency != Idempotency::Pure {
         return;
@@ -123,7 +123,7 @@ fn lone_probe(declared: &Declared<'_>, out: &mut Out<'_>) {
 }
 
 /// The key is sent for `native_key` alone.
-fn lone_key(declared: &Declared<'_>, out: &mut Out<'_>) {
+fn lone_key(declared: &Declared<'_>, out: &mut Out) {
     if !declared.has("key_header") || declared.verb.idempotency == Idempotency::NativeKey {
         return;
     }
@@ -139,7 +139,7 @@ fn lone_key(declared: &Declared<'_>, out: &mut Out<'_>) {
 }
 
 /// The header of the key carries the key, and nothing else that the file writes there.
-fn taken_key(declared: &Declared<'_>, out: &mut Out<'_>) {
+fn taken_key(declared: &Declared<'_>, out: &mut Out) {
     let Declared { at, verb, .. } = declared;
     if verb.idempotency != Idempotency::NativeKey {
         return;
@@ -176,7 +176,7 @@ fn taken_key(declared: &Declared<'_>, out: &mut Out<'_>) {
 }
 
 /// What a probe is asked with and found by says nothing of a verb that is no probe.
-fn lone_finding(declared: &Declared<'_>, out: &mut Out<'_>) {
+fn lone_finding(declared: &Declared<'_>, out: &mut Out) {
     let Some(key) = ["with", "found", "value"].into_iter().find(|key| declared.has(key)) else { return };
     let wrong = Wrong {
         key,
@@ -190,7 +190,7 @@ fn lone_finding(declared: &Declared<'_>, out: &mut Out<'_>) {
 }
 
 /// Rates and fixtures of a connector go by the names of its verbs, each said once.
-fn names_verbs(draft: &Draft, out: &mut Out<'_>, at: &At<Connector>) {
+fn names_verbs(draft: &Draft, out: &mut Out, at: &At<Connector>) {
     let Some(tree) = draft.places.tree(&at.file) else { return };
     for table in ["rate", "fixture"] {
         if table == "fixture" && at.is_for(Role::AnswersAgents) {

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Checks every connector.
-pub(crate) fn check(draft: &Draft, out: &mut Out<'_>) {
+pub(crate) fn check(draft: &Draft, out: &mut Out) {
     for at in draft.connectors.values() {
         match at.place() {
             Place::Host => hosts(draft, out, at),
@@ -23,7 +23,7 @@ pub(crate) fn check(draft: &Draft, out: &mut Out<'_>) {
     }
 }
 
-fn hosts(draft: &Draft, out: &mut Out<'_>, at: &At<Connector>) {
+fn hosts(draft: &Draft, out: &mut Out, at: &At<Connector>) {
     let mut say = |below: &str, problem: &net::Problem| {
         out.push(
             Diagnostic::new(
@@ -48,7 +48,7 @@ fn hosts(draft: &Draft, out: &mut Out<'_>, at: &At<Connector>) {
 }
 
 /// A secret that is sent over a connection without TLS is everybody's on the way; a server on this machine has no way.
-fn in_the_clear(draft: &Draft, out: &mut Out<'_>, at: &At<Connector>, target: &Target) {
+fn in_the_clear(draft: &Draft, out: &mut Out, at: &At<Connector>, target: &Target) {
     let word = |key: &str| at.settings.get(key).and_then(serde_json::Value::as_str);
     let (below, help) = match target.scheme.as_str() {
         "http" if word("auth") != Some("none") => ("endpoint", "write `https://`"),
@@ -73,7 +73,7 @@ fn in_the_clear(draft: &Draft, out: &mut Out<'_>, at: &At<Connector>, target: &T
     );
 }
 
-fn folder(draft: &Draft, out: &mut Out<'_>, at: &At<Connector>) {
+fn folder(draft: &Draft, out: &mut Out, at: &At<Connector>) {
     let Some(written) = &at.endpoint else { return };
     let mut say = |message: String, help: String| {
         out.push(

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Checks every reference of a playbook.
-pub(crate) fn check(cx: &Cx<'_>, out: &mut Out<'_>) {
+pub(crate) fn check(cx: &Cx<'_>, out: &mut Out) {
     let before = cx.flow.there_before();
     for (place, step) in cx.steps() {
         let reader = Reader { cx, place, there: &before[place] };
@@ -33,7 +33,7 @@ pub(crate) fn check(cx: &Cx<'_>, out: &mut Out<'_>) {
 }
 
 /// Whom a run is about is said before anything has happened: it reads inputs alone.
-fn about(cx: &Cx<'_>, out: &mut Out<'_>) {
+fn about(cx: &Cx<'_>, out: &mut Out) {
     let Some(about) = &cx.playbook.about else { return };
     let used = uses::of_template("about.key", &about.key, Part::Argument);
     for read in &used.all {
@@ -47,7 +47,7 @@ fn about(cx: &Cx<'_>, out: &mut Out<'_>) {
 }
 
 /// The text of a `render` reads in its own file; its mistakes are shown there.
-fn rendered(reader: &Reader<'_, '_>, out: &mut Out<'_>, path: &str) {
+fn rendered(reader: &Reader<'_, '_>, out: &mut Out, path: &str) {
     let Some(text) = reader.cx.draft.texts.get(path) else { return };
     let Some(template) = &text.template else { return };
     let used = uses::of_template("render", template, Part::Rendered);
@@ -64,7 +64,7 @@ struct Reader<'a, 'b> {
 }
 
 impl Reader<'_, '_> {
-    fn check(&self, out: &mut Out<'_>, used: &Use, spot: &dyn Fn(&str) -> Spot) {
+    fn check(&self, out: &mut Out, used: &Use, spot: &dyn Fn(&str) -> Spot) {
         for read in &used.all {
             let path: Vec<&str> = read.split('.').collect();
             match path.as_slice() {
@@ -81,7 +81,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn step(&self, out: &mut Out<'_>, at: &Read<'_>, spot: &dyn Fn() -> Spot) {
+    fn step(&self, out: &mut Out, at: &Read<'_>, spot: &dyn Fn() -> Spot) {
         let cx = self.cx;
         let Some(place) = cx.ids.get(at.step).copied() else {
             if !cx.at.steps.iter().any(|step| step.id == at.step) {
@@ -98,7 +98,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn not_there(&self, out: &mut Out<'_>, place: usize, at: &Read<'_>, spot: Spot) {
+    fn not_there(&self, out: &mut Out, place: usize, at: &Read<'_>, spot: Spot) {
         let (cx, id) = (self.cx, at.step);
         let reader = cx.id(self.place);
         let around = cx.flow.graph_of(|from, edge| !(from == place && edge.gives)).path(0, self.place);
@@ -119,7 +119,7 @@ impl Reader<'_, '_> {
     }
 }
 
-fn no_input(cx: &Cx<'_>, out: &mut Out<'_>, name: &str, spot: Spot) {
+fn no_input(cx: &Cx<'_>, out: &mut Out, name: &str, spot: Spot) {
     let known = cx.playbook.inputs.keys().map(String::as_str);
     let help = hint(name, known.clone()).unwrap_or_else(|| format!("declare it: `[input.{name}]`"));
     out.push(
@@ -138,7 +138,7 @@ struct Read<'a> {
     part: Part,
 }
 
-fn no_step(cx: &Cx<'_>, out: &mut Out<'_>, at: &Read<'_>, spot: Spot) {
+fn no_step(cx: &Cx<'_>, out: &mut Out, at: &Read<'_>, spot: Spot) {
     let known = cx.playbook.steps.iter().map(|step| step.id.as_str());
     out.push(
         Diagnostic::new(
@@ -151,7 +151,7 @@ fn no_step(cx: &Cx<'_>, out: &mut Out<'_>, at: &Read<'_>, spot: Spot) {
     );
 }
 
-fn no_field(step: &Step, out: &mut Out<'_>, at: &Read<'_>, (missing, spot): (NoField, Spot)) {
+fn no_field(step: &Step, out: &mut Out, at: &Read<'_>, (missing, spot): (NoField, Spot)) {
     let help = match missing.known.as_slice() {
         [] => format!("the result of `{}` step \"{}\" has nothing there", step.kind.word(), step.id),
         known => hint(&missing.field, known.iter().map(String::as_str)).unwrap_or_else(|| list(known)),
@@ -229,7 +229,7 @@ fn result<'a>(cx: &Cx<'a>, place: usize) -> Shape<'a> {
 }
 
 /// Checks that prompts and preconditions read inputs that their agent takes.
-pub(crate) fn check_agents(draft: &Draft, out: &mut Out<'_>) {
+pub(crate) fn check_agents(draft: &Draft, out: &mut Out) {
     for at in draft.agents.values() {
         let found = names::find_text(draft, &at.slice, &at.prompt);
         if let names::Found::Id(path) = found
@@ -248,7 +248,7 @@ pub(crate) fn check_agents(draft: &Draft, out: &mut Out<'_>) {
     }
 }
 
-fn input_reads(at: &At<Agent>, template: &Template, spot: &dyn Fn(&str) -> Spot, out: &mut Out<'_>) {
+fn input_reads(at: &At<Agent>, template: &Template, spot: &dyn Fn(&str) -> Spot, out: &mut Out) {
     for read in &template.reads {
         let path: Vec<&str> = read.split('.').collect();
         let ["input", fields @ ..] = path.as_slice() else { continue };

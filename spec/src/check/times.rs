@@ -5,14 +5,14 @@ use jiff::{Timestamp, civil::date, tz::TimeZone};
 
 use super::cx::Out;
 use crate::{
-    diag::{Code, Diagnostic, Report},
+    diag::{Code, Diagnostic},
     draft::{At, Draft, RawKind, RawPlaybook, RawTrigger},
     plan::{StepKind, Until},
     value::{Template, moment},
 };
 
 /// Checks what can be told without knowing what time it is.
-pub(crate) fn check(draft: &Draft, out: &mut Out<'_>) {
+pub(crate) fn check(draft: &Draft, out: &mut Out) {
     for at in draft.playbooks.values() {
         if let RawTrigger::Schedule { cron, .. } = &at.trigger {
             never_fires(draft, out, at, cron);
@@ -49,8 +49,8 @@ pub(crate) fn check(draft: &Draft, out: &mut Out<'_>) {
 }
 
 /// Warns of what was written for a time that is over: nothing comes of it any more.
-pub(crate) fn check_at(draft: &Draft, now: Timestamp, report: &mut Report) {
-    let mut out = Out::new(report);
+pub(crate) fn check_at(draft: &Draft, now: Timestamp) -> Vec<Diagnostic> {
+    let mut out = Out::default();
     let is_over = |text: &str| moment(text).is_ok_and(|moment| moment <= now.as_millisecond());
     for at in draft.policies.freezes.iter().filter(|at| is_over(&at.until)) {
         out.push(
@@ -78,6 +78,7 @@ pub(crate) fn check_at(draft: &Draft, now: Timestamp, report: &mut Report) {
             }
         });
     }
+    out.found
 }
 
 /// Visits the moments that waits name without holes.
@@ -93,7 +94,7 @@ fn untils(at: &At<RawPlaybook>, mut visit: impl FnMut(&str, &Template)) {
 
 /// Whether a line fires is asked from the beginning of a cycle of the calendar on: whatever repeats does so within 28 years
 /// of one that has no century in it.
-fn never_fires(draft: &Draft, out: &mut Out<'_>, at: &At<RawPlaybook>, cron: &str) {
+fn never_fires(draft: &Draft, out: &mut Out, at: &At<RawPlaybook>, cron: &str) {
     let parser =
         CronParser::builder().seconds(Seconds::Required).year(Year::Disallowed).dom_and_dow(true).build();
     let Ok(slots) = parser.parse(cron) else { return };

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Checks that no run can take more pure steps in one go than the machine does.
-pub(crate) fn check(cx: &Cx<'_>, out: &mut Out<'_>) {
+pub(crate) fn check(cx: &Cx<'_>, out: &mut Out) {
     let graph = cx.flow.graph().without(|place| !is_pure(cx.step(place)));
     let parts = parts(cx, &graph);
     let Some((steps, part)) = longest(&graph, &parts) else { return };

@@ -8,7 +8,7 @@ use std::{
 use super::resolve::Resolved;
 use crate::{
     check::{cover::Cover, cx::Cx, labels::Flowing, names},
-    draft::Draft,
+    draft::{Draft, Look, Looks, Moved, Part, Rows},
     plan::{
         Agent, AgentContract, Bundle, BundleId, Covered, Id, RecordOp, Route, RouteRules, Step, StepId,
         StepKind, VerbContract,
@@ -22,63 +22,97 @@ const BUILT_IN_FIT: &str = "built-in/sentence-1";
 /// How long a gate that stands in for a model waits: the middle one of 7d, 72h and 24h.
 const FALLBACK_MILLIS: u64 = 72 * 3_600_000;
 
+/// Bundles that were built, each with everything that was looked at for it.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    built: BTreeMap<Id, (Built, Looks)>,
+    /// How many were built since somebody asked last.
+    pub(crate) fresh: usize,
+}
+
+#[derive(Debug, Clone)]
+struct Built {
+    bundle: Arc<Bundle>,
+    id: BundleId,
+}
+
+impl Known {
+    /// Forgets what may be another now.
+    pub(crate) fn forget(&mut self, moved: &Moved) {
+        self.built.retain(|_, (_, looks)| !moved.concerns(looks));
+    }
+}
+
 /// Builds every bundle, children first.
-pub(super) fn all(
-    draft: &Draft,
-    resolved: &BTreeMap<&str, Resolved<'_>>,
-    agents: &BTreeMap<Id, Agent>,
-) -> BTreeMap<Id, Arc<Bundle>> {
-    let mut building = Building { draft, resolved, agents, done: BTreeMap::new(), ids: BTreeMap::new() };
+pub(super) fn all(draft: &Draft, resolved: &Rows<Resolved>, known: &mut Known) -> BTreeMap<Id, Arc<Bundle>> {
+    let mut building = Building { draft, resolved, known, done: BTreeMap::new() };
     for id in resolved.keys() {
         building.build(id, &mut BTreeSet::new());
     }
-    building.done
+    building.done.into_iter().map(|(id, built)| (id, built.bundle)).collect()
 }
 
 struct Building<'a> {
     draft: &'a Draft,
-    resolved: &'a BTreeMap<&'a str, Resolved<'a>>,
-    agents: &'a BTreeMap<Id, Agent>,
-    done: BTreeMap<Id, Arc<Bundle>>,
-    ids: BTreeMap<Id, BundleId>,
+    resolved: &'a Rows<Resolved>,
+    known: &'a mut Known,
+    done: BTreeMap<Id, Built>,
 }
 
 impl Building<'_> {
     /// Returns the id of a playbook's bundle; `under` are the playbooks that wait for it, so that a circle ends.
     fn build(&mut self, id: &str, under: &mut BTreeSet<Id>) -> Option<BundleId> {
-        if let Some(known) = self.ids.get(id) {
-            return Some(known.clone());
+        if let Some(known) = self.done.get(id) {
+            return Some(known.id.clone());
         }
         let found = self.resolved.get(id)?;
         if !under.insert(id.to_owned()) {
             return None;
         }
-        let mut bundle = Parts { building: self, found }.gather();
+        let mut children = BTreeMap::new();
         for step in &found.playbook.steps {
             if let StepKind::Run { run, .. } = &step.kind
                 && let Some(child) = self.build(run, under)
             {
-                bundle.children.insert(run.clone(), child);
+                children.insert(run.clone(), child);
             }
         }
         under.remove(id);
-        let digest = bundle.id();
-        self.done.insert(id.to_owned(), Arc::new(bundle));
-        self.ids.insert(id.to_owned(), digest.clone());
+        let built = self.built(id, found, children);
+        let digest = built.id.clone();
+        self.done.insert(id.to_owned(), built);
         Some(digest)
+    }
+
+    fn built(&mut self, id: &str, found: &Resolved, children: BTreeMap<Id, BundleId>) -> Built {
+        if let Some((built, _)) =
+            self.known.built.get(id).filter(|(built, _)| built.bundle.children == children)
+        {
+            return built.clone();
+        }
+        let draft = self.draft;
+        let (mut bundle, looks) = draft.watcher.watch(|| {
+            draft.watcher.note(Part::Resolved, Look::One(id));
+            Parts { draft, found }.gather()
+        });
+        bundle.children = children;
+        self.known.fresh += 1;
+        let built = Built { id: bundle.id(), bundle: Arc::new(bundle) };
+        self.known.built.insert(id.to_owned(), (built.clone(), looks));
+        built
     }
 }
 
 /// Gathers the parts of one bundle.
 struct Parts<'a> {
-    building: &'a Building<'a>,
-    found: &'a Resolved<'a>,
+    draft: &'a Draft,
+    found: &'a Resolved,
 }
 
 impl Parts<'_> {
     fn gather(&self) -> Bundle {
         let mut bundle = Bundle {
-            playbook: self.found.playbook.clone(),
+            playbook: (*self.found.playbook).clone(),
             agents: BTreeMap::new(),
             verbs: BTreeMap::new(),
             routes: BTreeMap::new(),
@@ -106,7 +140,7 @@ impl Parts<'_> {
                     | RecordOp::ReadList { record, .. }
                     | RecordOp::Write { record, .. },
             } => {
-                let schema = self.building.draft.records.get(record);
+                let schema = self.draft.records.get(record);
                 bundle.records.extend(schema.map(|at| (record.clone(), at.value.clone())));
             }
             StepKind::Gate { .. }
@@ -121,18 +155,20 @@ impl Parts<'_> {
     }
 
     fn agent(&self, id: &str, bundle: &mut Bundle) {
-        let Some(agent) = self.building.agents.get(id) else { return };
+        let Some(agent) = self.draft.agents.get(id).map(|at| super::resolve::agent(self.draft, at)) else {
+            return;
+        };
         self.template(&agent.prompt, bundle);
-        bundle.agents.insert(id.to_owned(), contract_of_agent(agent));
+        bundle.agents.insert(id.to_owned(), contract_of_agent(&agent));
     }
 
     fn template(&self, path: &str, bundle: &mut Bundle) {
-        let text = self.building.draft.texts.get(path).and_then(|text| text.template.clone());
+        let text = self.draft.texts.get(path).and_then(|text| text.template.clone());
         bundle.templates.extend(text.map(|template| (path.to_owned(), template)));
     }
 
     fn route(&self, id: &str, bundle: &mut Bundle) {
-        let Some(at) = self.building.draft.routes.get(id) else { return };
+        let Some(at) = self.draft.routes.get(id) else { return };
         for agent in at.escalate.iter().filter_map(|hop| hop.strip_prefix("agent:")) {
             self.agent(agent.rsplit('/').next().unwrap_or(agent), bundle);
         }
@@ -142,7 +178,7 @@ impl Parts<'_> {
     /// Returns what decides: the method, and the models that are pinned; another model is another bundle.
     fn fit(&self) -> String {
         let mut fit = BUILT_IN_FIT.to_owned();
-        for (name, digest) in &self.building.draft.models {
+        for (name, digest) in self.draft.models.iter() {
             fit.push_str(&format!(" {name}={digest}"));
         }
         fit
@@ -152,7 +188,7 @@ impl Parts<'_> {
         if bundle.verbs.contains_key(full) {
             return;
         }
-        let Some(verb) = names::verb(self.building.draft, full) else { return };
+        let Some(verb) = names::verb(self.draft, full) else { return };
         let sibling = |name: &Option<String>| name.as_ref().map(|name| names::sibling(full, name));
         let contract = VerbContract {
             effect: verb.effect,
@@ -170,7 +206,7 @@ impl Parts<'_> {
     }
 
     fn company(&self) -> BTreeMap<String, String> {
-        let company = self.building.draft.company.as_ref().map(|at| &at.value);
+        let company = self.draft.company.as_ref().map(|at| &at.value);
         let fields = company.into_iter().flat_map(|company| {
             let currency = company.currency.to_string();
             let (name, owner, zone) = (company.name.clone(), company.owner.clone(), company.zone.clone());
@@ -180,7 +216,7 @@ impl Parts<'_> {
     }
 
     fn covers(&self) -> BTreeMap<StepId, Vec<Covered>> {
-        let cx = Cx::new(self.building.draft, self.found);
+        let cx = Cx::new(self.draft, self.found);
         let cover = Cover::of(&cx, &Flowing::of(&cx));
         let gates = cx.steps().filter(|(_, step)| matches!(step.kind, StepKind::Gate { .. }));
         let covered = gates.map(|(gate, step)| {

@@ -3,58 +3,41 @@
 mod bundle;
 pub(crate) mod resolve;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    draft::{At, Draft},
-    plan::{Agent, Id, Plan, Policies, Prices},
+    draft::{At, Draft, Rows, Shelf},
+    plan::{Id, Plan, Policies, Prices},
     value::{Currency, Money},
 };
 
-use crate::check::names::{self, Found};
+pub(crate) use bundle::Known;
+use resolve::Resolved;
 
 /// Compiles a draft; the caller has checked it and found no error.
 ///
 /// Returns nothing where there is no company file, for then there is no company.
-#[must_use]
-pub fn compile(draft: &Draft) -> Option<Plan> {
+pub(crate) fn compile(draft: &Draft, resolved: &Rows<Resolved>, known: &mut Known) -> Option<Plan> {
     let company = draft.company.as_ref()?.value.clone();
-    let resolved = resolve::playbooks(draft);
-    let agents: BTreeMap<Id, Agent> =
-        draft.agents.iter().map(|(id, at)| (id.clone(), agent(draft, at))).collect();
-    let bundles = bundle::all(draft, &resolved, &agents);
+    let bundles = bundle::all(draft, resolved, known);
     Some(Plan {
-        slices: draft.slices.iter().map(|(id, at)| (id.clone(), at.value.clone())).collect(),
-        playbooks: resolved.iter().map(|(id, found)| ((*id).to_owned(), found.playbook.clone())).collect(),
-        agents,
+        slices: values(&draft.slices),
+        playbooks: resolved.iter().map(|(id, found)| (id.clone(), Arc::clone(&found.playbook))).collect(),
+        agents: draft.agents.iter().map(|(id, at)| (id.clone(), resolve::agent(draft, at))).collect(),
         connectors: values(&draft.connectors),
         routes: values(&draft.routes),
         records: values(&draft.records),
         policies: policies(draft),
         prices: draft.prices.as_ref().map_or_else(|| no_prices(company.currency), |at| at.value.clone()),
-        models: draft.models.clone(),
+        models: (*draft.models).clone(),
         bundles,
         secrets: draft.secrets.iter().map(|(name, bytes)| (name.clone(), bytes.to_vec())).collect(),
         company,
     })
 }
 
-fn values<T: Clone>(objects: &BTreeMap<Id, At<T>>) -> BTreeMap<Id, T> {
+fn values<T: Clone>(objects: &Shelf<At<T>>) -> BTreeMap<Id, T> {
     objects.iter().map(|(id, at)| (id.clone(), at.value.clone())).collect()
-}
-
-/// An agent with the path of its prompt and the id of its connector in place of the written names.
-fn agent(draft: &Draft, at: &At<Agent>) -> Agent {
-    let mut agent = at.value.clone();
-    if let Found::Id(path) = names::find_text(draft, &agent.slice, &agent.prompt) {
-        agent.prompt = path;
-    }
-    if let Some(written) = &agent.model.connector
-        && let Found::Id(id) = names::find(draft, crate::draft::Kind::Connector, &agent.slice, written)
-    {
-        agent.model.connector = Some(id);
-    }
-    agent
 }
 
 fn policies(draft: &Draft) -> Policies {

@@ -3,7 +3,7 @@
 //! A name that leads nowhere stays as written; the checks of links report it. So this never fails, and the checks of flow run
 //! over the same types that the plan holds.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::{
     check::{
@@ -11,17 +11,17 @@ use crate::{
         names::{self, Found},
     },
     draft::{At, Draft, Kind, RawKind, RawPlaybook, RawStep, RawTrigger},
-    plan::{Backoff, Effect, Playbook, RecordOp, Retry, Step, StepKind, Trigger, Undo},
+    plan::{Agent, Backoff, Effect, Playbook, RecordOp, Retry, Step, StepKind, Trigger, Undo},
     value::Period,
 };
 
 /// A playbook with its names resolved, and where its steps stand in the file.
-#[derive(Debug, Clone)]
-pub(crate) struct Resolved<'a> {
+#[derive(Debug, PartialEq)]
+pub(crate) struct Resolved {
     /// As read.
-    pub(crate) at: &'a At<RawPlaybook>,
+    pub(crate) at: Arc<At<RawPlaybook>>,
     /// As resolved; steps of kinds that this version refuses are left out.
-    pub(crate) playbook: Playbook,
+    pub(crate) playbook: Arc<Playbook>,
     /// The position in the file of each step.
     pub(crate) index: Vec<usize>,
     /// Whether every step is there, so that flow can be judged.
@@ -29,7 +29,7 @@ pub(crate) struct Resolved<'a> {
 }
 
 /// Resolves one playbook.
-pub(crate) fn playbook<'a>(draft: &'a Draft, at: &'a At<RawPlaybook>) -> Resolved<'a> {
+pub(crate) fn playbook(draft: &Draft, at: &Arc<At<RawPlaybook>>) -> Resolved {
     let raw = &at.value;
     let known = |(index, step)| known_step(draft, raw, step).map(|step| (index, step));
     let (index, mut steps): (Vec<usize>, Vec<Step>) = raw.steps.iter().enumerate().filter_map(known).unzip();
@@ -50,7 +50,7 @@ pub(crate) fn playbook<'a>(draft: &'a Draft, at: &'a At<RawPlaybook>) -> Resolve
         inputs: raw.inputs.clone(),
         steps,
     };
-    Resolved { at, playbook, index, whole }
+    Resolved { at: Arc::clone(at), playbook: Arc::new(playbook), index, whole }
 }
 
 fn known_step(draft: &Draft, playbook: &RawPlaybook, raw: &RawStep) -> Option<Step> {
@@ -177,7 +177,16 @@ fn bound_visits(draft: &Draft, steps: &mut [Step]) {
     }
 }
 
-/// Returns the resolved playbooks by id.
-pub(crate) fn playbooks(draft: &Draft) -> BTreeMap<&str, Resolved<'_>> {
-    draft.playbooks.iter().map(|(id, at)| (id.as_str(), playbook(draft, at))).collect()
+/// An agent with the path of its prompt and the id of its connector in place of the written names.
+pub(super) fn agent(draft: &Draft, at: &At<Agent>) -> Agent {
+    let mut agent = at.value.clone();
+    if let Found::Id(path) = names::find_text(draft, &agent.slice, &agent.prompt) {
+        agent.prompt = path;
+    }
+    if let Some(written) = &agent.model.connector
+        && let Found::Id(id) = names::find(draft, Kind::Connector, &agent.slice, written)
+    {
+        agent.model.connector = Some(id);
+    }
+    agent
 }

@@ -39,6 +39,12 @@ impl Report {
         }
     }
 
+    /// Takes the mistakes and texts of another report. Of mistakes at one place the later one goes first, so they come from the end.
+    pub(crate) fn absorb(&mut self, other: &Self) {
+        self.sources.extend(other.sources.iter().map(|(file, text)| (file.clone(), Arc::clone(text))));
+        other.diagnostics.iter().rev().for_each(|found| self.push(found.clone()));
+    }
+
     fn inside(&self, file: &str, span: Option<Range<usize>>) -> Option<Range<usize>> {
         let (Some(text), Some(span)) = (self.sources.get(file), &span) else { return span };
         let start = floor_char(text, span.start);

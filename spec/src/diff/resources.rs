@@ -1,6 +1,9 @@
 //! Resources: added, changed, renamed, retired; and what that means for gates, schedules and bundles.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde_json::Value;
 
@@ -222,7 +225,9 @@ fn has_auto(step: &Step) -> bool {
 
 fn bundles(old: &Plan, new: &Plan, out: &mut Vec<Change>) {
     for (id, is) in &new.bundles {
-        let Some(was) = old.bundles.get(id).filter(|was| was != &is) else { continue };
+        let Some(was) = old.bundles.get(id).filter(|was| !Arc::ptr_eq(was, is) && was != &is) else {
+            continue;
+        };
         out.push(Change::new(
             ChangeKind::Bundle,
             subject(id),

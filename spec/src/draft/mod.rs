@@ -5,6 +5,7 @@
 
 mod places;
 mod playbook;
+mod shelf;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,6 +18,8 @@ use serde_json::Value;
 pub(crate) use places::inside;
 pub use places::{Entry, Node, NodeKind, Places};
 pub use playbook::{RawKind, RawPlaybook, RawStep, RawTrigger};
+pub(crate) use shelf::{Look, Looks, Moved, Part, Rows, Watcher};
+pub use shelf::{Shelf, Single};
 
 use crate::{
     diag::Spot,
@@ -122,43 +125,112 @@ pub struct RawPolicies {
 }
 
 /// Every object of a company as read.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Draft {
     /// `adjutant.toml`.
-    pub company: Option<At<Company>>,
+    pub company: Single<Option<At<Company>>>,
     /// The slices by name; those without a `slice.toml` and `company` too, with the company's owner and stage.
-    pub slices: BTreeMap<Id, At<Slice>>,
+    pub slices: Shelf<At<Slice>>,
     /// The playbooks.
-    pub playbooks: BTreeMap<Id, At<RawPlaybook>>,
+    pub playbooks: Shelf<At<RawPlaybook>>,
     /// The agents.
-    pub agents: BTreeMap<Id, At<Agent>>,
+    pub agents: Shelf<At<Agent>>,
     /// The connectors, the verbs and events of their kind filled in.
-    pub connectors: BTreeMap<Id, At<Connector>>,
+    pub connectors: Shelf<At<Connector>>,
     /// The routes.
-    pub routes: BTreeMap<Id, At<Route>>,
+    pub routes: Shelf<At<Route>>,
     /// The JSON Schema of each kind of record.
-    pub records: BTreeMap<Id, At<Value>>,
+    pub records: Shelf<At<Value>>,
     /// Prompts and templates by their path from the root.
-    pub texts: BTreeMap<String, Text>,
+    pub texts: Shelf<Text>,
     /// The policies.
-    pub policies: RawPolicies,
+    pub policies: Single<RawPolicies>,
     /// `prices.toml`; where there is none, a table without models and with a small cap.
-    pub prices: Option<At<Prices>>,
+    pub prices: Single<Option<At<Prices>>>,
     /// The ciphertext of each secret by its name.
-    pub secrets: BTreeMap<Id, Arc<[u8]>>,
+    pub secrets: Shelf<Arc<[u8]>>,
     /// The digest of each local model, from `adjutant.lock`.
-    pub models: BTreeMap<Id, String>,
-    /// Objects that have a file which could not be read: a reference to one is no mistake of its own.
-    pub broken: BTreeSet<(Kind, Id)>,
+    pub models: Single<BTreeMap<Id, String>>,
+    /// Objects that have a file which could not be read, as `<kind>/<id>`: a reference to one is no mistake of its own.
+    pub(crate) broken: Shelf<()>,
     /// Where each key is.
     pub places: Places,
+    pub(crate) watcher: Watcher,
+}
+
+impl Default for Draft {
+    fn default() -> Self {
+        let watcher = Watcher::default();
+        Self {
+            company: Single::new(Part::Company, &watcher),
+            slices: Shelf::new(Part::Slices, &watcher),
+            playbooks: Shelf::new(Part::Playbooks, &watcher),
+            agents: Shelf::new(Part::Agents, &watcher),
+            connectors: Shelf::new(Part::Connectors, &watcher),
+            routes: Shelf::new(Part::Routes, &watcher),
+            records: Shelf::new(Part::Records, &watcher),
+            texts: Shelf::new(Part::Texts, &watcher),
+            policies: Single::new(Part::Policies, &watcher),
+            prices: Single::new(Part::Prices, &watcher),
+            secrets: Shelf::new(Part::Secrets, &watcher),
+            models: Single::new(Part::Models, &watcher),
+            broken: Shelf::new(Part::Broken, &watcher),
+            places: Places::new(&watcher),
+            watcher,
+        }
+    }
 }
 
 impl Draft {
+    /// Takes what one file holds. What a company has once is written by the one file that may hold it.
+    pub(crate) fn absorb(&mut self, file: &Self) {
+        self.playbooks.absorb(&file.playbooks);
+        self.agents.absorb(&file.agents);
+        self.connectors.absorb(&file.connectors);
+        self.routes.absorb(&file.routes);
+        self.records.absorb(&file.records);
+        self.texts.absorb(&file.texts);
+        self.policies.absorb(&file.policies);
+        self.secrets.absorb(&file.secrets);
+        self.broken.absorb(&file.broken);
+        self.places.absorb(&file.places);
+        if file.prices.is_some() {
+            *self.prices = (*file.prices).clone();
+        }
+        if !file.models.is_empty() {
+            *self.models = (*file.models).clone();
+        }
+    }
+
+    /// Returns what is another here than in the draft before.
+    pub(crate) fn moved_since(&self, before: &Self) -> Moved {
+        let mut moved = Moved::default();
+        self.company.compare(&before.company, &mut moved);
+        self.slices.compare(&before.slices, &mut moved);
+        self.playbooks.compare(&before.playbooks, &mut moved);
+        self.agents.compare(&before.agents, &mut moved);
+        self.connectors.compare(&before.connectors, &mut moved);
+        self.routes.compare(&before.routes, &mut moved);
+        self.records.compare(&before.records, &mut moved);
+        self.texts.compare(&before.texts, &mut moved);
+        self.policies.compare(&before.policies, &mut moved);
+        self.prices.compare(&before.prices, &mut moved);
+        self.secrets.compare(&before.secrets, &mut moved);
+        self.models.compare(&before.models, &mut moved);
+        self.broken.compare(&before.broken, &mut moved);
+        self.places.compare(&before.places, &mut moved);
+        moved
+    }
+
+    /// Notes that the file of an object could not be read.
+    pub(crate) fn breaks(&mut self, kind: Kind, id: &str) {
+        self.broken.insert(broken_key(kind, id), ());
+    }
+
     /// Returns the ids of a kind: what was read and what has a file but could not be read.
     #[must_use]
     pub fn ids(&self, kind: Kind) -> BTreeSet<&str> {
-        let broken = self.broken.iter().filter(|(of, _)| *of == kind).map(|(_, id)| id.as_str());
+        let broken = self.broken.keys().filter_map(|key| key.strip_prefix(kind.word())?.strip_prefix('/'));
         let mut ids: BTreeSet<&str> = broken.collect();
         match kind {
             Kind::Playbook => ids.extend(self.playbooks.keys().map(String::as_str)),
@@ -173,7 +245,7 @@ impl Draft {
     /// Returns whether an object has a file which could not be read.
     #[must_use]
     pub fn is_broken(&self, kind: Kind, id: &str) -> bool {
-        self.broken.contains(&(kind, id.to_owned()))
+        self.broken.contains_key(&broken_key(kind, id))
     }
 
     /// Returns the spot of the value at a key path below an object, or of its nearest parent.
@@ -188,5 +260,20 @@ impl Draft {
     pub fn key_spot<T>(&self, object: &At<T>, below: &str) -> Spot {
         let path = object.path(below);
         Spot { file: object.file.clone(), span: self.places.key_place(&object.file, &path) }
+    }
+}
+
+fn broken_key(kind: Kind, id: &str) -> String {
+    format!("{}/{id}", kind.word())
+}
+
+impl RawPolicies {
+    fn absorb(&mut self, file: &Self) {
+        self.budgets.extend_from_slice(&file.budgets);
+        self.autonomy.extend_from_slice(&file.autonomy);
+        self.notify.extend_from_slice(&file.notify);
+        self.limits.extend_from_slice(&file.limits);
+        self.freezes.extend_from_slice(&file.freezes);
+        self.retention.extend_from_slice(&file.retention);
     }
 }

@@ -1,12 +1,14 @@
 //! The spanned tree of each TOML file, and the place of a key path in it.
 
-use std::{collections::BTreeMap, ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc};
 
 use serde_json::{Map, Number, Value};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
 };
+
+use super::shelf::{Moved, Part, Shelf, Watcher};
 
 /// A TOML value with its place.
 #[derive(Debug, Clone, PartialEq)]
@@ -160,21 +162,40 @@ fn kind(value: &DeValue<'_>) -> NodeKind {
 ///
 /// A key path is dotted, with list positions in brackets: `step[3].on.lead`, `policy.budget[0]`. A key that itself holds a dot is
 /// found when it is written as it stands.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Places {
-    trees: BTreeMap<String, (Arc<str>, Node)>,
+    trees: Shelf<Tree>,
+}
+
+/// The tree of a file, with its text without byte order mark.
+#[derive(Debug, Clone, PartialEq)]
+struct Tree {
+    text: Arc<str>,
+    node: Node,
 }
 
 impl Places {
+    pub(crate) fn new(watcher: &Watcher) -> Self {
+        Self { trees: Shelf::new(Part::Places, watcher) }
+    }
+
     /// Keeps the tree of a file and its text without byte order mark.
-    pub fn insert(&mut self, file: impl Into<String>, text: Arc<str>, tree: Node) {
-        self.trees.insert(file.into(), (text, tree));
+    pub fn insert(&mut self, file: impl Into<String>, text: Arc<str>, node: Node) {
+        self.trees.insert(file, Tree { text, node });
+    }
+
+    pub(super) fn absorb(&mut self, file: &Self) {
+        self.trees.absorb(&file.trees);
+    }
+
+    pub(super) fn compare(&self, before: &Self, moved: &mut Moved) {
+        self.trees.compare(&before.trees, moved);
     }
 
     /// Returns the tree of a file.
     #[must_use]
     pub fn tree(&self, file: &str) -> Option<&Node> {
-        self.trees.get(file).map(|(_, tree)| tree)
+        self.trees.get(file).map(|tree| &tree.node)
     }
 
     /// Returns the bytes of the value at a key path, or of its nearest parent; nothing for a file that has no tree.
@@ -192,14 +213,13 @@ impl Places {
     /// Returns the bytes of a part of the text value at a key path, given as a range of the decoded text.
     #[must_use]
     pub fn inside(&self, file: &str, path: &str, part: Range<usize>) -> Option<Range<usize>> {
-        let (text, _) = self.trees.get(file)?;
+        let text = &self.trees.get(file)?.text;
         let (_, value) = self.walk(file, path)?;
         Some(inside(text, value, part))
     }
 
     fn walk(&self, file: &str, path: &str) -> Option<(Option<Range<usize>>, &Node)> {
-        let (_, tree) = self.trees.get(file)?;
-        let mut found = (None, tree);
+        let mut found = (None, &self.trees.get(file)?.node);
         let mut rest = path;
         while !rest.is_empty() {
             let Some((key, node, left)) = descend(found.1, rest) else { break };
@@ -244,7 +264,7 @@ mod tests {
 
     fn places(text: &str) -> Places {
         let (table, _) = DeTable::parse_recoverable(text);
-        let mut places = Places::default();
+        let mut places = Places::new(&Watcher::default());
         places.insert("a.toml", text.into(), Node::document(&table));
         places
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::value::{Currency, Money, Privacy, Template, Trust};
 
 /// One value that a run is given.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Input {
     /// Where a trigger's event has it.
     pub from: Option<Template>,

@@ -47,7 +47,7 @@ pub struct Plan {
     /// The slices by name; `company` is always there.
     pub slices: BTreeMap<Id, Slice>,
     /// The playbooks.
-    pub playbooks: BTreeMap<Id, Playbook>,
+    pub playbooks: BTreeMap<Id, Arc<Playbook>>,
     /// The agents.
     pub agents: BTreeMap<Id, Agent>,
     /// The connectors.

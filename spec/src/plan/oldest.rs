@@ -4,7 +4,7 @@
 //! of their day. So nothing compares ids that are shown. [`OldestId`] and [`Subject`] can only be had from a plan or from an
 //! object itself, and only two of them can be compared.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -107,6 +107,16 @@ macro_rules! renamed {
 }
 renamed!(Playbook, Agent, Connector, Route);
 
+impl<T: Renamed> Renamed for Arc<T> {
+    fn id(&self) -> &Id {
+        self.as_ref().id()
+    }
+
+    fn was(&self) -> &[Id] {
+        self.as_ref().was()
+    }
+}
+
 /// Returns what has an id or had it.
 fn find<'a, T: Renamed>(all: &'a BTreeMap<Id, T>, id: &str) -> Option<&'a T> {
     all.get(id).or_else(|| all.values().find(|found| found.was().iter().any(|was| was == id)))
@@ -120,7 +130,7 @@ impl Plan {
     /// Returns the playbook that has an id, or had it.
     #[must_use]
     pub fn playbook(&self, id: &str) -> Option<&Playbook> {
-        find(&self.playbooks, id)
+        find(&self.playbooks, id).map(AsRef::as_ref)
     }
 
     /// Returns the connector that has an id, or had it.
@@ -165,7 +175,8 @@ impl Plan {
     /// Returns the playbook with an identity.
     #[must_use]
     pub fn playbook_of(&self, id: &OldestId) -> Option<&Playbook> {
-        self.playbooks.values().find(|playbook| playbook.was.last().unwrap_or(&playbook.id) == id.as_str())
+        let mut all = self.playbooks.values().map(AsRef::as_ref);
+        all.find(|playbook: &&Playbook| playbook.was.last().unwrap_or(&playbook.id) == id.as_str())
     }
 
     /// Returns the identity of the playbook that has an id, or had it.

@@ -9,7 +9,7 @@ use super::{Id, Input, StepId};
 use crate::value::{Arg, Money, Period, Template};
 
 /// A playbook.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Playbook {
     /// The file's stem.
     pub id: Id,
@@ -60,7 +60,7 @@ pub enum OnUpdate {
 }
 
 /// Whom or what the runs of a playbook are about.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct About {
     /// A kind of record, or a word of the company's own.
     pub kind: Id,
@@ -69,7 +69,7 @@ pub struct About {
 }
 
 /// What starts a playbook.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Trigger {
     /// `adjutant run`, or another playbook's `run` step.
@@ -157,7 +157,7 @@ pub enum Overlap {
 }
 
 /// One step.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// Its id.
     pub id: StepId,
@@ -187,7 +187,7 @@ pub struct Step {
 }
 
 /// What a step does.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum StepKind {
     /// Asks an agent.
@@ -284,7 +284,7 @@ impl StepKind {
 }
 
 /// What a `wait` waits for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Until {
     /// A period from now.
@@ -294,7 +294,7 @@ pub enum Until {
 }
 
 /// An arm of a `choose`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Choice {
     /// The condition.
     pub when: Template,
@@ -303,7 +303,7 @@ pub struct Choice {
 }
 
 /// What a `record` step does.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "do")]
 pub enum RecordOp {
     /// Reads one record by key: outcome `ok` with `{value, version}`, or `missing`.
@@ -346,7 +346,7 @@ pub enum Risk {
 }
 
 /// When a gate passes without a person.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Auto {
     /// The condition.
     pub when: Template,
@@ -355,7 +355,7 @@ pub struct Auto {
 }
 
 /// How a step is taken back.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Undo {
     /// The verb's full name.
     pub call: String,

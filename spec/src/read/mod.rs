@@ -13,6 +13,7 @@ mod layout;
 mod leaf;
 mod nearest;
 mod object;
+pub(crate) mod parsed;
 mod playbook;
 mod policy;
 mod shape;
@@ -20,7 +21,10 @@ mod step;
 mod text;
 mod view;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    sync::Arc,
+};
 
 use rust_decimal::Decimal;
 use serde_json::Value;
@@ -30,7 +34,11 @@ pub use layout::{Role, classify, is_noise};
 pub use step::{default_backoff, default_expiry};
 pub(crate) use view::View;
 
-use self::{cx::Cx, form::Form};
+use self::{
+    cx::Cx,
+    form::Form,
+    parsed::{Files, Parsed, Shelved, Surroundings, Wanted},
+};
 use crate::{
     diag::{Code, Diagnostic, Report, Spot},
     draft::{At, Draft, Kind, Node, Text},
@@ -43,34 +51,79 @@ use crate::{
 /// Reads every file of a company.
 #[must_use]
 pub fn read(files: &FileSet, report: &mut Report) -> Draft {
-    let mut reader = Reader { files, report, draft: Draft::default(), owners: BTreeMap::new() };
+    read_with(&mut Shelved::default(), files, report)
+}
+
+/// As [`read`]; what was read before, and is the same, is taken from the shelf.
+pub(crate) fn read_with(shelved: &mut Shelved, set: &FileSet, report: &mut Report) -> Draft {
+    let files = Files::new(set);
+    let mut reader =
+        Reader::new(&files, report, Surroundings { currency: Currency::euro(), owner: String::new() });
     reader.tree();
     reader.company();
     reader.slices();
-    for (path, bytes) in files.iter() {
-        reader.file(path, bytes);
+    let mut owners = BTreeMap::new();
+    for (path, bytes) in set.iter() {
+        if let Role::Object(kind, id) = classify(path)
+            && !reader.claim((kind, id), path, &mut owners)
+        {
+            continue;
+        }
+        let surroundings = reader.surroundings(path);
+        let parsed = shelved.get(Wanted { path, bytes, set }, surroundings, |files, surroundings| {
+            read_file((path, bytes), files, surroundings)
+        });
+        reader.absorb(&parsed);
     }
+    shelved.end(set.len());
     reader.draft
 }
 
-struct Reader<'a> {
-    files: &'a FileSet,
-    report: &'a mut Report,
-    draft: Draft,
-    /// The file that first used an id.
-    owners: BTreeMap<(Kind, Id), String>,
+/// Reads one file by itself.
+fn read_file(
+    (path, bytes): (&str, &Arc<[u8]>),
+    files: &Files<'_>,
+    surroundings: &Surroundings,
+) -> (Draft, Report) {
+    let mut report = Report::new();
+    let mut reader = Reader::new(files, &mut report, surroundings.clone());
+    reader.file(path, bytes);
+    (reader.draft, report)
 }
 
-impl Reader<'_> {
+struct Reader<'a> {
+    files: &'a Files<'a>,
+    report: &'a mut Report,
+    draft: Draft,
+    surroundings: Surroundings,
+}
+
+impl<'a> Reader<'a> {
+    fn new(files: &'a Files<'a>, report: &'a mut Report, surroundings: Surroundings) -> Self {
+        Self { files, report, draft: Draft::default(), surroundings }
+    }
+
+    fn surroundings(&self, path: &str) -> Surroundings {
+        let slice = self.draft.slices.get(slice_of(path));
+        let owner = slice.map_or_else(|| "operator".to_owned(), |found| found.owner.clone());
+        Surroundings { currency: self.surroundings.currency, owner }
+    }
+
+    /// Takes what one file holds.
+    fn absorb(&mut self, file: &Parsed) {
+        self.draft.absorb(&file.draft);
+        self.report.absorb(&file.report);
+    }
+
     fn tree(&mut self) {
-        for diagnostic in text::tree_problems(self.files) {
+        for diagnostic in text::tree_problems(self.files.set) {
             self.report.push(diagnostic);
         }
     }
 
     fn company(&mut self) {
         const FILE: &str = "adjutant.toml";
-        let Some(bytes) = self.files.get(FILE) else {
+        let Some(bytes) = self.files.set.get(FILE) else {
             let message = "there is no adjutant.toml in the root of the repository";
             let help = "make a company repository with `adjutant init DIR`";
             self.report.push(Diagnostic::new(Code::E0013, Spot::file(FILE), message).help(help));
@@ -78,13 +131,14 @@ impl Reader<'_> {
         };
         let Some(node) = self.toml(FILE, bytes, &fields::COMPANY) else { return };
         if let Some(value) = object::company(&self.cx(FILE).view(&node)) {
-            self.draft.company = Some(At { file: FILE.to_owned(), key: String::new(), value });
+            self.surroundings.currency = value.currency;
+            *self.draft.company = Some(At { file: FILE.to_owned(), key: String::new(), value });
         }
     }
 
     fn slices(&mut self) {
         let company = self.company_or_default();
-        let names: Vec<Id> = self.files.iter().map(|(path, _)| slice_of(path).to_owned()).collect();
+        let names: Vec<Id> = self.files.set.iter().map(|(path, _)| slice_of(path).to_owned()).collect();
         for id in std::iter::once("company".to_owned()).chain(names) {
             if self.draft.slices.contains_key(&id) {
                 continue;
@@ -101,6 +155,7 @@ impl Reader<'_> {
         }
         let written: Vec<(String, Arc<[u8]>)> = self
             .files
+            .set
             .iter()
             .filter(|(path, _)| classify(path) == Role::Slice)
             .map(|(path, bytes)| (path.to_owned(), Arc::clone(bytes)))
@@ -222,14 +277,20 @@ impl Reader<'_> {
         self.report.push(Diagnostic::new(Code::E0015, Spot::file(path), message).help(help));
     }
 
-    /// Claims an id, and returns whether it was free.
-    fn claim(&mut self, kind: Kind, id: &str, path: &str) -> bool {
-        match self.owners.get(&(kind, id.to_owned())) {
-            None => {
-                self.owners.insert((kind, id.to_owned()), path.to_owned());
+    /// Claims an id, and returns whether it was free; `owners` are the files that first used one.
+    fn claim(
+        &mut self,
+        (kind, id): (Kind, Id),
+        path: &str,
+        owners: &mut BTreeMap<(Kind, Id), String>,
+    ) -> bool {
+        match owners.entry((kind, id.clone())) {
+            Entry::Vacant(free) => {
+                free.insert(path.to_owned());
                 true
             }
-            Some(first) => {
+            Entry::Occupied(first) => {
+                let first = first.get();
                 let message = format!("{} \"{id}\" is also defined in {first}", kind.word());
                 let help = "ids are unique in a company, across slices: rename one of the two files";
                 self.report.push(Diagnostic::new(Code::E0016, Spot::file(path), message).help(help));
@@ -239,9 +300,6 @@ impl Reader<'_> {
     }
 
     fn object(&mut self, path: &str, kind: Kind, id: &str, bytes: &[u8]) {
-        if !self.claim(kind, id, path) {
-            return;
-        }
         let table = match kind {
             Kind::Playbook => &fields::PLAYBOOK,
             Kind::Agent => &fields::AGENT,
@@ -250,47 +308,42 @@ impl Reader<'_> {
         };
         let read = self.toml(path, bytes, table).and_then(|node| self.build(path, kind, id, &node));
         if read.is_none() {
-            self.draft.broken.insert((kind, id.to_owned()));
+            self.draft.breaks(kind, id);
         }
     }
 
     fn build(&mut self, path: &str, kind: Kind, id: &str, node: &Node) -> Option<()> {
-        let slice = slice_of(path);
-        let owner =
-            self.draft.slices.get(slice).map_or_else(|| "operator".to_owned(), |found| found.owner.clone());
-        let head = object::Head { id: id.to_owned(), slice: slice.to_owned(), owner };
+        let owner = self.surroundings.owner.clone();
+        let head = object::Head { id: id.to_owned(), slice: slice_of(path).to_owned(), owner };
         let view = self.cx(path).view(node);
         let id = id.to_owned();
         match kind {
             Kind::Playbook => {
                 let value = playbook::playbook(&view, head);
-                drop(self.draft.playbooks.insert(id, at(path, value)));
+                self.draft.playbooks.insert(id, at(path, value));
             }
             Kind::Agent => {
                 let value = object::agent(&view, head)?;
-                drop(self.draft.agents.insert(id, at(path, value)));
+                self.draft.agents.insert(id, at(path, value));
             }
             Kind::Connector => {
                 let value = connector::connector(&view, head)?;
-                drop(self.draft.connectors.insert(id, at(path, value)));
+                self.draft.connectors.insert(id, at(path, value));
             }
             Kind::Route | Kind::Record => {
                 let value = object::route(&view, head);
-                drop(self.draft.routes.insert(id, at(path, value)));
+                self.draft.routes.insert(id, at(path, value));
             }
         }
         Some(())
     }
 
     fn record(&mut self, path: &str, id: &str, bytes: &[u8]) {
-        if !self.claim(Kind::Record, id, path) {
-            return;
-        }
         let text = self.text(path, bytes).filter(|text| !self.is_unmerged(path, text));
         let schema = text.and_then(|text| self.json_schema(path, &text));
         match schema {
-            Some(schema) => drop(self.draft.records.insert(id.to_owned(), at(path, schema))),
-            None => drop(self.draft.broken.insert((Kind::Record, id.to_owned()))),
+            Some(schema) => self.draft.records.insert(id, at(path, schema)),
+            None => self.draft.breaks(Kind::Record, id),
         }
     }
 
@@ -308,7 +361,7 @@ impl Reader<'_> {
     fn markdown(&mut self, path: &str, bytes: &[u8], roots: fields::Roots) {
         let Some(text) = self.text(path, bytes) else { return };
         if self.is_unmerged(path, &text) {
-            self.draft.texts.insert(path.to_owned(), Text { text, template: None });
+            self.draft.texts.insert(path, Text { text, template: None });
             return;
         }
         let parsed = leaf::template(&text, roots);
@@ -319,7 +372,7 @@ impl Reader<'_> {
                 self.report.push(diagnostic.label(fault.label).help_if(fault.help.clone()));
             }
         }
-        self.draft.texts.insert(path.to_owned(), Text { text, template: parsed.ok() });
+        self.draft.texts.insert(path, Text { text, template: parsed.ok() });
     }
 
     fn policy(&mut self, path: &str, bytes: &[u8]) {
@@ -330,7 +383,7 @@ impl Reader<'_> {
 
     fn prices(&mut self, path: &str, bytes: &[u8]) {
         if let Some(node) = self.toml(path, bytes, &fields::PRICES) {
-            self.draft.prices = policy::prices(&self.cx(path).view(&node)).map(|value| at(path, value));
+            *self.draft.prices = policy::prices(&self.cx(path).view(&node)).map(|value| at(path, value));
         }
     }
 
@@ -338,7 +391,7 @@ impl Reader<'_> {
         if let Some(node) = self.toml(path, bytes, &fields::LOCK) {
             let cx = self.cx(path);
             let view = cx.view(&node);
-            self.draft.models = view.text_map("models");
+            *self.draft.models = view.text_map("models");
         }
     }
 
@@ -378,21 +431,17 @@ impl Reader<'_> {
             self.draft.places.insert(path, text, node);
             return None;
         }
-        let cx = Cx { files: self.files, file: path, currency: self.currency() };
+        let cx = self.cx(path);
         Form::new(&cx, &text, self.report).document(&node, table);
         self.draft.places.insert(path, text, node.clone());
         Some(node)
-    }
-
-    fn currency(&self) -> Currency {
-        self.draft.company.as_ref().map_or_else(Currency::euro, |company| company.currency)
     }
 
     fn cx<'b>(&self, file: &'b str) -> Cx<'b>
     where
         Self: 'b,
     {
-        Cx { files: self.files, file, currency: self.currency() }
+        Cx { files: self.files, file, currency: self.surroundings.currency }
     }
 }
 

@@ -71,7 +71,7 @@ fn is_schema(node: &Node) -> bool {
 
 fn from_file(path: &str, cx: &Cx<'_>) -> Result<Value, SchemaFault> {
     let own = format!("slices/{}/{path}", slice_of(cx.file));
-    let bytes = cx.files.get(&own).or_else(|| cx.files.get(path)).ok_or_else(|| {
+    let bytes = cx.files.look(&own).or_else(|| cx.files.look(path)).ok_or_else(|| {
         let mut fault = SchemaFault::new(Code::E0019, format!("there is no file \"{path}\""));
         fault.help = Some("paths are relative to the slice, then to the root".to_owned());
         fault

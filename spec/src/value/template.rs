@@ -25,7 +25,7 @@ pub struct Template {
 }
 
 /// A value of a `with` table: literals and templates, nested as in the file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Arg {
     /// A number, boolean, or a text without holes.

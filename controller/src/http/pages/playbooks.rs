@@ -20,7 +20,8 @@ pub(super) async fn list(State(app): State<App>, who: Principal) -> Shown {
     who.must(Scope::Read)?;
     let (frame, _) = Frame::read(&app, &who).await?;
     let plan = app.handle.plan();
-    let playbooks: Vec<&Playbook> = plan.iter().flat_map(|plan| plan.playbooks.values()).collect();
+    let playbooks: Vec<&Playbook> =
+        plan.iter().flat_map(|plan| plan.playbooks.values()).map(AsRef::as_ref).collect();
     Ok(Page(frame.page(Tab::Playbooks, "Playbooks", &list_content(&playbooks))))
 }
 

@@ -31,6 +31,8 @@ impl Reconciler {
     /// # Errors
     /// [`Error::NotFound`] for the head, [`Error::Forbidden`] past the limits or for a head that was refused.
     pub async fn propose(&self, wish: NewProposal, by: &str) -> Result<ProposalView, Error> {
+        // What comes into force right now brings its `main` along: whoever proposes for it waits until it is there.
+        drop(self.inner.desk.lock().await);
         let found = self.head(&wish).await?;
         // Whoever proposes hears at once what is wrong with it; an open proposal can be merged, judged and shown.
         let repository = Arc::clone(&self.inner.settings.repository);

@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{
     reconcile::{
-        Error, Extent, Mode, PlanAnswer, Reconciler, Repository, Review, desk::InForce, files::digest, judge,
-        repository::Merged, store::blocking,
+        Error, Extent, Mode, PlanAnswer, Reconciler, Repository, Review, files::digest, in_force::InForce,
+        judge, repository::Merged, store::blocking,
     },
     runtime::{PageWish, views::Paged},
 };
@@ -198,7 +198,7 @@ impl Reconciler {
             }
             _ => String::new(),
         };
-        let files = judged.manifest.digest();
+        let files = judged.manifest.digest().to_owned();
         Ok(Assessed { look, answer: Some(answer), digest, files })
     }
 

@@ -72,8 +72,8 @@ pub fn refit(
 fn reread(files: &FileSet, (path, text): (&str, &str), route: &str) -> Result<Route, Error> {
     let mut files = files.clone();
     files.insert(path, text.as_bytes());
-    let mut read = load(&files).draft.routes;
-    read.remove(route).map(|at| at.value).ok_or_else(|| missing("route", route))
+    let read = load(&files).draft;
+    read.routes.get(route).map(|at| at.value.clone()).ok_or_else(|| missing("route", route))
 }
 
 fn oldest_first(said: &[CorrectionView]) -> Vec<Said> {

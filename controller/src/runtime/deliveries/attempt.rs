@@ -154,7 +154,7 @@ fn wanted<'a>(
         matches!(&playbook.trigger, Trigger::Event { connector, event, .. }
             if plan.oldest_connector(connector) == told_by && *event == arrival.event)
     };
-    let all: Vec<&Playbook> = plan.playbooks.values().filter(triggered).collect();
+    let all: Vec<&Playbook> = plan.playbooks.values().map(AsRef::as_ref).filter(triggered).collect();
     let Some(kept) = before.filter(|kept| !kept.runs.is_empty()) else { return all };
     let DeliveryPhase::Open { reasons } = &kept.phase else { return all };
     let mut left = Vec::new();

@@ -104,7 +104,8 @@ async fn a_tighter_policy_acts_on_live_runs_at_once() {
         revision: "r2".to_owned(),
         expected: Some("r1".to_owned()),
         held: BTreeMap::new(),
-        detail: Value::Null,
+        detail: Default::default(),
+        story: None,
         by: "operator".to_owned(),
     };
     let stale = Activation { expected: Some("r0".to_owned()), ..activation.clone() };

@@ -152,7 +152,8 @@ async fn a_held_slice_is_named_as_the_reason() {
         revision: "r1".to_owned(),
         expected: None,
         held: [("sales".to_owned(), "playbooks/leads.toml has a mistake".to_owned())].into(),
-        detail: Value::Null,
+        detail: Default::default(),
+        story: None,
         by: "operator".to_owned(),
     };
     world.handle.activate(activation).await.unwrap();

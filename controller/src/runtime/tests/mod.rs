@@ -416,7 +416,8 @@ impl World {
             revision: revision.to_owned(),
             expected: expected.map(str::to_owned),
             held: BTreeMap::new(),
-            detail: Value::Null,
+            detail: Default::default(),
+            story: None,
             by: "operator".to_owned(),
         };
         self.handle.activate(activation).await.expect("the revision is activated");

@@ -312,7 +312,8 @@ async fn a_change_that_nobody_waits_for_any_more_is_whole() {
             revision: "r2".to_owned(),
             expected: Some("r1".to_owned()),
             held: BTreeMap::new(),
-            detail: Value::Null,
+            detail: Default::default(),
+            story: None,
             by: "operator".to_owned(),
         };
         let mut asked = Box::pin(world.handle.activate(activation));

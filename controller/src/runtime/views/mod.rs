@@ -2,6 +2,7 @@
 //!
 //! Field names are the contract of the operator's surface: they are only added to.
 
+mod lineage;
 mod status;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use adjutant_spec::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
+pub use lineage::Lineage;
 pub use status::{AppliedView, AuditView, PauseView, QuarantineView, StatusView};
 
 pub use super::{

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use adjutant_machine::id::InstanceId;
 use adjutant_spec::value::Money;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use super::{ClockView, When};
+use super::{ClockView, When, lineage::Lineage};
 
 /// The runtime's part of `status`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,8 +45,8 @@ pub struct AppliedView {
     pub by: String,
     /// What is held back, by slice, with the reason.
     pub held: BTreeMap<String, String>,
-    /// What the activator stored with it.
-    pub detail: Value,
+    /// Where it comes from.
+    pub detail: Lineage,
 }
 
 /// A pause of more than one run.

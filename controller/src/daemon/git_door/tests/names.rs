@@ -71,3 +71,39 @@ async fn a_slice_that_stays_behind_keeps_them_apart() {
     let status = world.until(|_| world.title("hello").as_deref() == Some("Hello again")).await;
     assert!(!status.ready && status.desired != status.applied, "{status:#?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_with_nothing_changed_leaves_them_equal_in_each_mode() {
+    for mode in [Mode::Worktree, Mode::Commit, Mode::Push] {
+        let world = Place::new(mode).open().await;
+        if mode == Mode::Push {
+            assert!(world.place.push(&["HEAD:main"]).await.0);
+        }
+        let head = world.place.git(&["rev-parse", "HEAD"]);
+        let first = world.until_live(&head).await;
+        assert!(is_one(&first), "{mode:?}: {first:#?}");
+        let world = world.restart().await;
+        let again = world.until(is_one).await;
+        assert_eq!(again.applied, first.applied, "{mode:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_reads_that_all_is_ready_reads_equal_names() {
+    let world = followed().await;
+    let (reconciler, mut statuses) = (world.reconciler.clone(), world.reconciler.statuses());
+    let reader = tokio::spawn(async move {
+        let mut seen = 0;
+        while statuses.changed().await.is_ok() && seen < 12 {
+            let status = reconciler.status();
+            assert!(!status.ready || is_one(&status), "{status:#?}");
+            seen += 1;
+        }
+    });
+    for round in 0..8 {
+        let title = format!("Round {round}");
+        world.place.write("playbooks/hello.toml", &asks(&title, ""));
+        world.until(|status| is_one(status) && world.title("hello").as_deref() == Some(title.as_str())).await;
+    }
+    reader.await.expect("no status contradicts itself");
+}

@@ -33,6 +33,17 @@ async fn a_good_push_prints_the_plan_and_goes_live() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_push_is_checked_once() {
+    let world = pushed().await;
+    let before = world.reconciler.checks();
+    world.place.write("playbooks/more.toml", &asks("More", ""));
+    let head = world.place.commit("more");
+    assert!(world.place.push(&["HEAD:main"]).await.0);
+    world.until_live(&head).await;
+    assert_eq!(world.reconciler.checks() - before, 1, "what was admitted is what goes live");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bad_push_is_refused_with_its_place_and_changes_nothing() {
     let world = pushed().await;
     let before = world.reconciler.status().applied;

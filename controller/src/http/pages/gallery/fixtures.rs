@@ -310,7 +310,7 @@ pub(super) fn lines() -> Vec<RunLine> {
 #[expect(clippy::too_many_lines, reason = "one run, read from its first step to its last")]
 pub(super) fn run() -> OneRun {
     let plan = agency();
-    let playbook = plan.playbooks["inbound"].clone();
+    let playbook = (*plan.playbooks["inbound"]).clone();
     let past = BTreeMap::from([
         ("sort", ("lead", json!({ "class": "lead", "probability": 0.97, "stage": "rules" }))),
         (

@@ -46,7 +46,7 @@ fn pages() -> Vec<(&'static str, Markup)> {
         expires: NOW,
     };
     let past = run::OneRun { at: Some(5), last: 8, ..run() };
-    let list: Vec<_> = plan.playbooks.values().collect();
+    let list: Vec<_> = plan.playbooks.values().map(|playbook| &**playbook).collect();
     vec![
         ("today", frame.page(Tab::Today, "Today", &today::content(&frame, &today()))),
         ("today-weak", weak.page(Tab::Today, "Today", &today::content(&weak, &today()))),

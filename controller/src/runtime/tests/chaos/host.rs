@@ -16,7 +16,6 @@ use adjutant_machine::{
 };
 use adjutant_sim::{Broken, Dice, Host, Kept};
 use adjutant_spec::plan::{Bundle, Plan};
-use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::{
@@ -90,7 +89,8 @@ impl RuntimeHost {
             revision: "r1".to_owned(),
             expected: None,
             held: BTreeMap::new(),
-            detail: Value::Null,
+            detail: Default::default(),
+            story: None,
             by: "operator".to_owned(),
         };
         let activated = host.tokio.block_on(activate::activate(host.core(), activation));
