@@ -4,7 +4,7 @@
 
 use std::{
     cell::RefCell,
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
 };
 
 use adjutant_machine::{
@@ -27,7 +27,7 @@ use super::{
 
 /// The heads and salts of instances that were written lately. Only the writer changes them, so they are never stale.
 #[derive(Default)]
-pub(super) struct Lately(RefCell<BTreeMap<InstanceId, Known>>);
+pub(super) struct Lately(RefCell<HashMap<InstanceId, Known>>);
 
 /// What the writer knows of an instance.
 #[derive(Debug, Clone, Copy)]
@@ -47,11 +47,11 @@ pub(super) struct Group<'a> {
     lately: &'a Lately,
     tip: Tip,
     out: WriteBatch,
-    versions: BTreeMap<(Table, Vec<u8>), u64>,
+    versions: HashMap<(Table, Vec<u8>), u64>,
     blobs: BTreeSet<String>,
     trims: BTreeMap<InstanceId, u64>,
     /// The instances that the group appends to, as it leaves them: the store does not hold that yet.
-    staged: BTreeMap<InstanceId, Known>,
+    staged: HashMap<InstanceId, Known>,
 }
 
 impl Lately {
@@ -88,7 +88,7 @@ impl Heads for Group<'_> {
 impl<'a> Group<'a> {
     /// Begins a group after this tip.
     pub(super) fn new(db: &'a Db, lately: &'a Lately, tip: Tip) -> Self {
-        let (out, versions) = (WriteBatch::default(), BTreeMap::new());
+        let (out, versions) = (WriteBatch::default(), HashMap::new());
         Self {
             db,
             lately,
@@ -97,7 +97,7 @@ impl<'a> Group<'a> {
             versions,
             blobs: BTreeSet::new(),
             trims: BTreeMap::new(),
-            staged: BTreeMap::new(),
+            staged: HashMap::new(),
         }
     }
 
@@ -132,9 +132,10 @@ impl<'a> Group<'a> {
         let now = self.db.now();
         let head = match now.head(instance) {
             Ok(Some(head)) => head,
+            Ok(None) if !now.has_entries(instance)? => Head::default(),
             // Where it is lost the log says where it ends: the instance can still be ended, and nothing is written over.
             Ok(None) | Err(JournalError::Corrupt { .. }) => {
-                Head { seq: now.last(instance)?, ..Head::default() }
+                Head { seq: now.last_key(instance)?, ..Head::default() }
             }
             Err(error) => return Err(error),
         };
