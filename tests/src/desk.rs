@@ -246,13 +246,13 @@ struct Scripted {
 impl Performer for Scripted {
     fn perform(&self, _: Arc<Plan>, job: Perform, _: Stamp) -> BoxFuture<'static, Event> {
         let (effect, attempt) = (job.effect, job.attempt);
-        let value = match job.call {
+        let value = match &*job.call {
             Call::Route { text, .. } => {
                 let class = if text.contains("unclear") { "unsure" } else { "lead" };
                 Some(json!({ "class": class, "probability": 0.97, "margin": 0.9, "stage": "rules" }))
             }
             Call::Agent(call) => Some(qualified(&call.input)),
-            Call::Verb(call) => self.act(call),
+            Call::Verb(call) => self.act(call.clone()),
             _ => None,
         };
         let event = match value {

@@ -50,7 +50,7 @@ pub fn step_bury(remains: &Remains, reason: &str, envelope: &Envelope, env: &Env
     let mut draft = Draft::new(run, envelope, *env);
     for (effect, attempt) in &remains.leased {
         let why = "it was under way when its run was killed, and the run\u{2019}s state could not be read";
-        let state = Box::new(in_doubt(effect, *attempt, why));
+        let state = in_doubt(effect, *attempt, why).into();
         draft.fact(Fact::EffectAsked { effect: effect.clone(), state });
         let notice = doubt(&draft, effect, why);
         draft.notify(notice);

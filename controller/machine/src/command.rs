@@ -7,7 +7,7 @@ use adjutant_spec::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::id::EffectId;
+use crate::{id::EffectId, run::Part};
 
 /// An effect to perform.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,7 +19,7 @@ pub struct Perform {
     /// The attempt that the next lease is, from 1.
     pub attempt: u32,
     /// What to do.
-    pub call: Call,
+    pub call: Part<Call>,
     /// The labels of everything that is in it.
     pub labels: Labels,
     /// The gate decision that covers it: digest and who, where one does.
@@ -35,7 +35,7 @@ impl Perform {
     /// needs it, since most texts need no hop; an attempt that comes after it may have been put back for want of one.
     #[must_use]
     pub fn counts_first_hop(&self) -> bool {
-        self.attempt > 1 && matches!(self.call, Call::Route { .. })
+        self.attempt > 1 && matches!(*self.call, Call::Route { .. })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, ops::Deref, sync::Arc};
 
 use adjutant_spec::{
-    plan::{Bundle, Id, Step, StepId, StepKind},
+    plan::{Bundle, Id, Step, StepId, StepKind, Undo},
     schema::Schema,
 };
 use minijinja::value::Value as Jinja;
@@ -22,6 +22,8 @@ pub struct Definition {
     agents: BTreeMap<Id, Schemas>,
     verbs: BTreeMap<String, Schemas>,
     forms: BTreeMap<StepId, Schema>,
+    /// The ways back, which each visit of a step writes down.
+    undos: BTreeMap<StepId, Arc<Undo>>,
     company: Jinja,
 }
 
@@ -41,6 +43,7 @@ impl Definition {
             StepKind::Gate { form: Some(form), .. } => Some((step.id.clone(), Schema::new(form))),
             _ => None,
         });
+        let undos = steps.clone().filter_map(|step| Some((step.id.clone(), Arc::new(step.undo.clone()?))));
         let schemas = |input, output| Schemas { input: Schema::new(input), output: Schema::new(output) };
         let agents = bundle.agents.iter();
         let verbs = bundle.verbs.iter();
@@ -48,6 +51,7 @@ impl Definition {
             programs: Programs::of(bundle.templates()),
             steps: index.collect(),
             forms: forms.collect(),
+            undos: undos.collect(),
             agents: agents.map(|(id, one)| (id.clone(), schemas(&one.input, &one.output))).collect(),
             verbs: verbs.map(|(name, one)| (name.clone(), schemas(&one.input, &one.output))).collect(),
             company: company(&bundle),
@@ -65,6 +69,11 @@ impl Definition {
     #[must_use]
     pub fn step(&self, id: &str) -> Option<&Step> {
         self.bundle.playbook.steps.get(*self.steps.get(id)?)
+    }
+
+    /// Returns the way back that a step declares.
+    pub(crate) fn undo(&self, step: &str) -> Option<&Arc<Undo>> {
+        self.undos.get(step)
     }
 
     /// Returns what templates read as `company`.

@@ -120,7 +120,7 @@ pub(crate) fn evolve_run(run: &mut Run, fact: &Fact) {
             evolve_gate(run, fact);
         }
         Fact::Edited { path, value, edit } => edit_value(run, path, value, edit),
-        Fact::UndoRegistered { entry } => run.undo.push((**entry).clone().into()),
+        Fact::UndoRegistered { entry } => run.undo.push(entry.clone()),
         Fact::UndoMoved { effect, state } => {
             if let Some(entry) = run.undo.iter_mut().rev().find(|entry| entry.effect == *effect) {
                 entry.edit().state = state.clone();
@@ -182,7 +182,7 @@ fn evolve_effect(run: &mut Run, fact: &Fact) {
         Fact::EffectAsked { effect, state } => {
             forget_settled(run, &state.step);
             run.steps.entry(state.step.clone()).or_default().edit().effects.push(effect.clone());
-            run.effects.insert(effect.clone(), (**state).clone().into());
+            run.effects.insert(effect.clone(), state.clone());
         }
         Fact::EffectMoved { effect, life } => move_effect(run, effect, life),
         Fact::EffectApproved { effect, approval } => {
@@ -255,7 +255,7 @@ fn evolve_gate(run: &mut Run, fact: &Fact) {
     match fact {
         Fact::GateOpened { gate } => {
             run.steps.entry(gate.card.step.clone()).or_default().edit().gates += 1;
-            run.gates.insert(gate.id.clone(), (**gate).clone().into());
+            run.gates.insert(gate.id.clone(), gate.clone());
         }
         Fact::GateMoved { gate, phase, decided } => {
             if let Some(gate) = run.gates.get_mut(gate) {
@@ -267,7 +267,7 @@ fn evolve_gate(run: &mut Run, fact: &Fact) {
             }
         }
         Fact::Covered { step, coverage } => {
-            drop(run.coverage.insert(step.clone(), (**coverage).clone().into()));
+            drop(run.coverage.insert(step.clone(), coverage.clone()));
         }
         Fact::CoverageLost { step, .. } => drop(run.coverage.remove(step)),
         Fact::CoverageUsed { effect, step } => {

@@ -16,7 +16,7 @@ use crate::{
     event::{Envelope, Event, Labelled, RunStarted, TimerId},
     id::{EffectId, InstanceId, Stamp},
     run::{
-        Basis, Close, Correction, Coverage, Decided, Edit, EffectState, Failure, Gate, GatePhase, Life,
+        Basis, Close, Correction, Coverage, Decided, Edit, EffectState, Failure, Gate, GatePhase, Life, Part,
         Phase, Position, UndoEntry, UndoState,
     },
 };
@@ -94,8 +94,8 @@ pub enum Fact {
     EffectAsked {
         /// Its id.
         effect: EffectId,
-        /// It.
-        state: Box<EffectState>,
+        /// It; shared with the state until that changes.
+        state: Part<EffectState>,
     },
     /// An effect's life went on.
     EffectMoved {
@@ -143,7 +143,7 @@ pub enum Fact {
     /// A person is asked.
     GateOpened {
         /// What.
-        gate: Box<Gate>,
+        gate: Part<Gate>,
     },
     /// A gate closed.
     GateMoved {
@@ -166,7 +166,7 @@ pub enum Fact {
         /// The step.
         step: StepId,
         /// What is approved.
-        coverage: Box<Coverage>,
+        coverage: Part<Coverage>,
     },
     /// An approval holds no longer.
     CoverageLost {
@@ -199,7 +199,7 @@ pub enum Fact {
     /// How to take an effect back is noted.
     UndoRegistered {
         /// How.
-        entry: Box<UndoEntry>,
+        entry: Part<UndoEntry>,
     },
     /// An undo went on.
     UndoMoved {

@@ -201,7 +201,7 @@ pub fn messages(entry: &Entry) -> impl Iterator<Item = (u16, Message<'_>)> {
 /// Returns the calls that an entry asked for, each with the step that wants it.
 pub fn calls(entry: &Entry) -> impl Iterator<Item = (&StepId, &Call)> {
     entry.facts.iter().filter_map(|fact| match fact {
-        Fact::EffectAsked { state, .. } => Some((&state.step, state.call.as_ref()?)),
+        Fact::EffectAsked { state, .. } => Some((&state.step, state.call.as_deref()?)),
         _ => None,
     })
 }

@@ -72,7 +72,7 @@ impl Effects {
         let redactor = self.ground.redactor(plan, &job.call);
         let deadline = Instant::now() + Duration::from_millis(job.timeout.max(1));
         let attempt = Attempt { ground: &self.ground, plan, job, redactor: &redactor, deadline };
-        let answer = match &job.call {
+        let answer = match &*job.call {
             Call::Verb(call) => attempt.verb(call).await,
             Call::Probe { of, probe } => {
                 return match attempt.probe(of, probe).await {

@@ -161,7 +161,7 @@ fn effect(call: &Call) -> Effect {
 fn forbidden(look: &Look<'_>, (playbook, stage): (&OldestId, Stage), now: Stamp) -> Option<Admitted> {
     let Look { perform, plan, .. } = *look;
     let effect = effect(&perform.call);
-    let is_undo = matches!(&perform.call, Call::Verb(verb) if verb.undo_of.is_some());
+    let is_undo = matches!(&*perform.call, Call::Verb(verb) if verb.undo_of.is_some());
     if effect != Effect::Read || agent(&perform.call).is_some() {
         let spender = Spender { run: "", playbook, agent: agent(&perform.call) };
         if let Some(until) = frozen(plan, &spender.scopes(plan), now) {
@@ -264,7 +264,7 @@ fn passes(draft: &mut Draft<'_>, look: &Look<'_>) -> Result<Result<Pass, Admitte
 /// Returns the verb and the connector that a lease is counted by.
 fn counted<'a>(look: &Look<'a>) -> (Option<&'a str>, Option<&'a str>) {
     let Look { perform, plan, .. } = *look;
-    let connector = match &perform.call {
+    let connector = match &*perform.call {
         Call::Route { route, .. } if perform.counts_first_hop() => {
             let first = plan.route(route).and_then(|route| plan.hops(route).next());
             let connector = first.and_then(|agent| plan.model_connector(agent.model.connector.as_deref()));
@@ -313,7 +313,7 @@ fn reserve(draft: &mut Draft<'_>, look: &Look<'_>, spender: &Spender<'_>) -> Res
         Worst::Unpriced(message) => return Ok(deny(perform, Denial::Budget, message)),
         Worst::AtMost(amount) => amount,
     };
-    if let Call::Agent(call) = &perform.call
+    if let Call::Agent(call) = &*perform.call
         && let Some(most) = call.max_cost
         && !matches!(amount.exceeds(most), Ok(false))
     {
@@ -410,7 +410,7 @@ pub(super) fn settle(
         }
     }
     for (id, attempt, call) in over {
-        if matches!(call, Call::Agent(_) | Call::Route { .. }) {
+        if matches!(*call, Call::Agent(_) | Call::Route { .. }) {
             release(draft, &id, attempt, &envelope.event)?;
         }
         // Our own death says nothing about the other side: it must not shut the door to it.

@@ -273,7 +273,7 @@ impl<'a> Draft<'a> {
         self.lines.looked_at.insert(effect.clone());
         let Some(perform) = self.queued(effect) else { return Ok(()) };
         self.tried.insert(effect.clone());
-        if matches!(perform.call, Call::RecordWrite { .. }) && self.changes_shared_rows() {
+        if matches!(*perform.call, Call::RecordWrite { .. }) && self.changes_shared_rows() {
             return Ok(());
         }
         match admission::decide(self, &perform)? {
@@ -306,7 +306,7 @@ impl<'a> Draft<'a> {
 
     fn dispatch(&mut self, leased: Leased) -> Result<(), JournalError> {
         let perform = &leased.perform;
-        match perform.call {
+        match *perform.call {
             Call::StartRun { .. } => {
                 self.actions.push(Action::Child { perform: Box::new(leased.perform) });
                 Ok(())
@@ -364,7 +364,7 @@ impl<'a> Draft<'a> {
             if !matches!(state.life.phase, EffectPhase::Queued) || self.tried.contains(id) {
                 return None;
             }
-            let call = state.call.as_ref()?;
+            let call = state.call.as_deref()?;
             let lane = Lane::of(call);
             let guards = matches!(call, Call::RecordWrite { .. });
             let rides = match lane {

@@ -73,7 +73,7 @@ pub(super) fn count(draft: &mut Draft<'_>, plan: &Plan, perform: &Perform) -> Re
 /// Returns the mail that a call sends by itself. What a person approved is theirs, and an attempt that is made again is the
 /// same mail.
 fn unapproved<'a>(plan: &'a Plan, perform: &'a Perform) -> Option<(&'a Connector, &'a VerbCall)> {
-    let Call::Verb(call) = &perform.call else { return None };
+    let Call::Verb(call) = &*perform.call else { return None };
     let (connector, _) = plan.verb(&call.verb)?;
     let is_approved = perform.approval.as_ref().is_some_and(|approval| approval.by != BY_CONDITION);
     let is_mail = connector.is_for(Role::SendsMails) && call.effect == Effect::Send;

@@ -30,7 +30,7 @@ pub(super) struct Record {
 
 /// Performs a record call inside a draft and returns its answer.
 pub(super) fn perform(draft: &mut Draft<'_>, perform: &Perform) -> Result<Event, JournalError> {
-    let answer = match &perform.call {
+    let answer = match &*perform.call {
         Call::RecordRead { record, key } => read_one(draft, record, key)?,
         Call::RecordList { record, filter } => read_list(draft, record, filter)?,
         Call::RecordWrite { record, key, value, expect } => {

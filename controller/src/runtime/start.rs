@@ -106,7 +106,7 @@ pub(super) async fn begin_run(core: &Arc<Core>, run: NewRun) -> Result<Started, 
 
 /// Starts the child run of an effect, on the bundle that the parent pins.
 pub(super) async fn child(core: &Arc<Core>, perform: &Perform) -> Result<Started, Error> {
-    let Call::StartRun { playbook, bundle: id, input } = &perform.call else {
+    let Call::StartRun { playbook, bundle: id, input } = &*perform.call else {
         return Err(Error::Bug("the effect starts no run".to_owned()));
     };
     let digest = id.clone();

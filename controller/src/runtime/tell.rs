@@ -41,7 +41,7 @@ fn has_happened(old: &EffectState, new: Option<&EffectState>) -> bool {
 }
 
 fn notice(plan: &Plan, run: &Run, (id, effect): (&EffectId, &EffectState)) -> Option<Notice> {
-    let call = effect.call.as_ref()?;
+    let call = effect.call.as_deref()?;
     let asked = (call, effect.approval.as_ref());
     match admission::permission(plan, asked, (&run.oldest(), run.stage)) {
         policy::Verdict::Allow { tells: true, .. } => Some(Notice {

@@ -231,7 +231,7 @@ impl<'a> Decider<'a> {
         }
         if state.child.is_none() {
             // Who starts no run has none that could end: a call that is waited for is not done because somebody says so.
-            if state.call.as_ref().is_some_and(|call| !matches!(call, Call::StartRun { .. })) {
+            if state.call.as_deref().is_some_and(|call| !matches!(call, Call::StartRun { .. })) {
                 let phase = "no start of a run".to_owned();
                 return Err(Refusal::EffectPhase { effect: effect.clone(), phase });
             }

@@ -83,7 +83,7 @@ impl Decider<'_> {
             step: step.id.clone(),
             purpose: wish.purpose,
             traits,
-            call: Some(keyed(wish.call, &effect)),
+            call: Some(keyed(wish.call, &effect).into()),
             labels: wish.labels,
             approval: wish.approval,
             basis: wish.basis,
@@ -91,7 +91,7 @@ impl Decider<'_> {
             life: Life::new(attempts, phase),
             child: None,
         };
-        self.fact(Fact::EffectAsked { effect: effect.clone(), state: Box::new(state) });
+        self.fact(Fact::EffectAsked { effect: effect.clone(), state: state.into() });
         effect
     }
 

@@ -63,7 +63,7 @@ impl<'a> Decider<'a> {
                 undo: call.undo,
                 shown: BTreeMap::new(),
             };
-            self.fact(Fact::Covered { step: call.step, coverage: Box::new(coverage) });
+            self.fact(Fact::Covered { step: call.step, coverage: coverage.into() });
         }
         self.pass(step, "auto", &Value::Null)
     }

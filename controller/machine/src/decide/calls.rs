@@ -107,7 +107,7 @@ impl Decider<'_> {
         let covered = coverage.and_then(|coverage| Some((approval(coverage), coverage.undo.clone()?)));
         let state = UndoState::Registered;
         let entry = UndoEntry { step: step.id.clone(), effect, undo, verb, covered, state };
-        self.fact(Fact::UndoRegistered { entry: Box::new(entry) });
+        self.fact(Fact::UndoRegistered { entry: entry.into() });
     }
 
     /// Guards a write of a business record with the payload that a gate approved, where one did.

@@ -238,7 +238,7 @@ impl Decider<'_> {
     /// Asks the probe of an effect in doubt: an effect of its own, which reads only.
     fn ask_probe(&mut self, effect: &EffectId) {
         let Some(state) = self.draft.run.effects.get(effect).cloned() else { return };
-        let (Some(call), Some(step)) = (self.probe_of(effect, state.call.as_ref()), self.step(&state.step))
+        let (Some(call), Some(step)) = (self.probe_of(effect, state.call.as_deref()), self.step(&state.step))
         else {
             let message = "its probe is not in the bundle".to_owned();
             drop(self.plain(effect, &EffectEvent::Found(Finding::Unclear(message))));

@@ -167,7 +167,7 @@ impl<'a> Decider<'a> {
         let opened = self.draft.at();
         let (subject, phase, resume) = (ask.subject, GatePhase::Open, ask.resume);
         let gate = Gate { id: id.clone(), subject, card, digest, opened, phase, decided: None, resume };
-        self.fact(Fact::GateOpened { gate: Box::new(gate) });
+        self.fact(Fact::GateOpened { gate: gate.into() });
         self.draft.set_timer(TimerId::Gate(id.clone()), expires);
         let action = Advice::Show(&id).into();
         let (topic, risk) = ("gate".to_owned(), Some(ask.risk));
@@ -347,7 +347,7 @@ impl<'a> Decider<'a> {
                 undo: call.undo,
                 shown: shown.clone(),
             };
-            self.fact(Fact::Covered { step: call.step, coverage: Box::new(coverage) });
+            self.fact(Fact::Covered { step: call.step, coverage: coverage.into() });
         }
         Ok(())
     }

@@ -62,7 +62,7 @@ impl<'a> Decider<'a> {
     }
 
     /// Returns what the templates of this run may read now.
-    fn scope(&self) -> Scope<'a> {
+    fn scope(&self) -> Scope<'_> {
         Scope::of(&self.draft.run, self.def)
     }
 

@@ -1,6 +1,6 @@
 //! Payloads: what a guarded step will do, rendered at its gate and again before it acts.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use adjutant_spec::{
     plan::{Effect, Idempotency, RecordOp, Step, StepId, StepKind, Undo, VerbContract},
@@ -105,9 +105,9 @@ impl<'a> Decider<'a> {
     }
 
     /// Returns what takes a step back: its own undo, else its verb's default.
-    pub(super) fn undo_of(&self, step: &Step) -> Option<(String, Option<Undo>)> {
-        if let Some(undo) = &step.undo {
-            return Some((undo.call.clone(), Some(undo.clone())));
+    pub(super) fn undo_of(&self, step: &Step) -> Option<(String, Option<Arc<Undo>>)> {
+        if let Some(undo) = self.def.undo(&step.id) {
+            return Some((undo.call.clone(), Some(Arc::clone(undo))));
         }
         let StepKind::Call { call, .. } = &step.kind else { return None };
         self.def.verbs.get(call)?.undo.clone().map(|verb| (verb, None))

@@ -13,10 +13,10 @@ mod program;
 mod tests;
 mod texts;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{cell::OnceCell, collections::BTreeMap, sync::Arc};
 
 use adjutant_spec::{
-    plan::Bundle,
+    plan::{Bundle, StepId},
     value::{Arg, Template},
 };
 use minijinja::value::{Object, Value as Jinja};
@@ -31,7 +31,7 @@ use self::{
 use crate::{
     definition::Definition,
     event::Labelled,
-    run::{Run, StepState},
+    run::{Part, Run, StepState},
 };
 
 /// Why a template has no value.
@@ -44,86 +44,97 @@ pub struct EvalError {
     pub problem: String,
 }
 
-/// What templates may read.
+/// What templates may read. What a run holds is made ready for them at the first one: most arguments are plain values.
 #[derive(Debug, Clone)]
 pub struct Scope<'d> {
-    root: BTreeMap<String, Jinja>,
+    run: Option<Reads<'d>>,
+    /// What stands beside the run's names, and in place of them.
+    own: BTreeMap<String, Jinja>,
+    root: OnceCell<Jinja>,
     /// What was compiled before; anything else is compiled where it is evaluated.
     programs: Option<&'d Programs>,
+}
+
+/// Whose `input`, `steps`, `event`, `run` and `company` are read.
+#[derive(Debug, Clone, Copy)]
+struct Reads<'d> {
+    run: &'d Run,
+    def: &'d Definition,
 }
 
 impl<'d> Scope<'d> {
     /// Returns the scope of a run: `input`, `steps`, `event`, `run`, `company`.
     #[must_use]
-    pub fn of(run: &Run, def: &'d Definition) -> Self {
-        let steps = steps(run).into_iter().map(|(id, value)| (id.into(), from_json(&value)));
-        let root = BTreeMap::from([
-            ("input".to_owned(), given(input(run))),
-            ("steps".to_owned(), given(steps.collect())),
-            ("event".to_owned(), from_json(&run.trigger)),
-            ("run".to_owned(), from_json(&identity(run))),
-            ("company".to_owned(), def.company()),
-        ]);
-        Self { root, programs: Some(def.programs()) }
+    pub fn of(run: &'d Run, def: &'d Definition) -> Self {
+        Self { run: Some(Reads { run, def }), programs: Some(def.programs()), ..Self::with([]) }
     }
 
     /// Returns the scope of a trigger, before there is a run: its event and the company.
     #[must_use]
     pub fn of_event(def: &Bundle, event: &Value) -> Self {
-        let root =
-            BTreeMap::from([("event".to_owned(), from_json(event)), ("company".to_owned(), company(def))]);
-        Self { root, programs: None }
+        Self::with([("event".to_owned(), from_json(event)), ("company".to_owned(), company(def))])
     }
 
     /// Returns the scope of what a run is given, before there is a run.
     #[must_use]
     pub fn of_given(input: &BTreeMap<String, Labelled>) -> Self {
         let values = input.iter().map(|(name, labelled)| (name.as_str().into(), from_json(&labelled.value)));
-        Self { root: BTreeMap::from([("input".to_owned(), given(values.collect()))]), programs: None }
+        Self::with([("input".to_owned(), given(values.collect()))])
     }
 
     /// Returns the scope of an agent: its own inputs, the run's identity and the company.
     #[must_use]
     pub fn of_inputs(run: &Run, def: &'d Definition, inputs: &Value) -> Self {
-        let root = BTreeMap::from([
+        let names = [
             ("input".to_owned(), from_json(inputs)),
             ("run".to_owned(), from_json(&identity(run))),
             ("company".to_owned(), def.company()),
-        ]);
-        Self { root, programs: Some(def.programs()) }
+        ];
+        Self { programs: Some(def.programs()), ..Self::with(names) }
     }
 
     /// Returns the scope whose names are the fields of a table.
     #[must_use]
     pub fn of_fields(fields: &Value) -> Self {
         let fields = fields.as_object().into_iter().flatten();
-        Self { root: fields.map(|(name, value)| (name.clone(), from_json(value))).collect(), programs: None }
+        Self::with(fields.map(|(name, value)| (name.clone(), from_json(value))))
+    }
+
+    fn with(names: impl IntoIterator<Item = (String, Jinja)>) -> Self {
+        Self { run: None, own: names.into_iter().collect(), root: OnceCell::new(), programs: None }
     }
 
     /// Returns the scope with the key of an effect, as undos read it.
     #[must_use]
     pub fn with_key(mut self, key: &str) -> Self {
-        self.root.insert("effect".to_owned(), from_json(&json!({ "key": key })));
+        self.own.insert("effect".to_owned(), from_json(&json!({ "key": key })));
         self
     }
 
     /// Returns the scope in which a step's own result and the effect's key are marked holes.
     #[must_use]
     pub fn with_holes(mut self, run: &Run, own: &str) -> Self {
-        let steps = steps(run).into_iter().map(|(id, value)| (Jinja::from(id), from_json(&value)));
-        let mut known: BTreeMap<Jinja, Jinja> = steps.collect();
+        let mut known = steps(run);
         known.insert(Jinja::from(own), Hole::at(format!("steps.{own}")));
-        self.root.insert("steps".to_owned(), given(known));
-        self.root.insert("effect".to_owned(), Hole::at("effect".to_owned()));
+        self.own.insert("steps".to_owned(), given(known));
+        self.own.insert("effect".to_owned(), Hole::at("effect".to_owned()));
         self
     }
 
+    fn root(&self) -> Jinja {
+        let made = self.root.get_or_init(|| {
+            let mut names = self.run.map(Reads::names).unwrap_or_default();
+            names.extend(self.own.iter().map(|(name, value)| (name.clone(), value.clone())));
+            Jinja::from_object(Root(names))
+        });
+        made.clone()
+    }
+
     fn evaluate(&self, template: &Template) -> Result<Outcome, EvalError> {
-        let root = Jinja::from_object(Root(self.root.clone()));
         let walk = if template.expression.is_some() { engine::value } else { engine::fill };
         let outcome = match self.programs.and_then(|programs| programs.get(template)) {
-            Some(program) => walk(program, root),
-            None => Program::of(template).and_then(|program| walk(&program, root)),
+            Some(program) => walk(program, self.root()),
+            None => Program::of(template).and_then(|program| walk(&program, self.root())),
         };
         outcome.map_err(|problem| EvalError { source_text: cut(&template.source), problem })
     }
@@ -201,6 +212,19 @@ impl<'d> Scope<'d> {
     }
 }
 
+impl Reads<'_> {
+    fn names(self) -> BTreeMap<String, Jinja> {
+        let Self { run, def } = self;
+        BTreeMap::from([
+            ("input".to_owned(), given(input(run))),
+            ("steps".to_owned(), given(steps(run))),
+            ("event".to_owned(), from_json(&run.trigger)),
+            ("run".to_owned(), from_json(&identity(run))),
+            ("company".to_owned(), def.company()),
+        ])
+    }
+}
+
 /// The names that a template begins with.
 #[derive(Debug)]
 struct Root(BTreeMap<String, Jinja>);
@@ -229,25 +253,27 @@ fn identity(run: &Run) -> Value {
 
 /// The results of all steps that were reached; one without a result is an empty table, so that `default()` and
 /// `is defined` can guard its fields.
-fn steps(run: &Run) -> BTreeMap<String, Value> {
-    run.steps.iter().map(|(id, step)| (id.clone(), result(run, id, step))).collect()
+fn steps(run: &Run) -> BTreeMap<Jinja, Jinja> {
+    let result = |(id, step): (&StepId, &Part<StepState>)| (Jinja::from(id), result(run, id, step));
+    run.steps.iter().map(result).collect()
 }
 
-fn result(run: &Run, id: &str, step: &StepState) -> Value {
-    let mut value = match &step.value {
-        Some(labelled) => labelled.value.clone(),
-        None => Value::Object(Map::new()),
-    };
+fn result(run: &Run, id: &str, step: &StepState) -> Jinja {
+    let Some(labelled) = &step.value else { return from_json(&Value::Object(Map::new())) };
     let prefix = format!("steps.{id}.");
     let edits: Vec<_> = run.edits.iter().filter(|(path, _)| path.starts_with(&prefix)).collect();
-    if let (Value::Object(fields), false) = (&mut value, edits.is_empty()) {
+    if edits.is_empty() {
+        return from_json(&labelled.value);
+    }
+    let mut value = labelled.value.clone();
+    if let Value::Object(fields) = &mut value {
         let mut original = Value::Object(Map::new());
         for (path, edit) in edits {
             put(&mut original, &path[prefix.len()..], edit.original.clone());
         }
         fields.insert("original".to_owned(), original);
     }
-    value
+    from_json(&value)
 }
 
 /// Puts a value at a dotted path, making the tables on the way.

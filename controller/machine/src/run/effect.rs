@@ -12,6 +12,7 @@ use crate::{
     command::{Approval, Call},
     event::{Deferral, Denial, ErrorClass},
     id::{EffectId, Stamp},
+    run::Part,
 };
 
 /// An effect of a run.
@@ -24,7 +25,7 @@ pub struct EffectState {
     /// What never changes about it.
     pub traits: Traits,
     /// What to do; forgotten once it is settled and nothing can take it back.
-    pub call: Option<Call>,
+    pub call: Option<Part<Call>>,
     /// The labels of everything that is in it.
     pub labels: Labels,
     /// The gate decision that covers it.

@@ -9,7 +9,10 @@ mod gate;
 mod part;
 mod waiting;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use adjutant_spec::{
     plan::{BundleId, OldestId, Stage, StepId, Undo},
@@ -242,7 +245,7 @@ pub struct UndoEntry {
     /// The effect that is taken back.
     pub effect: EffectId,
     /// The call that takes it back, with its holes; `None` where the verb's default undo does.
-    pub undo: Option<Undo>,
+    pub undo: Option<Arc<Undo>>,
     /// The verb's full name.
     pub verb: String,
     /// The approval that covers it with the payload that was shown, where a gate did.

@@ -273,7 +273,7 @@ impl<H: Host> Chaos<H> {
     /// Acts in the world, and returns what the world says.
     fn act(&mut self, perform: &Perform) -> Result<Event, Broken> {
         let (effect, attempt) = (perform.effect.clone(), perform.attempt);
-        let value = match &perform.call {
+        let value = match &*perform.call {
             Call::Probe { of, .. } => {
                 let happened = self.world.knows(&of.key);
                 let finding =

@@ -46,14 +46,14 @@ impl<H: Host> Chaos<H> {
         let is_dead = matches!(state.life.phase, EffectPhase::Dead { .. });
         let happened = self.world.acts.iter().any(|act| act.effect == effect);
         let settlement = match (happened, is_dead) {
-            (true, false) => Settlement::Happened(self.verb_of(&state.call)),
+            (true, false) => Settlement::Happened(self.verb_of(state.call.as_deref())),
             (_, true) => Settlement::Drop,
             (false, false) => Settlement::DidNotHappen,
         };
         self.send(&run.id, Event::EffectSettled { effect, settlement }).map(drop)
     }
 
-    fn verb_of(&self, call: &Option<Call>) -> Value {
+    fn verb_of(&self, call: Option<&Call>) -> Value {
         match call {
             Some(Call::Verb(call)) => self.sample(&call.verb),
             _ => Value::Null,
@@ -135,7 +135,7 @@ impl<H: Host> Chaos<H> {
         let starts_child = |effect: &EffectId| {
             let run = self.host.run(&effect.run);
             run.as_ref().and_then(|run| run.effects.get(effect)).is_some_and(|state| {
-                state.child.is_some() || matches!(state.call, Some(Call::StartRun { .. }))
+                state.child.is_some() || matches!(state.call.as_deref(), Some(Call::StartRun { .. }))
             })
         };
         match &event {

@@ -107,7 +107,7 @@ impl History {
                     self.phases.insert(effect.clone(), life.phase.clone());
                 }
                 Fact::EffectAsked { effect, state } => {
-                    let is_verb = matches!(state.call, Some(Call::Verb(_)));
+                    let is_verb = matches!(state.call.as_deref(), Some(Call::Verb(_)));
                     if is_verb && state.traits.effect != Effect::Read {
                         let visit = after.steps.get(&state.step).map_or(0, |step| step.visits);
                         let wanted = Wanted { step: state.step.clone(), visit, retries: self.retries };

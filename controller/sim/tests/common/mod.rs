@@ -175,7 +175,7 @@ impl World {
 
 /// Returns the verb of a call, else what it is.
 pub(crate) fn verb(perform: &Perform) -> String {
-    match &perform.call {
+    match &*perform.call {
         Call::Verb(call) => call.verb.clone(),
         Call::Probe { probe, .. } => format!("probe {probe}"),
         Call::FindChild { .. } => "find child".to_owned(),
@@ -189,7 +189,7 @@ pub(crate) fn verb(perform: &Perform) -> String {
 
 /// Returns the arguments of a verb call.
 pub(crate) fn args(perform: &Perform) -> Value {
-    match &perform.call {
+    match &*perform.call {
         Call::Verb(call) => call.args.clone(),
         other => panic!("no verb is called: {other:?}"),
     }

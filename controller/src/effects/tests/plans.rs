@@ -275,7 +275,7 @@ pub(crate) fn job(call: Call) -> Perform {
         effect: EffectId { run: "inbound-abcdefgh".into(), seq: 3, index: 0 },
         step: "step".into(),
         attempt: 1,
-        call,
+        call: call.into(),
         labels: Labels::default(),
         approval: None,
         timeout: 2_000,

@@ -121,7 +121,7 @@ impl Performer for Script {
     fn perform(&self, plan: Arc<Plan>, job: Perform, _until: Stamp) -> BoxFuture<'static, Event> {
         self.plans.lock().unwrap().push(plan.company.name.clone());
         let name = target(&job.call);
-        let key = if let Call::Verb(verb) = &job.call { verb.key.clone() } else { job.effect.key() };
+        let key = if let Call::Verb(verb) = &*job.call { verb.key.clone() } else { job.effect.key() };
         self.seen.lock().unwrap().push((name.clone(), key, job.attempt));
         let (turn, mut released) = (self.take(&name), self.released.subscribe());
         let (effect, attempt) = (job.effect, job.attempt);

@@ -32,7 +32,7 @@ fn call() -> Perform {
         effect: EffectId { run: "put-abcdefgh".into(), seq: 1, index: 0 },
         step: "act".into(),
         attempt: 1,
-        call: Call::Verb(call),
+        call: Call::Verb(call).into(),
         labels: Labels::default(),
         approval: None,
         timeout: 2_000,

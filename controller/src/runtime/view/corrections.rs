@@ -35,8 +35,8 @@ pub(in crate::runtime) fn corrections(core: &Core, route: &str) -> Result<Vec<Co
             found => found?,
         };
         for (effect, said) in run.corrections.iter().filter(|(_, said)| names.contains(&said.route)) {
-            if let Some(Call::Route { text, .. }) = super::run::asked(core, effect)? {
-                found.push(view(&run, (effect, said), text));
+            if let Some(Call::Route { text, .. }) = super::run::asked(core, effect)?.as_deref() {
+                found.push(view(&run, (effect, said), text.clone()));
             }
         }
     }

@@ -273,7 +273,7 @@ fn dead_letter(core: &Core, run: &Run, (id, state): (&EffectId, &EffectState)) -
         Some(call) => Some(call.clone()),
         None => super::run::asked(core, id)?,
     };
-    let whom = call.as_ref().and_then(super::whom::of_call);
+    let whom = call.as_deref().and_then(super::whom::of_call);
     let effect = super::run::effect(run, (id, state), call);
     let actions = effect.ways.iter().map(|way| action(*way, &effect)).collect();
     Ok(DeadView { effect, whom, playbook: run.playbook.clone(), actions })

@@ -11,7 +11,9 @@ use adjutant_machine::{
     id::{EffectId, InstanceId, InstanceKind},
     journal::{Content, JournalError},
     projection,
-    run::{Cause, Correction, EffectPhase, EffectState, Gate, GatePhase, Phase, Purpose, Run, StepState},
+    run::{
+        Cause, Correction, EffectPhase, EffectState, Gate, GatePhase, Part, Phase, Purpose, Run, StepState,
+    },
     wait::Place,
 };
 use adjutant_spec::plan::Bundle;
@@ -307,14 +309,14 @@ fn judged(said: &Correction) -> JudgedView {
 }
 
 /// Returns what an effect wanted done, as its run asked for it: a settled one has forgotten what it sent.
-pub(super) fn asked(core: &Core, effect: &EffectId) -> Result<Option<Call>, Error> {
+pub(super) fn asked(core: &Core, effect: &EffectId) -> Result<Option<Part<Call>>, Error> {
     let entries = readable(core, &effect.run, (effect.seq, 1))?;
     let whole = |(seq, entry): (u64, Result<Entry, String>)| Some((seq, entry.ok()?));
     Ok(asked_in(&entries.into_iter().filter_map(whole).collect::<Vec<_>>(), effect))
 }
 
 /// The same among entries that were read already; they are in the order of their numbers.
-pub(super) fn asked_in(entries: &[(u64, Entry)], effect: &EffectId) -> Option<Call> {
+pub(super) fn asked_in(entries: &[(u64, Entry)], effect: &EffectId) -> Option<Part<Call>> {
     let place = entries.binary_search_by_key(&effect.seq, |(seq, _)| *seq).ok()?;
     entries[place].1.facts.iter().find_map(|fact| match fact {
         Fact::EffectAsked { effect: id, state } if id == effect => state.call.clone(),
@@ -323,8 +325,12 @@ pub(super) fn asked_in(entries: &[(u64, Entry)], effect: &EffectId) -> Option<Ca
 }
 
 /// Returns what people see of an effect; `known` is its call where it has forgotten it itself.
-pub(super) fn effect(run: &Run, (id, state): (&EffectId, &EffectState), known: Option<Call>) -> EffectView {
-    let call = state.call.as_ref().or(known.as_ref());
+pub(super) fn effect(
+    run: &Run,
+    (id, state): (&EffectId, &EffectState),
+    known: Option<Part<Call>>,
+) -> EffectView {
+    let call = state.call.as_deref().or(known.as_deref());
     let (call, target) = call.map_or(("settled", ""), called);
     let (until, error) = match &state.life.phase {
         EffectPhase::Leased { until }

@@ -47,7 +47,7 @@ pub(super) fn tell(core: &Core, run: &Run, id: &EffectId, chain: &mut Vec<WhyLin
     let entries = entries.into_iter().filter_map(|(seq, entry)| Some((seq, entry.ok()?))).collect();
     let story = Story { core, run, entries, bundle: core.bundle(&run.bundle)? };
     let call = state.call.clone().or_else(|| asked_in(&story.entries, id));
-    chain.push(story.outcome(id, state, call.as_ref()));
+    chain.push(story.outcome(id, state, call.as_deref()));
     chain.extend(story.refusal(state));
     chain.extend(state.approval.as_ref().map(|approval| story.approval(approval)));
     chain.extend(call.as_ref().and_then(|call| story.policy(call, state)));

@@ -257,7 +257,8 @@ impl RuntimeHost {
 /// The keys of the reservations that a run's attempts hold.
 fn reserved(run: &Arc<Run>) -> Vec<Vec<u8>> {
     let leased = run.effects.iter().filter(|(_, state)| {
-        matches!(state.life.phase, EffectPhase::Leased { .. }) && matches!(state.call, Some(Call::Agent(_)))
+        matches!(state.life.phase, EffectPhase::Leased { .. })
+            && matches!(state.call.as_deref(), Some(Call::Agent(_)))
     });
     leased.map(|(effect, state)| rows::ledger::lease(effect, state.life.attempt)).collect()
 }
