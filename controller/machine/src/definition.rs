@@ -8,7 +8,10 @@ use adjutant_spec::{
 };
 use minijinja::value::Value as Jinja;
 
-use crate::eval::{Programs, company};
+use crate::{
+    branch::{Place, is_branch},
+    eval::{Programs, company},
+};
 
 /// A bundle whose templates are compiled, whose schemas are ready and whose steps are found by their ids.
 ///
@@ -18,13 +21,26 @@ use crate::eval::{Programs, company};
 pub struct Definition {
     bundle: Arc<Bundle>,
     programs: Programs,
-    steps: BTreeMap<StepId, usize>,
+    steps: BTreeMap<StepId, Spot>,
     agents: BTreeMap<Id, Schemas>,
     verbs: BTreeMap<String, Schemas>,
     forms: BTreeMap<StepId, Schema>,
     /// The ways back, which each visit of a step writes down.
     undos: BTreeMap<StepId, Arc<Undo>>,
     company: Jinja,
+}
+
+/// Where a step stands: among which steps, and its place among them.
+struct Spot {
+    inside: Vec<Inside>,
+    place: usize,
+}
+
+/// One step further in: a step that has branches, by its place, and which of its fragments.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Inside {
+    step: usize,
+    fragment: usize,
 }
 
 /// What goes in, and what comes out.
@@ -37,19 +53,20 @@ impl Definition {
     /// Makes a bundle ready. What of it does not compile is refused where it is used, as it always was.
     #[must_use]
     pub fn new(bundle: Arc<Bundle>) -> Self {
-        let steps = bundle.playbook.steps.iter();
-        let index = steps.clone().enumerate().map(|(place, step)| (step.id.clone(), place));
+        let mut index = BTreeMap::new();
+        find_all(&bundle.playbook.steps, &[], &mut index);
+        let steps = bundle.playbook.every_step().into_iter();
         let forms = steps.clone().filter_map(|step| match &step.kind {
             StepKind::Gate { form: Some(form), .. } => Some((step.id.clone(), Schema::new(form))),
             _ => None,
         });
-        let undos = steps.clone().filter_map(|step| Some((step.id.clone(), Arc::new(step.undo.clone()?))));
+        let undos = steps.filter_map(|step| Some((step.id.clone(), Arc::new(step.undo.clone()?))));
         let schemas = |input, output| Schemas { input: Schema::new(input), output: Schema::new(output) };
         let agents = bundle.agents.iter();
         let verbs = bundle.verbs.iter();
         Self {
             programs: Programs::of(bundle.templates()),
-            steps: index.collect(),
+            steps: index,
             forms: forms.collect(),
             undos: undos.collect(),
             agents: agents.map(|(id, one)| (id.clone(), schemas(&one.input, &one.output))).collect(),
@@ -65,10 +82,47 @@ impl Definition {
         &self.bundle
     }
 
-    /// Returns a step by its id.
+    /// Returns a step by its id, wherever in the playbook it stands.
     #[must_use]
     pub fn step(&self, id: &str) -> Option<&Step> {
-        self.bundle.playbook.steps.get(*self.steps.get(id)?)
+        let spot = self.steps.get(id)?;
+        self.among(&spot.inside)?.get(spot.place)
+    }
+
+    /// Returns a step by its id where it is one of this run's, or of this branch's: not what stands outside, or further in.
+    pub(crate) fn step_of(&self, run: &str, id: &str) -> Option<&Step> {
+        let spot = self.steps.get(id)?;
+        let is_own = spot.inside == self.inside(run)?;
+        self.among(&spot.inside)?.get(spot.place).filter(|_| is_own)
+    }
+
+    /// Returns the step at which a run, or a branch, begins.
+    pub(crate) fn first_step(&self, run: &str) -> Option<&Step> {
+        self.among(&self.inside(run)?)?.first()
+    }
+
+    /// Returns among which steps a run moves, or a branch.
+    fn inside(&self, run: &str) -> Option<Vec<Inside>> {
+        if !is_branch(run) {
+            return Some(Vec::new());
+        }
+        let Place { round, index, .. } = Place::of(run)?;
+        let spot = self.steps.get(&round.step)?;
+        let holder = self.among(&spot.inside)?.get(spot.place)?;
+        let fragment = match &holder.kind {
+            StepKind::Each { .. } => 0,
+            _ => usize::try_from(index).ok()?,
+        };
+        let own = Inside { step: spot.place, fragment };
+        Some(spot.inside.iter().copied().chain([own]).collect())
+    }
+
+    fn among(&self, inside: &[Inside]) -> Option<&[Step]> {
+        let mut steps = self.bundle.playbook.steps.as_slice();
+        for one in inside {
+            steps = &steps.get(one.step)?.kind.fragments().into_iter().nth(one.fragment)?.steps;
+        }
+        Some(steps)
     }
 
     /// Returns the way back that a step declares.
@@ -111,6 +165,17 @@ impl Definition {
         own.or_else(|| {
             matches!(self.step(step)?.kind, StepKind::Agent { .. }).then(|| self.output_of(step))?
         })
+    }
+}
+
+fn find_all(steps: &[Step], inside: &[Inside], index: &mut BTreeMap<StepId, Spot>) {
+    for (place, step) in steps.iter().enumerate() {
+        index.entry(step.id.clone()).or_insert(Spot { inside: inside.to_vec(), place });
+        for (fragment, body) in step.kind.fragments().into_iter().enumerate() {
+            let further: Vec<Inside> =
+                inside.iter().copied().chain([Inside { step: place, fragment }]).collect();
+            find_all(&body.steps, &further, index);
+        }
     }
 }
 

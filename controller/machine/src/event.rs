@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::{
     about::About,
+    branch::Round,
     id::{EffectId, Stamp},
     run::Basis,
     trust::Speaker,
@@ -204,6 +205,13 @@ pub enum Event {
     },
     /// The host's clock was ahead and is right again: moments further off than they could be are drawn in.
     ClockSetBack,
+    /// A branch ended, or has taken back what it did.
+    BranchEnded(Box<BranchEnded>),
+    /// What a branch did that ended well is taken back, with its run.
+    RunRolledBack {
+        /// Why.
+        reason: String,
+    },
 }
 
 impl Event {
@@ -241,7 +249,9 @@ impl Event {
             | Self::RunKilled { .. }
             | Self::RunRetried { .. }
             | Self::ClassCorrected { .. }
-            | Self::ClockSetBack => None,
+            | Self::ClockSetBack
+            | Self::BranchEnded(_)
+            | Self::RunRolledBack { .. } => None,
         }
     }
 }
@@ -278,6 +288,28 @@ pub struct RunStarted {
     /// Who gave the inputs, and so how far they are trusted at most; absent where a parent run did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub speaker: Option<Speaker>,
+}
+
+/// What a branch tells its parent when it is over.
+///
+/// The value travels whole: values by digest are not there yet. It is what the steps of the branch yielded, and nothing of it is kept
+/// anywhere but in the branch and in its parent's list of results.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BranchEnded {
+    /// The step and its round.
+    pub round: Round,
+    /// Which of its branches.
+    pub index: u32,
+    /// How it ended: `done`, `failed`, `cancelled`, `killed`, `rolled_back`.
+    pub status: String,
+    /// Whether it ended well and did something that can be taken back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stands: bool,
+    /// Why, where it did not end well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What it yielded.
+    pub output: Labelled,
 }
 
 /// A person's answer to a gate.

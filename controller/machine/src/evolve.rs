@@ -1,5 +1,7 @@
 //! Applies facts to a run. Total and trivial: everything was decided before.
 
+mod branches;
+
 use adjutant_spec::{
     plan::Idempotency,
     value::{Labels, Path, Trust},
@@ -86,6 +88,7 @@ pub(crate) fn opened(started: &RunStarted, at: Stamp) -> Run {
         coverage: Default::default(),
         used: Default::default(),
         undo: Vec::new(),
+        branches: Default::default(),
         timers: Default::default(),
         edits: Default::default(),
         corrections: Default::default(),
@@ -137,6 +140,14 @@ pub(crate) fn evolve_run(run: &mut Run, fact: &Fact) {
         Fact::Corrected { effect, correction } => {
             run.corrections.insert(effect.clone(), correction.clone());
         }
+        Fact::BranchesOpened { .. }
+        | Fact::BranchesStarted { .. }
+        | Fact::BranchEnded { .. }
+        | Fact::BranchesStopped { .. }
+        | Fact::BranchesTold { .. }
+        | Fact::BranchTakenBack { .. }
+        | Fact::BranchesClosed { .. }
+        | Fact::BranchesLetGo { .. } => branches::evolve_branches(run, fact),
         Fact::RunOpened { .. }
         | Fact::Buried { .. }
         | Fact::Observed { .. }

@@ -12,12 +12,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
+    branch::Round,
     command::{Approval, Call, Notice},
     event::{Envelope, Event, Labelled, RunStarted, TimerId},
     id::{EffectId, InstanceId, Stamp},
     run::{
-        Basis, Close, Correction, Coverage, Decided, Edit, EffectState, Failure, Gate, GatePhase, Life, Part,
-        Phase, Position, UndoEntry, UndoState,
+        Basis, Branches, Close, Correction, Coverage, Decided, Edit, EffectState, Failure, Gate, GatePhase,
+        Life, Part, Phase, Position, UndoEntry, UndoState,
     },
 };
 
@@ -265,4 +266,71 @@ pub enum Fact {
         /// Why.
         reason: String,
     },
+    /// A step that has branches began.
+    BranchesOpened {
+        /// The step and its round.
+        round: Round,
+        /// What they are given, and how many must end well.
+        state: Box<Branches>,
+    },
+    /// More branches began, in their order.
+    BranchesStarted {
+        /// The step and its round.
+        round: Round,
+        /// All before this one have begun.
+        through: u32,
+    },
+    /// A branch ended.
+    BranchEnded {
+        /// The step and its round.
+        round: Round,
+        /// Which of its branches.
+        index: u32,
+        /// How.
+        end: Box<BranchEnd>,
+    },
+    /// The branches that go on were told to take back what they did, and no other begins.
+    BranchesStopped {
+        /// The step and its round.
+        round: Round,
+    },
+    /// Of the branches that ended well, those from one on were told to take back what they did.
+    BranchesTold {
+        /// The step and its round.
+        round: Round,
+        /// The first of them.
+        from: u32,
+    },
+    /// A branch that had ended well has taken back what it did, or was ended by the operator while it did so.
+    BranchTakenBack {
+        /// The step and its round.
+        round: Round,
+        /// Which of its branches.
+        index: u32,
+    },
+    /// All branches are over: what they were given and yielded is not needed here any more.
+    BranchesClosed {
+        /// The step and its round.
+        round: Round,
+    },
+    /// The run was killed, and its branches with it: nobody waits for them.
+    BranchesLetGo {
+        /// The step and its round.
+        round: Round,
+    },
+}
+
+/// How a branch ended, as its parent keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BranchEnd {
+    /// Whether it ended well.
+    pub ok: bool,
+    /// Whether it did something that can be taken back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stands: bool,
+    /// Why not, where it did not end well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+    /// What it yielded.
+    pub output: Labelled,
 }

@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::branch::is_branch;
+
 /// Milliseconds since 1970 in UTC. Only events carry it; the machine has no clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
 #[serde(transparent)]
@@ -35,6 +37,8 @@ pub enum InstanceKind {
     Delivery,
     /// What is paused and resumed: everything, a playbook, a connector.
     Switch,
+    /// One item of an `each`, or one lane of a `parallel`: a run inside another.
+    Branch,
 }
 
 /// Anything with a machine: `run/<run id>`, `schedule/<playbook>`, …; written `kind/name`.
@@ -42,12 +46,12 @@ pub enum InstanceKind {
 pub struct InstanceId {
     /// The sort.
     pub kind: InstanceKind,
-    /// The name, unique in its sort: letters, digits, `-`, `_`, `.`.
+    /// The name, unique in its sort: letters, digits, `-`, `_`, `.`; a branch's has `~` ([`crate::branch`]).
     pub name: String,
 }
 
 impl InstanceKind {
-    const ALL: [(Self, &str); 7] = [
+    const ALL: [(Self, &str); 8] = [
         (Self::Run, "run"),
         (Self::Schedule, "schedule"),
         (Self::Breaker, "breaker"),
@@ -55,6 +59,7 @@ impl InstanceKind {
         (Self::Proposal, "proposal"),
         (Self::Delivery, "delivery"),
         (Self::Switch, "switch"),
+        (Self::Branch, "branch"),
     ];
 
     /// Returns the word that ids begin with.
@@ -65,10 +70,18 @@ impl InstanceKind {
 }
 
 impl InstanceId {
-    /// Returns the instance of a run.
+    /// Returns the instance of a run, or of a branch where the name is one's.
     #[must_use]
     pub fn run(name: impl Into<String>) -> Self {
-        Self { kind: InstanceKind::Run, name: name.into() }
+        let name = name.into();
+        let kind = if is_branch(&name) { InstanceKind::Branch } else { InstanceKind::Run };
+        Self { kind, name }
+    }
+
+    /// Returns whether it has a run's state: a run, or a branch.
+    #[must_use]
+    pub fn is_run(&self) -> bool {
+        matches!(self.kind, InstanceKind::Run | InstanceKind::Branch)
     }
 }
 
@@ -91,6 +104,9 @@ impl FromStr for InstanceId {
         let (word, name) = text.split_once('/').ok_or_else(fail)?;
         let (kind, _) = InstanceKind::ALL.iter().find(|(_, known)| *known == word).ok_or_else(fail)?;
         if name.is_empty() || name.contains('/') {
+            return Err(fail());
+        }
+        if matches!(kind, InstanceKind::Run | InstanceKind::Branch) && Self::run(name).kind != *kind {
             return Err(fail());
         }
         Ok(Self { kind: *kind, name: name.to_owned() })

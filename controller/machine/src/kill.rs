@@ -1,19 +1,24 @@
 //! Ends a run at once, without its definition and without its payloads.
 //!
 //! What was under way is not forgotten: nobody knows what became of it, so it stays in doubt until its answer comes after all or
-//! the operator tells. Child runs are killed with their parent, but for those that were told to go on by themselves.
+//! the operator tells. Child runs are killed with their parent, but for those that were told to go on by themselves; branches
+//! are always killed with it.
+
+use serde_json::json;
 
 use crate::{
+    branch::{Place, Round},
     command::Notice,
+    decide::child_output,
     draft::Draft,
-    event::{Envelope, Event},
+    event::{BranchEnded, Envelope, Event, Labelled},
     fact::Fact,
     id::{EffectId, InstanceId},
     life::{
         Lifecycle,
         effect::{EffectAction, EffectEvent},
     },
-    run::{Child, Close, EffectState, GatePhase, Part, Phase, Run, Status},
+    run::{Branches, Child, Close, EffectState, GatePhase, Part, Phase, Run, Status},
     verdict::{Env, Refusal, Step, Verdict},
 };
 
@@ -35,6 +40,7 @@ pub fn step_kill(run: &Run, envelope: &Envelope, env: &Env) -> Step {
     let mut draft = Draft::new(run.clone(), envelope, *env);
     abandon_effects(&mut draft);
     end_children(&mut draft, reason);
+    end_branches(&mut draft, reason);
     close_gates(&mut draft);
     clear_timers(&mut draft);
     end(&mut draft, Status::Killed, Some(reason.clone()));
@@ -50,11 +56,34 @@ fn end(draft: &mut Draft<'_>, status: Status, reason: Option<String>) {
 
 /// Tells the parent run how this one ended.
 pub(crate) fn tell_parent(draft: &mut Draft<'_>, status: Status) {
+    if let Some(place) = Place::of(&draft.run.id) {
+        return tell_parent_of_branch(draft, place, status);
+    }
     let Some(parent) = draft.run.parent.clone() else { return };
     let word = if status == Status::Killed { Status::Failed } else { status }.word();
     let event =
         Event::ChildEnded { effect: parent.clone(), status: word.to_owned(), output: draft.run.output() };
     draft.post(parent.instance(), event);
+}
+
+fn tell_parent_of_branch(draft: &mut Draft<'_>, place: Place, status: Status) {
+    let run = &draft.run;
+    let reason = match &run.phase {
+        Phase::Ended { reason, .. } => reason.clone(),
+        Phase::Active | Phase::Paused { .. } | Phase::Unwinding { .. } => None,
+    };
+    let word = status.word();
+    let value = match status {
+        Status::Done => child_output(word, &run.output()),
+        Status::Failed | Status::Cancelled | Status::Killed | Status::RolledBack => {
+            json!({ "status": word, "error": reason })
+        }
+    };
+    let stands = status == Status::Done && run.stands();
+    let output = Labelled { value, labels: run.output_labels() };
+    let (round, index) = (place.round, place.index);
+    let ended = BranchEnded { round, index, status: word.to_owned(), stands, reason, output };
+    draft.post(InstanceId::run(place.parent), Event::BranchEnded(Box::new(ended)));
 }
 
 /// Lets every effect go that is not settled, and keeps the doubt about those that had left.
@@ -102,6 +131,26 @@ pub(crate) fn end_children(draft: &mut Draft<'_>, reason: &str) {
         if child.close != Close::Detach {
             let reason = format!("its parent \"{}\" was killed: {reason}", draft.run.id);
             draft.post(InstanceId::run(child.run), Event::RunKilled { reason });
+        }
+    }
+}
+
+/// Kills the branches that go on, and those that take back what they did.
+fn end_branches(draft: &mut Draft<'_>, reason: &str) {
+    let open: Vec<(Round, Part<Branches>)> = draft
+        .run
+        .branches
+        .iter()
+        .filter(|(_, branches)| branches.live() + branches.returning() > 0)
+        .map(|(round, branches)| (round.clone(), branches.clone()))
+        .collect();
+    for (round, branches) in open {
+        draft.fact(Fact::BranchesLetGo { round: round.clone() });
+        for index in branches.live_ones().chain(branches.returning_ones()) {
+            let (parent, round) = (draft.run.id.clone(), round.clone());
+            let name = Place { parent, round, index }.to_string();
+            let reason = format!("\"{}\" was killed: {reason}", draft.run.id);
+            draft.post(InstanceId::run(name), Event::RunKilled { reason });
         }
     }
 }

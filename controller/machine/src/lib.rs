@@ -27,6 +27,7 @@
 
 pub mod about;
 pub mod accept;
+pub mod branch;
 mod bury;
 pub mod chain;
 pub mod channel;

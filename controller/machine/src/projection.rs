@@ -6,6 +6,7 @@
 use adjutant_spec::plan::{BundleId, OldestId, StepId};
 
 use crate::{
+    branch::Place,
     command::{Call, Notice, Perform},
     event::{Event, TimerId},
     fact::{Entry, Fact},
@@ -126,6 +127,11 @@ pub enum Listed<'a> {
         /// The effect of the parent run that started it.
         parent: &'a EffectId,
     },
+    /// As a branch of the run, or of the branch, that began it.
+    Branch {
+        /// The name of the parent.
+        parent: String,
+    },
     /// As a live run of its playbook.
     Live {
         /// The playbook's identity.
@@ -158,20 +164,34 @@ pub enum Listed<'a> {
 }
 
 /// Returns everything under which lists find a run.
+///
+/// A branch is part of a run: the lists of runs ([`Listed::Status`], [`Listed::Playbook`], [`Listed::Live`]) have its root alone,
+/// and [`Listed::Branch`] has it under its parent. What waits for a person, what pins a bundle and what was judged is listed
+/// wherever it happens.
 #[must_use]
 pub fn index(run: &Run) -> Vec<Listed<'_>> {
-    let (since, playbook) = (run.started_at, run.oldest());
-    let mut listed = vec![Listed::Status { status: run.status(), since }];
+    let mut listed = match Place::of(&run.id) {
+        Some(place) => vec![Listed::Branch { parent: place.parent }],
+        None => as_run(run),
+    };
     if !run.is_ended() {
-        listed.push(Listed::Live { playbook: playbook.clone() });
         listed.push(Listed::Pins { bundle: &run.bundle });
     }
-    listed.push(Listed::Playbook { playbook, since });
-    listed.extend(run.parent.as_ref().map(|parent| Listed::Child { parent }));
     listed.extend(run.open_gates().map(|gate| Listed::Gate { gate: &gate.id, opened: gate.opened }));
     listed.extend(run.dead_letters().map(|(effect, _)| Listed::Dead { effect }));
     let judged = run.corrections.iter();
     listed.extend(judged.map(|(effect, said)| Listed::Judged { route: &said.route, effect }));
+    listed
+}
+
+fn as_run(run: &Run) -> Vec<Listed<'_>> {
+    let (since, playbook) = (run.started_at, run.oldest());
+    let mut listed = vec![Listed::Status { status: run.status(), since }];
+    if !run.is_ended() {
+        listed.push(Listed::Live { playbook: playbook.clone() });
+    }
+    listed.push(Listed::Playbook { playbook, since });
+    listed.extend(run.parent.as_ref().map(|parent| Listed::Child { parent }));
     listed
 }
 

@@ -19,6 +19,13 @@ pub fn of_step(step: &Step, bundle: &Bundle) -> Vec<String> {
             template.map(|template| template.reads.iter().cloned().collect()).unwrap_or_default()
         }
         StepKind::Record { op } => of_record(op).into_iter().collect(),
+        // What the branches read themselves is theirs; here is what they were given.
+        StepKind::Each { items, body, .. } => {
+            items.reads.iter().cloned().chain(body.inputs.values().flat_map(Arg::reads)).collect()
+        }
+        StepKind::Parallel { lanes, .. } => {
+            lanes.iter().flat_map(|lane| lane.body.inputs.values()).flat_map(Arg::reads).collect()
+        }
         StepKind::Gate { .. } | StepKind::Wait { .. } | StepKind::Choose { .. } | StepKind::End { .. } => {
             Vec::new()
         }

@@ -14,7 +14,7 @@ use crate::{
 const FORM: u8 = 1;
 
 /// The words of events, by their places.
-const EVENTS: [&str; 22] = [
+const EVENTS: [&str; 24] = [
     "run_started",
     "effect_leased",
     "effect_deferred",
@@ -37,10 +37,12 @@ const EVENTS: [&str; 22] = [
     "run_retried",
     "class_corrected",
     "clock_set_back",
+    "branch_ended",
+    "run_rolled_back",
 ];
 
 /// The words of facts, by their places.
-const FACTS: [&str; 34] = [
+const FACTS: [&str; 42] = [
     "run_opened",
     "buried",
     "run_moved",
@@ -75,6 +77,14 @@ const FACTS: [&str; 34] = [
     "posted",
     "told",
     "ignored",
+    "branches_opened",
+    "branches_started",
+    "branch_ended",
+    "branches_stopped",
+    "branches_told",
+    "branch_taken_back",
+    "branches_closed",
+    "branches_let_go",
 ];
 
 /// What is left of an entry for good.
@@ -160,6 +170,8 @@ fn event(event: &Event) -> u8 {
         Event::RunRetried { .. } => 19,
         Event::ClassCorrected { .. } => 20,
         Event::ClockSetBack => 21,
+        Event::BranchEnded(_) => 22,
+        Event::RunRolledBack { .. } => 23,
     }
 }
 
@@ -199,6 +211,14 @@ fn fact(fact: &Fact) -> u8 {
         Fact::Posted { .. } => 31,
         Fact::Told { .. } => 32,
         Fact::Ignored { .. } => 33,
+        Fact::BranchesOpened { .. } => 34,
+        Fact::BranchesStarted { .. } => 35,
+        Fact::BranchEnded { .. } => 36,
+        Fact::BranchesStopped { .. } => 37,
+        Fact::BranchesTold { .. } => 38,
+        Fact::BranchTakenBack { .. } => 39,
+        Fact::BranchesClosed { .. } => 40,
+        Fact::BranchesLetGo { .. } => 41,
     }
 }
 

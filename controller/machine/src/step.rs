@@ -68,6 +68,8 @@ fn is_too_late(event: &Event) -> bool {
         | Event::ChildEnded { .. }
         | Event::RunKilled { .. }
         | Event::RunRetried { .. }
-        | Event::ClassCorrected { .. } => false,
+        | Event::ClassCorrected { .. }
+        | Event::BranchEnded(_)
+        | Event::RunRolledBack { .. } => false,
     }
 }

@@ -183,6 +183,20 @@ pub enum Refusal {
         /// Which.
         step: StepId,
     },
+    /// The run has no such branch.
+    #[error("the run has no branch \"{branch}\" that began")]
+    NoSuchBranch {
+        /// The name of the branch that was meant.
+        branch: String,
+    },
+    /// A branch is tried again with its run, and in no other way.
+    #[error(
+        "a branch is not tried again by itself: type `adjutant retry {root}`, and its step begins new ones"
+    )]
+    BranchAlone {
+        /// The run that it is a part of.
+        root: String,
+    },
     /// The run has no such timer.
     #[error("the run does not wait for {timer}")]
     NoSuchTimer {

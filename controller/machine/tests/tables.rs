@@ -58,6 +58,8 @@ fn a_run_answers_every_event_in_every_phase() {
             ("failed", ended(Status::Failed)),
             ("cancelled", ended(Status::Cancelled)),
             ("killed", ended(Status::Killed)),
+            ("unwinding to rolled back", Phase::Unwinding { to: Status::RolledBack, reason: reason() }),
+            ("rolled back", ended(Status::RolledBack)),
         ],
         events: vec![
             ("pause", RunEvent::Pause(reason())),
@@ -68,6 +70,7 @@ fn a_run_answers_every_event_in_every_phase() {
             ("finish", RunEvent::Finish(AT)),
             ("unwound", RunEvent::Unwound(AT)),
             ("retry", RunEvent::Retry),
+            ("roll back", RunEvent::RollBack(reason())),
         ],
     };
     golden("run.md", "The life of a run", &samples, |phase| match phase {

@@ -196,6 +196,7 @@ fn kind_tag(kind: InstanceKind) -> u8 {
         InstanceKind::Proposal => 5,
         InstanceKind::Delivery => 6,
         InstanceKind::Switch => 7,
+        InstanceKind::Branch => 8,
     }
 }
 
@@ -208,6 +209,7 @@ fn kind_of(tag: u8) -> Option<InstanceKind> {
         5 => Some(InstanceKind::Proposal),
         6 => Some(InstanceKind::Delivery),
         7 => Some(InstanceKind::Switch),
+        8 => Some(InstanceKind::Branch),
         _ => None,
     }
 }
@@ -241,6 +243,7 @@ mod tests {
             InstanceKind::Proposal,
             InstanceKind::Delivery,
             InstanceKind::Switch,
+            InstanceKind::Branch,
         ]);
         (kinds, "[a\0/ü.-]{0,5}").prop_map(|(kind, name)| InstanceId { kind, name })
     }

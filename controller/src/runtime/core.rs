@@ -26,7 +26,7 @@ use super::{
     crash::Crash,
     drift::Drift,
     hooks::Tallies,
-    identity::NewRun,
+    identity::{self, NewRun},
     leases::Leases,
     pools::{Permit, Pools},
     request::{PauseScope, Started},
@@ -276,11 +276,9 @@ impl Core {
         self.shards[self.shard(instance)].clone()
     }
 
-    /// Runs that may be one another's collisions share a shard: only the first eight letters of the hash count.
+    /// Runs that may be one another's collisions share a shard.
     fn shard(&self, instance: &InstanceId) -> usize {
-        let name = instance.name.as_str();
-        let end = name.rfind('-').map_or(name.len(), |dash| (dash + 9).min(name.len()));
-        let hash = blake3::hash(name.get(..end).unwrap_or(name).as_bytes());
+        let hash = blake3::hash(identity::shared(&instance.name).as_bytes());
         usize::from(hash.as_bytes()[0]) % self.shards.len()
     }
 

@@ -14,7 +14,7 @@ use std::{
 
 use adjutant_machine::{
     event::{Envelope, Event},
-    id::{InstanceId, InstanceKind, Stamp},
+    id::{InstanceId, Stamp},
     journal::{self, Batch, Journal, RowWrite, Table},
 };
 use serde::{Deserialize, Serialize};
@@ -233,7 +233,7 @@ fn timed(journal: &dyn Journal) -> Result<BTreeSet<InstanceId>, Error> {
     let mut found = BTreeSet::new();
     for row in journal::rows(journal, Table::Timer, b"") {
         let timer = rows::timer::read(&row?.key);
-        found.extend(timer.map(|timer| timer.instance).filter(|id| id.kind == InstanceKind::Run));
+        found.extend(timer.map(|timer| timer.instance).filter(InstanceId::is_run));
     }
     Ok(found)
 }

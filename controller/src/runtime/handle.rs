@@ -6,9 +6,10 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use adjutant_machine::{
     Refusal,
+    branch::{is_branch, root_of},
     command::Call,
     event::{Decision, Envelope, Event, GateDecided, Settlement},
-    id::{EffectId, InstanceId, InstanceKind},
+    id::{EffectId, InstanceId},
     journal::Journal,
     verdict::Verdict,
 };
@@ -118,7 +119,7 @@ impl Handle {
     /// As [`Handle::deliver`].
     pub async fn pause(&self, run: &str, reason: &str, by: &str) -> Answered<Answer> {
         let event = Event::RunPaused { reason: reason.to_owned() };
-        answer::of(self.control(InstanceId::run(run), event, by).await?, "paused")
+        answer::of(self.control(whole(run, "pause")?, event, by).await?, "paused")
     }
 
     /// Resumes one run.
@@ -126,7 +127,7 @@ impl Handle {
     /// # Errors
     /// As [`Handle::deliver`].
     pub async fn resume(&self, run: &str, by: &str) -> Answered<Answer> {
-        answer::of(self.control(InstanceId::run(run), Event::RunResumed, by).await?, "resumed")
+        answer::of(self.control(whole(run, "resume")?, Event::RunResumed, by).await?, "resumed")
     }
 
     /// Cancels one run: it unwinds.
@@ -464,7 +465,7 @@ impl Handle {
 
     async fn put(&self, to: InstanceId, envelope: Envelope) -> Answered<Told> {
         self.core.check_open()?;
-        if to.kind != InstanceKind::Run {
+        if !to.is_run() {
             return Err(Error::NotFound { what: to.kind.word(), id: to.name });
         }
         let _seat = self.seat().await?;
@@ -482,4 +483,15 @@ impl Handle {
             other => other,
         }
     }
+}
+
+/// Returns the run that is paused or resumed: always the whole of it, which tells its branches.
+fn whole(run: &str, verb: &str) -> Answered<InstanceId> {
+    if is_branch(run) {
+        let root = root_of(run);
+        return Err(Error::invalid(format!(
+            "\"{run}\" is a part of run \"{root}\", which can {verb} as a whole"
+        )));
+    }
+    Ok(InstanceId::run(run))
 }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use adjutant_machine::{
+    branch::is_branch,
     codec::canonical,
     event::{Labelled, RunStarted},
     id::InstanceId,
@@ -88,9 +89,20 @@ impl NewRun {
     }
 }
 
-/// Returns the run whose name a gate's id or an effect's id begins with: the part before the first dot.
+/// Returns the part of a name that every run has in common that may be its collision: only the first eight letters of the hash
+/// count. Of a branch the whole name does, so that the branches of a run use all shards.
+pub(super) fn shared(name: &str) -> &str {
+    let dash = name.rfind('-').filter(|_| !is_branch(name));
+    dash.and_then(|dash| name.get(..dash + 9)).unwrap_or(name)
+}
+
+/// Returns the run, or the branch, whose name a gate's id or an effect's id begins with, or which an id is: the part before the
+/// first dot, and of a branch's own part the one before the third.
 pub(super) fn run_of(id: &str) -> &str {
-    id.split('.').next().unwrap_or(id)
+    let own = id.rfind('~').map_or(0, |at| at + 1);
+    let dots = if own > 0 { 2 } else { 0 };
+    let end = id[own..].match_indices('.').nth(dots).map_or(id.len(), |(at, _)| own + at);
+    &id[..end]
 }
 
 #[cfg(test)]
@@ -104,6 +116,20 @@ mod tests {
         let whole = whole.as_object().unwrap().clone().into_iter();
         let labelled = |(name, value)| (name, Labelled { value, labels: Default::default() });
         Meant::of(&given, &whole.map(labelled).collect(), dry)
+    }
+
+    #[test]
+    fn an_id_begins_with_the_name_of_its_run_or_branch() {
+        for (id, run) in [
+            ("lead-abc", "lead-abc"),
+            ("lead-abc.ask.2", "lead-abc"),
+            ("lead-abc.7.0", "lead-abc"),
+            ("lead-abc~dig.1.0", "lead-abc~dig.1.0"),
+            ("lead-abc~dig.1.0.ask.2", "lead-abc~dig.1.0"),
+            ("lead-abc~dig.1.0~in.2.31.7.0", "lead-abc~dig.1.0~in.2.31"),
+        ] {
+            assert_eq!(run_of(id), run, "{id}");
+        }
     }
 
     #[test]

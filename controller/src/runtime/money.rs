@@ -1,6 +1,7 @@
 //! Which caps on money a call falls under, and which civil window of them holds now. The arithmetic is the machine's.
 
 use adjutant_machine::{
+    branch::root_of,
     id::Stamp,
     money::budget::{self, Account},
 };
@@ -76,7 +77,8 @@ impl Spender<'_> {
         let (scopes, zone) = (self.scopes(plan), zone(plan));
         let cap = |budget: &Budget| {
             let (slot, ends) = slot(budget.window, now, &zone);
-            let slot = if budget.window == Window::Run { self.run.to_owned() } else { slot };
+            // Branches spend what their run may spend.
+            let slot = if budget.window == Window::Run { root_of(self.run).to_owned() } else { slot };
             let scope = plan.subject(&budget.scope).as_str().to_owned();
             let place = Place { scope, window: word(budget.window).to_owned(), slot };
             let written = budget.scope.clone();

@@ -52,6 +52,7 @@ fn listed_at(run: &Run, listed: &Listed<'_>) -> (Vec<u8>, String) {
         Listed::Status { status, since } => (index::status(status, *since, id), String::new()),
         Listed::Playbook { playbook, since } => (index::playbook(playbook, *since, id), String::new()),
         Listed::Child { parent } => (index::child(&parent.run, id), parent.to_string()),
+        Listed::Branch { parent } => (index::branch(parent, id), String::new()),
         Listed::Live { playbook } => (index::live(playbook, id), String::new()),
         Listed::Pins { bundle } => (index::bundle(bundle, id), String::new()),
         Listed::Gate { gate, opened } => (index::gate(*opened, gate), id.to_owned()),

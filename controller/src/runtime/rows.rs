@@ -301,6 +301,7 @@ pub(super) mod index {
                 (text(&run)?, What::Bundle(bundle))
             }
             b"c\0" => (text(&pair(rest)?.1)?, What::Child),
+            b"t\0" => (text(&pair(rest)?.1)?, What::Other),
             b"g\0" => (run_of(&text(rest.get(8..)?)?).to_owned(), What::Other),
             b"i\0" => (text(rest)?, What::Other),
             b"d\0" => (run_of(&text(rest)?).to_owned(), What::Other),
@@ -316,6 +317,15 @@ pub(super) mod index {
 
     pub(in crate::runtime) fn children(parent: &str) -> Vec<u8> {
         key(&[b"c", parent.as_bytes(), b""])
+    }
+
+    /// A branch, under the run or the branch that it is a part of.
+    pub(in crate::runtime) fn branch(parent: &str, branch: &str) -> Vec<u8> {
+        key(&[b"t", parent.as_bytes(), branch.as_bytes()])
+    }
+
+    pub(in crate::runtime) fn branches(parent: &str) -> Vec<u8> {
+        key(&[b"t", parent.as_bytes(), b""])
     }
 }
 

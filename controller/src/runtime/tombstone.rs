@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use adjutant_machine::{
     Remains,
+    branch::{is_branch, root_of},
     event::{Event, RunStarted},
     id::{EffectId, InstanceId},
     journal::{self, Journal, JournalError, Row, RowWrite, Table},
@@ -68,12 +69,15 @@ pub(super) fn dig(core: &Core, instance: &InstanceId, problem: &str) -> Result<L
     {
         remains.started.playbook.clone_from(&playbook.id);
     }
-    let children = super::view::children(journal, run)?.into_iter().map(|(child, _)| child).collect();
+    let mut children: Vec<String> =
+        super::view::children(journal, run)?.into_iter().map(|(child, _)| child).collect();
+    children.extend(super::view::branches(journal, run)?);
     Ok(Left { remains, rows: gone, children })
 }
 
 fn nothing_known(run: &str) -> RunStarted {
-    let playbook = run.rsplit_once('-').map_or(run, |(playbook, _)| playbook).to_owned();
+    let root = root_of(run);
+    let playbook = root.rsplit_once('-').map_or(root, |(playbook, _)| playbook).to_owned();
     RunStarted {
         run: run.to_owned(),
         about: None,
@@ -127,7 +131,7 @@ pub(super) fn raise(draft: &mut Draft<'_>, job: &mut Job, left: Left) -> Result<
     let env = Env { seq: remains.seq + 1, seed: draft.core.seed };
     let next = step_bury(&remains, reason, envelope, &env);
     for child in children {
-        if close_of(draft.core, &remains.started.bundle, &child) != Close::Detach {
+        if is_branch(&child) || close_of(draft.core, &remains.started.bundle, &child) != Close::Detach {
             let reason = format!("its parent \"{}\" was killed: {reason}", remains.started.run);
             draft.deliver(remains.seq + 1, InstanceId::run(child), Event::RunKilled { reason });
         }
@@ -140,7 +144,7 @@ pub(super) fn raise(draft: &mut Draft<'_>, job: &mut Job, left: Left) -> Result<
 fn close_of(core: &Arc<Core>, bundle: &str, child: &str) -> Close {
     let playbook = super::view::load(core, child).map(|run| run.playbook).unwrap_or_default();
     let bundle = core.bundle(bundle).ok().flatten();
-    let steps = bundle.iter().flat_map(|bundle| bundle.playbook.steps.iter());
+    let steps = bundle.iter().flat_map(|bundle| bundle.playbook.every_step());
     let mut closes = steps.filter_map(|step| match &step.kind {
         StepKind::Run { run, parent_close, .. } if *run == playbook => Some(Close::of(parent_close)),
         _ => None,

@@ -57,6 +57,9 @@ pub(crate) fn outcomes(draft: &Draft, step: &Step) -> Vec<Outcome> {
         ],
         StepKind::Wait { .. } => &[("ok", true, true), ("expired", false, true)],
         StepKind::Run { .. } => &[("ok", true, true), ("failed", false, false)],
+        StepKind::Each { .. } | StepKind::Parallel { .. } => {
+            &[("ok", true, true), ("failed", false, true), ("error", false, false)]
+        }
         StepKind::Record { op } => record_outcomes(op),
         StepKind::Route { route, .. } => return classes(draft, route),
         StepKind::Render { .. } | StepKind::Choose { .. } | StepKind::End { .. } => &[],

@@ -78,7 +78,10 @@ impl Flowing {
             StepKind::Record { .. } => {
                 Labels { trust: Trust::External, privacy: read.privacy.max(Privacy::Client) }
             }
-            StepKind::Run { .. } => read.join(Labels { trust: Trust::External, privacy: Privacy::Internal }),
+            // What comes out of branches is made of what they looked up, and of what their own steps did.
+            StepKind::Run { .. } | StepKind::Each { .. } | StepKind::Parallel { .. } => {
+                read.join(Labels { trust: Trust::External, privacy: Privacy::Internal })
+            }
             _ => read,
         }
     }

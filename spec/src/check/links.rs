@@ -57,7 +57,15 @@ fn check_kind<'a>(
             | RecordOp::Write { record, .. }) = op;
             object(draft, out, Kind::Record, &written(record, "record.kind"));
         }
-        StepKind::Gate { .. } | StepKind::Wait { .. } | StepKind::Choose { .. } | StepKind::End { .. } => {}
+        StepKind::Gate { .. }
+        | StepKind::Wait { .. }
+        | StepKind::Choose { .. }
+        | StepKind::End { .. }
+        | StepKind::Each { .. }
+        | StepKind::Parallel { .. } => {}
+    }
+    for step in kind.fragments().into_iter().flat_map(|body| &body.steps) {
+        check_kind(draft, out, &step.kind, written);
     }
 }
 

@@ -224,6 +224,8 @@ fn result<'a>(cx: &Cx<'a>, place: usize) -> Shape<'a> {
         }
         // A child's values by step: what it ends with is not declared, so nothing can be said of it.
         StepKind::Run { .. } => Shape::Unknown,
+        StepKind::Each { .. } => Shape::Fields(&["items", "ok", "failed", "error"]),
+        StepKind::Parallel { .. } => Shape::Fields(&["lanes", "ok", "failed", "error"]),
         StepKind::Wait { .. } | StepKind::Choose { .. } | StepKind::End { .. } => Shape::Fields(&[]),
     }
 }

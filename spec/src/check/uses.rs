@@ -70,7 +70,14 @@ fn of_kind(kind: &StepKind, uses: &mut Vec<Use>) {
             }
         }
         StepKind::Record { op } => of_record(op, uses),
-        StepKind::Wait { .. } | StepKind::Render { .. } | StepKind::End { .. } => {}
+        StepKind::Each { items, .. } => uses.push(of_template("items", items, Part::Argument)),
+        StepKind::Wait { .. }
+        | StepKind::Render { .. }
+        | StepKind::End { .. }
+        | StepKind::Parallel { .. } => {}
+    }
+    for body in kind.fragments() {
+        of_args("inputs", &body.inputs, Part::Argument, uses);
     }
 }
 

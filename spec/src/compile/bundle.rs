@@ -70,7 +70,7 @@ impl Building<'_> {
             return None;
         }
         let mut children = BTreeMap::new();
-        for step in &found.playbook.steps {
+        for step in found.playbook.every_step() {
             if let StepKind::Run { run, .. } = &step.kind
                 && let Some(child) = self.build(run, under)
             {
@@ -122,7 +122,7 @@ impl Parts<'_> {
             company: self.company(),
             covers: self.covers(),
         };
-        for step in &self.found.playbook.steps {
+        for step in self.found.playbook.every_step() {
             self.step(step, &mut bundle);
         }
         bundle
@@ -147,7 +147,9 @@ impl Parts<'_> {
             | StepKind::Wait { .. }
             | StepKind::Choose { .. }
             | StepKind::Run { .. }
-            | StepKind::End { .. } => {}
+            | StepKind::End { .. }
+            | StepKind::Each { .. }
+            | StepKind::Parallel { .. } => {}
         }
         if let Some(undo) = &step.undo {
             self.verb(&undo.call, bundle);

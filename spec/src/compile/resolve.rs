@@ -11,7 +11,7 @@ use crate::{
         names::{self, Found},
     },
     draft::{At, Draft, Kind, RawKind, RawPlaybook, RawStep, RawTrigger},
-    plan::{Agent, Backoff, Effect, Playbook, RecordOp, Retry, Step, StepKind, Trigger, Undo},
+    plan::{Agent, Backoff, Effect, Fragment, Playbook, RecordOp, Retry, Step, StepKind, Trigger, Undo},
     value::Period,
 };
 
@@ -87,8 +87,16 @@ fn resolve_kind(draft: &Draft, slice: &str, kind: &mut StepKind) {
             let found = names::find(draft, Kind::Record, slice, record);
             settle(record, found);
         }
+        StepKind::Each { body, .. } => inside(draft, slice, body),
+        StepKind::Parallel { lanes, .. } => {
+            lanes.iter_mut().for_each(|lane| inside(draft, slice, &mut lane.body));
+        }
         StepKind::Gate { .. } | StepKind::Wait { .. } | StepKind::Choose { .. } | StepKind::End { .. } => {}
     }
+}
+
+fn inside(draft: &Draft, slice: &str, body: &mut Fragment) {
+    body.steps.iter_mut().for_each(|step| resolve_kind(draft, slice, &mut step.kind));
 }
 
 fn record_of(op: &mut RecordOp) -> &mut String {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Id, Input, StepId};
+use super::{Fragment, Id, Input, Join, Lane, StepId, fragment};
 use crate::value::{Arg, Money, Period, Template};
 
 /// A playbook.
@@ -39,10 +39,18 @@ pub struct Playbook {
 }
 
 impl Playbook {
-    /// Returns a step by id.
+    /// Returns a step by id, wherever in the playbook it stands.
     #[must_use]
     pub fn step(&self, id: &str) -> Option<&Step> {
-        self.steps.iter().find(|step| step.id == id)
+        fragment::find(&self.steps, id)
+    }
+
+    /// Returns every step, those inside others right behind them.
+    #[must_use]
+    pub fn every_step(&self) -> Vec<&Step> {
+        let mut all = Vec::new();
+        fragment::every(&self.steps, &mut all);
+        all
     }
 }
 
@@ -262,6 +270,28 @@ pub enum StepKind {
         /// `done`, `failed` or `cancelled`.
         end: String,
     },
+    /// Does the same for every item of a list, each in a branch of its own.
+    Each {
+        /// The list, evaluated once when the step begins.
+        items: Template,
+        /// The input under which the body reads its item; its place is `input.index`.
+        item: Id,
+        /// The most items that there may be.
+        max_items: u32,
+        /// How many branches run at once.
+        max_parallel: u32,
+        /// How many must end well; all of them where it is absent.
+        min_ok: Option<u32>,
+        /// What is done for one item.
+        body: Fragment,
+    },
+    /// Does several things side by side, each in a branch of its own.
+    Parallel {
+        /// The lanes; all of them begin at once.
+        lanes: Vec<Lane>,
+        /// How many must end well.
+        join: Join,
+    },
 }
 
 impl StepKind {
@@ -279,6 +309,8 @@ impl StepKind {
             Self::Record { .. } => "record",
             Self::Run { .. } => "run",
             Self::End { .. } => "end",
+            Self::Each { .. } => "each",
+            Self::Parallel { .. } => "parallel",
         }
     }
 }

@@ -36,7 +36,15 @@ impl Step {
             StepKind::Wait { wait: Until::Until(moment) } => all.push(moment),
             StepKind::Choose { arms, .. } => all.extend(arms.iter().map(|arm| &arm.when)),
             StepKind::Record { op } => of_record(op, all),
-            StepKind::Wait { wait: Until::For(_) } | StepKind::Render { .. } | StepKind::End { .. } => {}
+            StepKind::Each { items, .. } => all.push(items),
+            StepKind::Wait { wait: Until::For(_) }
+            | StepKind::Render { .. }
+            | StepKind::End { .. }
+            | StepKind::Parallel { .. } => {}
+        }
+        for body in self.kind.fragments() {
+            of_args(body.inputs.values(), all);
+            body.steps.iter().for_each(|step| step.collect_templates(all));
         }
     }
 }

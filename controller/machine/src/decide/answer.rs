@@ -13,6 +13,7 @@ use super::{
     steps::parent_close,
 };
 use crate::{
+    branch::is_branch,
     command::Call,
     event::{Denial, ErrorClass, Event, Finding, Labelled, Settlement},
     fact::Fact,
@@ -118,7 +119,8 @@ impl<'a> Decider<'a> {
         if step.on.contains_key(outcome) {
             return self.trouble(step, outcome, message);
         }
-        let buried = self.plain(effect, &EffectEvent::Bury).is_ok();
+        // A branch is not tried again by itself, so nothing of it waits for that: its run is told, and decides.
+        let buried = !is_branch(&self.draft.run.id) && self.plain(effect, &EffectEvent::Bury).is_ok();
         let value = Labelled { value: json!({ "error": message }), labels: Default::default() };
         self.close_step(step, outcome, Some(value));
         if buried {

@@ -106,7 +106,8 @@ impl Decider<'_> {
         let Some((verb, undo)) = self.undo_of(step).filter(|_| !is_read) else { return };
         let covered = coverage.and_then(|coverage| Some((approval(coverage), coverage.undo.clone()?)));
         let state = UndoState::Registered;
-        let entry = UndoEntry { step: step.id.clone(), effect, undo, verb, covered, state };
+        let (step, round) = (step.id.clone(), None);
+        let entry = UndoEntry { step, effect, undo, verb, covered, state, round };
         self.fact(Fact::UndoRegistered { entry: entry.into() });
     }
 

@@ -2,6 +2,7 @@
 
 use super::{Decider, Decision, effects::verdict};
 use crate::{
+    branch::is_branch,
     draft::Draft,
     event::{Event, TimerId},
     id::EffectId,
@@ -19,13 +20,13 @@ impl<'a> Decider<'a> {
     /// Takes the first step of a run that was just opened.
     pub(crate) fn start(mut self) -> Draft<'a> {
         self.arm_deadline();
-        match self.def.playbook.steps.first() {
+        match self.def.first_step(&self.draft.run.id) {
             Some(first) => self.walk(first.id.clone()),
             None => self.fail(Failure {
                 step: None,
                 effect: None,
                 outcome: "error".to_owned(),
-                message: "the playbook has no steps".to_owned(),
+                message: "the playbook has no steps for it".to_owned(),
             }),
         }
         self.unwind_on();
@@ -41,10 +42,12 @@ impl<'a> Decider<'a> {
             Event::TimerFired { timer } => self.timer(timer)?,
             Event::ClassCorrected { step, class } => self.correct(step, class.as_ref())?,
             Event::ClockSetBack => self.clock_set_back(),
+            Event::BranchEnded(ended) => self.branch_ended(ended)?,
             Event::RunPaused { .. }
             | Event::RunResumed
             | Event::RunCancelled { .. }
             | Event::RunRetried { .. }
+            | Event::RunRolledBack { .. }
             | Event::RunKilled { .. } => self.control(event)?,
             _ => self.effect_event(event)?,
         };
@@ -58,6 +61,10 @@ impl<'a> Decider<'a> {
             Event::RunResumed if self.is_active() => Kind::Repeated,
             Event::RunResumed => self.live(&RunEvent::Resume),
             Event::RunCancelled { reason } => self.live(&RunEvent::GiveUp(reason.clone())),
+            // Who takes a run back that is no branch must say more than that.
+            Event::RunRolledBack { reason } if is_branch(&self.draft.run.id) => {
+                self.live(&RunEvent::RollBack(reason.clone()))
+            }
             Event::RunRetried { step, edits, speaker } => {
                 return self.retry(step.as_ref(), (edits, *speaker));
             }
@@ -72,8 +79,10 @@ impl<'a> Decider<'a> {
         }
     }
 
+    /// Sets the timer that ends a run; the deadline of a branch is its run's.
     pub(super) fn arm_deadline(&mut self) {
-        if let Some(deadline) = self.def.playbook.deadline {
+        let deadline = self.def.playbook.deadline.filter(|_| !is_branch(&self.draft.run.id));
+        if let Some(deadline) = deadline {
             let at = self.draft.at().plus(deadline.millis());
             self.draft.set_timer(TimerId::Deadline, at);
         }
@@ -125,6 +134,7 @@ impl<'a> Decider<'a> {
         for effect in self.effects_in(waiting) {
             drop(self.plain(&effect, &EffectEvent::Hold));
         }
+        self.hold_branches();
     }
 
     /// Puts back what was held, and takes the step that was not begun.
@@ -132,6 +142,7 @@ impl<'a> Decider<'a> {
         for effect in self.effects_in(|phase| *phase == EffectPhase::Held) {
             drop(self.plain(&effect, &EffectEvent::Release));
         }
+        self.release_branches();
         let position = self.draft.run.position.clone();
         if let Some(position) = position.filter(|position| position.wait == Wait::Resume) {
             self.walk(position.step);

@@ -102,8 +102,8 @@ fn asked_of(agent: &str, message: &str) -> String {
     format!("No model answered for \"{agent}\": what is the answer?")
 }
 
-/// Returns the answer of a child run as its parent reads it.
-pub(super) fn child_output(status: &str, output: &Value) -> Value {
+/// Returns the answer of a child run, or of a branch, as its parent reads it.
+pub(crate) fn child_output(status: &str, output: &Value) -> Value {
     match output {
         Value::Object(fields) => {
             let mut fields = fields.clone();

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::Decider;
 use crate::{
+    branch::is_branch,
     eval::EvalError,
     event::Labelled,
     fact::Fact,
@@ -94,6 +95,7 @@ impl<'a> Decider<'a> {
             StepKind::Route { route, text } => self.route(step, route, text),
             StepKind::Record { op } => self.record(step, op),
             StepKind::Run { run, with, .. } => self.child(step, run, with),
+            StepKind::Each { .. } | StepKind::Parallel { .. } => self.branches(step),
         }
     }
 
@@ -198,7 +200,9 @@ impl<'a> Decider<'a> {
         let Phase::Ended { status, reason, .. } = self.draft.run.phase.clone() else { return };
         crate::kill::tell_parent(&mut self.draft, status);
         let told = self.draft.run.effects.values().any(|state| state.life.phase.word() == "dead");
-        if status == crate::run::Status::Failed && !told {
+        // A branch that failed has told its run, which goes on with it or fails in its turn.
+        let is_told_by_run = is_branch(&self.draft.run.id);
+        if status == crate::run::Status::Failed && !told && !is_told_by_run {
             let title = format!("{} failed: {}", self.draft.run.id, reason.unwrap_or_default());
             let cause = self.draft.env.seq.to_string();
             self.tell("failed", &cause, title);

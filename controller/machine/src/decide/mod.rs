@@ -12,6 +12,7 @@
 mod answer;
 mod ask;
 mod auto;
+mod branches;
 mod calls;
 mod clock;
 mod control;
@@ -26,6 +27,8 @@ mod records;
 mod retry;
 mod steps;
 mod unwind;
+
+pub(crate) use fallback::child_output;
 
 use adjutant_spec::{advice::Advice, plan::Step};
 
@@ -56,9 +59,9 @@ pub(crate) struct Decider<'a> {
 }
 
 impl<'a> Decider<'a> {
-    /// Returns the definition of a step.
+    /// Returns the definition of a step of this run, or of this branch: what is outside is none of it.
     fn step(&self, id: &str) -> Option<&'a Step> {
-        self.def.step(id)
+        self.def.step_of(&self.draft.run.id, id)
     }
 
     /// Returns what the templates of this run may read now.

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{Decider, Decision, effects::is_pure, flow::Then};
 use crate::{
+    branch::{is_branch, root_of},
     fact::Fact,
     id::EffectId,
     life::{Kind, run::RunEvent},
@@ -30,6 +31,9 @@ impl Decider<'_> {
         step: Option<&String>,
         (edits, speaker): (&BTreeMap<String, Value>, Speaker),
     ) -> Decision {
+        if is_branch(&self.draft.run.id) {
+            return Err(Refusal::BranchAlone { root: root_of(&self.draft.run.id).to_owned() });
+        }
         let from = self.resumes(step)?;
         let doubt = self.effects_in(|phase| matches!(phase, EffectPhase::Unknown { .. })).into_iter().next();
         if let Some(effect) = doubt.filter(|_| self.draft.run.is_ended()) {

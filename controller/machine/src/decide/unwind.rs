@@ -43,6 +43,7 @@ impl<'a> Decider<'a> {
         for child in children {
             self.close_child(&child);
         }
+        self.stop_branches();
     }
 
     fn is_for_step(&self, effect: &EffectId) -> bool {
@@ -77,6 +78,12 @@ impl<'a> Decider<'a> {
                 self.live(&RunEvent::Unwound(now));
                 return;
             };
+            if let Some(round) = entry.round {
+                if self.take_branches_back(&entry, round) {
+                    continue;
+                }
+                return;
+            }
             if matches!(entry.state, UndoState::Running(_)) {
                 return;
             }
@@ -85,11 +92,12 @@ impl<'a> Decider<'a> {
     }
 
     fn everything_is_known(&self) -> bool {
-        self.draft.run.effects.values().all(|state| {
-            let is_undo = matches!(state.purpose, Purpose::Undo(_));
-            let child_has_ended = state.child.as_ref().is_none_or(|child| child.has_ended);
-            is_undo || ((state.is_settled() || is_pure(state)) && child_has_ended)
-        })
+        self.no_branch_goes_on()
+            && self.draft.run.effects.values().all(|state| {
+                let is_undo = matches!(state.purpose, Purpose::Undo(_));
+                let child_has_ended = state.child.as_ref().is_none_or(|child| child.has_ended);
+                is_undo || ((state.is_settled() || is_pure(state)) && child_has_ended)
+            })
     }
 
     /// Returns the last undo that is not done.

@@ -5,7 +5,7 @@
 //! | active | pause => paused · fail, give up, deadline => unwinding · finish => ended |
 //! | paused | resume => active, or unwinding when overdue · fail, give up => unwinding · deadline => paused, overdue · finish => ended |
 //! | unwinding | unwound => ended · give up, fail, deadline => unwinding (first reason stays) |
-//! | ended | retry => active, unless it is done · all else: refused |
+//! | ended | retry => active, unless it is done or rolled back · roll back => unwinding, where it is done · all else: refused |
 //!
 //! Kill is not here: it is written without asking any machine (`step_kill`).
 
@@ -40,6 +40,8 @@ pub enum RunEvent {
     Unwound(Stamp),
     /// The operator tries it again.
     Retry,
+    /// What it did is taken back, although it ended well.
+    RollBack(String),
 }
 
 /// What follows from an event.
@@ -78,7 +80,7 @@ fn active(event: &RunEvent, answer: &mut Answer<RunAction>) -> Outcome<Phase> {
         RunEvent::GiveUp(reason) => unwind(Status::Cancelled, reason, answer),
         RunEvent::Deadline => unwind(Status::Failed, DEADLINE, answer),
         RunEvent::Finish(at) => end(Status::Done, *at, None, answer),
-        RunEvent::Resume | RunEvent::Unwound(_) | RunEvent::Retry => Outcome::Super,
+        RunEvent::Resume | RunEvent::Unwound(_) | RunEvent::Retry | RunEvent::RollBack(_) => Outcome::Super,
     }
 }
 
@@ -96,7 +98,7 @@ fn paused(reason: &str, overdue: bool, event: &RunEvent, answer: &mut Answer<Run
         RunEvent::Fail(why) => unwind(Status::Failed, why, answer),
         RunEvent::GiveUp(why) => unwind(Status::Cancelled, why, answer),
         RunEvent::Finish(at) => end(Status::Done, *at, None, answer),
-        RunEvent::Unwound(_) | RunEvent::Retry => Outcome::Super,
+        RunEvent::Unwound(_) | RunEvent::Retry | RunEvent::RollBack(_) => Outcome::Super,
     }
 }
 
@@ -104,13 +106,20 @@ fn unwinding(to: Status, reason: &str, event: &RunEvent, answer: &mut Answer<Run
     match event {
         RunEvent::Unwound(at) => end(to, *at, Some(reason.to_owned()), answer),
         RunEvent::GiveUp(_) | RunEvent::Fail(_) | RunEvent::Deadline => answer.repeated(),
-        RunEvent::Pause(_) | RunEvent::Resume | RunEvent::Finish(_) | RunEvent::Retry => Outcome::Super,
+        RunEvent::RollBack(_) if to == Status::RolledBack => answer.repeated(),
+        RunEvent::Pause(_)
+        | RunEvent::Resume
+        | RunEvent::Finish(_)
+        | RunEvent::Retry
+        | RunEvent::RollBack(_) => Outcome::Super,
     }
 }
 
 fn ended(status: Status, event: &RunEvent, answer: &mut Answer<RunAction>) -> Outcome<Phase> {
     match event {
-        RunEvent::Retry if status != Status::Done => {
+        RunEvent::RollBack(reason) if status == Status::Done => unwind(Status::RolledBack, reason, answer),
+        RunEvent::RollBack(_) if status == Status::RolledBack => answer.repeated(),
+        RunEvent::Retry if !matches!(status, Status::Done | Status::RolledBack) => {
             answer.act(RunAction::Begin);
             Outcome::Transition(Phase::Active)
         }

@@ -4,6 +4,7 @@
 //! live in the same state, so that a completion and the start of the next step are one transition. The state only changes
 //! by [`crate::evolve`], from facts; this module holds the words and what can be read from them.
 
+mod branches;
 mod effect;
 mod gate;
 mod part;
@@ -24,12 +25,14 @@ use serde_json::Value;
 
 use crate::{
     about::About,
+    branch::Round,
     command::Approval,
     event::{Labelled, TimerId},
     id::{EffectId, Stamp},
     trust::Speaker,
 };
 
+pub use branches::{Bits, Branches, Results};
 pub use effect::{Basis, Child, Close, EffectPhase, EffectState, Life, Purpose, Traits};
 pub use gate::{Card, Coverage, CoveredCall, CoveredUndo, Decided, Gate, GatePhase, GateSubject, Shown};
 pub use part::Part;
@@ -93,6 +96,9 @@ pub struct Run {
     pub used: BTreeMap<EffectId, Part<Coverage>>,
     /// How to take back what was started, in the order in which it started.
     pub undo: Vec<Part<UndoEntry>>,
+    /// The branches of its `each` and `parallel` steps: those of each step's last round, and those that can still be taken back.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub branches: BTreeMap<Round, Part<Branches>>,
     /// Stored timers.
     #[serde(with = "pairs")]
     pub timers: BTreeMap<TimerId, Stamp>,
@@ -155,6 +161,8 @@ pub enum Status {
     Cancelled,
     /// The operator ended it at once; nothing is taken back.
     Killed,
+    /// It had ended as the playbook wished, and what it did was taken back afterwards.
+    RolledBack,
 }
 
 /// Where a run stands in its playbook.
@@ -187,6 +195,8 @@ pub enum Wait {
     },
     /// The end of a pause: the step has not begun.
     Resume,
+    /// The end of branches.
+    Branches(Round),
 }
 
 /// What is known of a step.
@@ -206,6 +216,9 @@ pub struct StepState {
     pub effects: Vec<EffectId>,
     /// How many gates were opened for it: part of the next one's id.
     pub gates: u32,
+    /// How many rounds of branches it began, retries of the run among them: part of the next ones' names.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rounds: u32,
 }
 
 /// A value that the operator changed.
@@ -237,12 +250,12 @@ pub struct Correction {
     pub at: Stamp,
 }
 
-/// How to take back one effect.
+/// How to take back one effect, or the branches of one round.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UndoEntry {
     /// The step that is taken back.
     pub step: StepId,
-    /// The effect that is taken back.
+    /// The effect that is taken back; for branches the id that stands for their round, and no effect's.
     pub effect: EffectId,
     /// The call that takes it back, with its holes; `None` where the verb's default undo does.
     pub undo: Option<Arc<Undo>>,
@@ -252,6 +265,9 @@ pub struct UndoEntry {
     pub covered: Option<(Approval, CoveredUndo)>,
     /// How far that is.
     pub state: UndoState,
+    /// The round of the step whose branches are taken back, where it has branches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round: Option<u32>,
 }
 
 /// How far an undo is.
@@ -316,7 +332,7 @@ impl Run {
     fn active_word(&self) -> &'static str {
         match self.position.as_ref().map(|position| &position.wait) {
             Some(Wait::Gate(_) | Wait::Until { .. }) => "waiting",
-            Some(Wait::Effect(_) | Wait::Resume) | None => "running",
+            Some(Wait::Effect(_) | Wait::Resume | Wait::Branches(_)) | None => "running",
         }
     }
 
@@ -340,6 +356,21 @@ impl Run {
     #[must_use]
     pub fn has_seen(&self, id: &str) -> bool {
         self.seen.iter().any(|seen| seen == id)
+    }
+
+    /// Returns whether it did something that stands and could be taken back.
+    #[must_use]
+    pub fn stands(&self) -> bool {
+        self.undo.iter().filter(|entry| entry.state == UndoState::Registered).any(|entry| match entry.round {
+            Some(number) => {
+                let round = Round { step: entry.step.clone(), number };
+                self.branches.get(&round).is_some_and(|branches| !branches.stands.is_empty())
+            }
+            None => {
+                let effect = self.effects.get(&entry.effect);
+                effect.is_some_and(|effect| effect.life.phase == EffectPhase::Succeeded)
+            }
+        })
     }
 
     /// Returns the last values by step, as a parent run receives them.
@@ -367,8 +398,14 @@ impl Status {
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
             Self::Killed => "killed",
+            Self::RolledBack => "rolled_back",
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// JSON has no keys but texts: timers are stored as a list of pairs, in order.

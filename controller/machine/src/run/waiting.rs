@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{EffectPhase, EffectState, Phase, Purpose, Run, Wait};
+use super::{Branches, EffectPhase, EffectState, Phase, Purpose, Run, Wait};
 use crate::{
+    branch::{Place, Round},
     event::TimerId,
     id::{EffectId, Stamp},
 };
@@ -49,6 +50,15 @@ pub enum Cause {
         /// The child's id.
         run: String,
     },
+    /// Branches, that go on or take back what they did.
+    Branches {
+        /// The step that began them.
+        step: String,
+        /// How many.
+        open: u32,
+        /// The name of the first one.
+        first: String,
+    },
     /// A pause.
     Paused {
         /// Why.
@@ -69,6 +79,9 @@ impl Run {
         }
         causes.extend(self.effects.iter().filter_map(|(id, state)| effect_cause(id, state)));
         causes.extend(
+            self.branches.iter().filter_map(|(round, branches)| self.branches_cause(round, branches)),
+        );
+        causes.extend(
             self.open_gates().map(|gate| Cause::Gate { gate: gate.id.clone(), expires: gate.card.expires }),
         );
         let timers = self.timers.iter().filter(|(timer, _)| matches!(timer, TimerId::Wait(_)));
@@ -76,12 +89,19 @@ impl Run {
         causes
     }
 
+    fn branches_cause(&self, round: &Round, branches: &Branches) -> Option<Cause> {
+        let index = branches.live_ones().last().or_else(|| branches.returning_ones().last())?;
+        let place = Place { parent: self.id.clone(), round: round.clone(), index };
+        let open = branches.live() + branches.returning();
+        Some(Cause::Branches { step: round.step.clone(), open, first: place.to_string() })
+    }
+
     /// Returns whether something other than the deadline will move the run (law 11).
     #[must_use]
     pub fn has_wake_up_cause(&self) -> bool {
         let waits_by_timer = match self.position.as_ref().map(|position| &position.wait) {
             Some(Wait::Until { .. }) => self.timers.keys().any(|timer| matches!(timer, TimerId::Wait(_))),
-            Some(Wait::Effect(_) | Wait::Gate(_) | Wait::Resume) | None => true,
+            Some(Wait::Effect(_) | Wait::Gate(_) | Wait::Resume | Wait::Branches(_)) | None => true,
         };
         self.is_ended() || (waits_by_timer && !self.waiting().is_empty())
     }

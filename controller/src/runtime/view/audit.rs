@@ -43,7 +43,7 @@ fn look(core: &Core) -> Result<AuditView, Error> {
         let instance = instance?;
         instances += 1;
         let checked = match instance.kind {
-            InstanceKind::Run => one(core, &instance, &mut expected),
+            InstanceKind::Run | InstanceKind::Branch => one(core, &instance, &mut expected),
             InstanceKind::Delivery => delivery(core, &instance, &mut expected),
             _ => continue,
         };
@@ -165,7 +165,7 @@ fn surplus(
             let row = row?;
             flawed.extend(row.flaw.clone());
             let is_run = table != Table::Timer
-                || rows::timer::read(&row.key).is_none_or(|timer| timer.instance.kind == InstanceKind::Run);
+                || rows::timer::read(&row.key).is_none_or(|timer| timer.instance.is_run());
             found += u64::from(is_run);
         }
         let wanted = expected.get(&table).copied().unwrap_or_default();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use adjutant_machine::{
-    id::{EffectId, InstanceKind, Stamp},
+    id::{EffectId, Stamp},
     journal::{self, JournalError, Scan, Table},
     run::{EffectState, Run},
 };
@@ -302,7 +302,7 @@ pub(in crate::runtime) fn status(core: &Core) -> Result<StatusView, Error> {
         }
     }
     if !live.quarantined.is_empty() {
-        let runs_set_aside = live.quarantined.keys().filter(|id| id.kind == InstanceKind::Run).count();
+        let runs_set_aside = live.quarantined.keys().filter(|id| id.is_run()).count();
         runs.insert("quarantined".to_owned(), runs_set_aside as u64);
     }
     Ok(StatusView {

@@ -115,6 +115,17 @@ pub(super) fn children(journal: &dyn Journal, parent: &str) -> Result<Vec<(Strin
     Ok(found)
 }
 
+/// Returns the names of the branches that a run began, or a branch.
+pub(super) fn branches(journal: &dyn Journal, parent: &str) -> Result<Vec<String>, JournalError> {
+    let prefix = rows::index::branches(parent);
+    let mut found = Vec::new();
+    for row in journal::rows(journal, Table::Index, &prefix) {
+        let row = row?;
+        found.extend(row.key.get(prefix.len()..).map(|name| String::from_utf8_lossy(name).into_owned()));
+    }
+    Ok(found)
+}
+
 /// Returns the stored schedules by the oldest id of their playbook.
 pub(super) fn schedules(journal: &dyn Journal) -> Result<BTreeMap<String, Stored>, JournalError> {
     let prefix = rows::host::SCHEDULES;

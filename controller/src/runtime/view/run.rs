@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use adjutant_machine::{
+    branch::is_branch,
     codec,
     command::Call,
     event::Event,
     fact::{Entry, Fact},
     fold,
-    id::{EffectId, InstanceId, InstanceKind},
+    id::{EffectId, InstanceId},
     journal::{Content, JournalError},
     projection,
     run::{
@@ -16,7 +17,7 @@ use adjutant_machine::{
     },
     wait::Place,
 };
-use adjutant_spec::plan::Bundle;
+use adjutant_spec::plan::{Bundle, Step};
 use serde_json::Value;
 
 use super::said;
@@ -165,7 +166,7 @@ pub(in crate::runtime) fn log(
     if core.journal.last(id)? == 0 {
         return Err(Error::NotFound { what: id.kind.word(), id: id.name.clone() });
     }
-    if id.kind != InstanceKind::Run {
+    if !id.is_run() {
         return host_log(core, id, from, limit);
     }
     let lines = readable(core, &id.name, (from, limit))?;
@@ -262,10 +263,17 @@ pub(super) fn title(core: &Core, bundle: &str) -> Option<String> {
     Some(core.bundle(bundle).ok()??.playbook.title.clone())
 }
 
-/// Lists the steps in the order of the playbook; those that it does not know any more come last.
+/// Lists the steps in the order of the playbook, of a branch those that it reached; those that it does not know any more come last.
 fn steps(run: &Run, bundle: Option<&Bundle>) -> Vec<StepView> {
     let empty = StepState::default();
-    let known = bundle.map(|bundle| bundle.playbook.steps.as_slice()).unwrap_or_default();
+    let known: Vec<&Step> = match bundle {
+        Some(bundle) if is_branch(&run.id) => {
+            let all = bundle.playbook.every_step().into_iter();
+            all.filter(|step| run.steps.contains_key(&step.id)).collect()
+        }
+        Some(bundle) => bundle.playbook.steps.iter().collect(),
+        None => Vec::new(),
+    };
     let listed = known.iter().map(|step| {
         let state = run.steps.get(&step.id).map_or(&empty, |state| &**state);
         (step.id.as_str(), step.kind.word(), step.title.clone(), state)
@@ -438,6 +446,10 @@ pub(super) fn cause(cause: &Cause) -> String {
             format!("only you can say what became of effect {effect}: {message}")
         }
         Cause::Child { effect, run } => format!("run {run}, started by effect {effect}, is not over"),
+        Cause::Branches { step, open: 1, first } => format!("branch {first} of step \"{step}\" is not over"),
+        Cause::Branches { step, open, first } => {
+            format!("{open} branches of step \"{step}\" are not over, {first} the first of them")
+        }
         Cause::Paused { reason } => format!("paused: {reason}"),
     }
 }

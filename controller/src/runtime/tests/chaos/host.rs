@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use adjutant_machine::{
     command::{Call, Perform},
     event::{Envelope, Event, RunStarted},
-    id::{EffectId, InstanceId, InstanceKind, Stamp},
+    id::{EffectId, InstanceId, Stamp},
     journal::{self, Content, Table},
     projection,
     run::{EffectPhase, Run},
@@ -179,7 +179,7 @@ impl RuntimeHost {
         let journal = self.disk.journal();
         for instance in journal::instances(journal.as_ref(), None) {
             let instance = instance.expect("the store is readable");
-            if instance.kind == InstanceKind::Run {
+            if instance.is_run() {
                 self.known.entry(instance.name.clone()).or_default().look(journal.as_ref(), &instance)?;
             }
         }
