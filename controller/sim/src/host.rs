@@ -105,6 +105,14 @@ pub trait Host {
     /// [`Broken`] where a law does not hold.
     fn deliver_post(&mut self) -> Result<(), Broken>;
 
+    /// Delivers a little of what runs told each other, so that the rest comes later; all of it where the host cannot wait.
+    ///
+    /// # Errors
+    /// [`Broken`] where a law does not hold.
+    fn deliver_some(&mut self) -> Result<(), Broken> {
+        self.deliver_post()
+    }
+
     /// Ends the process without a word, and begins another on what is durable: attempts under way are lost with it. Some events
     /// are on their way to runs as it ends: each may be found afterwards, or not, and nobody was told of any.
     ///

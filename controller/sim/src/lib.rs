@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod branching;
 mod chaos;
 pub mod companies;
 mod dice;
@@ -19,6 +20,7 @@ mod memory;
 mod oracle;
 mod world;
 
+pub use branching::Many;
 pub use chaos::{Chaos, Faults};
 pub use companies::Company;
 pub use dice::Dice;

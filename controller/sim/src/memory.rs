@@ -16,7 +16,18 @@ use adjutant_machine::{
 };
 use adjutant_spec::plan::{Bundle, BundleId};
 
-use crate::host::{Broken, Host, Kept};
+use crate::{
+    dice::Dice,
+    host::{Broken, Host, Kept},
+};
+
+/// What one run told another.
+#[derive(Debug, Clone)]
+pub struct Posted {
+    from: String,
+    to: String,
+    envelope: Envelope,
+}
 
 /// A host in memory, which checks the laws at every step.
 #[derive(Debug, Default)]
@@ -29,8 +40,9 @@ pub struct MemoryHost {
     pub outbox: BTreeMap<EffectId, Perform>,
     /// What waits for its moment, by run.
     pub timers: BTreeMap<(String, TimerId), Stamp>,
-    /// Events between runs that are not delivered yet.
-    pub post: Vec<(String, Event)>,
+    /// What runs told each other and is not delivered yet. What one tells another arrives in the order in which it was told; who
+    /// is heard first is chance.
+    pub post: Vec<Posted>,
     /// What the operator was told.
     pub notices: Vec<Notice>,
     /// The moment that it is.
@@ -111,9 +123,14 @@ impl MemoryHost {
         if !next.run.has_wake_up_cause() {
             return Err(format!("nothing will wake it: {:?} (law 11)", next.run.position));
         }
-        for (_, message) in projection::messages(&next.entry) {
+        for (place, message) in projection::messages(&next.entry) {
             match message {
-                Message::Post { to, event } => self.post.push((to.name.clone(), event.clone())),
+                Message::Post { to, event } => {
+                    let (from, to) = (id.to_owned(), to.name.clone());
+                    let (id, by) = (format!("{from}.{}.{place}", next.run.seq), "host".to_owned());
+                    let envelope = Envelope { at: self.now, id, by, event: event.clone() };
+                    self.post.push(Posted { from, to, envelope });
+                }
                 Message::Notice(notice) => self.notices.push(notice.clone()),
             }
         }
@@ -165,17 +182,34 @@ impl MemoryHost {
         Ok(true)
     }
 
-    /// Delivers what runs told each other; what is told to a run that does not exist is gone.
+    /// Delivers what runs told each other, and what they tell each other then.
     ///
     /// # Errors
     /// [`Broken`] where a law does not hold.
     pub fn deliver_post(&mut self) -> Result<(), Broken> {
-        while let Some((to, event)) = self.post.pop() {
-            if self.runs.contains_key(&to) {
-                self.send(&to, "host", event)?;
-            }
-        }
+        while self.deliver_one()? {}
         Ok(())
+    }
+
+    /// Delivers one thing that a run told another; tells whether there was one. What is told to a run that does not exist is gone.
+    ///
+    /// # Errors
+    /// [`Broken`] where a law does not hold.
+    pub fn deliver_one(&mut self) -> Result<bool, Broken> {
+        if self.post.is_empty() {
+            return Ok(false);
+        }
+        let chance = Dice::new(self.seed ^ self.events).below(self.post.len() as u64);
+        let picked = &self.post[usize::try_from(chance).unwrap_or(0)];
+        let (from, to) = (&picked.from, &picked.to);
+        let first = self.post.iter().position(|posted| (&posted.from, &posted.to) == (from, to));
+        let Posted { to, envelope, .. } = self.post.remove(first.unwrap_or(0));
+        self.events += 1;
+        let begins = matches!(envelope.event, Event::RunStarted(_));
+        if begins || self.runs.contains_key(&to) {
+            self.deliver(&to, &Envelope { at: self.now, ..envelope })?;
+        }
+        Ok(true)
     }
 
     /// Returns a run.
@@ -263,6 +297,10 @@ impl Host for MemoryHost {
 
     fn deliver_post(&mut self) -> Result<(), Broken> {
         self.deliver_post()
+    }
+
+    fn deliver_some(&mut self) -> Result<(), Broken> {
+        self.deliver_one().map(drop)
     }
 
     /// Everything here is durable at once: what a crash loses is who performs, and what had not arrived.

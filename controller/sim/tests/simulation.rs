@@ -1,18 +1,29 @@
 //! Simulations: worlds that lose, repeat and delay, driven by seeds. A failing seed is printed, and is a test.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+    sync::Arc,
+};
 
-use adjutant_sim::{Chaos, Company, Faults, MemoryHost, judge};
+use adjutant_machine::branch::is_branch;
+use adjutant_sim::{Chaos, Company, Faults, Many, MemoryHost, judge};
+use adjutant_spec::plan::Join;
+use serde_json::{Value, json};
 
 fn simulate(company: &Company, seed: u64) -> Chaos<MemoryHost> {
-    let mut host = MemoryHost::default();
+    weather(company, seed, (Faults::HARSH, 150))
+}
+
+fn weather(company: &Company, seed: u64, (faults, disturbances): (Faults, u32)) -> Chaos<MemoryHost> {
+    let mut host = MemoryHost::seeded(seed);
     for bundle in company.plan.bundles.values() {
         host.define(Arc::clone(bundle));
     }
-    let mut chaos = Chaos::new(host, seed, Faults::HARSH);
+    let mut chaos = Chaos::new(host, seed, faults);
     chaos.world.answers.clone_from(&company.answers);
     chaos.host.start(company.started(1)).unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
-    chaos.storm(150).unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
+    chaos.storm(disturbances).unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
     let broken = judge(&chaos);
     assert!(broken.is_empty(), "seed {seed}: {broken:#?}");
     chaos
@@ -49,4 +60,104 @@ fn every_idempotency_class_keeps_its_promise_and_phases_meet_events() {
         assert!(phases.contains(phase), "{phase} was never met:\n{}", pairs.join("\n"));
     }
     assert!(covered.len() >= 35, "only {} pairs were met:\n{}", covered.len(), pairs.join("\n"));
+}
+
+/// About every eighth attempt goes wrong, so that most branches come far.
+const FAIR: Faults = Faults { lose: 8, fail: 5, late: 20, meddle: 12, crash: 1 };
+
+/// Hardly anything goes wrong, and much happens.
+const MILD: Faults = Faults { lose: 4, fail: 2, late: 10, meddle: 3, crash: 1 };
+
+/// What many seeds came to.
+#[derive(Debug, Default)]
+struct Tally {
+    seeds: u64,
+    entries: usize,
+    acts: usize,
+    crashes: u64,
+    branches: usize,
+    ends: BTreeMap<String, usize>,
+    branch_ends: BTreeMap<String, usize>,
+}
+
+impl Tally {
+    fn add(&mut self, chaos: &Chaos<MemoryHost>) {
+        self.seeds += 1;
+        self.acts += chaos.world.acts.len();
+        self.crashes += chaos.crashes;
+        for (id, kept) in &chaos.host.runs {
+            self.entries += kept.log.len();
+            let ends = if is_branch(id) { &mut self.branch_ends } else { &mut self.ends };
+            *ends.entry(kept.run.status().to_owned()).or_default() += 1;
+            self.branches += usize::from(is_branch(id));
+        }
+    }
+
+    #[expect(clippy::print_stderr, reason = "the figures of a long run are quoted")]
+    fn tell(&self, what: &str) {
+        eprintln!("{what}: {self:?}");
+    }
+}
+
+/// Returns so many places; every so manyth cannot be dug in.
+fn places(count: usize, bad: usize) -> Vec<Value> {
+    (0..count).map(|at| json!({ "name": format!("place {at}"), "bad": bad > 0 && at % bad == 1 })).collect()
+}
+
+fn many(company: &Company, seeds: Range<u64>, (faults, disturbances): (Faults, u32)) -> Tally {
+    let mut tally = Tally::default();
+    seeds.for_each(|seed| tally.add(&weather(company, seed, (faults, disturbances))));
+    tally
+}
+
+#[test]
+fn the_items_of_an_each_keep_every_promise_whatever_the_world_does() {
+    let company = Company::digs(&places(7, 0), Many { max_parallel: 3, min_ok: Some(4) });
+    let tally = many(&company, 10_000..10_150, (FAIR, 300));
+    tally.tell("seven items, four must end well");
+    for end in ["done", "failed", "cancelled", "killed"] {
+        assert!(tally.ends.contains_key(end), "{end} was never met: {tally:?}");
+    }
+    for end in ["done", "failed", "cancelled", "killed", "rolled_back"] {
+        assert!(tally.branch_ends.contains_key(end), "{end} was never met: {tally:?}");
+    }
+}
+
+#[test]
+fn an_each_in_which_one_item_fails_takes_all_of_it_back() {
+    let company = Company::digs(&places(5, 4), Many { max_parallel: 2, min_ok: None });
+    let tally = many(&company, 11_000..11_080, (FAIR, 200));
+    tally.tell("five items, one cannot be");
+    assert!(!tally.ends.contains_key("done"), "{tally:?}");
+    assert!(tally.branch_ends.contains_key("rolled_back"), "{tally:?}");
+}
+
+#[test]
+fn hundreds_of_items_keep_every_promise() {
+    let company = Company::digs(&places(320, 9), Many { max_parallel: 16, min_ok: Some(40) });
+    let tally = many(&company, 12_000..12_004, (MILD, 4_000));
+    tally.tell("320 items");
+    assert!(tally.branches > 500, "{tally:?}");
+}
+
+#[test]
+fn items_of_items_keep_every_promise() {
+    let parts =
+        |at: usize| json!((0..3).map(|part| json!({ "name": format!("{at}.{part}") })).collect::<Vec<_>>());
+    let places: Vec<Value> =
+        (0..4).map(|at| json!({ "name": format!("place {at}"), "parts": parts(at) })).collect();
+    let tally = many(&Company::digs_deep(&places), 13_000..13_080, (FAIR, 500));
+    tally.tell("four items of three items");
+    assert!(tally.branch_ends.contains_key("rolled_back"), "{tally:?}");
+}
+
+#[test]
+fn lanes_keep_every_promise_however_they_join() {
+    for (join, first) in [(Join::All, 14_000), (Join::Any, 15_000), (Join::AtLeast(2), 16_000)] {
+        let tally = many(&Company::splits(join), first..first + 120, (FAIR, 200));
+        tally.tell(&format!("three lanes, {join:?}"));
+        for end in ["done", "failed", "cancelled", "killed", "rolled_back"] {
+            assert!(tally.branch_ends.contains_key(end), "{join:?}: {end} was never met: {tally:?}");
+        }
+    }
 }

@@ -114,6 +114,9 @@ impl<H: Host> Chaos<H> {
     pub fn disturb(&mut self) -> Result<(), Broken> {
         let now = self.host.now().plus(self.draw(5_000));
         self.host.set_clock(now)?;
+        if self.chance(50) {
+            self.host.deliver_some()?;
+        }
         if self.chance(self.faults.crash) {
             return self.crash();
         }
@@ -135,11 +138,14 @@ impl<H: Host> Chaos<H> {
     /// [`Broken`] where a law does not hold.
     pub fn calm(&mut self) -> Result<bool, Broken> {
         self.faults = Faults { lose: 0, fail: 0, late: 0, meddle: 0, crash: 0 };
-        for _ in 0..2_000 {
+        for round in 0.. {
+            self.host.deliver_post()?;
             if self.runs().all(|run| run.is_ended()) {
                 return Ok(true);
             }
-            self.host.deliver_post()?;
+            if round > 2_000 + 40 * self.host.ids().len() {
+                break;
+            }
             self.resume_all()?;
             self.deliver_late()?;
             if self.host.ready().is_empty() {

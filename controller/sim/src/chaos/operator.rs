@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use adjutant_machine::{
+    branch::{Place, depth},
     command::Call,
     event::{Decision, Event, Finding, GateDecided, Settlement, TimerId},
+    fact::Fact,
     id::{EffectId, Stamp},
-    run::{EffectPhase, Gate},
+    run::{EffectPhase, Gate, Run},
     sample,
     trust::Speaker,
+    verdict::Verdict,
 };
 use serde_json::Value;
 
@@ -70,7 +73,8 @@ impl<H: Host> Chaos<H> {
             effect.index = effect.index.saturating_add(7);
         }
         let attempt = 40;
-        let event = match self.draw(5) {
+        let event = match self.draw(6) {
+            5 => return self.repeat_end(),
             0 => Event::EffectLeased { effect, attempt, until: self.host.now(), reserved: None },
             1 => Event::EffectUnknown { effect, attempt, message: "nonsense".to_owned(), host_died: true },
             2 => {
@@ -87,7 +91,7 @@ impl<H: Host> Chaos<H> {
         if !self.chance(self.faults.meddle) {
             return Ok(());
         }
-        let Some(run) = self.pick(&self.host.ids()) else { return Ok(()) };
+        let Some(run) = self.pick_run() else { return Ok(()) };
         let reason = "the operator wishes so".to_owned();
         let event = match self.draw(12) {
             0 => Event::RunCancelled { reason },
@@ -100,6 +104,45 @@ impl<H: Host> Chaos<H> {
             _ => Event::RunResumed,
         };
         self.send(&run, event).map(drop)
+    }
+
+    /// Draws a run: any one, or a root where there are many branches.
+    fn pick_run(&mut self) -> Option<String> {
+        let mut ids = self.host.ids();
+        if self.chance(50) {
+            ids.retain(|id| depth(id) == 0);
+        }
+        self.pick(&ids)
+    }
+
+    /// A branch's end is told once more, long after it was heard: nothing follows from it.
+    fn repeat_end(&mut self) -> Result<(), Broken> {
+        let over = |run: &Run| {
+            let rounds = run.branches.iter().flat_map(|(round, branches)| {
+                let ended = (0..branches.started).filter(|index| branches.over.contains(*index));
+                ended.map(|index| (round.clone(), index)).collect::<Vec<_>>()
+            });
+            let place = |(round, index)| Place { parent: run.id.clone(), round, index };
+            rounds.map(place).collect::<Vec<_>>()
+        };
+        let all: Vec<Place> = self.runs().flat_map(|run| over(&run)).collect();
+        let Some(place) = self.pick(&all) else { return Ok(()) };
+        let told = self.host.kept(&place.to_string()).and_then(|kept| {
+            kept.log.iter().flat_map(|entry| &entry.facts).find_map(|fact| match fact {
+                Fact::Posted { event, .. } if matches!(**event, Event::BranchEnded(_)) => {
+                    Some((**event).clone())
+                }
+                _ => None,
+            })
+        });
+        let Some(event) = told else { return Ok(()) };
+        match self.send(&place.parent, event)? {
+            Verdict::Duplicate { .. } | Verdict::Stale => Ok(()),
+            other => {
+                let law = format!("the end of {place} was told again, and the answer is {other:?}");
+                Err(Broken { run: place.parent, seq: 0, law })
+            }
+        }
     }
 
     /// The clock was ahead, and is right again.
@@ -115,7 +158,7 @@ impl<H: Host> Chaos<H> {
         let late = self.late.split_off(self.late.len().saturating_sub(2));
         let mut sent: Vec<(String, Event)> =
             late.into_iter().map(|(perform, event)| (perform.effect.run, event)).collect();
-        if let Some(run) = self.pick(&self.host.ids()) {
+        if let Some(run) = self.pick_run() {
             let reason = "the operator wishes so".to_owned();
             let event = self.pick(&[Event::RunResumed, Event::RunPaused { reason }]);
             sent.extend(event.map(|event| (run, event)));

@@ -8,7 +8,7 @@ use adjutant_machine::{
     event::{Decision, Event},
     fact::{Entry, Fact},
     id::{EffectId, Stamp},
-    run::{CoveredCall, EffectPhase, Phase, Run},
+    run::{CoveredCall, EffectPhase, Phase, Purpose, Run},
 };
 use adjutant_spec::plan::{Effect, StepId};
 
@@ -51,6 +51,8 @@ pub(super) struct History {
     pub(super) approved: Vec<Approved>,
     /// The calls of verbs that change the world.
     pub(super) wanted: BTreeMap<EffectId, Wanted>,
+    /// Which effect each undo takes back; a state forgets an undo when its step is taken again.
+    pub(super) undoes: BTreeMap<EffectId, EffectId>,
     /// Where each effect stood last; a state forgets what was settled long ago.
     pub(super) phases: BTreeMap<EffectId, EffectPhase>,
     /// What came too early, or twice. For people.
@@ -107,6 +109,9 @@ impl History {
                     self.phases.insert(effect.clone(), life.phase.clone());
                 }
                 Fact::EffectAsked { effect, state } => {
+                    if let Purpose::Undo(of) = &state.purpose {
+                        self.undoes.insert(effect.clone(), of.clone());
+                    }
                     let is_verb = matches!(state.call.as_deref(), Some(Call::Verb(_)));
                     if is_verb && state.traits.effect != Effect::Read {
                         let visit = after.steps.get(&state.step).map_or(0, |step| step.visits);

@@ -1,6 +1,7 @@
 //! The oracle: what must be true of the world and the logs after any simulation.
 
 mod approvals;
+mod branches;
 mod case;
 mod history;
 mod unwinding;
@@ -36,6 +37,7 @@ pub fn judge<H: Host>(chaos: &Chaos<H>) -> Vec<String> {
             broken.push(format!("{id} has not ended: {:?}", case.kept.run.waiting()));
         }
     }
+    broken.extend(branches::branched(&cases));
     broken.extend(
         acts.iter()
             .filter(|act| !cases.contains_key(&act.effect.run))

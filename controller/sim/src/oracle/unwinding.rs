@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use adjutant_machine::{
     fact::Fact,
     id::EffectId,
-    run::{EffectPhase, Purpose, UndoState},
+    run::{EffectPhase, UndoState},
 };
 
 use super::case::Case;
@@ -20,6 +20,9 @@ pub(super) fn unwound(case: &Case<'_>) -> Vec<String> {
     for entry in run.undo.iter().filter(|_| ended_badly) {
         if is_open(&entry.state) {
             broken.push(format!("{} ended and did not take {} back", run.id, entry.effect));
+        }
+        if entry.round.is_some() {
+            continue;
         }
         let state = &run.effects[&entry.effect];
         if entry.state == UndoState::Done && state.life.phase != EffectPhase::Undone {
@@ -43,10 +46,7 @@ pub(super) fn unwound(case: &Case<'_>) -> Vec<String> {
 fn undone(case: &Case<'_>) -> BTreeMap<EffectId, Vec<EffectId>> {
     let mut undone: BTreeMap<EffectId, Vec<EffectId>> = BTreeMap::new();
     for act in case.acts.iter().filter(|act| act.is_undo) {
-        let Some(Purpose::Undo(of)) = case.kept.run.effects.get(&act.effect).map(|state| &state.purpose)
-        else {
-            continue;
-        };
+        let Some(of) = case.history.undoes.get(&act.effect) else { continue };
         let by = undone.entry(of.clone()).or_default();
         if !by.contains(&act.effect) {
             by.push(act.effect.clone());

@@ -12,7 +12,9 @@ mod lot;
 use std::{collections::BTreeMap, ops::Range};
 
 use adjutant_machine::journal::Content;
-use adjutant_sim::{Broken, Chaos, Company, Faults, Host, judge};
+use adjutant_sim::{Broken, Chaos, Company, Faults, Host, Many, judge};
+use adjutant_spec::plan::Join;
+use serde_json::json;
 
 use disk::Disk;
 use host::{RuntimeHost, Setup};
@@ -139,6 +141,35 @@ fn every_idempotency_class_keeps_its_promise_on_the_real_runtime() {
     assert!(tally.acts > 0 && tally.crashes > 0, "{tally:?}");
 }
 
+/// Returns a company whose items fail here and there, one whose items have items, and one that races.
+fn branching() -> [(Company, u64); 3] {
+    let place = |at: usize| {
+        let parts: Vec<_> = (0..2).map(|part| json!({ "name": format!("{at}.{part}") })).collect();
+        json!({ "name": format!("place {at}"), "bad": at == 3, "parts": parts })
+    };
+    let places: Vec<_> = (0..5).map(place).collect();
+    let many = Many { max_parallel: 2, min_ok: Some(3) };
+    let splits = Company::splits(Join::AtLeast(2));
+    [(Company::digs(&places, many), 0), (Company::digs_deep(&places[..3]), 1_000), (splits, 2_000)]
+}
+
+#[test]
+fn branches_keep_every_promise_on_the_real_runtime() {
+    for (company, first) in branching() {
+        let course = Course { company: &company, setup: LOCKSTEP, runs: 3 };
+        let tally = course.all("branches in lockstep", seeds(70_000 + first, 8, 20));
+        assert!(tally.acts > 0, "{tally:?}");
+    }
+}
+
+#[test]
+fn branches_keep_every_promise_on_threads_and_a_real_disk() {
+    for (company, first) in branching() {
+        let course = Course { company: &company, setup: THREADS, runs: 3 };
+        course.all("branches on threads and a real disk", seeds(80_000 + first, 2, 5));
+    }
+}
+
 #[test]
 fn threads_and_a_real_disk_keep_every_promise() {
     for (company, first) in [(Company::workshop(), 30_000), (Company::agency_with_child(), 40_000)] {
@@ -149,7 +180,11 @@ fn threads_and_a_real_disk_keep_every_promise() {
 
 #[test]
 fn a_seed_in_lockstep_replays_to_the_last_byte() {
-    for (company, first) in [(Company::workshop(), 50_000), (Company::agency_with_child(), 60_000)] {
+    for (company, first) in [
+        (Company::workshop(), 50_000),
+        (Company::agency_with_child(), 60_000),
+        (Company::splits(Join::Any), 65_000),
+    ] {
         let course = Course { company: &company, setup: LOCKSTEP, runs: 4 };
         for seed in seeds(first, 3, 2) {
             let (first, second) = (course.drive(seed).host.logs(), course.drive(seed).host.logs());
