@@ -11,7 +11,7 @@ use crate::{
     evolve::evolve,
     fact::{Entry, Fact},
     id::{EffectId, Stamp},
-    kill::{doubt, tell_parent},
+    kill::{doubt, tell_parent, tell_that_it_is_known},
     life::{
         Kind, Lifecycle,
         effect::{EffectEvent, Failing, Moment},
@@ -126,6 +126,9 @@ pub fn step_buried(run: &Run, envelope: &Envelope, env: &Env) -> Step {
         Kind::Taken => {
             let mut draft = Draft::new(run.clone(), envelope, *env);
             draft.fact(Fact::EffectMoved { effect: effect.clone(), life });
+            if !draft.run.is_in_doubt() {
+                tell_that_it_is_known(&mut draft);
+            }
             draft.finish(Verdict::Applied)
         }
     }

@@ -205,7 +205,7 @@ pub enum Event {
     },
     /// The host's clock was ahead and is right again: moments further off than they could be are drawn in.
     ClockSetBack,
-    /// A branch ended, or has taken back what it did.
+    /// A branch ended, or has taken back what it did, or nothing of it is in doubt any more.
     BranchEnded(Box<BranchEnded>),
     /// What a branch did that ended well is taken back, with its run.
     RunRolledBack {
@@ -305,6 +305,9 @@ pub struct BranchEnded {
     /// Whether it ended well and did something that can be taken back.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stands: bool,
+    /// Whether nobody knows yet of something that it began whether it happened: it says so once more when that is known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub doubt: bool,
     /// Why, where it did not end well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

@@ -147,7 +147,8 @@ pub(crate) fn evolve_run(run: &mut Run, fact: &Fact) {
         | Fact::BranchesTold { .. }
         | Fact::BranchTakenBack { .. }
         | Fact::BranchesClosed { .. }
-        | Fact::BranchesLetGo { .. } => branches::evolve_branches(run, fact),
+        | Fact::BranchesLetGo { .. }
+        | Fact::BranchCleared { .. } => branches::evolve_branches(run, fact),
         Fact::RunOpened { .. }
         | Fact::Buried { .. }
         | Fact::Observed { .. }

@@ -307,6 +307,9 @@ pub enum Fact {
         round: Round,
         /// Which of its branches.
         index: u32,
+        /// Whether something of it is in doubt.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        doubt: bool,
     },
     /// All branches are over: what they were given and yielded is not needed here any more.
     BranchesClosed {
@@ -318,6 +321,13 @@ pub enum Fact {
         /// The step and its round.
         round: Round,
     },
+    /// Nothing that a branch began is in doubt any more.
+    BranchCleared {
+        /// The step and its round.
+        round: Round,
+        /// Which of its branches.
+        index: u32,
+    },
 }
 
 /// How a branch ended, as its parent keeps it.
@@ -328,6 +338,9 @@ pub struct BranchEnd {
     /// Whether it did something that can be taken back.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stands: bool,
+    /// Whether nobody knows yet of something that it began whether it happened.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub doubt: bool,
     /// Why not, where it did not end well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,

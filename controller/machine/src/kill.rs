@@ -7,7 +7,7 @@
 use serde_json::json;
 
 use crate::{
-    branch::{Place, Round},
+    branch::{Place, Round, is_branch},
     command::Notice,
     decide::child_output,
     draft::Draft,
@@ -66,6 +66,14 @@ pub(crate) fn tell_parent(draft: &mut Draft<'_>, status: Status) {
     draft.post(parent.instance(), event);
 }
 
+/// Tells the parent of a branch that ended in doubt that nothing of it is in doubt any more.
+pub(crate) fn tell_that_it_is_known(draft: &mut Draft<'_>) {
+    if let (Phase::Ended { status, .. }, true) = (&draft.run.phase, is_branch(&draft.run.id)) {
+        let status = *status;
+        tell_parent(draft, status);
+    }
+}
+
 fn tell_parent_of_branch(draft: &mut Draft<'_>, place: Place, status: Status) {
     let run = &draft.run;
     let reason = match &run.phase {
@@ -79,10 +87,10 @@ fn tell_parent_of_branch(draft: &mut Draft<'_>, place: Place, status: Status) {
             json!({ "status": word, "error": reason })
         }
     };
-    let stands = status == Status::Done && run.stands();
+    let (stands, doubt) = (status == Status::Done && run.stands(), run.is_in_doubt());
     let output = Labelled { value, labels: run.output_labels() };
     let (round, index) = (place.round, place.index);
-    let ended = BranchEnded { round, index, status: word.to_owned(), stands, reason, output };
+    let ended = BranchEnded { round, index, status: word.to_owned(), stands, doubt, reason, output };
     draft.post(InstanceId::run(place.parent), Event::BranchEnded(Box::new(ended)));
 }
 

@@ -42,7 +42,7 @@ const EVENTS: [&str; 24] = [
 ];
 
 /// The words of facts, by their places.
-const FACTS: [&str; 42] = [
+const FACTS: [&str; 43] = [
     "run_opened",
     "buried",
     "run_moved",
@@ -85,6 +85,7 @@ const FACTS: [&str; 42] = [
     "branch_taken_back",
     "branches_closed",
     "branches_let_go",
+    "branch_cleared",
 ];
 
 /// What is left of an entry for good.
@@ -219,6 +220,7 @@ fn fact(fact: &Fact) -> u8 {
         Fact::BranchTakenBack { .. } => 39,
         Fact::BranchesClosed { .. } => 40,
         Fact::BranchesLetGo { .. } => 41,
+        Fact::BranchCleared { .. } => 42,
     }
 }
 

@@ -220,6 +220,15 @@ pub enum Refusal {
         /// Which.
         effect: EffectId,
     },
+    /// A branch was killed, and nobody knows whether what it had begun happened: nothing is tried again before it is known.
+    #[error(
+        "nobody knows whether everything that branch \"{branch}\" began has happened, so nothing is tried again: type \
+         `adjutant dead`, look, and settle what is listed of it"
+    )]
+    BranchInDoubt {
+        /// The first such branch.
+        branch: String,
+    },
     /// A run that was killed when it could not be read cannot be tried again.
     #[error(
         "what the run did before it was killed could not be read, so it cannot be tried again: type \

@@ -6,7 +6,7 @@ mod tree;
 
 use adjutant_machine::{
     Refusal, Verdict,
-    event::Event,
+    event::{Event, Settlement},
     projection::{self, Listed},
     run::{Cause, Status, Wait},
 };
@@ -347,4 +347,41 @@ fn only_a_branch_is_taken_back_after_it_ended_well() {
     tree.finish("dig-1~dig.1.0");
     assert_eq!(tree.status("dig-1~dig.1.0"), "rolled_back");
     assert_eq!(tree.verdict("dig-1~dig.1.0", back()), Verdict::Duplicate { first: None });
+}
+
+/// A key is new in a new round: what a killed branch may have done must be known before its step begins another.
+#[test]
+fn a_killed_run_is_tried_again_only_when_nothing_of_its_branches_is_in_doubt() {
+    let mut tree = Tree::digs(&places(2), TWO);
+    let sent = tree.take("dig-1~dig.1.0");
+    assert_eq!(tree.verdict("dig-1", Event::RunKilled { reason: "stop".to_owned() }), Verdict::Applied);
+    let retried = || Event::RunRetried { step: None, edits: Default::default(), speaker: Default::default() };
+    let unheard = World::refusal(tree.verdict("dig-1", retried()));
+    assert_eq!(unheard, Refusal::BranchInDoubt { branch: "dig-1~dig.1.0".to_owned() });
+    tree.settle();
+    assert_eq!(tree.status("dig-1~dig.1.0"), "killed");
+    assert_eq!(World::refusal(tree.verdict("dig-1", retried())), unheard, "one call left, and nobody knows");
+    let settlement = Settlement::DidNotHappen;
+    tree.send("dig-1~dig.1.0", Event::EffectSettled { effect: sent.effect, settlement });
+    tree.send("dig-1", retried());
+    assert_eq!(tree.branches().last().map(String::as_str), Some("dig-1~dig.2.1"));
+}
+
+/// What ended well while its run was killed is known to it, and goes with it when it is tried again and unwinds.
+#[test]
+fn what_ended_well_while_its_run_was_killed_is_taken_back_when_that_run_unwinds_after_all() {
+    let mut tree = Tree::digs(&places(1), TWO);
+    tree.act("dig-1~dig.1.0");
+    let last = tree.take("dig-1~dig.1.0");
+    tree.answer(&last);
+    assert_eq!(tree.status("dig-1~dig.1.0"), "done", "its parent has not heard of it");
+    tree.send("dig-1", Event::RunKilled { reason: "stop".to_owned() });
+    let retried = Event::RunRetried { step: None, edits: Default::default(), speaker: Default::default() };
+    tree.send("dig-1", retried);
+    tree.cancel("dig-1");
+    for run in ["dig-1~dig.2.0", "dig-1~dig.1.0", "dig-1"] {
+        tree.finish(run);
+    }
+    assert_eq!(tree.status("dig-1~dig.1.0"), "rolled_back");
+    assert_eq!(tree.host().ended("dig-1"), Some(Status::Cancelled));
 }

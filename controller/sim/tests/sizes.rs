@@ -70,7 +70,7 @@ impl Parent {
         let value = json!({ "status": "done", "dig-mark": { "id": "m" } });
         let output = Labelled { value, labels: Labels::OPERATOR };
         let status = "done".to_owned();
-        let ended = BranchEnded { round, index, status, stands: true, reason: None, output };
+        let ended = BranchEnded { round, index, status, stands: true, doubt: false, reason: None, output };
         self.send(Event::BranchEnded(Box::new(ended)));
     }
 

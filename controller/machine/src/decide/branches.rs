@@ -188,7 +188,11 @@ impl<'a> Decider<'a> {
         }
         // It ended well once: only another end says that nothing of it stands any more.
         if branches.is_returning(index) && ended.status != "done" {
-            self.fact(Fact::BranchTakenBack { round: round.clone(), index });
+            self.fact(Fact::BranchTakenBack { round: round.clone(), index, doubt: ended.doubt });
+            return Ok(Verdict::Applied);
+        }
+        if branches.doubts.contains(index) && !ended.doubt && ended.status != "done" {
+            self.fact(Fact::BranchCleared { round: round.clone(), index });
             return Ok(Verdict::Applied);
         }
         Ok(if self.draft.run.is_ended() { Verdict::Stale } else { Verdict::Duplicate { first: None } })
@@ -337,6 +341,8 @@ fn blank(count: u32, given: Given) -> Branches {
         stands: Bits::default(),
         told: None,
         is_stopped: false,
+        is_let_go: false,
+        doubts: Bits::default(),
         is_closed: false,
         trouble: None,
         labels: Labels::OPERATOR,
@@ -367,7 +373,8 @@ fn results(step: &Step, branches: &Branches) -> Map<String, Value> {
 fn end_of(ended: &BranchEnded) -> BranchEnd {
     let ok = ended.status == "done";
     let trouble = ended.reason.clone().filter(|_| !ok);
-    BranchEnd { ok, stands: ok && ended.stands, trouble, output: ended.output.clone() }
+    let (stands, doubt) = (ok && ended.stands, ended.doubt);
+    BranchEnd { ok, stands, doubt, trouble, output: ended.output.clone() }
 }
 
 fn name(parent: &str, round: &Round, index: u32) -> String {

@@ -36,6 +36,7 @@ impl<'a> Decider<'a> {
     /// Answers an event of a run that exists.
     pub(crate) fn decide(mut self) -> Result<(Verdict, Draft<'a>), Refusal> {
         let event = &self.draft.envelope.event;
+        let was_in_doubt = self.draft.run.is_ended() && self.draft.run.is_in_doubt();
         let verdict = match event {
             Event::RunStarted(_) => Verdict::Duplicate { first: Some(begun(&self.draft.run)) },
             Event::GateDecided(answer) => self.decided(answer)?,
@@ -52,6 +53,9 @@ impl<'a> Decider<'a> {
             _ => self.effect_event(event)?,
         };
         self.unwind_on();
+        if was_in_doubt && !self.draft.run.is_in_doubt() {
+            crate::kill::tell_that_it_is_known(&mut self.draft);
+        }
         Ok((verdict, self.draft))
     }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Decider, Decision, effects::is_pure, flow::Then};
 use crate::{
-    branch::{is_branch, root_of},
+    branch::{Place, is_branch, root_of},
     fact::Fact,
     id::EffectId,
     life::{Kind, run::RunEvent},
@@ -39,6 +39,9 @@ impl Decider<'_> {
         if let Some(effect) = doubt.filter(|_| self.draft.run.is_ended()) {
             return Err(Refusal::InDoubt { effect });
         }
+        if let Some(branch) = self.branch_in_doubt().filter(|_| self.draft.run.is_ended()) {
+            return Err(Refusal::BranchInDoubt { branch });
+        }
         if self.live(&RunEvent::Retry) == Kind::Refused {
             return Err(match &self.draft.run.phase {
                 Phase::Ended { status, .. } => Refusal::Ended { status: status.word().to_owned() },
@@ -57,6 +60,16 @@ impl Decider<'_> {
             Onward::Behind(step) => self.go_on_behind(&step),
         }
         Ok(Verdict::Applied)
+    }
+
+    /// Returns a branch that was killed and may have begun something of which nobody knows whether it happened.
+    fn branch_in_doubt(&self) -> Option<String> {
+        let run = &self.draft.run;
+        let mut found = run.branches.iter().filter_map(|(round, branches)| {
+            let (parent, round, index) = (run.id.clone(), round.clone(), branches.doubtful()?);
+            Some(Place { parent, round, index }.to_string())
+        });
+        found.next()
     }
 
     fn resumes(&self, named: Option<&String>) -> Result<Onward, Refusal> {

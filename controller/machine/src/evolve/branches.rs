@@ -9,7 +9,7 @@ use crate::{
 pub(super) fn evolve_branches(run: &mut Run, fact: &Fact) {
     match fact {
         Fact::BranchesOpened { round, state } => {
-            let is_idle = |old: &Branches| old.live() == 0 && old.stands.is_empty();
+            let is_idle = |old: &Branches| old.live() == 0 && old.stands.is_empty() && !old.is_in_doubt();
             run.branches.retain(|known, old| known.step != round.step || !is_idle(old));
             run.steps.entry(round.step.clone()).or_default().edit().rounds = round.number;
             run.branches.insert(round.clone(), (**state).clone().into());
@@ -22,8 +22,14 @@ pub(super) fn evolve_branches(run: &mut Run, fact: &Fact) {
         }
         Fact::BranchesStopped { round } => change(run, round, |branches| branches.is_stopped = true),
         Fact::BranchesTold { round, from } => change(run, round, |branches| branches.told = Some(*from)),
-        Fact::BranchTakenBack { round, index } => {
-            change(run, round, |branches| branches.stands.remove(*index));
+        Fact::BranchTakenBack { round, index, doubt } => change(run, round, |branches| {
+            branches.stands.remove(*index);
+            if *doubt {
+                branches.doubts.insert(*index);
+            }
+        }),
+        Fact::BranchCleared { round, index } => {
+            change(run, round, |branches| branches.doubts.remove(*index));
         }
         Fact::BranchesClosed { round } => change(run, round, closed),
         Fact::BranchesLetGo { round } => change(run, round, let_go),
@@ -43,11 +49,16 @@ fn ended(branches: &mut Branches, index: u32, end: &BranchEnd) {
     if end.stands {
         branches.stands.insert(index);
     }
+    if end.doubt {
+        branches.doubts.insert(index);
+    }
     if branches.trouble.is_none() {
         branches.trouble.clone_from(&end.trouble);
     }
     branches.labels = branches.labels.join(end.output.labels);
-    branches.results.put(index, end.output.value.clone());
+    if !branches.is_closed {
+        branches.results.put(index, end.output.value.clone());
+    }
 }
 
 fn closed(branches: &mut Branches) {
@@ -57,13 +68,14 @@ fn closed(branches: &mut Branches) {
     branches.results = Default::default();
 }
 
-/// What was taking back what it did was killed in the middle: it stands as it is.
+/// What was taking back what it did was killed in the middle: it stands as it is, and has to say what is known of it.
 fn let_go(branches: &mut Branches) {
     for index in branches.returning_ones().collect::<Vec<_>>() {
         branches.stands.remove(index);
+        branches.doubts.insert(index);
     }
-    (0..branches.started).for_each(|index| branches.over.insert(index));
     branches.told = None;
     branches.is_stopped = true;
+    branches.is_let_go = true;
     closed(branches);
 }

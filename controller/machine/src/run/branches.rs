@@ -43,6 +43,12 @@ pub struct Branches {
     /// Whether those that go on were told to take back what they did, and no other begins.
     #[serde(default)]
     pub is_stopped: bool,
+    /// Whether the run was killed, and those that went on with it: each still says how it ended, and nobody waits for that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_let_go: bool,
+    /// Of which nobody knows yet whether everything that they began has happened.
+    #[serde(default, skip_serializing_if = "Bits::is_empty")]
+    pub doubts: Bits,
     /// Whether all are over, and what they were given and yielded is gone from here.
     #[serde(default)]
     pub is_closed: bool,
@@ -68,15 +74,34 @@ pub struct Branches {
 }
 
 impl Branches {
-    /// Returns how many go on.
+    /// Returns how many go on, as far as the parent has heard.
     #[must_use]
     pub fn live(&self) -> u32 {
+        if self.is_let_go { 0 } else { self.unheard() }
+    }
+
+    fn unheard(&self) -> u32 {
         self.started.saturating_sub(self.over.count())
+    }
+
+    /// Returns whether one may have begun something of which nobody knows yet whether it happened.
+    #[must_use]
+    pub fn is_in_doubt(&self) -> bool {
+        !self.doubts.is_empty() || (self.is_let_go && self.unheard() > 0)
+    }
+
+    /// Returns the first of those.
+    #[must_use]
+    pub fn doubtful(&self) -> Option<u32> {
+        let is_meant =
+            |index: &u32| self.doubts.contains(*index) || (self.is_let_go && !self.over.contains(*index));
+        (0..self.started).find(is_meant)
     }
 
     /// Returns those that go on, the last one first.
     pub fn live_ones(&self) -> impl Iterator<Item = u32> {
-        (0..self.started).rev().filter(|index| !self.over.contains(*index))
+        let started = if self.is_let_go { 0 } else { self.started };
+        (0..started).rev().filter(|index| !self.over.contains(*index))
     }
 
     /// Returns how many are taking back what they did after they had ended well.

@@ -358,6 +358,13 @@ impl Run {
         self.seen.iter().any(|seen| seen == id)
     }
 
+    /// Returns whether nobody knows yet of something that it began, or one of its branches, whether it happened.
+    #[must_use]
+    pub fn is_in_doubt(&self) -> bool {
+        let unknown = |state: &Part<EffectState>| matches!(state.life.phase, EffectPhase::Unknown { .. });
+        self.effects.values().any(unknown) || self.branches.values().any(|branches| branches.is_in_doubt())
+    }
+
     /// Returns whether it did something that stands and could be taken back.
     #[must_use]
     pub fn stands(&self) -> bool {

@@ -119,7 +119,8 @@ impl<H: Host> Chaos<H> {
     fn repeat_end(&mut self) -> Result<(), Broken> {
         let over = |run: &Run| {
             let rounds = run.branches.iter().flat_map(|(round, branches)| {
-                let ended = (0..branches.started).filter(|index| branches.over.contains(*index));
+                let ended = (0..branches.started)
+                    .filter(|index| branches.over.contains(*index) && !branches.doubts.contains(*index));
                 ended.map(|index| (round.clone(), index)).collect::<Vec<_>>()
             });
             let place = |(round, index)| Place { parent: run.id.clone(), round, index };

@@ -55,13 +55,10 @@ fn tree(cases: &BTreeMap<String, Case<'_>>, (id, case): (&String, &Case<'_>)) ->
     if heard.is_some_and(|ok| ok != (first_end == Some(Status::Done))) {
         broken.push(format!("{id} ended as {first_end:?}, and its parent heard {heard:?}"));
     }
-    // A run that was killed takes nothing back, and nobody waits for its branches.
-    let is_let_go =
-        facts(parent).any(|fact| matches!(fact, Fact::BranchesLetGo { round } if *round == place.round));
     let run = &case.kept.run;
     let parent = &parent.kept.run;
     let ended_badly = parent.is_ended() && !matches!(parent.status(), "done" | "killed");
-    if ended_badly && !is_let_go && run.status() == "done" && run.stands() {
+    if ended_badly && run.status() == "done" && run.stands() {
         broken.push(format!("{id} stands, and {} is {}", parent.id, parent.status()));
     }
     if parent.is_ended() && !run.is_ended() {
@@ -118,7 +115,7 @@ impl Heard {
                 let is_first = self.ended.insert((round.clone(), *index));
                 self.check(is_first, || format!("{} heard twice of {round}.{index}", after.id));
             }
-            Fact::BranchTakenBack { round, index } => {
+            Fact::BranchTakenBack { round, index, .. } => {
                 let is_first = self.back.insert((round.clone(), *index));
                 self.check(is_first, || format!("{} took {round}.{index} back twice", after.id));
             }
