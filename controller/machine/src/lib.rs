@@ -12,14 +12,16 @@
 //!    up again what the outbox holds.
 //! 6. **The fold is the state.** Folding the entries gives the state and every snapshot of it; where it does not, that instance is
 //!    set aside and the rest goes on.
-//! 7. **One instance, one key.** A machine reads its own state; machines talk by events. Rows that many share are read by the host,
-//!    a pure function judges, and the judgement rides in the event, guarded by the versions that it read.
+//! 7. **One instance, one key.** A machine reads its own state; machines talk by events, and what one tells another arrives in the
+//!    order in which it was told. Rows that many share are read by the host, a pure function judges, and the judgement rides in the
+//!    event, guarded by the versions that it read.
 //! 8. **Answers are recorded.** What a model, an agent, a connector, a policy or a person said is an event that says where it comes
 //!    from; nobody is asked twice for the sake of a replay.
 //! 9. **History outlives code.** Variants are only added, every released form of a record keeps a reader and a sample in the tests,
 //!    and a build that meets a newer store leaves it alone.
 //! 10. **Reconciling is idempotent.** Why it was asked for never changes what comes of it.
-//! 11. **Nothing waits without a cause that will wake it.** Every run that goes on has a timer, a lease, a gate, a line or a pause.
+//! 11. **Nothing waits without a cause that will wake it.** Every run that goes on has a timer, a lease, a gate, a line, a branch
+//!     or a pause.
 //! 12. **Deletion needs proof of absence.** Only a whole, verified tree of a known commit can take anything away; a read that failed
 //!     never can.
 #![forbid(unsafe_code)]

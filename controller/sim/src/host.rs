@@ -99,7 +99,7 @@ pub trait Host {
     /// [`Broken`] where a law does not hold.
     fn fire_next(&mut self) -> Result<bool, Broken>;
 
-    /// Delivers what runs told each other and is not delivered yet.
+    /// Delivers what runs told each other and is not delivered yet: what one told another in the order in which it was told.
     ///
     /// # Errors
     /// [`Broken`] where a law does not hold.

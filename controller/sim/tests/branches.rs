@@ -346,7 +346,26 @@ fn only_a_branch_is_taken_back_after_it_ended_well() {
     assert_eq!(tree.status("dig-1~dig.1.0"), "unwinding");
     tree.finish("dig-1~dig.1.0");
     assert_eq!(tree.status("dig-1~dig.1.0"), "rolled_back");
-    assert_eq!(tree.verdict("dig-1~dig.1.0", back()), Verdict::Duplicate { first: None });
+    let ends = |tree: &Tree| tree.host().runs["dig-1~dig.1.0"].run.seq;
+    let before = ends(&tree);
+    tree.send("dig-1~dig.1.0", back());
+    assert_eq!(ends(&tree), before + 1, "it says so once more, and nothing else comes of it");
+    assert_eq!(tree.status("dig-1~dig.1.0"), "rolled_back");
+}
+
+#[test]
+fn a_cancel_reaches_every_branch_that_goes_on_and_nothing_begins() {
+    let mut tree = Tree::digs(&places(4), TWO);
+    tree.act("dig-1~dig.1.0");
+    tree.cancel("dig-1");
+    assert_eq!(tree.branches().len(), 2);
+    assert_eq!(tree.status("dig-1~dig.1.1"), "cancelled", "it had done nothing");
+    assert_eq!(tree.status("dig-1~dig.1.0"), "unwinding");
+    assert_eq!(tree.act("dig-1"), Vec::<String>::new(), "what came before waits for it");
+    tree.finish("dig-1~dig.1.0");
+    tree.finish("dig-1");
+    assert_eq!(tree.undone("dig-1~dig.1.0"), ["desk.unmark"]);
+    assert_eq!(tree.host().ended("dig-1"), Some(Status::Cancelled));
 }
 
 /// A key is new in a new round: what a killed branch may have done must be known before its step begins another.

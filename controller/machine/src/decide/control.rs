@@ -12,7 +12,7 @@ use crate::{
         run::RunEvent,
         timer::{TimerEvent, TimerLife, TimerPhase},
     },
-    run::{EffectPhase, Failure, Phase, Run, Wait},
+    run::{EffectPhase, Failure, Phase, Run, Status, Wait},
     verdict::{Refusal, Verdict},
 };
 
@@ -66,9 +66,7 @@ impl<'a> Decider<'a> {
             Event::RunResumed => self.live(&RunEvent::Resume),
             Event::RunCancelled { reason } => self.live(&RunEvent::GiveUp(reason.clone())),
             // Who takes a run back that is no branch must say more than that.
-            Event::RunRolledBack { reason } if is_branch(&self.draft.run.id) => {
-                self.live(&RunEvent::RollBack(reason.clone()))
-            }
+            Event::RunRolledBack { reason } if is_branch(&self.draft.run.id) => self.roll_back(reason),
             Event::RunRetried { step, edits, speaker } => {
                 return self.retry(step.as_ref(), (edits, *speaker));
             }
@@ -80,6 +78,17 @@ impl<'a> Decider<'a> {
             }
             (Kind::Refused, _) => Err(Refusal::Phase { phase: self.draft.run.status().to_owned() }),
             (kind, _) => Ok(verdict(kind)),
+        }
+    }
+
+    /// A branch is to take back what it did; where it has, or nothing is left to take back, it says so once more.
+    fn roll_back(&mut self, reason: &str) -> Kind {
+        match self.draft.run.phase {
+            Phase::Ended { status, .. } if status != Status::Done => {
+                crate::kill::tell_parent(&mut self.draft, status);
+                Kind::Taken
+            }
+            _ => self.live(&RunEvent::RollBack(reason.to_owned())),
         }
     }
 

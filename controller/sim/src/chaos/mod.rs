@@ -11,6 +11,7 @@ use std::{
 };
 
 use adjutant_machine::{
+    branch::{Place, is_branch},
     command::{Call, Perform},
     event::{Deferral, ErrorClass, Event, Finding, Labelled, RunStarted},
     id::EffectId,
@@ -143,6 +144,7 @@ impl<H: Host> Chaos<H> {
             if self.runs().all(|run| run.is_ended()) {
                 return Ok(true);
             }
+            self.no_orphans()?;
             if round > 2_000 + 40 * self.host.ids().len() {
                 break;
             }
@@ -160,8 +162,22 @@ impl<H: Host> Chaos<H> {
         Ok(false)
     }
 
+    /// Everything that was told is heard: no branch goes on below what has ended.
+    fn no_orphans(&self) -> Result<(), Broken> {
+        let live = self.runs().filter(|run| !run.is_ended());
+        for run in live {
+            let Some(place) = Place::of(&run.id) else { continue };
+            if self.host.run(&place.parent).is_none_or(|parent| parent.is_ended()) {
+                let law = format!("it goes on, and {} has ended", place.parent);
+                return Err(Broken { run: run.id.clone(), seq: run.seq, law });
+            }
+        }
+        Ok(())
+    }
+
     fn resume_all(&mut self) -> Result<(), Broken> {
-        let paused = self.runs().filter(|run| matches!(run.phase, Phase::Paused { .. }));
+        let roots = self.runs().filter(|run| !is_branch(&run.id));
+        let paused = roots.filter(|run| matches!(run.phase, Phase::Paused { .. }));
         let runs: Vec<String> = paused.map(|run| run.id.clone()).collect();
         runs.iter().try_for_each(|run| self.send(run, Event::RunResumed).map(drop))
     }

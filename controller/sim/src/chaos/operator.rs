@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use adjutant_machine::{
-    branch::{Place, depth},
+    branch::{Place, depth, root_of},
     command::Call,
     event::{Decision, Event, Finding, GateDecided, Settlement, TimerId},
     fact::Fact,
@@ -73,8 +73,9 @@ impl<H: Host> Chaos<H> {
             effect.index = effect.index.saturating_add(7);
         }
         let attempt = 40;
-        let event = match self.draw(6) {
+        let event = match self.draw(7) {
             5 => return self.repeat_end(),
+            6 => return self.roll_back(),
             0 => Event::EffectLeased { effect, attempt, until: self.host.now(), reserved: None },
             1 => Event::EffectUnknown { effect, attempt, message: "nonsense".to_owned(), host_died: true },
             2 => {
@@ -100,8 +101,9 @@ impl<H: Host> Chaos<H> {
             10 => return self.set_back(),
             11 => return self.crash(),
             1 => Event::RunRetried { step: None, edits: BTreeMap::new(), speaker: Speaker::Operator },
-            2..=4 => Event::RunPaused { reason },
-            _ => Event::RunResumed,
+            // A run is paused and resumed as a whole.
+            2..=4 => return self.send(root_of(&run), Event::RunPaused { reason }).map(drop),
+            _ => return self.send(root_of(&run), Event::RunResumed).map(drop),
         };
         self.send(&run, event).map(drop)
     }
@@ -113,6 +115,16 @@ impl<H: Host> Chaos<H> {
             ids.retain(|id| depth(id) == 0);
         }
         self.pick(&ids)
+    }
+
+    /// Somebody wants a run taken back that is no branch: that is nobody's to say.
+    fn roll_back(&mut self) -> Result<(), Broken> {
+        let roots: Vec<String> = self.host.ids().into_iter().filter(|id| depth(id) == 0).collect();
+        let Some(run) = self.pick(&roots) else { return Ok(()) };
+        match self.send(&run, Event::RunRolledBack { reason: "nonsense".to_owned() })? {
+            Verdict::Refused(_) => Ok(()),
+            other => Err(Broken { run, seq: 0, law: format!("it was taken back: {other:?}") }),
+        }
     }
 
     /// A branch's end is told once more, long after it was heard: nothing follows from it.
@@ -162,7 +174,7 @@ impl<H: Host> Chaos<H> {
         if let Some(run) = self.pick_run() {
             let reason = "the operator wishes so".to_owned();
             let event = self.pick(&[Event::RunResumed, Event::RunPaused { reason }]);
-            sent.extend(event.map(|event| (run, event)));
+            sent.extend(event.map(|event| (root_of(&run).to_owned(), event)));
         }
         self.host.crash(sent)
     }

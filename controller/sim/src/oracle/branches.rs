@@ -102,6 +102,10 @@ impl Heard {
                 let (live, returning) = (branches.live(), branches.returning());
                 self.broken.push(format!("{} {round}: {live} go on, {returning} go back at once", after.id));
             }
+            let goes_on = branches.live() > 0 && !branches.is_stopped;
+            if goes_on && matches!(after.phase, Phase::Unwinding { .. }) {
+                self.broken.push(format!("{} {round}: some were not told that the run unwinds", after.id));
+            }
             let is_ended = matches!(after.phase, Phase::Ended { .. });
             if is_ended && branches.live() + branches.returning() > 0 {
                 self.broken.push(format!("{} {round}: some go on, and the run is over", after.id));
