@@ -1,6 +1,7 @@
 //! A world for tests: a company written as TOML, a store in memory that can crash, a clock that stands still, and a scripted outside.
 
 mod approvals;
+mod branches;
 mod chaos;
 mod control;
 mod crashes;

@@ -1,0 +1,150 @@
+//! Every state that a run with branches, and a branch, comes through answers every event: it does not panic, the fold is the state,
+//! and something will wake what goes on.
+
+#[path = "branches/tree.rs"]
+#[expect(dead_code, reason = "other rules use the other words")]
+mod tree;
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use adjutant_machine::{
+    Definition, Env,
+    branch::Round,
+    event::{BranchEnded, Envelope, Event, Labelled, RunStarted, Settlement},
+    fact::Entry,
+    fold,
+    id::Stamp,
+    run::Run,
+    step,
+};
+use adjutant_sim::{Company, Many};
+use adjutant_spec::{plan::Join, value::Labels};
+use serde_json::json;
+use tree::{Tree, ended};
+
+/// Returns trees that have come to their ends, good and bad, with the definition of their runs.
+fn trees() -> Vec<(Company, Tree)> {
+    let digs = Company::digs(&ended(&[false, true, false]), Many { max_parallel: 2, min_ok: Some(2) });
+    let mut done = Tree::of(&digs);
+    for run in ["dig-1~dig.1.0", "dig-1~dig.1.2", "dig-1"] {
+        done.finish(run);
+    }
+    let mut back = Tree::of(&digs);
+    for run in ["dig-1~dig.1.0", "dig-1~dig.1.2"] {
+        back.finish(run);
+    }
+    back.cancel("dig-1");
+    for run in ["dig-1~dig.1.2", "dig-1~dig.1.0", "dig-1"] {
+        back.finish(run);
+    }
+    let splits = Company::splits(Join::AtLeast(2));
+    let mut raced = Tree::of(&splits);
+    raced.act("split-1~split.1.1");
+    raced.approve("split-1~split.1.0");
+    for run in ["split-1~split.1.2", "split-1~split.1.0", "split-1~split.1.1", "split-1"] {
+        raced.finish(run);
+    }
+    let mut killed = Tree::of(&splits);
+    killed.take("split-1~split.1.1");
+    killed.send("split-1", Event::RunPaused { reason: "r".to_owned() });
+    killed.send("split-1", Event::RunKilled { reason: "r".to_owned() });
+    vec![(digs.clone(), done), (digs, back), (splits.clone(), raced), (splits, killed)]
+}
+
+fn ends(round: &Round, index: u32) -> Vec<Event> {
+    let output = Labelled { value: json!({ "status": "x" }), labels: Labels::OPERATOR };
+    let end = |status: &str, stands, doubt| {
+        let (round, status, reason, output) = (round.clone(), status.to_owned(), None, output.clone());
+        Event::BranchEnded(Box::new(BranchEnded { round, index, status, stands, doubt, reason, output }))
+    };
+    vec![
+        end("done", true, false),
+        end("done", false, false),
+        end("failed", false, false),
+        end("cancelled", false, false),
+        end("killed", false, true),
+        end("killed", false, false),
+        end("rolled_back", false, false),
+        end("of a newer build", true, true),
+    ]
+}
+
+/// Returns everything that can happen to a run, and much that cannot.
+fn events(run: &Run, started: &RunStarted) -> Vec<Event> {
+    let reason = || "r".to_owned();
+    let mut all = vec![
+        Event::RunStarted(Box::new(started.clone())),
+        Event::RunPaused { reason: reason() },
+        Event::RunResumed,
+        Event::RunCancelled { reason: reason() },
+        Event::RunKilled { reason: reason() },
+        Event::RunRolledBack { reason: reason() },
+        Event::RunRetried { step: None, edits: Default::default(), speaker: Default::default() },
+        Event::RunRetried {
+            step: Some("dig".to_owned()),
+            edits: Default::default(),
+            speaker: Default::default(),
+        },
+        Event::ClockSetBack,
+    ];
+    all.extend(run.timers.keys().map(|timer| Event::TimerFired { timer: timer.clone() }));
+    for effect in run.effects.keys() {
+        let (effect, attempt) = (effect.clone(), 1);
+        let settlement = Settlement::DidNotHappen;
+        all.push(Event::EffectSettled { effect: effect.clone(), settlement });
+        let value = json!({ "id": "x" });
+        let provenance = json!(null);
+        all.push(Event::EffectSucceeded { effect, attempt, value, cost: None, provenance });
+    }
+    let rounds: BTreeSet<Round> = run.branches.keys().cloned().collect();
+    for round in rounds {
+        (0..4).for_each(|index| all.extend(ends(&round, index)));
+    }
+    let step = "split".to_owned();
+    all.extend(ends(&Round { step: step.clone(), number: 0 }, 0));
+    all.extend(ends(&Round { step, number: 9 }, u32::MAX));
+    all
+}
+
+#[test]
+fn every_state_of_a_tree_answers_every_event() {
+    let (mut states, mut pairs, mut applied) = (0, 0, 0);
+    for (company, tree) in trees() {
+        let def = Definition::new(Arc::clone(&company.plan.bundles[company.playbook]));
+        for kept in tree.host().runs.values() {
+            for length in 1..=kept.log.len() {
+                let log = &kept.log[..length];
+                let run = fold(log).expect("it begins with its opening");
+                states += 1;
+                for event in events(&run, &company.started(1)) {
+                    pairs += 1;
+                    applied += u32::from(answered(&def, (&run, log), event));
+                }
+            }
+        }
+    }
+    assert!(
+        states > 80 && pairs > 3_000 && applied > 400,
+        "{states} states, {pairs} pairs, {applied} applied"
+    );
+}
+
+/// Steps once; tells whether anything came of it.
+fn answered(def: &Definition, (run, log): (&Run, &[Entry]), event: Event) -> bool {
+    let envelope =
+        Envelope { at: Stamp(1_000_000_000_000), id: "new".to_owned(), by: "host".to_owned(), event };
+    let env = Env { seq: run.seq + 1, seed: 1 };
+    let answer = step(def, Some(run), &envelope, &env);
+    assert_eq!(answer, step(def, Some(run), &envelope, &env), "the same arguments give the same bytes");
+    let Some(next) = answer.next else { return false };
+    let longer: Vec<Entry> = log.iter().cloned().chain([next.entry]).collect();
+    assert_eq!(fold(&longer).as_ref(), Some(&next.run), "{:?} at {}", envelope.event, run.id);
+    assert!(
+        next.run.has_wake_up_cause(),
+        "nothing will wake {} after {:?}: {:?}",
+        run.id,
+        envelope.event,
+        next.run.position
+    );
+    true
+}
