@@ -6,6 +6,7 @@ mod tree;
 
 use adjutant_machine::{
     Refusal, Verdict,
+    eval::Scope,
     event::{Event, Settlement},
     projection::{self, Listed},
     run::{Cause, Status, Wait},
@@ -13,7 +14,7 @@ use adjutant_machine::{
 use adjutant_sim::{Company, Many};
 use adjutant_spec::{
     plan::{Join, StepKind},
-    value::{Labels, Privacy, Trust},
+    value::{Labels, Privacy, Template, Trust},
 };
 use common::World;
 use serde_json::json;
@@ -46,6 +47,9 @@ fn results_are_read_by_place_whoever_ends_first() {
         assert_eq!(item["status"], "done");
         assert_eq!(item["dig-mark"]["id"], format!("dig-1~dig.1.{place}"));
     }
+    let read = Template::parse("{{ steps.dig.items[2]['dig-mark'].id }}").expect("a template");
+    let def = &tree.host().definitions[&tree.root().bundle];
+    assert_eq!(Scope::of(tree.root(), def).render(&read), Ok(json!("dig-1~dig.1.2")));
     assert_eq!(tree.root().position.as_ref().map(|at| at.step.as_str()), Some("after"));
     let kept = &tree.root().branches.values().next().expect("its undo is open").results;
     assert_eq!(kept.iter().count(), 0, "they are the step's value and are kept once");
