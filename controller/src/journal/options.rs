@@ -2,8 +2,8 @@
 
 use adjutant_machine::journal::JournalError;
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, DBRecoveryMode, LogLevel,
-    Options as Settings, SliceTransform, WriteBufferManager,
+    BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, DBRecoveryMode,
+    LogLevel, Options as Settings, SliceTransform, WriteBufferManager,
 };
 
 use super::keys::{self, Family};
@@ -93,6 +93,11 @@ fn table(cache: &Cache) -> BlockBasedOptions {
     table.set_block_cache(cache);
     table.set_bloom_filter(10.0, false);
     table.set_cache_index_and_filter_blocks(true);
+    // Whole indexes are larger than the cache: behind a backlog each read of a run read one, unpacked it and dropped it again.
+    table.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+    table.set_partition_filters(true);
+    table.set_metadata_block_size(4 << 10);
+    table.set_pin_top_level_index_and_filter(true);
     table.set_pin_l0_filter_and_index_blocks_in_cache(true);
     table.set_format_version(5);
     table

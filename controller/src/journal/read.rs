@@ -130,10 +130,11 @@ impl View<'_> {
         limit: usize,
     ) -> Result<Vec<(u64, Content)>, JournalError> {
         let mut found = Vec::new();
-        if !self.has_entries(instance)? {
-            return Ok(found);
-        }
-        let salt = self.salt_of(instance)?;
+        let salt = match self.salt(instance)? {
+            Some(salt) => salt,
+            None if !self.has_entries(instance)? => return Ok(found),
+            None => self.salt_of(instance)?,
+        };
         let range = Range {
             family: Family::Log,
             lower: keys::entry(instance, from),
