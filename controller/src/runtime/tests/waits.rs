@@ -242,7 +242,9 @@ async fn a_wait_is_gone_with_its_run_and_those_behind_it_go_on() {
     world.pass(2_100).await;
     let keys: Vec<String> = world.script.calls("desk.slow").into_iter().map(|(key, _)| key).collect();
     assert_eq!(keys.len(), 4);
-    assert!(keys[2].contains(&runs[4]) && keys[3].contains(&runs[5]), "{keys:?}");
+    // Both are let go at the same moment: which of them is called first is luck.
+    let later = |run: &String| keys[2..].iter().any(|key| key.contains(run));
+    assert!(later(&runs[4]) && later(&runs[5]), "{keys:?}");
     world.handle.resume(&runs[3], "operator").await.unwrap();
     world.pass(2_100).await;
     assert_eq!(world.run(&runs[3]).await.line.status, "done");
