@@ -14,10 +14,8 @@ use std::{fmt, str::FromStr};
 use adjutant_spec::plan::StepId;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::id::IdError;
-
-/// What stands between a parent's name and what follows; no run's id has it.
-const BELOW: char = '~';
+pub use crate::id::is_branch;
+use crate::id::{BELOW, IdError};
 
 /// The branches that a step began in one go; written `<step>.<round>`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -81,12 +79,6 @@ impl<'de> Deserialize<'de> for Round {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
-}
-
-/// Returns whether a name is a branch's.
-#[must_use]
-pub fn is_branch(name: &str) -> bool {
-    name.contains(BELOW)
 }
 
 /// Returns the run that a branch is a part of, however deep; a run's own name where it is none.

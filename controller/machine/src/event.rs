@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 
 use adjutant_spec::{
     plan::{BundleId, OldestId, Stage, StepId},
-    value::{Labels, Money},
+    value::Money,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use crate::labelled::Labelled;
 use crate::{
     about::About,
     branch::Round,
@@ -30,15 +31,6 @@ pub struct Envelope {
     pub by: String,
     /// What happened.
     pub event: Event,
-}
-
-/// A value with its labels.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Labelled {
-    /// The value.
-    pub value: Value,
-    /// Its trust and privacy.
-    pub labels: Labels,
 }
 
 /// What can happen to a run.

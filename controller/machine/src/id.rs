@@ -4,7 +4,14 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::branch::is_branch;
+/// What stands between a parent's name and what follows; no run's id has it.
+pub(crate) const BELOW: char = '~';
+
+/// Returns whether a name is a branch's.
+#[must_use]
+pub fn is_branch(name: &str) -> bool {
+    name.contains(BELOW)
+}
 
 /// Milliseconds since 1970 in UTC. Only events carry it; the machine has no clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]

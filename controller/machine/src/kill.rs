@@ -9,7 +9,6 @@ use serde_json::json;
 use crate::{
     branch::{Place, Round, is_branch},
     command::Notice,
-    decide::child_output,
     draft::Draft,
     event::{BranchEnded, Envelope, Event, Labelled},
     fact::Fact,
@@ -18,6 +17,7 @@ use crate::{
         Lifecycle,
         effect::{EffectAction, EffectEvent},
     },
+    output::child_output,
     run::{Branches, Child, Close, EffectState, GatePhase, Part, Phase, Run, Status},
     verdict::{Env, Refusal, Step, Verdict},
 };

@@ -6,13 +6,13 @@ mod agent;
 mod bundle;
 mod company;
 mod connector;
-mod fragment;
 mod id;
 mod input;
 mod oldest;
 mod playbook;
 mod policy;
 mod route;
+mod step;
 mod templates;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -23,19 +23,19 @@ pub use agent::{Agent, Fallback, ModelChoice, Sla};
 pub use bundle::{AgentContract, Bundle, BundleId, Covered, RouteRules, VerbContract};
 pub use company::{Company, Persona, Slice, Stage};
 pub use connector::{Connector, Effect, Idempotency, Mode, Rate, Verb};
-pub use fragment::{DEEPEST_BRANCH, Fragment, Join, Lane};
 pub(crate) use id::is_id;
 pub use id::{Id, StepId};
 pub use input::{Input, ValueType};
 pub use oldest::{OldestId, Renamed, Subject};
-pub use playbook::{
-    About, Auto, Automatic, Backoff, Choice, OnUpdate, Overlap, Playbook, RecordOp, Retry, Risk, Step,
-    StepKind, Tier, Trigger, Undo, Until,
-};
+pub use playbook::{About, Automatic, OnUpdate, Overlap, Playbook, Trigger};
 pub use policy::{
     Autonomy, Budget, Freeze, Level, Limit, NotifyRule, OnExceed, Policies, Price, Prices, Retention, Window,
 };
 pub use route::{Class, Route, RouteCalibration, Rule};
+pub use step::{
+    Auto, Backoff, Choice, DEEPEST_BRANCH, Fragment, Join, Lane, RecordOp, Retry, Risk, Step, StepKind, Tier,
+    Undo, Until,
+};
 
 /// How many steps that wait for nothing a run takes in one go: far more than any playbook has, far less than a hang. `check`
 /// refuses what could pass it, and the machine stops there.

@@ -13,7 +13,6 @@ pub(crate) const TIED: &[Tied] = &[
         sources: "controller/machine/src",
         modules: &[
             "about",
-            "command",
             "definition",
             "eval",
             "event",

@@ -8,10 +8,7 @@ use adjutant_spec::{
 };
 use serde_json::{Value, json};
 
-use super::{
-    Decider, Decision, effects::verdict, fallback::child_output, flow::Then, payload::of_answer,
-    steps::parent_close,
-};
+use super::{Decider, Decision, effects::verdict, flow::Then, payload::of_answer, steps::parent_close};
 use crate::{
     branch::is_branch,
     command::Call,
@@ -19,6 +16,7 @@ use crate::{
     fact::Fact,
     id::{EffectId, InstanceId},
     life::{Kind, effect::EffectEvent},
+    output::child_output,
     run::{Close, EffectState, Failure, Purpose, UndoState, Wait},
     trust::Speaker,
     verdict::Refusal,

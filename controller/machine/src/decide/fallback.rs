@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use adjutant_spec::plan::{AgentContract, Fallback, Risk, Step, StepKind};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Decider, flow::Then, gates::Question};
 use crate::{
@@ -100,16 +100,4 @@ fn asked_of(agent: &str, message: &str) -> String {
         return format!("The model's answer for \"{agent}\" cannot be used: what is the answer?");
     }
     format!("No model answered for \"{agent}\": what is the answer?")
-}
-
-/// Returns the answer of a child run, or of a branch, as its parent reads it.
-pub(crate) fn child_output(status: &str, output: &Value) -> Value {
-    match output {
-        Value::Object(fields) => {
-            let mut fields = fields.clone();
-            fields.insert("status".to_owned(), json!(status));
-            Value::Object(fields)
-        }
-        other => json!({ "status": status, "output": other }),
-    }
 }

@@ -28,8 +28,6 @@ mod retry;
 mod steps;
 mod unwind;
 
-pub(crate) use fallback::child_output;
-
 use adjutant_spec::{advice::Advice, plan::Step};
 
 use crate::{

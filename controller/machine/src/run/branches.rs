@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use serde_json::Value;
 
 use super::Part;
-use crate::event::Labelled;
+use crate::labelled::Labelled;
 
 /// The branches of one round of an `each` or a `parallel`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

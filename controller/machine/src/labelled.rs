@@ -1,0 +1,14 @@
+//! A value with its labels: what events, states and templates hand on.
+
+use adjutant_spec::value::Labels;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A value with its labels.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Labelled {
+    /// The value.
+    pub value: Value,
+    /// Its trust and privacy.
+    pub labels: Labels,
+}

@@ -1,0 +1,15 @@
+//! What a parent reads of a child run, or of a branch, that has ended.
+
+use serde_json::{Value, json};
+
+/// Returns the answer of a child run, or of a branch, as its parent reads it.
+pub(crate) fn child_output(status: &str, output: &Value) -> Value {
+    match output {
+        Value::Object(fields) => {
+            let mut fields = fields.clone();
+            fields.insert("status".to_owned(), json!(status));
+            Value::Object(fields)
+        }
+        other => json!({ "status": status, "output": other }),
+    }
+}
