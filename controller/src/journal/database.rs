@@ -69,8 +69,6 @@ impl Db {
     fn of(inner: DB) -> Self {
         let mut synced = WriteOptions::default();
         synced.set_sync(true);
-        // The keys of a group lie near each other: links follow one another, and so do the entries of a run.
-        synced.set_memtable_insert_hint_per_batch(true);
         Self { inner, synced }
     }
 
