@@ -20,7 +20,7 @@ use crate::id::{BELOW, IdError};
 /// The branches that a step began in one go; written `<step>.<round>`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Round {
-    /// The step.
+    /// The `each` or `parallel` that began them.
     pub step: StepId,
     /// How often it has begun its branches, from 1.
     pub number: u32,

@@ -201,7 +201,7 @@ pub enum Event {
     BranchEnded(Box<BranchEnded>),
     /// What a branch did that ended well is taken back, with its run.
     RunRolledBack {
-        /// Why.
+        /// Why its run is taken back, for people.
         reason: String,
     },
 }

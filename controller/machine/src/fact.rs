@@ -286,7 +286,7 @@ pub enum Fact {
         round: Round,
         /// Which of its branches.
         index: u32,
-        /// How.
+        /// Whether it ended well, and what it yielded.
         end: Box<BranchEnd>,
     },
     /// The branches that go on were told to take back what they did, and no other begins.

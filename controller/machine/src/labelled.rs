@@ -7,7 +7,7 @@ use serde_json::Value;
 /// A value with its labels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Labelled {
-    /// The value.
+    /// The value itself, as JSON.
     pub value: Value,
     /// Its trust and privacy.
     pub labels: Labels,

@@ -9,10 +9,10 @@ use crate::{effects::secrets, http, journal, reconcile, runtime, source};
 /// The first room that does not open, and why.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// The store.
+    /// The store is locked, damaged, or written by another version.
     #[error(transparent)]
     Store(#[from] journal::Error),
-    /// The runtime.
+    /// The runtime could not take up what an earlier process left.
     #[error(transparent)]
     Runtime(#[from] runtime::Error),
     /// The key of the secrets.
@@ -24,7 +24,7 @@ pub(crate) enum Error {
     /// What decides about revisions.
     #[error(transparent)]
     Reconcile(#[from] reconcile::Error),
-    /// The listeners.
+    /// An address or the control socket could not be listened at.
     #[error(transparent)]
     Served(#[from] http::ServeError),
     /// This program is not where it was started from: the hooks could not call it.

@@ -274,8 +274,8 @@ impl Reconciler {
         };
         let plan = self.artefact(&desk.in_force, &candidate.revision, (judged, after)).await?;
         // Another build may read the same files otherwise.
-        let is_compiled_so = self.inner.settings.handle.plan();
-        let is_compiled_so = is_compiled_so.is_some_and(|live| Arc::ptr_eq(&live, after) || live == *after);
+        let live = self.inner.settings.handle.plan();
+        let is_compiled_so = live.is_some_and(|live| Arc::ptr_eq(&live, after) || live == *after);
         if is_same && is_compiled_so {
             return Ok(Fate::Nothing { plan });
         }

@@ -131,7 +131,7 @@ pub struct Activation {
 /// What becomes durable in the batch of an activation: the entries of whoever tells the story of revisions, and the files.
 #[derive(Debug, Clone)]
 pub struct Story {
-    /// The entries.
+    /// The entries of the story, for its own instance.
     pub append: Append,
     /// What they speak of, by digest.
     pub blobs: Vec<(String, Vec<u8>)>,

@@ -43,7 +43,7 @@ pub(crate) enum Look<'a> {
     One(&'a str),
     /// At the names of all.
     Names,
-    /// At everything.
+    /// At every row: whatever changes in the part concerns who looked so.
     All,
 }
 

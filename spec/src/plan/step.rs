@@ -12,10 +12,10 @@ use serde_json::Value;
 use super::{Id, StepId};
 use crate::value::{Arg, Money, Period, Template};
 
-/// One step.
+/// One step of a playbook, or of what runs in branches inside it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
-    /// Its id.
+    /// Its id, unique in the whole playbook.
     pub id: StepId,
     /// What it is called for people.
     pub title: Option<String>,
@@ -48,23 +48,23 @@ pub struct Step {
 pub enum StepKind {
     /// Asks an agent.
     Agent {
-        /// Which one.
+        /// The id of the agent that is asked.
         agent: Id,
-        /// Its inputs.
+        /// What the agent is given, by the fields of its input.
         with: BTreeMap<String, Arg>,
     },
     /// Calls a connector's verb.
     Call {
         /// The verb's full name, such as `mail.send`.
         call: String,
-        /// Its arguments.
+        /// What the verb is given, by its arguments.
         with: BTreeMap<String, Arg>,
     },
     /// Classifies a text.
     Route {
-        /// Which route.
+        /// The id of the route that classifies.
         route: Id,
-        /// The text.
+        /// The text that is classified.
         text: Template,
     },
     /// Renders a template.
@@ -74,7 +74,7 @@ pub enum StepKind {
     },
     /// Asks a person.
     Gate {
-        /// The question.
+        /// The question that the person reads.
         gate: Template,
         /// The paths whose values are shown and may be edited.
         show: Vec<String>,
@@ -87,9 +87,9 @@ pub enum StepKind {
         /// JSON Schema of what the person fills in, for a form.
         form: Option<Value>,
     },
-    /// Waits.
+    /// Waits for a while, or for a moment.
     Wait {
-        /// For what.
+        /// How long, or until when.
         wait: Until,
     },
     /// Takes the first arm that holds.
@@ -106,9 +106,9 @@ pub enum StepKind {
     },
     /// Runs another playbook and waits for it.
     Run {
-        /// Which one.
+        /// The id of the playbook that is run.
         run: Id,
-        /// Its inputs.
+        /// What the child run is given, by its inputs.
         with: BTreeMap<String, Arg>,
         /// `cancel`, `detach` or `wait`: what happens to the child when this run ends.
         parent_close: String,
@@ -176,9 +176,9 @@ pub enum Until {
 /// An arm of a `choose`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Choice {
-    /// The condition.
+    /// What must hold for the arm to be taken.
     pub when: Template,
-    /// Where to go.
+    /// The step that comes next then.
     pub to: StepId,
 }
 
@@ -190,7 +190,7 @@ pub enum RecordOp {
     ReadOne {
         /// The record's kind.
         record: Id,
-        /// Its key.
+        /// The key of the record that is read.
         key: Template,
     },
     /// Reads records whose fields equal the given values: `{items}`.
@@ -204,7 +204,7 @@ pub enum RecordOp {
     Write {
         /// The record's kind.
         record: Id,
-        /// Its key.
+        /// The key of the record that is written.
         key: Template,
         /// The fields; merged into what is there.
         value: BTreeMap<String, Arg>,
@@ -217,9 +217,9 @@ pub enum RecordOp {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Risk {
-    /// Little.
+    /// Little: a slip costs a moment.
     Low,
-    /// Some.
+    /// Some: a slip has to be put right with somebody.
     Medium,
     /// Money, contracts, publication.
     High,
@@ -228,7 +228,7 @@ pub enum Risk {
 /// When a gate passes without a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Auto {
-    /// The condition.
+    /// What must hold for the gate to pass by itself.
     pub when: Template,
     /// The most that may pass in a window, such as `100.00 EUR/month`.
     pub limit: Option<String>,
@@ -273,7 +273,7 @@ impl Retry {
 pub struct Backoff {
     /// Before the second attempt.
     pub first: Period,
-    /// The longest.
+    /// No pause is longer, however often was tried.
     pub longest: Period,
 }
 
@@ -281,7 +281,7 @@ pub struct Backoff {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "snake_case")]
 pub enum Tier {
-    /// At once.
+    /// It is done as soon as it may be: the only way that there is yet.
     #[default]
     Standard,
 }
@@ -313,7 +313,7 @@ pub struct Lane {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Join {
-    /// Every lane.
+    /// Every lane must end well.
     All,
     /// The first one; the others are told to take back what they did.
     Any,

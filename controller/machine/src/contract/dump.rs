@@ -19,7 +19,7 @@ pub struct Dump {
     pub chain: (u64, u64, Option<u64>),
 }
 
-/// Every table.
+/// The tables whose rows two stores are compared by: all there are.
 pub const TABLES: [Table; 8] = [
     Table::Outbox,
     Table::Timer,

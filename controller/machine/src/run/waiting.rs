@@ -54,7 +54,7 @@ pub enum Cause {
     Branches {
         /// The step that began them.
         step: String,
-        /// How many.
+        /// How many of them have not said how they ended.
         open: u32,
         /// The name of the first one.
         first: String,

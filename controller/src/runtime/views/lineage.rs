@@ -13,7 +13,7 @@ pub struct Lineage {
     pub revision: String,
     /// The commit that it is, or is based on.
     pub commit: Option<String>,
-    /// Its title.
+    /// The first line of its commit's message.
     pub title: String,
     /// The plan that was carried out.
     pub plan: String,
