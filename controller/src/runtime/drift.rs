@@ -18,6 +18,7 @@ use adjutant_machine::{
     journal::{self, Batch, Journal, RowWrite, Table},
 };
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{
     Clock, Error,
@@ -38,18 +39,20 @@ const MOST: usize = 8;
 const TOLD_FOR: i64 = 7 * 86_400_000;
 
 /// What is known of the clock.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct ClockView {
     /// The last moment that this store has seen.
     #[serde(default)]
+    #[schema(required)]
     pub last: When,
     /// When it jumped, the newest last.
     #[serde(default)]
+    #[schema(required)]
     pub jumps: Vec<JumpView>,
 }
 
 /// A jump of the clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct JumpView {
     /// What it would have shown.
     pub from: When,

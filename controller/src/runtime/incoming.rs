@@ -3,11 +3,12 @@
 use adjutant_machine::life::delivery::Unmet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::views::When;
 
 /// What the hook of a connector was told so far.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HookView {
     /// The connector that the hook belongs to.
     pub connector: String,
@@ -32,7 +33,7 @@ pub struct HookView {
 }
 
 /// A line of `deliveries`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DeliveryLine {
     /// The id of the delivery, as the commands take it.
     pub id: String,
@@ -55,7 +56,7 @@ pub struct DeliveryLine {
 }
 
 /// A delivery in full.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DeliveryView {
     /// What the list shows.
     #[serde(flatten)]
@@ -63,6 +64,7 @@ pub struct DeliveryView {
     /// Who brought it.
     pub by: String,
     /// Why it is open, by playbook.
+    #[schema(value_type = Vec<Object>)]
     pub reasons: Vec<Unmet>,
     /// What came in: its fields, or what is known of it.
     pub content: Value,

@@ -6,6 +6,7 @@ use adjutant_machine::{id::Stamp, journal::Append, trust::Speaker};
 use adjutant_spec::plan::{Plan, StepId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::views::Lineage;
 
@@ -35,7 +36,7 @@ pub struct StartRun {
 }
 
 /// A run that was asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Started {
     /// Its id.
     pub run: String,
@@ -268,7 +269,7 @@ pub struct Judged {
 }
 
 /// What became of an event.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Answer {
     /// Whether it changed anything; `false` for a repetition of what is known already.
     pub applied: bool,

@@ -10,7 +10,6 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     paged::{Listed, listed},
     runs::Answered,
-    shapes,
 };
 use crate::{
     http::{
@@ -42,7 +41,7 @@ pub(super) struct ListParams {
 
 /// Lists deliveries that no run has taken yet, oldest first and page by page.
 #[utoipa::path(get, path = "/api/v1/deliveries", tag = "deliveries", params(ListParams),
-    responses((status = 200, body = Vec<shapes::DeliveryLine>, headers(
+    responses((status = 200, body = Vec<DeliveryLine>, headers(
         ("x-total-count" = u64, description = "how many there are in all"),
         ("x-next" = Option<String>, description = "what to name as `after` for the next page"))),
         (status = 404, body = Refusal, description = "the delivery to go on after is not there")))]
@@ -58,7 +57,7 @@ pub(super) async fn list(
 
 /// Shows a delivery that is or was open, with its content.
 #[utoipa::path(get, path = "/api/v1/deliveries/{id}", tag = "deliveries", params(("id" = String, Path)),
-    responses((status = 200, body = shapes::DeliveryView), (status = 404, body = Refusal)))]
+    responses((status = 200, body = DeliveryView), (status = 404, body = Refusal)))]
 pub(super) async fn show(
     State(app): State<App>,
     who: Principal,
@@ -70,7 +69,7 @@ pub(super) async fn show(
 
 /// Tries an open delivery on the revision in force.
 #[utoipa::path(post, path = "/api/v1/deliveries/{id}/start", tag = "deliveries", params(("id" = String, Path)),
-    responses((status = 200, body = shapes::Answer), (status = 404, body = Refusal),
+    responses((status = 200, body = Answer), (status = 404, body = Refusal),
         (status = 409, body = Refusal, description = "it is not open, or still cannot start")))]
 pub(super) async fn start(
     State(app): State<App>,
@@ -91,7 +90,7 @@ pub(super) struct DropWish {
 
 /// Drops an open delivery: it starts nothing any more, and its repetition neither.
 #[utoipa::path(post, path = "/api/v1/deliveries/{id}/drop", tag = "deliveries", params(("id" = String, Path)), request_body = DropWish,
-    responses((status = 200, body = shapes::Answer), (status = 404, body = Refusal), (status = 409, body = Refusal),
+    responses((status = 200, body = Answer), (status = 404, body = Refusal), (status = 409, body = Refusal),
         (status = 422, body = Refusal)))]
 pub(super) async fn let_go(
     State(app): State<App>,

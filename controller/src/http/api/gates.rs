@@ -15,7 +15,6 @@ use utoipa::ToSchema;
 use super::{
     paged::{Listed, PageParams, listed},
     runs::Answered,
-    shapes,
 };
 use crate::{
     http::{
@@ -31,7 +30,7 @@ const SHORTEST_DIGEST: usize = 8;
 
 /// Lists the gates that wait, oldest first, page by page.
 #[utoipa::path(get, path = "/api/v1/inbox", tag = "gates", params(PageParams),
-    responses((status = 200, body = Vec<shapes::GateView>, headers(
+    responses((status = 200, body = Vec<GateView>, headers(
         ("x-total-count" = u64, description = "how many there are in all"),
         ("x-next" = Option<String>, description = "what to name as `after` for the next page"))),
         (status = 404, body = Refusal, description = "the gate to go on after is not there")))]
@@ -46,7 +45,7 @@ pub(super) async fn inbox(
 
 /// Shows a gate with everything that a decision is about.
 #[utoipa::path(get, path = "/api/v1/gates/{id}", tag = "gates", params(("id" = String, Path)),
-    responses((status = 200, body = shapes::GateView), (status = 404, body = Refusal)))]
+    responses((status = 200, body = GateView), (status = 404, body = Refusal)))]
 pub(super) async fn show(
     State(app): State<App>,
     who: Principal,
@@ -75,7 +74,7 @@ pub(super) struct Approve {
 
 /// Approves a gate, as shown or with changed values.
 #[utoipa::path(post, path = "/api/v1/gates/{id}/approve", tag = "gates", params(("id" = String, Path)), request_body = Approve,
-    responses((status = 200, body = shapes::Answer), (status = 403, body = Refusal), (status = 404, body = Refusal),
+    responses((status = 200, body = Answer), (status = 403, body = Refusal), (status = 404, body = Refusal),
         (status = 409, body = Refusal, description = "decided otherwise, or the card changed"), (status = 422, body = Refusal)))]
 pub(super) async fn approve(
     State(app): State<App>,
@@ -105,7 +104,7 @@ pub(super) struct Deny {
 
 /// Denies a gate with a reason.
 #[utoipa::path(post, path = "/api/v1/gates/{id}/deny", tag = "gates", params(("id" = String, Path)), request_body = Deny,
-    responses((status = 200, body = shapes::Answer), (status = 404, body = Refusal), (status = 409, body = Refusal)))]
+    responses((status = 200, body = Answer), (status = 404, body = Refusal), (status = 409, body = Refusal)))]
 pub(super) async fn deny(
     State(app): State<App>,
     who: Principal,

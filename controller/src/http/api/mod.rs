@@ -7,7 +7,6 @@ mod git;
 mod paged;
 mod people;
 mod runs;
-mod shapes;
 mod status;
 mod world;
 

@@ -67,7 +67,6 @@ pub(super) struct LoginLink {
     /// What to open in a browser; absent where only the control socket is served.
     url: Option<String>,
     /// When it lapses.
-    #[schema(value_type = String)]
     expires: When,
 }
 

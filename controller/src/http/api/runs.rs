@@ -12,7 +12,6 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::shapes;
 use crate::{
     http::{
         App, Refusal, Scope,
@@ -49,7 +48,7 @@ pub(super) struct ListParams {
 
 /// Lists runs, newest first.
 #[utoipa::path(get, path = "/api/v1/runs", tag = "runs", params(ListParams),
-    responses((status = 200, body = Vec<shapes::RunLine>),
+    responses((status = 200, body = Vec<RunLine>),
         (status = 404, body = Refusal, description = "the playbook, or the run to go on after, is not there")))]
 pub(super) async fn list(
     State(app): State<App>,
@@ -81,7 +80,7 @@ pub(super) struct StartWish {
 
 /// Starts a run; the same key is the same run.
 #[utoipa::path(post, path = "/api/v1/runs", tag = "runs", request_body = StartWish,
-    responses((status = 201, body = shapes::Started), (status = 200, body = shapes::Started, description = "the key was known"),
+    responses((status = 201, body = Started), (status = 200, body = Started, description = "the key was known"),
         (status = 404, body = Refusal), (status = 409, body = Refusal), (status = 422, body = Refusal)))]
 pub(super) async fn start(
     State(app): State<App>,
@@ -109,7 +108,7 @@ pub(super) struct AtParams {
 /// Shows a run, now or after one of its entries.
 #[utoipa::path(get, path = "/api/v1/runs/{id}", tag = "runs",
     params(("id" = String, Path, description = "a run, or `run@seq`"), AtParams),
-    responses((status = 200, body = shapes::RunView), (status = 404, body = Refusal)))]
+    responses((status = 200, body = RunView), (status = 404, body = Refusal)))]
 pub(super) async fn show(
     State(app): State<App>,
     who: Principal,
@@ -157,7 +156,7 @@ impl LogParams {
 
 /// Shows the entries of a run.
 #[utoipa::path(get, path = "/api/v1/runs/{id}/log", tag = "runs", params(("id" = String, Path), LogParams),
-    responses((status = 200, body = Vec<shapes::LogView>), (status = 404, body = Refusal)))]
+    responses((status = 200, body = Vec<LogView>), (status = 404, body = Refusal)))]
 pub(super) async fn log(
     State(app): State<App>,
     who: Principal,
@@ -171,7 +170,7 @@ pub(super) async fn log(
 /// Shows the entries of any instance, such as `schedule/<playbook>`.
 #[utoipa::path(get, path = "/api/v1/log/{kind}/{name}", tag = "runs",
     params(("kind" = String, Path), ("name" = String, Path), LogParams),
-    responses((status = 200, body = Vec<shapes::LogView>), (status = 404, body = Refusal)))]
+    responses((status = 200, body = Vec<LogView>), (status = 404, body = Refusal)))]
 pub(super) async fn log_of(
     State(app): State<App>,
     who: Principal,
@@ -186,14 +185,14 @@ pub(super) async fn log_of(
 
 /// Explains why a run is where it is.
 #[utoipa::path(get, path = "/api/v1/runs/{id}/why", tag = "runs", params(("id" = String, Path)),
-    responses((status = 200, body = shapes::WhyView), (status = 404, body = Refusal)))]
+    responses((status = 200, body = WhyView), (status = 404, body = Refusal)))]
 pub(super) async fn why_run(app: State<App>, who: Principal, id: Path<String>) -> Answered<WhyView> {
     why(app, who, id).await
 }
 
 /// Explains a run, a gate, an effect or a delivery (`delivery/ID`): cause behind cause, down to the file.
 #[utoipa::path(get, path = "/api/v1/why/{id}", tag = "runs", params(("id" = String, Path)),
-    responses((status = 200, body = shapes::WhyView), (status = 404, body = Refusal)))]
+    responses((status = 200, body = WhyView), (status = 404, body = Refusal)))]
 pub(super) async fn why(State(app): State<App>, who: Principal, Path(id): Path<String>) -> Answered<WhyView> {
     who.must(Scope::Read)?;
     Ok(Json(app.handle.why(&id).await?))
@@ -209,7 +208,7 @@ pub(super) struct Reason {
 
 /// Pauses a run: no further effect starts.
 #[utoipa::path(post, path = "/api/v1/runs/{id}/pause", tag = "runs", params(("id" = String, Path)), request_body = Reason,
-    responses((status = 200, body = shapes::Answer), (status = 404, body = Refusal), (status = 409, body = Refusal)))]
+    responses((status = 200, body = Answer), (status = 404, body = Refusal), (status = 409, body = Refusal)))]
 pub(super) async fn pause(
     State(app): State<App>,
     who: Principal,
@@ -222,7 +221,7 @@ pub(super) async fn pause(
 
 /// Lets a paused run go on.
 #[utoipa::path(post, path = "/api/v1/runs/{id}/resume", tag = "runs", params(("id" = String, Path)),
-    responses((status = 200, body = shapes::Answer), (status = 404, body = Refusal), (status = 409, body = Refusal)))]
+    responses((status = 200, body = Answer), (status = 404, body = Refusal), (status = 409, body = Refusal)))]
 pub(super) async fn resume(
     State(app): State<App>,
     who: Principal,
@@ -234,7 +233,7 @@ pub(super) async fn resume(
 
 /// Cancels a run: what was done is taken back.
 #[utoipa::path(post, path = "/api/v1/runs/{id}/cancel", tag = "runs", params(("id" = String, Path)), request_body = Reason,
-    responses((status = 200, body = shapes::Answer), (status = 404, body = Refusal), (status = 409, body = Refusal)))]
+    responses((status = 200, body = Answer), (status = 404, body = Refusal), (status = 409, body = Refusal)))]
 pub(super) async fn cancel(
     State(app): State<App>,
     who: Principal,
@@ -247,7 +246,7 @@ pub(super) async fn cancel(
 
 /// Ends a run at once: nothing is taken back.
 #[utoipa::path(post, path = "/api/v1/runs/{id}/kill", tag = "runs", params(("id" = String, Path)), request_body = Reason,
-    responses((status = 200, body = shapes::Answer), (status = 404, body = Refusal), (status = 409, body = Refusal)))]
+    responses((status = 200, body = Answer), (status = 404, body = Refusal), (status = 409, body = Refusal)))]
 pub(super) async fn kill(
     State(app): State<App>,
     who: Principal,
@@ -260,7 +259,7 @@ pub(super) async fn kill(
 
 /// Lets a quarantined run go on, once what was damaged is repaired: it is looked at before.
 #[utoipa::path(post, path = "/api/v1/runs/{id}/release", tag = "runs", params(("id" = String, Path)),
-    responses((status = 200, body = shapes::Answer), (status = 404, body = Refusal),
+    responses((status = 200, body = Answer), (status = 404, body = Refusal),
         (status = 409, body = Refusal, description = "it is still damaged")))]
 pub(super) async fn release(
     State(app): State<App>,
@@ -283,7 +282,7 @@ pub(super) struct RetryWish {
 
 /// Tries a failed run again, with corrected values where given.
 #[utoipa::path(post, path = "/api/v1/runs/{id}/retry", tag = "runs", params(("id" = String, Path)), request_body = RetryWish,
-    responses((status = 200, body = shapes::Answer), (status = 404, body = Refusal), (status = 409, body = Refusal)))]
+    responses((status = 200, body = Answer), (status = 404, body = Refusal), (status = 409, body = Refusal)))]
 pub(super) async fn retry(
     State(app): State<App>,
     who: Principal,
@@ -308,7 +307,7 @@ pub(super) struct CorrectWish {
 
 /// Notes what the text of a route step really is; the run goes on as it was.
 #[utoipa::path(post, path = "/api/v1/runs/{id}/correct", tag = "runs", params(("id" = String, Path)), request_body = CorrectWish,
-    responses((status = 200, body = shapes::Answer), (status = 404, body = Refusal), (status = 409, body = Refusal), (status = 422, body = Refusal)))]
+    responses((status = 200, body = Answer), (status = 404, body = Refusal), (status = 409, body = Refusal), (status = 422, body = Refusal)))]
 pub(super) async fn correct(
     State(app): State<App>,
     who: Principal,

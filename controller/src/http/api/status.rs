@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{runs::Answered, shapes};
+use super::runs::Answered;
 use crate::{
     http::{
         App, Refusal, Scope,
@@ -61,20 +61,16 @@ pub(in crate::http) struct FullStatus {
     /// What waits for the operator's yes before it can be in force.
     pub(in crate::http) waits: Option<WaitsView>,
     /// What is paused.
-    #[schema(value_type = Vec<Object>)]
     pub(in crate::http) paused: Vec<PauseView>,
     /// What is set aside because its stored state is damaged.
-    #[schema(value_type = Vec<Object>)]
     pub(in crate::http) quarantined: Vec<QuarantineView>,
     /// How many effects wait to be performed.
     pub(in crate::http) outbox: u64,
     /// The last moment that the store has seen, and when the clock jumped.
-    #[schema(value_type = Object)]
     pub(in crate::http) clock: ClockView,
     /// The company's name; absent before the first activation.
     pub(in crate::http) company: Option<String>,
     /// Since when the applied revision is in force.
-    #[schema(value_type = Option<String>)]
     pub(in crate::http) applied_at: Option<When>,
 }
 
@@ -217,7 +213,7 @@ pub(super) async fn metrics(State(app): State<App>, who: Principal) -> Answered<
 }
 
 /// Shows what was spent against the caps in force.
-#[utoipa::path(get, path = "/api/v1/spend", tag = "status", responses((status = 200, body = shapes::SpendView)))]
+#[utoipa::path(get, path = "/api/v1/spend", tag = "status", responses((status = 200, body = SpendView)))]
 pub(super) async fn spend(State(app): State<App>, who: Principal) -> Answered<SpendView> {
     who.must(Scope::Read)?;
     Ok(Json(app.handle.spend().await?))
@@ -233,7 +229,7 @@ pub(super) struct MonthParams {
 
 /// Shows what a month cost, by playbook, agent and day.
 #[utoipa::path(get, path = "/api/v1/spend/month", tag = "status", params(MonthParams),
-    responses((status = 200, body = shapes::MonthView), (status = 422, body = Refusal)))]
+    responses((status = 200, body = MonthView), (status = 422, body = Refusal)))]
 pub(super) async fn month(
     State(app): State<App>,
     who: Principal,
@@ -244,7 +240,7 @@ pub(super) async fn month(
 }
 
 /// Checks the hash chain and the fold of every instance.
-#[utoipa::path(get, path = "/api/v1/audit", tag = "status", responses((status = 200, body = shapes::AuditView)))]
+#[utoipa::path(get, path = "/api/v1/audit", tag = "status", responses((status = 200, body = AuditView)))]
 pub(super) async fn audit(State(app): State<App>, who: Principal) -> Answered<AuditView> {
     who.must(Scope::Operate)?;
     Ok(Json(app.handle.audit().await?))

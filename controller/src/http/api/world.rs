@@ -18,7 +18,6 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     paged::{Listed, PageParams, listed},
     runs::Answered,
-    shapes,
 };
 use crate::{
     http::{
@@ -35,7 +34,7 @@ use crate::{
 
 /// Lists effects that are dead, or of which nobody knows whether they happened, page by page.
 #[utoipa::path(get, path = "/api/v1/dead", tag = "world", params(PageParams),
-    responses((status = 200, body = Vec<shapes::DeadView>, headers(
+    responses((status = 200, body = Vec<DeadView>, headers(
         ("x-total-count" = u64, description = "how many there are in all"),
         ("x-next" = Option<String>, description = "what to name as `after` for the next page"))),
         (status = 404, body = Refusal, description = "the effect to go on after is not there")))]
@@ -89,7 +88,7 @@ impl Settle {
 
 /// Settles an unknown or dead effect.
 #[utoipa::path(post, path = "/api/v1/effects/{id}/settle", tag = "world", params(("id" = String, Path)), request_body = Settle,
-    responses((status = 200, body = shapes::Answer), (status = 404, body = Refusal), (status = 409, body = Refusal)))]
+    responses((status = 200, body = Answer), (status = 404, body = Refusal), (status = 409, body = Refusal)))]
 pub(super) async fn settle(
     State(app): State<App>,
     who: Principal,
@@ -110,7 +109,7 @@ pub(super) async fn kinds(State(app): State<App>, who: Principal) -> Answered<Ve
 
 /// Lists business records of a kind with where they come from, by key and page by page.
 #[utoipa::path(get, path = "/api/v1/records/{kind}", tag = "world", params(("kind" = String, Path), PageParams),
-    responses((status = 200, body = Vec<shapes::RecordView>, headers(
+    responses((status = 200, body = Vec<RecordView>, headers(
         ("x-total-count" = u64, description = "how many there are in all"),
         ("x-next" = Option<String>, description = "what to name as `after` for the next page"))),
         (status = 404, body = Refusal)))]
@@ -154,7 +153,6 @@ pub(in crate::http) struct ConnectorView {
     /// Where webhooks come in, for a connector that takes them.
     pub(in crate::http) hook: Option<String>,
     /// What it was told so far, where it was told anything.
-    #[schema(value_type = Option<shapes::HookView>)]
     pub(in crate::http) told: Option<HookView>,
 }
 
@@ -242,7 +240,7 @@ pub(super) struct SlotParams {
 
 /// Lists the last slots of a playbook's schedule.
 #[utoipa::path(get, path = "/api/v1/playbooks/{id}/slots", tag = "world", params(("id" = String, Path), SlotParams),
-    responses((status = 200, body = Vec<shapes::SlotView>)))]
+    responses((status = 200, body = Vec<SlotView>)))]
 pub(super) async fn slots(
     State(app): State<App>,
     who: Principal,
@@ -264,7 +262,6 @@ pub(super) struct PauseWish {
     reason: String,
     /// When it ends by itself, as RFC 3339; never when absent.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
     until: Option<When>,
 }
 
@@ -281,7 +278,7 @@ pub(in crate::http) fn pause_scope_of(text: &str) -> Result<PauseScope, Refusal>
 
 /// Pauses everything, a playbook, or a connector.
 #[utoipa::path(post, path = "/api/v1/pause", tag = "world", request_body = PauseWish,
-    responses((status = 200, body = shapes::Answer), (status = 422, body = Refusal)))]
+    responses((status = 200, body = Answer), (status = 422, body = Refusal)))]
 pub(super) async fn pause_scope(
     State(app): State<App>,
     who: Principal,
@@ -296,7 +293,7 @@ pub(super) async fn pause_scope(
 
 /// Ends such a pause.
 #[utoipa::path(post, path = "/api/v1/resume", tag = "world", request_body = PauseWish,
-    responses((status = 200, body = shapes::Answer), (status = 422, body = Refusal)))]
+    responses((status = 200, body = Answer), (status = 422, body = Refusal)))]
 pub(super) async fn resume_scope(
     State(app): State<App>,
     who: Principal,

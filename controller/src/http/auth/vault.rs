@@ -81,10 +81,8 @@ pub struct TokenView {
     /// What it may do.
     pub scopes: BTreeSet<Scope>,
     /// When it was made.
-    #[schema(value_type = String)]
     pub created: When,
     /// When it lapses.
-    #[schema(value_type = String)]
     pub expires: When,
 }
 

@@ -12,35 +12,41 @@ use adjutant_spec::{
 };
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::runtime::{Error, core::Core, money, rows};
 
 /// What was spent against the caps that are in force.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SpendView {
     /// What was spent and reserved today in the company.
+    #[schema(value_type = Option<String>)]
     pub today: Option<Money>,
     /// Each cap with its current window.
     pub budgets: Vec<BudgetView>,
     /// What was spent today by `playbook:<id>` and `agent:<id>`.
+    #[schema(value_type = BTreeMap<String, String>)]
     pub by: BTreeMap<String, Money>,
 }
 
 /// What a month cost.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct MonthView {
     /// Such as `2026-11`.
     pub month: String,
     /// What the company spent and still holds for calls under way; absent where it is nothing.
+    #[schema(value_type = Option<String>)]
     pub total: Option<Money>,
     /// The same by `playbook:<id>` and `agent:<id>`, those that are gone from the company too.
+    #[schema(value_type = BTreeMap<String, String>)]
     pub by: BTreeMap<String, Money>,
     /// The same by day, such as `2026-11-26`.
+    #[schema(value_type = BTreeMap<String, String>)]
     pub days: BTreeMap<String, Money>,
 }
 
 /// A cap with its current window.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct BudgetView {
     /// `company`, `slice:<id>`, `playbook:<id>`, `agent:<id>`.
     pub scope: String,
@@ -49,10 +55,13 @@ pub struct BudgetView {
     /// Which one, such as `2026-03-01`.
     pub slot: String,
     /// The most that the window may cost.
+    #[schema(value_type = String)]
     pub limit: Money,
     /// Held for calls that are under way.
+    #[schema(value_type = String)]
     pub reserved: Money,
     /// What calls that are over really cost.
+    #[schema(value_type = String)]
     pub settled: Money,
 }
 

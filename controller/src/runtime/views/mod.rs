@@ -19,6 +19,10 @@ use adjutant_spec::{
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
+use utoipa::{
+    ToSchema,
+    openapi::{ObjectBuilder, OneOfBuilder, Type},
+};
 
 pub use lineage::Lineage;
 pub use status::{AppliedView, AuditView, PauseView, QuarantineView, StatusView};
@@ -30,7 +34,8 @@ pub use super::{
 };
 
 /// A moment as people and programs read it: RFC 3339 in UTC with milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, ToSchema)]
+#[schema(value_type = String)]
 pub struct When(pub Stamp);
 
 impl std::fmt::Display for When {
@@ -95,7 +100,7 @@ impl<T> Paged<T> {
 }
 
 /// A line of `runs`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RunLine {
     /// The run's id.
     pub id: String,
@@ -117,14 +122,17 @@ pub struct RunLine {
     pub started: When,
     /// What its playbook is called, as the run pins it.
     #[serde(default)]
+    #[schema(required)]
     pub title: String,
     /// Whom it is about, where its playbook says so.
     #[serde(default)]
+    #[schema(schema_with = about)]
     pub about: Option<About>,
     /// The newest amount of money that it holds.
     #[serde(default)]
     pub amount: Option<String>,
     /// How far its effects reach the world.
+    #[schema(value_type = String)]
     pub stage: Stage,
     /// Whether effects other than reads are only logged.
     pub dry: bool,
@@ -136,6 +144,17 @@ impl RunLine {
     pub fn mark(&self) -> Option<&'static str> {
         mark(self.stage, self.dry)
     }
+}
+
+/// Whom a run is about, for the description of the API: its type is the machine's, which knows nothing of it.
+fn about() -> OneOfBuilder {
+    let field = |words: &str| ObjectBuilder::new().schema_type(Type::String).description(Some(words));
+    let whom = ObjectBuilder::new()
+        .property("kind", field("A kind of record, or a word of the company's own."))
+        .property("key", field("Which one."))
+        .required("kind")
+        .required("key");
+    OneOfBuilder::new().item(ObjectBuilder::new().schema_type(Type::Null)).item(whom)
 }
 
 /// Returns the word that marks what does not simply act.
@@ -150,7 +169,7 @@ pub fn mark(stage: Stage, dry: bool) -> Option<&'static str> {
 }
 
 /// A run in full.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RunView {
     /// What the list shows.
     #[serde(flatten)]
@@ -172,6 +191,7 @@ pub struct RunView {
     /// Why it waits, for people.
     pub waiting: Vec<String>,
     /// The effect of the parent run that started it.
+    #[schema(value_type = Option<String>)]
     pub parent: Option<EffectId>,
     /// The runs that it started.
     pub children: Vec<String>,
@@ -180,7 +200,7 @@ pub struct RunView {
 }
 
 /// One step of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct StepView {
     /// Its id.
     pub id: String,
@@ -195,6 +215,7 @@ pub struct StepView {
     /// Its value.
     pub value: Option<Value>,
     /// The labels of the value.
+    #[schema(value_type = Option<Object>)]
     pub labels: Option<Labels>,
     /// What it was before a person edited it.
     pub original: Option<Value>,
@@ -203,6 +224,7 @@ pub struct StepView {
     /// When it ended.
     pub ended: Option<When>,
     /// Its effects.
+    #[schema(value_type = Vec<String>)]
     pub effects: Vec<EffectId>,
     /// What a person said of its last decision, where it is a route step.
     #[serde(default)]
@@ -210,7 +232,7 @@ pub struct StepView {
 }
 
 /// What a person said of a route step's decision.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct JudgedView {
     /// The right class; absent: none of the route's.
     pub class: Option<String>,
@@ -240,7 +262,7 @@ pub struct CorrectionView {
 }
 
 /// What the operator can say of an effect that waits for it, and is then not refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Way {
     /// Try its step again: it did not happen.
@@ -256,9 +278,10 @@ pub enum Way {
 }
 
 /// One effect.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct EffectView {
     /// Its id.
+    #[schema(value_type = String)]
     pub id: EffectId,
     /// The run that wants it.
     pub run: String,
@@ -278,20 +301,22 @@ pub struct EffectView {
     pub error: Option<String>,
     /// The ways to settle it; none where it waits for nobody.
     #[serde(default)]
+    #[schema(required)]
     pub ways: Vec<Way>,
 }
 
 /// A stored timer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TimerView {
     /// Which one.
+    #[schema(value_type = Object)]
     pub timer: TimerId,
     /// When it fires.
     pub at: When,
 }
 
 /// A line of a run's timeline.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TimelineLine {
     /// The entry.
     pub seq: u64,
@@ -306,7 +331,7 @@ pub struct TimelineLine {
 }
 
 /// A question that waits for the operator, or was answered.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct GateView {
     /// Its id.
     pub id: String,
@@ -320,15 +345,18 @@ pub struct GateView {
     #[serde(default)]
     pub mark: Option<String>,
     /// How much is at stake.
+    #[schema(value_type = String)]
     pub risk: Risk,
     /// What a decision must name.
     pub digest: String,
     /// When it lapses.
     pub expires: Option<When>,
     /// Everything that is shown, as the machine rendered it.
+    #[schema(value_type = Object)]
     pub card: Value,
     /// What the run was given, by input: what came in, beside what the card itself shows. The digest is not about it.
     #[serde(default)]
+    #[schema(required)]
     pub given: BTreeMap<String, Value>,
     /// `open`, `approved`, `edited`, `denied`, `expired`, `superseded`, `withdrawn`.
     pub state: String,
@@ -341,7 +369,7 @@ pub struct GateView {
 }
 
 /// A line of the dead-letter list.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DeadView {
     /// The effect.
     #[serde(flatten)]
@@ -356,7 +384,7 @@ pub struct DeadView {
 }
 
 /// An entry of an instance's log.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct LogView {
     /// Its number, from 1.
     pub seq: u64,
@@ -367,13 +395,15 @@ pub struct LogView {
     /// What it tells, in one line.
     pub said: String,
     /// The event as stored.
+    #[schema(value_type = Object)]
     pub event: Value,
     /// What was concluded.
+    #[schema(value_type = Vec<Object>)]
     pub facts: Value,
 }
 
 /// A business record with where it comes from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RecordView {
     /// The kind.
     pub kind: String,
@@ -384,6 +414,7 @@ pub struct RecordView {
     /// Its fields.
     pub value: Value,
     /// Who wrote it last: the run's effect.
+    #[schema(value_type = Option<String>)]
     pub effect: Option<EffectId>,
     /// The run that wrote it last.
     pub run: Option<String>,
@@ -394,7 +425,7 @@ pub struct RecordView {
 }
 
 /// The reason chain of a run, gate, effect or delivery: each line is the cause of the one before it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct WhyView {
     /// What was asked about.
     pub subject: String,
@@ -403,7 +434,7 @@ pub struct WhyView {
 }
 
 /// One cause.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct WhyLine {
     /// `run`, `step`, `gate`, `effect`, `delivery`, `waits`, `event`, `trigger`, `file`, `pause` and others.
     pub kind: String,
@@ -416,7 +447,7 @@ pub struct WhyLine {
 }
 
 /// A slot of a schedule as it was dealt with.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SlotView {
     /// The playbook.
     pub playbook: String,
@@ -427,6 +458,7 @@ pub struct SlotView {
     pub through: Option<String>,
     /// How many slots it is about.
     #[serde(default = "one")]
+    #[schema(required)]
     pub count: u64,
     /// `fired` or `skipped`.
     pub outcome: String,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use adjutant_machine::id::InstanceId;
 use adjutant_spec::value::Money;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{ClockView, When, lineage::Lineage};
 
@@ -50,7 +51,7 @@ pub struct AppliedView {
 }
 
 /// A pause of more than one run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PauseView {
     /// `everything`, `playbook:<id>` or `connector:<id>`.
     pub scope: String,
@@ -66,9 +67,10 @@ pub struct PauseView {
 }
 
 /// An instance that is set aside.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct QuarantineView {
     /// Which one.
+    #[schema(value_type = String)]
     pub instance: InstanceId,
     /// Why.
     pub reason: String,
@@ -77,7 +79,7 @@ pub struct QuarantineView {
 }
 
 /// What `audit verify` found.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AuditView {
     /// Whether nothing was found.
     pub ok: bool,
