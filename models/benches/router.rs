@@ -10,8 +10,20 @@ use adjutant_models::{EmbedError, Embedder, Embedding, Example, Model, Promise, 
 
 const DIMS: usize = 384;
 
-/// How many classes and examples a class.
-const SIZES: [(usize, usize); 5] = [(2, 6), (20, 10), (150, 10), (150, 20), (150, 100)];
+/// How large a route is.
+struct Size {
+    classes: usize,
+    /// How many examples a class has.
+    each: usize,
+}
+
+const SIZES: [Size; 5] = [
+    Size { classes: 2, each: 6 },
+    Size { classes: 20, each: 10 },
+    Size { classes: 150, each: 10 },
+    Size { classes: 150, each: 20 },
+    Size { classes: 150, each: 100 },
+];
 
 const DECISIONS: usize = 2_000;
 const ROUNDS: usize = 3;
@@ -73,7 +85,13 @@ fn median(mut times: Vec<f64>) -> f64 {
     times[times.len() / 2]
 }
 
-fn measure((classes, each): (usize, usize)) {
+/// One fit, timed.
+struct Fit {
+    millis: f64,
+    router: SentenceRouter,
+}
+
+fn measure(Size { classes, each }: Size) {
     let examples = examples(classes, each);
     let known = examples.iter().map(|example| (example.text.clone(), drawn(&example.text))).collect();
     let model = Model { name: "drawn".to_owned(), digest: "drawn".to_owned() };
@@ -81,21 +99,21 @@ fn measure((classes, each): (usize, usize)) {
     let fit = || {
         let started = Instant::now();
         let router = SentenceRouter::fit(Arc::clone(&embedder), examples.clone(), Promise::of(0.98)).unwrap();
-        (started.elapsed().as_secs_f64() * 1e3, router)
+        Fit { millis: started.elapsed().as_secs_f64() * 1e3, router }
     };
-    let mut fits: Vec<(f64, SentenceRouter)> = (0..ROUNDS).map(|_| fit()).collect();
-    let router = fits.pop().unwrap();
-    let fit_ms = median(fits.iter().map(|one| one.0).chain([router.0]).collect());
+    let mut fits: Vec<Fit> = (0..ROUNDS).map(|_| fit()).collect();
+    let fit_ms = median(fits.iter().map(|fit| fit.millis).collect());
+    let router = fits.pop().unwrap().router;
     let decide = |at: usize| {
         let asked = drawn(&format!("class-{} question {at}", at % classes));
         let started = Instant::now();
-        std::hint::black_box(router.1.decide_embedding(&asked));
+        std::hint::black_box(router.decide_embedding(&asked));
         started.elapsed().as_secs_f64() * 1e6
     };
     let decide_us = median((0..DECISIONS).map(decide).collect());
     println!(
         "{classes:>4} classes x {each:>3}   fit {fit_ms:>8.1} ms   decide {decide_us:>6.1} us   {}",
-        router.1.digest()
+        router.digest()
     );
 }
 

@@ -19,7 +19,7 @@ use std::{
 };
 
 use adjutant_models::{
-    Device, EmbedError, Embedder, Embedding, Encoder, Example, Lessons, Model, Options, Promise,
+    Device, EmbedError, Embedder, Embedding, Encoder, Example, Lessons, Model, Options, Outcome, Promise,
     SentenceRouter,
 };
 
@@ -50,6 +50,7 @@ const NEAR: usize = 8;
 const USUAL: [f64; 3] = [0.70, 0.15, 0.15];
 const HARD: [f64; 3] = [0.70, 0.30, 0.0];
 
+/// What CLINC150 has, by the name of a split: pairs of a text and its class, as its file has them.
 type Splits = BTreeMap<String, Vec<(String, String)>>;
 
 fn key(parts: &[&str]) -> [u8; 32] {
@@ -77,12 +78,12 @@ impl Pool {
         let aside = classes.split_off(classes.len() - ASIDE);
         if is_aside {
             let all: Vec<String> = [classes, aside.clone()].concat();
-            return Self::with(splits, (aside, &all), [&["test"], &["oos_test"]]);
+            return Self::with(splits, aside, &all, [&["test"], &["oos_test"]]);
         }
-        Self::with(splits, (classes.clone(), &classes), [&["val"], &["oos_train", "oos_val"]])
+        Self::with(splits, classes.clone(), &classes, [&["val"], &["oos_train", "oos_val"]])
     }
 
-    fn with(splits: &Splits, (own, classes): (Vec<String>, &[String]), [asked, far]: [&[&str]; 2]) -> Self {
+    fn with(splits: &Splits, own: Vec<String>, classes: &[String], [asked, far]: [&[&str]; 2]) -> Self {
         let of_class = |names: &[&str], class: &str| -> Vec<String> {
             let texts = names.iter().flat_map(|name| &splits[*name]);
             texts.filter(|(_, label)| label == class).map(|(text, _)| text.clone()).collect()
@@ -154,7 +155,14 @@ impl Embedder for Remembered {
 struct Draw<'a> {
     examples: Vec<Example>,
     strangers: Vec<String>,
-    asked: [Vec<(&'a str, Option<&'a str>)>; 3],
+    asked: [Vec<Asked<'a>>; 3],
+}
+
+/// A message of the traffic.
+struct Asked<'a> {
+    text: &'a str,
+    /// Absent where it is of no class of the route.
+    class: Option<&'a str>,
 }
 
 fn cosine(left: &[f32], right: &[f32]) -> f32 {
@@ -199,7 +207,9 @@ impl<'a> Draw<'a> {
         let strangers = near.iter().flat_map(|class| pool.teaching[*class].clone()).collect();
         let asked = |classes: &[&'a String], is_own: bool| {
             let of_class = |class: &'a String| {
-                pool.asked[class].iter().map(move |text| (text.as_str(), is_own.then_some(class.as_str())))
+                pool.asked[class]
+                    .iter()
+                    .map(move |text| Asked { text, class: is_own.then_some(class.as_str()) })
             };
             classes.iter().flat_map(|class| of_class(class)).collect::<Vec<_>>()
         };
@@ -209,7 +219,7 @@ impl<'a> Draw<'a> {
             asked: [
                 asked(&own, true),
                 asked(&near, false),
-                pool.far.iter().map(|text| (text.as_str(), None)).collect(),
+                pool.far.iter().map(|text| Asked { text, class: None }).collect(),
             ],
         }
     }
@@ -235,14 +245,14 @@ impl Kept {
     }
 }
 
-/// What a router said about a kind of text: its probability, and whether its class was right.
-type Said = [Vec<(f64, bool)>; 3];
+/// What became of what a router said, for each kind of text.
+type Said = [Vec<Outcome>; 3];
 
 fn said(memory: &Remembered, router: &SentenceRouter, draw: &Draw<'_>) -> Said {
-    let one = |(text, class): &(&str, Option<&str>)| {
+    let one = |Asked { text, class }: &Asked<'_>| {
         let decision = router.decide_embedding(&memory.known[*text]);
         let is_right = class.is_some() && decision.class.as_deref() == *class;
-        (decision.probability, is_right)
+        Outcome { probability: decision.probability, is_right }
     };
     [0, 1, 2].map(|kind: usize| draw.asked[kind].iter().map(one).collect())
 }
@@ -251,7 +261,7 @@ fn kept(said: &Said, threshold: f64, shares: [f64; 3]) -> Kept {
     let mut kept = Kept::default();
     for (kind, share) in said.iter().zip(shares) {
         let weight = share / kind.len() as f64;
-        for (probability, is_right) in kind {
+        for Outcome { probability, is_right } in kind {
             if *probability >= threshold {
                 kept.decided += weight;
                 kept.squares += weight * weight;
@@ -268,7 +278,7 @@ fn hindsight(said: &Said, promise: f64, shares: [f64; 3]) -> f64 {
         .iter()
         .zip(shares)
         .flat_map(|(kind, share)| {
-            kind.iter().map(move |(told, is_right)| (*told, *is_right, share / kind.len() as f64))
+            kind.iter().map(move |told| (told.probability, told.is_right, share / kind.len() as f64))
         })
         .collect();
     cases.sort_by(|left, right| right.0.total_cmp(&left.0));
@@ -294,7 +304,7 @@ struct Sum {
 }
 
 impl Sum {
-    fn add(&mut self, (kept, hindsight): (Kept, f64), promise: f64) {
+    fn add(&mut self, kept: Kept, hindsight: f64, promise: f64) {
         self.hindsight += hindsight;
         self.draws += 1.0;
         self.right += kept.right;
@@ -314,8 +324,18 @@ impl Sum {
     }
 }
 
-/// By number of classes, of examples, of strangers and promise, usual and hard traffic.
-type Table = BTreeMap<(usize, usize, usize, usize), [Sum; 2]>;
+/// Sums over usual and hard traffic.
+type Table = BTreeMap<Setting, [Sum; 2]>;
+
+/// What a route has, and what it promises.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Setting {
+    classes: usize,
+    examples: usize,
+    strangers: usize,
+    /// The place of the promise in `PROMISES`.
+    promise: usize,
+}
 
 fn measure(memory: &Arc<Remembered>, pool: &Pool, draws: usize) -> Table {
     let mut table = Table::new();
@@ -332,10 +352,11 @@ fn measure(memory: &Arc<Remembered>, pool: &Pool, draws: usize) -> Table {
                 let router = SentenceRouter::fit(embedder, lessons, Promise::of(0.9)).unwrap();
                 let said = said(memory, &router, &draw);
                 for (at, promise) in PROMISES.into_iter().enumerate() {
-                    let sums = table.entry((classes, examples, strangers, at)).or_default();
+                    let setting = Setting { classes, examples, strangers, promise: at };
+                    let sums = table.entry(setting).or_default();
                     let threshold = router.threshold_for(promise);
                     for (sum, shares) in sums.iter_mut().zip([USUAL, HARD]) {
-                        sum.add((kept(&said, threshold, shares), hindsight(&said, promise, shares)), promise);
+                        sum.add(kept(&said, threshold, shares), hindsight(&said, promise, shares), promise);
                     }
                 }
             }
@@ -344,7 +365,7 @@ fn measure(memory: &Arc<Remembered>, pool: &Pool, draws: usize) -> Table {
     table
 }
 
-fn print(table: &Table, of: &str, part: impl Fn(&(usize, usize, usize, usize)) -> usize) {
+fn print(table: &Table, of: &str, part: impl Fn(&Setting) -> usize) {
     for (traffic, name) in ["usual", "hard"].into_iter().enumerate() {
         println!(
             "\n{name} traffic, by {of} and strangers given: precision / share decided / draws that keep it / share in hindsight"
@@ -352,9 +373,9 @@ fn print(table: &Table, of: &str, part: impl Fn(&(usize, usize, usize, usize)) -
         let parts: BTreeSet<usize> = table.keys().map(&part).collect();
         for (one, strangers) in parts.iter().flat_map(|one| STRANGERS.map(|strangers| (*one, strangers))) {
             let cell = |promise: usize| {
-                let rows = table
-                    .iter()
-                    .filter(|(key, _)| part(key) == one && key.2 == strangers && key.3 == promise);
+                let rows = table.iter().filter(|(key, _)| {
+                    part(key) == one && key.strangers == strangers && key.promise == promise
+                });
                 let add = |sum: Sum, one: Sum| Sum {
                     draws: sum.draws + one.draws,
                     right: sum.right + one.right,
@@ -390,6 +411,6 @@ fn main() {
     );
     let table = measure(&memory, &pool, draws);
     print(&table, "all", |_| 0);
-    print(&table, "classes", |key| key.0);
-    print(&table, "examples", |key| key.1);
+    print(&table, "classes", |setting| setting.classes);
+    print(&table, "examples", |setting| setting.examples);
 }

@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<&str> = vocabulary.lines().collect();
     let vectors = vectors(Path::new(model), &words)?;
     let used: Vec<usize> = (0..words.len()).filter(|id| can_occur(words[*id])).collect();
-    let (mean, axes) = components(&vectors, &used);
+    let Components { mean, axes } = components(&vectors, &used);
     let mut rows = vec![0i8; words.len() * DIMS];
     let mut scales = vec![0.0f32; words.len()];
     let harmonic: f64 = (0..used.len()).map(zipf).sum();
@@ -73,8 +73,15 @@ fn zipf(rank: usize) -> f64 {
     1.0 / (rank as f64 + 2.0)
 }
 
-/// Returns the mean of the used vectors and the directions in which they vary most, the widest first.
-fn components(vectors: &[Vec<f32>], used: &[usize]) -> (Vec<f64>, Vec<Vec<f64>>) {
+/// Where vectors lie, and how they vary.
+struct Components {
+    mean: Vec<f64>,
+    /// The directions in which they vary most, the widest first.
+    axes: Vec<Vec<f64>>,
+}
+
+/// Returns the components of the used vectors.
+fn components(vectors: &[Vec<f32>], used: &[usize]) -> Components {
     let dims = vectors[0].len();
     let mut mean = vec![0.0; dims];
     for id in used {
@@ -89,19 +96,25 @@ fn components(vectors: &[Vec<f32>], used: &[usize]) -> (Vec<f64>, Vec<Vec<f64>>)
         }
     }
     let mut found = eigen(covariance);
-    found.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let all: f64 = found.iter().map(|(variance, _)| variance).sum();
-    let kept: f64 = found.iter().take(DIMS).map(|(variance, _)| variance).sum();
+    found.sort_by(|a, b| b.variance.total_cmp(&a.variance));
+    let all: f64 = found.iter().map(|one| one.variance).sum();
+    let kept: f64 = found.iter().take(DIMS).map(|one| one.variance).sum();
     eprintln!("{DIMS} components hold {:.1} % of the variance", 100.0 * kept / all);
-    (mean, found.into_iter().take(DIMS).map(|(_, axis)| axis).collect())
+    Components { mean, axes: found.into_iter().take(DIMS).map(|one| one.axis).collect() }
 }
 
 fn add(sum: &mut [f64], vector: &[f32], factor: f64) {
     sum.iter_mut().zip(vector).for_each(|(sum, value)| *sum += factor * f64::from(*value));
 }
 
+/// A direction, and how much varies along it.
+struct Eigen {
+    variance: f64,
+    axis: Vec<f64>,
+}
+
 /// Returns eigenvalues and eigenvectors of a symmetric matrix by Jacobi's rotations: slow, short and exact enough.
-fn eigen(mut matrix: Vec<Vec<f64>>) -> Vec<(f64, Vec<f64>)> {
+fn eigen(mut matrix: Vec<Vec<f64>>) -> Vec<Eigen> {
     let size = matrix.len();
     let mut axes: Vec<Vec<f64>> =
         (0..size).map(|at| (0..size).map(|to| f64::from(u8::from(at == to))).collect()).collect();
@@ -111,18 +124,19 @@ fn eigen(mut matrix: Vec<Vec<f64>>) -> Vec<(f64, Vec<f64>)> {
         for p in 0..size {
             for q in p + 1..size {
                 rest += matrix[p][q] * matrix[p][q];
-                rotate(&mut matrix, &mut axes, (p, q));
+                rotate(&mut matrix, &mut axes, p, q);
             }
         }
         if rest.sqrt() < 1e-12 * trace {
             break;
         }
     }
-    axes.into_iter().map(pointing_up).enumerate().map(|(at, axis)| (matrix[at][at], axis)).collect()
+    let found = axes.into_iter().map(pointing_up).enumerate();
+    found.map(|(at, axis)| Eigen { variance: matrix[at][at], axis }).collect()
 }
 
 /// Makes the element at (p, q) zero; row k of `axes` becomes the k-th eigenvector.
-fn rotate(matrix: &mut [Vec<f64>], axes: &mut [Vec<f64>], (p, q): (usize, usize)) {
+fn rotate(matrix: &mut [Vec<f64>], axes: &mut [Vec<f64>], p: usize, q: usize) {
     let off = matrix[p][q];
     if off == 0.0 {
         return;
@@ -134,14 +148,26 @@ fn rotate(matrix: &mut [Vec<f64>], axes: &mut [Vec<f64>], (p, q): (usize, usize)
     for row in matrix.iter_mut() {
         (row[p], row[q]) = (cosine * row[p] - sine * row[q], sine * row[p] + cosine * row[q]);
     }
-    turn_rows(matrix, (p, q), (cosine, sine));
-    turn_rows(axes, (p, q), (cosine, sine));
+    let turn = Turn { p, q, cosine, sine };
+    turn.rows(matrix);
+    turn.rows(axes);
 }
 
-fn turn_rows(rows: &mut [Vec<f64>], (p, q): (usize, usize), (cosine, sine): (f64, f64)) {
-    let (head, tail) = rows.split_at_mut(q);
-    for (left, right) in head[p].iter_mut().zip(&mut tail[0]) {
-        (*left, *right) = (cosine * *left - sine * *right, sine * *left + cosine * *right);
+/// A rotation in the plane of two axes.
+struct Turn {
+    p: usize,
+    q: usize,
+    cosine: f64,
+    sine: f64,
+}
+
+impl Turn {
+    fn rows(&self, rows: &mut [Vec<f64>]) {
+        let Self { p, q, cosine, sine } = *self;
+        let (head, tail) = rows.split_at_mut(q);
+        for (left, right) in head[p].iter_mut().zip(&mut tail[0]) {
+            (*left, *right) = (cosine * *left - sine * *right, sine * *left + cosine * *right);
+        }
     }
 }
 

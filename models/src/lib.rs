@@ -23,8 +23,8 @@ pub use bert::{Device, Encoder, LoadError, Options};
 pub use cache::{Cached, Uses};
 pub use embed::{EmbedError, Embedder, Embedding, Model};
 pub use router::{
-    Calibration, Decision, ENOUGH_OUTCOMES, Example, FitError, Lessons, Neighbour, Platt, Promise, Router,
-    Score, SentenceRouter, wilson_lower,
+    Calibration, Decision, ENOUGH_OUTCOMES, Example, FitError, Lessons, Neighbour, Outcome, Platt, Promise,
+    Router, Score, SentenceRouter, wilson_lower,
 };
 pub use static_table::StaticTable;
 pub use worker::{Answer, Limits, Worker};

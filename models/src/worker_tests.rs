@@ -17,11 +17,18 @@ struct Signs {
     may_go: Sender<()>,
 }
 
-fn gated(limits: Limits) -> (Worker, Signs) {
+/// A worker whose model answers when the test lets it.
+struct Gated {
+    worker: Worker,
+    signs: Signs,
+}
+
+fn gated(limits: Limits) -> Gated {
     let (asked, is_asked) = channel();
     let (go, may_go) = channel();
     let gate = Gate { inner: FakeEmbedder::default(), asked: Mutex::new(asked), may_go: Mutex::new(may_go) };
-    (Worker::start(gate, limits).unwrap(), Signs { asked: is_asked, may_go: go })
+    let signs = Signs { asked: is_asked, may_go: go };
+    Gated { worker: Worker::start(gate, limits).unwrap(), signs }
 }
 
 impl Embedder for Gate {
@@ -67,7 +74,7 @@ fn each_caller_gets_the_vectors_of_its_own_texts() {
 
 #[test]
 fn what_waits_is_embedded_together_up_to_the_budget() {
-    let (worker, signs) = gated(Limits { waiting: 100, tokens: 6 });
+    let Gated { worker, signs } = gated(Limits { waiting: 100, tokens: 6 });
     let first = worker.ask(texts(&["one"])).unwrap();
     assert_eq!(signs.asked.recv().unwrap(), ["one"]);
     // Each of these is guessed at two tokens: three fit into six.
@@ -84,7 +91,7 @@ fn what_waits_is_embedded_together_up_to_the_budget() {
 
 #[test]
 fn full_queue_says_busy() {
-    let (worker, signs) = gated(Limits { waiting: 2, tokens: 100 });
+    let Gated { worker, signs } = gated(Limits { waiting: 2, tokens: 100 });
     let first = worker.ask(texts(&["one"])).unwrap();
     signs.asked.recv().unwrap();
     let second = worker.try_ask(texts(&["two", "three"])).unwrap();
@@ -98,7 +105,7 @@ fn full_queue_says_busy() {
 
 #[test]
 fn dropped_answer_costs_nothing() {
-    let (worker, signs) = gated(Limits::default());
+    let Gated { worker, signs } = gated(Limits::default());
     let first = worker.ask(texts(&["one"])).unwrap();
     signs.asked.recv().unwrap();
     drop(worker.ask(texts(&["nobody waits for this"])).unwrap());
@@ -112,7 +119,7 @@ fn dropped_answer_costs_nothing() {
 
 #[test]
 fn bad_text_is_the_error_of_its_caller_alone() {
-    let (worker, signs) = gated(Limits::default());
+    let Gated { worker, signs } = gated(Limits::default());
     let first = worker.ask(texts(&["one"])).unwrap();
     signs.asked.recv().unwrap();
     let good = worker.ask(texts(&["good"])).unwrap();
@@ -127,7 +134,7 @@ fn bad_text_is_the_error_of_its_caller_alone() {
 
 #[test]
 fn panic_of_the_model_is_an_answer_to_all() {
-    let (worker, signs) = gated(Limits::default());
+    let Gated { worker, signs } = gated(Limits::default());
     let first = worker.ask(texts(&["panic"])).unwrap();
     signs.asked.recv().unwrap();
     let second = worker.ask(texts(&["two"])).unwrap();
@@ -139,7 +146,7 @@ fn panic_of_the_model_is_an_answer_to_all() {
 
 #[test]
 fn thread_ends_with_the_last_handle() {
-    let (worker, signs) = gated(Limits::default());
+    let Gated { worker, signs } = gated(Limits::default());
     let other = worker.clone();
     drop(worker);
     signs.may_go.send(()).unwrap();
@@ -158,7 +165,7 @@ fn answer_can_be_awaited() {
             self.0.unpark();
         }
     }
-    let (worker, signs) = gated(Limits::default());
+    let Gated { worker, signs } = gated(Limits::default());
     let mut answer = Box::pin(worker.ask(texts(&["one"])).unwrap());
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
     let mut context = Context::from_waker(&waker);

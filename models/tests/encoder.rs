@@ -173,7 +173,7 @@ fn other_numbers_are_refused() {
 fn number_that_is_not_finite_is_refused_with_its_place() {
     let folder = model();
     let mut all = tensors();
-    all.get_mut("encoder.layer.1.attention.self.key.weight").unwrap().1[77] = f32::NAN;
+    all.get_mut("encoder.layer.1.attention.self.key.weight").unwrap().numbers[77] = f32::NAN;
     write_tensors(folder.path(), &all, Dtype::F32);
     let error = refused(&folder);
     assert!(
@@ -234,7 +234,7 @@ fn pinned_digest_is_checked() {
     assert!(digest.starts_with("sha256:") && digest.len() == 71, "{digest}");
     assert_eq!(Encoder::load_pinned(folder.path(), options, &digest).unwrap().model().digest, digest);
     let mut other = tensors();
-    other.get_mut("embeddings.LayerNorm.bias").unwrap().1[0] += 1.0;
+    other.get_mut("embeddings.LayerNorm.bias").unwrap().numbers[0] += 1.0;
     write_tensors(folder.path(), &other, Dtype::F32);
     let error = Encoder::load_pinned(folder.path(), options, &digest).err().unwrap();
     assert!(

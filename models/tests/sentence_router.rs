@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use adjutant_models::{
-    Calibration, EmbedError, Embedder, Embedding, Example, FitError, Lessons, Model, Promise, Router,
-    SentenceRouter,
+    Calibration, EmbedError, Embedder, Embedding, Example, FitError, Lessons, Model, Outcome, Promise,
+    Router, SentenceRouter,
     eval::{Labelled, evaluate},
 };
 
@@ -274,7 +274,8 @@ fn the_log_brings_probabilities_to_what_was_seen() {
     let router = fitted(2, 12, 0.9);
     let asked = "please offer a price for the website redesign";
     let told = router.decide(asked).unwrap();
-    let log: Vec<(f64, bool)> = (0..200).map(|at| (told.probability, at % 10 < 5)).collect();
+    let outcome = |at| Outcome { probability: told.probability, is_right: at % 10 < 5 };
+    let log: Vec<Outcome> = (0..200).map(outcome).collect();
     let digest = router.digest().to_owned();
     let calibrated = router.with_calibration(Calibration::fit(&log, 0.9));
     let after = calibrated.decide(asked).unwrap();

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{Daemon, Ran, Stage, company::webhook};
+use crate::{Answer, Daemon, Ran, Stage, company::webhook};
 
 /// The agency, open for business.
 #[derive(Debug)]
@@ -33,18 +33,18 @@ impl Agency {
     /// # Panics
     /// Where it is not taken.
     pub async fn webhook(&self, id: &str, body: &Value) -> String {
-        let (status, answer) = self.told(id, body).await;
+        let Answer { status, body: answer } = self.told(id, body).await;
         assert!([200, 202].contains(&status), "{status}: {answer}");
         let runs = answer["runs"].as_array().expect("it names its runs");
         let run = runs.first().expect("one playbook wants it");
         run.as_str().or_else(|| run["run"].as_str()).expect("a run has an id").to_owned()
     }
 
-    /// Sends a message through the website's form; returns the status and what the website is told.
+    /// Sends a message through the website's form; returns what the website is told.
     ///
     /// # Panics
     /// Where nobody answers.
-    pub async fn told(&self, id: &str, body: &Value) -> (u16, Value) {
+    pub async fn told(&self, id: &str, body: &Value) -> Answer {
         webhook(&self.daemon.url, id, body).await
     }
 

@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::World;
+use crate::{Answer, World};
 
 /// Who asks for a quote.
 pub const LEAD: &str = "maya@okafor-ceramics.example";
@@ -135,11 +135,11 @@ pub fn letter(from: &str, id: &str, text: &str) -> String {
     )
 }
 
-/// Posts a signed webhook and returns status and body.
+/// Posts a signed webhook and returns what the sender is told.
 ///
 /// # Panics
 /// Where nobody answers.
-pub(crate) async fn webhook(url: &str, id: &str, body: &Value) -> (u16, Value) {
+pub(crate) async fn webhook(url: &str, id: &str, body: &Value) -> Answer {
     let body = body.to_string();
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
     let seconds = now.as_secs().to_string();
@@ -152,7 +152,7 @@ pub(crate) async fn webhook(url: &str, id: &str, body: &Value) -> (u16, Value) {
     let answer = request.header("webhook-signature", signature).body(body).send().await.expect("it answers");
     let status = answer.status().as_u16();
     let text = answer.text().await.expect("a body");
-    (status, serde_json::from_str(&text).unwrap_or(Value::Null))
+    Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::Null) }
 }
 
 /// Clients panic without a provider of cryptography.

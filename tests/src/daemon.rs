@@ -31,6 +31,15 @@ pub struct Daemon {
     pub api: Api,
 }
 
+/// A company in a world, with its daemon at work.
+#[derive(Debug)]
+pub struct Office {
+    /// The world; the company is in `co`.
+    pub world: World,
+    /// The daemon.
+    pub daemon: Daemon,
+}
+
 /// The API over a control socket.
 #[derive(Debug, Clone)]
 pub struct Api {

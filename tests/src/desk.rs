@@ -36,8 +36,17 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 /// When the manual clock stands still: 20 November 2026, 13:02 UTC.
 const START: Stamp = Stamp(1_795_179_720_000);
 
-/// What left the company: the verb's full name with its arguments.
-pub type Sent = Arc<Mutex<Vec<(String, Value)>>>;
+/// A call that left the company.
+#[derive(Debug, Clone)]
+pub struct Left {
+    /// The verb's full name.
+    pub verb: String,
+    /// Its arguments.
+    pub args: Value,
+}
+
+/// What left the company.
+pub type Sent = Arc<Mutex<Vec<Left>>>;
 
 /// A running desk.
 pub struct Desk {
@@ -186,7 +195,7 @@ impl Desk {
     #[must_use]
     pub fn sent(&self, verb: &str) -> Vec<Value> {
         let sent = self.sent.lock().unwrap();
-        sent.iter().filter(|(name, _)| name == verb).map(|(_, args)| args.clone()).collect()
+        sent.iter().filter(|left| left.verb == verb).map(|left| left.args.clone()).collect()
     }
 
     /// Closes the server and the runtime.
@@ -297,7 +306,7 @@ impl Scripted {
             "billing.create_invoice" => json!({ "id": "in_1", "status": "open" }),
             _ => return None,
         };
-        self.sent.lock().unwrap().push((call.verb, call.args));
+        self.sent.lock().unwrap().push(Left { verb: call.verb, args: call.args });
         Some(answer)
     }
 }

@@ -14,6 +14,6 @@ mod world;
 pub use agency::Agency;
 pub use binary::{adjutant, binary};
 pub use company::{BUDGET, LEAD, Stage, lead, letter, quote_form};
-pub use daemon::{Answer, Api, Daemon, terminate};
+pub use daemon::{Answer, Api, Daemon, Office, terminate};
 pub use seed::Dice;
 pub use world::{Ran, World};

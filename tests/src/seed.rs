@@ -3,6 +3,8 @@
 /// A small generator (xorshift64*); good enough to choose moments.
 #[derive(Debug, Clone)]
 pub struct Dice {
+    /// What the same dice can be had by again.
+    pub seed: u64,
     state: u64,
 }
 
@@ -12,7 +14,7 @@ impl Dice {
     /// # Panics
     /// On a seed that is no number.
     #[must_use]
-    pub fn from_env() -> (Self, u64) {
+    pub fn from_env() -> Self {
         let seed = match std::env::var("ADJUTANT_SEED") {
             Ok(text) => text.parse().expect("ADJUTANT_SEED is a number"),
             Err(_) => {
@@ -20,13 +22,13 @@ impl Dice {
                 now.map_or(1, |now| now.as_secs() * 1_000_003 + u64::from(now.subsec_nanos()))
             }
         };
-        (Self::new(seed), seed)
+        Self::new(seed)
     }
 
     /// Returns the dice of a seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { state: seed.wrapping_mul(2_685_821_657_736_338_717) | 1 }
+        Self { seed, state: seed.wrapping_mul(2_685_821_657_736_338_717) | 1 }
     }
 
     /// Returns a number of a range, without the end.

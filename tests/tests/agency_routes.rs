@@ -26,13 +26,13 @@ struct Message {
 }
 
 /// Who answered a message.
-struct Answer<'a> {
+struct Row<'a> {
     message: &'a Message,
     class: String,
     stage: String,
 }
 
-impl Answer<'_> {
+impl Row<'_> {
     fn is_escalated(&self) -> bool {
         self.stage == "abstained"
     }
@@ -74,16 +74,16 @@ fn messages() -> Vec<Message> {
     lines.lines().map(message).collect()
 }
 
-fn answers<'a>((effects, plan): (&Effects, &Plan), messages: &'a [Message]) -> Vec<Answer<'a>> {
+fn answers<'a>(effects: &Effects, plan: &Plan, messages: &'a [Message]) -> Vec<Row<'a>> {
     let answer = |message: &'a Message| {
         let said = effects.try_route(plan, ROUTE, &message.text).unwrap();
         let word = |key: &str| said[key].as_str().unwrap().to_owned();
-        Answer { message, class: word("class"), stage: word("stage") }
+        Row { message, class: word("class"), stage: word("stage") }
     };
     messages.iter().map(answer).collect()
 }
 
-fn table(answers: &[Answer<'_>]) -> String {
+fn table(answers: &[Row<'_>]) -> String {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     let mut rows = String::from("| message | a person says | answer | by |\n|---|---|---|---|\n");
     for answer in answers {
@@ -110,9 +110,9 @@ fn sixty_messages_are_answered_as_the_table_says() {
         Options { keys: Keys::at("/nonexistent"), files: root().into(), keep_out: Vec::new(), routers };
     let effects = Effects::new(options);
     let messages = messages();
-    let answers = answers((&effects, &agency()), &messages);
+    let answers = answers(&effects, &agency(), &messages);
     insta::assert_snapshot!(table(&answers));
-    let own = |answer: &&Answer<'_>| answer.message.class.is_some() && !answer.is_escalated();
+    let own = |answer: &&Row<'_>| answer.message.class.is_some() && !answer.is_escalated();
     let confused = answers.iter().filter(own).filter(|answer| !answer.is_right()).count();
     assert_eq!(confused, 0, "no message of one class goes the way of the other");
     let decided = answers.iter().filter(own).count();

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a story that breaks off has failed")]
 
-use adjutant_tests::{Agency, Stage, lead, letter};
+use adjutant_tests::{Agency, Answer, Stage, lead, letter};
 use serde_json::Value;
 
 /// Waits until so many deliveries are open.
@@ -75,19 +75,19 @@ async fn what_no_playbook_takes_waits_and_starts_once_one_can() {
         ("connector = \"website\"\nevent = \"lead\"", "connector = \"phone\"\nevent = \"call\"");
     stage.replace("playbooks/inbound.toml", lead_event, call);
     let agency = Agency::on(stage).await;
-    let (status, told) = agency.told("msg_1", &lead()).await;
+    let Answer { status, body: told } = agency.told("msg_1", &lead()).await;
     assert_eq!((status, told["runs"].as_array().unwrap().len()), (202, 0), "{told}");
     let waiting = open(&agency, 1).await;
     assert_eq!(told["open"], waiting[0]["id"]);
     assert!(waiting[0]["reason"].as_str().unwrap().contains("no playbook"), "{waiting:?}");
-    let (status, again) = agency.told("msg_1", &lead()).await;
+    let Answer { status, body: again } = agency.told("msg_1", &lead()).await;
     assert_eq!((status, &again["open"]), (202, &told["open"]), "the same again is the same one");
 
     agency.stage.replace("playbooks/inbound.toml", call, lead_event);
     open(&agency, 0).await;
     let runs = agency.daemon.api.get("runs").await;
     assert_eq!(runs.as_array().unwrap().len(), 1, "{runs:#}");
-    let (status, known) = agency.told("msg_1", &lead()).await;
+    let Answer { status, body: known } = agency.told("msg_1", &lead()).await;
     assert_eq!((status, &known["duplicate"]), (200, &Value::Bool(true)), "{known}");
     assert_eq!(known["runs"][0], runs[0]["id"], "{runs:#}");
 }

@@ -2,18 +2,18 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
-use adjutant_tests::{Daemon, Ran, World};
+use adjutant_tests::{Daemon, Office, Ran, World};
 use serde_json::Value;
 
 /// A company that takes pushes, with its daemon; on a branch with one change that `main` has not.
-async fn branched() -> (World, Daemon) {
+async fn branched() -> Office {
     let world = World::new();
     let _ = world.adjutant(&["init", "co"]).ok();
     let daemon = Daemon::takes_pushes(&world);
     daemon.api.until("status", |status| status["ready"] == true).await;
     world.git("co", &["checkout", "-q", "-b", "words"]);
     change(&world, "Hello", "Good day");
-    (world, daemon)
+    Office { world, daemon }
 }
 
 /// Changes the template, and commits that with a message of two parts.
@@ -35,7 +35,7 @@ async fn shown(world: &World, ran: &Ran) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_branch_is_proposed_with_all_its_commits_and_approved_as_it_was_shown() {
-    let (world, daemon) = branched().await;
+    let Office { world, daemon } = branched().await;
     change(&world, "Good day", "Good morning");
     let opened = new(&world, &["--repo", "co"]).await;
     let proposal = shown(&world, &opened).await;
@@ -64,7 +64,7 @@ async fn a_branch_is_proposed_with_all_its_commits_and_approved_as_it_was_shown(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_diff_a_mail_and_a_series_of_mails_are_proposed_from_a_file_and_from_stdin() {
-    let (world, _daemon) = branched().await;
+    let Office { world, daemon: _daemon } = branched().await;
     world.write("plain.diff", &world.git("co", &["diff", "main", "words"]));
     let untitled = new(&world, &["--patch", "plain.diff"]).await;
     assert!(untitled.code == 1 && untitled.stderr.contains("--title"), "{}", untitled.all());
@@ -93,7 +93,7 @@ async fn a_diff_a_mail_and_a_series_of_mails_are_proposed_from_a_file_and_from_s
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_proposed_says_why_and_what_to_do() {
-    let (world, _daemon) = branched().await;
+    let Office { world, daemon: _daemon } = branched().await;
     let unknown = new(&world, &["--repo", "co", "--head", "nowhere"]).await;
     assert!(unknown.code == 4 && unknown.stderr.contains("\"nowhere\""), "{}", unknown.all());
     let nothing = new(&world, &["--repo", "co", "--head", "main"]).await;

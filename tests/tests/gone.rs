@@ -41,7 +41,8 @@ async fn cut(socket: &Path, path: &str, body: &Value, after: Duration) -> bool {
 
 /// Cuts each of the changes off, many times and at random moments; they undo each other. Then nothing of them is under way.
 async fn cut_off(daemon: &Daemon, changes: &[(&str, Value)]) {
-    let (mut dice, seed) = Dice::from_env();
+    let mut dice = Dice::from_env();
+    let seed = dice.seed;
     let (mut all, mut answered) = (0, 0);
     for _ in 0..CUTS {
         for (path, body) in changes {

@@ -27,14 +27,15 @@ type Told = Arc<Mutex<BTreeMap<u64, String>>>;
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_and_nothing_happens_twice() {
     let rounds: u64 = std::env::var("ADJUTANT_ROUNDS").map_or(10, |text| text.parse().expect("a number"));
-    let (mut dice, seed) = Dice::from_env();
+    let mut dice = Dice::from_env();
+    let seed = dice.seed;
     println!("seed {seed}, {rounds} rounds");
     let stage = Stage::load().await;
     let (told, next) = (Told::default(), Arc::new(AtomicU64::new(0)));
     for round in 0..rounds {
         let daemon = Daemon::start(&stage.world, "co", &[]);
         let life = Duration::from_micros(dice.between(20_000, 450_000));
-        load(&daemon.api, life, (&told, &next)).await;
+        load(&daemon.api, life, &told, &next).await;
         daemon.kill();
         let known = told.lock().expect("no client panicked").len();
         println!("round {round}: killed after {} ms, {known} runs acknowledged so far", life.as_millis());
@@ -43,7 +44,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_happens_twice() {
 }
 
 /// Starts runs from several clients for a while; the daemon is killed while they are at it.
-async fn load(api: &Api, life: Duration, (told, next): (&Told, &Arc<AtomicU64>)) {
+async fn load(api: &Api, life: Duration, told: &Told, next: &Arc<AtomicU64>) {
     let over = Arc::new(AtomicBool::new(false));
     let clients = (0..CLIENTS).map(|_| {
         let (api, over) = (api.clone(), Arc::clone(&over));

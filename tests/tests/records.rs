@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a story that breaks off has failed")]
 
-use adjutant_tests::{Daemon, World};
+use adjutant_tests::{Daemon, Office, World};
 use serde_json::{Value, json};
 
 const KEEP: &str = r#"schema = "adjutant/v1"
@@ -59,7 +59,7 @@ fn without(property: &str) -> Value {
 }
 
 /// A daemon with these records, which puts no other revision in force by itself.
-async fn holding() -> (World, Daemon) {
+async fn holding() -> Office {
     let world = World::new();
     let _ = world.adjutant(&["init", "co"]).ok();
     world.write("co/playbooks/keep.toml", KEEP);
@@ -82,7 +82,7 @@ async fn holding() -> (World, Daemon) {
         }
     })
     .await;
-    (world, daemon)
+    Office { world, daemon }
 }
 
 /// Changes files, and waits until the daemon has seen that.
@@ -100,7 +100,7 @@ async fn plan(world: &World, daemon: &Daemon, schema: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plan_names_the_stored_records_that_would_no_longer_fit() {
-    let (world, daemon) = holding().await;
+    let Office { world, daemon } = holding().await;
     let all = ["ada", "bob", "eve", "ida", "josephine"];
     let cases: [(&str, String, &[&str]); 6] = [
         ("a field that is gone", schema(&["name"], &without("budget")), &all),
@@ -149,7 +149,7 @@ async fn a_plan_names_the_stored_records_that_would_no_longer_fit() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plan_is_silent_about_stored_records_that_fit() {
-    let (world, daemon) = holding().await;
+    let Office { world, daemon } = holding().await;
     let wider = [
         schema(&["name"], &with("note", json!({ "type": "string" }))),
         schema(&[], &with("budget", json!({ "type": ["number", "string"] }))),

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use adjutant_tests::{Daemon, World, terminate};
+use adjutant_tests::{Daemon, Office, World, terminate};
 
 /// How long a daemon may take that was told to stop: its grace, the kill after it, and a slow machine.
 const GRACE: Duration = Duration::from_secs(30);
@@ -64,8 +64,14 @@ impl SlowGit {
     }
 }
 
+/// A daemon that waits for a git that never answers.
+struct Hanging {
+    office: Office,
+    _git: SlowGit,
+}
+
 /// A company in a repository, its daemon, and a look at the files that never ends.
-async fn hangs_in_git() -> (World, Daemon, SlowGit) {
+async fn hangs_in_git() -> Hanging {
     let world = World::new();
     let _ = world.adjutant(&["init", "co"]).ok();
     world.git("co", &["init", "-q", "-b", "main"]);
@@ -76,12 +82,12 @@ async fn hangs_in_git() -> (World, Daemon, SlowGit) {
     let text = world.read("co/templates/hello.md");
     world.write("co/templates/hello.md", &format!("{text}\nUntil tomorrow\n"));
     git.wait_for_a_call();
-    (world, daemon, git)
+    Hanging { office: Office { world, daemon }, _git: git }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_look_at_files_that_never_ends_does_not_hold_the_process() {
-    let (world, daemon, _git) = hangs_in_git().await;
+    let Hanging { office: Office { world, daemon }, _git } = hangs_in_git().await;
     let began = Instant::now();
     let ended = daemon.stop();
     assert!(began.elapsed() < GRACE, "it took {:?}", began.elapsed());
@@ -92,7 +98,7 @@ async fn a_look_at_files_that_never_ends_does_not_hold_the_process() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_signal_ends_it_at_once() {
-    let (world, mut daemon, _git) = hangs_in_git().await;
+    let Hanging { office: Office { world, mut daemon }, _git } = hangs_in_git().await;
     daemon.ask_to_stop();
     let heard = Instant::now();
     while !world.read("daemon.log").contains("stopping") {

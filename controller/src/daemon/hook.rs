@@ -12,7 +12,7 @@ use adjutant_spec::{load, shown};
 use crate::{
     http::doors::{Push, PushAnswer, PushedRef},
     source::{
-        Answer, Destination, Dialogue, Error, Limits, RefUpdate, Unreadable, Verdict, parse_updates,
+        Destination, Dialogue, Error, Limits, RefReport, RefUpdate, Unreadable, Verdict, parse_updates,
         read_pushed,
     },
 };
@@ -97,12 +97,12 @@ fn proc_receive(between: Between<'_>, input: &mut impl Read, output: &mut impl W
     if let Ok(answer) = &answered {
         between.say(answer.text.trim_end());
     }
-    let answers: Vec<Answer> =
+    let reports: Vec<RefReport> =
         dialogue.updates.iter().map(|update| verdict(update, answered.as_ref())).collect();
-    Answer::send(&answers, output).map_err(|error| explained(&error))
+    RefReport::send(&reports, output).map_err(|error| explained(&error))
 }
 
-fn verdict(update: &RefUpdate, answered: Result<&PushAnswer, &String>) -> Answer {
+fn verdict(update: &RefUpdate, answered: Result<&PushAnswer, &String>) -> RefReport {
     let reference = update.name.clone();
     let verdict = match answered {
         Err(text) => Verdict::Refused(shown::line(text.trim_end()).into_owned()),
@@ -116,7 +116,7 @@ fn verdict(update: &RefUpdate, answered: Result<&PushAnswer, &String>) -> Answer
             }
         }
     };
-    Answer { reference, verdict }
+    RefReport { reference, verdict }
 }
 
 /// The push is taken already; a daemon that is down finds it when it starts.

@@ -16,9 +16,9 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use crate::{
-    effects::{Effects, Patience},
+    effects::{Effects, Inquiry, Patience, RouteIn},
     judgement::pin_of,
-    reconcile::{Rehearse, Rehearsed, Unfit},
+    reconcile::{Redecided, Rehearse, Rehearsed, Unfit},
     runtime::{Handle, PageWish, RunFilter, views::RecordView},
 };
 
@@ -41,9 +41,6 @@ pub(super) struct Rehearsal {
     handle: Handle,
     bench: Bench,
 }
-
-/// A text that a route was asked about, with what its rules could read.
-type Asked = (String, Value);
 
 impl Rehearsal {
     /// Returns a rehearsal over the room that decides and the runs that were.
@@ -173,8 +170,8 @@ fn changed(before: &Plan, after: &Plan) -> Vec<Id> {
 }
 
 /// Reads what the routes were asked lately, the latest runs first.
-async fn recorded(handle: &Handle, routes: &[Id]) -> BTreeMap<Id, Vec<Asked>> {
-    let mut found: BTreeMap<Id, Vec<Asked>> = routes.iter().map(|id| (id.clone(), Vec::new())).collect();
+async fn recorded(handle: &Handle, routes: &[Id]) -> BTreeMap<Id, Vec<Inquiry>> {
+    let mut found: BTreeMap<Id, Vec<Inquiry>> = routes.iter().map(|id| (id.clone(), Vec::new())).collect();
     let runs = handle.runs(RunFilter { limit: RUNS, ..RunFilter::default() }).await.unwrap_or_default();
     for run in runs {
         if found.values().all(|asked| asked.len() >= DECISIONS) {
@@ -191,9 +188,9 @@ async fn recorded(handle: &Handle, routes: &[Id]) -> BTreeMap<Id, Vec<Asked>> {
 }
 
 /// Returns the question, where a call asks a route.
-fn question(call: Call) -> Option<(Id, Asked)> {
+fn question(call: Call) -> Option<(Id, Inquiry)> {
     match call {
-        Call::Route { route, text, context } => Some((route, (text, context))),
+        Call::Route { route, text, context } => Some((route, Inquiry { text, context })),
         _ => None,
     }
 }
@@ -201,7 +198,7 @@ fn question(call: Call) -> Option<(Id, Asked)> {
 fn again(
     effects: &Effects,
     (before, after): (&Plan, &Plan),
-    asked: &BTreeMap<Id, Vec<Asked>>,
+    asked: &BTreeMap<Id, Vec<Inquiry>>,
     patience: &Patience,
 ) -> Vec<Rehearsed> {
     let asked = asked.iter().filter(|(_, asked)| !asked.is_empty());
@@ -211,10 +208,11 @@ fn again(
             let why = format!("before it began: the route has more than {EXAMPLES} examples");
             return Some(Rehearsed::of(id.clone(), []).cut_off(why));
         }
-        let was = effects.say_again((before, was), asked, patience);
-        let would_be = effects.say_again((after, is), asked, patience);
+        let was = effects.say_again(RouteIn { plan: before, route: was }, asked, patience);
+        let would_be = effects.say_again(RouteIn { plan: after, route: is }, asked, patience);
         let done = was.len().min(would_be.len());
-        let rehearsed = Rehearsed::of(id.clone(), was.into_iter().zip(would_be));
+        let decided = was.into_iter().zip(would_be).map(|(was, would_be)| Redecided { was, would_be });
+        let rehearsed = Rehearsed::of(id.clone(), decided);
         let why = || format!("after {done} of {} decisions: the time was over", asked.len());
         Some(if done < asked.len() { rehearsed.cut_off(why()) } else { rehearsed })
     });
@@ -247,10 +245,10 @@ mod tests {
         plan
     }
 
-    fn asked() -> BTreeMap<Id, Vec<Asked>> {
-        let asked =
-            (0..DECISIONS).map(|number| (format!("text {number}"), json!({ "input": {}, "steps": {} })));
-        BTreeMap::from([("inbound".to_owned(), asked.collect())])
+    fn asked() -> BTreeMap<Id, Vec<Inquiry>> {
+        let inquiry =
+            |number| Inquiry { text: format!("text {number}"), context: json!({ "input": {}, "steps": {} }) };
+        BTreeMap::from([("inbound".to_owned(), (0..DECISIONS).map(inquiry).collect())])
     }
 
     #[tokio::test]

@@ -10,11 +10,11 @@ use adjutant_spec::plan::{Effect, Idempotency, Plan};
 use serde_json::Value;
 
 use super::{
-    connectors,
+    connectors::{self, Resolved},
     ground::Ground,
     job::VerbJob,
     kinds::{self, Probed},
-    llm::{self, AgentJob, price::Tariff},
+    llm::{self, AgentJob, Answerer, price::Tariff},
     outcome::{Answer, Fault},
     redact::Redactor,
 };
@@ -32,7 +32,7 @@ impl Attempt<'_> {
     /// Calls a verb.
     pub(super) async fn verb(&self, call: &VerbCall) -> Answer {
         let Self { ground, plan, job, .. } = *self;
-        let (connector, verb) = connectors::resolve(plan, &call.verb)?;
+        let Resolved { connector, verb } = connectors::resolve(plan, &call.verb)?;
         let secret = ground.secret_of_call(plan, connector)?;
         let timeout = Duration::from_millis(job.timeout.min(verb.timeout.millis()).max(1));
         let (doors, folders) = (&ground.doors, ground.folders(plan));
@@ -46,7 +46,7 @@ impl Attempt<'_> {
     /// The door to the connector is shut, or its rates have no room: the question is asked again.
     pub(super) async fn probe(&self, of: &VerbCall, probe: &str) -> Result<Finding, Fault> {
         let found = connectors::resolve(self.plan, probe);
-        let found = found.and_then(|(connector, verb)| Ok((kinds::of(connector)?, verb)));
+        let found = found.and_then(|found| Ok((kinds::of(found.connector)?, found.verb)));
         let (kind, verb) = match found {
             Ok(found) => found,
             Err(fault) => return Ok(Finding::Unclear(fault.message().to_owned())),
@@ -66,7 +66,7 @@ impl Attempt<'_> {
     /// Asks a model. What was not counted when its effect began takes its place now.
     pub(super) async fn agent(&self, call: &AgentCall, is_counted: bool) -> Answer {
         let Self { ground, plan, job, redactor, deadline } = *self;
-        let (connector, model) = llm::resolve(plan, call)?;
+        let Answerer { connector, model } = llm::resolve(plan, call)?;
         let tariff =
             Tariff::of(&plan.prices, &model).map_err(|unpriced| Fault::unavailable(unpriced.to_string()))?;
         let secret = ground.secret_of_call(plan, connector)?;
@@ -90,7 +90,7 @@ impl Attempt<'_> {
 
 /// Calls a verb beside any effect: a notice to the operator.
 pub(super) async fn tell(ground: &Ground, plan: &Plan, call: &VerbCall) -> Result<(), Fault> {
-    let (connector, verb) = connectors::resolve(plan, &call.verb)?;
+    let Resolved { connector, verb } = connectors::resolve(plan, &call.verb)?;
     let secret = ground.secret_of_call(plan, connector)?;
     let timeout = Duration::from_millis(verb.timeout.millis());
     let (doors, folders) = (&ground.doors, ground.folders(plan));

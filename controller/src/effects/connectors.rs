@@ -12,9 +12,16 @@ use super::{
     schema,
 };
 
-/// Returns the connector and verb that a call names, as the plan in force has them.
-pub(super) fn resolve<'a>(plan: &'a Plan, name: &str) -> Result<(&'a Connector, &'a Verb), Fault> {
+/// A verb of the plan with the connector that has it.
+pub(super) struct Resolved<'a> {
+    pub(super) connector: &'a Connector,
+    pub(super) verb: &'a Verb,
+}
+
+/// Returns the verb that a call names, as the plan in force has it.
+pub(super) fn resolve<'a>(plan: &'a Plan, name: &str) -> Result<Resolved<'a>, Fault> {
     plan.verb(name)
+        .map(|(connector, verb)| Resolved { connector, verb })
         .ok_or_else(|| Fault::unavailable(format!("verb \"{name}\" is not in the company any more")))
 }
 

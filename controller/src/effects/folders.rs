@@ -4,6 +4,7 @@
 //! ours least of all, are read, written or deleted through a link, a folder above them, or one beside them.
 
 use std::{
+    collections::BTreeMap,
     io,
     path::{Path, PathBuf},
 };
@@ -24,7 +25,7 @@ pub(super) struct Folders {
     /// Places that are ours: the data folder, the repository, the key. What lies below `files` is excepted.
     keep_out: Vec<PathBuf>,
     /// The folders into which mails are dropped, by connector.
-    drops: Vec<(Id, String)>,
+    drops: BTreeMap<Id, String>,
 }
 
 impl Folders {
@@ -95,7 +96,7 @@ impl Folders {
     }
 
     fn meets_a_drop(&self, connector: &Connector, folder: &Path) -> Result<(), String> {
-        for (id, endpoint) in self.drops.iter().filter(|(id, _)| *id != connector.id) {
+        for (id, endpoint) in self.drops.iter().filter(|(id, _)| **id != connector.id) {
             let Ok(theirs) = self.real(endpoint) else { continue };
             if theirs.starts_with(folder) || folder.starts_with(&theirs) {
                 return Err(format!("mails of connector \"{id}\" come in there"));

@@ -37,7 +37,7 @@ impl Attempt<'_> {
         let missing =
             || Fault::unavailable(format!("route \"{}\" is not in the company any more", asked.route));
         let route = self.plan.route(asked.route).ok_or_else(missing)?;
-        if let Some(done) = route::by_rule(route, (asked.text, asked.context), &Patience::endless())? {
+        if let Some(done) = route::by_rule(route, asked.text, asked.context, &Patience::endless())? {
             return Ok(done);
         }
         let started = Instant::now();
@@ -46,15 +46,11 @@ impl Attempt<'_> {
             ControlFlow::Break(done) => return Ok(done),
             ControlFlow::Continue(classification) => classification,
         };
-        self.hops((route, asked.text), classification).await
+        self.hops(route, asked.text, classification).await
     }
 
     /// Asks the hops one after the other, until one decides.
-    async fn hops(
-        &self,
-        (route, text): (&Route, &str),
-        mut classification: route::Classification<'_>,
-    ) -> Answer {
+    async fn hops(&self, route: &Route, text: &str, mut classification: route::Classification<'_>) -> Answer {
         let mut is_first = true;
         for name in &route.escalate {
             let hop = match self.plan.hop(name) {

@@ -48,6 +48,6 @@ pub use intake::{Delivery, IntakeError, Received, Unread, Webhook};
 pub use llm::price::{Unpriced, worst_case};
 pub use notify::NotifyFailure;
 pub use patience::{Patience, Waiting};
-pub use perform::Effects;
+pub use perform::{Effects, Inquiry, RouteIn};
 pub use probe::ProbeError;
 pub use redact::Redactor;

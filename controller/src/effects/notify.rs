@@ -37,17 +37,24 @@ pub struct NotifyFailure {
 /// How many notices have gone out today, by rule. Counted in memory: a restart forgives what was sent.
 #[derive(Debug, Default)]
 pub(super) struct Caps {
-    sent: Mutex<(String, BTreeMap<String, u32>)>,
+    sent: Mutex<Day>,
+}
+
+/// What has gone out on one day.
+#[derive(Debug, Default)]
+struct Day {
+    date: String,
+    by_rule: BTreeMap<String, u32>,
 }
 
 impl Caps {
     /// Takes one from the day's allowance; false where it is used up.
     pub(super) fn take(&self, rule: &NotifyRule, today: &str) -> bool {
         let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
-        if sent.0 != today {
-            *sent = (today.to_owned(), BTreeMap::new());
+        if sent.date != today {
+            *sent = Day { date: today.to_owned(), by_rule: BTreeMap::new() };
         }
-        let count = sent.1.entry(name(rule)).or_default();
+        let count = sent.by_rule.entry(name(rule)).or_default();
         if *count >= rule.per_day {
             return false;
         }
@@ -58,7 +65,7 @@ impl Caps {
     /// Gives one back: it did not go out.
     pub(super) fn give_back(&self, rule: &NotifyRule) {
         let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = sent.1.get_mut(&name(rule)) {
+        if let Some(count) = sent.by_rule.get_mut(&name(rule)) {
             *count = count.saturating_sub(1);
         }
     }

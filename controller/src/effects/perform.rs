@@ -134,8 +134,7 @@ impl Effects {
     /// # Errors
     /// [`IntakeError::NoConnector`].
     pub fn webhook_limit(plan: &Plan, connector: &str) -> Result<usize, IntakeError> {
-        let (found, kind) = receiver(plan, connector)?;
-        kind.most_bytes(found).ok_or_else(|| IntakeError::NoConnector(connector.to_owned()))
+        receiver(plan, connector).map(|receiver| receiver.most_bytes)
     }
 
     /// Watches the places from which items come in, as the newest of some plans has them, until told to stop or no plan comes
@@ -182,7 +181,7 @@ impl Effects {
     /// # Errors
     /// [`IntakeError`], whose status tells the sender.
     pub fn verify_webhook(&self, plan: &Plan, webhook: &Webhook<'_>) -> Result<Received, IntakeError> {
-        let (found, kind) = receiver(plan, webhook.connector)?;
+        let Receiver { connector: found, kind, .. } = receiver(plan, webhook.connector)?;
         let no_secret =
             |reason: String| IntakeError::NoSecret { connector: webhook.connector.to_owned(), reason };
         let names = found.secret_names();
@@ -219,7 +218,7 @@ impl Effects {
     pub fn try_route(&self, plan: &Plan, route: &str, text: &str) -> Option<Value> {
         let found = plan.route(route)?;
         let context = serde_json::json!({ "input": {}, "steps": {} });
-        if let Some(done) = route::by_rule(found, (text, &context), &Patience::endless()).ok()? {
+        if let Some(done) = route::by_rule(found, text, &context, &Patience::endless()).ok()? {
             return Some(done.value);
         }
         // What is timed is the decision, not the fit that came before it.
@@ -233,17 +232,13 @@ impl Effects {
     /// Says again what a route says to texts, each with what its rules may read: by rules and the local router, without
     /// hops, as far as the patience reaches. Blocks while the model computes.
     #[must_use]
-    pub fn say_again(
-        &self,
-        (plan, route): (&Plan, &Route),
-        asked: &[(String, Value)],
-        patience: &Patience,
-    ) -> Vec<String> {
+    pub fn say_again(&self, of: RouteIn<'_>, asked: &[Inquiry], patience: &Patience) -> Vec<String> {
+        let RouteIn { plan, route } = of;
         let fitted = self.ground.options.routers.fit_while(route, pin_of(plan), {
             let patience = patience.clone();
             Arc::new(move || !patience.is_over())
         });
-        let say = |(text, context): &(String, Value)| match route::by_rule(route, (text, context), patience) {
+        let say = |Inquiry { text, context }: &Inquiry| match route::by_rule(route, text, context, patience) {
             Ok(Some(done)) => route::class_of(&done),
             Ok(None) => {
                 let judged = route::Judged::of(Arc::clone(&fitted), text);
@@ -276,10 +271,37 @@ impl Effects {
     }
 }
 
-/// Finds the connector to which others send, with its kind.
-fn receiver<'a>(plan: &'a Plan, connector: &str) -> Result<(&'a Connector, &'static dyn Kind), IntakeError> {
-    let found = plan.connector(connector).and_then(|found| Some((found, kinds::of(found).ok()?)));
-    let found = found.filter(|(found, kind)| kind.most_bytes(found).is_some());
+/// A route as a plan has it.
+#[derive(Debug, Clone, Copy)]
+pub struct RouteIn<'a> {
+    /// The plan, which says by which model.
+    pub plan: &'a Plan,
+    /// The route.
+    pub route: &'a Route,
+}
+
+/// What a route was asked once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Inquiry {
+    /// The text.
+    pub text: String,
+    /// What the conditions of its rules could read beside it.
+    pub context: Value,
+}
+
+/// A connector to which others send.
+struct Receiver<'a> {
+    connector: &'a Connector,
+    kind: &'static dyn Kind,
+    most_bytes: usize,
+}
+
+/// Finds the connector to which others send.
+fn receiver<'a>(plan: &'a Plan, connector: &str) -> Result<Receiver<'a>, IntakeError> {
+    let found = plan.connector(connector).and_then(|connector| {
+        let kind = kinds::of(connector).ok()?;
+        Some(Receiver { connector, kind, most_bytes: kind.most_bytes(connector)? })
+    });
     found.ok_or_else(|| IntakeError::NoConnector(connector.to_owned()))
 }
 

@@ -36,6 +36,12 @@ const LEAST_CONFIDENCE: f64 = 0.5;
 /// The hop's name of the local router, where it could not be asked.
 const ROUTER: &str = "router";
 
+/// The first rule that holds, by its place in the route.
+struct Holding<'a> {
+    index: usize,
+    rule: &'a Rule,
+}
+
 /// What a hop answered, or why it was skipped.
 pub(super) enum Hop {
     /// It named a class, with this confidence.
@@ -89,14 +95,15 @@ impl Judged {
     }
 }
 
-/// Returns the answer of the first rule that holds.
+/// Returns the answer of the first rule that holds of a text; conditions read the context, which is the inputs and steps of the run.
 pub(super) fn by_rule(
     route: &Route,
-    asked: (&str, &Value),
+    text: &str,
+    context: &Value,
     patience: &Patience,
 ) -> Result<Option<Done>, Fault> {
     let started = Instant::now();
-    let Some((index, rule)) = rule_for(route, asked, patience)? else { return Ok(None) };
+    let Some(Holding { index, rule }) = rule_for(route, text, context, patience)? else { return Ok(None) };
     let decided = Decided {
         class: rule.class.clone(),
         probability: 1.0,
@@ -233,9 +240,10 @@ pub(super) fn named(done: Done) -> Hop {
 
 fn rule_for<'a>(
     route: &'a Route,
-    (text, context): (&str, &Value),
+    text: &str,
+    context: &Value,
     patience: &Patience,
-) -> Result<Option<(usize, &'a Rule)>, Fault> {
+) -> Result<Option<Holding<'a>>, Fault> {
     let folded = text.trim().to_lowercase();
     let scope = LazyCell::new(|| {
         let mut fields = context.clone();
@@ -246,8 +254,8 @@ fn rule_for<'a>(
     });
     for (index, rule) in route.rules.iter().enumerate() {
         patience.check()?;
-        if matches_text(rule, (text, &folded), patience)? && condition_holds(rule, &scope)? {
-            return Ok(Some((index, rule)));
+        if matches_text(rule, text, &folded, patience)? && condition_holds(rule, &scope)? {
+            return Ok(Some(Holding { index, rule }));
         }
     }
     Ok(None)
@@ -265,8 +273,8 @@ fn has_texts(rule: &Rule) -> bool {
     !(rule.exact.is_empty() && rule.contains.is_empty() && rule.regex.is_empty())
 }
 
-/// Any of its texts, where it has some.
-fn matches_text(rule: &Rule, (text, folded): (&str, &str), patience: &Patience) -> Result<bool, Fault> {
+/// Returns whether a text is one that a rule names; `folded` is it in lower case. A rule that names none takes every text.
+fn matches_text(rule: &Rule, text: &str, folded: &str, patience: &Patience) -> Result<bool, Fault> {
     if !has_texts(rule)
         || rule.exact.iter().any(|exact| exact.trim().to_lowercase() == folded)
         || rule.contains.iter().any(|part| !part.is_empty() && folded.contains(&part.to_lowercase()))

@@ -90,6 +90,15 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// A secret as it lies in the repository.
+#[derive(Debug)]
+pub struct Sealed {
+    /// Where it belongs, below the folder of the company.
+    pub path: String,
+    /// What only the key opens.
+    pub bytes: Vec<u8>,
+}
+
 impl Keys {
     /// Returns the place that `$ADJUTANT_KEY_FILE` names, else `adjutant/key.txt` in the user's configuration folder.
     ///
@@ -154,11 +163,11 @@ impl Keys {
         }
     }
 
-    /// Encrypts a secret; returns its path in the repository and the bytes that belong there.
+    /// Encrypts a secret as a file of the repository.
     ///
     /// # Errors
     /// [`Error::Name`], or as [`Keys::public_key`].
-    pub fn encrypt(&self, name: &str, value: &str) -> Result<(String, Vec<u8>), Error> {
+    pub fn encrypt(&self, name: &str, value: &str) -> Result<Sealed, Error> {
         let is_name = |one: char| one.is_ascii_lowercase() || one.is_ascii_digit() || "-_".contains(one);
         if name.is_empty() || !name.chars().all(is_name) {
             return Err(Error::Name(name.to_owned()));
@@ -166,7 +175,7 @@ impl Keys {
         let recipient = self.identity()?.to_public();
         let bytes =
             age::encrypt_and_armor(&recipient, value.as_bytes()).map_err(Error::Encrypt)?.into_bytes();
-        Ok((format!("secrets/{name}.age"), bytes))
+        Ok(Sealed { path: format!("secrets/{name}.age"), bytes })
     }
 
     /// Opens a secret.
@@ -217,7 +226,7 @@ mod tests {
         let keys = Keys::at(folder.path().join("sub/key.txt"));
         let public = keys.generate_key().unwrap();
         assert_eq!(keys.public_key().unwrap(), public);
-        let (path, bytes) = keys.encrypt("billing", "hunter2-long\n").unwrap();
+        let Sealed { path, bytes } = keys.encrypt("billing", "hunter2-long\n").unwrap();
         assert_eq!(path, "secrets/billing.age");
         assert!(!String::from_utf8(bytes.clone()).unwrap().contains("hunter2"));
         assert_eq!(keys.decrypt(&bytes).unwrap().expose(), "hunter2-long");

@@ -79,7 +79,7 @@ impl Response {
 
 /// Sends a request to where the connector may talk to.
 pub(super) async fn send(egress: &Egress, request: Request) -> Result<Response, Error> {
-    let (host, port) = target(&request.url).map_err(Error::NotSent)?;
+    let Authority { host, port } = authority(&request.url).map_err(Error::NotSent)?;
     // Secrets are marked where they are put into a header, so none gets past this one place.
     if request.headers.values().any(HeaderValue::is_sensitive) {
         let is_encrypted = request.url.scheme() == "https";
@@ -133,13 +133,19 @@ pub(super) fn tls() -> rustls::ClientConfig {
         .clone()
 }
 
-fn target(url: &Url) -> Result<(String, u16), Fault> {
+/// Where a request goes.
+struct Authority {
+    host: String,
+    port: u16,
+}
+
+fn authority(url: &Url) -> Result<Authority, Fault> {
     if !matches!(url.scheme(), "http" | "https") {
         return Err(Fault::invalid(format!("`{}` is no scheme for HTTP", url.scheme())));
     }
     let host = url.host_str().ok_or_else(|| Fault::invalid("the URL names no host"))?;
     let port = url.port_or_known_default().ok_or_else(|| Fault::invalid("the URL names no port"))?;
-    Ok((host.to_owned(), port))
+    Ok(Authority { host: host.to_owned(), port })
 }
 
 fn client(host: &str, addresses: &[std::net::SocketAddr], timeout: Duration) -> Result<Client, Fault> {

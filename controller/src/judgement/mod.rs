@@ -26,4 +26,4 @@ pub use digest::{Hashed, model_digest};
 pub use engine::{Engine, Files, Loader, StandIn, Standing};
 pub use error::Error;
 pub use routers::{Fitted, Routers, lessons, pin_of};
-pub use store::{Fault, FileReport, Report, Store};
+pub use store::{FileReport, Flaw, ModelReport, Store};

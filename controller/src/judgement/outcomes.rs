@@ -4,7 +4,7 @@
 //! is held out in turn. Pairs of a told probability and of whether it was right give Platt's line and, from a hundred on, a
 //! threshold that Wilson's bound proves (`adjutant_models::Calibration`).
 
-use adjutant_models::Calibration;
+use adjutant_models::{Calibration, Outcome};
 use adjutant_spec::plan::{Route, RouteCalibration};
 
 use super::{
@@ -22,7 +22,8 @@ const FEWEST: usize = 20;
 #[must_use]
 pub fn calibrate(
     routers: &Routers,
-    (route, pin): (&Route, Option<&str>),
+    route: &Route,
+    pin: Option<&str>,
     said: &[Said],
 ) -> Option<RouteCalibration> {
     let confirmed = said.iter().filter(|one| one.is_confirmation()).count();
@@ -35,7 +36,8 @@ pub fn calibrate(
         let router = routers.fit(&without(route, &held), pin).router.clone()?;
         for one in held {
             let decision = router.decide(&one.text).ok()?;
-            outcomes.push((decision.probability, decision.class.is_some() && decision.class == one.class));
+            let is_right = decision.class.is_some() && decision.class == one.class;
+            outcomes.push(Outcome { probability: decision.probability, is_right });
         }
     }
     let Calibration { platt, threshold } = Calibration::fit(&outcomes, route.precision.min(MOST_PRECISE));
@@ -96,7 +98,7 @@ mod tests {
     #[test]
     fn what_was_confirmed_often_is_believed_more_and_of_one_model_only() {
         let routers = unpulled();
-        let found = calibrate(&routers, (&taught(), None), &all(24)).unwrap();
+        let found = calibrate(&routers, &taught(), None, &all(24)).unwrap();
         assert_eq!((found.outcomes, found.threshold), (24, None), "a hundred prove a threshold");
         assert!(found.model.starts_with("sha256:"), "{found:?}");
         let probability = |route: &Route| {
@@ -112,16 +114,16 @@ mod tests {
 
     #[test]
     fn a_hundred_outcomes_prove_a_threshold() {
-        let found = calibrate(&unpulled(), (&taught(), None), &all(120)).unwrap();
+        let found = calibrate(&unpulled(), &taught(), None, &all(120)).unwrap();
         assert!(found.threshold.is_some_and(|threshold| threshold >= 0.5), "{found:?}");
     }
 
     #[test]
     fn too_few_words_and_corrections_alone_say_nothing() {
         let routers = unpulled();
-        assert_eq!(calibrate(&routers, (&taught(), None), &all(19)), None);
+        assert_eq!(calibrate(&routers, &taught(), None, &all(19)), None);
         let wrong = |one: Said| Said { decided: Some("unsure".to_owned()), ..one };
         let corrected: Vec<Said> = all(24).into_iter().map(wrong).collect();
-        assert_eq!(calibrate(&routers, (&taught(), None), &corrected), None);
+        assert_eq!(calibrate(&routers, &taught(), None, &corrected), None);
     }
 }

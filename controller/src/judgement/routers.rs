@@ -89,6 +89,12 @@ struct Slot {
     is_stale: bool,
 }
 
+/// A route that waits for its router.
+struct Due {
+    id: Id,
+    wanted: Wanted,
+}
+
 /// What a router is fitted to.
 #[derive(Clone)]
 struct Wanted {
@@ -235,7 +241,7 @@ impl Shared {
                 self.engines.retain(pin.as_deref());
                 continue;
             }
-            let Some((id, wanted)) = state.next() else {
+            let Some(Due { id, wanted }) = state.next() else {
                 state.is_fitting = false;
                 self.changed.notify_all();
                 return;
@@ -300,9 +306,9 @@ impl State {
     }
 
     /// Returns the first route whose router is not the wanted one.
-    fn next(&self) -> Option<(Id, Wanted)> {
+    fn next(&self) -> Option<Due> {
         let (id, slot) = self.slots.iter().find(|(_, slot)| slot.is_due())?;
-        Some((id.clone(), slot.wanted.clone()))
+        Some(Due { id: id.clone(), wanted: slot.wanted.clone() })
     }
 }
 

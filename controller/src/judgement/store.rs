@@ -8,7 +8,7 @@ use std::{
 use serde::Serialize;
 
 use super::{
-    catalogue::{self, Known, KnownFile},
+    catalogue::{self, KnownFile, KnownModel},
     digest::{Hashed, IDENTITY, model_digest},
     error::Error,
 };
@@ -21,7 +21,7 @@ pub struct Store {
 
 /// What lies in a model's folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Report {
+pub struct ModelReport {
     /// The model.
     pub name: String,
     /// Its folder.
@@ -44,13 +44,13 @@ pub struct FileReport {
     /// What it is; absent where it is not there.
     pub found: Option<Hashed>,
     /// What is wrong with it.
-    pub fault: Option<Fault>,
+    pub fault: Option<Flaw>,
 }
 
 /// What is wrong with a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Fault {
+pub enum Flaw {
     /// It is not there.
     Missing,
     /// It has another length.
@@ -59,7 +59,7 @@ pub enum Fault {
     Digest,
 }
 
-impl Report {
+impl ModelReport {
     /// Returns whether every file is there and is what it should be.
     #[must_use]
     pub fn is_whole(&self) -> bool {
@@ -143,7 +143,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Name`], and [`Error::File`] where a file that is there cannot be read.
-    pub fn look(&self, name: &str) -> Result<Report, Error> {
+    pub fn look(&self, name: &str) -> Result<ModelReport, Error> {
         let folder = self.folder(name)?;
         match catalogue::find(name) {
             Some(known) => look_for(&folder, &known),
@@ -153,36 +153,36 @@ impl Store {
 }
 
 /// Compares a folder with what a known model should be.
-pub(super) fn look_for(folder: &Path, known: &Known) -> Result<Report, Error> {
+pub(super) fn look_for(folder: &Path, known: &KnownModel) -> Result<ModelReport, Error> {
     let files = known.files.iter().map(|file| compare(folder, file)).collect::<Result<Vec<_>, _>>()?;
-    Ok(report(folder, (&known.name, true), files))
+    Ok(report(folder, &known.name, true, files))
 }
 
 /// Reads a folder that nobody knows the digests of.
-fn look_at(folder: &Path, name: &str) -> Result<Report, Error> {
+fn look_at(folder: &Path, name: &str) -> Result<ModelReport, Error> {
     let mut files = Vec::new();
     for path in IDENTITY {
         let found = hashed(&folder.join(path))?;
-        let fault = found.is_none().then_some(Fault::Missing);
+        let fault = found.is_none().then_some(Flaw::Missing);
         files.push(FileReport { path: path.to_owned(), expected: None, found, fault });
     }
-    Ok(report(folder, (name, false), files))
+    Ok(report(folder, name, false, files))
 }
 
-fn report(folder: &Path, (name, is_known): (&str, bool), files: Vec<FileReport>) -> Report {
+fn report(folder: &Path, name: &str, is_known: bool, files: Vec<FileReport>) -> ModelReport {
     let digest = model_digest(|name| {
         let file = files.iter().find(|file| file.path == name)?;
         file.found.as_ref().map(|found| found.sha256.clone())
     });
-    Report { name: name.to_owned(), folder: folder.to_owned(), digest, is_known, files }
+    ModelReport { name: name.to_owned(), folder: folder.to_owned(), digest, is_known, files }
 }
 
 fn compare(folder: &Path, file: &KnownFile) -> Result<FileReport, Error> {
     let found = hashed(&folder.join(&file.path))?;
     let fault = match &found {
-        None => Some(Fault::Missing),
-        Some(found) if found.bytes != file.is.bytes => Some(Fault::Length),
-        Some(found) if found.sha256 != file.is.sha256 => Some(Fault::Digest),
+        None => Some(Flaw::Missing),
+        Some(found) if found.bytes != file.is.bytes => Some(Flaw::Length),
+        Some(found) if found.sha256 != file.is.sha256 => Some(Flaw::Digest),
         Some(_) => None,
     };
     Ok(FileReport { path: file.path.clone(), expected: Some(file.is.clone()), found, fault })
@@ -217,10 +217,10 @@ mod tests {
         std::fs::write(folder.path().join("short"), "x").unwrap();
         std::fs::write(folder.path().join("other"), "xy").unwrap();
         let files = vec![file("none", sum(1, "0")), file("short", sum(9, "0")), file("other", sum(2, "0"))];
-        let known = Known { name: "m".to_owned(), hub: None, wheel: None, files };
+        let known = KnownModel { name: "m".to_owned(), hub: None, wheel: None, files };
         let report = look_for(folder.path(), &known).unwrap();
         let faults: Vec<_> = report.files.iter().map(|file| file.fault.unwrap()).collect();
-        assert_eq!(faults, [Fault::Missing, Fault::Length, Fault::Digest]);
+        assert_eq!(faults, [Flaw::Missing, Flaw::Length, Flaw::Digest]);
         assert!(!report.is_whole() && !report.is_absent() && report.digest.is_none());
     }
 

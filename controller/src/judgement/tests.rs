@@ -81,18 +81,24 @@ fn support() -> Class {
     )
 }
 
-fn company(classes: Vec<Class>) -> (Plan, Route) {
+/// A company with one route.
+struct Company {
+    plan: Plan,
+    route: Route,
+}
+
+fn company(classes: Vec<Class>) -> Company {
     let mut plan = plan([]);
     plan.routes.insert("inbound".into(), route(classes));
     let route = plan.routes["inbound"].clone();
-    (plan, route)
+    Company { plan, route }
 }
 
 #[test]
 fn a_router_is_fitted_once_however_many_ask_for_it() {
     let gated = Gated::default();
     let routers = Routers::new(gated.clone());
-    let (plan, route) = company(vec![lead(), support()]);
+    let Company { plan, route } = company(vec![lead(), support()]);
     routers.prepare(&plan);
     let asking: Vec<_> = (0..4)
         .map(|_| {
@@ -109,11 +115,11 @@ fn a_router_is_fitted_once_however_many_ask_for_it() {
 fn the_old_router_answers_while_the_new_one_is_fitted() {
     let gated = Gated::default();
     let routers = Routers::new(gated.clone());
-    let (plan, route) = company(vec![lead(), support()]);
+    let Company { plan, route } = company(vec![lead(), support()]);
     routers.prepare(&plan);
     let old = routers.of(&route, None).router.as_ref().unwrap().digest().to_owned();
     let more = class("support", &["The login on our site is broken", "It loads slowly", "Our site is down"]);
-    let (plan, route) = company(vec![lead(), more]);
+    let Company { plan, route } = company(vec![lead(), more]);
     routers.prepare(&plan);
     let meanwhile = routers.of(&route, None).router.as_ref().unwrap().digest().to_owned();
     assert_eq!(meanwhile, old, "nobody waits for the gate");
@@ -141,7 +147,7 @@ impl Loader for Late {
 fn a_model_that_is_pulled_later_answers_from_the_next_plan_on() {
     let loads = Arc::new(AtomicUsize::new(0));
     let routers = Routers::new(Late(Arc::clone(&loads)));
-    let (plan, route) = company(vec![lead(), support()]);
+    let Company { plan, route } = company(vec![lead(), support()]);
     routers.prepare(&plan);
     assert!(routers.of(&route, None).stand_in.is_some());
     routers.settle();
@@ -160,17 +166,17 @@ fn a_router_that_could_name_a_class_that_is_gone_does_not_answer() {
     let routers = Routers::new(gated);
     let billing =
         class("billing", &["The invoice is wrong", "When is the invoice due?", "Please correct the invoice"]);
-    let (plan, route) = company(vec![lead(), support(), billing]);
+    let Company { plan, route } = company(vec![lead(), support(), billing]);
     routers.prepare(&plan);
     let old = routers.of(&route, None).router.as_ref().unwrap().digest().to_owned();
-    let (plan, route) = company(vec![lead(), support()]);
+    let Company { plan, route } = company(vec![lead(), support()]);
     routers.prepare(&plan);
     assert_ne!(routers.of(&route, None).router.as_ref().unwrap().digest(), old);
 }
 
 #[test]
 fn one_class_leaves_nothing_to_choose_and_is_no_fault() {
-    let (plan, route) = company(vec![lead()]);
+    let Company { plan, route } = company(vec![lead()]);
     let routers = unpulled();
     routers.prepare(&plan);
     let fitted = routers.of(&route, None);

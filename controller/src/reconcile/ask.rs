@@ -15,7 +15,6 @@ use super::{
     in_force::InForce,
     judge::Judged,
     plan::{self, Artefact, LiveRuns, Question, Side},
-    rehearsal::{Rehearsed, Unfit},
     store::blocking,
 };
 
@@ -30,6 +29,13 @@ pub struct PlanAnswer {
     pub ok: bool,
     /// Mistakes and plan for people.
     pub text: String,
+}
+
+/// What a question for a plan is about.
+struct PlanTarget {
+    /// The commit or tree, as the plan names it.
+    name: String,
+    files: Arc<FileSet>,
 }
 
 impl PlanAnswer {
@@ -57,16 +63,18 @@ impl Reconciler {
             let stored = to.and_then(|name| desk.course.state.stored(name));
             (desk.in_force.clone(), desk.last.clone(), stored)
         };
-        let (name, files) = match (to, last) {
-            (None, Some(last)) => (last.revision, last.files),
+        let target = match (to, last) {
+            (None, Some(last)) => PlanTarget { name: last.revision, files: last.files },
             (None, None) => {
                 return Err(Error::conflict("the source was not read yet", "`adjutant status` says why"));
             }
-            (Some(name), Some(last)) if last.revision == name => (last.revision, last.files),
+            (Some(name), Some(last)) if last.revision == name => {
+                PlanTarget { name: last.revision, files: last.files }
+            }
             (Some(name), _) => self.find(name, stored).await?,
         };
-        let judged = self.judge(&base, files).await?;
-        let mut answer = self.answer(&base, &name, &judged).await?;
+        let judged = self.judge(&base, target.files).await?;
+        let mut answer = self.answer(&base, &target.name, &judged).await?;
         // Only what the source wishes can be confirmed: another revision is not on its way.
         let asked = answer.plan.as_ref().and_then(|plan| plan.confirm.as_ref()).filter(|_| to.is_none());
         if let Some(confirm) = asked {
@@ -76,16 +84,17 @@ impl Reconciler {
     }
 
     /// Finds the files of a revision by its name.
-    async fn find(&self, name: &str, stored: Option<Good>) -> Result<(String, Arc<FileSet>), Error> {
+    async fn find(&self, name: &str, stored: Option<Good>) -> Result<PlanTarget, Error> {
         if let Some(good) = stored {
             let (journal, manifest) = (Arc::clone(&self.inner.settings.journal), good.files.clone());
             let found = blocking(move || files::load(journal.as_ref(), &manifest)).await?;
-            return Ok((good.tree, Arc::new(found)));
+            return Ok(PlanTarget { name: good.tree, files: Arc::new(found) });
         }
         let (repository, wanted) = (Arc::clone(&self.inner.settings.repository), name.to_owned());
         blocking(move || match repository.resolve(&wanted)? {
             Some(commit) => {
-                repository.commit(&commit).map(|commit| (commit.id, commit.files)).map_err(Error::from)
+                let commit = repository.commit(&commit)?;
+                Ok(PlanTarget { name: commit.id, files: commit.files })
             }
             None => Err(Error::NotFound { what: "revision", id: wanted }),
         })
@@ -101,8 +110,7 @@ impl Reconciler {
     ) -> Result<PlanAnswer, Error> {
         let mut answer = self.outline(base, name, judged).await?;
         if let (Some(plan), Some(after)) = (&mut answer.plan, &judged.plan) {
-            let before = self.inner.settings.handle.plan();
-            (plan.routes, plan.records) = self.rehearse(before.as_ref(), after).await;
+            self.rehearse(plan, after).await;
             answer.text = judged.text.clone() + &plan.render();
         }
         Ok(answer)
@@ -116,24 +124,22 @@ impl Reconciler {
         judged: &Judged,
     ) -> Result<PlanAnswer, Error> {
         let mut text = judged.text.clone();
-        let plan = match &judged.plan {
-            Some(after) if judged.errors == 0 || !judged.held.is_empty() => {
-                Some(self.artefact(base, name, (judged, after)).await?)
-            }
-            _ => None,
-        };
+        let may_move = judged.errors == 0 || !judged.held.is_empty();
+        let plan = if may_move { self.artefact(base, name, judged).await? } else { None };
         if let Some(plan) = &plan {
             text.push_str(&plan.render());
         }
         Ok(PlanAnswer { plan, diagnostics: judged.diagnostics.clone(), ok: judged.errors == 0, text })
     }
 
+    /// Returns the plan from what is in force to what was judged; `None` where mistakes leave nothing that can move.
     pub(super) async fn artefact(
         &self,
         base: &InForce,
         name: &str,
-        (judged, after): (&Judged, &Arc<Plan>),
-    ) -> Result<Artefact, Error> {
+        judged: &Judged,
+    ) -> Result<Option<Artefact>, Error> {
+        let Some(after) = &judged.plan else { return Ok(None) };
         let runs = self.live_runs().await?;
         let before = self.inner.settings.handle.plan();
         let base_files = base.manifest.digest();
@@ -144,16 +150,15 @@ impl Reconciler {
         });
         let target = Side { name, files: judged.manifest.digest(), plan: after.as_ref() };
         let now = self.inner.settings.clock.now();
-        Ok(Artefact::of(Question { base, target, runs: &runs, held: judged.held_lines(), now }))
+        Ok(Some(Artefact::of(Question { base, target, runs: &runs, held: judged.held_lines(), now })))
     }
 
-    /// Says what would become of recorded decisions and of stored records.
-    async fn rehearse(&self, before: Option<&Arc<Plan>>, after: &Arc<Plan>) -> (Vec<Rehearsed>, Vec<Unfit>) {
-        let (Some(rehearsal), Some(before)) = (&self.inner.settings.rehearsal, before) else {
-            return (Vec::new(), Vec::new());
-        };
-        let routes = rehearsal.rehearse(Arc::clone(before), Arc::clone(after)).await;
-        (routes, rehearsal.records(Arc::clone(before), Arc::clone(after)).await)
+    /// Adds to a plan what would become of recorded decisions and of stored records.
+    async fn rehearse(&self, plan: &mut Artefact, after: &Arc<Plan>) {
+        let before = self.inner.settings.handle.plan();
+        let (Some(rehearsal), Some(before)) = (&self.inner.settings.rehearsal, before) else { return };
+        plan.routes = rehearsal.rehearse(Arc::clone(&before), Arc::clone(after)).await;
+        plan.records = rehearsal.records(before, Arc::clone(after)).await;
     }
 
     async fn live_runs(&self) -> Result<Vec<LiveRuns>, Error> {

@@ -39,6 +39,15 @@ impl Done {
     }
 }
 
+/// A revert that was carried out.
+struct Reverted<'a> {
+    /// What is in force by it.
+    goal: &'a Good,
+    /// What was in force before; absent where nothing was.
+    bad: Option<&'a str>,
+    by: &'a str,
+}
+
 const RELEASE: Advice<'_> = Advice::HoldRelease;
 
 impl Reconciler {
@@ -53,8 +62,8 @@ impl Reconciler {
             return Ok(Done::new(false, message).next(RELEASE));
         }
         let mut draft = self.draft(&desk, by);
-        draft.note(self.held((reason, by), None))?;
-        self.commit(&mut desk, draft, Vec::new()).await?;
+        draft.note(self.held(reason, by, None))?;
+        self.commit(&mut desk, draft).await?;
         self.publish(&desk);
         Ok(Done::new(true, "what is in force stays; newer revisions are checked and wait").next(RELEASE))
     }
@@ -79,7 +88,7 @@ impl Reconciler {
         } else {
             return Ok(Done::new(false, "nothing is held"));
         }
-        self.commit(desk, draft, Vec::new()).await?;
+        self.commit(desk, draft).await?;
         self.reconcile(desk).await?;
         Ok(match desk.course.state.attempt.as_ref().map(|attempt| &attempt.phase) {
             Some(RevisionPhase::Held { reason }) => {
@@ -116,7 +125,7 @@ impl Reconciler {
         }
         let mut draft = self.draft(desk, by);
         draft.note(What::Confirmed(plan))?;
-        self.commit(desk, draft, Vec::new()).await?;
+        self.commit(desk, draft).await?;
         self.reconcile(desk).await?;
         Ok(match desk.course.state.attempt.as_ref().map(|attempt| &attempt.phase) {
             Some(RevisionPhase::Held { reason }) => {
@@ -132,9 +141,8 @@ impl Reconciler {
         let is_waiting = attempt.is_some_and(|attempt| matches!(attempt.phase, RevisionPhase::Held { .. }));
         let Some(last) = desk.last.as_ref().filter(|_| is_waiting) else { return Ok(None) };
         let judged = self.judge(&desk.in_force, Arc::clone(&last.files)).await?;
-        let Some(after) = &judged.plan else { return Ok(None) };
-        let plan = self.artefact(&desk.in_force, &last.revision, (&judged, after)).await?;
-        Ok(plan.confirm.is_some().then_some(plan.id))
+        let plan = self.artefact(&desk.in_force, &last.revision, &judged).await?;
+        Ok(plan.filter(|plan| plan.confirm.is_some()).map(|plan| plan.id))
     }
 
     /// Puts a stored revision in force at once, without Git; holds the one that was, and opens the revert as a proposal.
@@ -164,14 +172,14 @@ impl Reconciler {
         let goal = Good { at: self.inner.settings.clock.now(), ..goal };
         // The hold comes with it, or the bad revision would come back by itself.
         let mut draft = self.draft(desk, by);
-        draft.note(self.held((&reason, by), Some(bad.clone().unwrap_or_default())))?;
+        draft.note(self.held(&reason, by, Some(bad.clone().unwrap_or_default())))?;
         if desk.course.state.attempt.as_ref().is_some_and(|attempt| attempt.phase == RevisionPhase::Live) {
             draft.life(RevisionEvent::Withheld { reason: reason.clone() })?;
         }
         draft.note(What::Good(goal.clone()))?;
         self.activate(desk, draft, Coming { good: &goal, judged: &judged, plan: after }).await?;
         tracing::warn!(applied = goal.tree, by, "reverted");
-        Ok(self.open_revert(desk, (&goal, bad.as_deref()), by).await)
+        Ok(self.open_revert(desk, Reverted { goal: &goal, bad: bad.as_deref(), by }).await)
     }
 
     /// Finds where to go back to.
@@ -200,7 +208,7 @@ impl Reconciler {
     }
 
     /// A hold that keeps one revision out ends once the source wishes what is in force.
-    fn held(&self, (reason, by): (&str, &str), revision: Option<String>) -> What {
+    fn held(&self, reason: &str, by: &str, revision: Option<String>) -> What {
         What::Held(Hold {
             reason: reason.to_owned(),
             by: by.to_owned(),
@@ -211,7 +219,8 @@ impl Reconciler {
     }
 
     /// Opens the revert as a proposal; without a `main` there is nothing to propose for, and the revert stands all the same.
-    async fn open_revert(&self, desk: &mut Desk, (goal, bad): (&Good, Option<&str>), by: &str) -> Done {
+    async fn open_revert(&self, desk: &mut Desk, reverted: Reverted<'_>) -> Done {
+        let Reverted { goal, bad, by } = reverted;
         let done = Done::new(true, format!("{} is in force; the source is held", short(&goal.tree)));
         let wish = NewProposal {
             title: format!(
@@ -223,8 +232,8 @@ impl Reconciler {
             source: Source::Files(Arc::clone(&desk.in_force.files)),
             evidence: serde_json::json!({ "reverted": bad, "to": goal.tree }),
         };
-        let opened = match self.head(&wish).await {
-            Ok(found) => self.open_proposal(desk, (wish, found), by).await,
+        let opened = match self.offer(wish).await {
+            Ok(offer) => self.open_proposal(desk, offer, by).await,
             Err(error) => Err(error),
         };
         match opened {

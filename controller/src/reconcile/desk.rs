@@ -32,12 +32,12 @@ pub(super) struct Desk {
     pub(super) unreadable: Option<Unreadable>,
     pub(super) stalled: Option<String>,
     pub(super) in_force: InForce,
-    pub(super) judged: Option<Told>,
+    pub(super) judged: Option<LastCheck>,
 }
 
 /// What the last check told, for the status.
 #[derive(Default)]
-pub(super) struct Told {
+pub(super) struct LastCheck {
     pub(super) diagnostics: Vec<Value>,
     pub(super) held: BTreeMap<String, String>,
     pub(super) held_rows: BTreeMap<String, Vec<Value>>,
@@ -87,7 +87,7 @@ impl Draft {
 impl Desk {
     /// Returns the status that the desk amounts to.
     pub(super) fn status(&self, settings: &super::Settings) -> Status {
-        let none = Told::default();
+        let none = LastCheck::default();
         let told = self.judged.as_ref().unwrap_or(&none);
         let plan = settings.handle.plan();
         let nothing = BTreeMap::new();
@@ -138,16 +138,25 @@ impl Desk {
     }
 }
 
+/// By what a candidate is told from the one before it.
+pub(super) struct CandidateKey {
+    /// The tree of what is wished.
+    pub(super) tree: String,
+    /// The digest of the candidate's files, with those that stay behind.
+    pub(super) files: String,
+}
+
 /// Notes how far a candidate comes, unless that is what is known already.
 pub(super) fn note(
     draft: &mut Draft,
     candidate: &Candidate,
-    (tree, files, fate): (&str, &str, &Fate),
+    key: &CandidateKey,
+    fate: &Fate,
 ) -> Result<(), Error> {
+    let CandidateKey { tree, files } = key;
     let attempt = draft.course.attempt.as_ref();
     let is_known = |known: &&Attempt| {
-        (known.revision.as_str(), known.files.as_str(), known.tree.as_str())
-            == (candidate.revision.as_str(), files, tree)
+        known.revision == candidate.revision && known.files == *files && known.tree == *tree
     };
     let known = attempt.filter(is_known);
     if known.is_some_and(|known| fate.is_reached(&known.phase)) {
@@ -161,10 +170,10 @@ pub(super) fn note(
             }
             draft.note(What::Attempted(Attempt {
                 revision: candidate.revision.clone(),
-                tree: tree.to_owned(),
+                tree: tree.clone(),
                 commit: candidate.commit.clone(),
                 title: candidate.title.clone(),
-                files: files.to_owned(),
+                files: files.clone(),
                 phase: RevisionPhase::Seen,
             }))?;
         }

@@ -32,11 +32,11 @@ impl PartialEq for Manifest {
 
 impl Manifest {
     pub(super) fn of(files: &FileSet) -> Self {
-        Self::after(files, (&FileSet::new(), &Self::default()))
+        Self::after(files, &FileSet::new(), &Self::default())
     }
 
-    /// As [`Manifest::of`]; files that are the same as known ones have their digest.
-    pub(super) fn after(files: &FileSet, (known, manifest): (&FileSet, &Self)) -> Self {
+    /// As [`Manifest::of`]; files that are the same as known ones have the digest that `manifest` gives those.
+    pub(super) fn after(files: &FileSet, known: &FileSet, manifest: &Self) -> Self {
         let digested = |path: &str, bytes: &Arc<[u8]>| {
             let same = known.get(path).filter(|old| Arc::ptr_eq(old, bytes) || *old == bytes);
             same.and_then(|_| manifest.rows.get(path).cloned()).unwrap_or_else(|| digest(bytes))

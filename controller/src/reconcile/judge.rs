@@ -89,7 +89,7 @@ struct Key {
 impl Judge {
     /// Judges a candidate over what is in force.
     pub(super) fn judge(&self, mode: Mode, base: &InForce, candidate: &Arc<FileSet>) -> Arc<Judged> {
-        let manifest = Manifest::after(candidate, (&base.files, &base.manifest));
+        let manifest = Manifest::after(candidate, &base.files, &base.manifest);
         let listed = Listed { files: Arc::clone(candidate), manifest };
         let key = Key::of(mode, base, &listed);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -101,8 +101,8 @@ impl Judge {
         self.checks.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         // Whoever comes while another candidate is judged waits for nobody, and begins from nothing.
         let judged = match self.memo.try_lock() {
-            Ok(mut memo) => judged_with(&mut memo, (mode, base), listed),
-            Err(_) => judged_with(&mut Memo::default(), (mode, base), listed),
+            Ok(mut memo) => judged_with(&mut memo, mode, base, listed),
+            Err(_) => judged_with(&mut Memo::default(), mode, base, listed),
         };
         let judged = Arc::new(judged);
         known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -130,7 +130,7 @@ struct Listed {
     manifest: Manifest,
 }
 
-fn judged_with(memo: &mut Memo, (mode, base): (Mode, &InForce), candidate: Listed) -> Judged {
+fn judged_with(memo: &mut Memo, mode: Mode, base: &InForce, candidate: Listed) -> Judged {
     match mode {
         Mode::Push => whole_of(memo.load(&candidate.files), candidate),
         Mode::Worktree | Mode::Commit | Mode::Remote => by_slice(memo, &base.files, candidate),
@@ -162,7 +162,7 @@ fn by_slice(memo: &mut Memo, last_good: &FileSet, candidate: Listed) -> Judged {
     let part = if held.is_empty() {
         candidate
     } else {
-        let manifest = Manifest::after(&composite.files, (&candidate.files, &candidate.manifest));
+        let manifest = Manifest::after(&composite.files, &candidate.files, &candidate.manifest);
         Listed { files: Arc::new(composite.files), manifest }
     };
     Found { plan: composite.loaded.plan, held, report, attempted }.judged(part)
@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn a_manifest_made_after_another_is_the_one_made_from_nothing() {
         let (old, new) = (files(&[("a", "1"), ("b", "2")]), files(&[("a", "1"), ("b", "3"), ("c", "2")]));
-        let after = Manifest::after(&new, (&old, &Manifest::of(&old)));
+        let after = Manifest::after(&new, &old, &Manifest::of(&old));
         assert_eq!((after.digest(), after == Manifest::of(&new)), (Manifest::of(&new).digest(), true));
         assert!(after != Manifest::of(&old));
     }

@@ -42,7 +42,7 @@ pub use plan::{Artefact, Class, Confirm, LiveRuns, MissingSecret, NextSlot, Reta
 pub use proposal::{NewProposal, ProposalView, Source as ProposalSource};
 pub use push::Admission;
 pub use reconciler::Reconciler;
-pub use rehearsal::{Rehearse, Rehearsed, Turn, Unfit};
+pub use rehearsal::{Redecided, Rehearse, Rehearsed, Turn, Unfit};
 pub use repository::{Commit, Extent, Landing, Merged, Repository, RepositoryError, Review, Trouble};
 pub use settings::Settings;
 pub use status::{Condition, SliceStatus, Status, Waits};

@@ -95,7 +95,7 @@ impl Reconciler {
         }
         let mut draft = self.draft(desk, "operator");
         draft.note(What::Confirmed(plan.to_owned()))?;
-        self.commit(desk, draft, Vec::new()).await
+        self.commit(desk, draft).await
     }
 
     /// Says where the truth lives.

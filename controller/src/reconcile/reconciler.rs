@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, watch};
 use super::{
     Error,
     course::{Course, Good, What},
-    desk::{Desk, Draft, Fate, Told, note},
+    desk::{CandidateKey, Desk, Draft, Fate, LastCheck, note},
     files,
     in_force::InForce,
     judge::{Judge, Judged},
@@ -30,7 +30,8 @@ const MOST_TRIES: u32 = 5;
 /// How often a revision that waits for a yes is looked at again.
 const WAITING: Duration = Duration::from_secs(20);
 /// The first and the longest pause after a failure that may pass.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// The door to the room: a cheap clone.
 #[derive(Clone)]
@@ -52,7 +53,7 @@ impl Reconciler {
     /// # Errors
     /// [`Error::Runtime`] where the store cannot be read.
     pub async fn open(settings: Settings) -> Result<Self, Error> {
-        let (course, in_force) = read_in_force(&settings).await?;
+        let Remembered { course, in_force } = read_in_force(&settings).await?;
         let journal = Arc::clone(&settings.journal);
         let book = blocking(move || Book::load(journal.as_ref())).await?;
         let desk = Desk {
@@ -72,7 +73,7 @@ impl Reconciler {
 
     /// Follows the source until it ends: the latest observation wins, and what may pass is tried again.
     pub async fn follow<T>(&self, mut observations: watch::Receiver<Option<T>>, seen: impl Fn(&T) -> Seen) {
-        let mut pause = BACKOFF.0;
+        let mut pause = FIRST_PAUSE;
         loop {
             let now = observations.borrow_and_update().as_ref().map(&seen);
             let outcome = match now {
@@ -81,7 +82,7 @@ impl Reconciler {
             };
             let is_over = match outcome {
                 Ok(()) => {
-                    pause = BACKOFF.0;
+                    pause = FIRST_PAUSE;
                     // A yes is needed for the sake of live runs: once they have ended it goes on by itself.
                     let patience = if self.status().waits.is_some() { WAITING } else { Duration::MAX };
                     matches!(tokio::time::timeout(patience, observations.changed()).await, Ok(Err(_)))
@@ -89,7 +90,7 @@ impl Reconciler {
                 Err(error) => {
                     tracing::warn!(%error, "a revision could not be activated, trying again");
                     let changed = tokio::time::timeout(pause, observations.changed()).await;
-                    pause = (pause * 2).min(BACKOFF.1);
+                    pause = (pause * 2).min(LONGEST_PAUSE);
                     matches!(changed, Ok(Err(_)))
                 }
             };
@@ -184,18 +185,19 @@ impl Reconciler {
 
     /// Reads what is in force anew: somebody else was faster, or the last batch of this room did not come through.
     async fn look_again(&self, desk: &mut Desk) -> Result<(), Error> {
-        (desk.course, desk.in_force) = read_in_force(&self.inner.settings).await?;
+        let Remembered { course, in_force } = read_in_force(&self.inner.settings).await?;
+        (desk.course, desk.in_force) = (course, in_force);
         Ok(())
     }
 
     async fn attempt(&self, desk: &mut Desk, candidate: &Candidate) -> Result<Attempted, Error> {
         let judged = self.judge(&desk.in_force, Arc::clone(&candidate.files)).await?;
         let fate = self.decide(desk, candidate, &judged).await?;
-        desk.judged = Some(Told {
+        desk.judged = Some(LastCheck {
             diagnostics: judged.diagnostics.clone(),
             held: judged.held_lines(),
             held_rows: judged.held.clone(),
-            ..Told::default()
+            ..LastCheck::default()
         });
         let mut draft = self.draft(desk, "source");
         if let Some(hold) = &desk.course.state.hold
@@ -204,18 +206,17 @@ impl Reconciler {
         {
             draft.note(What::Released)?;
         }
-        let noted = (self.wished(desk)?, judged.attempted.clone());
+        let key = CandidateKey { tree: self.wished(desk)?, files: judged.attempted.clone() };
         match &fate {
             Fate::Refuse(reason) => {
                 tracing::warn!(revision = candidate.revision, reason, "revision refused");
             }
             Fate::Hold { plan, reason } => {
-                if let Some(part) = self.tell_waiting(desk, (candidate, plan)).await?
-                    && let Some(after) = &part.plan
+                if let Some(part) = self.tell_waiting(desk, candidate, plan).await?
+                    && let Some(plan) = self.artefact(&desk.in_force, &candidate.revision, &part).await?
                 {
-                    let plan = self.artefact(&desk.in_force, &candidate.revision, (&part, after)).await?;
                     let fate = Fate::Activate { plan: plan.clone() };
-                    note(&mut draft, candidate, (&noted.0, &noted.1, &fate))?;
+                    note(&mut draft, candidate, &key, &fate)?;
                     let work = Work { candidate, judged: &part, plan: &plan, is_all: false };
                     self.carry_out(desk, draft, work).await?;
                     return Ok(Attempted::Partly);
@@ -224,20 +225,21 @@ impl Reconciler {
             }
             Fate::Nothing { .. } => {}
             Fate::Activate { plan } => {
-                note(&mut draft, candidate, (&noted.0, &noted.1, &fate))?;
+                note(&mut draft, candidate, &key, &fate)?;
                 let work = Work { candidate, judged: &judged, plan, is_all: true };
                 return self.carry_out(desk, draft, work).await.map(|()| Attempted::Wholly);
             }
         }
-        note(&mut draft, candidate, (&noted.0, &noted.1, &fate))?;
-        self.commit(desk, draft, Vec::new()).await.map(|()| Attempted::Wholly)
+        note(&mut draft, candidate, &key, &fate)?;
+        self.commit(desk, draft).await.map(|()| Attempted::Wholly)
     }
 
     /// Says what waits for the operator's yes; returns the part of the candidate that needs none and is not in force yet.
     async fn tell_waiting(
         &self,
         desk: &mut Desk,
-        (candidate, plan): (&Candidate, &Artefact),
+        candidate: &Candidate,
+        plan: &Artefact,
     ) -> Result<Option<Arc<Judged>>, Error> {
         let Some(confirm) = plan.confirm.clone().filter(|_| desk.course.state.hold.is_none()) else {
             return Ok(None);
@@ -267,12 +269,13 @@ impl Reconciler {
     /// Decides what becomes of a candidate: from what is wished, what is in force and what is held, and nothing else.
     async fn decide(&self, desk: &Desk, candidate: &Candidate, judged: &Judged) -> Result<Fate, Error> {
         let is_same = judged.manifest == desk.in_force.manifest && desk.in_force.tree.is_some();
-        let Some(after) =
-            judged.plan.as_ref().filter(|_| judged.errors == 0 || !is_same || desk.is_from(candidate))
-        else {
+        let may_move = judged.errors == 0 || !is_same || desk.is_from(candidate);
+        let Some(after) = judged.plan.as_ref().filter(|_| may_move) else {
             return Ok(Fate::Refuse(judged.reason()));
         };
-        let plan = self.artefact(&desk.in_force, &candidate.revision, (judged, after)).await?;
+        let Some(plan) = self.artefact(&desk.in_force, &candidate.revision, judged).await? else {
+            return Ok(Fate::Refuse(judged.reason()));
+        };
         // Another build may read the same files otherwise.
         let live = self.inner.settings.handle.plan();
         let is_compiled_so = live.is_some_and(|live| Arc::ptr_eq(&live, after) || live == *after);
@@ -339,7 +342,6 @@ impl Reconciler {
             expected: desk.course.seq,
             state: &draft.course,
             entries: &draft.entries,
-            blobs: Vec::new(),
         };
         let append = store::appended(&change)?;
         let seq = append.expected + append.entries.len() as u64;
@@ -392,12 +394,7 @@ impl Reconciler {
     }
 
     /// Makes gathered entries durable; without any there is nothing to do.
-    pub(super) async fn commit(
-        &self,
-        desk: &mut Desk,
-        draft: Draft,
-        blobs: Vec<(String, Vec<u8>)>,
-    ) -> Result<(), Error> {
+    pub(super) async fn commit(&self, desk: &mut Desk, draft: Draft) -> Result<(), Error> {
         if draft.entries.is_empty() {
             return Ok(());
         }
@@ -406,7 +403,6 @@ impl Reconciler {
             expected: desk.course.seq,
             state: &draft.course,
             entries: &draft.entries,
-            blobs,
         };
         match store::append(&self.inner.settings.journal, change).await {
             Ok(seq) => {
@@ -460,15 +456,23 @@ enum Attempted {
     Partly,
 }
 
+/// What the store remembers of revisions.
+struct Remembered {
+    course: Kept<Course>,
+    in_force: InForce,
+}
+
 /// Reads the course and the files in force from the store.
-async fn read_in_force(settings: &Settings) -> Result<(Kept<Course>, InForce), Error> {
+async fn read_in_force(settings: &Settings) -> Result<Remembered, Error> {
     let journal = Arc::clone(&settings.journal);
     let applied = settings.handle.applied();
     blocking(move || {
         let course: Kept<Course> = store::load(journal.as_ref(), &store::course())?;
-        let Some(view) = applied else { return Ok((course, InForce::default())) };
+        let Some(view) = applied else {
+            return Ok(Remembered { course, in_force: InForce::default() });
+        };
         let files = files::load(journal.as_ref(), &view.detail.files)?;
-        Ok((course, InForce::of(files, view.revision)))
+        Ok(Remembered { course, in_force: InForce::of(files, view.revision) })
     })
     .await
 }

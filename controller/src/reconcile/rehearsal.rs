@@ -1,6 +1,6 @@
 //! What recorded decisions would become under another plan: asked of whoever can decide, which this room cannot.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use adjutant_spec::plan::{Id, Plan};
 use futures::future::BoxFuture;
@@ -18,6 +18,15 @@ pub struct Rehearsed {
     /// Why not all that were looked for were decided again; absent where they were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut: Option<String>,
+}
+
+/// One recorded decision, decided again by the old and by the new route.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Redecided {
+    /// The class by the old route.
+    pub was: String,
+    /// The class by the new one.
+    pub would_be: String,
 }
 
 /// Decisions that would change in the same way.
@@ -68,18 +77,18 @@ pub trait Rehearse: Send + Sync {
 }
 
 impl Rehearsed {
-    /// Counts pairs of old and new classes.
+    /// Counts the decisions of a route by what they were and would be.
     #[must_use]
-    pub fn of(route: Id, pairs: impl IntoIterator<Item = (String, String)>) -> Self {
-        let mut counts = std::collections::BTreeMap::<(String, String), usize>::new();
+    pub fn of(route: Id, again: impl IntoIterator<Item = Redecided>) -> Self {
+        let mut counts = BTreeMap::<Redecided, usize>::new();
         let mut decided = 0;
-        for (from, to) in pairs {
+        for one in again {
             decided += 1;
-            if from != to {
-                *counts.entry((from, to)).or_default() += 1;
+            if one.was != one.would_be {
+                *counts.entry(one).or_default() += 1;
             }
         }
-        let turn = |((from, to), count)| Turn { from, to, count };
+        let turn = |(one, count): (Redecided, usize)| Turn { from: one.was, to: one.would_be, count };
         let mut changes: Vec<Turn> = counts.into_iter().map(turn).collect();
         changes.sort_by_key(|turn| std::cmp::Reverse(turn.count));
         Self { route, decided, changes, cut: None }
@@ -118,12 +127,14 @@ mod tests {
 
     #[test]
     fn turns_are_counted_and_the_most_frequent_is_told_first() {
-        let pairs = [("lead", "lead"), ("unsure", "lead"), ("lead", "support"), ("lead", "support")];
-        let pairs = pairs.map(|(from, to)| (from.to_owned(), to.to_owned()));
-        let rehearsed = Rehearsed::of("inbound".to_owned(), pairs);
+        let again =
+            |was: &str, would_be: &str| Redecided { was: was.to_owned(), would_be: would_be.to_owned() };
+        let all = [("lead", "lead"), ("unsure", "lead"), ("lead", "support"), ("lead", "support")];
+        let all = all.map(|(was, would_be)| again(was, would_be));
+        let rehearsed = Rehearsed::of("inbound".to_owned(), all);
         let expected = "route \"inbound\": 3 of 4 would change: lead -> support (2), unsure -> lead (1)";
         assert_eq!(rehearsed.sentence(), expected);
-        let calm = Rehearsed::of("inbound".to_owned(), [("a".to_owned(), "a".to_owned())]);
+        let calm = Rehearsed::of("inbound".to_owned(), [again("a", "a")]);
         assert_eq!(calm.sentence(), "route \"inbound\": none of 1 would change");
         let cut = calm.cut_off("after 1 of 40 decisions, 15 s");
         assert_eq!(

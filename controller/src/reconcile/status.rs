@@ -112,6 +112,13 @@ pub(super) struct Facts<'a> {
     pub(super) proposals: u64,
 }
 
+/// What is found of a resource: how it is, by a word for programs, and why in words for people.
+struct Stand<'a> {
+    condition: &'static str,
+    reason: &'a str,
+    message: String,
+}
+
 impl Facts<'_> {
     /// Puts a status together.
     pub(super) fn status(&self) -> Status {
@@ -119,7 +126,8 @@ impl Facts<'_> {
         let mut conditions = vec![self.company(), self.source()];
         let stays = |word: &'static str| {
             move |(slice, why): (&String, &String)| {
-                self.condition(&format!("slice/{slice}"), "Degraded", (word, why.clone()))
+                let stand = Stand { condition: "Degraded", reason: word, message: why.clone() };
+                self.condition(&format!("slice/{slice}"), stand)
             }
         };
         conditions.extend(self.held.iter().map(stays("held_by_mistakes")));
@@ -179,7 +187,7 @@ impl Facts<'_> {
                 ("Reconciling", phase.word(), format!("the new revision is {}", phase.word()))
             }
         };
-        self.condition("company", condition, (reason, message))
+        self.condition("company", Stand { condition, reason, message })
     }
 
     fn source(&self) -> Condition {
@@ -187,17 +195,19 @@ impl Facts<'_> {
             None => {
                 let but =
                     self.remark.map_or_else(String::new, |remark| format!(", its history is not: {remark}"));
-                self.condition("source", "Ready", ("readable", format!("{} is read{but}", self.place)))
+                let message = format!("{} is read{but}", self.place);
+                self.condition("source", Stand { condition: "Ready", reason: "readable", message })
             }
             Some(problem) => {
                 let hint = problem.hint.as_deref().map_or_else(String::new, |hint| format!("; {hint}"));
                 let message = format!("{}{hint}; nothing was removed", problem.message);
-                self.condition("source", "Degraded", (&problem.code, message))
+                self.condition("source", Stand { condition: "Degraded", reason: &problem.code, message })
             }
         }
     }
 
-    fn condition(&self, resource: &str, condition: &str, (reason, message): (&str, String)) -> Condition {
+    fn condition(&self, resource: &str, stand: Stand<'_>) -> Condition {
+        let Stand { condition, reason, message } = stand;
         Condition {
             resource: resource.to_owned(),
             condition: condition.to_owned(),

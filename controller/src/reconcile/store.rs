@@ -34,7 +34,6 @@ pub(super) struct Change<'a, T, E> {
     pub(super) expected: u64,
     pub(super) state: &'a T,
     pub(super) entries: &'a [E],
-    pub(super) blobs: Vec<(String, Vec<u8>)>,
 }
 
 /// Reads a state.
@@ -65,7 +64,7 @@ pub(super) async fn append<T: Serialize, E: Serialize>(
 ) -> Result<u64, Error> {
     let append = appended(&change)?;
     let last = append.expected + append.entries.len() as u64;
-    let batch = Batch { appends: vec![append], blobs: change.blobs, ..Batch::default() };
+    let batch = Batch { appends: vec![append], ..Batch::default() };
     let (sender, receiver) = oneshot::channel();
     let store = Arc::clone(journal);
     blocking(move || {

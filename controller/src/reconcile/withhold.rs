@@ -31,6 +31,13 @@ enum Keeping {
     All,
 }
 
+/// What a part keeps of what is in force.
+#[derive(Clone, Copy)]
+struct Keep<'a> {
+    keeping: Keeping,
+    slices: &'a BTreeSet<Id>,
+}
+
 /// The part of a candidate that needs no yes.
 pub(super) struct Part {
     /// The part, judged.
@@ -45,8 +52,12 @@ impl Reconciler {
         let base = &desk.in_force;
         let removed = removed(&base.files, &candidate.files);
         let moved = judge::moved(&base.files, &candidate.files);
-        for (keeping, concerned) in [(Keeping::Removed, removed), (Keeping::All, moved)] {
-            if let Some(judged) = self.free_part(base, candidate, (keeping, &concerned)).await? {
+        let tries = [
+            Keep { keeping: Keeping::Removed, slices: &removed },
+            Keep { keeping: Keeping::All, slices: &moved },
+        ];
+        for concerned in tries {
+            if let Some(judged) = self.free_part(base, candidate, concerned).await? {
                 let waiting = judge::moved(&judged.files, &candidate.files);
                 let is_held = |slice: &Id| judged.held.contains_key(slice);
                 let waiting = waiting.into_iter().filter(|slice| !is_held(slice)).collect();
@@ -61,14 +72,15 @@ impl Reconciler {
         &self,
         base: &InForce,
         candidate: &Candidate,
-        (keeping, concerned): (Keeping, &BTreeSet<Id>),
+        concerned: Keep<'_>,
     ) -> Result<Option<Arc<Judged>>, Error> {
-        let mut kept = concerned.clone();
-        let Some(mut found) = self.free(base, candidate, (keeping, &kept)).await? else { return Ok(None) };
-        if concerned.len() <= MOST_LOOKS {
-            for slice in concerned {
+        let Keep { keeping, slices } = concerned;
+        let Some(mut found) = self.free(base, candidate, concerned).await? else { return Ok(None) };
+        let mut kept = slices.clone();
+        if slices.len() <= MOST_LOOKS {
+            for slice in slices {
                 kept.remove(slice);
-                match self.free(base, candidate, (keeping, &kept)).await? {
+                match self.free(base, candidate, Keep { keeping, slices: &kept }).await? {
                     Some(larger) => found = larger,
                     None => drop(kept.insert(slice.clone())),
                 }
@@ -82,13 +94,12 @@ impl Reconciler {
         &self,
         base: &InForce,
         candidate: &Candidate,
-        (keeping, kept): (Keeping, &BTreeSet<Id>),
+        kept: Keep<'_>,
     ) -> Result<Option<Arc<Judged>>, Error> {
-        let files = Arc::new(keep(&base.files, &candidate.files, (keeping, kept)));
+        let files = Arc::new(keep(&base.files, &candidate.files, kept));
         let judged = self.judge(base, files).await?;
-        let Some(after) = &judged.plan else { return Ok(None) };
-        let plan = self.artefact(base, &candidate.revision, (&judged, after)).await?;
-        Ok(plan.confirm.is_none().then_some(judged))
+        let plan = self.artefact(base, &candidate.revision, &judged).await?;
+        Ok(plan.filter(|plan| plan.confirm.is_none()).map(|_| judged))
     }
 }
 
@@ -98,10 +109,10 @@ fn removed(base: &FileSet, candidate: &FileSet) -> BTreeSet<Id> {
     gone.map(|path| slice_of(path).to_owned()).collect()
 }
 
-fn keep(base: &FileSet, candidate: &FileSet, (keeping, kept): (Keeping, &BTreeSet<Id>)) -> FileSet {
-    let is_kept = |path: &str| kept.contains(slice_of(path));
+fn keep(base: &FileSet, candidate: &FileSet, kept: Keep<'_>) -> FileSet {
+    let is_kept = |path: &str| kept.slices.contains(slice_of(path));
     let mut files = candidate.clone();
-    if keeping == Keeping::All {
+    if kept.keeping == Keeping::All {
         let theirs: Vec<String> =
             candidate.iter().map(|(path, _)| path.to_owned()).filter(|path| is_kept(path)).collect();
         theirs.iter().for_each(|path| drop(files.remove(path)));
@@ -131,12 +142,12 @@ mod tests {
         let candidate = files(&[("playbooks/a.toml", "2"), ("slices/y/slice.toml", "2")]);
         assert_eq!(removed(&base, &candidate), BTreeSet::from(["x".to_owned()]));
         let kept = BTreeSet::from(["x".to_owned()]);
-        let part = keep(&base, &candidate, (Keeping::Removed, &kept));
+        let part = keep(&base, &candidate, Keep { keeping: Keeping::Removed, slices: &kept });
         let expected =
             files(&[("playbooks/a.toml", "2"), ("slices/x/slice.toml", "1"), ("slices/y/slice.toml", "2")]);
         assert_eq!(part, expected);
         let kept = BTreeSet::from(["y".to_owned()]);
-        let part = keep(&base, &candidate, (Keeping::All, &kept));
+        let part = keep(&base, &candidate, Keep { keeping: Keeping::All, slices: &kept });
         assert_eq!(part, files(&[("playbooks/a.toml", "2"), ("slices/y/slice.toml", "1")]));
     }
 }

@@ -22,7 +22,7 @@ use super::{
     history::{self, Change},
     mirror::{Mirror, init_bare},
     review::{self, Extent, Review, Side},
-    revision::Revision,
+    revision::Committed,
     stderr::GitCode,
     tree::{self, Cache},
     walk::Limits,
@@ -148,7 +148,7 @@ impl Company {
     ///
     /// # Errors
     /// [`Error::Git`] with `ref-gone` before the first commit; else as [`Company::read_commit`].
-    pub fn read_main(&self) -> Result<(Revision, Arc<FileSet>), Error> {
+    pub fn read_main(&self) -> Result<Committed, Error> {
         let commit = self.main()?.ok_or_else(|| Error::Git {
             command: "rev-parse".to_owned(),
             code: GitCode::RefGone,
@@ -161,12 +161,12 @@ impl Company {
     ///
     /// # Errors
     /// [`Error::Store`], [`Error::OverLimit`].
-    pub fn read_commit(&self, commit: &str) -> Result<(Revision, Arc<FileSet>), Error> {
+    pub fn read_commit(&self, commit: &str) -> Result<Committed, Error> {
         let repository = self.repository()?;
         let revision = history::describe(&repository, history::oid(commit)?)?;
         tree::measure(&repository, history::oid(&revision.tree)?, self.limits)?;
         let files = self.read_oid(&repository, &revision.tree)?;
-        Ok((revision, files))
+        Ok(Committed { revision, files })
     }
 
     /// Reads a tree, for example a merge result.

@@ -21,7 +21,7 @@ use super::{
     error::Error,
     git::Git,
     mirror::Mirror,
-    observe::{Observer, Place},
+    observe::{Lookout, Observer},
     revision::{Observation, Unreadable},
     stderr::GitCode,
     walk::Limits,
@@ -31,7 +31,8 @@ use super::{
 /// Looks that end in "a file changes while it is read" before that is told.
 const PATIENCE: u32 = 15;
 /// The first pause after a failed look at a remote, and the longest.
-const BACKOFF: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 /// Which place is the truth.
 #[derive(Debug, Clone)]
@@ -131,7 +132,8 @@ enum Signal {
 pub type Observations = watch::Receiver<Option<Observation>>;
 
 impl Source {
-    /// Starts to follow a source with a mirror; the first look begins at once.
+    /// Starts to follow a source with a mirror; the first look begins at once. Returns the source and what is seen of it, as a
+    /// channel does its two ends.
     ///
     /// # Errors
     /// If the thread cannot be started. What is wrong with the source itself is an observation.
@@ -208,10 +210,10 @@ impl Follower {
             }
             Mode::Commit { folder } => {
                 let folder = absolute(folder);
-                (Place::Commit { folder: folder.clone() }, Some(folder))
+                (Lookout::Commit { folder: folder.clone() }, Some(folder))
             }
-            Mode::Remote { url, reference } => (Place::Remote { url, reference }, None),
-            Mode::Push { company } => (Place::Push { company }, None),
+            Mode::Remote { url, reference } => (Lookout::Remote { url, reference }, None),
+            Mode::Push { company } => (Lookout::Push { company }, None),
         };
         let observer = Observer::new(place, settings.git.clone(), mirror, settings.previous.clone());
         Self { observer, hints: None, folder, settings, wires, failures: 0, unsettled: 0 }
@@ -300,8 +302,8 @@ impl Follower {
             let failing = self.failures > 0 && self.folder.is_some();
             return if failing { self.settings.poll } else { jittered(self.settings.rescan) };
         }
-        let doubled = BACKOFF.0.saturating_mul(1 << (self.failures - 1).min(10));
-        jittered(doubled.min(BACKOFF.1))
+        let doubled = FIRST_PAUSE.saturating_mul(1 << (self.failures - 1).min(10));
+        jittered(doubled.min(LONGEST_PAUSE))
     }
 
     /// Waits for a reason to look. A hint is followed by silence or by the cap.

@@ -181,7 +181,7 @@ impl Git {
         })?;
         let pipes = Pipes::attach(&mut child, invocation);
         let status = wait(child, self.deadline);
-        let (stdout, stderr) = pipes.finish();
+        let Drained { stdout, stderr } = pipes.finish();
         match status {
             None => {
                 Err(failed(GitCode::Timeout, format!("no answer within {}", spoken::limit(self.deadline))))
@@ -258,6 +258,12 @@ struct Captured {
 
 type Shared = Arc<Mutex<Captured>>;
 
+/// What was read of a child's streams.
+struct Drained {
+    stdout: Captured,
+    stderr: Captured,
+}
+
 /// The threads that drain a child's streams.
 struct Pipes {
     stdout: Shared,
@@ -292,13 +298,14 @@ impl Pipes {
         Self { stdout, stderr, done: drained }
     }
 
-    fn finish(self) -> (Captured, Captured) {
+    /// Returns what was read of both streams. A process that the child left behind may hold them open: it is not waited for long.
+    fn finish(self) -> Drained {
         for _ in 0..2 {
             if let Err(RecvTimeoutError::Timeout) = self.done.recv_timeout(PIPE_GRACE) {
                 break;
             }
         }
-        (taken(&self.stdout), taken(&self.stderr))
+        Drained { stdout: taken(&self.stdout), stderr: taken(&self.stderr) }
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
     company::MAIN,
     error::{Error, store},
     history,
-    revision::Revision,
+    revision::{Committed, Revision},
     tree::{self, Cache},
     walk::Limits,
 };
@@ -156,14 +156,14 @@ pub struct Pushed {
 pub fn read_pushed(commit: &str, replaces: Option<&str>, limits: Limits) -> Result<Pushed, Error> {
     let here = std::path::Path::new(".");
     let repository = Repository::open_from_env().map_err(store("open the quarantine of a push", here))?;
-    let read = |id: &str| -> Result<(Revision, Arc<FileSet>), Error> {
+    let read = |id: &str| -> Result<Committed, Error> {
         let revision = history::describe(&repository, history::oid(id)?)?;
         tree::measure(&repository, history::oid(&revision.tree)?, limits)?;
         let files = tree::read(&repository, history::oid(&revision.tree)?, limits, &Cache::default())?;
-        Ok((revision, files))
+        Ok(Committed { revision, files })
     };
-    let (revision, files) = read(commit)?;
-    let before = replaces.map(read).transpose()?.map(|(_, files)| files);
+    let Committed { revision, files } = read(commit)?;
+    let before = replaces.map(read).transpose()?.map(|committed| committed.files);
     let is_fast_forward = match replaces {
         Some(old) => history::contains(&repository, history::oid(commit)?, history::oid(old)?)?,
         None => true,

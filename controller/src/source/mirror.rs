@@ -18,7 +18,7 @@ use super::{
     error::{Error, store},
     git::{Git, Invocation},
     history,
-    revision::Revision,
+    revision::Committed,
     tree::{self, Cache},
     walk::Limits,
 };
@@ -154,7 +154,7 @@ impl Mirror {
     ///
     /// # Errors
     /// [`Error::Store`] if it is not here or damaged, [`Error::NoCompany`] if it has no such folder, [`Error::OverLimit`].
-    pub fn read_commit(&self, commit: &str, prefix: &str) -> Result<(Revision, Arc<FileSet>), Error> {
+    pub fn read_commit(&self, commit: &str, prefix: &str) -> Result<Committed, Error> {
         let repository = self.repository()?;
         let mut revision = history::describe(&repository, history::oid(commit)?)?;
         if !prefix.is_empty() {
@@ -169,7 +169,7 @@ impl Mirror {
             };
         }
         let files = self.read_oid(&repository, history::oid(&revision.tree)?)?;
-        Ok((revision, files))
+        Ok(Committed { revision, files })
     }
 
     /// Reads a tree, for example one of uncommitted work.

@@ -16,7 +16,7 @@ use super::{
     error::Error,
     git::Git,
     mirror::Mirror,
-    revision::{Observed, Revision},
+    revision::{Committed, Observed, Revision},
     scan::Identity,
     stderr::GitCode,
     walk::Limits,
@@ -25,22 +25,22 @@ use super::{
 };
 
 /// Where one look reads.
-pub(super) enum Place {
-    Worktree(Box<WorktreePlace>),
+pub(super) enum Lookout {
+    Worktree(Box<WorktreeLookout>),
     Commit { folder: PathBuf },
     Remote { url: String, reference: String },
     Push { company: Company },
 }
 
 /// A work tree, with the last commit that it was compared with.
-pub(super) struct WorktreePlace {
+pub(super) struct WorktreeLookout {
     pub(super) folder: PathBuf,
     pub(super) tree: WorkTree,
-    last: Option<Known>,
+    last: Option<LastLook>,
 }
 
 /// What the last complete look at a work tree gave, and the head that it was compared with.
-struct Known {
+struct LastLook {
     head: Option<String>,
     reading: Reading,
 }
@@ -54,38 +54,39 @@ struct Reading {
     remark: Option<String>,
 }
 
-impl From<(Revision, Arc<FileSet>)> for Reading {
-    fn from((revision, files): (Revision, Arc<FileSet>)) -> Self {
+impl From<Committed> for Reading {
+    fn from(committed: Committed) -> Self {
+        let Committed { revision, files } = committed;
         Self { revision, files, uncommitted: Vec::new(), remark: None }
     }
 }
 
 /// Looks at one place and remembers what is needed to see rewritten history.
 pub(super) struct Observer {
-    pub(super) place: Place,
+    pub(super) place: Lookout,
     git: Git,
     mirror: Mirror,
     previous: Option<String>,
 }
 
 impl Observer {
-    pub(super) fn new(place: Place, git: Git, mirror: Mirror, previous: Option<String>) -> Self {
+    pub(super) fn new(place: Lookout, git: Git, mirror: Mirror, previous: Option<String>) -> Self {
         Self { place, git, mirror, previous }
     }
 
-    pub(super) fn worktree(folder: PathBuf, git: Git, limits: Limits) -> Place {
+    pub(super) fn worktree(folder: PathBuf, git: Git, limits: Limits) -> Lookout {
         let tree = WorkTree::new(folder.clone(), git, limits);
-        Place::Worktree(Box::new(WorktreePlace { folder, tree, last: None }))
+        Lookout::Worktree(Box::new(WorktreeLookout { folder, tree, last: None }))
     }
 
     /// Reads the source once, completely.
     pub(super) fn look(&mut self) -> Result<Observed, Error> {
         let (git, mirror) = (&self.git, &self.mirror);
         let Reading { revision, files, uncommitted, remark } = match &mut self.place {
-            Place::Worktree(place) => place.look(git, mirror)?,
-            Place::Commit { folder } => look_at_head(folder, git, mirror)?.into(),
-            Place::Remote { url, reference } => look_at_remote(url, reference, mirror)?.into(),
-            Place::Push { company } => company.read_main()?.into(),
+            Lookout::Worktree(place) => place.look(git, mirror)?,
+            Lookout::Commit { folder } => look_at_head(folder, git, mirror)?.into(),
+            Lookout::Remote { url, reference } => look_at_remote(url, reference, mirror)?.into(),
+            Lookout::Push { company } => company.read_main()?.into(),
         };
         let rewound_from = self.rewound_from(revision.commit.as_deref())?;
         if revision.commit.is_some() {
@@ -98,7 +99,7 @@ impl Observer {
     fn rewound_from(&self, commit: Option<&str>) -> Result<Option<String>, Error> {
         let (Some(commit), Some(previous)) = (commit, &self.previous) else { return Ok(None) };
         let contains = match &self.place {
-            Place::Push { company } => company.contains(commit, previous)?,
+            Lookout::Push { company } => company.contains(commit, previous)?,
             _ => self.mirror.contains(commit, previous)?,
         };
         Ok((!contains).then(|| previous.clone()))
@@ -108,12 +109,12 @@ impl Observer {
     pub(super) fn wanted(&self) -> Wanted {
         let mut wanted = Wanted::new();
         let folder = match &self.place {
-            Place::Worktree(place) => {
+            Lookout::Worktree(place) => {
                 wanted = place.tree.directories();
                 &place.folder
             }
-            Place::Commit { folder } => folder,
-            Place::Remote { .. } | Place::Push { .. } => return wanted,
+            Lookout::Commit { folder } => folder,
+            Lookout::Remote { .. } | Lookout::Push { .. } => return wanted,
         };
         for directory in [folder.parent(), Some(folder.as_path())].into_iter().flatten() {
             want(&mut wanted, directory);
@@ -131,7 +132,7 @@ fn want(wanted: &mut BTreeMap<PathBuf, Identity>, directory: &Path) {
     }
 }
 
-impl WorktreePlace {
+impl WorktreeLookout {
     fn look(&mut self, git: &Git, mirror: &Mirror) -> Result<Reading, Error> {
         let files = match self.tree.settle() {
             Err(Error::NoCompany { folder }) => return Err(self.no_company(git, folder)?),
@@ -170,15 +171,15 @@ impl WorktreePlace {
         };
         let is_certain = remark.is_none();
         let reading = match base {
-            Some((revision, committed)) if *committed == *files => (revision, files).into(),
+            Some(committed) if *committed.files == *files => Committed { files, ..committed }.into(),
             base => {
                 let tree = mirror.repaired(|mirror| mirror.keep_tree(&files))?;
-                let (revision, committed) = base.unzip();
+                let (revision, committed) = base.map(|base| (base.revision, base.files)).unzip();
                 let uncommitted = differing(&committed.unwrap_or_default(), &files);
                 Reading { revision: revision_of_tree(tree, revision), files, uncommitted, remark }
             }
         };
-        self.last = is_certain.then(|| Known { head, reading: reading.clone() });
+        self.last = is_certain.then(|| LastLook { head, reading: reading.clone() });
         Ok(reading)
     }
 
@@ -219,7 +220,7 @@ fn revision_of_tree(tree: String, base: Option<Revision>) -> Revision {
 }
 
 /// Reads a commit of a local repository, fetching it only if the mirror does not have it.
-fn read_from(mirror: &Mirror, checkout: &Checkout, commit: &str) -> Result<(Revision, Arc<FileSet>), Error> {
+fn read_from(mirror: &Mirror, checkout: &Checkout, commit: &str) -> Result<Committed, Error> {
     mirror.repaired(|mirror| {
         if !mirror.has(commit) {
             mirror.fetch(&checkout.git_dir, commit, "head")?;
@@ -228,7 +229,7 @@ fn read_from(mirror: &Mirror, checkout: &Checkout, commit: &str) -> Result<(Revi
     })
 }
 
-fn look_at_head(folder: &Path, git: &Git, mirror: &Mirror) -> Result<(Revision, Arc<FileSet>), Error> {
+fn look_at_head(folder: &Path, git: &Git, mirror: &Mirror) -> Result<Committed, Error> {
     let gone = |code| Error::Git {
         command: "rev-parse".to_owned(),
         code,
@@ -240,7 +241,7 @@ fn look_at_head(folder: &Path, git: &Git, mirror: &Mirror) -> Result<(Revision, 
     read_from(mirror, &checkout, &head)
 }
 
-fn look_at_remote(url: &str, reference: &str, mirror: &Mirror) -> Result<(Revision, Arc<FileSet>), Error> {
+fn look_at_remote(url: &str, reference: &str, mirror: &Mirror) -> Result<Committed, Error> {
     mirror.repaired(|mirror| {
         let commit = mirror.fetch(url, reference, "remote")?;
         mirror.read_commit(&commit, "")

@@ -42,9 +42,9 @@ pub enum Verdict {
     Refused(String),
 }
 
-/// The verdict on one reference of the dialogue.
+/// What git is told of one reference of the dialogue.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct RefReport {
     /// The reference as git named it.
     pub reference: String,
     /// What becomes of it.
@@ -81,14 +81,14 @@ impl Dialogue {
     }
 }
 
-impl Answer {
-    /// Writes all answers of a dialogue and ends it.
+impl RefReport {
+    /// Writes all reports of a dialogue and ends it.
     ///
     /// # Errors
     /// [`Error::File`] if git is gone.
-    pub fn send(answers: &[Self], output: &mut impl Write) -> Result<(), Error> {
-        for answer in answers {
-            answer.write(output)?;
+    pub fn send(reports: &[Self], output: &mut impl Write) -> Result<(), Error> {
+        for report in reports {
+            report.write(output)?;
         }
         write_flush(output)
     }
@@ -96,7 +96,7 @@ impl Answer {
     fn write(&self, output: &mut impl Write) -> Result<(), Error> {
         match &self.verdict {
             Verdict::Refused(reason) => {
-                // The answer is one line; git would take the rest for another one.
+                // A report is one line; git would take the rest for another one.
                 let reason = reason.replace(['\n', '\r'], " ");
                 write_packet(output, format!("ng {} {reason}", self.reference).as_bytes())
             }
@@ -165,9 +165,9 @@ mod tests {
     #[test]
     fn a_reason_stays_on_one_line() {
         let refused = Verdict::Refused("a\nb".to_owned());
-        let answer = Answer { reference: "refs/for/main".to_owned(), verdict: refused };
+        let answer = RefReport { reference: "refs/for/main".to_owned(), verdict: refused };
         let mut bytes = Vec::new();
-        Answer::send(&[answer], &mut bytes).expect("memory takes it");
+        RefReport::send(&[answer], &mut bytes).expect("memory takes it");
         assert_eq!(bytes, b"0019ng refs/for/main a b\n0000");
     }
 }

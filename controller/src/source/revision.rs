@@ -26,6 +26,15 @@ pub struct Revision {
     pub dirty: bool,
 }
 
+/// A commit that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// What it says of itself.
+    pub revision: Revision,
+    /// All of its files that belong to the language.
+    pub files: Arc<FileSet>,
+}
+
 /// A complete reading of a revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observed {

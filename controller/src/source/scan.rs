@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use adjutant_spec::files::FileProblemKind;
+use adjutant_spec::files::{FileProblem, FileProblemKind};
 
 use super::{
     error::Error,
@@ -24,11 +24,18 @@ const LINK_HOPS: u32 = 8;
 
 /// What tells one version of a file from another without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stamp {
+pub(super) struct Fingerprint {
     pub(super) size: u64,
-    pub(super) modified: (i64, i64),
-    changed: (i64, i64),
+    pub(super) modified: FileTime,
+    changed: FileTime,
     identity: Identity,
+}
+
+/// A time as the file system keeps it, since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FileTime {
+    pub(super) seconds: i64,
+    pub(super) nanos: i64,
 }
 
 /// Which file or directory this is, whatever its name.
@@ -44,12 +51,12 @@ impl Identity {
     }
 }
 
-impl Stamp {
+impl Fingerprint {
     pub(super) fn of(metadata: &Metadata) -> Self {
         Self {
             size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
+            modified: FileTime { seconds: metadata.mtime(), nanos: metadata.mtime_nsec() },
+            changed: FileTime { seconds: metadata.ctime(), nanos: metadata.ctime_nsec() },
             identity: Identity::of(metadata),
         }
     }
@@ -60,9 +67,16 @@ impl Stamp {
 pub(super) struct Listed {
     /// Where its bytes are, with links resolved.
     pub(super) place: PathBuf,
-    pub(super) stamp: Stamp,
+    pub(super) stamp: Fingerprint,
     /// Whether a directory on the way is a symbolic link.
     pub(super) is_linked: bool,
+}
+
+/// What tells a directory from the empty one that a lost mount leaves in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Mount {
+    pub(super) device: u64,
+    pub(super) is_empty: bool,
 }
 
 /// Everything that a folder holds for the language, without content.
@@ -70,12 +84,12 @@ pub(super) struct Listed {
 pub(super) struct Listing {
     pub(super) files: BTreeMap<String, Listed>,
     /// Rules of ignored files, which change what counts.
-    pub(super) ignore_rules: BTreeMap<PathBuf, Stamp>,
+    pub(super) ignore_rules: BTreeMap<PathBuf, Fingerprint>,
     /// The directories that were listed, for the watch; by their real place.
     pub(super) directories: BTreeMap<PathBuf, Identity>,
-    /// Directories by path in the company: their device and whether they hold anything.
-    pub(super) mounts: BTreeMap<String, (u64, bool)>,
-    pub(super) problems: Vec<(String, FileProblemKind)>,
+    /// Directories by path in the company, to see one that was unmounted.
+    pub(super) mounts: BTreeMap<String, Mount>,
+    pub(super) problems: Vec<FileProblem>,
 }
 
 /// Lists a folder.
@@ -85,7 +99,7 @@ pub(super) struct Listing {
 pub(super) fn list(folder: &Path, limits: Limits) -> Result<Listing, Error> {
     let root = fs::canonicalize(folder).map_err(|error| Error::file("read the folder", folder, error))?;
     let mut walk = Walk { root: &root, budget: Budget::new(limits), listing: Listing::default() };
-    walk.enter(&Place { path: "", real: &root, hops: 0, above: None })?;
+    walk.enter(&Position { path: "", real: &root, hops: 0, above: None })?;
     if !walk.listing.files.contains_key(COMPANY_FILE) {
         return Err(Error::NoCompany { folder: folder.to_owned() });
     }
@@ -99,14 +113,14 @@ struct Walk<'a> {
 }
 
 /// Where the walk stands: the path in the company, the directory on disk, how many links led there, and where it came from.
-struct Place<'a> {
+struct Position<'a> {
     path: &'a str,
     real: &'a Path,
     hops: u32,
-    above: Option<&'a Place<'a>>,
+    above: Option<&'a Position<'a>>,
 }
 
-impl Place<'_> {
+impl Position<'_> {
     /// Returns whether a directory holds a place that the walk came through: following a link to it would never end.
     fn came_through(&self, directory: &Path) -> bool {
         self.real.starts_with(directory) || self.above.is_some_and(|above| above.came_through(directory))
@@ -114,7 +128,7 @@ impl Place<'_> {
 }
 
 impl Walk<'_> {
-    fn enter(&mut self, place: &Place<'_>) -> Result<(), Error> {
+    fn enter(&mut self, place: &Position<'_>) -> Result<(), Error> {
         self.budget.enter(place.path)?;
         let failed = |error| missing_is_unsettled("list", place.real, place.path, error);
         let metadata = fs::metadata(place.real).map_err(failed)?;
@@ -125,7 +139,9 @@ impl Walk<'_> {
         }
         entries.sort_by_key(fs::DirEntry::file_name);
         self.listing.directories.insert(place.real.to_owned(), Identity::of(&metadata));
-        self.listing.mounts.insert(place.path.to_owned(), (metadata.dev(), entries.is_empty()));
+        self.listing
+            .mounts
+            .insert(place.path.to_owned(), Mount { device: metadata.dev(), is_empty: entries.is_empty() });
         let is_repository = entries.iter().any(|entry| entry.file_name() == ".git");
         if is_repository && !place.path.is_empty() {
             self.problem(place.path.to_owned(), FileProblemKind::Gitlink);
@@ -134,7 +150,7 @@ impl Walk<'_> {
         entries.iter().try_for_each(|entry| self.take(entry, place))
     }
 
-    fn take(&mut self, entry: &fs::DirEntry, place: &Place<'_>) -> Result<(), Error> {
+    fn take(&mut self, entry: &fs::DirEntry, place: &Position<'_>) -> Result<(), Error> {
         let name = entry.file_name();
         let shown = name.to_string_lossy();
         let path = if place.path.is_empty() { shown.into_owned() } else { format!("{}/{shown}", place.path) };
@@ -153,21 +169,22 @@ impl Walk<'_> {
         if metadata.is_symlink() { self.follow(found, place) } else { self.add(found, &metadata, place) }
     }
 
-    fn add(&mut self, found: Found, metadata: &Metadata, above: &Place<'_>) -> Result<(), Error> {
+    fn add(&mut self, found: Found, metadata: &Metadata, above: &Position<'_>) -> Result<(), Error> {
         if metadata.is_dir() && is_language_directory(&found.path) {
             let Found { path, real, hops } = &found;
-            return self.enter(&Place { path, real, hops: *hops, above: Some(above) });
+            return self.enter(&Position { path, real, hops: *hops, above: Some(above) });
         }
         // Pipes and devices are no files of the language, and opening one could wait for ever.
         if metadata.is_file() && is_language_path(&found.path) {
-            let listed = Listed { place: found.real, stamp: Stamp::of(metadata), is_linked: found.hops > 0 };
+            let listed =
+                Listed { place: found.real, stamp: Fingerprint::of(metadata), is_linked: found.hops > 0 };
             self.listing.files.insert(found.path, listed);
             return self.budget.file();
         }
         Ok(())
     }
 
-    fn follow(&mut self, link: Found, place: &Place<'_>) -> Result<(), Error> {
+    fn follow(&mut self, link: Found, place: &Position<'_>) -> Result<(), Error> {
         let target = match fs::canonicalize(&link.real) {
             Ok(target) => target,
             Err(error) if leads_nowhere(&error) => return self.refuse(link.path),
@@ -196,12 +213,12 @@ impl Walk<'_> {
     fn note_ignore_rules(&mut self, real: &Path, path: &str) -> Result<(), Error> {
         let failed = |error| missing_is_unsettled("look at", real, path, error);
         let metadata = fs::symlink_metadata(real).map_err(failed)?;
-        self.listing.ignore_rules.insert(real.to_owned(), Stamp::of(&metadata));
+        self.listing.ignore_rules.insert(real.to_owned(), Fingerprint::of(&metadata));
         Ok(())
     }
 
     fn problem(&mut self, path: String, kind: FileProblemKind) {
-        self.listing.problems.push((path, kind));
+        self.listing.problems.push(FileProblem { path, kind });
     }
 }
 

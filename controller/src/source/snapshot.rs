@@ -9,7 +9,7 @@ use std::{
 use adjutant_spec::files::FileSet;
 
 use super::{
-    checkout::Checkout, error::Error, git::Git, mirror::Mirror, revision::Revision, stderr::GitCode,
+    checkout::Checkout, error::Error, git::Git, mirror::Mirror, revision::Committed, stderr::GitCode,
     walk::Limits, worktree::WorkTree,
 };
 
@@ -35,7 +35,7 @@ pub fn of_folder(folder: &Path, git: &Git, limits: Limits) -> Result<Arc<FileSet
 ///
 /// # Errors
 /// [`Error::Git`] with `ref-gone` if there is no such commit, `not-a-repository` if there is no repository.
-pub fn of_revision(folder: &Path, revision: &str, git: &Git) -> Result<(Revision, Arc<FileSet>), Error> {
+pub fn of_revision(folder: &Path, revision: &str, git: &Git) -> Result<Committed, Error> {
     let absent = |code, message: String| Error::Git { command: "rev-parse".to_owned(), code, message };
     let checkout = Checkout::discover(git, folder)?
         .ok_or_else(|| absent(GitCode::NotARepository, folder.display().to_string()))?;

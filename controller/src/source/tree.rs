@@ -31,12 +31,26 @@ const LINK_BYTES: usize = 4096;
 pub(super) struct Cache(Mutex<Held>);
 
 type Blobs = BTreeMap<Oid, Arc<[u8]>>;
-type Written = BTreeMap<String, (Arc<[u8]>, Oid)>;
+type Written = BTreeMap<String, WrittenBlob>;
+
+/// Content that was written, and the blob that it is.
+#[derive(Debug)]
+struct WrittenBlob {
+    bytes: Arc<[u8]>,
+    id: Oid,
+}
+
+/// A tree that was read.
+#[derive(Debug)]
+struct ReadTree {
+    id: Oid,
+    files: Arc<FileSet>,
+}
 
 #[derive(Debug, Default)]
 struct Held {
     blobs: Arc<Blobs>,
-    last: Option<(Oid, Arc<FileSet>)>,
+    last: Option<ReadTree>,
     written: Arc<Written>,
     /// Raised with every new repository: what was read or written before that is not put down after it.
     age: u64,
@@ -71,10 +85,10 @@ pub(super) fn read(
 ) -> Result<Arc<FileSet>, Error> {
     let (known, age) = {
         let held = cache.held();
-        if let Some((last, files)) = &held.last
-            && *last == tree
+        if let Some(last) = &held.last
+            && last.id == tree
         {
-            return Ok(files.clone());
+            return Ok(last.files.clone());
         }
         (Arc::clone(&held.blobs), held.age)
     };
@@ -87,12 +101,12 @@ pub(super) fn read(
         files: BTreeMap::new(),
         set: FileSet::new(),
     };
-    listing.enter(&root, &Place { path: "", real: "", hops: 0, above: None }).map_err(failed())??;
-    let (files, blobs) = listing.load(&known)?;
+    listing.enter(&root, &Position { path: "", real: "", hops: 0, above: None }).map_err(failed())??;
+    let Contents { files, blobs } = listing.load(&known)?;
     let files = Arc::new(files);
     cache.put(age, |held| {
         held.blobs = Arc::new(blobs);
-        held.last = Some((tree, files.clone()));
+        held.last = Some(ReadTree { id: tree, files: files.clone() });
     });
     Ok(files)
 }
@@ -156,10 +170,10 @@ pub(super) fn write(repository: &Repository, files: &FileSet, cache: &Cache) -> 
     let mut index = git2::Index::new()?;
     let mut written = BTreeMap::new();
     for (path, bytes) in files.iter() {
-        let before = known.get(path).filter(|(before, _)| Arc::ptr_eq(before, bytes));
-        let id = before.map_or_else(|| repository.blob(bytes), |(_, id)| Ok(*id))?;
+        let before = known.get(path).filter(|before| Arc::ptr_eq(&before.bytes, bytes));
+        let id = before.map_or_else(|| repository.blob(bytes), |before| Ok(before.id))?;
         index.add(&entry(path, id))?;
-        written.insert(path.to_owned(), (Arc::clone(bytes), id));
+        written.insert(path.to_owned(), WrittenBlob { bytes: Arc::clone(bytes), id });
     }
     let tree = index.write_tree_to(repository)?;
     cache.put(age, |held| held.written = Arc::new(written));
@@ -211,18 +225,31 @@ struct Listing<'a> {
     set: FileSet,
 }
 
+/// The content that was read for a listing.
+struct Contents {
+    files: FileSet,
+    blobs: Blobs,
+}
+
+/// What a link leads to.
+struct LinkTarget {
+    /// The path in the tree.
+    real: String,
+    entry: TreeEntry<'static>,
+}
+
 type Step<T> = Result<Result<T, Error>, git2::Error>;
 
 /// Where the walk stands: the path that the company sees, the path in the tree, how many links lie between, and where it
 /// came from.
-struct Place<'a> {
+struct Position<'a> {
     path: &'a str,
     real: &'a str,
     hops: u32,
-    above: Option<&'a Place<'a>>,
+    above: Option<&'a Position<'a>>,
 }
 
-impl Place<'_> {
+impl Position<'_> {
     /// Returns whether a folder holds a place that the walk came through: following a link to it would never end.
     fn came_through(&self, folder: &str) -> bool {
         is_within(self.real, folder) || self.above.is_some_and(|above| above.came_through(folder))
@@ -234,7 +261,7 @@ fn joined(directory: &str, name: &str) -> String {
 }
 
 impl Listing<'_> {
-    fn enter(&mut self, tree: &Tree<'_>, place: &Place<'_>) -> Step<()> {
+    fn enter(&mut self, tree: &Tree<'_>, place: &Position<'_>) -> Step<()> {
         let room = self.budget.enter(place.path).and_then(|()| self.budget.all_names(tree.len() as u64));
         if let Err(over) = room {
             return Ok(Err(over));
@@ -247,7 +274,7 @@ impl Listing<'_> {
         Ok(Ok(()))
     }
 
-    fn take(&mut self, entry: &TreeEntry<'_>, place: &Place<'_>) -> Step<()> {
+    fn take(&mut self, entry: &TreeEntry<'_>, place: &Position<'_>) -> Step<()> {
         if let Err(over) = self.budget.name() {
             return Ok(Err(over));
         }
@@ -261,7 +288,7 @@ impl Listing<'_> {
             self.set.problem(path, FileProblemKind::NameNotUtf8);
             return Ok(Ok(()));
         }
-        let here = Place { path: &path, real: &real, hops: place.hops, above: Some(place) };
+        let here = Position { path: &path, real: &real, hops: place.hops, above: Some(place) };
         match entry.kind() {
             Some(ObjectType::Tree) => {
                 let tree = self.repository.find_tree(entry.id())?;
@@ -282,20 +309,22 @@ impl Listing<'_> {
         self.budget.file()
     }
 
-    fn follow(&mut self, link: &TreeEntry<'_>, at: &Place<'_>) -> Step<()> {
+    fn follow(&mut self, link: &TreeEntry<'_>, at: &Position<'_>) -> Step<()> {
         let path = at.path;
         let target = if at.hops < LINK_HOPS { self.resolve(link, at.real)? } else { None };
         match target {
-            Some((_, entry)) if entry.kind() == Some(ObjectType::Blob) && is_language_path(path) => {
+            Some(LinkTarget { entry, .. })
+                if entry.kind() == Some(ObjectType::Blob) && is_language_path(path) =>
+            {
                 Ok(self.count(path.to_owned(), entry.id()))
             }
-            Some((_, entry)) if entry.kind() == Some(ObjectType::Blob) => Ok(Ok(())),
-            Some((real, entry)) if !at.came_through(&real) && is_language_directory(path) => {
+            Some(LinkTarget { entry, .. }) if entry.kind() == Some(ObjectType::Blob) => Ok(Ok(())),
+            Some(LinkTarget { real, entry }) if !at.came_through(&real) && is_language_directory(path) => {
                 if let Err(over) = self.budget.link() {
                     return Ok(Err(over));
                 }
                 let tree = self.repository.find_tree(entry.id())?;
-                self.enter(&tree, &Place { path, real: &real, hops: at.hops + 1, above: Some(at) })
+                self.enter(&tree, &Position { path, real: &real, hops: at.hops + 1, above: Some(at) })
             }
             _ => {
                 self.set.problem(path, FileProblemKind::SymlinkLeavesTree);
@@ -304,12 +333,8 @@ impl Listing<'_> {
         }
     }
 
-    /// Returns the path and the entry that a link leads to, or `None` if it leaves the tree or leads nowhere.
-    fn resolve(
-        &self,
-        link: &TreeEntry<'_>,
-        real: &str,
-    ) -> Result<Option<(String, TreeEntry<'static>)>, git2::Error> {
+    /// Returns what a link leads to, or `None` if it leaves the tree or leads nowhere.
+    fn resolve(&self, link: &TreeEntry<'_>, real: &str) -> Result<Option<LinkTarget>, git2::Error> {
         let mut place: Vec<String> = real.split('/').map(str::to_owned).collect();
         place.pop();
         let Some(mut pending) = self.target(link.id())? else { return Ok(None) };
@@ -337,7 +362,7 @@ impl Listing<'_> {
         let place = place.join("/");
         let end = self.root.get_path(Path::new(&place)).ok();
         let known = end.filter(|entry| matches!(entry.kind(), Some(ObjectType::Blob | ObjectType::Tree)));
-        Ok(known.map(|entry| (place, entry)))
+        Ok(known.map(|entry| LinkTarget { real: place, entry }))
     }
 
     /// Returns the parts of a link's target, or `None` if it is absolute, too long or not UTF-8.
@@ -353,7 +378,7 @@ impl Listing<'_> {
     }
 
     /// The second pass: sizes first, then content.
-    fn load(mut self, known: &Blobs) -> Result<(FileSet, Blobs), Error> {
+    fn load(mut self, known: &Blobs) -> Result<Contents, Error> {
         let failed = || store("read a file of a tree", self.repository.path());
         let objects = self.repository.odb().map_err(failed())?;
         let mut wanted = Vec::new();
@@ -379,7 +404,7 @@ impl Listing<'_> {
             }
         }
         report_case_collisions(&mut self.set);
-        Ok((self.set, kept))
+        Ok(Contents { files: self.set, blobs: kept })
     }
 }
 

@@ -22,7 +22,7 @@ use super::{
     checkout::Checkout,
     error::Error,
     git::{Git, Invocation},
-    scan::{self, Listed, Listing, Stamp},
+    scan::{self, FileTime, Fingerprint, Listed, Listing, Mount},
     tree::{is_lfs_pointer, report_case_collisions},
     walk::{Budget, Limits},
 };
@@ -35,9 +35,16 @@ const BETWEEN_READINGS: Duration = Duration::from_millis(15);
 /// Content remembered by stamp.
 #[derive(Debug, Clone)]
 struct Remembered {
-    stamp: Stamp,
+    stamp: Fingerprint,
     bytes: Arc<[u8]>,
     is_certain: bool,
+}
+
+/// What two readings agreed on.
+#[derive(Debug)]
+struct Settled {
+    listing: Listing,
+    files: Arc<FileSet>,
 }
 
 /// A folder of the operator, with what was read of it so far.
@@ -47,8 +54,8 @@ pub(super) struct WorkTree {
     git: Git,
     limits: Limits,
     remembered: BTreeMap<String, Remembered>,
-    mounts: BTreeMap<String, (u64, bool)>,
-    settled: Option<(Listing, Arc<FileSet>)>,
+    mounts: BTreeMap<String, Mount>,
+    settled: Option<Settled>,
 }
 
 impl WorkTree {
@@ -58,7 +65,7 @@ impl WorkTree {
 
     /// Returns the directories of the last complete look.
     pub(super) fn directories(&self) -> BTreeMap<PathBuf, scan::Identity> {
-        self.settled.as_ref().map(|(listing, _)| listing.directories.clone()).unwrap_or_default()
+        self.settled.as_ref().map(|settled| settled.listing.directories.clone()).unwrap_or_default()
     }
 
     /// Returns the files, once two readings agree on them.
@@ -68,7 +75,7 @@ impl WorkTree {
     pub(super) fn settle(&mut self) -> Result<Arc<FileSet>, Error> {
         let first = scan::list(&self.folder, self.limits)?;
         self.refuse_lost_mounts(&first)?;
-        if let Some((listing, files)) = &self.settled
+        if let Some(Settled { listing, files }) = &self.settled
             && *listing == first
             && self.remembered.values().all(|file| file.is_certain)
         {
@@ -85,14 +92,14 @@ impl WorkTree {
         }
         let files = Arc::new(self.assemble(&second)?);
         self.mounts.clone_from(&second.mounts);
-        self.settled = Some((second, files.clone()));
+        self.settled = Some(Settled { listing: second, files: files.clone() });
         Ok(files)
     }
 
     fn refuse_lost_mounts(&self, listing: &Listing) -> Result<(), Error> {
-        let lost = listing.mounts.iter().find(|(path, (device, is_empty))| {
+        let lost = listing.mounts.iter().find(|(path, now)| {
             let before = self.mounts.get(*path);
-            *is_empty && before.is_some_and(|(known, was_empty)| known != device && !was_empty)
+            now.is_empty && before.is_some_and(|before| before.device != now.device && !before.is_empty)
         });
         lost.map_or(Ok(()), |(path, _)| Err(Error::MountGone { directory: path.clone() }))
     }
@@ -131,8 +138,8 @@ impl WorkTree {
                 Some(file) => files.insert(path.clone(), file.bytes.clone()),
             }
         }
-        for (path, kind) in &listing.problems {
-            files.problem(path.clone(), kind.clone());
+        for problem in &listing.problems {
+            files.problem(problem.path.clone(), problem.kind.clone());
         }
         report_case_collisions(&mut files);
         Ok(files)
@@ -180,15 +187,15 @@ fn read_file(path: &str, listed: &Listed) -> Result<Remembered, Error> {
     let file = options.open(&listed.place).map_err(failed)?;
     let mut bytes = Vec::new();
     (&file).take(listed.stamp.size + 1).read_to_end(&mut bytes).map_err(failed)?;
-    let after = Stamp::of(&file.metadata().map_err(failed)?);
+    let after = Fingerprint::of(&file.metadata().map_err(failed)?);
     if after != listed.stamp || bytes.len() as u64 != after.size {
         return Err(Error::Unsettled { path: path.to_owned() });
     }
     Ok(Remembered { stamp: after, bytes: bytes.into(), is_certain: !is_young(after) })
 }
 
-fn is_young(stamp: Stamp) -> bool {
-    let (seconds, nanos) = stamp.modified;
+fn is_young(stamp: Fingerprint) -> bool {
+    let FileTime { seconds, nanos } = stamp.modified;
     let modified = u64::try_from(seconds).ok().zip(u32::try_from(nanos).ok());
     let Some((seconds, nanos)) = modified else { return true };
     let modified = UNIX_EPOCH + Duration::new(seconds, nanos);
@@ -207,8 +214,8 @@ mod tests {
         fs::create_dir(root.path().join("playbooks")).expect("a folder");
         let mut tree = WorkTree::new(root.path().to_owned(), Git::default(), Limits::default());
         tree.settle().expect("readable");
-        let (device, _) = tree.mounts["playbooks"];
-        tree.mounts.insert("playbooks".to_owned(), (device + 1, false));
+        let mount = tree.mounts["playbooks"];
+        tree.mounts.insert("playbooks".to_owned(), Mount { device: mount.device + 1, is_empty: false });
         let lost = tree.settle();
         assert!(matches!(lost, Err(Error::MountGone { .. })), "{lost:?}");
         fs::write(root.path().join("playbooks/lead.toml"), "").expect("a file");

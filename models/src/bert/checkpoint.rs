@@ -57,6 +57,18 @@ impl Checkpoint {
     }
 }
 
+/// A tensor that a model of this kind has.
+struct Expected {
+    name: String,
+    shape: Vec<usize>,
+}
+
+impl Expected {
+    fn of(name: impl Into<String>, shape: Vec<usize>) -> Self {
+        Self { name: name.into(), shape }
+    }
+}
+
 struct File<'a> {
     path: &'a Path,
     tensors: SafeTensors<'a>,
@@ -65,16 +77,17 @@ struct File<'a> {
 }
 
 impl File<'_> {
-    /// Every tensor that the forward pass reads, with its shape.
-    fn expected(&self) -> Vec<(String, Vec<usize>)> {
+    /// Every tensor that the forward pass reads.
+    fn expected(&self) -> Vec<Expected> {
         let Config { hidden, inner, positions, types, vocabulary, .. } = *self.config;
         let mut all = vec![
-            ("embeddings.word_embeddings.weight".to_owned(), vec![vocabulary, hidden]),
-            ("embeddings.position_embeddings.weight".to_owned(), vec![positions, hidden]),
-            ("embeddings.token_type_embeddings.weight".to_owned(), vec![types, hidden]),
+            Expected::of("embeddings.word_embeddings.weight", vec![vocabulary, hidden]),
+            Expected::of("embeddings.position_embeddings.weight", vec![positions, hidden]),
+            Expected::of("embeddings.token_type_embeddings.weight", vec![types, hidden]),
         ];
-        let norm =
-            |name: String| [(format!("{name}.weight"), vec![hidden]), (format!("{name}.bias"), vec![hidden])];
+        let norm = |name: String| {
+            ["weight", "bias"].map(|part| Expected::of(format!("{name}.{part}"), vec![hidden]))
+        };
         all.extend(norm("embeddings.LayerNorm".to_owned()));
         for layer in 0..self.config.layers {
             let block = format!("encoder.layer.{layer}");
@@ -87,8 +100,8 @@ impl File<'_> {
                 ("output.dense", hidden, inner),
             ];
             for (name, outputs, inputs) in linears {
-                all.push((format!("{block}.{name}.weight"), vec![outputs, inputs]));
-                all.push((format!("{block}.{name}.bias"), vec![outputs]));
+                all.push(Expected::of(format!("{block}.{name}.weight"), vec![outputs, inputs]));
+                all.push(Expected::of(format!("{block}.{name}.bias"), vec![outputs]));
             }
             all.extend(norm(format!("{block}.attention.output.LayerNorm")));
             all.extend(norm(format!("{block}.output.LayerNorm")));
@@ -97,10 +110,11 @@ impl File<'_> {
     }
 
     fn check_all(&self) -> Result<(), LoadError> {
-        self.expected().into_iter().try_for_each(|(name, shape)| self.check(&name, shape))
+        self.expected().into_iter().try_for_each(|expected| self.check(expected))
     }
 
-    fn check(&self, name: &str, expected: Vec<usize>) -> Result<(), LoadError> {
+    fn check(&self, expected: Expected) -> Result<(), LoadError> {
+        let Expected { name, shape: expected } = expected;
         let tensor = format!("{}{name}", self.prefix);
         let path = self.path.to_owned();
         let Ok(view) = self.tensors.tensor(&tensor) else {

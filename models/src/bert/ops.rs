@@ -26,15 +26,23 @@ pub(super) struct Machine {
 /// The rows of each sequence in a packed batch.
 pub(super) type Spans = Arc<[Range<usize>]>;
 
-/// Returns the numbers of a tensor that lies row after row, and its shape.
-fn numbers<'a>(name: &str, storage: &'a CpuStorage, layout: &Layout) -> Result<(&'a [f32], usize, usize)> {
+/// The numbers of a tensor that lies row after row.
+struct Rows<'a> {
+    numbers: &'a [f32],
+    rows: usize,
+    columns: usize,
+}
+
+/// Reads a tensor for the operation of a name; one that does not lie row after row is refused.
+fn numbers<'a>(name: &str, storage: &'a CpuStorage, layout: &Layout) -> Result<Rows<'a>> {
     let (rows, columns) = layout.shape().dims2()?;
     let Some((start, end)) = layout.contiguous_offsets() else {
         return Err(Error::Msg(format!("{name} takes a tensor that lies row after row")));
     };
-    Ok((&storage.as_slice::<f32>()?[start..end], rows, columns))
+    Ok(Rows { numbers: &storage.as_slice::<f32>()?[start..end], rows, columns })
 }
 
+/// Returns a result in the form that candle takes: the numbers, and their shape.
 fn matrix(numbers: Vec<f32>, rows: usize, columns: usize) -> (CpuStorage, Shape) {
     (CpuStorage::F32(numbers), Shape::from((rows, columns)))
 }
@@ -62,7 +70,7 @@ impl CustomOp1 for Linear {
     }
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (input, rows, columns) = numbers(self.name(), storage, layout)?;
+        let Rows { numbers: input, rows, columns } = numbers(self.name(), storage, layout)?;
         if columns != self.packed.inputs() {
             let (expected, name) = (self.packed.inputs(), self.name());
             return Err(Error::Msg(format!("{name} takes rows of {expected} numbers, not {columns}")));
@@ -84,7 +92,7 @@ impl CustomOp1 for Attend<'_> {
     }
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (input, rows, columns) = numbers(self.name(), storage, layout)?;
+        let Rows { numbers: input, rows, columns } = numbers(self.name(), storage, layout)?;
         let hidden = columns / 3;
         let attention = Attention { heads: self.heads, width: hidden / self.heads, spans: self.spans };
         let attended = attend(self.machine.isa, &self.machine.team, attention, input);
@@ -120,8 +128,8 @@ impl CustomOp2 for AddNorm {
         residual: &CpuStorage,
         residual_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let (input, rows, columns) = numbers(self.name(), storage, layout)?;
-        let (residual, ..) = numbers(self.name(), residual, residual_layout)?;
+        let Rows { numbers: input, rows, columns } = numbers(self.name(), storage, layout)?;
+        let residual = numbers(self.name(), residual, residual_layout)?.numbers;
         let mut sums = input.to_vec();
         let size = ROWS_AT_ONCE * columns;
         self.machine.team.each_part(&mut sums, size, &|part, sums: &mut [f32]| {
@@ -195,7 +203,7 @@ impl CustomOp1 for MeanPool<'_> {
     }
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (input, _, columns) = numbers(self.name(), storage, layout)?;
+        let Rows { numbers: input, columns, .. } = numbers(self.name(), storage, layout)?;
         let mut means = vec![0.0f32; self.0.len() * columns];
         for (span, mean) in self.0.iter().zip(means.chunks_exact_mut(columns)) {
             for row in input[span.start * columns..span.end * columns].chunks_exact(columns) {

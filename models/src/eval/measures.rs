@@ -1,17 +1,18 @@
 //! Measures of probabilities against what was right.
 
+use crate::router::Outcome;
+
 /// Bins of the calibration error.
 const BINS: usize = 15;
 
-/// Returns how often a case that is so is surer than one that is not, ties half; `None` without both.
-pub(super) fn auroc(cases: &[(f64, bool)]) -> Option<f64> {
-    let mut sorted = cases.to_vec();
-    sorted.sort_by(|left, right| left.0.total_cmp(&right.0));
+/// Returns how often an outcome that is right is surer than one that is not, ties half; `None` without both.
+pub(super) fn auroc(outcomes: &[Outcome]) -> Option<f64> {
+    let mut sorted = outcomes.to_vec();
+    sorted.sort_by(|left, right| left.probability.total_cmp(&right.probability));
     let (mut below, mut wins, mut so) = (0.0, 0.0, 0.0);
-    for tied in sorted.chunk_by(|left, right| left.0 == right.0) {
-        let (of_so, of_not) = tied
-            .iter()
-            .fold((0.0, 0.0), |(so, not), case| if case.1 { (so + 1.0, not) } else { (so, not + 1.0) });
+    for tied in sorted.chunk_by(|left, right| left.probability == right.probability) {
+        let of_so = tied.iter().filter(|outcome| outcome.is_right).count() as f64;
+        let of_not = tied.len() as f64 - of_so;
         wins += of_so * (below + of_not / 2.0);
         below += of_not;
         so += of_so;
@@ -20,15 +21,15 @@ pub(super) fn auroc(cases: &[(f64, bool)]) -> Option<f64> {
 }
 
 /// Returns the mean distance between told probability and the share that is right, over bins, by their size.
-pub(super) fn calibration_error(cases: &[(f64, bool)]) -> f64 {
-    let mut bins = [(0.0, 0.0); BINS];
-    for (probability, is_right) in cases {
+pub(super) fn calibration_error(outcomes: &[Outcome]) -> f64 {
+    // What was told minus what was right, summed.
+    let mut bins = [0.0; BINS];
+    for Outcome { probability, is_right } in outcomes {
         let at = ((probability * BINS as f64) as usize).min(BINS - 1);
-        bins[at].0 += probability;
-        bins[at].1 += f64::from(u8::from(*is_right));
+        bins[at] += probability - f64::from(u8::from(*is_right));
     }
-    let total = cases.len().max(1) as f64;
-    bins.iter().map(|(told, right)| (told - right).abs()).sum::<f64>() / total
+    let total = outcomes.len().max(1) as f64;
+    bins.iter().map(|bin| bin.abs()).sum::<f64>() / total
 }
 
 /// Returns the middle number, 0 of none.
@@ -41,19 +42,23 @@ pub(super) fn median(mut numbers: Vec<f64>) -> f64 {
 mod tests {
     use super::*;
 
+    fn outcomes<const COUNT: usize>(pairs: [(f64, bool); COUNT]) -> [Outcome; COUNT] {
+        pairs.map(|(probability, is_right)| Outcome { probability, is_right })
+    }
+
     #[test]
     fn auroc_agrees_with_pairs_counted_by_hand() {
-        // So: 0.9, 0.5, 0.5; not: 0.6, 0.5. Pairs won: 2 + 0.5 + 0.5 of 6.
-        let cases = [(0.9, true), (0.5, true), (0.5, true), (0.6, false), (0.5, false)];
+        // Right: 0.9, 0.5, 0.5; not: 0.6, 0.5. Pairs won: 2 + 0.5 + 0.5 of 6.
+        let cases = outcomes([(0.9, true), (0.5, true), (0.5, true), (0.6, false), (0.5, false)]);
         assert_eq!(auroc(&cases), Some(3.0 / 6.0));
-        assert_eq!(auroc(&[(0.2, false), (0.7, true)]), Some(1.0));
-        assert_eq!(auroc(&[(0.2, true)]), None);
+        assert_eq!(auroc(&outcomes([(0.2, false), (0.7, true)])), Some(1.0));
+        assert_eq!(auroc(&outcomes([(0.2, true)])), None);
     }
 
     #[test]
     fn calibration_error_agrees_with_bins_counted_by_hand() {
         // One bin told 0.9 and 0.92 with one right of two, another told 0.1 with none right.
-        let cases = [(0.9, true), (0.89, false), (0.1, false), (1.0, true)];
+        let cases = outcomes([(0.9, true), (0.89, false), (0.1, false), (1.0, true)]);
         let expected = ((1.79_f64 - 1.0).abs() + 0.1 + 0.0) / 4.0;
         assert!((calibration_error(&cases) - expected).abs() < 1e-12);
     }

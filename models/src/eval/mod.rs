@@ -11,7 +11,7 @@ pub use labelled::{Labelled, LabelledError, few, lessons_of, read_labelled};
 
 use crate::{
     embed::{EmbedError, Model},
-    router::{Decision, Router, SentenceRouter, rounded},
+    router::{Decision, Outcome, Router, SentenceRouter, rounded},
 };
 
 /// The precisions that are looked at, in percent.
@@ -71,8 +71,9 @@ pub fn evaluate(router: &SentenceRouter, messages: &[Labelled]) -> Result<Report
             decided.push(Judged::of(&decision, message));
         }
     }
-    let sure: Vec<(f64, bool)> = decided.iter().map(|one| (one.probability, one.is_right)).collect();
-    let strange: Vec<(f64, bool)> = decided.iter().map(|one| (one.probability, !one.is_stranger)).collect();
+    let of = |one: &Judged, is_right| Outcome { probability: one.probability, is_right };
+    let sure: Vec<Outcome> = decided.iter().map(|one| of(one, one.is_right)).collect();
+    let strange: Vec<Outcome> = decided.iter().map(|one| of(one, !one.is_stranger)).collect();
     let strangers = decided.iter().filter(|one| one.is_stranger).count();
     let right = decided.iter().filter(|one| one.is_right).count();
     let target =
@@ -105,8 +106,9 @@ impl Judged {
     }
 }
 
-fn kept(sure: &[(f64, bool)], threshold: f64) -> Target {
-    let decided: Vec<bool> = sure.iter().filter(|one| one.0 >= threshold).map(|one| one.1).collect();
+fn kept(sure: &[Outcome], threshold: f64) -> Target {
+    let decided: Vec<bool> =
+        sure.iter().filter(|one| one.probability >= threshold).map(|one| one.is_right).collect();
     let right = decided.iter().filter(|is_right| **is_right).count();
     // A router that decides nothing breaks no promise.
     let precision = if decided.is_empty() { 1.0 } else { share(right, decided.len()) };

@@ -18,6 +18,15 @@ const PRIOR: f64 = 10.0;
 
 const STEPS: usize = 50;
 
+/// What was told of one text, and what came of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Outcome {
+    /// The probability that was told.
+    pub probability: f64,
+    /// Whether the class was right.
+    pub is_right: bool,
+}
+
 /// A line through log-odds, fitted to outcomes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Platt {
@@ -30,15 +39,15 @@ pub struct Platt {
 }
 
 impl Platt {
-    /// Fits the line to pairs of a told probability and whether the class was right.
+    /// Fits the line.
     #[must_use]
-    pub fn fit(outcomes: &[(f64, bool)]) -> Self {
+    pub fn fit(outcomes: &[Outcome]) -> Self {
         let (mut slope, mut offset) = (1.0, 0.0);
         for _ in 0..STEPS {
             // The prior's pull on both, as in MAP with variance 1 / PRIOR around slope 1 and offset 0.
             let mut gradient = [PRIOR * (slope - 1.0), PRIOR * offset];
             let mut bend = [PRIOR, 0.0, PRIOR];
-            for (probability, is_right) in outcomes {
+            for Outcome { probability, is_right } in outcomes {
                 let odds = log_odds(*probability);
                 let told = logistic(slope * odds + offset);
                 let error = told - f64::from(u8::from(*is_right));
@@ -75,13 +84,13 @@ pub struct Calibration {
 }
 
 impl Calibration {
-    /// Fits a calibration to pairs of a told probability and whether the class was right, for a precision.
+    /// Fits a calibration for a precision.
     #[must_use]
-    pub fn fit(outcomes: &[(f64, bool)], precision: f64) -> Self {
+    pub fn fit(outcomes: &[Outcome], precision: f64) -> Self {
         let platt = Platt::fit(outcomes);
-        let case = |(probability, is_right): &(f64, bool)| Case {
-            probability: platt.apply(*probability),
-            is_right: *is_right,
+        let case = |outcome: &Outcome| Case {
+            probability: platt.apply(outcome.probability),
+            is_right: outcome.is_right,
             weight: 1.0,
         };
         let cases: Vec<Case> = outcomes.iter().map(case).collect();
@@ -104,8 +113,8 @@ mod tests {
     use super::*;
 
     /// Outcomes of a router that tells `told` and is right in `right` of 100 cases.
-    fn outcomes(told: f64, right: usize) -> impl Iterator<Item = (f64, bool)> {
-        (0..100).map(move |at| (told, at < right))
+    fn outcomes(told: f64, right: usize) -> impl Iterator<Item = Outcome> {
+        (0..100).map(move |at| Outcome { probability: told, is_right: at < right })
     }
 
     #[test]
@@ -120,7 +129,7 @@ mod tests {
     fn no_outcomes_change_nothing() {
         let platt = Platt::fit(&[]);
         assert!((platt.apply(0.8) - 0.8).abs() < 1e-9);
-        assert_eq!(Calibration::fit(&[(0.9, true)], 0.9).threshold, None);
+        assert_eq!(Calibration::fit(&[Outcome { probability: 0.9, is_right: true }], 0.9).threshold, None);
     }
 
     #[test]

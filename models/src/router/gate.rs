@@ -70,18 +70,18 @@ pub(super) struct Gate {
 pub(super) fn features(glance: &Glance, temperature: f32) -> Features {
     let mut powers: Vec<f32> = glance.logits.iter().map(|logit| logit / temperature).collect();
     let top = highest(&powers, 2);
-    let most = f64::from(top[0].1);
+    let most = f64::from(top[0].number);
     let strange = glance.strange.map(|logit| logit / temperature);
-    let next = top.get(1).map(|second| second.1).into_iter().chain(strange).reduce(f32::max);
+    let next = top.get(1).map(|second| second.number).into_iter().chain(strange).reduce(f32::max);
     let margin = next.map_or(0.0, |next| most - f64::from(next));
     let log_sum = f64::from(softmax(&mut powers));
     let strange = strange.map_or(0.0, |logit| (f64::from(logit) - log_sum).exp());
     let others: f64 =
-        powers.iter().enumerate().filter(|(at, _)| *at != top[0].0).map(|(_, one)| f64::from(*one)).sum();
+        powers.iter().enumerate().filter(|(at, _)| *at != top[0].place).map(|(_, one)| f64::from(*one)).sum();
     let others = others + strange;
-    let log_odds = (f64::from(powers[top[0].0]) / others.max(f64::MIN_POSITIVE)).ln().clamp(-SURE, SURE);
-    let nearest = glance.nearest.first().map_or(0.0, |(_, cosine)| f64::from(*cosine));
-    let five: f64 = glance.nearest.iter().map(|(_, cosine)| f64::from(*cosine)).sum();
+    let log_odds = (f64::from(powers[top[0].place]) / others.max(f64::MIN_POSITIVE)).ln().clamp(-SURE, SURE);
+    let nearest = glance.nearest.first().map_or(0.0, |near| f64::from(near.cosine));
+    let five: f64 = glance.nearest.iter().map(|near| f64::from(near.cosine)).sum();
     let [centroid, next, of_best] = glance.centroids.map(f64::from);
     let five = five / super::matrix::count(glance.nearest.len().max(1));
     let of_class = f64::from(glance.nearest_of_best);

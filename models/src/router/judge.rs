@@ -40,8 +40,8 @@ pub(super) struct Glance {
     pub(super) strange: Option<f32>,
     /// The class with the highest logit.
     pub(super) best: usize,
-    /// The nearest examples: row in the corpus and cosine, nearest first.
-    pub(super) nearest: Vec<(usize, f32)>,
+    /// The nearest examples, nearest first.
+    pub(super) nearest: Vec<NearRow>,
     /// The share of the nearest that are of the best class.
     pub(super) agreeing: f64,
     /// The cosine to the nearest example of the best class.
@@ -50,6 +50,21 @@ pub(super) struct Glance {
     pub(super) centroids: [f32; 3],
     /// The cosine to the nearest text that is known to be strange, 0 without any.
     pub(super) nearest_stranger: f32,
+}
+
+/// An example that is near.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct NearRow {
+    /// Its row in the corpus.
+    pub(super) row: usize,
+    pub(super) cosine: f32,
+}
+
+/// One number of a list, with its place there.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Placed {
+    pub(super) place: usize,
+    pub(super) number: f32,
 }
 
 impl Glance {
@@ -70,7 +85,7 @@ impl Judge {
         let members: Vec<Vec<usize>> = classes.iter().map(of_class).collect();
         let centroids = centroids(corpus, &members);
         let weights = if corpus.can_be_learnt() {
-            learn(corpus, rows, (&classes, &strangers))
+            learn(corpus, rows, &classes, &strangers)
         } else {
             stretched(&centroids, corpus.vectors.columns())
         };
@@ -91,24 +106,24 @@ impl Judge {
         let [logits, cosines] = products;
         let (logits, strange) = logits.split_at(self.classes.len());
         let nearby = highest(logits, NEARBY_CLASSES);
-        let best = nearby.first().map_or(0, |(class, _)| *class);
-        let mut nearest: Vec<(usize, f32)> = Vec::with_capacity(NEAREST + 1);
+        let best = nearby.first().map_or(0, |class| class.place);
+        let mut nearest: Vec<NearRow> = Vec::with_capacity(NEAREST + 1);
         let (mut nearest_of_best, mut agreeing) = (-1.0_f32, 0_usize);
-        for (class, _) in &nearby {
+        for Placed { place: class, .. } in &nearby {
             for row in &self.members[*class] {
                 let cosine = dot(sentence, corpus.sentence(*row));
-                keep_nearest(&mut nearest, (*row, cosine));
+                keep_nearest(&mut nearest, NearRow { row: *row, cosine });
                 if *class == best {
                     nearest_of_best = nearest_of_best.max(cosine);
                 }
             }
         }
-        for (row, _) in &nearest {
-            agreeing += usize::from(corpus.labels[*row] == self.classes[best]);
+        for near in &nearest {
+            agreeing += usize::from(corpus.labels[near.row] == self.classes[best]);
         }
         let agreeing = count(agreeing) / count(nearest.len().max(1));
         let centroids = highest(cosines, 2);
-        let centroid = |at: usize| centroids.get(at).map_or(0.0, |(_, cosine)| *cosine);
+        let centroid = |at: usize| centroids.get(at).map_or(0.0, |centroid| centroid.number);
         let centroids = [centroid(0), centroid(1), cosines[best]];
         Glance {
             logits: logits.to_vec(),
@@ -130,7 +145,7 @@ impl Judge {
 }
 
 /// Inserts a neighbour where it belongs; equally near ones stay in the order of the corpus.
-fn keep_nearest(nearest: &mut Vec<(usize, f32)>, found: (usize, f32)) {
+fn keep_nearest(nearest: &mut Vec<NearRow>, found: NearRow) {
     if nearest.len() == NEAREST && nearest.last().is_some_and(|last| !comes_before(found, *last)) {
         return;
     }
@@ -139,19 +154,19 @@ fn keep_nearest(nearest: &mut Vec<(usize, f32)>, found: (usize, f32)) {
     nearest.truncate(NEAREST);
 }
 
-fn comes_before(one: (usize, f32), other: (usize, f32)) -> bool {
-    other.1.total_cmp(&one.1).then(one.0.cmp(&other.0)).is_lt()
+fn comes_before(one: NearRow, other: NearRow) -> bool {
+    other.cosine.total_cmp(&one.cosine).then(one.row.cmp(&other.row)).is_lt()
 }
 
-/// Returns the highest numbers with their places, highest first, equal ones by place.
-pub(super) fn highest(numbers: &[f32], most: usize) -> Vec<(usize, f32)> {
-    let mut highest: Vec<(usize, f32)> = Vec::with_capacity(most + 1);
+/// Returns the highest numbers, highest first, equal ones by place.
+pub(super) fn highest(numbers: &[f32], most: usize) -> Vec<Placed> {
+    let mut highest: Vec<Placed> = Vec::with_capacity(most + 1);
     for (place, number) in numbers.iter().enumerate() {
-        if highest.len() == most && highest.last().is_some_and(|last| *number <= last.1) {
+        if highest.len() == most && highest.last().is_some_and(|last| *number <= last.number) {
             continue;
         }
-        let at = highest.partition_point(|one| one.1 >= *number);
-        highest.insert(at, (place, *number));
+        let at = highest.partition_point(|one| one.number >= *number);
+        highest.insert(at, Placed { place, number: *number });
         highest.truncate(most);
     }
     highest
@@ -192,7 +207,7 @@ fn stretched(centroids: &Matrix, columns: usize) -> Matrix {
 }
 
 /// Learns the weights of the classes and, in the last row, of being strange, if there are strangers.
-fn learn(corpus: &Corpus, rows: &[usize], (classes, strangers): (&[usize], &Matrix)) -> Matrix {
+fn learn(corpus: &Corpus, rows: &[usize], classes: &[usize], strangers: &Matrix) -> Matrix {
     let examples = corpus.vectors.select(rows);
     let label = |row: &usize| classes.partition_point(|class| *class < corpus.labels[*row]);
     let some = strangers.rows();
@@ -215,19 +230,21 @@ mod tests {
 
     #[test]
     fn the_highest_come_first_and_equal_ones_by_place() {
-        assert_eq!(highest(&[1.0, 3.0, 3.0, 2.0], 3), [(1, 3.0), (2, 3.0), (3, 2.0)]);
-        assert_eq!(highest(&[1.0], 3), [(0, 1.0)]);
+        let placed = |place, number| Placed { place, number };
+        assert_eq!(highest(&[1.0, 3.0, 3.0, 2.0], 3), [placed(1, 3.0), placed(2, 3.0), placed(3, 2.0)]);
+        assert_eq!(highest(&[1.0], 3), [placed(0, 1.0)]);
     }
 
     #[test]
     fn only_the_nearest_are_kept_in_any_order_of_arrival() {
-        let all = [(0, 0.1), (1, 0.9), (2, 0.5), (3, 0.9), (4, -0.2), (5, 0.3), (6, 0.4)];
-        let kept = |order: &[(usize, f32)]| {
+        let near = |(row, cosine)| NearRow { row, cosine };
+        let all = [(0, 0.1), (1, 0.9), (2, 0.5), (3, 0.9), (4, -0.2), (5, 0.3), (6, 0.4)].map(near);
+        let kept = |order: &[NearRow]| {
             let mut nearest = Vec::new();
             order.iter().for_each(|one| keep_nearest(&mut nearest, *one));
             nearest
         };
-        let expected = [(1, 0.9), (3, 0.9), (2, 0.5), (6, 0.4), (5, 0.3)];
+        let expected = [(1, 0.9), (3, 0.9), (2, 0.5), (6, 0.4), (5, 0.3)].map(near);
         assert_eq!(kept(&all), expected);
         assert_eq!(kept(&all.into_iter().rev().collect::<Vec<_>>()), expected);
     }

@@ -68,7 +68,7 @@ impl Matrix {
         let (rows, columns) = (self.rows(), self.columns);
         let mut numbers = vec![0.0; self.numbers.len()];
         // Square tiles: neither side then walks through memory a page at a time.
-        for (first_row, first_column) in tiles(rows, columns) {
+        for Tile { row: first_row, column: first_column } in tiles(rows, columns) {
             for row in first_row..rows.min(first_row + TILE) {
                 for column in first_column..columns.min(first_column + TILE) {
                     numbers[column * rows + row] = self.numbers[row * columns + column];
@@ -87,8 +87,15 @@ impl Matrix {
 /// The side of the tiles of a transpose.
 const TILE: usize = 32;
 
-fn tiles(rows: usize, columns: usize) -> impl Iterator<Item = (usize, usize)> {
-    (0..rows).step_by(TILE).flat_map(move |row| (0..columns).step_by(TILE).map(move |column| (row, column)))
+/// Where a tile begins.
+struct Tile {
+    row: usize,
+    column: usize,
+}
+
+fn tiles(rows: usize, columns: usize) -> impl Iterator<Item = Tile> {
+    let of_row = move |row| (0..columns).step_by(TILE).map(move |column| Tile { row, column });
+    (0..rows).step_by(TILE).flat_map(of_row)
 }
 
 /// A matrix that many rows are multiplied with: packed once. Everything runs on the caller's thread, and each number is

@@ -45,7 +45,8 @@ pub(super) fn minimise(slope: &mut impl Slope, start: Vec<f32>, iterations: usiz
         let first = if memory.is_empty() { 1.0 / length(&gradient) } else { 1.0 };
         let line = Line { place: &place, gradient: &gradient, direction: &direction, value };
         let Some(found) = line.search(slope, first) else { break };
-        remember(&mut memory, (&place, &found.place), (&gradient, &found.gradient));
+        let before = Point { place: &place, gradient: &gradient };
+        remember(&mut memory, before, Point { place: &found.place, gradient: &found.gradient });
         (place, gradient, value) = (found.place, found.gradient, found.value);
     }
     place
@@ -102,9 +103,15 @@ fn direction(gradient: &[f32], memory: &VecDeque<Step>) -> Vec<f32> {
     direction
 }
 
-fn remember(memory: &mut VecDeque<Step>, places: (&[f32], &[f32]), gradients: (&[f32], &[f32])) {
-    let moved = difference(places.1, places.0);
-    let turned = difference(gradients.1, gradients.0);
+/// A place with the gradient there.
+struct Point<'a> {
+    place: &'a [f32],
+    gradient: &'a [f32],
+}
+
+fn remember(memory: &mut VecDeque<Step>, before: Point<'_>, after: Point<'_>) {
+    let moved = difference(after.place, before.place);
+    let turned = difference(after.gradient, before.gradient);
     let curvature = f64::from(dot(&moved, &turned));
     // Without curvature along the step it says nothing about the function's bend.
     if curvature <= f64::from(f32::MIN_POSITIVE) {

@@ -22,7 +22,7 @@ mod sentence;
 mod statistics;
 mod weighing;
 
-pub use calibration::{Calibration, ENOUGH_OUTCOMES, Platt};
+pub use calibration::{Calibration, ENOUGH_OUTCOMES, Outcome, Platt};
 pub(crate) use decision::rounded;
 pub use decision::{Decision, Neighbour, Score};
 pub use lessons::{Example, FitError, Lessons, Promise};

@@ -115,14 +115,21 @@ impl Slope for Loss<'_> {
 mod tests {
     use super::*;
 
-    fn texts() -> (Matrix, Vec<usize>, Vec<f32>) {
+    struct Texts {
+        vectors: Matrix,
+        labels: Vec<usize>,
+        weights: Vec<f32>,
+    }
+
+    fn texts() -> Texts {
         let numbers = (0..60_u16).map(|at| (f32::from(at) * 1.7).sin()).collect();
-        (Matrix::of(5, numbers), (0..12).map(|at| at % 3).collect(), [1.0, 0.5, 1.0, 2.0].repeat(3))
+        let labels = (0..12).map(|at| at % 3).collect();
+        Texts { vectors: Matrix::of(5, numbers), labels, weights: [1.0, 0.5, 1.0, 2.0].repeat(3) }
     }
 
     #[test]
     fn the_gradient_is_the_slope_of_the_loss() {
-        let (vectors, labels, weights) = texts();
+        let Texts { vectors, labels, weights } = texts();
         let texts = Labelled { vectors: &vectors, labels: &labels, weights: &weights, classes: 3 };
         let mut loss = Loss::of(&texts, 2.0);
         let place: Vec<f32> = (0..15_u16).map(|at| (f32::from(at) * 0.9).cos()).collect();

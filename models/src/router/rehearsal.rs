@@ -44,7 +44,7 @@ pub(super) enum Origin {
     Mixed,
 }
 
-/// All of them.
+/// Every origin, to go through them.
 pub(super) const ORIGINS: [Origin; 5] =
     [Origin::Own, Origin::LeftOut, Origin::Background, Origin::Stranger, Origin::Mixed];
 
@@ -139,6 +139,13 @@ struct Division {
     deal: usize,
 }
 
+/// The examples of one class, by their rows in the corpus.
+struct OfClass {
+    class: usize,
+    rows: Vec<usize>,
+    is_left_out: bool,
+}
+
 impl Division {
     fn deal_out(&self, corpus: &Corpus, outside: Vec<usize>) -> Deal {
         let (kept, own, left_out) = (Vec::new(), Vec::new(), Vec::new());
@@ -149,17 +156,13 @@ impl Division {
             let rows: Vec<usize> = (first..corpus.labels.partition_point(|label| *label <= class)).collect();
             first += rows.len();
             let is_left_out = self.leave == Some(hand);
-            self.deal_class(corpus, (class, &rows, is_left_out), &mut deal);
+            self.deal_class(corpus, &OfClass { class, rows, is_left_out }, &mut deal);
         }
         deal
     }
 
-    fn deal_class(
-        &self,
-        corpus: &Corpus,
-        (class, rows, is_left_out): (usize, &[usize], bool),
-        deal: &mut Deal,
-    ) {
+    fn deal_class(&self, corpus: &Corpus, of: &OfClass, deal: &mut Deal) {
+        let OfClass { class, ref rows, is_left_out } = *of;
         let is_message = |row: &usize| !corpus.examples[*row].is_description;
         let messages: Vec<usize> = rows.iter().copied().filter(is_message).collect();
         if is_left_out {

@@ -16,7 +16,7 @@ use super::{
     corpus::{Corpus, view},
     decision::{Decision, Neighbour, Score, rounded},
     gate::{Features, Gate, Known, features, named},
-    judge::{Glance, Judge, highest},
+    judge::{Glance, Judge, NearRow, Placed, highest},
     lessons::{FitError, Lessons, Promise},
     matrix::{Matrix, count},
     outside::Outside,
@@ -74,7 +74,7 @@ impl SentenceRouter {
         }
         let corpus = Corpus::of(embedder.as_ref(), &lessons)?;
         let outside = Outside::of(embedder.as_ref(), &corpus, &lessons.strangers)?;
-        let (judge, played) = rehearse(&corpus, &outside);
+        let FirstFit { judge, played } = rehearse(&corpus, &outside);
         let temperature = temperature(&played);
         let known = weigh(&played, temperature, &Traffic::of(&played, corpus.classes.len(), promise));
         let gate = Gate::fit(&known);
@@ -85,7 +85,7 @@ impl SentenceRouter {
         };
         let rehearsed: Vec<Case> = known.iter().map(case).collect();
         let threshold = threshold_of(&rehearsed, corpus.classes.len(), promise.precision);
-        let digest = digest(embedder.model(), &corpus, (&lessons.strangers, promise));
+        let digest = digest(embedder.model(), &corpus, &lessons.strangers, promise);
         let calibration = None;
         Ok(Self {
             embedder,
@@ -102,15 +102,23 @@ impl SentenceRouter {
     }
 }
 
+/// What a fit begins with.
+struct FirstFit {
+    /// The judge that will decide.
+    judge: Judge,
+    /// What others, who had not seen them, said of texts whose class is known.
+    played: Vec<Played>,
+}
+
 /// Fits the judge that will decide and, beside it, those of the rehearsal; the results do not depend on who is first.
-fn rehearse(corpus: &Corpus, outside: &Outside) -> (Judge, Vec<Played>) {
+fn rehearse(corpus: &Corpus, outside: &Outside) -> FirstFit {
     let deals = deals(corpus, outside);
     let all: Vec<usize> = (0..corpus.examples.len()).collect();
     let (judge, played) = rayon::join(
         || Judge::fit(corpus, &all, outside.strangers_without(&[])),
         || deals.par_iter().with_max_len(1).map(|deal| deal.play(corpus, outside)).collect::<Vec<_>>(),
     );
-    (judge, played.into_iter().flatten().collect())
+    FirstFit { judge, played: played.into_iter().flatten().collect() }
 }
 
 /// With few classes the rehearsal is a little too easy: a part of the errors that the promise allows is not spent.
@@ -191,20 +199,20 @@ impl SentenceRouter {
     fn scores(&self, glance: &Glance) -> Vec<Score> {
         let mut shares: Vec<f32> = glance.logits.iter().map(|logit| logit / self.temperature).collect();
         softmax(&mut shares);
-        let score = |(class, share): (usize, f32)| Score {
-            class: self.corpus.classes[self.judge.classes[class]].clone(),
-            probability: rounded(f64::from(share)),
+        let score = |class: Placed| Score {
+            class: self.corpus.classes[self.judge.classes[class.place]].clone(),
+            probability: rounded(f64::from(class.number)),
         };
         highest(&shares, RECORDED).into_iter().map(score).collect()
     }
 
     fn neighbours(&self, glance: &Glance) -> Vec<Neighbour> {
-        let neighbour = |(row, cosine): &(usize, f32)| {
-            let example = &self.corpus.examples[*row];
-            let similarity = rounded(f64::from(*cosine).clamp(0.0, 1.0));
+        let neighbour = |near: &NearRow| {
+            let example = &self.corpus.examples[near.row];
+            let similarity = rounded(f64::from(near.cosine).clamp(0.0, 1.0));
             Neighbour { class: example.class.clone(), text: example.text.clone(), similarity }
         };
-        glance.nearest.iter().take(RECORDED).filter(|(_, cosine)| *cosine > 0.0).map(neighbour).collect()
+        glance.nearest.iter().take(RECORDED).filter(|near| near.cosine > 0.0).map(neighbour).collect()
     }
 }
 
@@ -228,7 +236,7 @@ impl Router for SentenceRouter {
     }
 }
 
-fn digest(model: &Model, corpus: &Corpus, (strangers, promise): (&[String], Promise)) -> String {
+fn digest(model: &Model, corpus: &Corpus, strangers: &[String], promise: Promise) -> String {
     let mut strangers: Vec<&String> = strangers.iter().collect();
     strangers.sort_unstable();
     strangers.dedup();

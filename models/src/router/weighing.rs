@@ -23,7 +23,8 @@ const HALFWAY_CLASSES: f64 = 20.0;
 const CONVINCING: f64 = 20.0;
 
 /// Temperatures are looked for between these.
-const TEMPERATURES: (f64, f64) = (0.05, 20.0);
+const COLDEST: f64 = 0.05;
+const HOTTEST: f64 = 20.0;
 const NARROWINGS: usize = 60;
 
 /// Returns the temperature at which the held-out examples' own classes are likeliest.
@@ -37,7 +38,7 @@ pub(super) fn temperature(played: &[Played]) -> f32 {
         own.iter().map(|(glance, truth)| surprise(glance, *truth, logarithm.exp())).sum()
     };
     let golden = (5.0_f64.sqrt() - 1.0) / 2.0;
-    let (mut low, mut high) = (TEMPERATURES.0.ln(), TEMPERATURES.1.ln());
+    let (mut low, mut high) = (COLDEST.ln(), HOTTEST.ln());
     for _ in 0..NARROWINGS {
         let (left, right) = (high - golden * (high - low), low + golden * (high - low));
         if loss(left) <= loss(right) { high = right } else { low = left }

@@ -14,8 +14,13 @@ pub(crate) const WORDS: [&str; 14] = [
     "##ing",
 ];
 
-/// Name to shape and numbers.
-pub(crate) type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
+/// The tensors of a model by name.
+pub(crate) type Tensors = BTreeMap<String, Stored>;
+
+pub(crate) struct Stored {
+    pub(crate) shape: Vec<usize>,
+    pub(crate) numbers: Vec<f32>,
+}
 
 /// Returns all tensors of the small model.
 pub(crate) fn tensors() -> Tensors {
@@ -29,7 +34,7 @@ pub(crate) fn tensors() -> Tensors {
             if is_norm { 1.0 + number } else { number * 0.6 }
         };
         let numbers = (0..shape.iter().product()).map(|_| number()).collect();
-        all.insert(name, (shape, numbers));
+        all.insert(name, Stored { shape, numbers });
     };
     put("embeddings.word_embeddings.weight".to_owned(), vec![WORDS.len(), HIDDEN]);
     put("embeddings.position_embeddings.weight".to_owned(), vec![POSITIONS, HIDDEN]);
@@ -66,10 +71,10 @@ pub(crate) fn write_tensors(folder: &Path, tensors: &Tensors, dtype: Dtype) {
             _ => numbers.iter().flat_map(|number| number.to_le_bytes()).collect(),
         }
     };
-    let stored: Vec<(&String, &Vec<usize>, Vec<u8>)> =
-        tensors.iter().map(|(name, (shape, numbers))| (name, shape, bytes(numbers))).collect();
-    let views = stored.iter().map(|(name, shape, bytes)| {
-        (name.as_str(), TensorView::new(dtype, (*shape).clone(), bytes).unwrap())
+    let stored: BTreeMap<&String, Vec<u8>> =
+        tensors.iter().map(|(name, tensor)| (name, bytes(&tensor.numbers))).collect();
+    let views = stored.iter().map(|(name, bytes)| {
+        (name.as_str(), TensorView::new(dtype, tensors[*name].shape.clone(), bytes).unwrap())
     });
     safetensors::serialize_to_file(views, None, &folder.join("model.safetensors")).unwrap();
 }

@@ -44,7 +44,7 @@ impl Ledger {
         let (books, sink, count) = match path {
             None => (Books::default(), Sink::Memory, 0),
             Some(path) => {
-                let (file, loaded) = open_file(path)?;
+                let Opened { file, loaded } = open_file(path)?;
                 (loaded.books, Sink::File(file), loaded.count)
             }
         };
@@ -120,7 +120,13 @@ struct Loaded {
     whole: usize,
 }
 
-fn open_file(path: &Path) -> Result<(File, Loaded), Error> {
+/// A ledger file that is ours alone, and what it holds.
+struct Opened {
+    file: File,
+    loaded: Loaded,
+}
+
+fn open_file(path: &Path) -> Result<Opened, Error> {
     let failed = |source| Error::Open { path: path.into(), source };
     let is_new = !path.exists();
     let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(failed)?;
@@ -138,7 +144,7 @@ fn open_file(path: &Path) -> Result<(File, Loaded), Error> {
     if is_new {
         sync_folder(path).map_err(failed)?;
     }
-    Ok((file, loaded))
+    Ok(Opened { file, loaded })
 }
 
 fn load(path: &Path, bytes: &[u8]) -> Result<Loaded, Error> {

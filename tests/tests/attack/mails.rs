@@ -9,8 +9,14 @@ use crate::siege::{under, works};
 
 const HEAD: &str = "From: mallory@evil.example\r\nTo: hello@north-pier.example\r\nSubject: hello\r\n";
 
+/// A mail that was made to break its reader.
+struct Monster {
+    name: &'static str,
+    mail: String,
+}
+
 /// Mails inside mails, parts inside parts, headers without end.
-fn monsters() -> Vec<(&'static str, String)> {
+fn monsters() -> Vec<Monster> {
     let mut nested = format!("{HEAD}Message-ID: <nested@evil.example>\r\n");
     for _ in 0..35_000 {
         nested.push_str("Content-Type: message/rfc822\r\n\r\nSubject: deeper\r\n");
@@ -33,11 +39,11 @@ fn monsters() -> Vec<(&'static str, String)> {
         "(".repeat(300_000)
     );
     vec![
-        ("nested.eml", nested),
-        ("parts.eml", parts),
-        ("headers.eml", headers),
-        ("words.eml", words),
-        ("comments.eml", comments),
+        Monster { name: "nested.eml", mail: nested },
+        Monster { name: "parts.eml", mail: parts },
+        Monster { name: "headers.eml", mail: headers },
+        Monster { name: "words.eml", mail: words },
+        Monster { name: "comments.eml", mail: comments },
     ]
 }
 
@@ -46,10 +52,10 @@ async fn monstrous_mails_neither_kill_the_daemon_nor_keep_others_out() {
     let agency = Agency::open().await;
     let monsters = monsters();
     under(&agency.daemon, "monstrous mails", async {
-        for (name, mail) in &monsters {
+        for Monster { name, mail } in &monsters {
             agency.stage.world.write(&format!("data/files/intake/{name}"), mail);
         }
-        for (name, _) in &monsters {
+        for Monster { name, .. } in &monsters {
             taken(&agency, name).await;
         }
     })

@@ -39,8 +39,14 @@ async fn committed() -> Agency {
     agency
 }
 
-/// Proposes with a token that may only propose; returns the answer's status and text.
-async fn propose(agency: &Agency, title: &str, patch: String) -> (u16, String) {
+/// What an attacker is told.
+struct Told {
+    status: u16,
+    text: String,
+}
+
+/// Proposes with a token that may only propose; returns what is answered.
+async fn propose(agency: &Agency, title: &str, patch: String) -> Told {
     let token: Value = agency
         .daemon
         .api
@@ -51,7 +57,7 @@ async fn propose(agency: &Agency, title: &str, patch: String) -> (u16, String) {
     let request = client.post(format!("{}/api/v1/proposals", agency.daemon.url)).bearer_auth(secret);
     let body = json!({ "title": title, "reason": "an attack", "patch": patch }).to_string();
     let answer = request.header("content-type", "application/json").body(body).send().await.unwrap();
-    (answer.status().as_u16(), answer.text().await.unwrap())
+    Told { status: answer.status().as_u16(), text: answer.text().await.unwrap() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -60,7 +66,7 @@ async fn links_between_folders_end_no_walk() {
     let links = (0..20)
         .flat_map(|from| (0..20).map(move |to| (format!("playbooks/d{from}/l{to}"), format!("../d{to}"))));
     let patch = patch(links, "120000");
-    let (status, text) =
+    let Told { status, text } =
         under(&agency.daemon, "folders of links to each other", propose(&agency, "links", patch)).await;
     println!("  answered {status}: {}", text.chars().take(160).collect::<String>());
     assert!(status < 500, "{status}: {text}");
@@ -91,7 +97,7 @@ async fn expressions_that_grow_are_stopped() {
         let bomb = format!("\n[[rule]]\nwhen = \"{rule}\"\nclass = \"lead\"\n");
         let patch = append(&route, &bomb);
         let name = format!("a rule that grows ({number})");
-        let (status, text) =
+        let Told { status, text } =
             under(&agency.daemon, &name, propose(&agency, &format!("bomb {number}"), patch)).await;
         println!("  answered {status}: {}", text.chars().take(160).collect::<String>());
         assert!(status < 500, "{status}: {text}");

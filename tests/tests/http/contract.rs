@@ -109,8 +109,14 @@ async fn a_list_says_how_long_it_is_and_how_it_goes_on() {
     desk.close().await;
 }
 
+/// A desk on which there is something of everything.
+struct Busy {
+    desk: Desk,
+    operator: Operator,
+}
+
 /// Opens a desk with three tokens, three open deliveries, and two gates.
-async fn busy() -> (Desk, Operator) {
+async fn busy() -> Busy {
     let desk = Desk::open().await;
     let operator = Operator::of(&desk);
     for name in ["a", "b", "c"] {
@@ -128,12 +134,12 @@ async fn busy() -> (Desk, Operator) {
     for message in ["a website", "unclear"] {
         desk.gate(message).await;
     }
-    (desk, operator)
+    Busy { desk, operator }
 }
 
 #[tokio::test]
 async fn every_list_that_grows_is_pages() {
-    let (desk, operator) = busy().await;
+    let Busy { desk, operator } = busy().await;
     let lists = [
         ("tokens", 3, "nope"),
         ("deliveries", 3, "nope"),
@@ -178,7 +184,7 @@ async fn every_list_that_grows_is_pages() {
 
 #[tokio::test]
 async fn a_list_goes_on_behind_a_token_that_was_taken_back() {
-    let (desk, operator) = busy().await;
+    let Busy { desk, operator } = busy().await;
     let listed = json(operator.get("/api/v1/tokens").await).await;
     let id = |place: usize| listed[place]["id"].as_str().unwrap();
     let gone = operator.0.delete(format!("http://adjutant/api/v1/tokens/{}", id(1)));
@@ -190,7 +196,7 @@ async fn a_list_goes_on_behind_a_token_that_was_taken_back() {
 
 #[tokio::test]
 async fn what_waits_is_counted_once_for_status_and_every_page() {
-    let (desk, operator) = busy().await;
+    let Busy { desk, operator } = busy().await;
     let status = json(operator.get("/api/v1/status").await).await;
     let counts =
         ["inbox", "dead", "deliveries", "proposals", "waiting"].map(|name| status[name].as_u64().unwrap());

@@ -50,20 +50,20 @@ async fn delivers(desk: &Desk, id: &str) -> u16 {
     sent.expect("a signed delivery is answered soon").unwrap().status().as_u16()
 }
 
-async fn soon<T>((round, what): (&str, &str), answer: impl Future<Output = T>) -> T {
+async fn soon<T>(round: &str, what: &str, answer: impl Future<Output = T>) -> T {
     let answer = tokio::time::timeout(SOON, answer).await;
     answer.unwrap_or_else(|_| panic!("{round}: {what} is not answered soon"))
 }
 
 /// Everybody who has a right to an answer gets one soon.
 async fn all_is_well(desk: &Desk, round: &str) {
-    let health = soon((round, "/healthz"), client().get(desk.url("/healthz")).send()).await;
+    let health = soon(round, "/healthz", client().get(desk.url("/healthz")).send()).await;
     assert_eq!(health.unwrap().status(), 200, "{round}");
     let operator = Operator::of(desk);
-    let status = soon((round, "status"), operator.get("/api/v1/status")).await;
+    let status = soon(round, "status", operator.get("/api/v1/status")).await;
     assert_eq!(status.status(), 200, "{round}");
     let pause = value!({ "scope": "everything", "reason": round });
-    let paused = soon((round, "pause all"), operator.post("/api/v1/pause", &pause)).await;
+    let paused = soon(round, "pause all", operator.post("/api/v1/pause", &pause)).await;
     assert_eq!(paused.status(), 200, "{round}");
     let resumed = operator.post("/api/v1/resume", &value!({ "scope": "everything" })).await;
     assert_eq!(resumed.status(), 200, "{round}");

@@ -26,6 +26,13 @@ struct Import {
     is_public: bool,
 }
 
+/// A path as it stands in the code.
+#[derive(Debug)]
+struct CodePath {
+    parts: Vec<String>,
+    line: usize,
+}
+
 #[derive(Debug, Default)]
 struct Module {
     file: String,
@@ -34,7 +41,7 @@ struct Module {
     globs: Vec<Import>,
     defined: BTreeSet<String>,
     /// Paths in the code itself.
-    paths: Vec<(Vec<String>, usize)>,
+    paths: Vec<CodePath>,
     words: BTreeSet<String>,
 }
 
@@ -214,7 +221,7 @@ impl Module {
         if is_begin {
             self.words.insert(token.text.clone());
             if path.len() > 1 {
-                self.paths.push((path, token.line));
+                self.paths.push(CodePath { parts: path, line: token.line });
             }
         }
         end
@@ -228,7 +235,7 @@ impl Module {
             imports.map(|(_, import)| Named { path: &import.path, line: import.line, is_glob: false });
         let globs = self.globs.iter().filter(|import| !import.is_public);
         let globs = globs.map(|import| Named { path: &import.path, line: import.line, is_glob: true });
-        imports.chain(globs).chain(self.paths.iter().map(|(path, line)| Named {
+        imports.chain(globs).chain(self.paths.iter().map(|CodePath { parts: path, line }| Named {
             path,
             line: *line,
             is_glob: false,

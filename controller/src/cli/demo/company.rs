@@ -8,7 +8,7 @@ use crate::{
         failure::{Exit, Failure},
         offline,
     },
-    effects::secrets::Keys,
+    effects::secrets::{Keys, Sealed},
 };
 
 /// What signs the webhooks of the demo's website.
@@ -37,7 +37,7 @@ pub(super) fn files(doubles: &Addresses, keys: &Keys, has_model: bool) -> Result
         point(&mut files, "agents/qualifier.toml", ("connector = \"llm\"\n", ""))?;
     }
     for (name, value) in secrets {
-        let (path, sealed) = keys.encrypt(name, value)?;
+        let Sealed { path, bytes: sealed } = keys.encrypt(name, value)?;
         files.insert(path, sealed);
     }
     Ok(files)

@@ -7,7 +7,7 @@ use crate::{
         failure::{Exit, Failure, Outcome},
         out::{Cell, Out, Paint, Table, words},
     },
-    judgement::{Fault, FileReport, Report, Store},
+    judgement::{FileReport, Flaw, ModelReport, Store},
 };
 
 /// One model in a list.
@@ -45,7 +45,7 @@ pub(super) fn list(out: &Out) -> Outcome {
     Ok(Exit::Done)
 }
 
-fn line(report: &Report) -> Line {
+fn line(report: &ModelReport) -> Line {
     Line {
         name: report.name.clone(),
         state: state(report),
@@ -55,7 +55,7 @@ fn line(report: &Report) -> Line {
     }
 }
 
-fn state(report: &Report) -> &'static str {
+fn state(report: &ModelReport) -> &'static str {
     if report.is_absent() {
         return "absent";
     }
@@ -80,16 +80,16 @@ pub(super) fn verify(out: &Out, name: Option<&str>) -> Outcome {
     if name.is_none() {
         reports.retain(|report| !report.is_absent());
     }
-    if reports.iter().all(Report::is_absent) {
+    if reports.iter().all(ModelReport::is_absent) {
         let what = name.map_or_else(|| "no model".to_owned(), |name| format!("no \"{name}\""));
         let message = format!("there is {what} in \"{}\"", store.root().display());
         return Err(Failure::new(Exit::NotFound, message).hint("`adjutant models pull` fetches it"));
     }
     tell(out, &reports)?;
-    Ok(if reports.iter().all(Report::is_whole) { Exit::Done } else { Exit::Invalid })
+    Ok(if reports.iter().all(ModelReport::is_whole) { Exit::Done } else { Exit::Invalid })
 }
 
-fn tell(out: &Out, reports: &[Report]) -> Outcome {
+fn tell(out: &Out, reports: &[ModelReport]) -> Outcome {
     if out.json {
         return out.value(&reports);
     }
@@ -108,7 +108,7 @@ fn tell(out: &Out, reports: &[Report]) -> Outcome {
     out.table(&table)?;
     for report in reports {
         for file in &report.files {
-            if let (Some(Fault::Digest), Some(expected), Some(found)) =
+            if let (Some(Flaw::Digest), Some(expected), Some(found)) =
                 (file.fault, &file.expected, &file.found)
             {
                 out.say(words!("{}: expected {}, found {}", file.path, expected.sha256, found.sha256));
@@ -125,8 +125,8 @@ fn tell(out: &Out, reports: &[Report]) -> Outcome {
 fn found(file: &FileReport) -> (&'static str, Paint) {
     match file.fault {
         None => ("ok", Paint::Green),
-        Some(Fault::Missing) => ("missing", Paint::Red),
-        Some(Fault::Length) => ("another length", Paint::Red),
-        Some(Fault::Digest) => ("another file", Paint::Red),
+        Some(Flaw::Missing) => ("missing", Paint::Red),
+        Some(Flaw::Length) => ("another length", Paint::Red),
+        Some(Flaw::Digest) => ("another file", Paint::Red),
     }
 }

@@ -22,7 +22,7 @@ use crate::{
 pub(crate) fn load(folder: &Path, revision: Option<&str>) -> Result<(Arc<FileSet>, Loaded), Failure> {
     let git = Git::default();
     let files = match revision {
-        Some(revision) => of_revision(folder, revision, &git)?.1,
+        Some(revision) => of_revision(folder, revision, &git)?.files,
         None => of_folder(folder, &git, Limits::default())?,
     };
     let loaded = adjutant_spec::load_at(&files, jiff::Timestamp::now());

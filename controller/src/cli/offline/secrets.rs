@@ -18,7 +18,7 @@ use crate::{
     },
     effects::{
         intake::weakness,
-        secrets::{self, Keys},
+        secrets::{self, Keys, Sealed},
     },
 };
 
@@ -59,7 +59,7 @@ fn set(out: &Out, folder: &Path, name: &str) -> Outcome {
             .hint("`printf %s \"$KEY\" | adjutant secrets set NAME`"));
     }
     refuse_weak(folder, name, value)?;
-    let (path, sealed) = keys.encrypt(name, value)?;
+    let Sealed { path, bytes: sealed } = keys.encrypt(name, value)?;
     let target = folder.join(&path);
     let parent = target.parent().unwrap_or(folder);
     fs::create_dir_all(parent).map_err(Failure::file("make", parent))?;

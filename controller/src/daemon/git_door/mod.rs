@@ -188,7 +188,7 @@ impl doors::GitDoor for GitDoor {
         let (door, route, by) = (self.clone(), route.to_owned(), by.to_owned());
         Box::pin(async move {
             let (git, routers) = (Arc::clone(&door.git), door.routers.clone());
-            let work = move || proposers::refit((git.as_ref(), &routers), &route, &said);
+            let work = move || proposers::refit(git.as_ref(), &routers, &route, &said);
             let wish = tokio::task::spawn_blocking(work).await;
             let wish = wish.map_err(|error| Refusal::new(Code::Bug, error.to_string()))?;
             let wish = wish.map_err(shapes::refusal)?;

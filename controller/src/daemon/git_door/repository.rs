@@ -63,7 +63,7 @@ impl Repository for Git {
 
     fn commit(&self, id: &str) -> Asked<Commit> {
         let read = or_else(self.company.read_commit(id), || self.mirror.read_commit(id, ""));
-        let (revision, files) = read.map_err(trouble)?;
+        let source::Committed { revision, files } = read.map_err(trouble)?;
         let source::Revision { id, tree, author, title, .. } = revision;
         Ok(Commit { id, tree, author, title, files })
     }

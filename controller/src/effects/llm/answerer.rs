@@ -6,11 +6,14 @@ use serde_json::Value;
 
 use crate::effects::outcome::Fault;
 
+/// Where a question goes.
+pub(in crate::effects) struct Answerer<'a> {
+    pub(in crate::effects) connector: &'a Connector,
+    pub(in crate::effects) model: String,
+}
+
 /// Returns the connector and model that a question goes to.
-pub(in crate::effects) fn resolve<'a>(
-    plan: &'a Plan,
-    call: &AgentCall,
-) -> Result<(&'a Connector, String), Fault> {
+pub(in crate::effects) fn resolve<'a>(plan: &'a Plan, call: &AgentCall) -> Result<Answerer<'a>, Fault> {
     let connector = plan
         .model_connector(call.connector.as_deref())
         .ok_or_else(|| Fault::unavailable("no model endpoint is configured: a connector of kind `openai`"))?;
@@ -21,7 +24,7 @@ pub(in crate::effects) fn resolve<'a>(
             call.agent, connector.id
         ))
     })?;
-    Ok((connector, model.to_owned()))
+    Ok(Answerer { connector, model: model.to_owned() })
 }
 
 /// Returns whether the prompt of an agent reads its inputs. A prompt that is not found is taken to: its text is fenced.

@@ -28,7 +28,7 @@ use super::{
     schema,
 };
 
-pub(super) use answerer::{reads_input, resolve};
+pub(super) use answerer::{Answerer, reads_input, resolve};
 pub(super) use conversation::{Completion, Conversation};
 pub(super) use job::AgentJob;
 pub(super) use price::{Bill, Usage};
@@ -46,7 +46,7 @@ pub(super) async fn ask(job: &AgentJob<'_>) -> Answer {
     }
     let mut bill = Bill::new(job.tariff.clone());
     let mut conversation = Conversation::begin(job, kind.sends_schema(job.connector));
-    let complaints = match turn((kind, job), &mut conversation, &mut bill).await? {
+    let complaints = match turn(kind, job, &mut conversation, &mut bill).await? {
         Ok(value) => return Ok(done(job, value, &conversation, &bill)),
         Err(complaints) => complaints,
     };
@@ -56,7 +56,7 @@ pub(super) async fn ask(job: &AgentJob<'_>) -> Answer {
     conversation.complain(job, &complaints);
     // The second question is one more that leaves.
     door.take(None).await.map_err(|fault| broken_off(fault, &bill))?;
-    let second = turn((kind, job), &mut conversation, &mut bill).await;
+    let second = turn(kind, job, &mut conversation, &mut bill).await;
     match second.map_err(|fault| broken_off(fault, &bill))? {
         Ok(value) => Ok(done(job, value, &conversation, &bill)),
         Err(complaints) => Err(broken(job, &complaints, &bill)),
@@ -75,7 +75,8 @@ fn broken_off(fault: Fault, bill: &Bill) -> Fault {
 
 /// One request and its answer: a value that keeps the contract, or what is wrong with it.
 async fn turn(
-    (kind, job): (&dyn Kind, &AgentJob<'_>),
+    kind: &dyn Kind,
+    job: &AgentJob<'_>,
     conversation: &mut Conversation,
     bill: &mut Bill,
 ) -> Result<Result<Value, Vec<String>>, Fault> {

@@ -11,6 +11,8 @@ use adjutant_spec::{
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
+use super::answerer::{Answerer, resolve};
+
 /// What surrounds a prompt, schema and answer in a request, in bytes; generous, and counted once for each turn.
 const FRAME: usize = 4_096;
 
@@ -135,8 +137,8 @@ pub fn worst_case(plan: &Plan, call: &Call) -> Result<Option<Money>, Unpriced> {
 
 /// Both turns: the repair repeats the first request and adds its answer and the complaints.
 fn worst_of_agent(plan: &Plan, call: &AgentCall) -> Result<Money, Unpriced> {
-    let (_, model) = super::answerer::resolve(plan, call)
-        .map_err(|fault| Unpriced::Unavailable(fault.message().to_owned()))?;
+    let Answerer { model, .. } =
+        resolve(plan, call).map_err(|fault| Unpriced::Unavailable(fault.message().to_owned()))?;
     let tariff = Tariff::of(&plan.prices, &model)?;
     let answer = usize::try_from(call.max_tokens).unwrap_or(usize::MAX);
     // Fences, lowering, indentation and escapes lengthen what they touch; three times its length is never passed.

@@ -3,6 +3,8 @@
 //! A fence does not make a text harmless; what keeps an answer harmless is its schema and the committed playbook. The
 //! fence helps an honest model. Its name is derived from the effect's key, which no text from outside can know.
 
+use std::ops::Range;
+
 use adjutant_spec::value::{Labels, Trust};
 use serde_json::Value;
 
@@ -67,10 +69,10 @@ fn with_fences(question: &Question<'_>, fence: &str) -> String {
     }
     let mut out = String::new();
     let mut end = 0;
-    for (start, stop) in spans {
-        out.push_str(&prompt[end..start]);
-        out.push_str(&fenced(&defused(&prompt[start..stop], fence), fence));
-        end = stop;
+    for span in spans {
+        out.push_str(&prompt[end..span.start]);
+        out.push_str(&fenced(&defused(&prompt[span.clone()], fence), fence));
+        end = span.end;
     }
     out.push_str(&prompt[end..]);
     out
@@ -95,17 +97,17 @@ fn collect<'a>(value: &'a Value, texts: &mut Vec<&'a str>) {
 }
 
 /// Finds where the texts stand, longest first, without overlaps, in order.
-fn spans(prompt: &str, texts: &[&str]) -> Vec<(usize, usize)> {
-    let mut spans: Vec<(usize, usize)> = Vec::new();
+fn spans(prompt: &str, texts: &[&str]) -> Vec<Range<usize>> {
+    let mut spans: Vec<Range<usize>> = Vec::new();
     for text in texts {
         for (start, found) in prompt.match_indices(text) {
             let stop = start + found.len();
-            if spans.iter().all(|(from, to)| stop <= *from || *to <= start) {
-                spans.push((start, stop));
+            if spans.iter().all(|other| stop <= other.start || other.end <= start) {
+                spans.push(start..stop);
             }
         }
     }
-    spans.sort_unstable();
+    spans.sort_unstable_by_key(|span| span.start);
     spans
 }
 

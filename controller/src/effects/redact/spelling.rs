@@ -44,7 +44,7 @@ const NAMED: [(&str, char); 34] = [
     ("NewLine", '\n'),
 ];
 
-/// A character that was read, and where the text goes on after it.
+/// A character that was read, and where the text that it was read from goes on after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Spelt {
     pub(super) sign: char,
@@ -60,10 +60,10 @@ pub(super) fn readings(text: &str, at: usize) -> [Option<Spelt>; 2] {
         Some(b'\\') => backslash(rest),
         Some(b'&') => entity(rest),
         Some(b'=') => quoted_printable(rest),
-        Some(b'+') => Some((' ', 1)),
+        Some(b'+') => Some(Spelt { sign: ' ', end: 1 }),
         _ => None,
     };
-    [raw, escaped.map(|(sign, length)| Spelt { sign, end: at + length })]
+    [raw, escaped.map(|spelt| Spelt { end: at + spelt.end, ..spelt })]
 }
 
 /// Returns the place after what an encoder puts between two characters: a soft line break; in a wrapped block also white space.
@@ -81,7 +81,7 @@ pub(super) fn skip_breaks(text: &str, mut at: usize, is_block: bool) -> usize {
 }
 
 /// `%2F`, `%2f`, `%252F`, and the two to four groups of a character outside ASCII.
-fn percent(rest: &str) -> Option<(char, usize)> {
+fn percent(rest: &str) -> Option<Spelt> {
     bytes(rest, |rest| {
         let mut inner = rest.strip_prefix('%')?;
         for _ in 0..DEEPEST {
@@ -91,18 +91,24 @@ fn percent(rest: &str) -> Option<(char, usize)> {
                 None => break,
             }
         }
-        Some((hex_byte(inner)?, rest.len() - inner.len() + 2))
+        Some(Group { byte: hex_byte(inner)?, length: rest.len() - inner.len() + 2 })
     })
 }
 
 /// `=2F`, as quoted-printable mails write a byte.
-fn quoted_printable(rest: &str) -> Option<(char, usize)> {
-    bytes(rest, |rest| Some((hex_byte(rest.strip_prefix('=')?)?, 3)))
+fn quoted_printable(rest: &str) -> Option<Spelt> {
+    bytes(rest, |rest| Some(Group { byte: hex_byte(rest.strip_prefix('=')?)?, length: 3 }))
+}
+
+/// An escape of one byte, and how long it is written.
+struct Group {
+    byte: u8,
+    length: usize,
 }
 
 /// Reads as many groups as the character has bytes.
-fn bytes(rest: &str, group: impl Fn(&str) -> Option<(u8, usize)>) -> Option<(char, usize)> {
-    let (first, mut end) = group(rest)?;
+fn bytes(rest: &str, group: impl Fn(&str) -> Option<Group>) -> Option<Spelt> {
+    let Group { byte: first, length: mut end } = group(rest)?;
     let mut all = vec![first];
     let count = match first {
         0xC0..=0xDF => 2,
@@ -111,15 +117,15 @@ fn bytes(rest: &str, group: impl Fn(&str) -> Option<(u8, usize)>) -> Option<(cha
         _ => 1,
     };
     while all.len() < count {
-        let (byte, length) = group(rest.get(end..)?)?;
+        let Group { byte, length } = group(rest.get(end..)?)?;
         all.push(byte);
         end += length;
     }
-    Some((std::str::from_utf8(&all).ok()?.chars().next()?, end))
+    Some(Spelt { sign: std::str::from_utf8(&all).ok()?.chars().next()?, end })
 }
 
 /// `\/`, `\n`, `\u002f`, `\u{2f}`, `\x2f`, with as many backslashes as layers of JSON or source code.
-fn backslash(rest: &str) -> Option<(char, usize)> {
+fn backslash(rest: &str) -> Option<Spelt> {
     let inner = rest.trim_start_matches('\\');
     let slashes = rest.len() - inner.len();
     if slashes > DEEPEST {
@@ -135,33 +141,34 @@ fn backslash(rest: &str) -> Option<(char, usize)> {
             (sign, 1)
         }
         // Two backslashes are one.
-        _ if slashes >= 2 => return Some(('\\', 2)),
+        _ if slashes >= 2 => return Some(Spelt { sign: '\\', end: 2 }),
         _ => return None,
     };
-    Some((sign, slashes + length))
+    Some(Spelt { sign, end: slashes + length })
 }
 
-fn unicode(rest: &str, slashes: usize) -> Option<(char, usize)> {
+fn unicode(rest: &str, slashes: usize) -> Option<Spelt> {
     let digits = &rest[slashes + 1..];
     if let Some(braced) = digits.strip_prefix('{') {
         let (code, _) = braced.split_once('}')?;
-        return Some((char::from_u32(u32::from_str_radix(code, 16).ok()?)?, slashes + 3 + code.len()));
+        let sign = char::from_u32(u32::from_str_radix(code, 16).ok()?)?;
+        return Some(Spelt { sign, end: slashes + 3 + code.len() });
     }
     let unit = |text: &str| u16::from_str_radix(text.get(..4)?, 16).ok();
     let first = unit(digits)?;
     let end = slashes + 5;
     if let Some(sign) = char::from_u32(u32::from(first)) {
-        return Some((sign, end));
+        return Some(Spelt { sign, end });
     }
     let second = rest.get(end..)?;
     let low = second.trim_start_matches('\\');
     let pair = [first, unit(low.strip_prefix('u')?)?];
     let sign = char::decode_utf16(pair).next()?.ok()?;
-    Some((sign, end + (second.len() - low.len()) + 5))
+    Some(Spelt { sign, end: end + (second.len() - low.len()) + 5 })
 }
 
 /// `&#47;`, `&#x2f;`, `&sol;`, and the same with its ampersand written as `&amp;`.
-fn entity(rest: &str) -> Option<(char, usize)> {
+fn entity(rest: &str) -> Option<Spelt> {
     let mut inner = rest.strip_prefix('&')?;
     while let Some(deeper) = inner.strip_prefix("amp;").filter(|deeper| name_of(deeper).is_some()) {
         inner = deeper;
@@ -177,7 +184,7 @@ fn entity(rest: &str) -> Option<(char, usize)> {
         }
         None => NAMED.iter().find(|(known, _)| *known == name).map(|(_, sign)| *sign)?,
     };
-    Some((sign, rest.len() - inner.len() + name.len() + 1))
+    Some(Spelt { sign, end: rest.len() - inner.len() + name.len() + 1 })
 }
 
 /// Returns the name before the semicolon; none is long.

@@ -38,7 +38,13 @@ fn agency() -> Plan {
     loaded.plan.unwrap_or_else(|| panic!("{:?}", loaded.report))
 }
 
-async fn world() -> (Doubles, Room) {
+/// The example agency's room, and the doubles that it talks to.
+struct World {
+    doubles: Doubles,
+    room: Room,
+}
+
+async fn world() -> World {
     let doubles =
         Doubles::start(Options { fixtures: fixtures::agency(), ..Options::default() }).await.unwrap();
     let mut plan = agency();
@@ -52,7 +58,7 @@ async fn world() -> (Doubles, Room) {
         plan.connectors.get_mut(id).unwrap().endpoint = Some(endpoint);
     }
     let secrets = [("billing", BILLING_TOKEN), ("llm", MODEL_TOKEN), ("website", "website-secret-1")];
-    (doubles, Room::new(plan, &secrets))
+    World { doubles, room: Room::new(plan, &secrets) }
 }
 
 async fn perform(room: &Room, call: Call) -> Event {
@@ -63,16 +69,15 @@ async fn perform(room: &Room, call: Call) -> Event {
 
 #[tokio::test]
 async fn its_invoice_is_created_found_and_voided() {
-    let (doubles, room) = world().await;
+    let World { doubles, room } = world().await;
     let args = json!({ "customer_email": "ana@client.example", "amount": 1200, "currency": "EUR", "description": "Website" });
-    let create = verb_call("billing.create_invoice", args, (Effect::Spend, Idempotency::NativeKey));
+    let create = verb_call("billing.create_invoice", args, Effect::Spend, Idempotency::NativeKey);
     let created = perform(&room, Call::Verb(create.clone())).await;
     let id = value_of(&created)["id"].clone();
     let probed = perform(&room, Call::Probe { of: create, probe: "billing.find_invoice".into() }).await;
     let Event::EffectProbed { finding: Finding::Happened(found), .. } = probed else { panic!("{probed:?}") };
     assert_eq!(found["id"], id);
-    let void =
-        verb_call("billing.void_invoice", json!({ "id": id }), (Effect::Write, Idempotency::NativeKey));
+    let void = verb_call("billing.void_invoice", json!({ "id": id }), Effect::Write, Idempotency::NativeKey);
     let void = adjutant_machine::command::VerbCall { key: "adjutant-undo.1.0".into(), ..void };
     value_of(&perform(&room, Call::Verb(void)).await);
     assert!(doubles.billing().open_invoices().is_empty());
@@ -80,7 +85,7 @@ async fn its_invoice_is_created_found_and_voided() {
 
 #[tokio::test]
 async fn its_mail_is_sent_and_its_connectors_are_well() {
-    let (doubles, room) = world().await;
+    let World { doubles, room } = world().await;
     let sent = perform(&room, Call::Verb(send_call("ana@client.example"))).await;
     assert!(value_of(&sent)["message_id"].as_str().unwrap().starts_with("adjutant-"));
     assert_eq!(doubles.smtp().mails().len(), 1);
@@ -92,7 +97,7 @@ async fn its_mail_is_sent_and_its_connectors_are_well() {
 
 #[tokio::test]
 async fn its_messages_take_their_routes() {
-    let (_doubles, room) = world().await;
+    let World { doubles: _doubles, room } = world().await;
     let table = [
         ("Hi, we need a new website for our shop. Could you send us a quote? Ana", "lead"),
         ("Our budget is about 5000 euros for a new web shop, what would a redesign cost?", "lead"),
@@ -114,7 +119,7 @@ async fn its_messages_take_their_routes() {
 
 #[tokio::test]
 async fn its_qualifier_answers_within_its_promise() {
-    let (doubles, room) = world().await;
+    let World { doubles, room } = world().await;
     let plan = room.plan();
     let agent = &plan.agents["qualifier"];
     let bundle = plan.bundles.values().find(|bundle| bundle.agents.contains_key("qualifier")).unwrap();

@@ -59,10 +59,9 @@ fn company(port: &Port) -> Plan {
 }
 
 fn calls() -> Vec<(&'static str, Call)> {
-    let invoice =
-        verb_call("billing.invoice", json!({ "amount": 1 }), (Effect::Spend, Idempotency::NativeKey));
-    let void = verb_call("billing.void", json!({ "id": "1" }), (Effect::Write, Idempotency::NativeKey));
-    let get = verb_call("billing.get", json!({ "id": "1" }), (Effect::Read, Idempotency::Pure));
+    let invoice = verb_call("billing.invoice", json!({ "amount": 1 }), Effect::Spend, Idempotency::NativeKey);
+    let void = verb_call("billing.void", json!({ "id": "1" }), Effect::Write, Idempotency::NativeKey);
+    let get = verb_call("billing.get", json!({ "id": "1" }), Effect::Read, Idempotency::Pure);
     let write = json!({ "path": "a.txt", "content": "hi" });
     let question = agent_call("sorter", "What is it?", json!({ "type": "object" }));
     vec![
@@ -71,7 +70,7 @@ fn calls() -> Vec<(&'static str, Call)> {
         ("a read", Call::Verb(get)),
         ("a probe", Call::Probe { of: invoice, probe: "billing.find".into() }),
         ("a mail", Call::Verb(send_call("ana@client.example"))),
-        ("a file", Call::Verb(verb_call("files.write", write, (Effect::Write, Idempotency::Pure)))),
+        ("a file", Call::Verb(verb_call("files.write", write, Effect::Write, Idempotency::Pure))),
         ("a question to a model", Call::Agent(Box::new(question))),
     ]
 }

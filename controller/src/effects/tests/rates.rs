@@ -100,8 +100,15 @@ fn routed(attempt: u32) -> adjutant_machine::command::Perform {
     adjutant_machine::command::Perform { attempt, ..job(call) }
 }
 
+/// A text that a route was asked about.
+struct Asked {
+    event: Event,
+    /// How many requests the model heard.
+    requests: usize,
+}
+
 /// A route of two hops, and what the model says to each.
-async fn asked(replies: &[Value], (places, attempt): (&Arc<Places>, u32)) -> (Event, usize) {
+async fn asked(replies: &[Value], places: &Arc<Places>, attempt: u32) -> Asked {
     let one = |reply: &Value| {
         let mut rule = rule(reply);
         rule["times"] = 1.into();
@@ -115,7 +122,7 @@ async fn asked(replies: &[Value], (places, attempt): (&Arc<Places>, u32)) -> (Ev
     plan.agents.get_mut("sorter").unwrap().output["properties"]["confidence"]["maximum"] = 1.into();
     let room = room(plan, places);
     let event = room.perform(&routed(attempt)).await;
-    (event, doubles.model().requests().len())
+    Asked { event, requests: doubles.model().requests().len() }
 }
 
 #[tokio::test]
@@ -133,7 +140,7 @@ async fn each_hop_takes_a_place_and_so_does_its_second_question() {
     ];
     for (replies, count, class) in table {
         let places = Places::with(9);
-        let (event, requests) = asked(&replies, (&places, 1)).await;
+        let Asked { event, requests } = asked(&replies, &places, 1).await;
         assert_eq!(value_of(&event)["class"], class, "{replies:?}: {event:?}");
         assert_eq!((places.asked().len(), requests), (count, count), "{replies:?}");
     }
@@ -143,14 +150,14 @@ async fn each_hop_takes_a_place_and_so_does_its_second_question() {
 async fn a_first_hop_without_a_place_puts_its_effect_back_and_the_next_attempt_was_counted() {
     let sure = [json!({ "class": "support", "confidence": 1 })];
     let places = Places::with(0);
-    let (event, requests) = asked(&sure, (&places, 1)).await;
+    let Asked { event, requests } = asked(&sure, &places, 1).await;
     assert!(
         matches!(&event, Event::EffectHeldBack { reason, .. } if reason.contains("used up")),
         "{event:?}"
     );
     assert_eq!(requests, 0);
     let places = Places::with(0);
-    let (event, requests) = asked(&sure, (&places, 2)).await;
+    let Asked { event, requests } = asked(&sure, &places, 2).await;
     assert_eq!((&value_of(&event)["class"], requests), (&json!("support"), 1), "{event:?}");
     assert!(places.asked().is_empty());
 }
@@ -160,7 +167,7 @@ async fn a_later_hop_without_a_place_is_passed_over_with_its_reason() {
     let replies =
         [json!({ "class": "support", "confidence": 0.1 }), json!({ "class": "support", "confidence": 1 })];
     let places = Places::with(1);
-    let (event, requests) = asked(&replies, (&places, 1)).await;
+    let Asked { event, requests } = asked(&replies, &places, 1).await;
     assert_eq!((&value_of(&event)["class"], requests), (&json!("unsure"), 1));
     let Event::EffectSucceeded { provenance, .. } = event else { panic!() };
     let reason = provenance["hops"][2]["reason"].as_str().unwrap();

@@ -52,14 +52,21 @@ async fn classify(room: &Room, text: &str, context: Value) -> Event {
     room.perform(&job(call)).await
 }
 
-async fn class_for(room: &Room, text: &str) -> (String, String) {
-    let event = classify(room, text, json!({})).await;
-    let word = |name: &str| value_of(&event)[name].as_str().unwrap().to_owned();
-    (word("class"), word("stage"))
+/// What a route said, and which stage of it.
+#[derive(Debug, PartialEq)]
+struct Said {
+    class: String,
+    stage: String,
 }
 
-fn both(class: &str, stage: &str) -> (String, String) {
-    (class.to_owned(), stage.to_owned())
+async fn class_for(room: &Room, text: &str) -> Said {
+    let event = classify(room, text, json!({})).await;
+    let word = |name: &str| value_of(&event)[name].as_str().unwrap().to_owned();
+    Said { class: word("class"), stage: word("stage") }
+}
+
+fn said(class: &str, stage: &str) -> Said {
+    Said { class: class.to_owned(), stage: stage.to_owned() }
 }
 
 #[tokio::test]
@@ -73,9 +80,9 @@ async fn rules_decide_in_order_before_any_example() {
         Rule { when: Some(when), ..rule("lead") },
     ];
     let room = Room::new(plan, &[]);
-    assert_eq!(class_for(&room, "  sTOP ").await, both("support", "rule"));
-    assert_eq!(class_for(&room, "where is my invoice").await, both("lead", "rule"));
-    assert_eq!(class_for(&room, "#42").await, both("support", "rule"));
+    assert_eq!(class_for(&room, "  sTOP ").await, said("support", "rule"));
+    assert_eq!(class_for(&room, "where is my invoice").await, said("lead", "rule"));
+    assert_eq!(class_for(&room, "#42").await, said("support", "rule"));
     let vip = classify(&room, "hello", json!({ "input": { "vip": true } })).await;
     assert_eq!(value_of(&vip)["class"], "lead");
 }
@@ -85,12 +92,12 @@ async fn examples_decide_what_is_clear_and_the_rest_is_unsure() {
     let room = Room::new(company(), &[]);
     assert_eq!(
         class_for(&room, "How much would a redesign of our pottery shop cost?").await,
-        both("lead", "router")
+        said("lead", "router")
     );
     let trouble = class_for(&room, "The contact form gives an error since yesterday").await;
-    assert_eq!(trouble, both("support", "router"));
+    assert_eq!(trouble, said("support", "router"));
     let stranger = class_for(&room, "Hi! I saw your talk and had a thought. Coffee some time?").await;
-    assert_eq!(stranger, both("unsure", "abstained"));
+    assert_eq!(stranger, said("unsure", "abstained"));
 }
 
 #[tokio::test]
@@ -212,5 +219,5 @@ async fn without_a_model_the_outcome_is_unsure_and_not_a_failure() {
     let mut plan = with_hop(company(), "");
     plan.connectors.clear();
     let room = Room::new(plan, &[]);
-    assert_eq!(class_for(&room, "Shall we have lunch on Tuesday?").await, both("unsure", "abstained"));
+    assert_eq!(class_for(&room, "Shall we have lunch on Tuesday?").await, said("unsure", "abstained"));
 }

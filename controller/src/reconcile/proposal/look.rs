@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{
     ProposalView,
     book::Proposal,
-    looks::{Look, Merge},
+    looks::{Look, Merge, Pair},
 };
 use crate::{
     reconcile::{
@@ -21,7 +21,14 @@ use crate::{
 
 /// How many digits a digest has: enough that nobody finds another change with the same one.
 const DIGITS: usize = 32;
-/// A proposal as it is now.
+
+/// A proposal as it was on the desk, and what was in force then: who decides later looks whether both still are.
+pub(super) struct OnDesk {
+    pub(super) base: InForce,
+    pub(super) proposal: Proposal,
+}
+
+/// A proposal as it is now: merged with `main`, judged and planned.
 pub(super) struct Assessed {
     pub(super) look: Arc<Look>,
     pub(super) answer: Option<PlanAnswer>,
@@ -50,11 +57,11 @@ impl Reconciler {
         let mut items = Vec::new();
         for proposal in &page.items {
             let view = match self.assess_open(&base, proposal).await {
-                Ok(assessed) => self.view(proposal, (assessed.as_ref(), Extent::Glance)),
+                Ok(assessed) => self.view(proposal, assessed.as_ref(), Extent::Glance),
                 // One that cannot be read any more must not hide the others.
                 Err(error) => ProposalView {
                     hidden: vec![error.to_string()],
-                    ..self.view(proposal, (None, Extent::Glance))
+                    ..self.view(proposal, None, Extent::Glance)
                 },
             };
             items.push(view);
@@ -73,31 +80,32 @@ impl Reconciler {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Repository`].
     pub async fn proposal(&self, id: &str, extent: Extent) -> Result<ProposalView, Error> {
-        let (base, proposal) = self.take(id).await?;
+        let OnDesk { base, proposal } = self.take(id).await?;
         let mut assessed = self.assess_open(&base, &proposal).await?;
         if let Some(found) = &mut assessed
             && let Some(judged) = &found.look.judged
         {
             found.answer = Some(self.answer(&base, &proposal.head, judged).await?);
         }
-        let mut view = self.view(&proposal, (assessed.as_ref(), extent));
-        if let Some(review) = self.review(&proposal, (assessed.as_ref(), extent)).await? {
+        let mut view = self.view(&proposal, assessed.as_ref(), extent);
+        if let Some(review) = self.review(&proposal, assessed.as_ref(), extent).await? {
             (view.diff, view.hidden, view.protected) = (Some(review.text), review.hidden, review.protected);
         }
         Ok(view)
     }
 
     /// Returns a proposal and what is in force, without keeping the desk.
-    pub(super) async fn take(&self, id: &str) -> Result<(InForce, Proposal), Error> {
+    pub(super) async fn take(&self, id: &str) -> Result<OnDesk, Error> {
         let desk = self.inner.desk.lock().await;
-        Ok((desk.in_force.clone(), desk.book.get(id)?.state.clone()))
+        Ok(OnDesk { base: desk.in_force.clone(), proposal: desk.book.get(id)?.state.clone() })
     }
 
     /// Shows what a proposal changes: what it would, or what was approved.
     async fn review(
         &self,
         proposal: &Proposal,
-        (assessed, extent): (Option<&Assessed>, Extent),
+        assessed: Option<&Assessed>,
+        extent: Extent,
     ) -> Result<Option<Review>, Error> {
         let glance = assessed.and_then(|found| found.look.review.clone());
         if extent == Extent::Glance && glance.is_some() {
@@ -113,7 +121,7 @@ impl Reconciler {
     }
 
     /// Returns the view of a proposal, without its diff.
-    fn view(&self, proposal: &Proposal, (assessed, extent): (Option<&Assessed>, Extent)) -> ProposalView {
+    fn view(&self, proposal: &Proposal, assessed: Option<&Assessed>, extent: Extent) -> ProposalView {
         let mut view = ProposalView {
             id: proposal.id(),
             state: proposal.phase.word().to_owned(),
@@ -212,8 +220,8 @@ impl Reconciler {
     ) -> Result<Arc<Look>, Error> {
         let (main, head) = (Arc::clone(&repository), head.to_owned());
         let main = blocking(move || Ok(main.main()?)).await?.ok_or_else(no_main)?;
-        let key = (main.clone(), head.clone());
-        if let Some(known) = self.inner.looks.known(&key) {
+        let pair = Pair { main: main.clone(), head: head.clone() };
+        if let Some(known) = self.inner.looks.known(&pair) {
             return Ok(known);
         }
         let look = blocking(move || {
@@ -225,7 +233,7 @@ impl Reconciler {
             Ok(Arc::new(Look { merge: Merge { main, tree, conflicts }, judged, review }))
         })
         .await?;
-        self.inner.looks.keep(key, &look);
+        self.inner.looks.keep(pair, &look);
         Ok(look)
     }
 }

@@ -30,22 +30,29 @@ pub(in crate::reconcile) struct Look {
 
 /// What was looked at, by `main` and head: the same two commits give the same result for ever.
 #[derive(Default)]
-pub(in crate::reconcile) struct Looks(Mutex<BTreeMap<(String, String), Arc<Look>>>);
+pub(in crate::reconcile) struct Looks(Mutex<BTreeMap<Pair, Arc<Look>>>);
+
+/// The two commits of a merge.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Pair {
+    pub(super) main: String,
+    pub(super) head: String,
+}
 
 impl Looks {
-    /// Returns what was seen of two commits, `main` first.
-    pub(super) fn known(&self, key: &(String, String)) -> Option<Arc<Look>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    /// Returns what was seen of two commits.
+    pub(super) fn known(&self, pair: &Pair) -> Option<Arc<Look>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(pair).cloned()
     }
 
     /// Keeps what was seen.
-    pub(super) fn keep(&self, key: (String, String), look: &Arc<Look>) {
+    pub(super) fn keep(&self, pair: Pair, look: &Arc<Look>) {
         let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // What was seen with another `main` is never asked for again.
-        looks.retain(|(main, _), _| *main == key.0);
+        looks.retain(|known, _| known.main == pair.main);
         if looks.len() >= KEPT {
             looks.clear();
         }
-        looks.insert(key, Arc::clone(look));
+        looks.insert(pair, Arc::clone(look));
     }
 }

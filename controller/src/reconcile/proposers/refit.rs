@@ -36,7 +36,8 @@ struct Refit {
 /// # Errors
 /// There is nothing to teach, or no such route; Git, or a file that cannot be edited.
 pub fn refit(
-    (git, routers): (&dyn Repository, &Routers),
+    git: &dyn Repository,
+    routers: &Routers,
     route: &str,
     said: &[CorrectionView],
 ) -> Result<NewProposal, Error> {
@@ -55,8 +56,8 @@ pub fn refit(
         |error: RefitError| Error::Invalid { reason: format!("{}: {error}", known.file), help: None };
     let lessons = refit::teach(text, &taught, None).map_err(unedited)?;
     let pin = loaded.plan.as_ref().and_then(pin_of);
-    let calibration =
-        outcomes::calibrate(routers, (&reread(&files, (&known.file, &lessons), route)?, pin), &last);
+    let taught_route = reread(&files, &known.file, &lessons, route)?;
+    let calibration = outcomes::calibrate(routers, &taught_route, pin, &last);
     let calibration = calibration.filter(|found| known.value.calibration.as_ref() != Some(found));
     let refit = Refit { taught, calibration };
     if refit.taught.is_empty() && refit.calibration.is_none() {
@@ -65,11 +66,11 @@ pub fn refit(
     let lessons = refit::teach(&lessons, &[], refit.calibration.as_ref()).map_err(unedited)?;
     let mut changed = (*files).clone();
     changed.insert(known.file.clone(), lessons.as_bytes());
-    Ok(proposal(route, &refit, (&last, Source::Files(Arc::new(changed)))))
+    Ok(proposal(route, &refit, &last, Source::Files(Arc::new(changed))))
 }
 
 /// Reads the route out of its new file.
-fn reread(files: &FileSet, (path, text): (&str, &str), route: &str) -> Result<Route, Error> {
+fn reread(files: &FileSet, path: &str, text: &str, route: &str) -> Result<Route, Error> {
     let mut files = files.clone();
     files.insert(path, text.as_bytes());
     let read = load(&files).draft;
@@ -102,7 +103,7 @@ fn nothing(route: &str, said: usize) -> Error {
     Error::Conflict { reason, help: Some(help.to_owned()) }
 }
 
-fn proposal(route: &str, refit: &Refit, (last, source): (&[Said], Source)) -> NewProposal {
+fn proposal(route: &str, refit: &Refit, last: &[Said], source: Source) -> NewProposal {
     let strangers = refit.taught.iter().filter(|one| one.class.is_none()).count();
     let examples = refit.taught.len() - strangers;
     let count = |(count, word): (usize, &str)| {

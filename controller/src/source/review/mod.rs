@@ -135,7 +135,7 @@ impl Writing<'_> {
             }
             let sides = [old.get(path), new.get(path)].map(|bytes| bytes.map(|bytes| &**bytes));
             let is_there = sides.map(|side| side.map(|_| PLAIN));
-            write_file(&mut text, (path.as_bytes(), is_there), &sides)?;
+            write_file(&mut text, path.as_bytes(), is_there, &sides)?;
             if text.len() > COMPANY_BYTES {
                 let (limit, found) = (COMPANY_BYTES as u64, text.len() as u64);
                 return Err(Error::OverLimit { unit: "bytes of change to the company", limit, found });
@@ -201,11 +201,7 @@ impl Writing<'_> {
             *content = Some(bytes);
         }
         let mut text = String::new();
-        write_file(
-            &mut text,
-            (&found.path, found.modes()),
-            &[contents[0].as_deref(), contents[1].as_deref()],
-        )?;
+        write_file(&mut text, &found.path, found.modes(), &[contents[0].as_deref(), contents[1].as_deref()])?;
         Ok(Ok(text))
     }
 
@@ -283,7 +279,8 @@ fn is_gits_own(path: &[u8]) -> bool {
 
 fn write_file(
     text: &mut String,
-    (path, modes): (&[u8], [Option<u32>; 2]),
+    path: &[u8],
+    modes: [Option<u32>; 2],
     sides: &Sides<'_>,
 ) -> Result<(), Error> {
     text.push_str(&header(path, modes));

@@ -1,11 +1,18 @@
 //! Commits that no pusher made.
 
 use super::world::World;
-use crate::source::{Company, Error, Note};
+use crate::source::{Committed, Company, Error, Note};
 
 const NOTE: Note<'_> = Note { author: "Ada <ada@example.org>", message: "made here" };
 
-fn seeded() -> (World, Company, String) {
+/// A repository that was begun from a world's folder.
+struct Begun {
+    world: World,
+    company: Company,
+    main: String,
+}
+
+fn seeded() -> Begun {
     let world = World::committed();
     world.write("prompts/a.md", "one\ntwo\n");
     world.write("prompts/deep/b.md", "b\n");
@@ -13,17 +20,17 @@ fn seeded() -> (World, Company, String) {
     let main = world.commit("files");
     let company = world.company();
     company.seed(&world.folder()).expect("seeded");
-    (world, company, main)
+    Begun { world, company, main }
 }
 
 #[test]
 fn a_commit_of_files_leaves_what_is_not_of_the_language() {
-    let (_world, company, main) = seeded();
-    let mut files = (*company.read_commit(&main).expect("read").1).clone();
+    let Begun { company, main, world: _world } = seeded();
+    let mut files = (*company.read_commit(&main).expect("read").files).clone();
     files.remove("prompts/deep/b.md");
     files.insert("prompts/new/c.md", b"c\n".to_vec());
     let commit = company.commit_on(&main, &files, NOTE).expect("committed");
-    let (revision, found) = company.read_commit(&commit).expect("read");
+    let Committed { revision, files: found } = company.read_commit(&commit).expect("read");
     assert_eq!((&*found, revision.author.as_str()), (&files, "Ada <ada@example.org>"));
     let changes = company.changes(Some(&main), Some(&commit)).expect("listed");
     let paths: Vec<&str> = changes.iter().map(|change| change.path.as_str()).collect();
@@ -33,21 +40,21 @@ fn a_commit_of_files_leaves_what_is_not_of_the_language() {
 
 #[test]
 fn a_patch_applies_with_and_without_the_headers_of_git() {
-    let (_world, company, main) = seeded();
+    let Begun { company, main, world: _world } = seeded();
     let hunk = "--- a/prompts/a.md\n+++ b/prompts/a.md\n@@ -1,2 +1,2 @@\n one\n-two\n+three\n";
     for patch in [hunk.to_owned(), format!("diff --git a/prompts/a.md b/prompts/a.md\n{hunk}")] {
         let commit = company.commit_patch(&main, &patch, NOTE).expect("applied");
-        let files = company.read_commit(&commit).expect("read").1;
+        let files = company.read_commit(&commit).expect("read").files;
         assert_eq!(files.get("prompts/a.md").map(|bytes| bytes.to_vec()), Some(b"one\nthree\n".to_vec()));
     }
     let new = "--- /dev/null\n+++ b/prompts/c.md\n@@ -0,0 +1 @@\n+c\n";
     let commit = company.commit_patch(&main, new, NOTE).expect("applied");
-    assert!(company.read_commit(&commit).expect("read").1.get("prompts/c.md").is_some());
+    assert!(company.read_commit(&commit).expect("read").files.get("prompts/c.md").is_some());
 }
 
 #[test]
 fn a_patch_that_does_not_apply_is_refused() {
-    let (_world, company, main) = seeded();
+    let Begun { company, main, world: _world } = seeded();
     let patch = "--- a/prompts/a.md\n+++ b/prompts/a.md\n@@ -1,2 +1,2 @@\n other\n-two\n+three\n";
     for wrong in [patch, "not a patch"] {
         let refused = company.commit_patch(&main, wrong, NOTE);
@@ -57,7 +64,7 @@ fn a_patch_that_does_not_apply_is_refused() {
 
 #[test]
 fn only_a_quarantine_of_this_repository_is_read() {
-    let (world, company, _) = seeded();
+    let Begun { world, company, .. } = seeded();
     for folder in [world.folder(), company.path().to_owned(), company.path().join("objects")] {
         assert!(company.within(&folder).is_err(), "{}", folder.display());
     }

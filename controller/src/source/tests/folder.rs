@@ -12,7 +12,7 @@ fn read(world: &World) -> std::sync::Arc<FileSet> {
 }
 
 fn read_head(world: &World) -> std::sync::Arc<FileSet> {
-    of_revision(&world.folder(), "HEAD", &Git::default()).expect("a readable commit").1
+    of_revision(&world.folder(), "HEAD", &Git::default()).expect("a readable commit").files
 }
 
 fn kinds(files: &FileSet, path: &str) -> Vec<FileProblemKind> {
@@ -127,7 +127,7 @@ fn a_large_file_is_its_own_problem_and_a_large_tree_is_refused_whole() {
     let both = |limits: Limits| {
         let folder = of_folder(&world.folder(), &Git::default(), limits);
         let fresh = crate::source::Mirror::open(&world.data(), Git::default(), limits).expect("a mirror");
-        [folder, fresh.read_commit(&commit, "").map(|(_, files)| files)]
+        [folder, fresh.read_commit(&commit, "").map(|read| read.files)]
     };
     world.write("adjutant.toml", "");
     for files in both(limits(9, 9, 99)) {

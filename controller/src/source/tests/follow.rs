@@ -264,7 +264,7 @@ async fn a_shallow_clone_and_a_folder_not_yet_committed_are_followed() {
     let clone = world.root().join("shallow");
     let from = format!("file://{}", world.folder().display());
     let target = clone.display().to_string();
-    assert!(run_git(world.root(), &["clone", "--quiet", "--depth", "1", &from, &target]).0);
+    run_git(world.root(), &["clone", "--quiet", "--depth", "1", &from, &target]).done();
     let mut shallow = world.follow_with(|settings| settings.mode = Mode::Worktree { folder: clone.clone() });
     let seen = shallow.until_observed(|_| true).await;
     assert_eq!((seen.revision.id, seen.revision.dirty), (second, false));

@@ -1,7 +1,7 @@
 //! Merging and moving references in the company's repository.
 
 use super::world::World;
-use crate::source::{ChangeKind, Company, Error, Extent, Landing, Merge, Seeded};
+use crate::source::{ChangeKind, Committed, Company, Error, Extent, Landing, Merge, Seeded};
 
 /// A company whose `main` and a head beside it both changed something since.
 struct Forked {
@@ -11,18 +11,28 @@ struct Forked {
     head: String,
 }
 
+/// One file as one side has it.
+struct Edit<'a> {
+    path: &'a str,
+    text: &'a str,
+}
+
+fn edit<'a>(path: &'a str, text: &'a str) -> Edit<'a> {
+    Edit { path, text }
+}
+
 impl Forked {
-    fn new(ours: (&str, &str), theirs: (&str, &str)) -> Self {
+    fn new(ours: Edit<'_>, theirs: Edit<'_>) -> Self {
         let world = World::committed();
         world.write("prompts/both.md", "common\n");
         let base = world.commit("common");
         let company = world.company();
         assert_eq!(company.seed(&world.folder()).expect("seeded"), Seeded::Commit(base.clone()));
-        world.write(theirs.0, theirs.1);
+        world.write(theirs.path, theirs.text);
         let head = world.commit("theirs");
         world.git(&["push", "--quiet", &company.path().display().to_string(), "HEAD:refs/adjutant/head"]);
         world.git(&["reset", "--quiet", "--hard", &base]);
-        world.write(ours.0, ours.1);
+        world.write(ours.path, ours.text);
         let main = world.commit("ours");
         world.git(&["push", "--quiet", &company.path().display().to_string(), "HEAD:refs/heads/main"]);
         Self { world, company, main, head }
@@ -36,25 +46,25 @@ impl Forked {
 
 #[test]
 fn what_was_approved_lands_as_a_merge_of_both_parents() {
-    let forked = Forked::new(("prompts/a.md", "ours\n"), ("prompts/b.md", "theirs\n"));
+    let forked = Forked::new(edit("prompts/a.md", "ours\n"), edit("prompts/b.md", "theirs\n"));
     let company = &forked.company;
     let Merge::Merged { tree } = company.merge(&forked.main, &forked.head).expect("merged") else {
         panic!("both sides changed something")
     };
     let merged = company.land(&forked.landing(&tree)).expect("landed");
     assert_eq!(company.main().expect("read"), Some(merged.clone()));
-    let (revision, files) = company.read_main().expect("read");
+    let Committed { revision, files } = company.read_main().expect("read");
     assert_eq!((revision.tree, revision.author.as_str()), (tree, "Ada <ada@example.org>"));
     assert!(files.get("prompts/a.md").is_some() && files.get("prompts/b.md").is_some());
     assert!(company.contains(&merged, &forked.main).expect("compared"));
     assert!(company.contains(&merged, &forked.head).expect("compared"));
-    let again = company.land(&forked.landing(company.read_main().expect("read").0.tree.as_str()));
+    let again = company.land(&forked.landing(company.read_main().expect("read").revision.tree.as_str()));
     assert!(matches!(again, Err(Error::Moved { .. })), "{again:?}");
 }
 
 #[test]
 fn a_conflict_names_its_files_and_never_lands() {
-    let forked = Forked::new(("prompts/both.md", "ours\n"), ("prompts/both.md", "theirs\n"));
+    let forked = Forked::new(edit("prompts/both.md", "ours\n"), edit("prompts/both.md", "theirs\n"));
     let merge = forked.company.merge(&forked.main, &forked.head).expect("an answer");
     assert_eq!(merge, Merge::Conflicts(vec!["prompts/both.md".to_owned()]));
     let refused = forked.company.land(&forked.landing(&forked.main));
@@ -81,7 +91,7 @@ fn a_head_that_contains_main_lands_without_a_merge_commit() {
 
 #[test]
 fn a_reference_moves_only_from_where_it_is_believed_to_be() {
-    let forked = Forked::new(("prompts/a.md", "a\n"), ("prompts/b.md", "b\n"));
+    let forked = Forked::new(edit("prompts/a.md", "a\n"), edit("prompts/b.md", "b\n"));
     let company = &forked.company;
     let (main, head) = (Some(forked.main.as_str()), Some(forked.head.as_str()));
     let name = "refs/adjutant/proposals/p1";
@@ -99,7 +109,7 @@ fn a_reference_moves_only_from_where_it_is_believed_to_be() {
 
 #[test]
 fn of_two_who_move_a_reference_at_once_one_wins() {
-    let forked = Forked::new(("prompts/a.md", "a\n"), ("prompts/b.md", "b\n"));
+    let forked = Forked::new(edit("prompts/a.md", "a\n"), edit("prompts/b.md", "b\n"));
     let (main, head) = (forked.main.clone(), forked.head.clone());
     for round in 0..5 {
         let name = format!("refs/adjutant/race/{round}");
@@ -114,7 +124,7 @@ fn of_two_who_move_a_reference_at_once_one_wins() {
 
 #[test]
 fn changes_and_diff_say_what_a_merge_would_bring() {
-    let forked = Forked::new(("prompts/a.md", "ours\n"), ("prompts/both.md", "common\nmore\n"));
+    let forked = Forked::new(edit("prompts/a.md", "ours\n"), edit("prompts/both.md", "common\nmore\n"));
     let base = forked.world.git(&["rev-parse", "HEAD~1"]);
     let changes = forked.company.changes(Some(&base), Some(&forked.head)).expect("listed");
     let listed: Vec<_> = changes.iter().map(|change| (change.path.as_str(), change.kind)).collect();
@@ -151,6 +161,6 @@ fn a_plain_folder_is_seeded_with_its_files_once() {
     let Seeded::Files(commit) = company.seed(&world.folder()).expect("seeded") else {
         panic!("no history to take")
     };
-    assert_eq!(company.read_main().expect("read").1.len(), 2);
+    assert_eq!(company.read_main().expect("read").files.len(), 2);
     assert_eq!(company.seed(&world.folder()).expect("looked"), Seeded::Already(commit));
 }

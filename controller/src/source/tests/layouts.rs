@@ -4,13 +4,12 @@ use std::{fs, path::PathBuf};
 
 use super::{
     follow::Followed,
-    world::{World, run_git},
+    world::{Ran, World, run_git},
 };
 use crate::source::{Mode, Observation, Unreadable};
 
 fn git(world: &World, arguments: &[&str]) {
-    let (is_done, text) = run_git(world.root(), arguments);
-    assert!(is_done, "git {arguments:?}: {text}");
+    run_git(world.root(), arguments).done();
 }
 
 fn follow(world: &World, mode: Mode) -> Followed {
@@ -89,12 +88,12 @@ async fn linked_work_trees_and_submodules_are_followed() {
     let world = World::committed();
     let (linked, nested) = (world.root().join("linked"), world.root().join("linked/nested"));
     world.git(&["worktree", "add", "--quiet", "-b", "one", &linked.display().to_string()]);
-    assert!(run_git(&linked, &["worktree", "add", "--quiet", "-b", "two", &nested.display().to_string()]).0);
+    run_git(&linked, &["worktree", "add", "--quiet", "-b", "two", &nested.display().to_string()]).done();
     let outer = world.root().join("outer");
     git(&world, &["init", "--quiet", "--initial-branch=main", &outer.display().to_string()]);
     let add = ["-c", "protocol.file.allow=always", "submodule", "--quiet", "add"];
     let folder = world.folder().display().to_string();
-    assert!(run_git(&outer, &[&add[..], &[folder.as_str(), "company"]].concat()).0);
+    run_git(&outer, &[&add[..], &[folder.as_str(), "company"]].concat()).done();
     for folder in [linked, nested, outer.join("company")] {
         for mode in [Mode::Worktree { folder: folder.clone() }, Mode::Commit { folder: folder.clone() }] {
             let mut followed = follow(&world, mode);
@@ -107,7 +106,7 @@ async fn linked_work_trees_and_submodules_are_followed() {
 #[tokio::test]
 async fn references_in_tables_are_read_and_a_commit_is_noticed() {
     let world = World::new();
-    let (is_made, told) =
+    let Ran { is_done: is_made, text: told } =
         world.try_git(&["init", "--quiet", "--initial-branch=main", "--ref-format=reftable"]);
     if told.contains("unknown option") {
         // A git older than 2.45 makes no such repository, and would not follow one either.
@@ -163,7 +162,7 @@ async fn a_work_tree_with_conflicts_is_not_taken_and_says_what_is_under_way() {
         let world = forked();
         let mut followed = follow(&world, Mode::Worktree { folder: world.folder() });
         followed.until_file("prompts/a.md", "ours\n").await;
-        assert!(!world.try_git(command).0, "{command:?} ends in a conflict");
+        assert!(!world.try_git(command).is_done, "{command:?} ends in a conflict");
         followed.source.wake();
         let is_held =
             |seen: &Observation| matches!(seen, Observation::Unreadable(why) if why.code == "unmerged");
@@ -185,7 +184,7 @@ async fn a_stash_that_does_not_fit_is_a_conflict_and_ends_with_git_add() {
     world.git(&["reset", "--quiet", "--hard", "theirs"]);
     let mut followed = follow(&world, Mode::Worktree { folder: world.folder() });
     followed.until_file("prompts/a.md", "theirs\n").await;
-    assert!(!world.try_git(&["stash", "pop"]).0);
+    assert!(!world.try_git(&["stash", "pop"]).is_done);
     followed.source.wake();
     let told =
         followed.until(|seen| matches!(seen, Observation::Unreadable(why) if why.code == "unmerged")).await;

@@ -45,7 +45,7 @@ fn a_damaged_object_makes_a_new_mirror() {
         }
         mirror.read_commit(&commit, "")
     });
-    assert!(read.expect("repaired").1.get("prompts/a.md").is_some());
+    assert!(read.expect("repaired").files.get("prompts/a.md").is_some());
 }
 
 #[test]
@@ -78,8 +78,8 @@ fn an_unchanged_tree_is_not_read_again() {
     let world = World::committed();
     let mirror = world.mirror();
     let commit = mirror.fetch(world.folder(), "HEAD", "head").expect("fetched");
-    let (_, first) = mirror.read_commit(&commit, "").expect("read");
-    let (_, second) = mirror.read_commit(&commit, "").expect("read");
+    let first = mirror.read_commit(&commit, "").expect("read").files;
+    let second = mirror.read_commit(&commit, "").expect("read").files;
     assert!(std::sync::Arc::ptr_eq(&first, &second));
 }
 
@@ -110,7 +110,7 @@ fn a_company_in_a_folder_of_a_larger_repository_is_read_there() {
     let commit = world.commit("nested");
     let mirror = world.mirror();
     mirror.fetch(world.folder(), &commit, "head").expect("fetched");
-    let (_, files) = mirror.read_commit(&commit, "work/company").expect("read");
+    let files = mirror.read_commit(&commit, "work/company").expect("read").files;
     assert_eq!(files.iter().map(|(path, _)| path).collect::<Vec<_>>(), ["adjutant.toml"]);
 }
 

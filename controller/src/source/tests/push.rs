@@ -6,9 +6,9 @@ use std::{
     os::unix::fs::PermissionsExt,
 };
 
-use super::world::{World, run_git};
+use super::world::{Ran, World, run_git};
 use crate::source::{
-    Answer, Company, Destination, Dialogue, Git, HookSetup, Limits, Verdict, parse_updates, read_pushed,
+    Company, Destination, Dialogue, Git, HookSetup, Limits, RefReport, Verdict, parse_updates, read_pushed,
 };
 
 /// A file with this text in a push is what the hook of these tests refuses.
@@ -83,10 +83,10 @@ fn proc_receive() -> bool {
             }
             _ => Verdict::Refused("the topic is closed".to_owned()),
         };
-        Answer { reference: update.name.clone(), verdict }
+        RefReport { reference: update.name.clone(), verdict }
     };
-    let answers: Vec<Answer> = dialogue.updates.iter().map(answer).collect();
-    Answer::send(&answers, &mut output).is_ok()
+    let answers: Vec<RefReport> = dialogue.updates.iter().map(answer).collect();
+    RefReport::send(&answers, &mut output).is_ok()
 }
 
 fn post_receive() -> bool {
@@ -94,7 +94,7 @@ fn post_receive() -> bool {
     fs::write(std::path::Path::new(&data).join("woken"), stdin()).is_ok()
 }
 
-fn push(world: &World, company: &Company, arguments: &[&str]) -> (bool, String) {
+fn push(world: &World, company: &Company, arguments: &[&str]) -> Ran {
     let path = company.path().display().to_string();
     world.try_git(&[&["push", path.as_str()], arguments].concat())
 }
@@ -103,7 +103,7 @@ fn push(world: &World, company: &Company, arguments: &[&str]) -> (bool, String) 
 fn a_push_is_read_in_quarantine_before_it_is_taken() {
     let world = World::committed();
     let company = company_with_hooks(&world);
-    let (is_taken, text) = push(&world, &company, &["HEAD:main"]);
+    let Ran { is_done: is_taken, text } = push(&world, &company, &["HEAD:main"]);
     assert!(is_taken, "{text}");
     assert!(text.contains("read 1 files of \"first\""), "{text}");
     assert_eq!(company.main().expect("read"), Some(world.head()));
@@ -119,7 +119,7 @@ fn a_refused_push_changes_nothing() {
     let before = company.main().expect("read");
     world.write("playbooks/lead.toml", REFUSED);
     let refused = world.commit("broken");
-    let (is_taken, text) = push(&world, &company, &["HEAD:main"]);
+    let Ran { is_done: is_taken, text } = push(&world, &company, &["HEAD:main"]);
     assert!(!is_taken && text.contains("pre-receive hook declined"), "{text}");
     assert_eq!(company.main().expect("read"), before);
     assert!(company.read_commit(&refused).is_err(), "the quarantine is thrown away");
@@ -129,7 +129,7 @@ fn a_refused_push_changes_nothing() {
 fn another_branch_is_refused_with_what_to_type() {
     let world = World::committed();
     let company = company_with_hooks(&world);
-    let (is_taken, text) = push(&world, &company, &["HEAD:topic"]);
+    let Ran { is_done: is_taken, text } = push(&world, &company, &["HEAD:topic"]);
     assert!(!is_taken && text.contains("refs/for/main"), "{text}");
 }
 
@@ -142,7 +142,8 @@ fn a_push_for_main_becomes_a_proposal_and_a_second_one_replaces_its_head() {
     for text in ["one", "two"] {
         world.write("prompts/a.md", text);
         let head = world.commit(text);
-        let (is_taken, text) = push(&world, &company, &["-o", "topic=prices", "HEAD:refs/for/main"]);
+        let Ran { is_done: is_taken, text } =
+            push(&world, &company, &["-o", "topic=prices", "HEAD:refs/for/main"]);
         assert!(is_taken, "{text}");
         let kept = company.reference("refs/adjutant/proposals/prices").expect("read");
         assert_eq!(kept, Some(head));
@@ -157,7 +158,7 @@ fn a_refused_proposal_tells_its_reason() {
     let company = company_with_hooks(&world);
     push(&world, &company, &["HEAD:main"]);
     world.commit("late");
-    let (is_taken, text) = push(&world, &company, &["-o", "closed", "HEAD:refs/for/main"]);
+    let Ran { is_done: is_taken, text } = push(&world, &company, &["-o", "closed", "HEAD:refs/for/main"]);
     assert!(!is_taken && text.contains("the topic is closed"), "{text}");
 }
 
@@ -191,20 +192,20 @@ fn of_two_pushes_at_once_one_wins_and_the_other_is_told() {
     let clone = |name: &str| {
         let folder = world.root().join(name);
         let target = folder.display().to_string();
-        assert!(run_git(world.root(), &["clone", "--quiet", &path, &target]).0);
+        run_git(world.root(), &["clone", "--quiet", &path, &target]).done();
         fs::write(folder.join("prices.toml"), name).expect("a file");
-        assert!(run_git(&folder, &["add", "--all"]).0);
-        assert!(run_git(&folder, &["commit", "--quiet", "--message", name]).0);
+        run_git(&folder, &["add", "--all"]).done();
+        run_git(&folder, &["commit", "--quiet", "--message", name]).done();
         folder
     };
     let folders = [clone("left"), clone("right")];
-    let outcomes: Vec<(bool, String)> = std::thread::scope(|scope| {
+    let outcomes: Vec<Ran> = std::thread::scope(|scope| {
         let racers = folders
             .each_ref()
             .map(|folder| scope.spawn(|| run_git(folder, &["push", "origin", "HEAD:main"])));
         racers.into_iter().map(|racer| racer.join().expect("no panic")).collect()
     });
-    assert_eq!(outcomes.iter().filter(|(won, _)| *won).count(), 1, "{outcomes:?}");
-    let winner = folders.iter().zip(&outcomes).find(|(_, (won, _))| *won).expect("one won").0;
-    assert_eq!(company.main().expect("read"), Some(run_git(winner, &["rev-parse", "HEAD"]).1));
+    assert_eq!(outcomes.iter().filter(|push| push.is_done).count(), 1, "{outcomes:?}");
+    let winner = folders.iter().zip(&outcomes).find(|(_, push)| push.is_done).expect("one won").0;
+    assert_eq!(company.main().expect("read"), Some(run_git(winner, &["rev-parse", "HEAD"]).text));
 }

@@ -37,11 +37,17 @@ fn commit_with(world: &World, folder: &str, tree: &str) -> String {
     world.git(&["commit-tree", &root, "-p", "HEAD", "-m", "a tower"])
 }
 
-fn seeded(world: &World) -> (Company, String) {
+/// A repository that was begun from a world's folder.
+struct Begun {
+    company: Company,
+    main: String,
+}
+
+fn seeded(world: &World) -> Begun {
     let company = world.company();
     company.seed(&world.folder()).expect("seeded");
     let main = company.main().expect("read").expect("seeded");
-    (company, main)
+    Begun { company, main }
 }
 
 fn is_over(error: &Error) -> bool {
@@ -51,7 +57,7 @@ fn is_over(error: &Error) -> bool {
 #[test]
 fn links_between_folders_end_with_the_reason_in_a_folder_and_in_a_commit() {
     let world = World::committed();
-    let (company, main) = seeded(&world);
+    let Begun { company, main } = seeded(&world);
     web_of_links(&world, 25);
     let folder = of_folder(&world.folder(), &Git::default(), Limits::default()).expect_err("too many links");
     assert!(folder.to_string().contains("links to folders"), "{folder}");
@@ -77,9 +83,9 @@ fn a_few_links_that_lead_in_circles_are_problems_and_nothing_more() {
         symlink(format!("h{}", hop + 1), world.path(&format!("prompts/h{hop}"))).expect("a link");
     });
     world.commit("circles");
-    let (company, main) = seeded(&world);
+    let Begun { company, main } = seeded(&world);
     let folder = of_folder(&world.folder(), &Git::default(), Limits::default()).expect("read");
-    let commit = company.read_commit(&main).expect("read").1;
+    let commit = company.read_commit(&main).expect("read").files;
     assert_eq!(folder.iter().collect::<Vec<_>>(), commit.iter().collect::<Vec<_>>());
     assert!(folder.get("prompts/d0/l1/l2/a.md").is_some(), "what ends is followed");
     let problems =
@@ -92,7 +98,7 @@ fn a_few_links_that_lead_in_circles_are_problems_and_nothing_more() {
 #[test]
 fn a_tower_of_the_same_folder_is_refused_wherever_it_lies() {
     let world = World::committed();
-    let (company, main) = seeded(&world);
+    let Begun { company, main } = seeded(&world);
     let tree = tower(&world, 12);
     for folder in ["prompts", "docs"] {
         let tall = commit_with(&world, folder, &tree);
@@ -107,7 +113,7 @@ fn a_tower_of_the_same_folder_is_refused_wherever_it_lies() {
 #[test]
 fn folders_inside_each_other_are_refused_past_the_limit() {
     let world = World::committed();
-    let (company, main) = seeded(&world);
+    let Begun { company, main } = seeded(&world);
     let blob = run_git_with(&world.folder(), &["hash-object", "-w", "--stdin"], "text");
     let mut tree = run_git_with(&world.folder(), &["mktree"], &format!("100644 blob {blob}\ta.md\n"));
     for _ in 0..200 {
@@ -126,7 +132,7 @@ fn folders_inside_each_other_are_refused_past_the_limit() {
 #[test]
 fn a_patch_of_links_is_refused_with_the_reason_and_the_rest_goes_on() {
     let world = World::committed();
-    let (company, main) = seeded(&world);
+    let Begun { company, main } = seeded(&world);
     let mut patch = String::new();
     for one in 0..25 {
         for other in (0..25).filter(|other| *other != one) {
@@ -156,8 +162,8 @@ fn a_link_as_long_as_a_book_is_not_read() {
     let blob = run_git_with(&world.folder(), &["hash-object", "-w", "--stdin"], &"a/".repeat(3_000_000));
     world.git(&["update-index", "--add", "--cacheinfo", &format!("120000,{blob},prompts/long.md")]);
     world.git(&["commit", "--quiet", "--message", "long"]);
-    let (company, main) = seeded(&world);
-    let files = company.read_commit(&main).expect("read").1;
+    let Begun { company, main } = seeded(&world);
+    let files = company.read_commit(&main).expect("read").files;
     assert!(files.problems().iter().any(|problem| problem.path == "prompts/long.md"));
 }
 
@@ -176,7 +182,7 @@ fn a_folder_with_more_names_than_one_looks_at_is_refused_and_time_is_a_limit_too
 #[test]
 fn a_name_of_a_commit_is_an_id_or_a_branch_and_no_search() {
     let world = World::committed();
-    let (company, main) = seeded(&world);
+    let Begun { company, main } = seeded(&world);
     assert_eq!(company.resolve("main").expect("read"), Some(main.clone()));
     assert_eq!(company.resolve(&main).expect("read"), Some(main));
     for name in ["", ":/first", "main^{/first}", "main@{1 day ago}", "--all", "main:adjutant.toml"] {
@@ -190,7 +196,7 @@ fn a_series_of_patches_to_one_file_is_applied_in_order() {
     let world = World::committed();
     world.write("prompts/a.md", "one\n");
     world.commit("a file");
-    let (company, main) = seeded(&world);
+    let Begun { company, main } = seeded(&world);
     let step = |old: &str, new: &str| {
         format!(
             "diff --git a/prompts/a.md b/prompts/a.md\n--- a/prompts/a.md\n+++ b/prompts/a.md\n@@ -1 +1 @@\n-{old}\n+{new}\n"
@@ -198,7 +204,7 @@ fn a_series_of_patches_to_one_file_is_applied_in_order() {
     };
     let head =
         company.commit_patch(&main, &(step("one", "two") + &step("two", "three")), NOTE).expect("applied");
-    let files = company.read_commit(&head).expect("read").1;
+    let files = company.read_commit(&head).expect("read").files;
     assert_eq!(files.get("prompts/a.md").map(|bytes| bytes.to_vec()), Some(b"three\n".to_vec()));
     let undone = company.commit_patch(&main, &(step("one", "two") + &step("two", "one")), NOTE);
     assert!(undone.expect_err("nothing is left").to_string().contains("changes nothing"));

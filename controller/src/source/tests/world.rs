@@ -65,13 +65,11 @@ impl World {
     }
 
     pub(super) fn git(&self, arguments: &[&str]) -> String {
-        let (is_done, text) = self.try_git(arguments);
-        assert!(is_done, "git {arguments:?}: {text}");
-        text
+        self.try_git(arguments).done()
     }
 
-    /// Runs git in the company folder; returns whether it succeeded, and all that it wrote.
-    pub(super) fn try_git(&self, arguments: &[&str]) -> (bool, String) {
+    /// Runs git in the company folder.
+    pub(super) fn try_git(&self, arguments: &[&str]) -> Ran {
         run_git(&self.folder(), arguments)
     }
 
@@ -81,6 +79,23 @@ impl World {
 
     pub(super) fn company(&self) -> Company {
         Company::open(&self.data(), Git::default(), Limits::default()).expect("the company's repository")
+    }
+}
+
+/// What a command of git did.
+#[derive(Debug)]
+pub(super) struct Ran {
+    /// Whether it succeeded.
+    pub(super) is_done: bool,
+    /// All that it wrote.
+    pub(super) text: String,
+}
+
+impl Ran {
+    /// Expects success, and returns all that it wrote.
+    pub(super) fn done(self) -> String {
+        assert!(self.is_done, "git: {}", self.text);
+        self.text
     }
 }
 
@@ -101,7 +116,7 @@ pub(super) fn run_git_with(folder: &Path, arguments: &[&str], stdin: &str) -> St
 }
 
 /// Runs git with an identity and without the configuration of the machine.
-pub(super) fn run_git(folder: &Path, arguments: &[&str]) -> (bool, String) {
+pub(super) fn run_git(folder: &Path, arguments: &[&str]) -> Ran {
     let output = Command::new("git")
         .args(["-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-c", "protocol.version=2"])
         .args(arguments)
@@ -111,5 +126,5 @@ pub(super) fn run_git(folder: &Path, arguments: &[&str]) -> (bool, String) {
         .output()
         .expect("git is installed");
     let text = [output.stdout, output.stderr].concat();
-    (output.status.success(), String::from_utf8_lossy(&text).trim().to_owned())
+    Ran { is_done: output.status.success(), text: String::from_utf8_lossy(&text).trim().to_owned() }
 }

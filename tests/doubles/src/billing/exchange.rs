@@ -99,13 +99,21 @@ impl From<Refusal> for Outcome {
     }
 }
 
+/// A request as it was posted.
+struct Posted<'a> {
+    path: &'a str,
+    headers: &'a HeaderMap,
+    body: &'a Bytes,
+}
+
 pub(super) async fn create_customer(
     State(billing): State<Arc<Billing>>,
     Extension(cut): Extension<Cut>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    post(&billing, &cut, ("/v1/customers", &headers, &body), objects::customer).await
+    post(&billing, &cut, Posted { path: "/v1/customers", headers: &headers, body: &body }, objects::customer)
+        .await
 }
 
 pub(super) async fn create_invoice(
@@ -114,9 +122,11 @@ pub(super) async fn create_invoice(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    post(&billing, &cut, ("/v1/invoices", &headers, &body), objects::invoice).await
+    post(&billing, &cut, Posted { path: "/v1/invoices", headers: &headers, body: &body }, objects::invoice)
+        .await
 }
 
+// Extractors have no names of their own: two of them are one argument, as there are five.
 pub(super) async fn void_invoice(
     (State(billing), Extension(cut)): (State<Arc<Billing>>, Extension<Cut>),
     Path(id): Path<String>,
@@ -124,7 +134,8 @@ pub(super) async fn void_invoice(
     body: Bytes,
 ) -> Response {
     let path = format!("/v1/invoices/{id}/void");
-    post(&billing, &cut, (&path, &headers, &body), |books, _| objects::void(books, &id)).await
+    let posted = Posted { path: &path, headers: &headers, body: &body };
+    post(&billing, &cut, posted, |books, _| objects::void(books, &id)).await
 }
 
 /// Answers a read.
@@ -145,9 +156,10 @@ pub(super) async fn read(
 async fn post(
     billing: &Billing,
     cut: &Cut,
-    (path, headers, body): (&str, &HeaderMap, &Bytes),
+    posted: Posted<'_>,
     change: impl FnOnce(&Books, &Order) -> Result<Change, Refusal>,
 ) -> Response {
+    let Posted { path, headers, body } = posted;
     let mut call = match Call::post(path, headers) {
         Ok(call) => call,
         Err(refusal) => return refusal.response(),

@@ -17,8 +17,11 @@ use crate::wire::Cut;
 
 type Filters = BTreeMap<String, String>;
 
-/// The objects of one list, each with its id.
-type Rows = Vec<(String, Value)>;
+/// An object of a list.
+struct Row {
+    id: String,
+    object: Value,
+}
 
 const MAX_LIMIT: usize = 100;
 
@@ -69,17 +72,17 @@ fn check_known(filters: &Filters, known: &[&str]) -> Result<(), Refusal> {
     }
 }
 
-fn customer_rows(books: &Books, filters: &Filters) -> Rows {
+fn customer_rows(books: &Books, filters: &Filters) -> Vec<Row> {
     let rows = books.customers.iter().filter(|customer| {
         let email = customer.fields.get("email").and_then(Value::as_str);
         is_wanted(filters, "email", email) && is_wanted(filters, "key", customer.idempotency_key.as_deref())
     });
-    rows.map(|customer| (customer.id.clone(), json!(customer))).collect()
+    rows.map(|customer| Row { id: customer.id.clone(), object: json!(customer) }).collect()
 }
 
-fn invoice_rows(books: &Books, filters: &Filters) -> Rows {
+fn invoice_rows(books: &Books, filters: &Filters) -> Vec<Row> {
     let rows = books.invoices.iter().filter(|invoice| is_wanted_invoice(filters, invoice));
-    rows.map(|invoice| (invoice.id.clone(), json!(invoice))).collect()
+    rows.map(|invoice| Row { id: invoice.id.clone(), object: json!(invoice) }).collect()
 }
 
 fn is_wanted_invoice(filters: &Filters, invoice: &Invoice) -> bool {
@@ -95,16 +98,16 @@ fn is_wanted(filters: &Filters, name: &str, found: Option<&str>) -> bool {
 }
 
 /// Returns one page, newest first, after the object that `starting_after` names.
-fn page(url: &str, rows: Rows, filters: &Filters) -> Result<Value, Refusal> {
+fn page(url: &str, rows: Vec<Row>, filters: &Filters) -> Result<Value, Refusal> {
     let limit = limit(filters)?;
-    let mut rows: Rows = rows.into_iter().rev().collect();
+    let mut rows: Vec<Row> = rows.into_iter().rev().collect();
     if let Some(after) = filters.get("starting_after") {
-        let place = rows.iter().position(|(id, _)| id == after);
+        let place = rows.iter().position(|row| row.id == *after);
         let place = place.ok_or_else(|| Refusal::missing("starting_after", &format!("object: {after}")))?;
         rows.drain(..=place);
     }
     let has_more = rows.len() > limit;
-    let data: Vec<Value> = rows.into_iter().take(limit).map(|(_, row)| row).collect();
+    let data: Vec<Value> = rows.into_iter().take(limit).map(|row| row.object).collect();
     Ok(json!({ "object": "list", "url": url, "has_more": has_more, "data": data }))
 }
 

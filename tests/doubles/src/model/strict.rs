@@ -20,12 +20,12 @@ const MAX_PROPERTIES: usize = 5000;
 
 /// Where a schema is not strict, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(super) struct Breach {
     path: Vec<String>,
     reason: String,
 }
 
-impl Fault {
+impl Breach {
     /// Returns the provider's sentence.
     pub(super) fn message(&self, name: &str) -> String {
         let path: Vec<String> = self.path.iter().map(|step| format!("'{step}'")).collect();
@@ -38,10 +38,10 @@ impl Fault {
 }
 
 /// Checks a schema that is to be enforced strictly.
-pub(super) fn check(schema: &Value) -> Result<(), Fault> {
+pub(super) fn check(schema: &Value) -> Result<(), Breach> {
     let mut walk = Walk { path: Vec::new(), depth: 0, properties: 0 };
     if !is_object(schema) {
-        return Err(walk.fault("schema must be a JSON Schema of 'type: \"object\"'."));
+        return Err(walk.breach("schema must be a JSON Schema of 'type: \"object\"'."));
     }
     walk.schema(schema)
 }
@@ -53,12 +53,12 @@ struct Walk {
 }
 
 impl Walk {
-    fn schema(&mut self, schema: &Value) -> Result<(), Fault> {
+    fn schema(&mut self, schema: &Value) -> Result<(), Breach> {
         let Some(fields) = schema.as_object() else {
-            return Err(self.fault("schema must be an object."));
+            return Err(self.breach("schema must be an object."));
         };
         if let Some(keyword) = REFUSED.iter().find(|keyword| fields.contains_key(**keyword)) {
-            return Err(self.fault(&format!("'{keyword}' is not permitted.")));
+            return Err(self.breach(&format!("'{keyword}' is not permitted.")));
         }
         if is_object(schema) {
             self.object(fields)?;
@@ -71,9 +71,9 @@ impl Walk {
         self.each_named("definitions", fields)
     }
 
-    fn object(&mut self, fields: &Map<String, Value>) -> Result<(), Fault> {
+    fn object(&mut self, fields: &Map<String, Value>) -> Result<(), Breach> {
         if fields.get("additionalProperties") != Some(&Value::Bool(false)) {
-            return Err(self.fault("'additionalProperties' is required to be supplied and to be false."));
+            return Err(self.breach("'additionalProperties' is required to be supplied and to be false."));
         }
         let none = Map::new();
         let properties = fields.get("properties").and_then(Value::as_object).unwrap_or(&none);
@@ -85,21 +85,21 @@ impl Walk {
                 "'required' is required to be supplied and to be an array including every key in properties. \
                  Missing '{missing}'."
             );
-            return Err(self.fault(&reason));
+            return Err(self.breach(&reason));
         }
         if let Some(extra) =
             required.iter().filter_map(Value::as_str).find(|name| !properties.contains_key(*name))
         {
-            return Err(self.fault(&format!("Extra required key '{extra}' supplied.")));
+            return Err(self.breach(&format!("Extra required key '{extra}' supplied.")));
         }
         self.properties += properties.len();
         if self.properties > MAX_PROPERTIES {
-            return Err(self.fault(&format!("more than {MAX_PROPERTIES} properties.")));
+            return Err(self.breach(&format!("more than {MAX_PROPERTIES} properties.")));
         }
         self.each_named("properties", fields)
     }
 
-    fn each_named(&mut self, keyword: &str, fields: &Map<String, Value>) -> Result<(), Fault> {
+    fn each_named(&mut self, keyword: &str, fields: &Map<String, Value>) -> Result<(), Breach> {
         let Some(named) = fields.get(keyword).and_then(Value::as_object) else { return Ok(()) };
         self.path.push(keyword.to_owned());
         for (name, schema) in named {
@@ -109,7 +109,7 @@ impl Walk {
         Ok(())
     }
 
-    fn each_listed(&mut self, keyword: &str, fields: &Map<String, Value>) -> Result<(), Fault> {
+    fn each_listed(&mut self, keyword: &str, fields: &Map<String, Value>) -> Result<(), Breach> {
         let Some(listed) = fields.get(keyword).and_then(Value::as_array) else { return Ok(()) };
         self.path.push(keyword.to_owned());
         for (index, schema) in listed.iter().enumerate() {
@@ -119,11 +119,11 @@ impl Walk {
         Ok(())
     }
 
-    fn inside(&mut self, step: &str, schema: &Value) -> Result<(), Fault> {
+    fn inside(&mut self, step: &str, schema: &Value) -> Result<(), Breach> {
         self.path.push(step.to_owned());
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return Err(self.fault(&format!("nested deeper than {MAX_DEPTH} levels.")));
+            return Err(self.breach(&format!("nested deeper than {MAX_DEPTH} levels.")));
         }
         self.schema(schema)?;
         self.depth -= 1;
@@ -131,8 +131,8 @@ impl Walk {
         Ok(())
     }
 
-    fn fault(&self, reason: &str) -> Fault {
-        Fault { path: self.path.clone(), reason: reason.to_owned() }
+    fn breach(&self, reason: &str) -> Breach {
+        Breach { path: self.path.clone(), reason: reason.to_owned() }
     }
 }
 

@@ -52,7 +52,7 @@ fn bare(rest: &str, command: Command) -> Result<Command, Reply> {
 }
 
 fn mail(rest: &str) -> Result<Command, Reply> {
-    let (from, parameters) = path(rest, "FROM:")?;
+    let Path { address: from, parameters } = path(rest, "FROM:")?;
     let mut size = None;
     for parameter in parameters.split_ascii_whitespace() {
         let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
@@ -68,7 +68,7 @@ fn mail(rest: &str) -> Result<Command, Reply> {
 }
 
 fn recipient(rest: &str) -> Result<Command, Reply> {
-    let (to, parameters) = path(rest, "TO:")?;
+    let Path { address: to, parameters } = path(rest, "TO:")?;
     if !parameters.is_empty() {
         return Err(PARAMETER);
     }
@@ -85,8 +85,14 @@ fn auth(rest: &str) -> Result<Command, Reply> {
     Ok(Command::Auth { mechanism, initial })
 }
 
+/// Whom a letter is from or to, as SMTP names that.
+struct Path<'l> {
+    address: &'l str,
+    parameters: &'l str,
+}
+
 /// Splits `FROM:<path> parameters`; a space after the colon is wrong and common.
-fn path<'l>(rest: &'l str, keyword: &str) -> Result<(&'l str, &'l str), Reply> {
+fn path<'l>(rest: &'l str, keyword: &str) -> Result<Path<'l>, Reply> {
     let head = rest.get(..keyword.len()).ok_or(SYNTAX)?;
     if !head.eq_ignore_ascii_case(keyword) {
         return Err(SYNTAX);
@@ -95,7 +101,7 @@ fn path<'l>(rest: &'l str, keyword: &str) -> Result<(&'l str, &'l str), Reply> {
     let (path, parameters) = inner.split_once('>').ok_or(SYNTAX)?;
     // A source route (`@relay,@relay:user@host`) is accepted and ignored, as RFC 5321 asks.
     let address = if path.starts_with('@') { path.split_once(':').ok_or(SYNTAX)?.1 } else { path };
-    Ok((address, parameters.trim()))
+    Ok(Path { address, parameters: parameters.trim() })
 }
 
 fn is_address(path: &str) -> bool {

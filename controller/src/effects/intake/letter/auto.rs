@@ -158,9 +158,9 @@ fn bounce(bytes: &[u8], tree: &Tree<'_>) -> Option<Origin> {
         let failed = top.head.text("x-failed-recipients", None);
         let declared =
             top.media.param("report-type").is_some_and(|kind| kind.eq_ignore_ascii_case("delivery-status"));
-        let is_daemon = top.head.addresses("from", None).first().is_some_and(|(address, name)| {
-            let local = address.split('@').next().unwrap_or_default();
-            let sender = if local.is_empty() { name.as_str() } else { local };
+        let is_daemon = top.head.addresses("from", None).first().is_some_and(|from| {
+            let local = from.address.split('@').next().unwrap_or_default();
+            let sender = if local.is_empty() { from.name.as_str() } else { local };
             sender.to_lowercase().starts_with("mailer-daemon")
         });
         let is_bounce =

@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 
 use super::{
     charset,
-    params::file_name,
+    params::disposition,
     structure::{Part, Tree},
-    transfer::{base64, quoted},
+    transfer::{Unquoted, base64, quoted},
 };
 
 /// The most bytes of one part that are read as text.
@@ -52,6 +52,12 @@ pub(super) fn body(bytes: &[u8], tree: &Tree<'_>) -> Body {
 pub(super) fn hint(tree: &Tree<'_>) -> Option<String> {
     let text = tree.parts.iter().find(|part| part.media.is("text/") && part.media.param("charset").is_some());
     text.and_then(|part| part.media.param("charset")).map(str::to_owned)
+}
+
+/// One of the forms in which a mail says the same.
+struct Alternative {
+    is_plain: bool,
+    body: Body,
 }
 
 struct Reader<'a> {
@@ -93,17 +99,17 @@ impl Reader<'_> {
 
     /// The first that is plain and says something; else the last that says anything.
     fn alternatives(&self, children: &[usize], body: &mut Body) {
-        let mut read: Vec<(bool, Body)> = Vec::new();
+        let mut read: Vec<Alternative> = Vec::new();
         for child in children {
             let mut one = Body::default();
             self.take(*child, &mut one);
-            let is_html = self.tree.parts[*child].media.is("text/html");
-            read.push((!is_html, one));
+            let is_plain = !self.tree.parts[*child].media.is("text/html");
+            read.push(Alternative { is_plain, body: one });
         }
-        let says = |(_, one): &(bool, Body)| !one.texts.is_empty();
-        let plain = read.iter().position(|one| one.0 && says(one));
+        let says = |one: &Alternative| !one.body.texts.is_empty();
+        let plain = read.iter().position(|one| one.is_plain && says(one));
         let chosen = plain.or_else(|| read.iter().rposition(says));
-        for (index, (_, one)) in read.into_iter().enumerate() {
+        for (index, Alternative { body: one, .. }) in read.into_iter().enumerate() {
             body.unlisted += one.unlisted;
             one.attachments.into_iter().for_each(|attachment| body.list(attachment));
             if Some(index) == chosen {
@@ -115,13 +121,13 @@ impl Reader<'_> {
 
     fn leaf(&self, index: usize, body: &mut Body) {
         let part = &self.tree.parts[index];
-        let (name, is_file) = file_name(&part.head, self.hint.as_deref());
+        let shown = disposition(&part.head, self.hint.as_deref());
         let media = &part.media;
         // A multipart without its dividing lines is what it looks like: text.
         let is_shown = ["text/plain", "text/html", "text/enriched", "text/richtext", "multipart/"]
             .iter()
             .any(|shown| media.is(shown));
-        if is_file || name.is_some() || !is_shown {
+        if shown.is_attachment || shown.file_name.is_some() || !is_shown {
             return self.attach(index, body);
         }
         let text = self.text(part, body);
@@ -148,7 +154,7 @@ impl Reader<'_> {
         match part.head.word("content-transfer-encoding").as_str() {
             "base64" => base64(raw).into(),
             "quoted-printable" => {
-                let (bytes, is_broken) = quoted(raw);
+                let Unquoted { bytes, is_broken } = quoted(raw);
                 if is_broken {
                     body.doubts.push("its quoted-printable encoding is broken in places".to_owned());
                 }
@@ -166,7 +172,8 @@ impl Reader<'_> {
     fn attach(&self, index: usize, body: &mut Body) {
         let part = &self.tree.parts[index];
         let media = part.media.name();
-        let name = file_name(&part.head, self.hint.as_deref()).0.unwrap_or_else(|| self.unnamed(index));
+        let name = disposition(&part.head, self.hint.as_deref()).file_name;
+        let name = name.unwrap_or_else(|| self.unnamed(index));
         let mut doubts = Body::default();
         let bytes = self.decoded(part, &mut doubts);
         let sealed = match media.as_str() {

@@ -22,7 +22,23 @@ const MOST_OF_FIELD: usize = 128 * 1024;
 /// The fields of a header in their order.
 #[derive(Debug, Default)]
 pub(super) struct Head<'a> {
-    fields: Vec<(String, &'a [u8])>,
+    fields: Vec<Field<'a>>,
+}
+
+#[derive(Debug)]
+struct Field<'a> {
+    /// In lower case.
+    name: String,
+    value: &'a [u8],
+}
+
+/// Somebody that a mail names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Mailbox {
+    /// As it came: it may be none.
+    pub(super) address: String,
+    /// What stands before the address; often empty.
+    pub(super) name: String,
 }
 
 impl<'a> Head<'a> {
@@ -45,7 +61,8 @@ impl<'a> Head<'a> {
                 return Err(format!("its header has more than {MOST_FIELDS} fields"));
             }
             let value = &value[..value.len().min(MOST_OF_FIELD)];
-            fields.push((String::from_utf8_lossy(name).to_ascii_lowercase(), value.trim_ascii()));
+            let name = String::from_utf8_lossy(name).to_ascii_lowercase();
+            fields.push(Field { name, value: value.trim_ascii() });
         }
         Ok(Self { fields })
     }
@@ -62,20 +79,20 @@ impl<'a> Head<'a> {
 
     /// Returns the bytes of the first field of a name.
     pub(super) fn raw(&self, name: &str) -> Option<&'a [u8]> {
-        self.fields.iter().find(|(found, _)| found == name).map(|(_, value)| *value)
+        self.fields.iter().find(|field| field.name == name).map(|field| field.value)
     }
 
     /// Returns whether there is a field of the name, or of a name that begins so where it ends in `*`.
     pub(super) fn has(&self, name: &str) -> bool {
         match name.strip_suffix('*') {
-            Some(begin) => self.fields.iter().any(|(found, _)| found.starts_with(begin)),
+            Some(begin) => self.fields.iter().any(|field| field.name.starts_with(begin)),
             None => self.raw(name).is_some(),
         }
     }
 
     /// Returns how often a field is there.
     pub(super) fn count(&self, name: &str) -> usize {
-        self.fields.iter().filter(|(found, _)| found == name).count()
+        self.fields.iter().filter(|field| field.name == name).count()
     }
 
     /// Returns the first word of a field in lower case: without comments and parameters.
@@ -91,17 +108,15 @@ impl<'a> Head<'a> {
     }
 
     /// Returns the addresses of a field, in their order, groups resolved.
-    pub(super) fn addresses(&self, name: &str, hint: Option<&str>) -> Vec<(String, String)> {
+    pub(super) fn addresses(&self, name: &str, hint: Option<&str>) -> Vec<Mailbox> {
         let Some(value) = self.raw(name) else { return Vec::new() };
         let line = format!("{}\n", words::structured(value, hint));
         let HeaderValue::Address(found) = MessageStream::new(line.as_bytes()).parse_address() else {
             return Vec::new();
         };
-        let pair = |one: &Addr<'_>| {
-            let (address, name) = (one.address().unwrap_or_default(), one.name().unwrap_or_default());
-            (address.trim().to_owned(), name.trim().to_owned())
-        };
-        found.iter().map(pair).collect()
+        let trimmed = |text: Option<&str>| text.unwrap_or_default().trim().to_owned();
+        let mailbox = |one: &Addr<'_>| Mailbox { address: trimmed(one.address()), name: trimmed(one.name()) };
+        found.iter().map(mailbox).collect()
     }
 
     /// Returns the message ids of a field, without angle brackets.
@@ -152,7 +167,8 @@ mod tests {
             Head::read(b"FROM: a@x.example\r\nno field\r\nSubject : folded\r\n\tonce\r\nList-Id: <l>\r\n")
                 .unwrap();
         assert_eq!(head.text("subject", None).unwrap(), "folded\tonce");
-        assert_eq!(head.addresses("from", None), [("a@x.example".to_owned(), String::new())]);
+        let from = Mailbox { address: "a@x.example".to_owned(), name: String::new() };
+        assert_eq!(head.addresses("from", None), [from]);
         assert!(head.has("list-*") && !head.has("list"));
     }
 
@@ -160,9 +176,9 @@ mod tests {
     fn addresses_keep_their_names_and_groups_open() {
         let head = "To: =?utf-8?Q?J=C3=B6rg,_X?= <j@x.example>, \"A, B\" <a@x.example>, friends: c@x.example, d@x.example;\r\n";
         let found = Head::read(head.as_bytes()).unwrap().addresses("to", None);
-        let addresses: Vec<&str> = found.iter().map(|(address, _)| address.as_str()).collect();
+        let addresses: Vec<&str> = found.iter().map(|mailbox| mailbox.address.as_str()).collect();
         assert_eq!(addresses, ["j@x.example", "a@x.example", "c@x.example", "d@x.example"]);
-        assert_eq!((found[0].1.as_str(), found[1].1.as_str()), ("Jörg, X", "A, B"));
+        assert_eq!((found[0].name.as_str(), found[1].name.as_str()), ("Jörg, X", "A, B"));
     }
 
     #[test]

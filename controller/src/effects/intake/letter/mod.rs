@@ -18,7 +18,7 @@ mod words;
 use serde_json::{Value, json};
 
 use auto::Origin;
-use head::Head;
+use head::{Head, Mailbox};
 use structure::Tree;
 
 pub(in crate::effects) use head::Refused;
@@ -60,24 +60,23 @@ pub(in crate::effects) fn read(bytes: &[u8]) -> Result<Letter, Refused> {
     let hint = body::hint(&tree);
     let hint = hint.as_deref();
     let mut doubts = Vec::new();
-    let subject =
-        cut(head.text("subject", hint).unwrap_or_default(), (MOST_LINE, "its subject"), &mut doubts);
+    let subject = cut(head.text("subject", hint).unwrap_or_default(), MOST_LINE, "its subject", &mut doubts);
     let origin = auto::origin(bytes, &tree, &subject);
-    let (from, from_name) = sender(head, hint, &origin)?;
-    let from_name = cut(from_name, (MOST_OF_NAME, "its sender's name"), &mut doubts);
+    let Mailbox { address: from, name } = sender(head, hint, &origin)?;
+    let from_name = cut(name, MOST_OF_NAME, "its sender's name", &mut doubts);
     let body = body::body(bytes, &tree);
     doubts.extend(body.doubts);
-    let text = cut(body.texts.join("\n\n"), (MOST_TEXT, "its text"), &mut doubts);
+    let text = cut(body.texts.join("\n\n"), MOST_TEXT, "its text", &mut doubts);
     if tree.is_cut {
         doubts.push("its end is missing".to_owned());
     }
     if head.count("from") > 1 || head.addresses("from", hint).len() > 1 {
         doubts.push("it names more than one sender".to_owned());
     }
-    let mut addresses = |name: &str| cut(recipients(head, name, hint), (MOST_ADDRESSES, name), &mut doubts);
+    let mut addresses = |name: &str| cut(recipients(head, name, hint), MOST_ADDRESSES, name, &mut doubts);
     let (to, cc) = (addresses("to"), addresses("cc"));
     let id = id(head).unwrap_or_else(|| format!("blake3-{}", blake3::hash(bytes).to_hex()));
-    let answer_to = head.addresses("reply-to", hint).into_iter().map(|(address, _)| address);
+    let answer_to = head.addresses("reply-to", hint).into_iter().map(|mailbox| mailbox.address);
     let reply_to = answer_to.into_iter().find(|address| is_address(address)).unwrap_or_else(|| from.clone());
     let fields = json!({
         "message_id": id,
@@ -101,8 +100,8 @@ pub(in crate::effects) fn read(bytes: &[u8]) -> Result<Letter, Refused> {
     Ok(Letter { id, fields, is_cut: is_unfinished(bytes, &tree) })
 }
 
-/// Cuts a text, and says so.
-fn cut(text: String, (most, what): (usize, &str), doubts: &mut Vec<String>) -> String {
+/// Cuts a text that has more characters than `most`, and says so of `what` it is.
+fn cut(text: String, most: usize, what: &str, doubts: &mut Vec<String>) -> String {
     let Some((end, _)) = text.char_indices().nth(most) else { return text };
     doubts.push(format!("{what} is cut: {} further characters are left out", text[end..].chars().count()));
     text[..end].to_owned()
@@ -115,15 +114,15 @@ fn is_address(text: &str) -> bool {
 }
 
 /// Who wrote it: `From`, else `Sender`. A report of a mail server may come from a name without an address.
-fn sender(head: &Head<'_>, hint: Option<&str>, origin: &Origin) -> Result<(String, String), Refused> {
+fn sender(head: &Head<'_>, hint: Option<&str>, origin: &Origin) -> Result<Mailbox, Refused> {
     let named = ["from", "sender"].into_iter().flat_map(|name| head.addresses(name, hint));
-    let mut named: Vec<(String, String)> = named.collect();
-    if let Some(first) = named.iter().position(|(address, _)| is_address(address)) {
+    let mut named: Vec<Mailbox> = named.collect();
+    if let Some(first) = named.iter().position(|mailbox| is_address(&mailbox.address)) {
         return Ok(named.swap_remove(first));
     }
     match named.into_iter().next() {
-        Some((address, name)) if !origin.bounce.is_empty() => {
-            Ok((if address.is_empty() { name.clone() } else { address }, name))
+        Some(Mailbox { address, name }) if !origin.bounce.is_empty() => {
+            Ok(Mailbox { address: if address.is_empty() { name.clone() } else { address }, name })
         }
         _ => Err("it has no `From` address".to_owned()),
     }
@@ -131,7 +130,7 @@ fn sender(head: &Head<'_>, hint: Option<&str>, origin: &Origin) -> Result<(Strin
 
 /// All of them in one text, as a header has them.
 fn recipients(head: &Head<'_>, name: &str, hint: Option<&str>) -> String {
-    let all = head.addresses(name, hint).into_iter().map(|(address, _)| address);
+    let all = head.addresses(name, hint).into_iter().map(|mailbox| mailbox.address);
     all.filter(|address| !address.is_empty()).collect::<Vec<_>>().join(", ")
 }
 

@@ -52,29 +52,37 @@ impl Media {
 /// Returns what a part is; what cannot be read is what its place makes of it.
 pub(super) fn media(head: &Head<'_>, default: &str) -> Media {
     let value = head.raw("content-type").unwrap_or_default();
-    let (word, params) = split(value);
+    let Split { word, params } = split(value);
     let name = word.to_ascii_lowercase();
     let is_type = name.split('/').filter(|half| !half.is_empty()).count() == 2
         && !name.contains(' ')
         && name.len() <= MOST_OF_TYPE;
     let name = if is_type { name } else { default.to_owned() };
-    let boundary = params.iter().find(|(name, _)| name == "boundary").map(|(_, value)| value.clone());
+    let boundary = params.iter().find(|param| param.name == "boundary").map(|param| param.value.clone());
     let boundary = boundary.map(|value| value.trim_ascii_end().to_vec()).filter(|value| !value.is_empty());
     Media { name, params: joined(params, None), boundary }
 }
 
-/// Returns the name of a part's file, and whether it wants to be shown as a file of its own.
-pub(super) fn file_name(head: &Head<'_>, hint: Option<&str>) -> (Option<String>, bool) {
-    let (disposition, params) = split(head.raw("content-disposition").unwrap_or_default());
+/// How a part is to be shown.
+pub(super) struct Disposition {
+    /// The name of its file, without folders.
+    pub(super) file_name: Option<String>,
+    /// Whether it wants to be shown as a file of its own.
+    pub(super) is_attachment: bool,
+}
+
+/// Returns how a part is to be shown.
+pub(super) fn disposition(head: &Head<'_>, hint: Option<&str>) -> Disposition {
+    let Split { word, params } = split(head.raw("content-disposition").unwrap_or_default());
     let name = joined(params, hint).remove("filename");
     let name = name.or_else(|| {
-        let (_, params) = split(head.raw("content-type").unwrap_or_default());
+        let Split { params, .. } = split(head.raw("content-type").unwrap_or_default());
         joined(params, hint).remove("name")
     });
-    (
-        name.map(|name| plain(&name)).filter(|name| !name.is_empty()),
-        disposition.eq_ignore_ascii_case("attachment"),
-    )
+    Disposition {
+        file_name: name.map(|name| plain(&name)).filter(|name| !name.is_empty()),
+        is_attachment: word.eq_ignore_ascii_case("attachment"),
+    }
 }
 
 /// The name alone, without folders.
@@ -85,8 +93,21 @@ fn plain(name: &str) -> String {
     last.chars().skip(skip).collect()
 }
 
+/// A field in its parts.
+struct Split {
+    /// What stands before the first semicolon.
+    word: String,
+    params: Vec<Param>,
+}
+
+struct Param {
+    /// In lower case, with the stars of RFC 2231.
+    name: String,
+    value: Vec<u8>,
+}
+
 /// Splits `value; name=text; name="quoted text"`, comments left out.
-fn split(value: &[u8]) -> (String, Vec<(String, Vec<u8>)>) {
+fn split(value: &[u8]) -> Split {
     let mut pieces = vec![Vec::new()];
     let (mut is_quoted, mut is_escaped, mut comment) = (false, false, 0_u32);
     for &byte in value.iter().filter(|byte| !matches!(byte, b'\r' | b'\n')) {
@@ -122,9 +143,9 @@ fn split(value: &[u8]) -> (String, Vec<(String, Vec<u8>)>) {
     let params = pieces.filter_map(|piece| {
         let equals = piece.iter().position(|byte| *byte == b'=')?;
         let name = String::from_utf8_lossy(&piece[..equals]).trim().to_ascii_lowercase();
-        Some((name, piece[equals + 1..].trim_ascii().to_vec()))
+        Some(Param { name, value: piece[equals + 1..].trim_ascii().to_vec() })
     });
-    (word, params.collect())
+    Split { word, params: params.collect() }
 }
 
 /// One piece of a parameter: `name*2*=…` is its third, and percent-encoded.
@@ -135,9 +156,9 @@ struct Piece {
 }
 
 /// Joins the pieces of each parameter and reads them.
-fn joined(params: Vec<(String, Vec<u8>)>, hint: Option<&str>) -> BTreeMap<String, String> {
+fn joined(params: Vec<Param>, hint: Option<&str>) -> BTreeMap<String, String> {
     let mut all: BTreeMap<String, Vec<Piece>> = BTreeMap::new();
-    for (name, bytes) in params {
+    for Param { name, value: bytes } in params {
         let mut stars = name.split('*');
         let base = stars.next().unwrap_or_default().to_owned();
         let is_encoded = name.ends_with('*');
@@ -197,9 +218,9 @@ fn unescaped(mut text: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn name_of(disposition: &[u8]) -> String {
-        let header = [b"Content-Disposition: attachment; ".as_slice(), disposition].concat();
-        file_name(&Head::read(&header).unwrap(), None).0.unwrap_or_default()
+    fn name_of(params: &[u8]) -> String {
+        let header = [b"Content-Disposition: attachment; ".as_slice(), params].concat();
+        disposition(&Head::read(&header).unwrap(), None).file_name.unwrap_or_default()
     }
 
     #[test]

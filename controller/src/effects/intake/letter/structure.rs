@@ -59,6 +59,14 @@ enum State {
     Between,
 }
 
+/// A line that divides a container.
+struct Border {
+    /// Which of the open containers, counted from outside.
+    level: usize,
+    /// Whether it ends it.
+    is_last: bool,
+}
+
 struct Walk<'a> {
     bytes: &'a [u8],
     parts: Vec<Part<'a>>,
@@ -98,9 +106,9 @@ fn envelope(bytes: &[u8]) -> usize {
 impl<'a> Walk<'a> {
     fn line(&mut self, line: &[u8], at: usize) -> Result<(), Refused> {
         if line.starts_with(b"--")
-            && let Some((level, is_last)) = self.divides(line)
+            && let Some(border) = self.border(line)
         {
-            return self.divide((level, is_last), at, at + line.len());
+            return self.divide(border, at, at + line.len());
         }
         if let State::Header(from) = self.state
             && line.iter().all(u8::is_ascii_whitespace)
@@ -110,17 +118,19 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Returns which open container a line divides, the innermost first, and whether it ends it.
-    fn divides(&self, line: &[u8]) -> Option<(usize, bool)> {
+    /// Reads a line as one that divides an open container, the innermost first.
+    fn border(&self, line: &[u8]) -> Option<Border> {
         self.open.iter().enumerate().rev().find_map(|(level, open)| {
             let rest = line[2..].strip_prefix(open.boundary.as_deref()?)?;
             let rest = rest.trim_ascii_end();
-            (rest.is_empty() || rest.starts_with(b"--")).then_some((level, !rest.is_empty()))
+            let is_border = rest.is_empty() || rest.starts_with(b"--");
+            is_border.then_some(Border { level, is_last: !rest.is_empty() })
         })
     }
 
     /// A dividing line: what is open inside of its container ends here.
-    fn divide(&mut self, (level, is_last): (usize, bool), at: usize, after: usize) -> Result<(), Refused> {
+    fn divide(&mut self, border: Border, at: usize, after: usize) -> Result<(), Refused> {
+        let Border { level, is_last } = border;
         self.close(level + 1, at)?;
         if is_last {
             self.end_of(self.open[level].part, at);

@@ -44,8 +44,16 @@ fn flush(held: &mut Vec<u8>, out: &mut Vec<u8>) {
     held.clear();
 }
 
-/// Decodes quoted-printable; tells whether something in it was none.
-pub(super) fn quoted(bytes: &[u8]) -> (Vec<u8>, bool) {
+/// What was encoded as quoted-printable.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Unquoted {
+    pub(super) bytes: Vec<u8>,
+    /// Whether something in it was no quoted-printable, and stands as it came.
+    pub(super) is_broken: bool,
+}
+
+/// Decodes quoted-printable.
+pub(super) fn quoted(bytes: &[u8]) -> Unquoted {
     let (mut out, mut is_broken) = (Vec::with_capacity(bytes.len()), false);
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         let text = line.trim_ascii_end();
@@ -60,7 +68,7 @@ pub(super) fn quoted(bytes: &[u8]) -> (Vec<u8>, bool) {
             out.extend(if line.ends_with(b"\r\n") { b"\r\n".as_slice() } else { b"\n" });
         }
     }
-    (out, is_broken)
+    Unquoted { bytes: out, is_broken }
 }
 
 fn hex_into(out: &mut Vec<u8>, mut text: &[u8]) -> bool {
@@ -93,9 +101,12 @@ mod tests {
         assert_eq!(base64(b"SGVs!bG8"), b"Hello");
         assert_eq!(base64(b"SGVsbG8=SGVsbG8="), b"HelloHello");
         assert_eq!(base64(b"S"), b"");
-        assert_eq!(quoted(b"Gr=C3=BC=C3=9Fe"), ("Grüße".as_bytes().to_vec(), false));
-        assert_eq!(quoted(b"a=\r\nb \r\nc=3D"), (b"ab\r\nc=".to_vec(), false));
-        assert_eq!(quoted(b"100 = 50"), (b"100 = 50".to_vec(), true));
-        assert_eq!(quoted(b"caf=e9 "), (b"caf\xe9 ".to_vec(), false));
+        assert_eq!(
+            quoted(b"Gr=C3=BC=C3=9Fe"),
+            Unquoted { bytes: "Grüße".as_bytes().to_vec(), is_broken: false }
+        );
+        assert_eq!(quoted(b"a=\r\nb \r\nc=3D"), Unquoted { bytes: b"ab\r\nc=".to_vec(), is_broken: false });
+        assert_eq!(quoted(b"100 = 50"), Unquoted { bytes: b"100 = 50".to_vec(), is_broken: true });
+        assert_eq!(quoted(b"caf=e9 "), Unquoted { bytes: b"caf\xe9 ".to_vec(), is_broken: false });
     }
 }

@@ -99,7 +99,7 @@ fn word(text: &str) -> Option<Word<'_>> {
     let data = &rest[..end];
     let bytes = match encoding {
         "B" | "b" => base64(data.as_bytes()),
-        "Q" | "q" => quoted(data.replace('_', " ").as_bytes()).0,
+        "Q" | "q" => quoted(data.replace('_', " ").as_bytes()).bytes,
         _ => return None,
     };
     let length = text.len() - rest.len() + end + 2;

@@ -60,6 +60,12 @@ struct Task {
     key: String,
 }
 
+/// Where a path leads: an open folder, and the name of its last component in it.
+struct Parent<'a> {
+    folder: OwnedFd,
+    name: &'a str,
+}
+
 impl Task {
     fn run(self) -> Answer {
         match self.verb.as_str() {
@@ -78,13 +84,15 @@ impl Task {
             return Err(Fault::invalid(format!("`content` is larger than {MAX_BYTES} bytes")));
         }
         std::fs::create_dir_all(&self.root).map_err(|error| self.io("folder", &error))?;
-        let (folder, name) = self.parent(true)?;
+        let Parent { folder, name } = self.parent(true)?;
         if matches!(self.content_of(&folder, name), Ok(Some(before)) if before == content) {
             return Ok(Done::free(self.written(content), json!({ "unchanged": true })));
         }
         self.refuse_other_than_file(&folder, name)?;
         let temporary = format!(".{}.part", blake3::hash(self.key.as_bytes()).to_hex());
         self.replace(&folder, &temporary, content)?;
+        // The content is on disk before it gets the name: whoever reads the path, also after a crash, finds all of the old
+        // file or all of the new one. The folder is synced last, or the name could be the old one again after a crash.
         renameat(&folder, &temporary, &folder, name).map_err(|error| self.errno(error))?;
         sync(folder).map_err(|error| Fault::Unknown(format!("the folder cannot be synced: {error}")))?;
         Ok(Done::free(self.written(content), json!({ "unchanged": false })))
@@ -104,7 +112,7 @@ impl Task {
     }
 
     fn read(&self) -> Answer {
-        let (folder, name) = self.parent(false)?;
+        let Parent { folder, name } = self.parent(false)?;
         let bytes = self.content_of(&folder, name)?.ok_or_else(|| self.missing())?;
         let content = String::from_utf8(bytes)
             .map_err(|_| Fault::invalid(format!("\"{}\" is no UTF-8 text", self.path)))?;
@@ -137,7 +145,7 @@ impl Task {
 
     /// A file that is gone already counts as deleted: the call may be a repetition.
     fn delete(&self) -> Answer {
-        let (folder, name) = match self.parent(false) {
+        let Parent { folder, name } = match self.parent(false) {
             Ok(found) => found,
             Err(Fault::Definite(failure)) if failure.class == ErrorClass::Gone => {
                 return Ok(self.deleted(false));
@@ -166,10 +174,10 @@ impl Task {
     }
 
     /// Opens the folder that holds the path's last component.
-    fn parent(&self, create: bool) -> Result<(OwnedFd, &str), Fault> {
+    fn parent(&self, create: bool) -> Result<Parent<'_>, Fault> {
         let components = components(&self.path, false)?;
         let (name, folders) = components.split_last().ok_or_else(|| Fault::invalid("`path` is empty"))?;
-        Ok((self.folder(folders, create)?, name))
+        Ok(Parent { folder: self.folder(folders, create)?, name })
     }
 
     fn folder(&self, folders: &[&str], create: bool) -> Result<OwnedFd, Fault> {

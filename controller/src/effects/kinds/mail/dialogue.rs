@@ -62,7 +62,8 @@ pub(super) struct Session {
 impl<'a> Server<'a> {
     /// Reads where and how from a connector.
     pub(super) fn of(
-        (connector, doors): (&Connector, &Arc<dyn Doors>),
+        connector: &Connector,
+        doors: &Arc<dyn Doors>,
         secret: Option<&'a Secret>,
         timeout: Duration,
     ) -> Result<Self, Fault> {

@@ -48,7 +48,7 @@ async fn call(job: &VerbJob<'_>) -> Answer {
         )));
     }
     let letter = Letter::from_args(job.connector, &job.call.args, &job.call.key)?;
-    let server = Server::of((job.connector, job.doors), job.secret.as_ref(), job.timeout)?;
+    let server = Server::of(job.connector, job.doors, job.secret.as_ref(), job.timeout)?;
     let receipt = Box::pin(dialogue::deliver(&server, &letter)).await?;
     let accepted: Vec<String> = letter.envelope.to().iter().map(ToString::to_string).collect();
     let value =
@@ -65,7 +65,7 @@ async fn call(job: &VerbJob<'_>) -> Answer {
 
 /// Connects and logs in, and says nothing else.
 async fn greet(look: &Look<'_>) -> Result<Seen, Fault> {
-    let server = Server::of((look.connector, look.doors), look.secret, look.timeout)?;
+    let server = Server::of(look.connector, look.doors, look.secret, look.timeout)?;
     let session = dialogue::greet(&server).await?;
     let detail = json!({ "address": session.address.to_string() });
     Ok(Seen { tls: Some(session.is_encrypted), auth: look.secret.map(|_| true), detail })

@@ -21,7 +21,7 @@ use adjutant_spec::{plan::Connector, shown};
 use serde_json::json;
 
 use super::{
-    folder::{DONE, FAILED, Folder, Found, Name, Stamp, plain},
+    folder::{DONE, FAILED, Fingerprint, Folder, Found, Name, Whole, plain},
     reader::{NotRead, Reader},
     still::{Now, Still, Told},
 };
@@ -55,7 +55,7 @@ pub(in crate::effects) struct DropFolder {
 /// An item that stays in the folder although it was dealt with, or cannot be.
 #[derive(Debug, Clone)]
 struct Stuck {
-    stamp: Option<Stamp>,
+    stamp: Option<Fingerprint>,
     reason: String,
     after: Duration,
     again: Instant,
@@ -191,18 +191,19 @@ impl DropFolder {
         }
         let found = name.clone();
         match on(work.folder, move |folder| Ok(folder.read(&found, limit))).await {
-            Ok(Found::Bytes(bytes, stamp)) => self.read(work, name, (bytes, stamp)).await,
+            Ok(Found::Whole(file)) => self.read(work, name, file).await,
             Ok(Found::Moving) => Step::Wait(AGAIN),
             Ok(Found::Never(reason)) => self.refuse(work, name, reason).await,
             Err(error) => Step::Stuck(plain(&error), None),
         }
     }
 
-    async fn read<D, F>(&mut self, work: &Work<'_, D>, name: &Name, (bytes, stamp): (Vec<u8>, Stamp)) -> Step
+    async fn read<D, F>(&mut self, work: &Work<'_, D>, name: &Name, file: Whole) -> Step
     where
         D: Fn(Item) -> F,
         F: Future<Output = Result<(), Refused>>,
     {
+        let Whole { bytes, stamp } = file;
         let marked = name.clone();
         if let Err(error) = on(work.folder, move |folder| folder.mark(&marked)).await {
             return Step::Stuck(format!("it cannot be marked as being read: {}", plain(&error)), None);
@@ -217,24 +218,20 @@ impl DropFolder {
             return Step::Wait(AGAIN);
         }
         match read.map(|letter| mail(work.connector, letter)) {
-            Ok(Ok(mail)) => self.deliver(work, name, (mail, stamp)).await,
+            Ok(Ok(mail)) => self.deliver(work, name, TakenMail { mail, stamp }).await,
             Ok(Err(reason)) | Err(NotRead::Never(reason)) => {
-                self.refuse_as(work, name, (reason, digest)).await
+                self.refuse_as(work, name, BadMail { reason, digest }).await
             }
             Err(NotRead::Later(reason)) => Step::Stuck(reason, None),
         }
     }
 
-    async fn deliver<D, F>(
-        &mut self,
-        work: &Work<'_, D>,
-        name: &Name,
-        (mail, stamp): (Delivery, Stamp),
-    ) -> Step
+    async fn deliver<D, F>(&mut self, work: &Work<'_, D>, name: &Name, taken: TakenMail) -> Step
     where
         D: Fn(Item) -> F,
         F: Future<Output = Result<(), Refused>>,
     {
+        let TakenMail { mail, stamp } = taken;
         let id = mail.id.clone();
         match (work.deliver)(Item::Mail(mail)).await {
             Ok(()) => {}
@@ -262,21 +259,17 @@ impl DropFolder {
         F: Future<Output = Result<(), Refused>>,
     {
         let stamp = self.still.stamp(name);
-        let id = blake3::hash(format!("{name:?} {stamp:?}").as_bytes()).to_hex().to_string();
-        self.refuse_as(work, name, (reason, id)).await
+        let digest = blake3::hash(format!("{name:?} {stamp:?}").as_bytes()).to_hex().to_string();
+        self.refuse_as(work, name, BadMail { reason, digest }).await
     }
 
     /// Tells of an item that is not taken, and then sets it aside.
-    async fn refuse_as<D, F>(
-        &self,
-        work: &Work<'_, D>,
-        name: &Name,
-        (reason, digest): (String, String),
-    ) -> Step
+    async fn refuse_as<D, F>(&self, work: &Work<'_, D>, name: &Name, bad: BadMail) -> Step
     where
         D: Fn(Item) -> F,
         F: Future<Output = Result<(), Refused>>,
     {
+        let BadMail { reason, digest } = bad;
         let reason = shown::excerpt(&reason, 400);
         tracing::warn!(
             connector = work.connector.id,
@@ -335,7 +328,10 @@ impl DropFolder {
                 .collect::<Vec<_>>())
         });
         for (stamp, name, told) in stamped.await.unwrap_or_default() {
-            self.still.tell(name, told, (stamp, now()));
+            match stamp {
+                Some(stamp) => self.still.tell(name, told, stamp, now()),
+                None => self.still.forget(&name),
+            }
         }
     }
 
@@ -345,6 +341,20 @@ impl DropFolder {
             self.stuck.iter().take(MOST_NAMED).map(|(name, stuck)| (name.shown(), stuck.reason.clone()));
         DropStanding { folder: self.path.clone(), problem, stuck: named.collect() }
     }
+}
+
+/// A mail that was read out of a file, and what that file was then.
+struct TakenMail {
+    mail: Delivery,
+    stamp: Fingerprint,
+}
+
+/// An item that is no mail that we take.
+struct BadMail {
+    /// Why not, for people.
+    reason: String,
+    /// What it is known by: the same item, put there again, is the same one.
+    digest: String,
 }
 
 /// What one pass works with.

@@ -61,15 +61,17 @@ impl Name {
 
 /// By what a file is known to be the same as before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stamp {
-    place: (u64, u64),
+pub(super) struct Fingerprint {
+    device: u64,
+    inode: u64,
     size: u64,
-    changed: (i64, i64),
+    changed_seconds: i64,
+    changed_nanos: i64,
     /// Whether somebody may still be writing it: links, folders and pipes are what they are.
     pub(super) is_file: bool,
 }
 
-impl Stamp {
+impl Fingerprint {
     #[expect(
         clippy::cast_sign_loss,
         clippy::unnecessary_cast,
@@ -77,24 +79,33 @@ impl Stamp {
     )]
     fn of(stat: &Stat) -> Self {
         Self {
-            place: (stat.st_dev as u64, stat.st_ino as u64),
+            device: stat.st_dev as u64,
+            inode: stat.st_ino as u64,
             is_file: no_file(stat).is_none(),
             size: stat.st_size as u64,
-            changed: (stat.st_mtime as i64, stat.st_mtime_nsec as i64),
+            changed_seconds: stat.st_mtime as i64,
+            changed_nanos: stat.st_mtime_nsec as i64,
         }
     }
 
     /// Returns when it was changed last, in milliseconds.
     pub(super) fn millis(&self) -> i64 {
-        self.changed.0.saturating_mul(1_000).saturating_add(self.changed.1 / 1_000_000)
+        self.changed_seconds.saturating_mul(1_000).saturating_add(self.changed_nanos / 1_000_000)
     }
+}
+
+/// A file that was read to its end.
+#[derive(Debug)]
+pub(super) struct Whole {
+    pub(super) bytes: Vec<u8>,
+    pub(super) stamp: Fingerprint,
 }
 
 /// What was found under a name.
 #[derive(Debug)]
 pub(super) enum Found {
-    /// The bytes of a file that was the same before and after they were read.
-    Bytes(Vec<u8>, Stamp),
+    /// A file that was the same before and after it was read.
+    Whole(Whole),
     /// It changed while it was read, or is gone: it is looked at again.
     Moving,
     /// It is nothing that is ever read.
@@ -156,9 +167,9 @@ impl Folder {
     }
 
     /// Returns by what a file is known now; `None` where it is gone.
-    pub(super) fn stamp(&self, name: &Name) -> io::Result<Option<Stamp>> {
+    pub(super) fn stamp(&self, name: &Name) -> io::Result<Option<Fingerprint>> {
         match statat(self.at(name), &name.file, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => Ok(Some(Stamp::of(&stat))),
+            Ok(stat) => Ok(Some(Fingerprint::of(&stat))),
             Err(Errno::NOENT) => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -185,7 +196,7 @@ impl Folder {
         if no_file(&before).is_some() {
             return Ok(Found::Moving);
         }
-        let before = Stamp::of(&before);
+        let before = Fingerprint::of(&before);
         if before.size > limit as u64 {
             return Ok(Found::Never(format!(
                 "it has {} bytes, more than the {limit} of `max_body`",
@@ -194,9 +205,9 @@ impl Folder {
         }
         let mut bytes = Vec::with_capacity(usize::try_from(before.size).unwrap_or_default());
         io::Read::by_ref(&mut file).take(limit as u64 + 1).read_to_end(&mut bytes)?;
-        let is_same = Stamp::of(&fstat(&file)?) == before && self.stamp(name)? == Some(before);
+        let is_same = Fingerprint::of(&fstat(&file)?) == before && self.stamp(name)? == Some(before);
         Ok(if is_same && bytes.len() as u64 == before.size {
-            Found::Bytes(bytes, before)
+            Found::Whole(Whole { bytes, stamp: before })
         } else {
             Found::Moving
         })
@@ -208,7 +219,7 @@ impl Folder {
         let base = fitting(&name.file);
         for number in 0..MOST_ENTRIES {
             let free = numbered(&base, number);
-            if self.rename(name, (&target, &free))? {
+            if self.rename(name, &target, &free)? {
                 rustix::fs::fsync(&target)?;
                 return Ok(free);
             }
@@ -231,7 +242,7 @@ impl Folder {
                 Err(error) => return Err(error.into()),
             };
             File::from(file).write_all(format!("This mail was not taken: {reason}.\n").as_bytes())?;
-            match self.rename(name, (&target, &free)) {
+            match self.rename(name, &target, &free) {
                 Ok(true) => {
                     rustix::fs::fsync(&target)?;
                     return Ok(free);
@@ -247,7 +258,7 @@ impl Folder {
     }
 
     /// Renames where nothing has the name; returns whether it did.
-    fn rename(&self, name: &Name, (target, free): (&OwnedFd, &str)) -> io::Result<bool> {
+    fn rename(&self, name: &Name, target: &OwnedFd, free: &str) -> io::Result<bool> {
         match renameat_with(self.at(name), &name.file, target, free, RenameFlags::NOREPLACE) {
             Ok(()) => return Ok(true),
             Err(Errno::EXIST) => return Ok(false),

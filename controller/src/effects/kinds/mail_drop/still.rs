@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::folder::{Name, Stamp};
+use super::folder::{Fingerprint, Name};
 
 /// How long a file that was written in place must be unchanged.
 const STILL: Duration = Duration::from_secs(2);
@@ -46,22 +46,21 @@ pub(super) struct Now {
 /// What is known of the files that wait.
 #[derive(Debug, Default)]
 pub(super) struct Still {
-    seen: BTreeMap<Name, Seen>,
+    seen: BTreeMap<Name, Waited>,
 }
 
 #[derive(Debug)]
-struct Seen {
-    stamp: Stamp,
+struct Waited {
+    stamp: Fingerprint,
     since: Instant,
     told: Option<Told>,
     is_unfinished: bool,
 }
 
 impl Still {
-    /// Takes in what the system tells of a file.
-    pub(super) fn tell(&mut self, name: Name, told: Told, (stamp, now): (Option<Stamp>, Now)) {
-        let Some(stamp) = stamp else { return self.forget(&name) };
-        let fresh = Seen { stamp, since: now.steady, told: Some(told), is_unfinished: false };
+    /// Takes in what the system tells of a file that is there.
+    pub(super) fn tell(&mut self, name: Name, told: Told, stamp: Fingerprint, now: Now) {
+        let fresh = Waited { stamp, since: now.steady, told: Some(told), is_unfinished: false };
         match self.seen.get_mut(&name).filter(|_| told != Told::Renamed) {
             Some(seen) => seen.told = Some(told),
             // A rename puts another file in the place of the one that was there.
@@ -70,12 +69,12 @@ impl Still {
     }
 
     /// Returns how long a file has still to be waited for; `None` where it is whole.
-    pub(super) fn wait(&mut self, name: &Name, stamp: Stamp, now: Now) -> Option<Duration> {
-        let fresh = || Seen { stamp, since: now.steady, told: None, is_unfinished: false };
+    pub(super) fn wait(&mut self, name: &Name, stamp: Fingerprint, now: Now) -> Option<Duration> {
+        let fresh = || Waited { stamp, since: now.steady, told: None, is_unfinished: false };
         let seen = self.seen.entry(name.clone()).or_insert_with(fresh);
         if seen.stamp != stamp {
             // It grew: whatever was told of it before was about something else.
-            *seen = Seen { told: seen.told.filter(|told| *told != Told::Renamed), ..fresh() };
+            *seen = Waited { told: seen.told.filter(|told| *told != Told::Renamed), ..fresh() };
         }
         if name.is_maildir || seen.told == Some(Told::Renamed) {
             return None;
@@ -94,7 +93,7 @@ impl Still {
     }
 
     /// Says that a file looked unfinished; returns whether it is worth waiting for more of it.
-    pub(super) fn unfinished(&mut self, name: &Name, stamp: Stamp, now: Now) -> bool {
+    pub(super) fn unfinished(&mut self, name: &Name, stamp: Fingerprint, now: Now) -> bool {
         if let Some(seen) = self.seen.get_mut(name) {
             seen.is_unfinished = true;
         }
@@ -102,7 +101,7 @@ impl Still {
     }
 
     /// Returns by what a file is known, where it was looked at.
-    pub(super) fn stamp(&self, name: &Name) -> Option<Stamp> {
+    pub(super) fn stamp(&self, name: &Name) -> Option<Fingerprint> {
         self.seen.get(name).map(|seen| seen.stamp)
     }
 
@@ -143,13 +142,13 @@ mod tests {
             std::fs::write(self.dir.path().join("a.eml"), text).unwrap();
         }
 
-        fn stamp(&self) -> Stamp {
+        fn stamp(&self) -> Fingerprint {
             self.folder.stamp(&name()).unwrap().unwrap()
         }
 
         fn tell(&mut self, told: Told, millis: u64) {
             let (stamp, now) = (self.stamp(), self.now(millis));
-            self.still.tell(name(), told, (Some(stamp), now));
+            self.still.tell(name(), told, stamp, now);
         }
 
         fn is_whole(&mut self, millis: u64) -> bool {

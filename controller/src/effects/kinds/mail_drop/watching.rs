@@ -48,6 +48,13 @@ struct Wished {
     is_ours: bool,
 }
 
+/// What a look at a folder came to.
+struct Looked {
+    standing: DropStanding,
+    /// How long to wait for the next one at most.
+    next: Duration,
+}
+
 /// What the system told since the last look.
 #[derive(Default)]
 struct News {
@@ -62,18 +69,18 @@ pub(super) async fn watch(following: Following) {
     let mut followed: BTreeMap<PathBuf, Followed> = BTreeMap::new();
     while !*stop.borrow() {
         let plan = newest.borrow_and_update().clone();
-        let drops = plan.iter().flat_map(|plan| drops(&ground, (plan, kind))).collect::<Vec<_>>();
+        let drops = plan.iter().flat_map(|plan| drops(&ground, plan, kind)).collect::<Vec<_>>();
         followed.retain(|path, _| drops.iter().any(|drop| drop.place.as_ref() == Ok(path)));
         standings.keep(|id| drops.iter().any(|drop| drop.connector.id == id));
         let mut wait = ROUND;
         for Wished { connector, place, is_ours } in drops {
-            let (standing, next) = match place {
+            let Looked { standing, next } = match place {
                 Ok(path) => {
                     let new = || Followed::new(DropFolder::new(path.clone(), is_ours));
                     let one = followed.entry(path.clone()).or_insert_with(new);
                     one.look(&connector, &deliver, &changed).await
                 }
-                Err(problem) => (unused(&connector, problem), RETRY),
+                Err(problem) => Looked { standing: unused(&connector, problem), next: RETRY },
             };
             standings.set(&connector.id, standing);
             wait = wait.min(next);
@@ -87,7 +94,7 @@ pub(super) async fn watch(following: Following) {
     }
 }
 
-fn drops(ground: &Ground, (plan, kind): (&Plan, &str)) -> Vec<Wished> {
+fn drops(ground: &Ground, plan: &Plan, kind: &str) -> Vec<Wished> {
     let folders = ground.folders(plan);
     let connectors = plan.connectors.values().filter(|connector| connector.kind == kind);
     let folder = |connector: &Connector| {
@@ -110,13 +117,8 @@ impl Followed {
         Self { drop, news: Arc::default(), watcher: None, has_maildir: false }
     }
 
-    /// Looks at the folder once; returns how it stands, and how long to wait at most.
-    async fn look<D, F>(
-        &mut self,
-        connector: &Connector,
-        deliver: &D,
-        changed: &Arc<Notify>,
-    ) -> (DropStanding, Duration)
+    /// Looks at the folder once.
+    async fn look<D, F>(&mut self, connector: &Connector, deliver: &D, changed: &Arc<Notify>) -> Looked
     where
         D: Fn(Item) -> F,
         F: Future<Output = Result<(), Refused>>,
@@ -126,12 +128,13 @@ impl Followed {
         self.drop.hear(self.news.take()).await;
         match self.drop.pass(connector, deliver).await {
             Ok(wait) => {
-                (self.drop.standing(None), if self.watcher.is_some() { wait } else { wait.min(RETRY) })
+                let next = if self.watcher.is_some() { wait } else { wait.min(RETRY) };
+                Looked { standing: self.drop.standing(None), next }
             }
             Err(error) => {
                 // It may be another folder when it comes back: what was watched is gone with it.
                 self.watcher = None;
-                (self.drop.standing(Some(plain(&error))), RETRY)
+                Looked { standing: self.drop.standing(Some(plain(&error))), next: RETRY }
             }
         }
     }
@@ -144,7 +147,7 @@ impl Followed {
             return;
         }
         self.has_maildir = has_maildir;
-        match watcher(&self.drop.path, has_maildir.then_some(maildir.as_path()), (&self.news, changed)) {
+        match watcher(&self.drop.path, has_maildir.then_some(maildir.as_path()), &self.news, changed) {
             Ok(watcher) => self.watcher = Some(watcher),
             // The pass says what is wrong with the folder; one that cannot be watched is looked at more often.
             Err(error) => tracing::debug!(connector = connector.id, %error, "mail drop is not watched"),
@@ -155,7 +158,8 @@ impl Followed {
 fn watcher(
     folder: &Path,
     maildir: Option<&Path>,
-    (news, changed): (&Arc<News>, &Arc<Notify>),
+    news: &Arc<News>,
+    changed: &Arc<Notify>,
 ) -> notify::Result<notify::RecommendedWatcher> {
     let (news, changed, root) = (Arc::clone(news), Arc::clone(changed), folder.to_owned());
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {

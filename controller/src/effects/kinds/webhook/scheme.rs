@@ -55,13 +55,13 @@ impl Scheme {
         match self {
             Self::Standard => {
                 let names = standard_names(received);
-                let (id, time) = (header(received, names.0)?, header(received, names.1)?);
-                let given = header(received, names.2)?;
+                let (id, time) = (header(received, names.id)?, header(received, names.time)?);
+                let given = header(received, names.signature)?;
                 let signatures: Vec<_> =
                     given.split(' ').filter_map(|part| base64(part.strip_prefix("v1,")?)).collect();
                 let parts: [&[u8]; 5] = [id.as_bytes(), b".", time.as_bytes(), b".", body];
                 fit(fits(&keys, &parts, &signatures))?;
-                in_time(signed, (names.1, time))
+                in_time(signed, names.time, time)
             }
             Self::Stripe => {
                 let given = header(received, "Stripe-Signature")?;
@@ -71,13 +71,13 @@ impl Scheme {
                 let signatures: Vec<_> =
                     pairs().filter(|(key, _)| *key == "v1").filter_map(|(_, text)| hex(text)).collect();
                 fit(fits(&keys, &[time.as_bytes(), b".", body], &signatures))?;
-                in_time(signed, ("Stripe-Signature", time))
+                in_time(signed, "Stripe-Signature", time)
             }
             Self::Slack => {
                 let time = header(received, "X-Slack-Request-Timestamp")?;
                 let signatures = prefixed(header(received, "X-Slack-Signature")?, Some("v0="), hex);
                 fit(fits(&keys, &[b"v0:", time.as_bytes(), b":", body], &signatures))?;
-                in_time(signed, ("X-Slack-Request-Timestamp", time))
+                in_time(signed, "X-Slack-Request-Timestamp", time)
             }
             Self::Github => {
                 let signatures = prefixed(header(received, "X-Hub-Signature-256")?, Some("sha256="), hex);
@@ -106,7 +106,7 @@ impl Scheme {
         let (connector, received) = (signed.connector, signed.received);
         let named = |name: &str| header(received, name).ok().map(str::to_owned);
         let (found, place) = match self {
-            Self::Standard => (named(standard_names(received).0), "webhook-id"),
+            Self::Standard => (named(standard_names(received).id), "webhook-id"),
             Self::Stripe => (text_at(body, "id"), "id"),
             Self::Slack => (text_at(body, "event_id"), "event_id"),
             Self::Github => (named("X-GitHub-Delivery"), "X-GitHub-Delivery"),
@@ -167,13 +167,20 @@ fn fit(fits: bool) -> Result<(), IntakeError> {
     if fits { Ok(()) } else { Err(IntakeError::BadSignature) }
 }
 
-/// The names of id, time and signature: Standard Webhooks', or those that it had before it was a standard.
-fn standard_names(received: &Webhook<'_>) -> (&'static str, &'static str, &'static str) {
+/// The headers in which a sender says what it signs.
+struct Names {
+    id: &'static str,
+    time: &'static str,
+    signature: &'static str,
+}
+
+/// The names of Standard Webhooks, or those that it had before it was a standard.
+fn standard_names(received: &Webhook<'_>) -> Names {
     if received.headers.contains_key("webhook-signature") || !received.headers.contains_key("svix-signature")
     {
-        return ("webhook-id", "webhook-timestamp", "webhook-signature");
+        return Names { id: "webhook-id", time: "webhook-timestamp", signature: "webhook-signature" };
     }
-    ("svix-id", "svix-timestamp", "svix-signature")
+    Names { id: "svix-id", time: "svix-timestamp", signature: "svix-signature" }
 }
 
 /// A body in the form that the standard recommends names its event; any other `type` is a field like others.
@@ -200,7 +207,8 @@ fn prefixed(given: &str, prefix: Option<&str>, read: fn(&str) -> Option<Vec<u8>>
     rest.and_then(read).into_iter().collect()
 }
 
-fn in_time(signed: &Signed<'_>, (name, time): (&str, &str)) -> Result<(), IntakeError> {
+/// Refuses a time that is too far from now; `name` is the header that it came in.
+fn in_time(signed: &Signed<'_>, name: &str, time: &str) -> Result<(), IntakeError> {
     let sent: i64 = time.parse().map_err(|_| IntakeError::MissingHeader(name.to_owned()))?;
     let seconds = sent.abs_diff(signed.received.now.0.div_euclid(1_000));
     let tolerance = tolerance(signed.connector);
