@@ -1,13 +1,8 @@
 //! The checks over whole companies: the examples are clean, what must be refused is, and nothing that should pass is.
 
-#![expect(clippy::disallowed_methods, reason = "the example companies are files")]
+use adjutant_company::{MAIL, example, plan};
+use adjutant_spec::{files::FileSet, load};
 
-use std::{fs, path::Path};
-
-use adjutant_spec::{files::FileSet, load, plan::Plan};
-
-const COMPANY: &str = "schema = \"adjutant/v1\"\nname = \"Example\"\nowner = \"founder\"\nzone = \"Europe/Berlin\"\ncurrency = \"EUR\"\n";
-const MAIL: &str = "schema = \"adjutant/v1\"\nkind = \"mail\"\nendpoint = \"smtp://127.0.0.1:2525\"\nfrom = \"me@example.com\"\n";
 const CRM: &str = r#"schema = "adjutant/v1"
 kind = "http"
 endpoint = "https://crm.example.com"
@@ -34,34 +29,14 @@ effect = "delete"
 input = { id = "string" }
 "#;
 
-fn example(name: &str) -> FileSet {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(name);
-    let mut files = FileSet::new();
-    let mut open = vec![root.clone()];
-    while let Some(folder) = open.pop() {
-        for entry in fs::read_dir(&folder).expect("the example exists") {
-            let path = entry.expect("readable").path();
-            if path.is_dir() {
-                open.push(path);
-                continue;
-            }
-            let below =
-                path.strip_prefix(&root).expect("below the example").to_string_lossy().replace('\\', "/");
-            files.insert(below, fs::read(&path).expect("readable"));
-        }
-    }
-    files
-}
-
 fn company(steps: &str) -> FileSet {
-    let mut files = FileSet::new();
-    files.insert("adjutant.toml", COMPANY.as_bytes());
-    files.insert("connectors/mail.toml", MAIL.as_bytes());
-    files.insert("connectors/crm.toml", CRM.as_bytes());
-    files.insert("templates/text.md", b"Hello.\n".as_slice());
     let text = format!("schema = \"adjutant/v1\"\n\n[input.message]\ntype = \"string\"\n{steps}");
-    files.insert("playbooks/hello.toml", text.as_bytes());
-    files
+    adjutant_company::company(&[
+        ("connectors/mail.toml", MAIL),
+        ("connectors/crm.toml", CRM),
+        ("templates/text.md", "Hello.\n"),
+        ("playbooks/hello.toml", &text),
+    ])
 }
 
 /// Returns the codes of errors, each once for each place.
@@ -69,11 +44,6 @@ fn codes(files: &FileSet) -> Vec<String> {
     let report = load(files).report;
     let errors = report.diagnostics().iter().map(|found| found.code.name().to_owned());
     errors.filter(|code| code.starts_with('E')).collect()
-}
-
-fn plan(files: &FileSet) -> Plan {
-    let loaded = load(files);
-    loaded.plan.unwrap_or_else(|| panic!("{}", loaded.report.render()))
 }
 
 fn steps(parts: &[&str]) -> String {
@@ -301,13 +271,10 @@ fn whom_a_run_is_about_reads_inputs_that_are_there_and_no_secrets() {
 }
 
 fn hooked(settings: &str) -> FileSet {
-    let mut files = FileSet::new();
-    files.insert("adjutant.toml", COMPANY.as_bytes());
     let text = format!(
         "schema = \"adjutant/v1\"\nkind = \"webhook\"\n{settings}\n[events]\norder = {{ item = \"string\" }}\n"
     );
-    files.insert("connectors/shop.toml", text.as_bytes());
-    files
+    adjutant_company::company(&[("connectors/shop.toml", &text)])
 }
 
 #[test]

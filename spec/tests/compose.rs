@@ -1,41 +1,21 @@
 //! Activation slice by slice, the difference of plans, and checks over mutated companies.
 
-#![expect(clippy::disallowed_methods, reason = "the example companies are files")]
-
-use std::{fs, path::Path};
-
+use adjutant_company::{COMPANY, DONE, company as files, example, plan};
 use adjutant_spec::{
     Memo,
     compose::compose,
     diff::{ChangeKind, Direction, diff},
     files::{FileSet, slice_of},
     load,
-    plan::Plan,
 };
 use proptest::prelude::*;
 
-const COMPANY: &str = "schema = \"adjutant/v1\"\nname = \"Example\"\nowner = \"founder\"\nzone = \"Europe/Berlin\"\ncurrency = \"EUR\"\n";
-const DONE: &str = "schema = \"adjutant/v1\"\n\n[[step]]\nid = \"done\"\nend = \"done\"\n";
 const BROKEN: &str = "schema = \"adjutant/v1\"\n\n[[step]]\nid = \"done\"\nnd = \"done\"\n";
 
 fn run(name: &str) -> String {
     format!(
         "schema = \"adjutant/v1\"\n\n[[step]]\nid = \"more\"\nrun = \"{name}\"\n\n[[step]]\nid = \"done\"\nend = \"done\"\n"
     )
-}
-
-fn files(rows: &[(&str, &str)]) -> FileSet {
-    let mut files = FileSet::new();
-    files.insert("adjutant.toml", COMPANY.as_bytes());
-    for (path, text) in rows {
-        files.insert(*path, text.as_bytes());
-    }
-    files
-}
-
-fn plan(files: &FileSet) -> Plan {
-    let loaded = load(files);
-    loaded.plan.unwrap_or_else(|| panic!("{}", loaded.report.render()))
 }
 
 fn held(composite: &adjutant_spec::compose::Composite) -> Vec<&str> {
@@ -154,7 +134,7 @@ proptest! {
         other in any::<prop::sample::Index>(),
         how in 0..4_u8,
     ) {
-        let mut files = agency();
+        let mut files = example("agency");
         let paths: Vec<String> = files.iter().map(|(path, _)| path.to_owned()).collect();
         let path = file.get(&paths).clone();
         let text = String::from_utf8(files.get(&path).expect("there").to_vec()).expect("text");
@@ -182,27 +162,9 @@ proptest! {
     }
 }
 
-fn agency() -> FileSet {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/agency");
-    let mut files = FileSet::new();
-    let mut open = vec![root.clone()];
-    while let Some(folder) = open.pop() {
-        for entry in fs::read_dir(&folder).expect("the example exists") {
-            let path = entry.expect("readable").path();
-            if path.is_dir() {
-                open.push(path);
-            } else {
-                let below = path.strip_prefix(&root).expect("below").to_string_lossy().replace('\\', "/");
-                files.insert(below, fs::read(&path).expect("readable"));
-            }
-        }
-    }
-    files
-}
-
 #[test]
 fn no_change_makes_no_difference() {
-    let plan = plan(&agency());
+    let plan = plan(&example("agency"));
     assert_eq!(diff(&plan, &plan), []);
 }
 

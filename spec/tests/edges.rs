@@ -1,9 +1,7 @@
 //! Where connectors lead, what their requests may change, and what comes in through them.
 
-mod common;
-
+use adjutant_company::company;
 use adjutant_spec::{diff::diff, files::FileSet, load};
-use common::company;
 
 fn codes(files: &FileSet) -> Vec<String> {
     let report = load(files).report;

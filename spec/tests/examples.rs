@@ -1,9 +1,7 @@
 //! The example companies are right.
 
-mod common;
-
+use adjutant_company::example;
 use adjutant_spec::load;
-use common::example;
 
 #[test]
 fn the_smallest_company_is_without_diagnostics() {

@@ -1,9 +1,7 @@
 //! Which files count, and what is never read: what nobody merged, and what stands where nothing looks.
 
-mod common;
-
+use adjutant_company::company;
 use adjutant_spec::{files::FileSet, load};
-use common::company;
 
 const END: &str = "schema = \"adjutant/v1\"\n\n[[step]]\nid = \"done\"\nend = \"done\"\n";
 const MONEY: &str = "schema = \"adjutant/v1\"\n\n[[budget]]\nscope = \"company\"\nlimit = \"20.00 EUR\"\nwindow = \"month\"\n";
@@ -28,7 +26,7 @@ fn a_file_of_any_kind_that_nobody_merged_is_not_read() {
     let record = "{\n  \"type\": \"object\"\n}\n";
     let agent = "schema = \"adjutant/v1\"\nprompt = \"prompts/a.md\"\noutput = { answer = \"string\" }\n";
     let kinds = [
-        ("adjutant.toml", common::COMPANY),
+        ("adjutant.toml", adjutant_company::COMPANY),
         ("slices/sales/slice.toml", "schema = \"adjutant/v1\"\nowner = \"founder\"\n"),
         ("playbooks/a.toml", END),
         ("agents/a.toml", agent),

@@ -1,11 +1,8 @@
 //! A memo gives the answer that a fresh load gives, whatever was loaded before, and does the work of what changed.
 
-mod common;
-
+use adjutant_company::{DONE, company, example};
 use adjutant_spec::{Loaded, Memo, Work, compose::compose, files::FileSet, load};
 use proptest::prelude::*;
-
-const DONE: &str = "schema = \"adjutant/v1\"\n\n[[step]]\nid = \"done\"\nend = \"done\"\n";
 
 fn same(loaded: &Loaded, fresh: &Loaded) {
     assert_eq!(loaded.report.render(), fresh.report.render());
@@ -96,7 +93,7 @@ fn apply(files: &mut FileSet, edit: &Edit) {
             let bytes = files.get(&path(files, *from)).cloned().unwrap_or_else(|| (*b"").into());
             files.insert(path(files, *to), bytes);
         }
-        Edit::Begin => *files = common::example("agency"),
+        Edit::Begin => *files = example("agency"),
     }
 }
 
@@ -106,7 +103,7 @@ proptest! {
     #[test]
     fn every_edit_of_a_company_is_answered_as_a_fresh_load_answers(edits in proptest::collection::vec(edit(), 1..12)) {
         let mut memo = Memo::default();
-        let mut files = common::example("agency");
+        let mut files = example("agency");
         let base = files.clone();
         loads(&mut memo, &files);
         for edit in &edits {
@@ -138,7 +135,7 @@ fn renders(template: &str) -> String {
 
 #[test]
 fn one_changed_file_is_the_work_of_one() {
-    let mut files = common::company(&[]);
+    let mut files = company(&[]);
     for number in 0..60 {
         files.insert(format!("slices/s{}/playbooks/p{number}.toml", number % 6), DONE.as_bytes());
     }
@@ -159,8 +156,7 @@ fn one_changed_file_is_the_work_of_one() {
 
 #[test]
 fn a_mistake_and_its_mending_cost_what_they_touch() {
-    let mut files =
-        common::company(&[("playbooks/parent.toml", &runs("child", "")), ("playbooks/child.toml", DONE)]);
+    let mut files = company(&[("playbooks/parent.toml", &runs("child", "")), ("playbooks/child.toml", DONE)]);
     (0..20).for_each(|number| files.insert(format!("playbooks/p{number}.toml"), DONE.as_bytes()));
     let mut memo = Memo::default();
     loads(&mut memo, &files);
@@ -176,7 +172,7 @@ fn a_mistake_and_its_mending_cost_what_they_touch() {
 
 #[test]
 fn what_another_slice_reads_is_found_anew_where_it_is_read() {
-    let mut files = common::company(&[
+    let mut files = company(&[
         ("templates/shared.md", "Hello.\n"),
         ("slices/a/playbooks/one.toml", &renders("templates/shared.md")),
         ("slices/b/playbooks/two.toml", DONE),
@@ -209,7 +205,7 @@ fn what_another_slice_reads_is_found_anew_where_it_is_read() {
 
 #[test]
 fn company_and_slice_reach_every_file_below_them() {
-    let mut files = common::example("agency");
+    let mut files = example("agency");
     let mut memo = Memo::default();
     loads(&mut memo, &files);
     let company =

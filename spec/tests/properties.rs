@@ -1,7 +1,6 @@
 //! Whatever is in the files, loading gives an answer, and every span lies inside its file.
 
-mod common;
-
+use adjutant_company::company;
 use adjutant_spec::{files::FileSet, fmt::fmt, load};
 use proptest::prelude::*;
 
@@ -22,7 +21,7 @@ fn assert_sound(files: &FileSet) {
 
 /// Returns an example with some bytes of one file replaced.
 fn mutated(example: &str, choice: (usize, usize, usize, Vec<u8>)) -> FileSet {
-    let mut files = common::example(example);
+    let mut files = adjutant_company::example(example);
     let paths: Vec<String> = files.iter().map(|(path, _)| path.to_owned()).collect();
     let (file, at, cut, insert) = choice;
     let path = &paths[file % paths.len()];
@@ -66,7 +65,7 @@ proptest! {
     #[test]
     fn random_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         for path in ["playbooks/a.toml", "records/a.json", "templates/a.md", "adjutant.toml"] {
-            let mut files = common::company(&[]);
+            let mut files = company(&[]);
             files.insert(path, bytes.clone());
             assert_sound(&files);
         }
@@ -97,7 +96,9 @@ proptest! {
 #[test]
 fn the_examples_are_in_canonical_form() {
     for example in ["hello", "agency"] {
-        for (path, bytes) in common::example(example).iter().filter(|(path, _)| path.ends_with(".toml")) {
+        for (path, bytes) in
+            adjutant_company::example(example).iter().filter(|(path, _)| path.ends_with(".toml"))
+        {
             let text = std::str::from_utf8(bytes).expect("UTF-8");
             assert_eq!(fmt(text).as_deref(), Ok(text), "{example}/{path}");
         }

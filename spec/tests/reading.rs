@@ -1,7 +1,6 @@
 //! What the reader accepts, what it refuses, and that it says everything at once.
 
-mod common;
-
+use adjutant_company::company;
 use adjutant_spec::{
     diag::{Code, Report},
     draft::RawKind,
@@ -10,7 +9,6 @@ use adjutant_spec::{
     plan::StepKind,
     read::read,
 };
-use common::company;
 
 /// Returns `code line:column message` of each mistake of form.
 fn form(files: &adjutant_spec::files::FileSet) -> Vec<String> {
@@ -201,7 +199,7 @@ fn owners_and_stages_come_from_the_slice_then_from_the_company() {
 #[test]
 fn every_supported_step_kind_reaches_the_draft() {
     let mut report = Report::new();
-    let draft = read(&common::example("agency"), &mut report);
+    let draft = read(&adjutant_company::example("agency"), &mut report);
     let steps = &draft.playbooks["inbound"].steps;
     let words: Vec<&str> = steps.iter().map(|step| step.kind.word()).collect();
     for word in ["route", "agent", "choose", "render", "gate", "call", "record", "wait", "run", "end"] {
@@ -297,7 +295,7 @@ const UNREAD: [(&str, &str, &str); 12] = [
 fn what_nothing_would_act_on_is_refused() {
     for (path, text, code) in UNREAD {
         let file = format!("schema = \"adjutant/v1\"\n{text}\n");
-        let files = common::company(&[(path, &file), ("prompts/a.md", "Hi."), ("templates/a.md", "Hi.")]);
+        let files = company(&[(path, &file), ("prompts/a.md", "Hi."), ("templates/a.md", "Hi.")]);
         let report = load(&files).report;
         let found = report.diagnostics().iter().any(|found| found.code.name() == code);
         assert!(found, "{path}:\n{text}\n\n{}", report.render());

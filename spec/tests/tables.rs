@@ -4,8 +4,6 @@
 
 #![expect(clippy::disallowed_methods, reason = "the page is written anew on request")]
 
-mod common;
-
 use std::{env, fs, path::Path};
 
 use adjutant_spec::{
@@ -34,7 +32,7 @@ fn kind_of(path: &str) -> Option<&'static str> {
 #[test]
 fn the_examples_fit_the_json_schemas() {
     for example in ["hello", "agency"] {
-        for (path, bytes) in common::example(example).iter() {
+        for (path, bytes) in adjutant_company::example(example).iter() {
             let Some(kind) = kind_of(path).and_then(file_kind) else { continue };
             let validator = jsonschema::validator_for(&kind.json_schema()).expect("a schema");
             let text = std::str::from_utf8(bytes).expect("UTF-8");

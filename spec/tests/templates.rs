@@ -1,9 +1,8 @@
 //! Whoever makes templates ready walks all of them: held against what a bundle looks like when it is stored.
 
-mod common;
-
 use std::collections::BTreeSet;
 
+use adjutant_company::{company, example};
 use adjutant_spec::plan::Bundle;
 use serde_json::Value;
 
@@ -68,14 +67,14 @@ const GRANT: &str = "schema = \"adjutant/v1\"\ntitle = \"G\"\n[[autonomy]]\nsubj
 
 #[test]
 fn every_template_is_walked() {
-    let everywhere = common::company(&[
+    let everywhere = company(&[
         ("playbooks/everywhere.toml", EVERYWHERE),
         ("playbooks/leaf.toml", LEAF),
         ("records/client.json", CLIENT),
         ("policies/grant.toml", GRANT),
     ]);
     let mut seen = 0;
-    for (name, files) in [("agency", common::example("agency")), ("everywhere", everywhere)] {
+    for (name, files) in [("agency", example("agency")), ("everywhere", everywhere)] {
         let loaded = adjutant_spec::load(&files);
         let plan = loaded.plan.unwrap_or_else(|| panic!("{}", loaded.report.render()));
         for bundle in plan.bundles.values() {

@@ -1,9 +1,7 @@
 //! Waits end, schedules fire, spans hold something, and every moment can be printed.
 
-mod common;
-
+use adjutant_company::company;
 use adjutant_spec::{files::FileSet, load, load_at};
-use common::company;
 use jiff::Timestamp;
 
 fn said(files: &FileSet) -> Vec<String> {

@@ -1,11 +1,8 @@
 //! Whatever lets something pass is a sink of trust: what an outsider wrote does not decide it, or it is told.
 
-mod common;
-
+use adjutant_company::{MAIL, company};
 use adjutant_spec::{files::FileSet, load};
-use common::company;
 
-const MAIL: &str = "schema = \"adjutant/v1\"\nkind = \"mail\"\nendpoint = \"smtp://127.0.0.1:2525\"\nfrom = \"me@example.com\"\n";
 const ROUTE: &str = "schema = \"adjutant/v1\"\n[[class]]\nid = \"thanks\"\nexamples = [\"many thanks\"]\n[[class]]\nid = \"spam\"\nexamples = [\"buy now\"]\n";
 const AGENT: &str = "schema = \"adjutant/v1\"\nprompt = \"prompts/read.md\"\ninput = { text = \"string\" }\noutput = { amount = \"number\" }\n";
 const INPUTS: &str = "\n[input.text]\ntype = \"string\"\n\n[input.amount]\ntype = \"number\"\ntrust = \"verified\"\n\n[input.own]\ntype = \"number\"\ntrust = \"operator\"\n";

@@ -5,15 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use adjutant_company::MAIL;
 use adjutant_spec::{
     files::FileSet,
     load,
     plan::{Bundle, Step, StepKind},
 };
 use proptest::prelude::*;
-
-const COMPANY: &str = "schema = \"adjutant/v1\"\nname = \"Example\"\nowner = \"founder\"\nzone = \"Europe/Berlin\"\ncurrency = \"EUR\"\n";
-const MAIL: &str = "schema = \"adjutant/v1\"\nkind = \"mail\"\nendpoint = \"smtp://127.0.0.1:2525\"\nfrom = \"me@example.com\"\n";
 
 /// One generated step; numbers name other steps.
 #[derive(Debug, Clone)]
@@ -105,12 +103,11 @@ fn field(kind: u8) -> &'static str {
 }
 
 fn company(playbook: &str) -> FileSet {
-    let mut files = FileSet::new();
-    files.insert("adjutant.toml", COMPANY.as_bytes());
-    files.insert("connectors/mail.toml", MAIL.as_bytes());
-    files.insert("templates/text.md", b"Hello.\n".as_slice());
-    files.insert("playbooks/random.toml", playbook.as_bytes());
-    files
+    adjutant_company::company(&[
+        ("connectors/mail.toml", MAIL),
+        ("templates/text.md", "Hello.\n"),
+        ("playbooks/random.toml", playbook),
+    ])
 }
 
 /// What has happened in a walk.

@@ -14,7 +14,8 @@ use adjutant::{
     effects::{Effects, Options, secrets::Keys},
     judgement::{Files, Routers},
 };
-use adjutant_spec::{files::FileSet, plan::Plan};
+use adjutant_company::agency;
+use adjutant_spec::plan::Plan;
 use serde_json::Value;
 
 const ROUTE: &str = "inbound";
@@ -44,24 +45,6 @@ impl Row<'_> {
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
-}
-
-fn read(folder: &Path, prefix: &str, files: &mut FileSet) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let entry = entry.unwrap();
-        let path = format!("{prefix}{}", entry.file_name().to_str().unwrap());
-        if entry.path().is_dir() {
-            read(&entry.path(), &format!("{path}/"), files);
-        } else {
-            files.insert(path, fs::read(entry.path()).unwrap());
-        }
-    }
-}
-
-fn agency() -> Plan {
-    let mut files = FileSet::new();
-    read(&root().join("examples/agency"), "", &mut files);
-    adjutant_spec::load(&files).plan.expect("the example checks")
 }
 
 fn messages() -> Vec<Message> {

@@ -167,6 +167,11 @@ const ROOMS: &[Room] = &[
     },
     Room { folder: "controller/src/daemon", never: &["crate::cli"], no_dependency: &[] },
     Room {
+        folder: "tests/company/src",
+        never: &["adjutant_machine", "adjutant::"],
+        no_dependency: &["adjutant", "adjutant-machine", "adjutant-models", "rocksdb", "tokio"],
+    },
+    Room {
         folder: "tests/doubles/src",
         never: &["adjutant_spec", "adjutant_machine", "adjutant::"],
         no_dependency: &["adjutant", "adjutant-spec", "adjutant-machine", "adjutant-models"],

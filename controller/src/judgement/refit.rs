@@ -171,8 +171,6 @@ fn push(texts: &mut Array, text: &str) {
 
 #[cfg(test)]
 mod tests {
-    use adjutant_spec::{files::FileSet, load};
-
     use super::*;
 
     const FILE: &str = r#"schema = "adjutant/v1"
@@ -193,11 +191,8 @@ examples = [
 "#;
 
     fn route(file: &str) -> Route {
-        let mut files = FileSet::new();
-        let company = "schema = \"adjutant/v1\"\nname = \"Example\"\nowner = \"founder\"\nzone = \"UTC\"\ncurrency = \"EUR\"\n";
-        files.insert("adjutant.toml", company.as_bytes());
-        files.insert("routes/inbound.toml", file.as_bytes());
-        load(&files).plan.unwrap().routes["inbound"].clone()
+        let files = adjutant_company::company(&[("routes/inbound.toml", file)]);
+        adjutant_company::plan(&files).routes["inbound"].clone()
     }
 
     fn said(text: &str, decided: &str, class: Option<&str>) -> Said {

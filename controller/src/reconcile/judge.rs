@@ -217,18 +217,13 @@ pub(super) fn moved(old: &FileSet, new: &FileSet) -> BTreeSet<Id> {
 mod tests {
     use std::sync::atomic::Ordering;
 
+    use adjutant_company::{DONE, company};
     use adjutant_spec::files::FileProblemKind;
 
     use super::*;
 
-    const COMPANY: &str = "schema = \"adjutant/v1\"\nname = \"Example\"\nowner = \"founder\"\nzone = \"UTC\"\ncurrency = \"EUR\"\n";
-    const DONE: &str = "schema = \"adjutant/v1\"\n\n[[step]]\nid = \"done\"\nend = \"done\"\n";
-
     fn files(rows: &[(&str, &str)]) -> Arc<FileSet> {
-        let mut files = FileSet::new();
-        files.insert("adjutant.toml", COMPANY.as_bytes());
-        rows.iter().for_each(|(path, text)| files.insert(*path, text.as_bytes()));
-        Arc::new(files)
+        Arc::new(company(rows))
     }
 
     fn in_force(files: &Arc<FileSet>) -> InForce {

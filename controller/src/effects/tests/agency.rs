@@ -1,42 +1,17 @@
 //! The example agency, as the language reads it, against the doubles: what it declares is what goes over the wire.
 
-use std::{fs, path::Path};
-
 use adjutant_doubles::{BILLING_TOKEN, Doubles, MODEL_TOKEN, Options, fixtures};
 use adjutant_machine::{
     command::{AgentCall, Call},
     event::{Event, Finding},
 };
-use adjutant_spec::{
-    files::FileSet,
-    plan::{Effect, Idempotency, Plan},
-};
+use adjutant_spec::plan::{Effect, Idempotency};
 use serde_json::{Value, json};
 
 use super::{
     plans::{Room, job, send_call, verb_call},
     value_of,
 };
-
-fn collect(folder: &Path, root: &Path, files: &mut FileSet) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            collect(&path, root, files);
-        } else {
-            let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-            files.insert(name, fs::read(&path).unwrap());
-        }
-    }
-}
-
-fn agency() -> Plan {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/agency");
-    let mut files = FileSet::new();
-    collect(&root, &root, &mut files);
-    let loaded = adjutant_spec::load(&files);
-    loaded.plan.unwrap_or_else(|| panic!("{:?}", loaded.report))
-}
 
 /// The example agency's room, and the doubles that it talks to.
 struct World {
@@ -47,7 +22,7 @@ struct World {
 async fn world() -> World {
     let doubles =
         Doubles::start(Options { fixtures: fixtures::agency(), ..Options::default() }).await.unwrap();
-    let mut plan = agency();
+    let mut plan = adjutant_company::agency();
     let addresses = &doubles.addresses;
     let endpoints = [
         ("mail", format!("smtp://{}", addresses.smtp)),

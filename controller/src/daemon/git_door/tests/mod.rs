@@ -42,13 +42,6 @@ use crate::{
     source::{self, Company, HookSetup, Limits, Mirror, Source},
 };
 
-const COMPANY: &str = r#"schema = "adjutant/v1"
-name = "Test"
-owner = "founder"
-zone = "Europe/Berlin"
-currency = "EUR"
-"#;
-
 const SLICE: &str = "schema = \"adjutant/v1\"\nowner = \"founder\"\n";
 
 /// A playbook that asks and ends; a run of it waits at its gate.
@@ -132,7 +125,7 @@ impl Place {
     fn new(mode: Mode) -> Self {
         let place = Self { root: tempfile::tempdir().expect("a scratch folder"), mode };
         fs::create_dir_all(place.data()).expect("a data directory");
-        place.write("adjutant.toml", COMPANY);
+        place.write("adjutant.toml", adjutant_company::COMPANY);
         place.write("playbooks/hello.toml", &asks("Hello", ""));
         place.write("slices/sales/slice.toml", SLICE);
         place.write("slices/sales/playbooks/lead.toml", &asks("Lead", ""));

@@ -1,6 +1,6 @@
 //! Views as the runtime would show them for the agency example, in every state that a page must be able to show.
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
 use adjutant_machine::{
     about::About,
@@ -8,8 +8,7 @@ use adjutant_machine::{
     id::{EffectId, Stamp},
 };
 use adjutant_spec::{
-    files::FileSet,
-    plan::{Plan, Risk, Stage},
+    plan::{Risk, Stage},
     value::Labels,
 };
 use jiff::tz::TimeZone;
@@ -33,26 +32,6 @@ pub(super) const NOW: Stamp = Stamp(1_795_179_720_000);
 
 pub(super) fn ago(minutes: i64) -> When {
     When(Stamp(NOW.0 - minutes * 60_000))
-}
-
-/// Reads the agency example as the daemon would.
-pub(in crate::http) fn agency() -> Plan {
-    fn read(root: &Path, folder: &Path, files: &mut FileSet) {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                read(root, &path, files);
-            } else {
-                let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-                files.insert(name, std::fs::read(&path).unwrap());
-            }
-        }
-    }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/agency");
-    let mut files = FileSet::new();
-    read(&root, &root, &mut files);
-    let loaded = adjutant_spec::load(&files);
-    loaded.plan.unwrap_or_else(|| panic!("{}", loaded.report.render()))
 }
 
 pub(super) fn frame() -> Frame {
@@ -146,7 +125,7 @@ pub(super) fn triage_gate() -> GateView {
 }
 
 pub(super) fn form_gate() -> GateView {
-    let form = agency().agents["qualifier"].output.clone();
+    let form = adjutant_company::agency().agents["qualifier"].output.clone();
     let card = json!({
         "step": "qualify", "question": "No model can answer. Who wants what, and does it fit?", "risk": "medium", "why": "no model",
         "show": { "input.message": { "value": "We need a label for our honey. Budget is around 800.", "labels": labels("external") } },
@@ -309,7 +288,7 @@ pub(super) fn lines() -> Vec<RunLine> {
 /// A run in the middle of the agency's main job: approved and edited, the invoice backing off.
 #[expect(clippy::too_many_lines, reason = "one run, read from its first step to its last")]
 pub(super) fn run() -> OneRun {
-    let plan = agency();
+    let plan = adjutant_company::agency();
     let playbook = (*plan.playbooks["inbound"]).clone();
     let past = BTreeMap::from([
         ("sort", ("lead", json!({ "class": "lead", "probability": 0.97, "stage": "rules" }))),

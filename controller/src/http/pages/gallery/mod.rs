@@ -23,7 +23,7 @@ fn pages() -> Vec<(&'static str, Markup)> {
         ..frame.clone()
     };
     let idle = super::frame::Frame { waiting: Waiting::default(), ..frame.clone() };
-    let plan = agency();
+    let plan = adjutant_company::agency();
     let connectors = plan
         .connectors
         .values()

@@ -1,0 +1,70 @@
+//! The companies that tests of every room stand on: the smallest one that has no mistakes, and the examples.
+//!
+//! A test writes down what it is about and takes the rest from here. Only the language is known here: no room, no store,
+//! no network, so that the tests of the pure crates can use it too.
+
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, reason = "test helpers: a panic is their answer")]
+
+use std::{fs, path::Path};
+
+use adjutant_spec::{files::FileSet, load, plan::Plan};
+
+/// The company's own file: all that a company must have.
+pub const COMPANY: &str = "schema = \"adjutant/v1\"\nname = \"Example\"\nowner = \"founder\"\nzone = \"Europe/Berlin\"\ncurrency = \"EUR\"\n";
+
+/// A connector that sends mails, to nobody.
+pub const MAIL: &str = "schema = \"adjutant/v1\"\nkind = \"mail\"\nendpoint = \"smtp://127.0.0.1:2525\"\nfrom = \"me@example.com\"\n";
+
+/// A playbook that ends where it begins.
+pub const DONE: &str = "schema = \"adjutant/v1\"\n\n[[step]]\nid = \"done\"\nend = \"done\"\n";
+
+/// Returns the smallest company with these files, by path and text; one of them may take the place of the company's own.
+#[must_use]
+pub fn company(files: &[(&str, &str)]) -> FileSet {
+    let mut set = FileSet::new();
+    set.insert("adjutant.toml", COMPANY.as_bytes());
+    files.iter().for_each(|(path, text)| set.insert(*path, text.as_bytes()));
+    set
+}
+
+/// Returns the files of an example company.
+///
+/// # Panics
+/// Where there is no such example.
+#[must_use]
+pub fn example(name: &str) -> FileSet {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(name);
+    let mut files = FileSet::new();
+    collect(&root, &root, &mut files);
+    files
+}
+
+/// Returns the plan that files amount to.
+///
+/// # Panics
+/// Where they have mistakes: with the report.
+#[must_use]
+pub fn plan(files: &FileSet) -> Plan {
+    let loaded = load(files);
+    loaded.plan.unwrap_or_else(|| panic!("the company has mistakes:\n{}", loaded.report.render()))
+}
+
+/// Returns the plan of the example agency.
+#[must_use]
+pub fn agency() -> Plan {
+    plan(&example("agency"))
+}
+
+fn collect(root: &Path, folder: &Path, files: &mut FileSet) {
+    for entry in fs::read_dir(folder).expect("the folder of an example can be read") {
+        let path = entry.expect("the folder of an example can be read").path();
+        if path.is_dir() {
+            collect(root, &path, files);
+            continue;
+        }
+        let name =
+            path.strip_prefix(root).expect("it lies below the root").to_str().expect("its name is UTF-8");
+        files.insert(name.replace('\\', "/"), fs::read(&path).expect("the file of an example can be read"));
+    }
+}
