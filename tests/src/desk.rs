@@ -21,10 +21,7 @@ use adjutant_machine::{
     memory::MemoryJournal,
     trust::Speaker,
 };
-use adjutant_spec::{
-    files::FileSet,
-    plan::{NotifyRule, Plan},
-};
+use adjutant_spec::plan::{NotifyRule, Plan};
 use axum::http::HeaderMap;
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -54,6 +51,8 @@ pub struct Desk {
     server: Option<Server>,
     /// The runtime behind it.
     pub handle: Handle,
+    /// Its store.
+    pub journal: Arc<MemoryJournal>,
     /// Its clock.
     pub clock: ManualClock,
     /// What left the company.
@@ -109,7 +108,7 @@ impl Desk {
         };
         let server = Server::open(http::Settings {
             handle: handle.clone(),
-            journal,
+            journal: journal.clone(),
             clock: Arc::new(clock.clone()),
             doors,
             data: data.clone(),
@@ -117,13 +116,13 @@ impl Desk {
             public_url: None,
         });
         let server = Some(server.await.unwrap());
-        Self { server, handle, clock, sent, data, _folder: folder }
+        Self { server, handle, journal, clock, sent, data, _folder: folder }
     }
 
     /// Puts the agency example in force.
     pub async fn activate(&self) {
         let activation = Activation {
-            plan: Arc::new(agency()),
+            plan: Arc::new(adjutant_company::agency()),
             revision: "4f1c9e2b7a".repeat(4),
             expected: None,
             held: BTreeMap::new(),
@@ -205,27 +204,6 @@ impl Desk {
         }
         self.handle.shutdown().await;
     }
-}
-
-/// Returns the plan of the agency example.
-#[must_use]
-pub fn agency() -> Plan {
-    fn read(root: &Path, folder: &Path, files: &mut FileSet) {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                read(root, &path, files);
-            } else {
-                let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-                files.insert(name, std::fs::read(&path).unwrap());
-            }
-        }
-    }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/agency");
-    let mut files = FileSet::new();
-    read(&root, &root, &mut files);
-    let loaded = adjutant_spec::load(&files);
-    loaded.plan.unwrap_or_else(|| panic!("{}", loaded.report.render()))
 }
 
 /// Returns a client that follows no redirects; the TLS provider is a formality of the client, no test speaks TLS.

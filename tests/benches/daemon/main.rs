@@ -1,9 +1,12 @@
 //! What the operator feels, on the real binary: save to applied, push to applied, boot, memory and CPU while idle.
 //!
-//! `cargo bench -p adjutant-tests --bench daemon` prints one JSON object with the hardware. Every figure is read off the
-//! daemon's own control socket; nothing is asserted.
+//! `cargo bench -p adjutant-tests --bench daemon` prints one JSON object with the hardware; further words choose among
+//! `saves`, `pushes`, `reconcile`, `idle` and `boot`. Figures of the daemon are read off its own control socket, a push
+//! stands beside one of the same commit to a bare repository without hooks; nothing is asserted.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
+
+mod reconcile;
 
 use std::{
     fs,
@@ -17,17 +20,24 @@ use std::{
 use adjutant_tests::{World, binary};
 use serde_json::{Value, json};
 
-const SAVES: usize = 30;
-const PUSHES: usize = 15;
+/// So many that a 99th percentile is more than the worst of a few.
+const ROUNDS: usize = 100;
 const IDLE: Duration = Duration::from_secs(20);
 
 fn main() {
+    // Cargo adds `--bench`.
+    let chosen: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let measure = |name: &str, parts: &dyn Fn() -> Value| {
+        let is_chosen = chosen.is_empty() || chosen.iter().any(|word| word == name);
+        is_chosen.then(parts).unwrap_or_default()
+    };
     let report = json!({
         "hardware": hardware(),
-        "save_to_applied_ms": { "10": saves(10), "1000": saves(1_000) },
-        "push_to_applied_ms": { "10": pushes(10), "1000": pushes(1_000) },
-        "idle": idle(),
-        "boot": { "1000": boot(1_000), "10000": boot(10_000) },
+        "save_to_applied_ms": measure("saves", &|| json!({ "10": saves(10), "1000": saves(1_000) })),
+        "push_to_applied_ms": measure("pushes", &|| json!({ "10": pushes(10), "1000": pushes(1_000) })),
+        "reconcile_ms": measure("reconcile", &|| json!({ "10000": reconcile::measure(10_000) })),
+        "idle": measure("idle", &idle),
+        "boot": measure("boot", &|| json!({ "1000": boot(1_000), "10000": boot(10_000) })),
     });
     println!("{report:#}");
 }
@@ -97,7 +107,7 @@ fn company(files: usize) -> World {
     world
 }
 
-fn filler(number: usize, round: usize) -> String {
+pub(crate) fn filler(number: usize, round: usize) -> String {
     format!(
         "schema = \"adjutant/v1\"\ntitle = \"Filler {number}, round {round}\"\n\n[[step]]\nid = \"greeting\"\nrender = \
          \"templates/hello.md\"\n\n[[step]]\nid = \"done\"\nend = \"done\"\n\n[input.name]\ntype = \"string\"\ndefault = \
@@ -107,7 +117,7 @@ fn filler(number: usize, round: usize) -> String {
 
 fn saves(files: usize) -> Value {
     let daemon = Daemon::start(company(files), &["--repo", "company"]);
-    let times = (0..SAVES).map(|round| {
+    let times = (0..ROUNDS).map(|round| {
         let before = daemon.applied();
         let start = Instant::now();
         daemon.world.write("company/playbooks/filler-0.toml", &filler(0, round + 1));
@@ -120,19 +130,51 @@ fn saves(files: usize) -> Value {
 fn pushes(files: usize) -> Value {
     let daemon = Daemon::start(company(files), &["--mode", "push", "--repo", "company"]);
     let target = daemon.world.data().join("company.git").display().to_string();
-    let (mut whole, mut beyond) = (Vec::new(), Vec::new());
-    for round in 0..PUSHES {
+    let plain = daemon.world.path("plain.git").display().to_string();
+    daemon.world.git("company", &["clone", "--quiet", "--bare", ".", &plain]);
+    let push = |target: &str| {
+        daemon.world.git("company", &["push", "--quiet", target, "HEAD:refs/heads/main"]);
+    };
+    // The first push brings all there is: the others are of one commit, as for an operator.
+    push(&target);
+    let mut times = Pushes::default();
+    for round in 0..ROUNDS {
         daemon.world.write("company/playbooks/filler-0.toml", &filler(0, round + 1));
         daemon.world.git("company", &["commit", "--quiet", "-am", "round"]);
+        let start = Instant::now();
+        push(&plain);
+        let by_git_alone = start.elapsed();
         let before = daemon.applied();
         let start = Instant::now();
-        daemon.world.git("company", &["push", "--quiet", &target, "HEAD:refs/heads/main"]);
-        let pushed = start.elapsed();
+        push(&target);
+        let returned = start.elapsed();
         daemon.until_applied(&before);
-        whole.push(start.elapsed());
-        beyond.push(start.elapsed().saturating_sub(pushed));
+        let applied = start.elapsed();
+        times.git_alone.push(by_git_alone);
+        times.returned.push(returned);
+        times.applied.push(applied);
+        times.beyond_git.push(applied.saturating_sub(by_git_alone));
     }
-    json!({ "whole_push": spread(whole), "after_git_returned": spread(beyond) })
+    let Pushes { git_alone, returned, applied, beyond_git } = times;
+    json!({
+        "git_alone": spread(git_alone),
+        "push_returned": spread(returned),
+        "applied": spread(applied),
+        "applied_beyond_git_alone": spread(beyond_git),
+    })
+}
+
+/// What was timed of pushes of the same commits.
+#[derive(Default)]
+struct Pushes {
+    /// To a bare repository without hooks.
+    git_alone: Vec<Duration>,
+    /// To the daemon, until git returned: checked and planned.
+    returned: Vec<Duration>,
+    /// To the daemon, until the commit was in force.
+    applied: Vec<Duration>,
+    /// How much longer that took, push by push.
+    beyond_git: Vec<Duration>,
 }
 
 fn idle() -> Value {
@@ -158,9 +200,7 @@ fn boot(runs: usize) -> Value {
         .collect();
     workers.into_iter().for_each(|worker| worker.join().expect("a worker ends"));
     let filled = start.elapsed();
-    let (mut child, world) = take(daemon);
-    child.kill().expect("the daemon can be killed");
-    child.wait().expect("the daemon ends");
+    let world = killed(daemon);
     let start = Instant::now();
     let daemon = Daemon::start(world, &["--repo", "company"]);
     let ready = start.elapsed();
@@ -172,14 +212,10 @@ fn boot(runs: usize) -> Value {
     })
 }
 
-/// Takes a daemon apart without ending it.
-fn take(daemon: Daemon) -> (Child, World) {
-    let daemon = std::mem::ManuallyDrop::new(daemon);
-    let stand_in = std::process::Command::new("true").spawn().expect("`true` runs");
-    let mut daemon = std::mem::ManuallyDrop::into_inner(daemon);
-    let child = std::mem::replace(&mut daemon.child, stand_in);
-    let world = std::mem::take(&mut daemon.world);
-    (child, world)
+/// Kills a daemon and returns the world that it was in.
+fn killed(mut daemon: Daemon) -> World {
+    // What is dropped is the daemon; its world is another one's by then.
+    std::mem::take(&mut daemon.world)
 }
 
 fn start_run(socket: &Path, key: usize) {
@@ -199,13 +235,15 @@ fn start_run(socket: &Path, key: usize) {
     assert!(answer.starts_with("HTTP/1.1 2"), "a run is refused: {answer}");
 }
 
-fn spread(mut times: Vec<Duration>) -> Value {
+pub(crate) fn spread(mut times: Vec<Duration>) -> Value {
     times.sort();
     let at = |share: f64| {
         let index = ((times.len() as f64 * share).ceil() as usize).clamp(1, times.len()) - 1;
         times[index].as_secs_f64() * 1e3
     };
-    json!({ "n": times.len(), "p50": at(0.50).round(), "p99": at(0.99).round() })
+    // Tenths: some of these are a few milliseconds.
+    let tenths = |millis: f64| (millis * 10.0).round() / 10.0;
+    json!({ "n": times.len(), "p50": tenths(at(0.50)), "p99": tenths(at(0.99)) })
 }
 
 fn cpu_ticks(pid: u32) -> u64 {
