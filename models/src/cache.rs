@@ -16,7 +16,7 @@ type Generation = HashMap<[u8; 32], Embedding>;
 /// An embedder that remembers.
 pub struct Cached<E> {
     inner: E,
-    /// Texts of one generation.
+    /// How many texts one generation holds.
     most: usize,
     generations: Mutex<Generations>,
 }
@@ -50,6 +50,7 @@ impl<E: Embedder> Cached<E> {
         Uses { hits: generations.hits, misses: generations.misses }
     }
 
+    /// Held to look something up and to put something down, never while the model computes.
     fn lock(&self) -> MutexGuard<'_, Generations> {
         self.generations.lock().unwrap_or_else(PoisonError::into_inner)
     }

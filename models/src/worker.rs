@@ -51,7 +51,7 @@ struct Shared {
     queue: Mutex<Queue>,
     /// Something waits, or the last handle is gone.
     filled: Condvar,
-    /// Something was taken.
+    /// Tells those who wait for room in the queue that something was taken out of it.
     drained: Condvar,
 }
 

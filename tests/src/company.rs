@@ -20,9 +20,9 @@ const WEBSITE_SECRET: &str = "test-website-key";
 /// A world with doubles of the outside.
 #[derive(Debug)]
 pub struct Stage {
-    /// The scratch folder.
+    /// The scratch folder in which the company and its daemon live.
     pub world: World,
-    /// Mail, billing and model.
+    /// The doubles of mail, billing and model that it talks to.
     pub doubles: Doubles,
 }
 

@@ -27,7 +27,7 @@ pub struct Daemon {
     pub url: String,
     /// Where the control socket is.
     pub socket: PathBuf,
-    /// The API.
+    /// The API of the daemon, over its control socket.
     pub api: Api,
 }
 

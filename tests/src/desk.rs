@@ -51,9 +51,9 @@ pub struct Desk {
     server: Option<Server>,
     /// The runtime behind it.
     pub handle: Handle,
-    /// Its store.
+    /// The store of the runtime, in memory.
     pub journal: Arc<MemoryJournal>,
-    /// Its clock.
+    /// The clock of the runtime, which stands still until a test moves it.
     pub clock: ManualClock,
     /// What left the company.
     pub sent: Sent,

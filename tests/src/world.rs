@@ -22,9 +22,9 @@ pub struct World {
 pub struct Ran {
     /// The exit code.
     pub code: i32,
-    /// Data.
+    /// What it wrote to stdout: data.
     pub stdout: String,
-    /// Everything else.
+    /// What it wrote to stderr: everything that is no data.
     pub stderr: String,
 }
 

@@ -29,7 +29,7 @@ pub(super) struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Calls a verb.
+    /// Calls a verb of a connector, once.
     pub(super) async fn verb(&self, call: &VerbCall) -> Answer {
         let Self { ground, plan, job, .. } = *self;
         let Resolved { connector, verb } = connectors::resolve(plan, &call.verb)?;

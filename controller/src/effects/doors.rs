@@ -24,7 +24,7 @@ pub trait Doors: Send + Sync + 'static {
 /// What leaves beside an effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Leaving<'a> {
-    /// To which connector.
+    /// The connector that the call goes to.
     pub connector: &'a str,
     /// By which verb, where it is a call of one.
     pub verb: Option<&'a str>,

@@ -30,7 +30,7 @@ pub(super) struct Egress {
     is_private_declared: bool,
 }
 
-/// An entry of `hosts`.
+/// One entry of a connector's `hosts`: a host that its calls may reach.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Allowed {
     host: Host,

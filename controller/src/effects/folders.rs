@@ -20,7 +20,7 @@ use super::outcome::Fault;
 /// What a folder is judged against.
 #[derive(Debug, Clone)]
 pub(super) struct Folders {
-    /// Where relative folders begin.
+    /// The folder below which relative endpoints lie: `files` of the data folder.
     files: PathBuf,
     /// Places that are ours: the data folder, the repository, the key. What lies below `files` is excepted.
     keep_out: Vec<PathBuf>,

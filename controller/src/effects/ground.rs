@@ -25,7 +25,7 @@ pub struct Options {
     /// Places that no connector's folder may be, lie in, or hold: the data folder, the repository. What lies below `files` is
     /// excepted, and the key is always one of them.
     pub keep_out: Vec<PathBuf>,
-    /// What classifies.
+    /// The routers that decide locally about texts.
     pub routers: Routers,
 }
 

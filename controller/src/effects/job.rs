@@ -15,7 +15,7 @@ pub(super) struct VerbJob<'a> {
     pub(super) is_counted: bool,
     pub(super) verb: &'a Verb,
     pub(super) call: &'a VerbCall,
-    /// Opened for this call.
+    /// The connector's secret, opened for this call alone.
     pub(super) secret: Option<Secret>,
     pub(super) timeout: Duration,
     /// What the connector's folder is judged against.

@@ -48,7 +48,8 @@ struct Day {
 }
 
 impl Caps {
-    /// Takes one from the day's allowance; false where it is used up.
+    /// Takes one from the day's allowance; false where it is used up. Looking and counting are under one lock: two notices at the
+    /// same time must not both take the last one.
     pub(super) fn take(&self, rule: &NotifyRule, today: &str) -> bool {
         let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
         if sent.date != today {

@@ -15,12 +15,12 @@ const MOST_SAID: usize = 600;
 /// What an attempt comes to.
 pub(super) type Answer = Result<Done, Fault>;
 
-/// It happened.
+/// What an attempt that happened came to.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Done {
     /// The answer, checked against its schema.
     pub(super) value: Value,
-    /// What it cost.
+    /// What it cost, where it costs anything.
     pub(super) cost: Option<Money>,
     /// Where the answer comes from.
     pub(super) provenance: Value,
@@ -31,22 +31,22 @@ pub(super) struct Done {
 pub(super) enum Fault {
     /// It definitely did not happen.
     Definite(Failure),
-    /// It may have happened.
+    /// It may have happened: nobody knows, for this reason.
     Unknown(String),
     /// Nothing left: the door to the connector was shut, or its rates had no room.
     Held(Held),
 }
 
-/// Why nothing left.
+/// Why nothing left the company.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Held {
-    /// For people.
+    /// The reason, in words for people.
     pub(super) why: String,
     /// After how many milliseconds there may be room; absent where a pause has to end.
     pub(super) after: Option<u64>,
 }
 
-/// A definite failure.
+/// A failure of which it is certain that nothing happened.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Failure {
     pub(super) class: ErrorClass,

@@ -46,7 +46,7 @@ pub struct Effects {
 }
 
 impl Effects {
-    /// Opens the room.
+    /// Returns the room with nothing loaded and nothing watched.
     #[must_use]
     pub fn new(options: Options) -> Self {
         let mut options = options;
@@ -276,14 +276,14 @@ impl Effects {
 pub struct RouteIn<'a> {
     /// The plan, which says by which model.
     pub plan: &'a Plan,
-    /// The route.
+    /// The route, with its rules and classes.
     pub route: &'a Route,
 }
 
 /// What a route was asked once.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Inquiry {
-    /// The text.
+    /// The text that was to be classified.
     pub text: String,
     /// What the conditions of its rules could read beside it.
     pub context: Value,

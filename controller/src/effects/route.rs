@@ -50,7 +50,7 @@ pub(super) enum Hop {
     Skipped { reason: String, cost: Option<Money> },
 }
 
-/// A classification under way.
+/// A classification that no rule has decided: what the router said, and what hops were asked.
 pub(super) struct Classification<'a> {
     route: &'a Route,
     started: Instant,

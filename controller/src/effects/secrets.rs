@@ -23,7 +23,7 @@ const LARGEST: usize = 64 * 1024;
 /// An opened secret. Printed as `***`, wiped when dropped.
 pub struct Secret(SecretString);
 
-/// Where the key is.
+/// The place of the key that opens the company's secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keys {
     file: PathBuf,
@@ -44,7 +44,7 @@ pub enum Error {
     /// The key file cannot be read or written.
     #[error("the key file \"{}\" cannot be used", path.display())]
     KeyFile {
-        /// Where it is.
+        /// The path of the key's file.
         path: PathBuf,
         /// What the system says.
         source: std::io::Error,

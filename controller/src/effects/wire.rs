@@ -30,7 +30,7 @@ pub(super) struct Request {
     pub(super) max_response: usize,
 }
 
-/// An answer, whole.
+/// An answer that was read to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Response {
     pub(super) status: u16,
@@ -133,7 +133,7 @@ pub(super) fn tls() -> rustls::ClientConfig {
         .clone()
 }
 
-/// Where a request goes.
+/// The host and the port that a URL names.
 struct Authority {
     host: String,
     port: u16,

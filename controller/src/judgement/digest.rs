@@ -15,7 +15,7 @@ pub(crate) const IDENTITY: [&str; 3] = ["config.json", "model.safetensors", "tok
 /// What a file is, whatever it is called.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Hashed {
-    /// How long it is.
+    /// How many bytes it has.
     pub bytes: u64,
     /// Its SHA-256, in hexadecimal digits.
     pub sha256: String,

@@ -27,7 +27,7 @@ const REMEMBERED: usize = 4_096;
 /// An embedder, and whether it is the one that was wanted.
 #[derive(Clone)]
 pub struct Engine {
-    /// What embeds.
+    /// What turns texts into vectors.
     pub embedder: Arc<dyn Embedder>,
     /// Why the wanted model does not answer; absent where it does.
     pub stand_in: Option<StandIn>,
@@ -40,7 +40,7 @@ pub struct StandIn {
     pub wanted: String,
     /// Why it does not answer.
     pub reason: String,
-    /// What to type.
+    /// The command that brings the wanted model.
     pub hint: String,
 }
 
@@ -89,6 +89,7 @@ impl Engines {
     /// Returns the embedder for a pin; loads it where it is not loaded yet. Blocks meanwhile.
     #[must_use]
     pub fn get(&self, pin: Option<&str>) -> Engine {
+        // Held while a model is loaded, on purpose: who asks meanwhile would load it a second time.
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         let pin = pin.map(str::to_owned);
         let engine = loaded.entry(pin).or_insert_with_key(|pin| {

@@ -22,12 +22,12 @@ pub enum Error {
         /// Where it was looked for.
         place: &'static str,
     },
-    /// The disk refuses.
+    /// The disk refuses, or the file is not there.
     #[error("cannot {doing} \"{}\"", path.display())]
     File {
         /// What was tried.
         doing: &'static str,
-        /// Where.
+        /// The path that it was tried on.
         path: PathBuf,
         /// What the system says.
         source: io::Error,
@@ -35,7 +35,7 @@ pub enum Error {
     /// A source lacks a file.
     #[error("\"{}\" holds no \"{file}\"", place.display())]
     Missing {
-        /// The folder or wheel.
+        /// The folder or wheel in which it should be.
         place: PathBuf,
         /// The file.
         file: String,
@@ -65,7 +65,7 @@ pub enum Error {
     Fetch {
         /// What was asked for.
         url: String,
-        /// Why.
+        /// What the client says.
         source: reqwest::Error,
     },
     /// A server answers something else than the file.
@@ -73,7 +73,7 @@ pub enum Error {
     Status {
         /// What was asked for.
         url: String,
-        /// The status.
+        /// The HTTP status that came back.
         status: u16,
     },
     /// The endpoint is no address.
@@ -90,9 +90,9 @@ pub enum Error {
     /// A wheel cannot be read.
     #[error("\"{}\" is no wheel that can be read", path.display())]
     Wheel {
-        /// Where it is.
+        /// The path of the wheel.
         path: PathBuf,
-        /// Why.
+        /// What the reader of zip files says.
         source: zip::result::ZipError,
     },
     /// Another process pulls the same model.

@@ -22,7 +22,7 @@ const LONGEST: usize = 2_000;
 pub struct Said {
     /// The run that asked.
     pub run: String,
-    /// Its route step.
+    /// The step of that run that asked the route.
     pub step: String,
     /// The class that was decided, where it is known.
     pub decided: Option<String>,

@@ -13,7 +13,7 @@ use super::{
     error::Error,
 };
 
-/// Where models lie.
+/// The folder in which models lie, each in a folder of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Store {
     root: PathBuf,
@@ -24,7 +24,7 @@ pub struct Store {
 pub struct ModelReport {
     /// The model.
     pub name: String,
-    /// Its folder.
+    /// The folder of the model.
     pub folder: PathBuf,
     /// The digest of what lies there; absent where a file of its identity is.
     pub digest: Option<String>,
@@ -51,11 +51,11 @@ pub struct FileReport {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Flaw {
-    /// It is not there.
+    /// The file is not there.
     Missing,
-    /// It has another length.
+    /// The file has another length than the catalogue says.
     Length,
-    /// It is another file.
+    /// The file has the right length and another content.
     Digest,
 }
 

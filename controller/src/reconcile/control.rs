@@ -21,9 +21,9 @@ use super::{
 /// What came of a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {
-    /// Whether it changed anything.
+    /// Whether the command changed anything.
     pub applied: bool,
-    /// In words.
+    /// What came of it, in words.
     pub message: String,
     /// What to type next, where there is something.
     pub next: Option<String>,

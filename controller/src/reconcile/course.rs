@@ -46,23 +46,23 @@ pub(super) struct Attempt {
     pub(super) tree: String,
     /// The commit that it is, or is based on.
     pub(super) commit: Option<String>,
-    /// Its title.
+    /// The first line of its commit's message.
     pub(super) title: String,
     /// The digest of its files.
     pub(super) files: String,
-    /// How far it came.
+    /// How far it came on its way into force.
     pub(super) phase: RevisionPhase,
 }
 
-/// What was in force.
+/// A set of files that was in force, and can be again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Good {
     /// The tree that was in force: the applied id.
     pub(super) tree: String,
-    /// Where it came from.
+    /// The revision that brought it, with its title and slices.
     #[serde(flatten)]
     pub(super) from: Lineage,
-    /// Since when.
+    /// When that began.
     pub(super) at: Stamp,
 }
 
@@ -77,11 +77,11 @@ impl Deref for Good {
 /// Why the source is not followed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
-    /// Why.
+    /// Why the source is not followed, as whoever holds it says.
     pub reason: String,
-    /// Who.
+    /// The principal that holds it.
     pub by: String,
-    /// Since when.
+    /// When that began.
     pub at: Stamp,
     /// The revision that is kept out, where it is one.
     pub revision: Option<String>,
@@ -89,18 +89,18 @@ pub struct Hold {
     pub ends_itself: bool,
 }
 
-/// One entry.
+/// One entry of the course's log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Entry {
-    /// When.
+    /// When it happened.
     pub(super) at: Stamp,
-    /// Who.
+    /// The principal that did it; `reconcile` and `source` are this room itself.
     pub(super) by: String,
-    /// What.
+    /// What happened.
     pub(super) what: What,
 }
 
-/// What an entry tells.
+/// What happened to the course of revisions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum What {
@@ -108,11 +108,11 @@ pub(super) enum What {
     Attempted(Attempt),
     /// Something happened to the revision that is being tried.
     Life(RevisionEvent),
-    /// Something came into force.
+    /// A set of files came into force.
     Good(Good),
     /// The source is not followed.
     Held(Hold),
-    /// It is followed again.
+    /// The source is followed again.
     Released,
     /// The operator confirmed a plan.
     Confirmed(String),

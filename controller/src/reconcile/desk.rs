@@ -21,7 +21,8 @@ use super::{
     wish::{Candidate, Unreadable},
 };
 
-/// Everything that changes, under one lock.
+/// Everything that changes, under one lock: of two that decide at the same time the second sees what the first did. It is held
+/// across an activation, so nothing that belongs to a stranger is read, merged or judged under it.
 pub(super) struct Desk {
     pub(super) course: Kept<Course>,
     pub(super) book: Book,

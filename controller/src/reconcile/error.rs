@@ -5,13 +5,13 @@ use adjutant_machine::journal::JournalError;
 use super::repository::{RepositoryError, Trouble};
 use crate::runtime;
 
-/// Why the room refuses.
+/// Why reconcile refuses or fails.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// There is no such thing: exit code 4.
     #[error("there is no {what} \"{id}\"")]
     NotFound {
-        /// `revision`, `proposal`, …
+        /// The kind of thing: `revision`, `proposal`, `commit`.
         what: &'static str,
         /// The id that was asked for.
         id: String,
@@ -19,15 +19,15 @@ pub enum Error {
     /// What was given is wrong: exit code 1.
     #[error("{reason}")]
     Invalid {
-        /// What is wrong.
+        /// What is wrong with what was asked for.
         reason: String,
-        /// What to type instead.
+        /// What to do instead.
         help: Option<String>,
     },
     /// A rule forbids it: exit code 3.
     #[error("{reason}")]
     Forbidden {
-        /// The rule.
+        /// The rule that forbids it.
         reason: String,
         /// What may be done instead.
         help: Option<String>,
@@ -35,15 +35,15 @@ pub enum Error {
     /// It does not fit what is there now: exit code 5.
     #[error("{reason}")]
     Conflict {
-        /// What is there now.
+        /// What stands in the way now.
         reason: String,
         /// What to do about it.
         help: Option<String>,
     },
-    /// Git refused.
+    /// Git refused, or failed.
     #[error(transparent)]
     Repository(#[from] RepositoryError),
-    /// The runtime refused.
+    /// The runtime refused, or the store did.
     #[error(transparent)]
     Runtime(#[from] runtime::Error),
     /// A promise of our own code is broken: exit code 70.

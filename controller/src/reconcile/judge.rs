@@ -76,7 +76,7 @@ pub(super) struct Judge {
     pub(super) checks: std::sync::atomic::AtomicUsize,
 }
 
-/// What decides a judgement.
+/// All that a judgement depends on: where this is the same, so is the judgement.
 #[derive(Debug, PartialEq, Eq)]
 struct Key {
     /// What is in force, where slices may stay as they are there.
@@ -96,6 +96,7 @@ impl Judge {
         if let Some(found) = known.iter().find(|(known, _)| *known == key) {
             return Arc::clone(&found.1);
         }
+        // Let go while it is judged: a check takes long, and who asks for something that is known need not wait.
         drop(known);
         #[cfg(test)]
         self.checks.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
@@ -168,7 +169,7 @@ fn by_slice(memo: &mut Memo, last_good: &FileSet, candidate: Listed) -> Judged {
     Found { plan: composite.loaded.plan, held, report, attempted }.judged(part)
 }
 
-/// What a check found.
+/// What a check found, before it is said what can be in force.
 struct Found<'a> {
     plan: Option<Plan>,
     held: BTreeMap<Id, Vec<Value>>,

@@ -9,9 +9,9 @@ use super::{Error, Mode, Reconciler, Repository, control::short, course::What, d
 /// The answer to a push.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Admission {
-    /// Whether it is taken.
+    /// Whether the push is taken.
     pub ok: bool,
-    /// What the pusher reads.
+    /// What the pusher reads in the terminal.
     pub text: String,
     /// The plan, for programs.
     pub plan: Value,

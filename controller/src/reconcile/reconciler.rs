@@ -441,7 +441,7 @@ struct Work<'a> {
     is_all: bool,
 }
 
-/// What comes into force.
+/// What is about to come into force.
 pub(super) struct Coming<'a> {
     pub(super) good: &'a Good,
     pub(super) judged: &'a Judged,

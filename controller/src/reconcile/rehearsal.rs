@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// The recorded decisions of one route, decided again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rehearsed {
-    /// The route.
+    /// The route whose decisions were decided again.
     pub route: Id,
     /// How many of its latest decisions were decided again, by the old and by the new route.
     pub decided: usize,
@@ -36,7 +36,7 @@ pub struct Turn {
     pub from: String,
     /// The class as it would be.
     pub to: String,
-    /// How many.
+    /// How many decisions would change so.
     pub count: usize,
 }
 

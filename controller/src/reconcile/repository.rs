@@ -16,7 +16,7 @@ pub enum Trouble {
     Moved,
     /// What was given is wrong, such as a patch that does not apply.
     Wrong,
-    /// Anything else.
+    /// Git failed for another reason.
     Failed,
 }
 
@@ -35,11 +35,11 @@ pub struct RepositoryError {
 /// A commit with what it says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Commit {
-    /// Its id.
+    /// The id of the commit.
     pub id: String,
-    /// Its tree.
+    /// The id of its tree.
     pub tree: String,
-    /// `Name <mail>`.
+    /// Who wrote it, as `Name <mail>`.
     pub author: String,
     /// The first line of its message.
     pub title: String,
@@ -52,7 +52,7 @@ pub struct Commit {
 pub struct Merged {
     /// The tree of the result; absent if files are in conflict.
     pub tree: Option<String>,
-    /// The files in conflict.
+    /// The paths that both sides changed in ways that do not fit together.
     pub conflicts: Vec<String>,
 }
 
@@ -68,7 +68,7 @@ pub enum Extent {
 /// A change as it is shown to whoever decides.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Review {
-    /// The text.
+    /// The change as people read it.
     pub text: String,
     /// What the text does not show, one line each.
     pub hidden: Vec<String>,
@@ -102,7 +102,7 @@ pub trait Repository: Send + Sync + 'static {
     /// Returns the commit that a name means, in the repository or in the folder that is followed.
     fn resolve(&self, name: &str) -> Asked<Option<String>>;
 
-    /// Reads a commit.
+    /// Returns what a commit says of itself, with its files of the language.
     fn commit(&self, id: &str) -> Asked<Commit>;
 
     /// Reads the files of a tree.

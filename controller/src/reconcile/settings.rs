@@ -9,15 +9,15 @@ use crate::runtime::{Clock, Handle};
 
 /// What a reconciler stands on.
 pub struct Settings {
-    /// The runtime.
+    /// The runtime, in which a plan comes into force.
     pub handle: Handle,
-    /// The store.
+    /// The store, in which files and decisions are kept.
     pub journal: Arc<dyn Journal>,
     /// The repository that commits are read from and written to.
     pub repository: Arc<dyn Repository>,
-    /// The clock.
+    /// The clock by which entries are dated.
     pub clock: Arc<dyn Clock>,
-    /// Where the truth lives.
+    /// The place whose word counts.
     pub mode: Mode,
     /// The folder, address or repository that is followed, for people.
     pub place: String,

@@ -16,7 +16,7 @@ use super::{
 /// The source, as it is and as far as it came.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Status {
-    /// Where the truth lives.
+    /// The place whose word counts: a folder, a commit, a remote branch, or `main` of the daemon's own repository.
     pub mode: Mode,
     /// The folder, address or repository that is followed.
     pub place: String,
@@ -40,7 +40,7 @@ pub struct Status {
     pub conditions: Vec<Condition>,
     /// What is wrong with the attempted revision, in the form of `check`.
     pub diagnostics: Vec<Value>,
-    /// The slices.
+    /// Each slice of the company, with where what is in force of it comes from.
     pub slices: Vec<SliceStatus>,
     /// Why the source is not followed.
     pub hold: Option<Hold>,
@@ -56,31 +56,31 @@ pub struct Waits {
     pub token: String,
     /// Why it waits, one line each.
     pub because: Vec<String>,
-    /// What to type.
+    /// The command that says yes.
     pub next: String,
 }
 
 /// One condition of a resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Condition {
-    /// Of what.
+    /// What the condition is about: `company`, `source`, `slice/<id>` or `connector/<id>`.
     pub resource: String,
-    /// `Ready`, `Reconciling`, `Stalled`, `Degraded`.
+    /// The kind of condition: `Ready`, `Reconciling`, `Stalled` or `Degraded`.
     pub condition: String,
-    /// Whether it holds.
+    /// Whether the resource is in this condition.
     pub holds: bool,
-    /// A stable word.
+    /// The cause as one word that never changes, for programs.
     pub reason: String,
-    /// For people.
+    /// The cause in words for people.
     pub message: String,
     /// The revision that was looked at.
     pub revision: Option<String>,
 }
 
-/// One slice.
+/// How one slice of the company stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SliceStatus {
-    /// Its name.
+    /// The slice.
     pub id: String,
     /// The revision that it comes from.
     pub applied: Option<String>,
@@ -120,7 +120,7 @@ struct Stand<'a> {
 }
 
 impl Facts<'_> {
-    /// Puts a status together.
+    /// Returns the status that these facts amount to.
     pub(super) fn status(&self) -> Status {
         let attempt = self.course.attempt.as_ref();
         let mut conditions = vec![self.company(), self.source()];

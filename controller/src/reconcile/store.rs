@@ -36,7 +36,7 @@ pub(super) struct Change<'a, T, E> {
     pub(super) entries: &'a [E],
 }
 
-/// Reads a state.
+/// Reads the newest state of an instance; one that was never written is its default.
 pub(super) fn load<T: DeserializeOwned + Default>(
     journal: &dyn Journal,
     instance: &InstanceId,

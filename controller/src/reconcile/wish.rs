@@ -5,13 +5,13 @@ use std::sync::Arc;
 use adjutant_spec::files::FileSet;
 use serde::{Deserialize, Serialize};
 
-/// Where the truth lives.
+/// The place whose word counts: what it says is what is wished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// What is saved in a folder.
     Worktree,
-    /// A folder's `HEAD`.
+    /// The commit that a folder's `HEAD` names; uncommitted work does not count.
     Commit,
     /// A branch of a remote.
     Remote,
@@ -39,9 +39,9 @@ pub struct Candidate {
     pub revision: String,
     /// The commit that it is, or is based on.
     pub commit: Option<String>,
-    /// One line about it.
+    /// The first line of the commit's message, or what uncommitted work is.
     pub title: String,
-    /// Its files.
+    /// Its files of the language.
     pub files: Arc<FileSet>,
     /// The paths that differ from the commit that it is based on.
     pub uncommitted: Vec<String>,
@@ -52,9 +52,9 @@ pub struct Candidate {
 /// A reading that failed; it says nothing about which files exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable {
-    /// A stable word.
+    /// The kind of failure as one word that never changes.
     pub code: String,
-    /// What failed.
+    /// What failed, in words.
     pub message: String,
     /// What to do about it.
     pub hint: Option<String>,

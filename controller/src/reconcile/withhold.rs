@@ -27,7 +27,7 @@ const MOST_LOOKS: usize = 12;
 enum Keeping {
     /// The files that the candidate takes away.
     Removed,
-    /// Everything.
+    /// Everything in the slices concerned.
     All,
 }
 
@@ -40,7 +40,7 @@ struct Keep<'a> {
 
 /// The part of a candidate that needs no yes.
 pub(super) struct Part {
-    /// The part, judged.
+    /// The files of the part, with the plan that they amount to.
     pub(super) judged: Arc<Judged>,
     /// The slices in which something waits.
     pub(super) waiting: BTreeSet<Id>,

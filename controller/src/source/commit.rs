@@ -18,9 +18,9 @@ use super::{
 /// Who makes a commit, and what it says.
 #[derive(Debug, Clone, Copy)]
 pub struct Note<'a> {
-    /// `Name <mail>`.
+    /// Who made the change, as `Name <mail>`.
     pub author: &'a str,
-    /// The message.
+    /// The message of the commit.
     pub message: &'a str,
 }
 

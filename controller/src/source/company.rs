@@ -61,7 +61,7 @@ const CONFIG: &[(&str, &str)] = &[
 /// What the hook scripts call: the binary, and the data directory that it is told.
 #[derive(Debug, Clone)]
 pub struct HookSetup {
-    /// The `adjutant` binary.
+    /// The `adjutant` binary that the hooks call.
     pub binary: PathBuf,
     /// The data directory, handed on as `ADJUTANT_DATA`.
     pub data: PathBuf,
@@ -70,7 +70,7 @@ pub struct HookSetup {
 /// How the repository came to its first commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seeded {
-    /// It had one already.
+    /// It had a `main` already, at this commit.
     Already(String),
     /// `HEAD` of the folder's repository, with its history.
     Commit(String),
@@ -389,7 +389,7 @@ fn quoted(path: &Path) -> String {
     format!("'{}'", path.to_string_lossy().replace('\'', r"'\''"))
 }
 
-/// Replaces a script in one step: a push may be running it.
+/// Replaces a script in one step: a push may be running it. It is not synced: every start writes it anew.
 fn write_hook(path: &Path, text: &str) -> Result<(), Error> {
     let fresh = path.with_extension("new");
     let written = fs::write(&fresh, text)

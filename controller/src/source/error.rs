@@ -22,7 +22,7 @@ pub enum Error {
     Store {
         /// What was attempted, as a verb phrase.
         doing: &'static str,
-        /// The private repository.
+        /// The path of the private repository.
         repository: PathBuf,
         /// What libgit2 says.
         #[source]
@@ -70,7 +70,7 @@ pub enum Error {
     OverLimit {
         /// What was counted, such as `files` or `bytes`.
         unit: &'static str,
-        /// The limit.
+        /// The most that is read.
         limit: u64,
         /// How much was found before reading stopped.
         found: u64,
@@ -78,7 +78,7 @@ pub enum Error {
     /// The tree could not be walked in the time that a walk has; nothing of it was taken.
     #[error("the tree could not be read within {seconds} s")]
     TooSlow {
-        /// The limit.
+        /// The most seconds that a look may take.
         seconds: u64,
     },
     /// A reference moved while it was being updated; look again and decide again.
@@ -104,7 +104,7 @@ pub enum Error {
     Protocol {
         /// What the protocol asks for.
         expected: &'static str,
-        /// What came.
+        /// What git sent instead.
         found: String,
     },
     /// A text that must be an object id or a reference name is not one.
@@ -112,7 +112,7 @@ pub enum Error {
     Malformed {
         /// What it must be, with its article.
         expected: &'static str,
-        /// The text as given.
+        /// The id as it was given.
         text: String,
     },
 }

@@ -56,7 +56,7 @@ pub enum Mode {
     },
     /// `main` of the daemon's own repository.
     Push {
-        /// The repository.
+        /// The daemon's own repository of the company.
         company: Company,
     },
 }
@@ -103,7 +103,7 @@ impl Settings {
     }
 }
 
-/// How changes are noticed.
+/// How a source finds out that something may have changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Watching {
     /// By file events, with a periodic look as a net.

@@ -309,6 +309,7 @@ impl Pipes {
     }
 }
 
+/// Takes what was read so far; a thread that still reads adds to an empty one, which nobody looks at.
 fn taken(shared: &Shared) -> Captured {
     std::mem::take(&mut *shared.lock().unwrap_or_else(PoisonError::into_inner))
 }

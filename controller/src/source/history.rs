@@ -27,7 +27,7 @@ pub struct Change {
     pub path: String,
     /// The path before, if it was renamed.
     pub was: Option<String>,
-    /// How it differs.
+    /// How the file differs.
     pub kind: ChangeKind,
 }
 

@@ -22,11 +22,11 @@ const PROPOSALS: &str = "refs/for/";
 /// A reference that a push wants to move; `None` stands for "does not exist".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefUpdate {
-    /// Where it points now.
+    /// The commit that it points to now; absent where it is new.
     pub old: Option<String>,
-    /// Where it shall point.
+    /// The commit that it is to point to; absent where it is to be deleted.
     pub new: Option<String>,
-    /// Its full name.
+    /// The full name of the reference, such as `refs/heads/main`.
     pub name: String,
 }
 
@@ -56,7 +56,7 @@ pub enum Refusal {
     OtherBranch(String),
     /// A proposal for a branch other than `main`.
     OtherTarget(String),
-    /// `main` shall be deleted.
+    /// The push would delete `main`.
     DeletesMain,
     /// A reference that belongs to the daemon.
     Reserved(String),
@@ -139,9 +139,9 @@ pub fn parse_updates(stdin: &str) -> Result<Vec<RefUpdate>, Error> {
 /// A pushed commit, read in quarantine.
 #[derive(Debug, Clone)]
 pub struct Pushed {
-    /// The commit.
+    /// What the pushed commit says of itself.
     pub revision: Revision,
-    /// Its files.
+    /// Its files of the language.
     pub files: Arc<FileSet>,
     /// The files of the commit that it would replace.
     pub before: Option<Arc<FileSet>>,

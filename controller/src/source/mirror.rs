@@ -80,6 +80,8 @@ impl Mirror {
             remove_all(leftover)?;
         }
         init_bare(&fresh)?;
+        // Before the repository changes its place: what was read or written of the old one must not be taken for the new one's.
+        // A crash between the two moves leaves no mirror, and the next start makes one: all in it can be fetched again.
         self.inner.cache.clear();
         match fs::rename(path, &old) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -134,6 +136,7 @@ impl Mirror {
         }
     }
 
+    /// Asks and notes under one lock: of many readers that meet the same damage one makes the mirror anew.
     fn may_rebuild(&self) -> bool {
         let mut last = self.inner.rebuilt.lock().unwrap_or_else(PoisonError::into_inner);
         let is_due = last.is_none_or(|last| last.elapsed() > BETWEEN_REBUILDS);

@@ -24,7 +24,7 @@ use super::{
     worktree::WorkTree,
 };
 
-/// Where one look reads.
+/// The place that one look reads, for each mode.
 pub(super) enum Lookout {
     Worktree(Box<WorktreeLookout>),
     Commit { folder: PathBuf },

@@ -33,9 +33,9 @@ pub enum Verdict {
     Taken {
         /// The reference that holds it.
         reference: String,
-        /// Where that pointed before.
+        /// The commit to which that pointed before.
         old: Option<String>,
-        /// Where it points now.
+        /// The commit to which it points now.
         new: String,
     },
     /// Refused; the pusher reads why.
@@ -47,7 +47,7 @@ pub enum Verdict {
 pub struct RefReport {
     /// The reference as git named it.
     pub reference: String,
-    /// What becomes of it.
+    /// What becomes of the reference.
     pub verdict: Verdict,
 }
 

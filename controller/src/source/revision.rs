@@ -38,7 +38,7 @@ pub struct Committed {
 /// A complete reading of a revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observed {
-    /// The revision.
+    /// What the revision says of itself.
     pub revision: Revision,
     /// All of its files that belong to the language.
     pub files: Arc<FileSet>,

@@ -48,7 +48,7 @@ pub enum GitCode {
     Partial,
     /// The repository is bare: there are no saved files.
     Bare,
-    /// None of the above.
+    /// Git failed in a way that its words do not tell.
     Unknown,
 }
 

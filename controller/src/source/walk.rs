@@ -14,7 +14,7 @@ const NAMES_BETWEEN_CLOCKS: u64 = 256;
 /// How much one revision may hold, and how much may be looked at to find out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Files of the language.
+    /// The most files of the language.
     pub files: u64,
     /// Bytes of one file; a larger one is a problem of that file alone.
     pub file_bytes: u64,
@@ -22,7 +22,7 @@ pub struct Limits {
     pub total_bytes: u64,
     /// Names that are looked at, each as often as a link leads to it.
     pub names: u64,
-    /// Folders inside each other.
+    /// The most folders inside each other.
     pub depth: u64,
     /// Links to folders that are followed.
     pub links: u64,

@@ -42,6 +42,7 @@ impl Hints {
             Ok(event) if !filter.counts(&event) => {}
             Ok(_) => hint(),
             Err(_) => {
+                // Noted before the hint is sent: whoever comes for it finds the note, and arms every watch anew.
                 failed.store(true, Ordering::Relaxed);
                 hint();
             }

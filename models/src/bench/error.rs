@@ -16,7 +16,7 @@ pub enum Error {
     /// A peer's process did not start, ended, or said something else than an answer.
     #[error("the peer \"{engine}\" failed: {reason}")]
     Peer {
-        /// Which.
+        /// The engine that failed.
         engine: String,
         /// What it said, or what became of it.
         reason: String,
@@ -24,19 +24,19 @@ pub enum Error {
     /// An engine computes something else, so that its speed means nothing.
     #[error("\"{engine}\" gives another vector than ours for the same text, cosine {cosine:.5}")]
     Disagrees {
-        /// Which.
+        /// The engine that failed.
         engine: String,
-        /// How near they are.
+        /// The cosine between the two vectors.
         cosine: f32,
     },
     /// An engine counts other tokens than the cell says.
     #[error("\"{engine}\" counts {found} tokens, expected {expected}")]
     Tokens {
-        /// Which.
+        /// The engine that failed.
         engine: String,
         /// What the texts were made to have.
         expected: usize,
-        /// What it counted.
+        /// How many tokens it counted.
         found: usize,
     },
     /// Our model did not load.

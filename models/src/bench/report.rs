@@ -12,7 +12,7 @@ use super::rounds::{Contest, Tally};
 /// What a run measured.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
-    /// What it ran on.
+    /// The machine that it ran on.
     pub machine: Machine,
     /// How many rounds the medians are of.
     pub rounds: usize,
@@ -33,19 +33,19 @@ pub struct Contender {
     pub engine: String,
     /// Its version; for ours the digest of the model.
     pub version: String,
-    /// How long it loaded.
+    /// How many milliseconds it took to load the model.
     pub load_ms: f64,
     /// The most memory of its process, with one copy of the weights.
     pub peak_mib: f64,
 }
 
-/// One cell.
+/// What was measured of every engine, for one length of texts and size of batches.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Measured {
-    /// Which.
+    /// What was measured.
     #[serde(flatten)]
     pub cell: Cell,
-    /// By engine.
+    /// What came of it, by the name of the engine.
     pub engines: BTreeMap<String, Figure>,
     /// Our sentences a second over each peer's: the median of the ratios within a round.
     pub ratios: BTreeMap<String, f64>,
@@ -63,13 +63,13 @@ pub struct Figure {
 /// One promise, and what became of it in this run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Target {
-    /// What is promised.
+    /// The promise, in words.
     pub name: String,
-    /// The bound.
+    /// The number that must be reached.
     pub bound: f64,
-    /// What was measured.
+    /// The number that was measured.
     pub measured: f64,
-    /// Whether it holds.
+    /// Whether the promise is kept.
     pub is_met: bool,
 }
 

@@ -24,7 +24,7 @@ pub enum LoadError {
     Json {
         /// The file.
         path: PathBuf,
-        /// Where and why.
+        /// What the reader of JSON says, with the place.
         source: serde_json::Error,
     },
     /// A field says something that the forward pass does not do.
@@ -34,9 +34,9 @@ pub enum LoadError {
         file: String,
         /// The field.
         field: &'static str,
-        /// What would work.
+        /// What would work in its place.
         expected: String,
-        /// What is there.
+        /// What the file has.
         found: String,
     },
     /// The weights are no safetensors file, or end too early.
@@ -86,7 +86,7 @@ pub enum LoadError {
         path: PathBuf,
         /// The tensor's name.
         tensor: String,
-        /// Where.
+        /// The place of the number in the tensor.
         index: usize,
     },
     /// The tokenizer is not one.

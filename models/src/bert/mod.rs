@@ -49,7 +49,7 @@ const TOKENS_WORTH_A_PASS: usize = 96;
 /// Below this many texts, tokenizing on several threads costs more than it saves.
 const TEXTS_WORTH_SHARING: usize = 8;
 
-/// Where an encoder computes.
+/// The device on which an encoder computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Device {
     /// The CPU, with our own packed forward pass.
@@ -68,7 +68,7 @@ pub enum Device {
 pub struct Options {
     /// Threads of its own; the answers do not depend on it.
     pub threads: usize,
-    /// Where it computes.
+    /// The device on which it computes.
     pub device: Device,
 }
 

@@ -11,7 +11,7 @@ pub(super) const TOKENIZER: &str = "tokenizer.json";
 /// Vocabularies are rounded up to these, so that a matrix is easier to multiply.
 const ROUNDINGS: [usize; 4] = [1, 8, 64, 128];
 
-/// Texts to token numbers.
+/// Turns texts into the numbers of their tokens.
 pub(super) struct Tokens(Tokenizer);
 
 impl Tokens {

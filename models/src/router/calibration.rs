@@ -32,7 +32,7 @@ pub struct Outcome {
 pub struct Platt {
     /// What the log-odds are multiplied with.
     pub slope: f64,
-    /// What is added then.
+    /// What is added to the product.
     pub offset: f64,
     /// How many outcomes it was fitted to.
     pub outcomes: usize,

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 /// An example near the text that was asked about.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Neighbour {
-    /// Its class.
+    /// The class of the example.
     pub class: String,
-    /// Its text.
+    /// The text of the example.
     pub text: String,
     /// How alike the two are, from 0 to 1.
     pub similarity: f64,

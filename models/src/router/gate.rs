@@ -54,7 +54,7 @@ pub(super) struct Known {
     pub(super) is_strange: bool,
     /// Whether its class was right.
     pub(super) is_right: bool,
-    /// How much it counts.
+    /// How much it counts among the others.
     pub(super) weight: f64,
 }
 

@@ -61,7 +61,7 @@ pub enum FitError {
     /// There is nothing to choose between.
     #[error("a router needs examples of at least two classes, and got {0}")]
     TooFewClasses(usize),
-    /// Nobody can promise that.
+    /// The promise is one that no router can keep.
     #[error(
         "a router promises a precision from 0.5 to below 1, over a share of strangers between 0 and 1, and not {}{}",
         .0.precision, .0.strangers.map_or(String::new(), |share| format!(" over {share}"))

@@ -18,9 +18,9 @@ const MOST_MIXTURES: usize = 100;
 /// Mixtures of one example, dealt again, are with texts so far apart in the store.
 const STRIDE: usize = 31;
 
-/// Texts of no class.
+/// Texts of no class: the operator's own, and those of the general store.
 pub(super) struct Outside {
-    /// Their vectors.
+    /// The vectors of these texts, a row each.
     vectors: Matrix,
     /// The first so many are of the general store, the others the operator's.
     background: usize,

@@ -19,9 +19,9 @@ const TEXTS_AN_ITERATION: usize = 1_000;
 /// errors of each class lie so many numbers apart, and pages apart they would push one another out of the first cache.
 const BLOCK: usize = 496;
 
-/// Texts with their classes.
+/// Texts with their classes, in the form that a regression is fitted to.
 pub(super) struct Labelled<'a> {
-    /// One row a text.
+    /// The vectors, a row for each text.
     pub(super) vectors: &'a Matrix,
     /// The class of each text, below `classes`.
     pub(super) labels: &'a [usize],

@@ -29,7 +29,7 @@ const HANDS_OF_FEW: usize = 10;
 const ENOUGH_HELD_OUT: usize = 300;
 const MOST_DEALS: usize = 6;
 
-/// Whose text it was.
+/// Where a played text comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin {
     /// An example held out of its class.
@@ -48,11 +48,11 @@ pub(super) enum Origin {
 pub(super) const ORIGINS: [Origin; 5] =
     [Origin::Own, Origin::LeftOut, Origin::Background, Origin::Stranger, Origin::Mixed];
 
-/// One text, played.
+/// One text that was played, with what a judge that had never seen it made of it.
 pub(super) struct Played {
     /// What the judge saw.
     pub(super) glance: Glance,
-    /// Whose text it was.
+    /// Where the text comes from.
     pub(super) origin: Origin,
     /// The place of its class among those of the judge.
     pub(super) truth: Option<usize>,

@@ -44,7 +44,7 @@ pub struct KeyUse {
 /// A request and the answer that every repetition of it gets.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Kept {
-    /// `METHOD /path`.
+    /// The method and the path of the call, as `METHOD /path`.
     pub target: String,
     /// The body; a repetition must be equal as JSON.
     pub body: Value,

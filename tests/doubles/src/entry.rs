@@ -108,7 +108,7 @@ pub struct MailRefusal {
 pub struct BillingCall {
     /// When, in milliseconds of Unix time.
     pub at_ms: u64,
-    /// `GET` or `POST`.
+    /// The method: `GET` or `POST`.
     pub method: String,
     /// The path, without the query.
     pub path: String,
@@ -144,7 +144,7 @@ pub enum Change {
     },
     /// An invoice was voided.
     InvoiceVoided {
-        /// Its id.
+        /// The id of the invoice.
         id: String,
     },
 }
@@ -152,7 +152,7 @@ pub enum Change {
 /// A customer of the billing API; the serialised form is the wire form.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Customer {
-    /// `cus_000001`.
+    /// Its id, such as `cus_000001`.
     pub id: String,
     /// Always `customer`.
     pub object: String,
@@ -168,13 +168,13 @@ pub struct Customer {
 /// An invoice of the billing API; the serialised form is the wire form.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Invoice {
-    /// `in_000001`.
+    /// Its id, such as `in_000001`.
     pub id: String,
     /// Always `invoice`.
     pub object: String,
     /// The number a customer would see.
     pub number: String,
-    /// Open or void.
+    /// How the invoice stands: open or void.
     pub status: InvoiceStatus,
     /// When, in seconds of Unix time.
     pub created: u64,
@@ -202,7 +202,7 @@ pub struct ModelCall {
     pub number: u64,
     /// When, in milliseconds of Unix time.
     pub at_ms: u64,
-    /// `METHOD /path`.
+    /// The method and the path of the call, as `METHOD /path`.
     pub target: String,
     /// The request's headers; the value of `authorization` is never kept.
     pub headers: BTreeMap<String, String>,

@@ -10,11 +10,11 @@ pub enum Error {
     /// A port could not be bound on loopback.
     #[error("the {double} double cannot listen on {address}")]
     Bind {
-        /// Which double.
+        /// The double that could not listen.
         double: &'static str,
         /// The address asked for.
         address: SocketAddr,
-        /// Why.
+        /// What the system says.
         source: io::Error,
     },
     /// The ledger file cannot be opened, read or cut back to its last whole entry.
@@ -22,7 +22,7 @@ pub enum Error {
     Open {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// What the system says.
         source: io::Error,
     },
     /// Another process writes this ledger.
@@ -36,9 +36,9 @@ pub enum Error {
     Corrupt {
         /// The file.
         path: PathBuf,
-        /// Counted from 1.
+        /// The line of the file, counted from 1.
         line: usize,
-        /// Why.
+        /// What the reader of JSON says.
         source: serde_json::Error,
     },
     /// An entry could not be written and synced; nothing is accepted from then on.
@@ -50,7 +50,7 @@ pub enum Error {
     /// The fixtures are not valid JSON of the expected form.
     #[error("the fixtures cannot be read")]
     Fixtures {
-        /// Why.
+        /// What the reader of JSON says.
         source: serde_json::Error,
     },
     /// A fixture file cannot be read.
@@ -58,7 +58,7 @@ pub enum Error {
     FixtureFile {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// What the system says.
         source: io::Error,
     },
     /// A pattern between slashes is not a regular expression.
@@ -68,7 +68,7 @@ pub enum Error {
         rule: String,
         /// The pattern as written.
         pattern: String,
-        /// Why.
+        /// What is wrong with the pattern.
         source: regex_lite::Error,
     },
 }

@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 /// What goes wrong, and at which double.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// At the SMTP server.
+    /// Something goes wrong at the SMTP server.
     Smtp(SmtpFault),
-    /// At the billing API.
+    /// Something goes wrong at the billing API.
     Billing(HttpFault),
-    /// At the model endpoint.
+    /// Something goes wrong at the model endpoint.
     Model(HttpFault),
 }
 
@@ -25,12 +25,12 @@ pub enum Fault {
 pub enum SmtpFault {
     /// `RCPT TO` is answered with this code, 450 or 550 for example.
     RejectRecipient {
-        /// 400 to 599.
+        /// The code that is answered, from 400 to 599.
         code: u16,
     },
     /// The end of the message is answered with this code; nothing is accepted.
     RejectMessage {
-        /// 400 to 599.
+        /// The code that is answered, from 400 to 599.
         code: u16,
     },
     /// The connection ends after the message and before it is accepted.
@@ -39,7 +39,7 @@ pub enum SmtpFault {
     DropAfterAccept,
     /// The connection ends right after the final 250.
     DropAfterAnswer,
-    /// Nothing but the delay.
+    /// All goes well, after the delay.
     Delay,
 }
 
@@ -48,7 +48,7 @@ pub enum SmtpFault {
 pub enum HttpFault {
     /// This status is answered and nothing is processed.
     Status {
-        /// 400 to 599.
+        /// The code that is answered, from 400 to 599.
         code: u16,
         /// Seconds for the `Retry-After` header.
         retry_after: Option<u32>,
@@ -62,7 +62,7 @@ pub enum HttpFault {
         /// Bytes of the body that still arrive.
         after_bytes: usize,
     },
-    /// Nothing but the delay.
+    /// All goes well, after the delay.
     Delay,
 }
 

@@ -29,7 +29,7 @@ struct State {
     sink: Sink,
 }
 
-/// Where entries go.
+/// The place that entries are written to.
 #[derive(Debug)]
 enum Sink {
     Memory,
@@ -174,6 +174,7 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
+/// Appends an entry and syncs it: what a double has done is in its ledger before anybody is answered.
 fn write_line(file: &mut File, entry: &Entry) -> io::Result<()> {
     let mut line = serde_json::to_vec(entry)?;
     line.push(b'\n');

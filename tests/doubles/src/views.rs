@@ -9,7 +9,7 @@ use crate::fixtures::Fixtures;
 use crate::ledger::Ledger;
 use crate::model::Model;
 
-/// The SMTP double's books.
+/// What the SMTP double has in its books, for tests to look at.
 #[derive(Debug, Clone)]
 pub struct SmtpView {
     pub(crate) ledger: Arc<Ledger>,
@@ -35,7 +35,7 @@ impl SmtpView {
     }
 }
 
-/// The billing double's books.
+/// What the billing double has in its books, for tests to look at.
 #[derive(Debug, Clone)]
 pub struct BillingView {
     pub(crate) ledger: Arc<Ledger>,

@@ -23,7 +23,7 @@ pub use strength::weakness;
 pub struct Delivery {
     /// The connector that it came through.
     pub connector: String,
-    /// The event's name.
+    /// The event's name, as the connector declares it.
     pub event: String,
     /// Its id, unique in the connector; the same for every repetition.
     pub id: String,
@@ -71,7 +71,7 @@ pub struct Unread {
 /// What somebody put where we look for it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Item {
-    /// A mail.
+    /// A mail that could be read.
     Mail(Delivery),
     /// Something that is no mail, or that could not be read.
     Bad(Unread),
@@ -91,11 +91,11 @@ pub enum Refused {
 pub struct Webhook<'a> {
     /// The connector that its path names.
     pub connector: &'a str,
-    /// Its headers.
+    /// The headers of the request.
     pub headers: &'a HeaderMap,
     /// Its body, byte for byte.
     pub body: &'a [u8],
-    /// When it came.
+    /// When it came: what is signed must not be much older.
     pub now: Stamp,
 }
 
@@ -117,13 +117,13 @@ pub enum IntakeError {
     NoSecret {
         /// The connector.
         connector: String,
-        /// Why.
+        /// Why no secret can be used.
         reason: String,
     },
     /// The body is larger than the connector takes.
     #[error("the body is larger than {limit} bytes")]
     TooLarge {
-        /// The most bytes.
+        /// The most bytes that the connector takes.
         limit: usize,
     },
     /// A header that the signature needs is missing.
@@ -135,7 +135,7 @@ pub enum IntakeError {
     /// The message is from another time: a replay, or a wrong clock.
     #[error("the message is {seconds} s away from now, more than the {tolerance} s allowed")]
     Stale {
-        /// How far.
+        /// How many seconds the message is away from now.
         seconds: u64,
         /// How far it may be.
         tolerance: u64,
@@ -157,7 +157,7 @@ pub enum IntakeError {
     /// The fields break the event's schema.
     #[error("the fields break the schema of \"{event}\": {}", complaints.join("; "))]
     Fields {
-        /// The event.
+        /// The event's name, as the sender has it.
         event: String,
         /// What is wrong, place first.
         complaints: Vec<String>,

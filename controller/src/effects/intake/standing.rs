@@ -9,7 +9,7 @@ use std::{
 /// How one drop folder stands.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DropStanding {
-    /// Where it is.
+    /// The folder, links followed where it could be found.
     pub folder: PathBuf,
     /// Why nothing in it can be taken, where that is so.
     pub problem: Option<String>,
@@ -44,6 +44,7 @@ impl Standings {
         self.lock().clone()
     }
 
+    /// The lock is held for one look or one change, never across an await: readers are pages and the status.
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, DropStanding>> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }

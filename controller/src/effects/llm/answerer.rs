@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::effects::outcome::Fault;
 
-/// Where a question goes.
+/// The connector and the model that a question goes to.
 pub(in crate::effects) struct Answerer<'a> {
     pub(in crate::effects) connector: &'a Connector,
     pub(in crate::effects) model: String,

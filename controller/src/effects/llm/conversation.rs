@@ -11,7 +11,7 @@ use super::{
 /// The most characters of complaints that a repair repeats.
 const MAX_COMPLAINTS: usize = 2_000;
 
-/// One answer.
+/// One answer of a model, in the terms of no provider.
 pub(in crate::effects) struct Completion {
     pub(in crate::effects) content: String,
     pub(in crate::effects) refusal: Option<String>,
@@ -21,7 +21,7 @@ pub(in crate::effects) struct Completion {
     pub(in crate::effects) record: Value,
 }
 
-/// What has been said.
+/// What has been said to a model and by it, for one question.
 pub(in crate::effects) struct Conversation {
     messages: Vec<Value>,
     lowered: Lowered,

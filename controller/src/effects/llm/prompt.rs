@@ -31,7 +31,7 @@ pub(super) fn fence(key: &str) -> String {
 pub(super) struct Question<'a> {
     /// The rendered prompt.
     pub(super) prompt: &'a str,
-    /// The inputs.
+    /// The inputs of the agent, from which the prompt was rendered.
     pub(super) input: &'a Value,
     /// Whether the prompt's template reads its inputs; where it does not, they follow it as data.
     pub(super) reads_input: bool,

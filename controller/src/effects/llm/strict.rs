@@ -53,7 +53,7 @@ pub(in crate::effects) struct Lowered {
     pub(in crate::effects) is_strict: bool,
 }
 
-/// Lowers a schema.
+/// Returns a schema in the form that a provider's strict mode takes.
 pub(super) fn lower(schema: &Value) -> Lowered {
     let mut is_strict = is_object(schema);
     let schema = walk(schema, &mut is_strict);

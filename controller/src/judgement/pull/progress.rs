@@ -10,7 +10,7 @@ pub trait Progress {
     fn begins(&self, file: &str, already: u64, bytes: u64);
     /// So many more bytes came.
     fn came(&self, bytes: u64);
-    /// The file is there.
+    /// Tells that a file is there, whole.
     fn ends(&self, file: &str);
     /// Something happened that people want to know.
     fn tells(&self, what: &str);

@@ -23,6 +23,8 @@ impl Staging {
         fs::create_dir_all(&folder).map_err(Error::file("make", &folder))?;
         let path = all.join(format!("{name}.lock"));
         let lock = File::create(&path).map_err(Error::file("write", &path))?;
+        // The system lets go of the lock with the process, so a pull that was killed keeps nobody out; the file itself stays, as
+        // two pulls could each lock one of the same name if it were removed.
         match lock.try_lock() {
             Ok(()) => Ok(Self { folder, lock }),
             Err(fs::TryLockError::WouldBlock) => Err(Error::Busy(name.to_owned())),
@@ -65,6 +67,7 @@ impl Staging {
             return Err(Error::Digest { file: file.path.clone(), expected, found });
         }
         let path = self.folder.join(&file.path);
+        // A file has its name only once it is whole and synced: after a crash a pull goes on behind the last whole one.
         fs::rename(&part, &path).map_err(Error::file("write", path))
     }
 
@@ -78,6 +81,7 @@ impl Staging {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(Error::file("move away", place)(error)),
         }
+        // A crash before this leaves no model in its place, and the next pull finds all of it here; one after it finds the model.
         fs::rename(&self.folder, place).map_err(Error::file("write", place))?;
         let parent = place.parent().unwrap_or(place);
         File::open(parent).and_then(|folder| folder.sync_all()).map_err(Error::file("sync", parent))?;

@@ -10,13 +10,13 @@ use crate::reconcile::files::digest;
 /// The live runs that pin one bundle.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LiveRuns {
-    /// The bundle.
+    /// The bundle that the runs began with and keep to.
     pub bundle: BundleId,
     /// The playbook, by the id that it had when they began.
     pub playbook: Id,
     /// What the bundle says; absent if the store cannot tell any more.
     pub definition: Option<Bundle>,
-    /// The runs.
+    /// The ids of the runs.
     pub runs: Vec<String>,
 }
 
@@ -30,20 +30,20 @@ pub enum Class {
     Compatible,
     /// A step that it can be in is gone, or of another kind.
     Incompatible,
-    /// Its playbook is gone.
+    /// The playbook is no longer in the company.
     Retired,
 }
 
 /// The live runs of one bundle, with what becomes of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retained {
-    /// The playbook.
+    /// The playbook that the runs are of.
     pub playbook: Id,
     /// How far they are from what new runs would pin.
     pub class: Class,
-    /// What they pin.
+    /// The bundle that the runs began with and keep to.
     pub bundle: BundleId,
-    /// The runs.
+    /// The ids of the runs.
     pub runs: Vec<String>,
     /// What makes them incompatible, where they are.
     pub reason: Option<String>,

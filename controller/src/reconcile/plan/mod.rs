@@ -37,7 +37,7 @@ pub(super) const TOKEN: usize = 12;
 pub struct Artefact {
     /// The hash of everything that it depends on.
     pub id: String,
-    /// The tree in force.
+    /// The tree that is in force now; absent before the first activation.
     pub base: Option<String>,
     /// The revision that it is about.
     pub target: String,
@@ -68,9 +68,9 @@ pub struct Artefact {
 /// A secret that is not there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MissingSecret {
-    /// Its name.
+    /// The name of the secret.
     pub name: String,
-    /// Who needs it.
+    /// The connector that cannot work without it.
     pub connector: Id,
 }
 
@@ -79,18 +79,18 @@ pub struct MissingSecret {
 pub struct Confirm {
     /// What to repeat; bound to the plan.
     pub token: String,
-    /// Why, one line each.
+    /// What makes the confirmation necessary, one line each.
     pub because: Vec<String>,
 }
 
 /// A set of files with its name and its plan.
 #[derive(Clone, Copy)]
 pub(super) struct Side<'a> {
-    /// The revision's id.
+    /// The id of the revision.
     pub(super) name: &'a str,
     /// The digest of its files.
     pub(super) files: &'a str,
-    /// What it says.
+    /// What these files amount to once they are checked and compiled.
     pub(super) plan: &'a Plan,
 }
 
@@ -98,18 +98,18 @@ pub(super) struct Side<'a> {
 pub(super) struct Question<'a> {
     /// What is in force; absent before the first activation.
     pub(super) base: Option<Side<'a>>,
-    /// What would be.
+    /// What would be in force.
     pub(super) target: Side<'a>,
-    /// The live runs.
+    /// The runs that have not ended, by the bundle that they began with.
     pub(super) runs: &'a [LiveRuns],
     /// The slices that would stay, with the reason.
     pub(super) held: BTreeMap<Id, String>,
-    /// Now.
+    /// When the plan is made: schedules and confirmations are told from here.
     pub(super) now: Stamp,
 }
 
 impl Artefact {
-    /// Works out a plan.
+    /// Works out what changes from one side to the other, and what that means for live runs.
     pub(super) fn of(question: Question<'_>) -> Self {
         let empty = nothing(question.target.plan);
         let before = question.base.map_or(&empty, |side| side.plan);

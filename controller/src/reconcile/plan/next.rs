@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 pub struct NextSlot {
     /// The playbook that starts.
     pub playbook: Id,
-    /// The schedule.
+    /// When it starts, as the playbook writes it in cron's form.
     pub cron: String,
-    /// Its zone.
+    /// The time zone in which that is read.
     pub zone: String,
     /// The next slot with its offset; absent if there is none any more.
     pub at: Option<String>,

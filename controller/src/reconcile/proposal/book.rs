@@ -21,7 +21,7 @@ use crate::{
     runtime::{PageWish, views::Paged},
 };
 
-/// A proposal.
+/// A proposal as its entries amount to: what is proposed, by whom, and how far it came.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub(in crate::reconcile) struct Proposal {
     pub(super) number: u32,
@@ -43,13 +43,13 @@ pub(in crate::reconcile) struct Proposal {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::reconcile) struct Approval {
     pub(super) digest: String,
-    /// The merged tree.
+    /// The tree of the merge result that was approved.
     pub(super) tree: String,
     /// The digest of its files of the language.
     pub(super) files: String,
     /// The commit of `main` that was shown.
     pub(super) main: String,
-    /// The plan.
+    /// The id of the plan that was shown with it.
     pub(super) plan: String,
     /// The commit that was published, where the truth lives elsewhere.
     pub(super) published: Option<String>,
@@ -57,7 +57,7 @@ pub(in crate::reconcile) struct Approval {
     pub(super) at: Stamp,
 }
 
-/// One entry.
+/// One entry of a proposal's log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Entry {
     at: Stamp,
@@ -65,7 +65,7 @@ pub(super) struct Entry {
     what: What,
 }
 
-/// What an entry tells.
+/// What happened to a proposal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum What {
@@ -73,7 +73,7 @@ pub(super) enum What {
     Begun(Box<Proposal>),
     /// Its author brought another head.
     Head { title: String, reason: Option<String>, evidence: Value, base: String, head: String },
-    /// It was approved.
+    /// The operator approved it.
     Approved(Approval),
     /// What was approved was published.
     Published { commit: String },
@@ -133,12 +133,12 @@ impl Entry {
     }
 }
 
-/// All proposals, by number.
+/// All proposals that the store holds, by number.
 #[derive(Debug, Default)]
 pub(in crate::reconcile) struct Book(pub(super) BTreeMap<u32, Kept<Proposal>>);
 
 impl Book {
-    /// Reads all proposals.
+    /// Reads all proposals out of the store.
     pub(in crate::reconcile) fn load(journal: &dyn Journal) -> Result<Self, Error> {
         let mut book = BTreeMap::new();
         for id in store::proposals(journal)? {

@@ -16,7 +16,7 @@ pub(in crate::reconcile) struct Merge {
     pub(in crate::reconcile) main: String,
     /// The tree of the result.
     pub(in crate::reconcile) tree: Option<String>,
-    /// The files in conflict.
+    /// The paths that both sides changed in ways that do not fit together.
     pub(in crate::reconcile) conflicts: Vec<String>,
 }
 
@@ -40,12 +40,12 @@ pub(super) struct Pair {
 }
 
 impl Looks {
-    /// Returns what was seen of two commits.
+    /// Returns what was seen of two commits; the lock is never held while anything is merged or judged.
     pub(super) fn known(&self, pair: &Pair) -> Option<Arc<Look>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(pair).cloned()
     }
 
-    /// Keeps what was seen.
+    /// Keeps what was seen of two commits.
     pub(super) fn keep(&self, pair: Pair, look: &Arc<Look>) {
         let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // What was seen with another `main` is never asked for again.

@@ -35,18 +35,18 @@ pub enum Source {
     Files(Arc<FileSet>),
 }
 
-/// A wish to propose.
+/// What somebody wants to have proposed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewProposal {
     /// One line; the commit's when empty.
     pub title: String,
-    /// Why.
+    /// The author's reason.
     pub reason: Option<String>,
     /// One open proposal for each author and topic.
     pub topic: String,
-    /// The change.
+    /// Where the change comes from.
     pub source: Source,
-    /// What speaks for it.
+    /// What speaks for it, for whoever decides: a table of the author's own making.
     pub evidence: Value,
 }
 
@@ -57,15 +57,15 @@ pub struct ProposalView {
     pub id: String,
     /// `draft`, `open`, `changed`, `approved`, `merged`, `applied`, `refused`.
     pub state: String,
-    /// One line.
+    /// What it changes, in one line.
     pub title: String,
-    /// Who proposes.
+    /// The principal that proposes: the operator, a token or an agent.
     pub author: String,
-    /// The topic.
+    /// What it is about, by one word or path: one open proposal for each author and topic.
     pub topic: String,
     /// The commit of `main` that it is judged against.
     pub base: String,
-    /// Its newest commit.
+    /// The commit that is proposed.
     pub head: String,
     /// What an approval must name; empty while it cannot be approved.
     pub digest: String,
@@ -74,7 +74,7 @@ pub struct ProposalView {
     /// What differs between `main` and the merge result, as it is shown.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub diff: Option<String>,
-    /// What speaks for it.
+    /// What speaks for it, for whoever decides: a table of the author's own making.
     pub evidence: Value,
     /// What would have been decided otherwise; not in this version.
     pub backtest: Value,
@@ -86,6 +86,6 @@ pub struct ProposalView {
     pub hidden: Vec<String>,
     /// Changed files that say who may do what.
     pub protected: Vec<String>,
-    /// What to type next.
+    /// The command that moves it on.
     pub next: Option<String>,
 }

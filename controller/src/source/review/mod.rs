@@ -49,7 +49,7 @@ pub enum Extent {
 /// A change as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Review {
-    /// The text.
+    /// The change as people read it.
     pub text: String,
     /// What the text does not show, with the reason.
     pub hidden: Vec<Hidden>,
@@ -60,7 +60,7 @@ pub struct Review {
 /// Something that differs and is not shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hidden {
-    /// Where it is.
+    /// The path of the file.
     pub path: String,
     /// Why it is not shown.
     pub why: String,

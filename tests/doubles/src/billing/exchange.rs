@@ -274,6 +274,7 @@ impl Drop for Claim<'_> {
 fn claim<'b>(billing: &'b Billing, key: Option<&String>) -> Result<Option<Claim<'b>>, Refusal> {
     let Some(key) = key else { return Ok(None) };
     let keys = &billing.in_progress;
+    // Asking and taking are one step under the lock: of two requests with one key, one is refused.
     let is_free = keys.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
     if is_free {
         return Ok(Some(Claim { keys, key: key.clone() }));

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use crate::faults::Faults;
 use crate::ledger::Ledger;
 
-/// What every request shares.
+/// What all requests to the billing double share: books, ledger and faults.
 #[derive(Debug)]
 pub(crate) struct Billing {
     pub(crate) ledger: Arc<Ledger>,

@@ -38,7 +38,7 @@ use refusal::Refusal;
 /// The largest request body.
 const MAX_BODY: usize = 8 * 1024 * 1024;
 
-/// What every request shares.
+/// What all requests to the model double share: fixtures, ledger and faults.
 #[derive(Debug)]
 pub(crate) struct Model {
     ledger: Arc<Ledger>,

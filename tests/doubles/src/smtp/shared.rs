@@ -6,7 +6,7 @@ use super::auth::Login;
 use crate::faults::Faults;
 use crate::ledger::Ledger;
 
-/// What every dialogue shares.
+/// What all connections to the mail double share: ledger and faults.
 #[derive(Debug, Clone)]
 pub(crate) struct Smtp {
     pub(crate) ledger: Arc<Ledger>,

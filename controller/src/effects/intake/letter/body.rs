@@ -26,7 +26,7 @@ const MOST_HTML: usize = 2 * 1024 * 1024;
 /// The most attachments that are listed.
 const MOST_LISTED: usize = 200;
 
-/// What a mail says.
+/// What a mail says, read out of all of its parts.
 #[derive(Debug, Default)]
 pub(super) struct Body {
     pub(super) texts: Vec<String>,

@@ -15,7 +15,7 @@ const MOST_OF_TYPE: usize = 100;
 /// The most characters of a name.
 const MOST_OF_NAME: usize = 200;
 
-/// What a part is.
+/// The media type of a part, with its parameters.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Media {
     name: String,

@@ -18,7 +18,7 @@ use super::{
 /// The most containers inside of each other.
 const MOST_DEEP: usize = 50;
 
-/// The most parts.
+/// The most parts of one mail.
 const MOST_PARTS: usize = 2_000;
 
 /// The most header fields of all parts together.
@@ -63,7 +63,7 @@ enum State {
 struct Border {
     /// Which of the open containers, counted from outside.
     level: usize,
-    /// Whether it ends it.
+    /// Whether the container ends with this line.
     is_last: bool,
 }
 

@@ -264,6 +264,7 @@ fn joined(folder: &str, name: &str) -> String {
     if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
 }
 
+/// Makes what changed in a folder outlive a power cut: a file's own sync does not cover its name.
 fn sync(folder: OwnedFd) -> std::io::Result<()> {
     File::from(folder).sync_all()
 }

@@ -29,7 +29,7 @@ enum Encryption {
     Required,
     /// By STARTTLS where the server offers it.
     Opportunistic,
-    /// Never.
+    /// The connection is never encrypted: only where the company says so.
     None,
 }
 

@@ -42,7 +42,7 @@ impl Header for AutoSubmitted {
 pub(super) struct Letter {
     pub(super) envelope: Envelope,
     pub(super) bytes: Vec<u8>,
-    /// Without angle brackets.
+    /// The Message-ID, without angle brackets.
     pub(super) message_id: String,
 }
 

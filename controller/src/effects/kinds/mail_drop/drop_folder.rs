@@ -72,7 +72,7 @@ enum Move {
 
 /// What became of one item.
 enum Step {
-    /// It was moved.
+    /// It is not in the folder any more.
     Gone,
     /// It is looked at again after a while.
     Wait(Duration),

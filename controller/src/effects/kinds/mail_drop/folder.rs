@@ -112,7 +112,7 @@ pub(super) enum Found {
     Never(String),
 }
 
-/// The folder, open.
+/// A drop folder that is open; every file is reached through its descriptor.
 #[derive(Debug)]
 pub(super) struct Folder {
     root: OwnedFd,
@@ -220,6 +220,7 @@ impl Folder {
         for number in 0..MOST_ENTRIES {
             let free = numbered(&base, number);
             if self.rename(name, &target, &free)? {
+                // The mail is recorded by now. A move that a power cut undoes repeats a delivery that is known by its id.
                 rustix::fs::fsync(&target)?;
                 return Ok(free);
             }
@@ -282,6 +283,9 @@ impl Folder {
     }
 
     /// Writes down, for good, which mail is about to be read.
+    ///
+    /// Both the mark and its name are synced before the first byte is parsed: a mail that kills the process, or the machine, must
+    /// be known at the next start, or it would be read, and kill, for ever.
     pub(super) fn mark(&self, name: &Name) -> io::Result<()> {
         self.unmark()?;
         let flags = OPEN | OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;

@@ -50,6 +50,8 @@ impl Reader {
         longest: Duration,
         work: impl FnOnce() -> Result<Letter, letter::Refused> + Send + 'static,
     ) -> Result<Letter, NotRead> {
+        // A thread that never ends cannot be ended: they are counted, and past the limit nothing more is begun. Only the number
+        // matters, not the order in which threads see it.
         if self.lost.load(Ordering::Relaxed) >= MOST_LOST {
             return Err(NotRead::Later(format!(
                 "{MOST_LOST} mails were never read to their end: start it again"

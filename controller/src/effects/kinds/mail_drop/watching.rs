@@ -198,6 +198,7 @@ impl News {
         true
     }
 
+    /// Takes the news; the lock is let go at once, as the thread of the watcher waits for it.
     fn take(&self) -> BTreeMap<Name, Told> {
         std::mem::take(&mut *self.told.lock().unwrap_or_else(PoisonError::into_inner))
     }

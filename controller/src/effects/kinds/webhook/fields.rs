@@ -10,7 +10,7 @@ pub(super) fn header<'a>(received: &Webhook<'a>, name: &str) -> Result<&'a str, 
     value.filter(|text| !text.is_empty()).ok_or_else(|| IntakeError::MissingHeader(name.to_owned()))
 }
 
-/// Follows a dotted path.
+/// Returns what lies at a dotted path of a body, such as `order.id`.
 pub(super) fn at<'a>(body: &'a Value, path: &str) -> Option<&'a Value> {
     path.split('.').try_fold(body, |value, name| value.get(name))
 }
