@@ -207,12 +207,14 @@ impl Keys {
     }
 
     fn write(&self, text: &str) -> std::io::Result<()> {
-        if let Some(folder) = self.file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        }
+        let folder = self.file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.file)?;
         file.write_all(text.as_bytes())?;
-        file.sync_all()
+        file.sync_all()?;
+        // Secrets are sealed for this key from now on: after a power cut its name must be there too, or none of them opens again.
+        fs::File::open(folder)?.sync_all()
     }
 }
 
