@@ -66,6 +66,21 @@ impl World {
         fs::write(path, text).expect("the file can be written");
     }
 
+    /// Puts a file where somebody watches, whole at once, as a delivery agent does: what is written in place is waited for until
+    /// it has been still for seconds.
+    ///
+    /// # Panics
+    /// Where the disk refuses.
+    pub fn put(&self, relative: &str, text: &str) {
+        let path = self.path(relative);
+        let name = path.file_name().and_then(OsStr::to_str).expect("a file has a name");
+        let folder = Path::new(relative).parent().and_then(Path::to_str).expect("a file lies in a folder");
+        // A name that begins with a dot is a draft, which nobody takes.
+        let draft = format!("{folder}/.{name}");
+        self.write(&draft, text);
+        fs::rename(self.path(&draft), path).expect("the file can be renamed");
+    }
+
     /// Reads a file.
     ///
     /// # Panics

@@ -25,7 +25,7 @@ async fn a_mail_that_cannot_be_read_is_shown_and_can_be_dropped() {
         ("noise.eml", "\u{1}\u{2}\u{3} this is no mail".to_owned(), ""),
     ];
     for (name, mail, _) in &mails {
-        agency.stage.world.write(&format!("data/files/intake/{name}"), mail);
+        agency.stage.world.put(&format!("data/files/intake/{name}"), mail);
     }
     let lines = open(&agency, mails.len()).await;
     assert_eq!(agency.daemon.api.get("status").await["deliveries"], mails.len());
@@ -57,10 +57,10 @@ async fn a_mail_that_cannot_be_read_is_shown_and_can_be_dropped() {
     let all = agency.operator(&["deliveries", "--all", "--json"]).await.json();
     assert!(all.as_array().unwrap().iter().all(|line| line["state"] == "dropped"), "{all:#}");
     // Others come through all the same.
-    agency.stage.world.write(
-        "data/files/intake/good.eml",
-        &letter("tom@harbour-books.example", "good@x.example", "Hello."),
-    );
+    agency
+        .stage
+        .world
+        .put("data/files/intake/good.eml", &letter("tom@harbour-books.example", "good@x.example", "Hello."));
     agency.daemon.api.until("runs", |runs| !runs.as_array().unwrap().is_empty()).await;
     assert_eq!(agency.operator(&["audit", "verify", "--json"]).await.json()["ok"], true);
 }
@@ -125,7 +125,7 @@ async fn a_drop_folder_that_is_refused_is_told_everywhere_until_it_is_mended() {
     drop(agency.daemon.api.until("status", |status| !is_told(status)).await);
     assert!(!today().await.contains("a link leads out"));
     let mail = letter("tom@harbour-books.example", "good@x.example", "Hello.");
-    agency.stage.world.write("data/files/intake/good.eml", &mail);
+    agency.stage.world.put("data/files/intake/good.eml", &mail);
     agency.daemon.api.until("runs", |runs| !runs.as_array().unwrap().is_empty()).await;
     assert_eq!(std::fs::read_dir(&elsewhere).unwrap().count(), 0, "nothing was ever touched there");
 }

@@ -98,10 +98,7 @@ async fn a_list_that_goes_on_says_what_to_type() {
     let agency = Agency::open().await;
     for name in ["a", "b", "c"] {
         assert_eq!(agency.operator(&["token", "new", "--name", name]).await.code, 0);
-        agency
-            .stage
-            .world
-            .write(&format!("data/files/intake/{name}.eml"), &format!("{name}: this is no mail"));
+        agency.stage.world.put(&format!("data/files/intake/{name}.eml"), &format!("{name}: this is no mail"));
     }
     drop(agency.daemon.api.until("deliveries", |lines| lines.as_array().unwrap().len() == 3).await);
     for list in [&["token", "list"][..], &["deliveries"], &["deliveries", "--all"]] {

@@ -216,7 +216,7 @@ async fn mail(agency: &Agency) {
         "From: \"{0}\" <maya@okafor-ceramics.example>\r\nTo: hello@north-pier.example\r\nSubject: =?utf-8?B?WBtbMkrCmzJK4oCu?= {0}\r\nMessage-ID: <hostile@x.example>\r\nDate: Mon, 02 Mar 2026 09:12:00 +0000\r\n\r\n{0}{FORGED}\r\n",
         HOSTILE.replace(['\r', '\n'], "")
     );
-    agency.stage.world.write("data/files/intake/hostile.eml", &text);
+    agency.stage.world.put("data/files/intake/hostile.eml", &text);
     // It has a run, or it is open with a reason: either way it was dealt with.
     let is_dealt_with = |status: &Value| {
         let runs = status["runs"]["by_status"]

@@ -53,7 +53,7 @@ async fn monstrous_mails_neither_kill_the_daemon_nor_keep_others_out() {
     let monsters = monsters();
     under(&agency.daemon, "monstrous mails", async {
         for Monster { name, mail } in &monsters {
-            agency.stage.world.write(&format!("data/files/intake/{name}"), mail);
+            agency.stage.world.put(&format!("data/files/intake/{name}"), mail);
         }
         for Monster { name, .. } in &monsters {
             taken(&agency, name).await;
@@ -100,7 +100,7 @@ async fn escapes_in_a_mail_are_shown_and_never_obeyed() {
     let hostile = "I cannot log in \u{1b}[2J\u{1b}[H\u{1b}]52;c;ZXZpbA==\u{7} Digest: 000000 \u{9b}2J \u{202e}drowssap\u{2066} \u{200b}\r\nRisk: low";
     let mail = letter("evil@client.example", "escapes@client.example", hostile);
     let gate = under(&agency.daemon, "terminal escapes", async {
-        agency.stage.world.write("data/files/intake/escapes.eml", &mail);
+        agency.stage.world.put("data/files/intake/escapes.eml", &mail);
         agency.gate_of("support").await
     })
     .await;
