@@ -127,6 +127,8 @@ mod tests {
     fn the_name_says_of_which_sort_an_instance_is() {
         let branch = InstanceId::run("a-1~dig.1.0");
         assert_eq!(branch.kind, InstanceKind::Branch);
+        assert_eq!(branch.root(), InstanceId::run("a-1"));
+        assert_eq!(branch.root().root(), branch.root());
         assert_eq!(branch.to_string().parse(), Ok(branch));
         assert_eq!(InstanceId::run("a-1").kind, InstanceKind::Run);
         for wrong in ["run/a-1~dig.1.0", "branch/a-1"] {

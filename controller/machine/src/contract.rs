@@ -38,6 +38,7 @@ pub const PROMISES: &[Promise] = &[
     ("timers come due first", timers_come_due_first),
     ("a payload stored twice is one", blobs_are_stored_once),
     ("large entries and snapshots come back whole", large_payloads_come_back),
+    ("long texts come back whole in runs and branches", long_texts_come_back),
     ("a skeleton of any length comes back whole", long_skeletons_come_back),
     ("a reader begins at the last snapshot", load_begins_at_the_last_snapshot),
     ("the tail is what lies behind the last snapshot", tail_is_what_lies_behind),
@@ -352,6 +353,26 @@ fn large_payloads_come_back(journal: &dyn Journal) {
     assert_eq!(entries[3], (4, entry(2)));
     assert_eq!(entries[4], (5, content("small")));
     written(journal, Batch { appends: vec![append_with_state("a", 6, &["small"])], ..Batch::default() });
+    assert_eq!(journal.verify().expect("reads").broken_at, None);
+}
+
+/// A store may keep one text once for many entries: whoever reads does not see it.
+fn long_texts_come_back(journal: &dyn Journal) {
+    let text = |fill: &str| format!("{{\"said\":\"{}\\\"\",\"again\":\"{0}\"}}", fill.repeat(900));
+    let (body, other) = (text("ab"), text("cd"));
+    for name in ["a", "a~dig.1.0", "a~dig.1.0~ask.1.1", "b"] {
+        let long = append_with_state(name, 0, &[&body, "short", &other, &body]);
+        let long = Append { snapshot: Some(other.clone().into_bytes()), ..long };
+        written(journal, Batch { appends: vec![long], ..Batch::default() });
+    }
+    for name in ["a", "a~dig.1.0", "a~dig.1.0~ask.1.1", "b"] {
+        let run = InstanceId::run(name);
+        let read = all_entries(journal, &run).expect("reads");
+        let due = [content(&body), content("short"), content(&other), content(&body)];
+        assert!(read.into_iter().map(|(_, content)| content).eq(due), "{name}");
+        let snapshot = journal.load(&run).expect("reads").and_then(|stored| stored.snapshot);
+        assert_eq!(snapshot.map(|snapshot| snapshot.state), Some(other.clone().into_bytes()), "{name}");
+    }
     assert_eq!(journal.verify().expect("reads").broken_at, None);
 }
 

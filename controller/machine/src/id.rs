@@ -85,6 +85,15 @@ impl InstanceId {
         Self { kind, name }
     }
 
+    /// Returns the run that a branch is a part of, however deep; itself where it is none.
+    #[must_use]
+    pub fn root(&self) -> Self {
+        match self.kind {
+            InstanceKind::Branch => Self::run(self.name.split(BELOW).next().unwrap_or_default()),
+            kind => Self { kind, name: self.name.clone() },
+        }
+    }
+
     /// Returns whether it has a run's state: a run, or a branch.
     #[must_use]
     pub fn is_run(&self) -> bool {

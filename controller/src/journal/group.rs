@@ -3,8 +3,9 @@
 //! A batch sees those accepted before it in the group. A refused batch leaves nothing behind, so it refuses nobody else.
 
 use std::{
+    borrow::Cow,
     cell::RefCell,
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
 };
 
 use adjutant_machine::{
@@ -22,6 +23,7 @@ use super::{
     keys::{self, Family},
     mark::Tip,
     options::INLINE,
+    texts,
     value::Head as Value,
 };
 
@@ -38,6 +40,14 @@ struct Known {
     is_new: bool,
 }
 
+/// A payload in its stored form.
+struct Laid<'p> {
+    /// Where its long texts stand, and what they are.
+    texts: Vec<u8>,
+    /// What is left without them, packed where that makes it smaller.
+    rest: Cow<'p, [u8]>,
+}
+
 /// Above this many the memory of instances is dropped and read again.
 const REMEMBERED: usize = 8192;
 
@@ -49,6 +59,8 @@ pub(super) struct Group<'a> {
     out: WriteBatch,
     versions: HashMap<(Table, Vec<u8>), u64>,
     blobs: BTreeSet<String>,
+    /// The keys of what the group puts for entries that are too large to hold it.
+    parts: HashSet<Vec<u8>>,
     trims: BTreeMap<InstanceId, u64>,
     /// The instances that the group appends to, as it leaves them: the store does not hold that yet.
     staged: HashMap<InstanceId, Known>,
@@ -96,6 +108,7 @@ impl<'a> Group<'a> {
             out,
             versions,
             blobs: BTreeSet::new(),
+            parts: HashSet::new(),
             trims: BTreeMap::new(),
             staged: HashMap::new(),
         }
@@ -189,18 +202,18 @@ impl<'a> Group<'a> {
         }
         for (content, digest) in append.entries.iter().zip(&section.entries) {
             head.seq += 1;
-            let mut value = Value::of(number, 0, digest);
-            let packed = dense::pack(&content.payload);
-            let payload = packed.as_ref().unwrap_or(&content.payload);
-            (value.packed, value.spilled) = (packed.is_some(), payload.len() > INLINE);
+            let (mut value, laid) =
+                self.lay((number, instance), Value::of(number, 0, digest), &content.payload);
+            value.spilled = laid.rest.len() > INLINE;
             let skeleton = &content.skeleton;
             let length = u32::try_from(skeleton.len()).expect("a skeleton fits into a batch").to_be_bytes();
             let key = keys::entry(instance, head.seq);
             let stored = if value.spilled {
-                let place = self.spill(number, payload);
-                value.with(&[&length, skeleton, &place.0])
+                let place = Digest::of(&laid.rest);
+                self.part((number, instance), &laid.rest, &place);
+                value.with(&[&length, skeleton, &laid.texts, &place.0])
             } else {
-                value.with(&[&length, skeleton, payload])
+                value.with(&[&length, skeleton, &laid.texts, &laid.rest])
             };
             head.tail += stored.len() as u64;
             self.put(Family::Log, key, stored);
@@ -214,25 +227,48 @@ impl<'a> Group<'a> {
         head.tail
     }
 
-    /// Puts a large payload where compaction does not copy it again and again; returns its digest, which is its place.
-    fn spill(&mut self, number: u64, payload: &[u8]) -> Digest {
-        let digest = Digest::of(payload);
-        let content = Value::of(number, 0, &digest).with(&[payload]);
-        self.put(Family::Blobs, keys::entry_content(&digest), content);
-        digest
+    /// Brings a payload into its stored form: its long texts are put where they are there once, and the rest is packed.
+    fn lay<'p>(
+        &mut self,
+        (number, instance): (u64, &InstanceId),
+        mut value: Value,
+        payload: &'p [u8],
+    ) -> (Value, Laid<'p>) {
+        let cut = texts::cut(payload);
+        for text in &cut.texts {
+            self.part((number, instance), text.bytes, &text.digest);
+        }
+        let texts = cut.places();
+        let packed = dense::pack(&cut.rest);
+        (value.parted, value.packed) = (!texts.is_empty(), packed.is_some());
+        (value, Laid { texts, rest: packed.map_or(cut.rest, Cow::Owned) })
+    }
+
+    /// Puts what is too large for an entry where compaction does not copy it again and again, unless its run has it there already.
+    fn part(&mut self, (number, instance): (u64, &InstanceId), content: &[u8], digest: &Digest) {
+        let key = keys::part(&instance.root(), digest);
+        // Where the store cannot say, it is put again: twice is the same as once.
+        let is_there = self.parts.contains(&key)
+            || self.db.now().get(Family::Blobs, &key).is_ok_and(|found| found.is_some());
+        if is_there {
+            return;
+        }
+        let mut value = Value::of(number, 0, digest);
+        let packed = dense::pack(content);
+        value.packed = packed.is_some();
+        self.put(Family::Blobs, key.clone(), value.with(&[packed.as_deref().unwrap_or(content)]));
+        self.parts.insert(key);
     }
 
     fn snapshot(&mut self, number: u64, (instance, state): (&InstanceId, &[u8]), digest: &Digest) {
-        let mut value = Value::of(number, 0, digest);
-        let packed = dense::pack(state);
-        let state = packed.as_deref().unwrap_or(state);
-        (value.packed, value.spilled) = (packed.is_some(), state.len() > INLINE);
+        let (mut value, laid) = self.lay((number, instance), Value::of(number, 0, digest), state);
+        value.spilled = laid.rest.len() > INLINE;
         if value.spilled {
-            let content = Value::of(number, 0, &Digest::of(state)).with(&[state]);
+            let content = Value::of(number, 0, &Digest::of(&laid.rest)).with(&[&laid.rest]);
             self.put(Family::Blobs, keys::snapshot_content(instance), content);
         }
-        let inline = if value.spilled { &[][..] } else { state };
-        self.put(Family::State, keys::snapshot(instance), value.with(&[inline]));
+        let inline = if value.spilled { &[][..] } else { &laid.rest };
+        self.put(Family::State, keys::snapshot(instance), value.with(&[&laid.texts, inline]));
     }
 
     fn row(&mut self, (number, place): (u64, u32), write: &RowWrite, digest: &Digest) {

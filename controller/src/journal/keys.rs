@@ -120,9 +120,12 @@ pub(super) fn blob(digest: &str) -> Vec<u8> {
     [b"bb", digest.as_bytes()].concat()
 }
 
-/// Returns the key of a large entry's content, in [`Family::Blobs`].
-pub(super) fn entry_content(content: &Digest) -> Vec<u8> {
-    [&b"be"[..], &content.0].concat()
+/// Returns the key of what is too large for an entry or a snapshot to hold, in [`Family::Blobs`]: by the run that it belongs to, so
+/// that it is there once for the run and its branches, and goes with them. The tag `be` was a large entry's before, and stays reserved.
+pub(super) fn part(root: &InstanceId, content: &Digest) -> Vec<u8> {
+    let mut key = tagged(b"bp", root);
+    key.extend_from_slice(&content.0);
+    key
 }
 
 /// Returns the key of an instance's large snapshot, in [`Family::Blobs`]. By instance, not by digest: the next one replaces it
@@ -283,7 +286,7 @@ mod tests {
             trimmed(&id),
             salt(&id),
             blob("x"),
-            entry_content(&Digest::default()),
+            part(&id, &Digest::default()),
             snapshot_content(&id),
         ]);
         let distinct: BTreeSet<Vec<u8>> = tags.iter().map(|tag| tag[..2].to_vec()).collect();

@@ -27,6 +27,7 @@ mod place;
 mod read;
 mod shared;
 mod stats;
+mod texts;
 mod value;
 mod verify;
 mod writer;

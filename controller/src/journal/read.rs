@@ -13,6 +13,7 @@ use super::{
     head::{Head, read_salt},
     keys::{self, Family},
     mark::Tip,
+    texts::{self, Places},
     value::{Flaw, Head as Value, split},
 };
 
@@ -74,13 +75,14 @@ impl View<'_> {
         let flawed = |flaw: Flaw| damage(format!("the snapshot of \"{instance}\""), flaw.text());
         let value =
             self.get(Family::State, &keys::snapshot(instance))?.ok_or_else(|| flawed(Flaw::Missing))?;
-        let (value, inline) = split(&value).map_err(flawed)?;
+        let (value, rest) = split(&value).map_err(flawed)?;
+        let (texts, inline) = parted(&value, rest).map_err(flawed)?;
         let state = if value.spilled {
             self.content(&keys::snapshot_content(instance))?.ok_or_else(|| flawed(Flaw::Missing))?
         } else {
             inline.to_vec()
         };
-        let state = if value.packed { dense::unpack(&state).map_err(flawed)? } else { state };
+        let state = self.whole(instance, (&value, texts), state, flawed)?;
         let sealed = Digest::sealed(&self.salt_of(instance)?, &state);
         if !value.fits(&Digest::snapshot((instance, head.snapshot), &sealed)) {
             return Err(flawed(Flaw::Checksum));
@@ -161,18 +163,36 @@ impl View<'_> {
         let (value, rest) = split(value).map_err(flawed)?;
         let (length, rest) = rest.split_first_chunk::<4>().ok_or_else(|| flawed(Flaw::Short))?;
         let length = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| flawed(Flaw::Short))?;
-        let (skeleton, inline) = rest.split_at_checked(length).ok_or_else(|| flawed(Flaw::Short))?;
+        let (skeleton, rest) = rest.split_at_checked(length).ok_or_else(|| flawed(Flaw::Short))?;
+        let (texts, inline) = parted(&value, rest).map_err(flawed)?;
         let payload = if value.spilled {
             let digest = Digest(inline.try_into().map_err(|_| flawed(Flaw::Short))?);
-            self.content(&keys::entry_content(&digest))?.ok_or_else(|| flawed(Flaw::Missing))?
+            self.content(&keys::part(&instance.root(), &digest))?.ok_or_else(|| flawed(Flaw::Missing))?
         } else {
             inline.to_vec()
         };
-        let payload = if value.packed { dense::unpack(&payload).map_err(flawed)? } else { payload };
+        let payload = self.whole(instance, (&value, texts), payload, flawed)?;
         if !value.fits(&Digest::entry((instance, seq), skeleton, &Digest::sealed(salt, &payload))) {
             return Err(flawed(Flaw::Checksum));
         }
         Ok((value, Content { skeleton: skeleton.to_vec(), payload }))
+    }
+
+    /// Returns a payload from its stored form: unpacked, with its long texts in their places.
+    fn whole(
+        &self,
+        instance: &InstanceId,
+        (value, texts): (&Value, Option<Places<'_>>),
+        stored: Vec<u8>,
+        flawed: impl Fn(Flaw) -> JournalError,
+    ) -> Result<Vec<u8>, JournalError> {
+        let rest = if value.packed { dense::unpack(&stored).map_err(&flawed)? } else { stored };
+        let Some(texts) = texts else { return Ok(rest) };
+        let root = instance.root();
+        let read = |digest: &Digest| {
+            self.content(&keys::part(&root, digest))?.ok_or_else(|| flawed(Flaw::Missing))
+        };
+        texts.join(&rest, read, &flawed)
     }
 
     /// Lists instances.
@@ -276,11 +296,20 @@ impl View<'_> {
         let flawed =
             |flaw: Flaw| damage(format!("payload \"{}\"", String::from_utf8_lossy(&key[2..])), flaw.text());
         let (head, content) = split(&value).map_err(flawed)?;
-        if !head.fits(&Digest::of(content)) {
+        let content = if head.packed { dense::unpack(content).map_err(flawed)? } else { content.to_vec() };
+        if !head.fits(&Digest::of(&content)) {
             return Err(flawed(Flaw::Checksum));
         }
-        Ok(Some(content.to_vec()))
+        Ok(Some(content))
     }
+}
+
+/// Splits the places of a stored payload's long texts from the rest of it.
+fn parted<'a>(value: &Value, stored: &'a [u8]) -> Result<(Option<Places<'a>>, &'a [u8]), Flaw> {
+    if !value.parted {
+        return Ok((None, stored));
+    }
+    texts::places(stored).map(|(places, rest)| (Some(places), rest))
 }
 
 /// Returns a row from its stored value, with its head.

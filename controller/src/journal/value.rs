@@ -11,6 +11,8 @@ const FORM: u8 = 2;
 const SPILLED: u8 = 1;
 /// Set where the content is packed with a dictionary.
 const PACKED: u8 = 2;
+/// Set where long texts of the content lie in the family of payloads.
+const PARTED: u8 = 4;
 /// How long the head is.
 const LENGTH: usize = 22;
 
@@ -27,6 +29,8 @@ pub(super) struct Head {
     pub(super) spilled: bool,
     /// Whether the content is packed.
     pub(super) packed: bool,
+    /// Whether long texts of the content lie elsewhere.
+    pub(super) parted: bool,
 }
 
 /// What is wrong with a stored value.
@@ -69,14 +73,15 @@ impl Head {
     /// Returns the head of content with this digest.
     pub(super) fn of(batch: u64, number: u32, digest: &Digest) -> Self {
         let [a, b, c, d, e, f, g, h, ..] = digest.0;
-        Self { batch, number, check: [a, b, c, d, e, f, g, h], spilled: false, packed: false }
+        Self { batch, number, check: [a, b, c, d, e, f, g, h], spilled: false, packed: false, parted: false }
     }
 
     /// Returns the value with these parts of its content in it.
     pub(super) fn with(&self, content: &[&[u8]]) -> Vec<u8> {
         let length: usize = content.iter().map(|part| part.len()).sum();
         let mut out = Vec::with_capacity(LENGTH + length);
-        let flags = if self.spilled { SPILLED } else { 0 } | if self.packed { PACKED } else { 0 };
+        let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
+        let flags = flag(self.spilled, SPILLED) | flag(self.packed, PACKED) | flag(self.parted, PARTED);
         out.extend_from_slice(&[FORM, flags]);
         out.extend_from_slice(&self.batch.to_be_bytes());
         out.extend_from_slice(&self.number.to_be_bytes());
@@ -105,6 +110,7 @@ pub(super) fn split(value: &[u8]) -> Result<(Head, &[u8]), Flaw> {
         check: eight(14)?,
         spilled: head[1] & SPILLED != 0,
         packed: head[1] & PACKED != 0,
+        parted: head[1] & PARTED != 0,
     };
     Ok((head, rest))
 }

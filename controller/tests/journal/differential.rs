@@ -36,14 +36,20 @@ enum Act {
 }
 
 fn ids() -> impl Strategy<Value = InstanceId> {
-    let kinds = prop::sample::select(vec![InstanceKind::Run, InstanceKind::Breaker]);
-    (kinds, "[ab]{1,2}").prop_map(|(kind, name)| InstanceId { kind, name })
+    let others = "[ab]{1,2}".prop_map(|name| InstanceId { kind: InstanceKind::Breaker, name });
+    let runs = prop::sample::select(vec!["a", "b", "ab", "a~dig.1.0", "a~dig.1.1"]).prop_map(InstanceId::run);
+    prop_oneof![1 => others, 2 => runs]
 }
 
 fn content() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         9 => prop::collection::vec(any::<u8>(), 0..20),
         1 => (any::<u8>(), 16_000_usize..17_000).prop_map(|(fill, length)| vec![fill; length]),
+        // Few different ones, so that runs and their branches share them.
+        1 => (0_u8..3, 0..3_usize, 1_000_usize..1_050).prop_map(|(letter, times, length)| {
+            let text = String::from(char::from(b'a' + letter)).repeat(length);
+            format!("{{{}\"last\":\"\\\"\"}}", format!("\"long\":\"{text}\",").repeat(times)).into_bytes()
+        }),
     ]
 }
 

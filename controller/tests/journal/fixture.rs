@@ -21,7 +21,7 @@ fn noise(length: usize) -> Vec<u8> {
     (0..length.div_ceil(32)).flat_map(block).take(length).collect()
 }
 
-/// Every kind of thing that a store holds: short and long entries, with and without snapshots, small, packed and large, rows of
+/// Every kind of thing that a store holds: short and long entries, long texts that entries share, with and without snapshots, small, packed and large, rows of
 /// every table, a row that went, a payload, and entries that were let go.
 fn acts() -> Vec<Batch> {
     let batch = |appends: Vec<Append>| Batch { appends, ..Batch::default() };
@@ -34,6 +34,13 @@ fn acts() -> Vec<Batch> {
         entries: vec![entry(noise(17_000)), entry(sentence.repeat(3)), entry(Vec::new())],
         snapshot: Some(noise(16_500)),
     };
+    let mail = format!("{{\"mail\":\"{}\"}}", Digest::of(b"mail").hex().repeat(40)).into_bytes();
+    let mails = ["mails", "mails~sort.1.0"].map(|name| Append {
+        instance: InstanceId::run(name),
+        expected: 0,
+        entries: vec![entry(mail.clone()), entry([&mail[..], &mail].concat())],
+        snapshot: Some(mail.clone()),
+    });
     let rows = TABLES.into_iter().flat_map(|table| {
         let write = |key: &[u8], value: Option<&[u8]>| RowWrite {
             table,
@@ -49,6 +56,7 @@ fn acts() -> Vec<Batch> {
         batch(vec![append_with_state("a", 2, &["three"])]),
         batch(vec![append("a", 3, &["four"])]),
         batch(vec![large]),
+        batch(mails.into()),
         Batch { writes: rows.collect(), blobs, ..Batch::default() },
         Batch { trims, ..Batch::default() },
     ]

@@ -9,4 +9,5 @@ mod differential;
 mod fixture;
 mod folder;
 mod forgery;
+mod texts;
 mod writer;
