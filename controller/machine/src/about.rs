@@ -1,15 +1,6 @@
 //! Whom or what a run is about: said once, when it begins, from what it was given.
 
-use std::collections::BTreeMap;
-
-use adjutant_spec::plan::Bundle;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-
-use crate::{eval::Scope, event::Labelled};
-
-/// The most characters of a key: it stands in lists.
-const LONGEST: usize = 200;
 
 /// Whom or what a run is about, as its playbook's `about` said when it began.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,21 +9,6 @@ pub struct About {
     pub kind: String,
     /// Its key among those of its kind, such as a mail address.
     pub key: String,
-}
-
-/// Returns whom a run of a bundle is about that is given these inputs.
-///
-/// `None` where the playbook says nothing, and where nothing comes out: a name for lists never stops a run from beginning.
-#[must_use]
-pub fn of(def: &Bundle, input: &BTreeMap<String, Labelled>) -> Option<About> {
-    let wanted = def.playbook.about.as_ref()?;
-    let key = match Scope::of_given(input).render(&wanted.key).ok()? {
-        Value::Null => return None,
-        Value::String(text) => text,
-        other => other.to_string(),
-    };
-    let key: String = key.trim().chars().take(LONGEST).collect();
-    (!key.is_empty()).then(|| About { kind: wanted.kind.clone(), key })
 }
 
 impl About {

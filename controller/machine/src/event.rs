@@ -16,7 +16,6 @@ use crate::{
     about::About,
     branch::Round,
     id::{EffectId, Stamp},
-    run::Basis,
     trust::Speaker,
 };
 
@@ -206,13 +205,18 @@ pub enum Event {
     },
 }
 
-impl Event {
-    /// Returns its word, as it is stored and shown.
-    #[must_use]
-    pub fn word(&self) -> &'static str {
-        crate::skeleton::event_word(self)
-    }
+/// A business record that a payload was made of, as it was read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Basis {
+    /// The kind of the record that was read.
+    pub record: String,
+    /// The key of the record that was read.
+    pub key: String,
+    /// The version that was read; `0` where there was none.
+    pub version: u64,
+}
 
+impl Event {
     /// Returns the effect that it is about.
     #[must_use]
     pub fn effect(&self) -> Option<&EffectId> {

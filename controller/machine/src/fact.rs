@@ -14,11 +14,11 @@ use serde_json::Value;
 use crate::{
     branch::Round,
     command::{Approval, Call, Notice},
-    event::{Envelope, Event, Labelled, RunStarted, TimerId},
+    event::{Basis, Envelope, Event, Labelled, RunStarted, TimerId},
     id::{EffectId, InstanceId, Stamp},
     run::{
-        Basis, Branches, Close, Correction, Coverage, Decided, Edit, EffectState, Failure, Gate, GatePhase,
-        Life, Part, Phase, Position, UndoEntry, UndoState,
+        Branches, Close, Correction, Coverage, Decided, Edit, EffectState, Failure, Gate, GatePhase, Life,
+        Part, Phase, Position, UndoEntry, UndoState,
     },
 };
 

@@ -137,10 +137,12 @@ pub fn read(bytes: &[u8]) -> Option<Skeleton> {
     Some(Skeleton { at, event: word(&EVENTS, head[9]), effect, facts })
 }
 
-/// Returns the word of an event, as it is stored and shown.
-#[must_use]
-pub fn event_word(of: &Event) -> &'static str {
-    word(&EVENTS, event(of))
+impl Event {
+    /// Returns its word, as it is stored and shown.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        word(&EVENTS, event(self))
+    }
 }
 
 fn word(words: &[&'static str], place: u8) -> &'static str {
@@ -273,7 +275,7 @@ mod tests {
     fn words_are_those_of_the_entries() {
         let entry = entry();
         let json = serde_json::to_value(&entry).unwrap();
-        assert_eq!(json["envelope"]["event"]["event"], event_word(&entry.envelope.event));
+        assert_eq!(json["envelope"]["event"]["event"], entry.envelope.event.word());
         let facts = read(&of(&entry)).unwrap().facts;
         for (fact, word) in entry.facts.iter().zip(facts) {
             assert_eq!(serde_json::to_value(fact).unwrap()["fact"], word);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use adjutant_machine::{
-    about,
+    eval,
     event::{Labelled, RunStarted},
 };
 use adjutant_spec::{
@@ -122,7 +122,7 @@ pub fn started(bundle: &Bundle, (playbook, stage): (&str, Stage), inputs: &[(&st
         stage,
         trigger: json!({}),
         parent: None,
-        about: about::of(bundle, &input),
+        about: eval::about(bundle, &input),
         input,
         dry: false,
         speaker: None,

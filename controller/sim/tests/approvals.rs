@@ -4,8 +4,8 @@ mod common;
 
 use adjutant_machine::{
     Verdict,
-    event::{Decision, Denial, ErrorClass, Event, Settlement},
-    run::{Basis, Status},
+    event::{Basis, Decision, Denial, ErrorClass, Event, Settlement},
+    run::Status,
     trust::Speaker,
 };
 use adjutant_sim::companies::small;

@@ -330,7 +330,6 @@ fn lists_of_runs_have_roots_alone_and_a_person_is_asked_wherever_it_happens() {
     let listed = projection::index(branch);
     assert!(listed.contains(&Listed::Branch { parent: "split-1".to_owned() }), "{listed:?}");
     assert!(listed.iter().any(|listed| matches!(listed, Listed::Gate { .. })), "{listed:?}");
-    assert!(listed.iter().any(|listed| matches!(listed, Listed::Pins { .. })), "{listed:?}");
     let as_run = |listed: &Listed<'_>| {
         matches!(listed, Listed::Status { .. } | Listed::Playbook { .. } | Listed::Live { .. })
     };

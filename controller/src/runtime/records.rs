@@ -5,10 +5,9 @@
 
 use adjutant_machine::{
     command::{Call, Perform},
-    event::{ErrorClass, Event, Finding},
+    event::{Basis, ErrorClass, Event, Finding},
     id::{EffectId, Stamp},
     journal::{self, Guard, Journal, JournalError, RowWrite, Table},
-    run::Basis,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

@@ -10,43 +10,6 @@ pub(crate) struct Tied {
 /// This list only gets shorter.
 pub(crate) const TIED: &[Tied] = &[
     Tied {
-        sources: "controller/machine/src",
-        modules: &[
-            "about",
-            "definition",
-            "eval",
-            "event",
-            "fact",
-            "run",
-            "run::effect",
-            "run::gate",
-            "skeleton",
-        ],
-        why: "what a run holds and what events say share their types; the host's rewrite takes them apart",
-    },
-    Tied {
-        sources: "controller/machine/src",
-        modules: &["decide::ask", "decide::steps"],
-        why: "asking for an effect and finding the next step call each other; the host's rewrite takes them apart",
-    },
-    Tied {
-        sources: "controller/machine/src",
-        modules: &[
-            "eval::asks",
-            "eval::engine",
-            "eval::lists",
-            "eval::numbers",
-            "eval::operators",
-            "eval::texts",
-        ],
-        why: "the engine knows the tables of filters, and filters take the engine's call",
-    },
-    Tied {
-        sources: "controller/machine/src",
-        modules: &["life::effect", "life::pauses"],
-        why: "pauses are worked out from an effect's reply; the host's rewrite takes them apart",
-    },
-    Tied {
         sources: "controller/src",
         modules: RUNTIME,
         why: "admission, drafts, records and the outbox pass one another the core; the host's rewrite takes them apart",

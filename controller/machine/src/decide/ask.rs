@@ -6,12 +6,13 @@ use adjutant_spec::{
 };
 use serde_json::Value;
 
-use super::{Decider, flow::Then, steps::ours};
+use super::{Decider, flow::Then};
 use crate::{
     command::{Approval, Call},
+    event::{Basis, Labelled},
     fact::Fact,
     id::EffectId,
-    run::{Basis, EffectPhase, EffectState, Life, Purpose, Traits, Wait},
+    run::{EffectPhase, EffectState, Life, Purpose, Traits, Wait},
     sample,
 };
 
@@ -118,7 +119,7 @@ impl Decider<'_> {
             _ => Value::Null,
         };
         self.fact(Fact::Observed { step: step.id.clone(), call: Box::new(wish.call) });
-        self.end_step(step, "ok", Some(ours(value)))
+        self.end_step(step, "ok", Some(Labelled::ours(value)))
     }
 }
 

@@ -8,8 +8,9 @@ use adjutant_spec::{
 };
 use serde_json::{Value, json};
 
-use super::{Decider, flow::Then, gates::Written, steps::ours};
+use super::{Decider, flow::Then, gates::Written};
 use crate::{
+    event::Labelled,
     fact::Fact,
     labels,
     run::{Coverage, CoveredCall},
@@ -71,6 +72,6 @@ impl<'a> Decider<'a> {
     pub(super) fn pass(&mut self, step: &Step, rule: &str, form: &Value) -> Then {
         self.fact(Fact::GatePassed { step: step.id.clone(), rule: rule.to_owned() });
         let value = json!({ "decision": "approved", "by": rule, "at": self.draft.at(), "reason": null, "form": form });
-        self.end_step(step, "approved", Some(ours(value)))
+        self.end_step(step, "approved", Some(Labelled::ours(value)))
     }
 }

@@ -4,7 +4,7 @@ use super::{Decider, Decision, effects::verdict};
 use crate::{
     branch::is_branch,
     draft::Draft,
-    event::{Event, TimerId},
+    event::{Event, Labelled, TimerId},
     id::EffectId,
     life::{
         Kind, Lifecycle,
@@ -134,7 +134,7 @@ impl<'a> Decider<'a> {
         let position = self.draft.run.position.clone().filter(|position| position.step == id);
         let (Some(position), Some(step)) = (position, self.step(id)) else { return Verdict::Stale };
         let Wait::Until { outcome, .. } = position.wait else { return Verdict::Stale };
-        let value = super::steps::ours(super::flow::nothing());
+        let value = Labelled::ours(super::flow::nothing());
         let then = self.end_step(step, &outcome, Some(value));
         self.follow(then);
         Verdict::Applied

@@ -6,14 +6,14 @@ use serde_json::Value;
 use super::{Decider, Decision};
 use crate::{
     command::Call,
-    event::{Denial, Event, Finding, Settlement, TimerId},
+    event::{Basis, Denial, Event, Finding, Settlement, TimerId},
     fact::Fact,
     id::{EffectId, Stamp},
     life::{
         Kind, Lifecycle,
         effect::{EffectAction, EffectEvent, Failing, Loss, Moment},
     },
-    run::{Basis, EffectPhase, EffectState, Life, Part, Purpose},
+    run::{EffectPhase, EffectState, Life, Part, Purpose},
     verdict::{Refusal, Verdict},
 };
 

@@ -78,7 +78,7 @@ impl<'a> Decider<'a> {
 
     /// What a person filled in is theirs, as far as that person is trusted; it stays as private as what they read.
     fn stood_in(&self, gate: &Gate, value: Value) -> Labelled {
-        let GateSubject::Agent(effect) = &gate.subject else { return super::steps::ours(value) };
+        let GateSubject::Agent(effect) = &gate.subject else { return Labelled::ours(value) };
         let speaker = gate.decided.as_ref().map(|decided| decided.speaker).unwrap_or_default();
         let labels = self.draft.run.effects.get(effect).map(|state| speaker.cap(raised(state.labels)));
         Labelled { value, labels: labels.unwrap_or_default() }

@@ -10,11 +10,11 @@ use adjutant_spec::{
 };
 use serde_json::{Value, json};
 
-use super::{Decider, Decision, ask::Wish, flow::Then, steps::ours};
+use super::{Decider, Decision, ask::Wish, flow::Then};
 use crate::{
     command::{Approval, Notice},
     definition::Definition,
-    event::{Decision as Answered, GateDecided, TimerId},
+    event::{Decision as Answered, GateDecided, Labelled, TimerId},
     fact::Fact,
     id::EffectId,
     life::{
@@ -312,7 +312,7 @@ impl<'a> Decider<'a> {
             self.cover(gate)?;
         }
         // What a person fills in is trusted as that person is.
-        let mut value = ours(result(gate, outcome, self.draft.at()));
+        let mut value = Labelled::ours(result(gate, outcome, self.draft.at()));
         value.labels =
             gate.decided.as_ref().map_or(value.labels, |decided| decided.speaker.cap(value.labels));
         let then = self.end_step(step, outcome, Some(value));

@@ -8,12 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use adjutant_spec::plan::{RecordOp, Step, StepKind};
 
 use super::Decider;
-use crate::{
-    fact::Fact,
-    id::EffectId,
-    reads,
-    run::{Basis, Coverage},
-};
+use crate::{event::Basis, fact::Fact, id::EffectId, reads, run::Coverage};
 
 impl Decider<'_> {
     /// Returns the records that a covered call, and the card that was shown for it, were made of.

@@ -53,7 +53,7 @@ impl<'a> Decider<'a> {
             },
         };
         if target <= now {
-            return self.end_step(step, "ok", Some(ours(nothing())));
+            return self.end_step(step, "ok", Some(Labelled::ours(nothing())));
         }
         // Which comes first is known at the start, so one timer is enough.
         let limit = step.timeout.map(|period| now.plus(period.millis()));
@@ -191,11 +191,6 @@ impl<'a> Decider<'a> {
         let reads = with.values().flat_map(Arg::reads).collect();
         labels::of_reads(&self.draft.run, &reads)
     }
-}
-
-/// Returns a value that is the machine's own.
-pub(super) fn ours(value: Value) -> Labelled {
-    Labelled { value, labels: Labels { privacy: Privacy::Internal, ..Labels::OPERATOR } }
 }
 
 /// Returns whether a value fits a schema, else where it does not.

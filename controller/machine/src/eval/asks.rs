@@ -6,8 +6,8 @@ use minijinja::{
 };
 
 use super::{
+    call::{Call, Function},
     data::{self, List},
-    engine::{Call, Function},
     lists,
     number::{Exact, Num},
     operators, texts,

@@ -8,8 +8,8 @@ use minijinja::{
 };
 
 use super::{
-    data::{self, ENTRY, List, Table},
-    engine::{Call, Function, wrong},
+    call::{Call, Function, items, wrong},
+    data::{self, ENTRY, Table},
     meter::refuse,
     number::Num,
     operators::{effort, plus, total},
@@ -53,23 +53,6 @@ pub(super) const FUNCTIONS: &[(&str, Function)] =
 
 /// The most entries of a `range`, columns of `slice` and places of `batch`.
 const LONGEST: i128 = 100_000;
-
-/// Returns what a value holds, one after the other.
-pub(super) fn items(call: &mut Call<'_, '_, '_>, value: &Value) -> Result<Vec<Value>, Error> {
-    if let Some(list) = value.downcast_object_ref::<List>() {
-        call.meter().make(ENTRY * list.items.len() as u64)?;
-        return Ok(list.items.clone());
-    }
-    if let Some(table) = value.downcast_object_ref::<Table>() {
-        call.meter().make(ENTRY * table.fields.len() as u64)?;
-        return Ok(table.fields.keys().cloned().collect());
-    }
-    if let Some(text) = value.as_str() {
-        call.meter().make(ENTRY * text.len() as u64)?;
-        return Ok(text.chars().map(Value::from).collect());
-    }
-    if value.is_none() { Ok(Vec::new()) } else { Err(wrong("a list is needed here", value)) }
-}
 
 fn subject(call: &mut Call<'_, '_, '_>) -> Result<Vec<Value>, Error> {
     let value = call.subject()?;

@@ -1,6 +1,9 @@
 //! Evaluates templates and expressions over a run: strict about what is undefined, with a bound on work, without IO.
 
+mod about;
 mod asks;
+mod call;
+mod company;
 mod data;
 mod engine;
 mod lists;
@@ -22,7 +25,8 @@ use adjutant_spec::{
 use minijinja::value::{Object, Value as Jinja};
 use serde_json::{Map, Value, json};
 
-pub(crate) use self::program::Programs;
+pub use self::about::about;
+pub(crate) use self::{company::company, program::Programs};
 use self::{
     data::{Hole, from_json, given},
     engine::Outcome,
@@ -237,10 +241,6 @@ impl Object for Root {
     fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Jinja> {
         self.0.get(key).cloned()
     }
-}
-
-pub(crate) fn company(def: &Bundle) -> Jinja {
-    given(def.company.iter().map(|(name, text)| (Jinja::from(name), Jinja::from(text))).collect())
 }
 
 fn input(run: &Run) -> BTreeMap<Jinja, Jinja> {

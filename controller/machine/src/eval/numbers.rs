@@ -6,7 +6,7 @@ use minijinja::{Error, value::Value};
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::{
-    engine::{Call, Function, wrong},
+    call::{Call, Function, wrong},
     meter::refuse,
     number::Num,
 };

@@ -9,8 +9,8 @@ use minijinja::{
 };
 
 use super::{
+    call::{Call, Function, items, wrong},
     data::{self, ENTRY, List, Nothing, Table, kind},
-    engine::{Call, Function, wrong},
     meter::refuse,
     number::Num,
 };
@@ -103,7 +103,7 @@ fn slice(call: &mut Call<'_, '_, '_>) -> Result<Value, Error> {
         let part: String = places(letters.len(), bounds).filter_map(|place| letters.get(place)).collect();
         return call.made(part);
     }
-    let items = if value.is_none() { Vec::new() } else { super::lists::items(call, &value)? };
+    let items = if value.is_none() { Vec::new() } else { items(call, &value)? };
     let part = places(items.len(), bounds).filter_map(|place| items.get(place)).cloned().collect();
     call.list(part)
 }

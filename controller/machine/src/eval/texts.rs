@@ -6,9 +6,8 @@ use minijinja::{
 };
 
 use super::{
-    data,
-    engine::{Call, Function, wrong},
-    lists,
+    call::{Call, Function, items, wrong},
+    data, lists,
     meter::refuse,
     number::Num,
 };
@@ -123,7 +122,7 @@ fn join(call: &mut Call<'_, '_, '_>) -> Result<Value, Error> {
     let subject = call.subject()?;
     let (between, attribute) = (call.word(1, "d")?.unwrap_or_default(), call.word(2, "attribute")?);
     let mut text = String::new();
-    for (place, item) in lists::items(call, &subject)?.iter().enumerate() {
+    for (place, item) in items(call, &subject)?.iter().enumerate() {
         if place > 0 {
             call.meter().make(between.len() as u64)?;
             text.push_str(&between);

@@ -2,7 +2,10 @@
 
 use statig::Outcome;
 
-use super::effect::{EffectAction, EffectEvent, Reply};
+use super::{
+    Answer,
+    effect::{EffectAction, EffectEvent},
+};
 use crate::{
     id::EffectId,
     run::{EffectPhase, Life, Traits},
@@ -25,7 +28,7 @@ fn draw(effect: &EffectId, attempt: u32, seed: u64) -> u64 {
 }
 
 /// Takes an effect out of the way while its run is paused, and puts it back.
-pub(super) fn held(life: &Life, event: &EffectEvent, answer: &mut Reply) -> Outcome<Life> {
+pub(super) fn held(life: &Life, event: &EffectEvent, answer: &mut Answer<EffectAction>) -> Outcome<Life> {
     match (&life.phase, event) {
         (
             EffectPhase::Queued | EffectPhase::Deferred { .. } | EffectPhase::BackingOff { .. },

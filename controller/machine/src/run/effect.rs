@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     command::{Approval, Call},
-    event::{Deferral, Denial, ErrorClass},
+    event::{Basis, Deferral, Denial, ErrorClass},
     id::{EffectId, Stamp},
     run::Part,
 };
@@ -76,17 +76,6 @@ impl Close {
             _ => Self::Wait,
         }
     }
-}
-
-/// A business record that a payload was made of, as it was read.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Basis {
-    /// The kind of the record that was read.
-    pub record: String,
-    /// The key of the record that was read.
-    pub key: String,
-    /// The version that was read; `0` where there was none.
-    pub version: u64,
 }
 
 /// Why an effect exists.

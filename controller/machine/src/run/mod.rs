@@ -33,7 +33,7 @@ use crate::{
 };
 
 pub use branches::{Bits, Branches, Results};
-pub use effect::{Basis, Child, Close, EffectPhase, EffectState, Life, Purpose, Traits};
+pub use effect::{Child, Close, EffectPhase, EffectState, Life, Purpose, Traits};
 pub use gate::{Card, Coverage, CoveredCall, CoveredUndo, Decided, Gate, GatePhase, GateSubject, Shown};
 pub use part::Part;
 pub use waiting::Cause;

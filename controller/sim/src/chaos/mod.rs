@@ -13,10 +13,10 @@ use std::{
 use adjutant_machine::{
     branch::{Place, is_branch},
     command::{Call, Perform},
-    event::{Deferral, ErrorClass, Event, Finding, Labelled, RunStarted},
+    event::{Basis, Deferral, ErrorClass, Event, Finding, Labelled, RunStarted},
     id::EffectId,
     projection,
-    run::{Basis, Phase, Run},
+    run::{Phase, Run},
     sample,
     verdict::Verdict,
 };

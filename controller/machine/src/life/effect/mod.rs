@@ -45,7 +45,7 @@ const MOST_DEATHS: u32 = 20;
 
 machine!(Traits, Life, EffectEvent, EffectAction, Life::new(1, EffectPhase::Queued), on);
 
-pub(super) type Reply = Answer<EffectAction>;
+type Reply = Answer<EffectAction>;
 
 fn on(traits: &Traits, life: &Life, event: &EffectEvent, answer: &mut Reply) -> Outcome<Life> {
     match event {
