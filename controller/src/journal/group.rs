@@ -143,19 +143,21 @@ impl<'a> Group<'a> {
             return Ok(known);
         }
         let now = self.db.now();
+        let found = now.salt(instance);
+        let is_unknown = matches!(found, Ok(None));
+        let (salt, is_new) = match found {
+            Ok(Some(salt)) => (salt, false),
+            // What was written under a salt that is lost cannot be read any more; what comes now can.
+            Ok(None) | Err(JournalError::Corrupt { .. }) => (new_salt(), true),
+            Err(error) => return Err(error),
+        };
         let head = match now.head(instance) {
             Ok(Some(head)) => head,
-            Ok(None) if !now.has_entries(instance)? => Head::default(),
+            Ok(None) if is_unknown && !now.has_first(instance)? => Head::default(),
             // Where it is lost the log says where it ends: the instance can still be ended, and nothing is written over.
             Ok(None) | Err(JournalError::Corrupt { .. }) => {
                 Head { seq: now.last_key(instance)?, ..Head::default() }
             }
-            Err(error) => return Err(error),
-        };
-        let (salt, is_new) = match now.salt(instance) {
-            Ok(Some(salt)) => (salt, false),
-            // What was written under a salt that is lost cannot be read any more; what comes now can.
-            Ok(None) | Err(JournalError::Corrupt { .. }) => (new_salt(), true),
             Err(error) => return Err(error),
         };
         let known = Known { head, salt, is_new };

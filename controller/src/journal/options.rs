@@ -71,6 +71,9 @@ fn family(of: Family, cache: &Cache) -> Settings {
     settings.set_compression_type(DBCompressionType::Lz4);
     settings.set_write_buffer_size(8 << 20);
     settings.set_level_compaction_dynamic_level_bytes(true);
+    // Each new run is asked about, and is not there: that is answered without a walk through what was written lately.
+    settings.set_memtable_whole_key_filtering(true);
+    settings.set_memtable_prefix_bloom_ratio(0.02);
     match of {
         Family::Log => {
             let instance =

@@ -103,8 +103,12 @@ impl View<'_> {
     /// Returns whether anything was ever written of an instance: its first entry is there, or the salt of entries that went since.
     /// Both are asked for by their keys: a walk costs ten times as much, and each new run is asked about.
     pub(super) fn has_entries(&self, instance: &InstanceId) -> Result<bool, JournalError> {
-        Ok(self.get(Family::Log, &keys::entry(instance, 1))?.is_some()
-            || self.get(Family::State, &keys::salt(instance))?.is_some())
+        Ok(self.has_first(instance)? || self.get(Family::State, &keys::salt(instance))?.is_some())
+    }
+
+    /// Returns whether the first entry of an instance is there.
+    pub(super) fn has_first(&self, instance: &InstanceId) -> Result<bool, JournalError> {
+        Ok(self.get(Family::Log, &keys::entry(instance, 1))?.is_some())
     }
 
     /// Returns the number of the last entry by the entries' keys.
@@ -189,9 +193,8 @@ impl View<'_> {
         let rest = if value.packed { dense::unpack(&stored).map_err(&flawed)? } else { stored };
         let Some(texts) = texts else { return Ok(rest) };
         let root = instance.root();
-        let read = |digest: &Digest| {
-            self.content(&keys::part(&root, digest))?.ok_or_else(|| flawed(Flaw::Missing))
-        };
+        let read =
+            |digest: &Digest| self.content(&keys::part(&root, digest))?.ok_or_else(|| flawed(Flaw::Missing));
         texts.join(&rest, read, &flawed)
     }
 
