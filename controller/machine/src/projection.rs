@@ -136,10 +136,7 @@ pub enum Listed<'a> {
     Live {
         /// The playbook's identity.
         playbook: OldestId,
-    },
-    /// As a live run that pins a bundle.
-    Pins {
-        /// The id of the bundle that it pins.
+        /// The id of the bundle that it pins, and its branches with it.
         bundle: &'a BundleId,
     },
     /// By a gate that waits for a person.
@@ -166,17 +163,13 @@ pub enum Listed<'a> {
 /// Returns everything under which lists find a run.
 ///
 /// A branch is part of a run: the lists of runs ([`Listed::Status`], [`Listed::Playbook`], [`Listed::Live`]) have its root alone,
-/// and [`Listed::Branch`] has it under its parent. What waits for a person, what pins a bundle and what was judged is listed
-/// wherever it happens.
+/// and [`Listed::Branch`] has it under its parent. What waits for a person and what was judged is listed wherever it happens.
 #[must_use]
 pub fn index(run: &Run) -> Vec<Listed<'_>> {
     let mut listed = match Place::of(&run.id) {
         Some(place) => vec![Listed::Branch { parent: place.parent }],
         None => as_run(run),
     };
-    if !run.is_ended() {
-        listed.push(Listed::Pins { bundle: &run.bundle });
-    }
     listed.extend(run.open_gates().map(|gate| Listed::Gate { gate: &gate.id, opened: gate.opened }));
     listed.extend(run.dead_letters().map(|(effect, _)| Listed::Dead { effect }));
     let judged = run.corrections.iter();
@@ -188,7 +181,7 @@ fn as_run(run: &Run) -> Vec<Listed<'_>> {
     let (since, playbook) = (run.started_at, run.oldest());
     let mut listed = vec![Listed::Status { status: run.status(), since }];
     if !run.is_ended() {
-        listed.push(Listed::Live { playbook: playbook.clone() });
+        listed.push(Listed::Live { playbook: playbook.clone(), bundle: &run.bundle });
     }
     listed.push(Listed::Playbook { playbook, since });
     listed.extend(run.parent.as_ref().map(|parent| Listed::Child { parent }));

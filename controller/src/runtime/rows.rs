@@ -5,7 +5,8 @@
 //! | outbox | `p` effect | whether it is leased, its lane, its attempt |
 //! | outbox | `m` instance, seq, index, channel | a message to another instance, or to the operator by one rule |
 //! | timer | due moment, instance, timer | – |
-//! | index | `s` status, newest first, run · `p` playbook's oldest id, newest first, run · `l` playbook's oldest id, live run · `b` bundle, live run | – |
+//! | index | `s` status, newest first, run · `p` playbook's oldest id, newest first, run | – |
+//! | index | `l` playbook's oldest id, live run | the bundle that it pins; `b` was its row before, and stays reserved |
 //! | index | `g` opened, gate · `d` effect that is dead or unknown · `c` parent run, child run | run, or the parent's effect |
 //! | index | `i` run | its head: what lists find it by |
 //! | index | `o` came, open delivery | its line in lists |
@@ -206,17 +207,12 @@ pub(super) mod index {
         key(&[b"l", playbook.as_str().as_bytes(), b""])
     }
 
-    pub(in crate::runtime) fn bundle(bundle: &str, run: &str) -> Vec<u8> {
-        key(&[b"b", bundle.as_bytes(), run.as_bytes()])
-    }
+    pub(in crate::runtime) const LIVE: &[u8] = b"l\0";
 
-    pub(in crate::runtime) const BUNDLES: &[u8] = b"b\0";
-
-    /// The bundle and the live run that a row names.
-    pub(in crate::runtime) fn bundle_of(bytes: &[u8]) -> Option<(String, String)> {
-        let text = std::str::from_utf8(bytes.strip_prefix(BUNDLES)?).ok()?;
-        let (bundle, run) = text.split_once('\0')?;
-        Some((bundle.to_owned(), run.to_owned()))
+    /// The live run that a row names.
+    pub(in crate::runtime) fn live_run(bytes: &[u8]) -> Option<&str> {
+        let text = std::str::from_utf8(bytes.strip_prefix(LIVE)?).ok()?;
+        text.split_once('\0').map(|(_, run)| run)
     }
 
     pub(in crate::runtime) fn gate(opened: Stamp, gate: &str) -> Vec<u8> {
@@ -271,8 +267,8 @@ pub(super) mod index {
     pub(in crate::runtime) enum What {
         /// Its playbook's oldest id, and when it began.
         Playbook(String, Stamp),
-        /// What it pins.
-        Bundle(String),
+        /// It is live: the value names what it pins.
+        Live,
         /// It is a child: the value names the effect that started it.
         Child,
         /// Something that is of no use without its state.
@@ -295,11 +291,7 @@ pub(super) mod index {
                 let is_playbook = kind == b"p\0";
                 (text(run)?, if is_playbook { What::Playbook(group, since) } else { What::Other })
             }
-            b"l\0" => (text(&pair(rest)?.1)?, What::Other),
-            b"b\0" => {
-                let (bundle, run) = pair(rest)?;
-                (text(&run)?, What::Bundle(bundle))
-            }
+            b"l\0" => (text(&pair(rest)?.1)?, What::Live),
             b"c\0" => (text(&pair(rest)?.1)?, What::Child),
             b"t\0" => (text(&pair(rest)?.1)?, What::Other),
             b"g\0" => (run_of(&text(rest.get(8..)?)?).to_owned(), What::Other),
@@ -471,7 +463,6 @@ mod tests {
             index::status("running", at, "lead-abc"),
             index::playbook(&oldest, at, "lead-abc"),
             index::live(&oldest, "lead-abc"),
-            index::bundle("b1", "lead-abc"),
             index::gate(at, "lead-abc.ask.1"),
             index::dead(&id),
             index::judged("inbound", &id),
@@ -482,8 +473,9 @@ mod tests {
         }
         let what = |key: &[u8]| index::told(key).map(|told| told.what);
         assert_eq!(what(&keys[1]), Some(index::What::Playbook("lead".into(), at)));
-        assert_eq!(what(&keys[3]), Some(index::What::Bundle("b1".into())));
-        assert_eq!(what(&keys[7]), Some(index::What::Child));
+        assert_eq!(what(&keys[2]), Some(index::What::Live));
+        assert_eq!(index::live_run(&keys[2]), Some("lead-abc"));
+        assert_eq!(what(&keys[6]), Some(index::What::Child));
     }
 
     #[test]

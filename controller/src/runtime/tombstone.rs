@@ -20,13 +20,7 @@ use adjutant_machine::{
 use adjutant_spec::plan::{OldestId, Stage, StepKind};
 use serde_json::Value;
 
-use super::{
-    admission,
-    core::{Core, Job},
-    draft::Draft,
-    rows,
-    rows::index::What,
-};
+use super::{admission, core::Core, draft::Draft, mailbox::Job, rows, rows::index::What};
 
 /// What is left of a run, and the rows that go with it.
 pub(super) struct Left {
@@ -102,7 +96,9 @@ fn learn(remains: &mut Remains, what: &What, row: &Row) {
             remains.started.playbook.clone_from(oldest);
             remains.at = *since;
         }
-        What::Bundle(bundle) => remains.started.bundle.clone_from(bundle),
+        What::Live => {
+            remains.started.bundle = String::from_utf8(row.value.clone()).unwrap_or_default();
+        }
         What::Child => {
             remains.started.parent = std::str::from_utf8(&row.value).ok().and_then(|text| text.parse().ok());
         }

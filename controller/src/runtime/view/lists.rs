@@ -187,10 +187,15 @@ fn line(core: &Core, id: &str, started: Stamp) -> Result<Option<RunLine>, Error>
 /// Returns the live runs by the bundle that they pin.
 pub(in crate::runtime) fn live_runs(core: &Core) -> Result<BTreeMap<BundleId, Vec<String>>, Error> {
     let mut found: BTreeMap<BundleId, Vec<String>> = BTreeMap::new();
-    for row in journal::rows(core.journal.as_ref(), Table::Index, rows::index::BUNDLES) {
-        if let Some((bundle, run)) = rows::index::bundle_of(&row?.key) {
-            found.entry(bundle).or_default().push(run);
-        }
+    for row in journal::rows(core.journal.as_ref(), Table::Index, rows::index::LIVE) {
+        let row = row?;
+        let Some(run) = rows::index::live_run(&row.key) else { continue };
+        // A damaged row still says whose it is, and the state what that pins.
+        let bundle = match row.flaw {
+            Some(_) => super::load(core, run).map(|run| run.bundle).unwrap_or_default(),
+            None => String::from_utf8(row.value).unwrap_or_default(),
+        };
+        found.entry(bundle).or_default().push(run.to_owned());
     }
     Ok(found)
 }
