@@ -2,7 +2,7 @@
 
 use adjutant_machine::{Refusal, verdict::Verdict};
 
-use super::{Answer, Error, core::Told, views::When};
+use super::{Answer, Error, mailbox::Told, views::When};
 
 /// Returns the answer to an event; `word` is what it does, such as "approved".
 pub(super) fn of(told: Told, word: &str) -> Result<Answer, Error> {

@@ -5,17 +5,15 @@ use std::{
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
-        mpsc,
     },
 };
 
 use adjutant_machine::{
     Definition,
-    event::{Envelope, TimerId},
+    event::TimerId,
     id::{EffectId, InstanceId, Stamp},
-    journal::{Batch, Journal, JournalError, Receipt, Table},
+    journal::{Batch, Journal, JournalError, Receipt},
     projection::Lane,
-    verdict::Verdict,
     wait::Lines,
 };
 use adjutant_spec::plan::{Bundle, BundleId, OldestId, Plan, Playbook};
@@ -26,48 +24,15 @@ use super::{
     crash::Crash,
     drift::Drift,
     hooks::Tallies,
-    identity::{self, NewRun},
+    identity,
     leases::Leases,
-    pools::{Permit, Pools},
-    request::{PauseScope, Started},
+    mailbox::{Door, Job, Message},
+    pools::Pools,
+    request::PauseScope,
     shared::Shared,
     views::{AppliedView, Notification, PauseView, QuarantineView},
     wheel::Wheel,
 };
-
-/// What became of an event, once it is durable.
-#[derive(Debug, Clone)]
-pub(super) struct Told {
-    pub(super) verdict: Verdict,
-}
-
-/// Where an answer goes.
-pub(super) type Reply<T> = Option<oneshot::Sender<Result<T, Error>>>;
-
-/// One thing that an instance shall deal with.
-pub(super) enum Job {
-    /// An event.
-    Event {
-        envelope: Box<Envelope>,
-        /// A row that is used up when the event is recorded, or is nothing new.
-        consume: Option<(Table, Vec<u8>)>,
-        reply: Reply<Told>,
-    },
-    /// A run shall begin.
-    Start { wish: Arc<NewRun>, reply: Reply<Started> },
-    /// An effect has a place in its pool.
-    Lease { effect: EffectId, permit: Option<Permit> },
-}
-
-/// What a shard is told.
-pub(super) enum Message {
-    /// Something for an instance.
-    Job { instance: InstanceId, job: Job },
-    /// The batch of an instance is durable, or refused.
-    Written { instance: InstanceId, outcome: Result<Receipt, JournalError> },
-    /// The thread ends.
-    Stop,
-}
 
 /// What is in force: replaced as a whole.
 #[derive(Debug, Default, Clone)]
@@ -105,7 +70,7 @@ pub(super) struct Core {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) tokio: tokio::runtime::Handle,
     pub(super) seed: u64,
-    pub(super) shards: Vec<mpsc::Sender<Message>>,
+    pub(super) shards: Vec<Door>,
     /// The one home of the plan: who needs to know when another one comes subscribes.
     pub(super) live: watch::Sender<Arc<Live>>,
     pub(super) shared: Shared,
@@ -209,7 +174,7 @@ impl Drop for Busy {
 /// What [`Core::new`] is made of.
 pub(super) struct Parts {
     pub(super) settings: super::Settings,
-    pub(super) shards: Vec<mpsc::Sender<Message>>,
+    pub(super) shards: Vec<Door>,
     pub(super) pools: Pools,
     pub(super) seed: u64,
     pub(super) live: Live,
@@ -266,13 +231,13 @@ impl Core {
     pub(super) fn send(&self, instance: InstanceId, job: Job) {
         self.begin();
         let shard = self.shard(&instance);
-        if self.shards[shard].send(Message::Job { instance, job }).is_err() {
+        if !self.shards[shard].send(Message::Job { instance, job }) {
             self.end();
         }
     }
 
-    /// Returns where the shard of an instance takes its messages.
-    pub(super) fn door(&self, instance: &InstanceId) -> mpsc::Sender<Message> {
+    /// Returns the way in to the shard of an instance.
+    pub(super) fn door(&self, instance: &InstanceId) -> Door {
         self.shards[self.shard(instance)].clone()
     }
 
@@ -397,16 +362,17 @@ impl Core {
 
     /// Runs a task that counts as work under way.
     pub(super) fn spawn(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
-        let busy = Busy::new(self);
+        let (task, busy) = (Box::pin(task), Busy::new(self));
         self.spawn_quietly(async move {
             task.await;
             drop(busy);
         });
     }
 
-    /// Runs a task that counts as no work.
+    /// Runs a task that counts as no work. An attempt is a large future: it is put in its place once, and not copied into each
+    /// that is wrapped around it.
     pub(super) fn spawn_quietly(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let token = Arc::clone(&self.tasks);
+        let (task, token) = (Box::pin(task), Arc::clone(&self.tasks));
         drop(self.tokio.spawn(async move {
             task.await;
             drop(token);

@@ -20,12 +20,7 @@ use adjutant_machine::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{
-    Clock, Error,
-    core::{Core, Job},
-    rows, schedule,
-    views::When,
-};
+use super::{Clock, Error, core::Core, mailbox::Job, rows, schedule, views::When};
 
 /// Clocks are set by less than this all the time, in milliseconds.
 const TOLERANCE: i64 = 5_000;

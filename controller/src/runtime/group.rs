@@ -15,12 +15,13 @@ use adjutant_machine::{
 
 use super::{
     Error,
-    core::{Core, Job, Message, Told},
+    core::Core,
     crash::Point,
     draft::{Action, Draft},
+    identity::Started,
     keys,
+    mailbox::{Job, Told, Written},
     project::{self, Difference, Rows},
-    request::Started,
     wheel::Turns,
 };
 
@@ -216,8 +217,7 @@ pub(super) fn submit(slot: &Slot, mut draft: Draft<'_>, outcomes: Vec<Outcome>) 
     core.journal.submit(
         batch,
         Box::new(move |outcome| {
-            // A shard that has ended needs no message.
-            drop(back.send(Message::Written { instance, outcome }));
+            back.answer(Written { instance, outcome });
         }),
     );
     view.submitted();

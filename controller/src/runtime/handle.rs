@@ -20,8 +20,9 @@ use tokio::sync::{Semaphore, SemaphorePermit, broadcast, oneshot};
 use super::{
     Activation, Answer, Clock, Error, Judged, NoRoom, PageWish, Pause, PauseScope, Performer, Retry,
     RunFilter, StartRun, Started, activate, answer,
-    core::{Core, Job, Stop, Told},
+    core::{Core, Stop},
     identity::run_of,
+    mailbox::{Job, Told},
     masked, open, quarantine, rates, start, switch, view,
     views::{
         AppliedView, AuditView, CorrectionView, DeadView, GateView, LogView, MonthView, Notification, Paged,

@@ -13,6 +13,7 @@ use adjutant_machine::{
 use adjutant_spec::plan::OldestId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 /// How many letters a name has at first.
 const LETTERS: usize = 8;
@@ -103,6 +104,15 @@ pub(super) fn run_of(id: &str) -> &str {
     let dots = if own > 0 { 2 } else { 0 };
     let end = id[own..].match_indices('.').nth(dots).map_or(id.len(), |(at, _)| own + at);
     &id[..end]
+}
+
+/// A run that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Started {
+    /// Its id.
+    pub run: String,
+    /// Whether it is new; `false` where the key was known.
+    pub created: bool,
 }
 
 #[cfg(test)]

@@ -11,10 +11,10 @@ use adjutant_machine::{
 
 use super::{
     Error,
-    core::{Core, Job, Reply},
+    core::Core,
     draft::Draft,
-    identity::{KeyRow, NewRun},
-    request::Started,
+    identity::{KeyRow, NewRun, Started},
+    mailbox::{Job, Reply},
     rows, view,
 };
 

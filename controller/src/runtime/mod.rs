@@ -28,6 +28,7 @@ mod keys;
 mod leases;
 mod lines;
 mod loops;
+mod mailbox;
 mod masked;
 mod money;
 mod open;
@@ -60,8 +61,9 @@ pub use drift::stored as stored_clock;
 pub use error::Error;
 pub use handle::{Handle, Runtime, Settings};
 pub use hooks::Heard;
+pub use identity::Started;
 pub use performer::{NotifyFailure, Performer, Worst};
 pub use request::{
     Activation, Answer, Delivery, DeliveryFilter, Judged, NoRoom, PageWish, Pause, PauseScope, Retry,
-    RunFilter, SetAside, StartRun, Started, Story, Taken,
+    RunFilter, SetAside, StartRun, Story, Taken,
 };

@@ -2,7 +2,7 @@
 
 use std::{
     hash::{BuildHasher, RandomState},
-    sync::{Arc, OnceLock, PoisonError, Weak, atomic::Ordering, mpsc},
+    sync::{Arc, OnceLock, PoisonError, Weak, atomic::Ordering},
 };
 
 use adjutant_machine::{
@@ -13,8 +13,10 @@ use adjutant_machine::{
 
 use super::{
     Error, Settings, activate,
-    core::{Busy, Core, Job, Message, Parts, timer_event_id},
-    deliveries, drift, hooks, outbox,
+    core::{Busy, Core, Parts, timer_event_id},
+    deliveries, drift, hooks,
+    mailbox::{self, Job, Message},
+    outbox,
     pools::Pools,
     rows,
     rows::timer::Timer,
@@ -46,7 +48,7 @@ pub(super) async fn read(settings: Settings, count: usize) -> Result<(Arc<Core>,
     let most_bytes = settings.cache_bytes;
     let door: Arc<OnceLock<Weak<Core>>> = Arc::default();
     let pools = pools(&settings, &door);
-    let (doors, inboxes): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::channel()).unzip();
+    let (doors, inboxes): (Vec<_>, Vec<_>) = (0..count).map(|_| mailbox::door()).unzip();
     let core = Arc::new(Core::new(Parts { settings, shards: doors, pools, seed, live, tallies }));
     // It is set once, here.
     drop(door.set(Arc::downgrade(&core)));
@@ -190,7 +192,7 @@ pub(super) async fn close(core: &Arc<Core>, patience: std::time::Duration) {
     hooks::flush(core).await;
     for shard in &core.shards {
         // A shard that has ended needs no message.
-        drop(shard.send(Message::Stop));
+        shard.send(Message::Stop);
     }
     let threads = std::mem::take(&mut *core.threads.lock().unwrap_or_else(PoisonError::into_inner));
     let joined = tokio::task::spawn_blocking(move || {

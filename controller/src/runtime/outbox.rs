@@ -18,9 +18,10 @@ use serde_json::{Value, json};
 
 use super::{
     Error,
-    core::{Busy, Core, Job, timer_event_id},
+    core::{Busy, Core, timer_event_id},
     crash::Point,
     draft::{Action, Leased, Outgoing},
+    mailbox::Job,
     rows,
 };
 

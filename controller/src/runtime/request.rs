@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::views::Lineage;
+use super::{identity::Started, views::Lineage};
 
 /// A wish to start a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
@@ -33,15 +33,6 @@ pub struct StartRun {
     /// The trigger's event, for the record.
     #[serde(default)]
     pub trigger: Value,
-}
-
-/// A run that was asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Started {
-    /// Its id.
-    pub run: String,
-    /// Whether it is new; `false` where the key was known.
-    pub created: bool,
 }
 
 /// Something that a connector tells, verified by its room.

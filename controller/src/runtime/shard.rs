@@ -6,7 +6,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, mpsc},
+    sync::Arc,
 };
 
 use adjutant_machine::{
@@ -19,10 +19,11 @@ use adjutant_machine::{
 
 use super::{
     Error,
-    core::{Core, Job, Message, Reply, Stop, Told},
+    core::{Core, Stop},
     crash::Point,
     draft::{Action, Draft},
     group::{Flight, Made, Outcome, Slot, Weight, make, submit},
+    mailbox::{Inbox, Job, Message, Reply, Told, Written},
     project::{self, Rows},
     tombstone,
     views::Notification,
@@ -35,7 +36,7 @@ const MOST_TRIES: u32 = 1_000;
 /// The thread's own things.
 pub(super) struct Shard {
     core: Arc<Core>,
-    pub(super) inbox: mpsc::Receiver<Message>,
+    pub(super) inbox: Inbox,
     slots: HashMap<InstanceId, Slot>,
     order: BTreeMap<u64, InstanceId>,
     tick: u64,
@@ -44,14 +45,14 @@ pub(super) struct Shard {
 }
 
 impl Shard {
-    pub(super) fn new(core: Arc<Core>, inbox: mpsc::Receiver<Message>, most_bytes: usize) -> Self {
+    pub(super) fn new(core: Arc<Core>, inbox: Inbox, most_bytes: usize) -> Self {
         let (slots, order) = (HashMap::new(), BTreeMap::new());
         Self { core, inbox, slots, order, tick: 0, bytes: 0, most_bytes }
     }
 
     /// Works until it is told to stop.
     pub(super) fn run(mut self) {
-        while let Ok(message) = self.inbox.recv() {
+        while let Some(message) = self.inbox.next() {
             if !self.take(message) {
                 return;
             }
@@ -66,9 +67,11 @@ impl Shard {
                 self.slots.entry(instance.clone()).or_default().queue.push_back(job);
                 self.pump(&instance);
             }
-            Message::Written { instance, outcome } => {
-                self.written(&instance, outcome);
-                self.pump(&instance);
+            Message::Written => {
+                for Written { instance, outcome } in self.inbox.written() {
+                    self.written(&instance, outcome);
+                    self.pump(&instance);
+                }
             }
         }
         self.evict();

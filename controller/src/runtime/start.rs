@@ -4,9 +4,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use adjutant_machine::{
-    about,
     command::{Call, Perform},
-    eval::Scope,
+    eval::{self, Scope},
     event::{Labelled, RunStarted},
     journal::Table,
     trust::Speaker,
@@ -20,9 +19,10 @@ use tokio::sync::oneshot;
 
 use super::{
     Error,
-    core::{Core, Job, Live},
-    identity::{Meant, NewRun},
-    request::{StartRun, Started},
+    core::{Core, Live},
+    identity::{Meant, NewRun, Started},
+    mailbox::Job,
+    request::StartRun,
     rows,
 };
 
@@ -77,7 +77,7 @@ fn new_run(live: &Live, playbook: &Playbook, begin: Begin) -> Result<NewRun, Err
     let plan = live.plan.as_ref().ok_or_else(missing)?;
     let bundle = live.bundles.get(&playbook.id).cloned().ok_or_else(missing)?;
     let revision = live.applied.as_ref().map_or_else(String::new, |applied| applied.revision.clone());
-    let about = plan.bundles.get(&playbook.id).and_then(|bundle| about::of(bundle, &begin.input));
+    let about = plan.bundles.get(&playbook.id).and_then(|bundle| eval::about(bundle, &begin.input));
     let started = RunStarted {
         run: String::new(),
         about,
@@ -119,7 +119,7 @@ pub(super) async fn child(core: &Arc<Core>, perform: &Perform) -> Result<Started
     let slice = live.plan.as_ref().and_then(|plan| plan.slice_of(&oldest));
     let started = RunStarted {
         run: String::new(),
-        about: about::of(&bundle, &input),
+        about: eval::about(&bundle, &input),
         playbook: playbook.clone(),
         oldest: Some(oldest.clone()),
         bundle: id.clone(),

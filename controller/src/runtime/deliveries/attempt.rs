@@ -15,7 +15,8 @@ use adjutant_spec::{
 use crate::runtime::{
     Error,
     core::{Core, Live},
-    request::{Started, Taken},
+    identity::Started,
+    request::Taken,
     start::{self, Fired},
     switch,
     views::PauseView,

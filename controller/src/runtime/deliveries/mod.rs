@@ -26,7 +26,8 @@ use serde_json::{Value, json};
 use super::{
     Error,
     core::Core,
-    request::{Answer, Delivery, SetAside, Started, Taken},
+    identity::Started,
+    request::{Answer, Delivery, SetAside, Taken},
     view,
     views::{DeliveryLine, When},
 };

@@ -26,8 +26,9 @@ use super::{
 };
 use crate::runtime::{
     Activation, Clock, Error, ManualClock, Performer, Settings, activate,
-    core::{Core, Job, Message, Stop, Told},
+    core::{Core, Stop},
     identity::NewRun,
+    mailbox::{Job, Message, Told},
     open, rows,
     start::begin_run,
     view,
@@ -192,7 +193,7 @@ impl RuntimeHost {
         core.fail(Stop::Disk("the process is killed".to_owned()));
         for shard in &core.shards {
             // A shard that has ended needs no message.
-            drop(shard.send(Message::Stop));
+            shard.send(Message::Stop);
         }
         let threads = std::mem::take(&mut *core.threads.lock().expect("nobody panics with it"));
         threads.into_iter().for_each(|thread| thread.join().expect("a shard does not panic"));

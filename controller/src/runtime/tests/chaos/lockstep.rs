@@ -9,7 +9,8 @@ use adjutant_machine::{
 };
 
 use crate::runtime::{
-    core::{Core, Job, Message},
+    core::Core,
+    mailbox::{Job, Message},
     shard::Shard,
 };
 
@@ -30,7 +31,7 @@ impl Lockstep {
     pub(super) async fn work(&mut self, core: &Core) {
         loop {
             tokio::task::yield_now().await;
-            self.arrivals.extend(self.shard.inbox.try_iter());
+            self.arrivals.extend(self.shard.inbox.waiting());
             if self.moving(core) == 0 {
                 self.one();
             }
@@ -39,7 +40,7 @@ impl Lockstep {
 
     /// Deals with everything that was sent, and lets nothing else move.
     pub(super) fn drain(&mut self) {
-        self.arrivals.extend(self.shard.inbox.try_iter());
+        self.arrivals.extend(self.shard.inbox.waiting());
         while self.one() {}
     }
 
@@ -49,7 +50,7 @@ impl Lockstep {
         self.queue.extend(self.arrivals.drain(..));
         let Some(message) = self.queue.pop_front() else { return false };
         self.shard.take(message);
-        self.queue.extend(self.shard.inbox.try_iter());
+        self.queue.extend(self.shard.inbox.waiting());
         true
     }
 
@@ -57,7 +58,7 @@ impl Lockstep {
     fn moving(&self, core: &Core) -> usize {
         let sent = self.queue.iter().chain(&self.arrivals).filter_map(|message| match message {
             Message::Job { job, .. } => Some(job),
-            Message::Written { .. } | Message::Stop => None,
+            Message::Written | Message::Stop => None,
         });
         let still = |job: &Job| if matches!(job, Job::Start { reply: Some(_), .. }) { 2 } else { 1 };
         let standing: usize = sent.chain(self.shard.jobs()).map(still).sum();
@@ -78,6 +79,6 @@ fn order(message: &Message) -> (Option<InstanceId>, String) {
             };
             (Some(instance.clone()), lapsed)
         }
-        Message::Written { .. } | Message::Stop => (None, String::new()),
+        Message::Written | Message::Stop => (None, String::new()),
     }
 }
