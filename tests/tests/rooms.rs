@@ -3,19 +3,15 @@
 
 #[path = "rooms/circles.rs"]
 mod circles;
-#[path = "rooms/tied.rs"]
-mod tied;
 #[path = "rooms/tokens.rs"]
 mod tokens;
 
 use std::{
-    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
 
 use circles::{Graph, Source};
-use tied::TIED;
 
 /// A room, what its sources may not name, and what its manifest may not depend on.
 struct Room {
@@ -265,29 +261,16 @@ fn pure_crates_depend_on_nothing_that_acts() {
 
 #[test]
 fn no_modules_use_each_other_in_a_circle() {
-    let (mut broken, mut kept) = (Vec::new(), vec![BTreeSet::new(); TIED.len()]);
+    let mut broken = Vec::new();
     for folder in members() {
         let graph = Graph::read(&shipped_sources(&folder));
-        for circle in graph.circles() {
-            let group = graph.group(&circle[0].from);
-            let known = TIED.iter().position(|tied| {
-                folder.ends_with(tied.sources) && group.iter().all(|name| tied.modules.contains(name))
-            });
-            match known {
-                Some(place) => kept[place].extend(group.iter().map(|name| (*name).to_owned())),
-                None => broken.push(told(&circle, &group)),
-            }
-        }
+        broken.extend(graph.circles().iter().map(|circle| told(circle, &graph.group(&circle[0].from))));
     }
     assert!(
         broken.is_empty(),
         "move what both need to a third module, or turn one around:\n{}",
         broken.join("\n")
     );
-    for (tied, kept) in TIED.iter().zip(&kept) {
-        let untied: Vec<_> = tied.modules.iter().filter(|name| !kept.contains(**name)).collect();
-        assert!(untied.is_empty(), "untied, so take them out of `TIED` ({}): {untied:?}", tied.why);
-    }
 }
 
 /// Tells a circle by the places that make it, then who else is in it.

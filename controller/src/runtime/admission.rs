@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use adjutant_machine::{
-    command::{Approval, Call, Perform},
+    command::{Call, Perform},
     event::{Denial, Envelope, ErrorClass, Event},
     id::{EffectId, Stamp},
     journal::{JournalError, Table},
@@ -17,7 +17,7 @@ use adjutant_machine::{
     },
     money::{
         budget::{self, Account},
-        policy::{self, Question},
+        policy,
     },
     projection::connector,
     run::{EffectPhase, Run},
@@ -34,13 +34,10 @@ use super::{
     draft::Draft,
     loops,
     money::{Place, Reservation, Spender, places},
-    outbox::LOST,
+    permission::{effect, permission, verb},
     rates::{self, Taken},
     rows, switch,
 };
-
-/// Who approved what passed a gate by its condition.
-pub(super) const BY_CONDITION: &str = "auto";
 
 /// What admission says.
 pub(super) enum Admitted {
@@ -128,14 +125,6 @@ fn deny(perform: &Perform, denial: Denial, message: String) -> Admitted {
     Admitted::Stop { event: Event::EffectDenied { effect: perform.effect.clone(), denial, message } }
 }
 
-fn verb(call: &Call) -> Option<&str> {
-    match call {
-        Call::Verb(verb) => Some(&verb.verb),
-        Call::Probe { probe, .. } => Some(probe),
-        _ => None,
-    }
-}
-
 fn agent(call: &Call) -> Option<&str> {
     if let Call::Agent(agent) = call { Some(&agent.agent) } else { None }
 }
@@ -145,15 +134,6 @@ fn reaches<'a>(plan: &'a Plan, call: &'a Call) -> Option<&'a str> {
     match call {
         Call::Agent(agent) => plan.model_connector(agent.connector.as_deref()).map(|found| found.id.as_str()),
         other => verb(other).map(connector),
-    }
-}
-
-/// What the call does to the world; a model's answer changes nothing.
-fn effect(call: &Call) -> Effect {
-    match call {
-        Call::Verb(verb) => verb.effect,
-        Call::RecordWrite { .. } => Effect::Write,
-        _ => Effect::Read,
     }
 }
 
@@ -182,31 +162,6 @@ fn forbidden(look: &Look<'_>, (playbook, stage): (&OldestId, Stage), now: Stamp)
     }
 }
 
-/// Returns what the grants in force say to a call.
-pub(super) fn permission(
-    plan: &Plan,
-    (call, approval): (&Call, Option<&Approval>),
-    (playbook, stage): (&OldestId, Stage),
-) -> policy::Verdict {
-    let subjects = [Subject::playbook(playbook)];
-    let slice = plan.slice_of(playbook).map_or(stage, |slice| slice.stage);
-    let by = approval.map(|approval| approval.by.as_str());
-    let question = Question {
-        subjects: &subjects,
-        verb: name(call),
-        effect: effect(call),
-        is_approved: by.is_some_and(|by| by != BY_CONDITION),
-        passed_by_condition: by == Some(BY_CONDITION),
-        stage: slice.min(stage),
-    };
-    policy::decide(plan, question)
-}
-
-/// Returns the name that grants call it by.
-pub(super) fn name(call: &Call) -> &str {
-    verb(call).unwrap_or("record.write")
-}
-
 /// Returns when the freeze that holds now ends.
 fn frozen(plan: &Plan, scopes: &[Subject], now: Stamp) -> Option<Stamp> {
     let moment = |text: &str| text.parse::<Timestamp>().ok().map(|moment| Stamp(moment.as_millisecond()));
@@ -232,7 +187,7 @@ impl Pass {
             place.write(draft.shared());
         }
         if let Some((key, phase)) = &self.trial {
-            put(draft, Table::Admission, key, Some(phase));
+            draft.put(Table::Admission, key, Some(phase));
         }
     }
 }
@@ -299,9 +254,9 @@ fn tried(
 
 fn breaker(draft: &mut Draft<'_>, verb: &str) -> Result<BreakerPhase, JournalError> {
     let key = rows::admission::breaker(verb);
-    let phase = get(draft, Table::Admission, &key)?.unwrap_or_else(Breaker::beginning);
+    let phase = draft.get(Table::Admission, &key)?.unwrap_or_else(Breaker::beginning);
     let Some(right) = phase.drawn_in(draft.now) else { return Ok(phase) };
-    put(draft, Table::Admission, &key, Some(&right));
+    draft.put(Table::Admission, &key, Some(&right));
     Ok(right)
 }
 
@@ -363,31 +318,16 @@ fn hold(
             return Ok(deny(look.perform, Denial::Budget, message));
         };
         let key = rows::ledger::sums(&place.scope, &place.window, &place.slot);
-        put(draft, Table::Ledger, &key, Some(&Account { reserved, ..account }));
+        draft.put(Table::Ledger, &key, Some(&Account { reserved, ..account }));
     }
     let key = rows::ledger::lease(&look.perform.effect, look.perform.attempt);
-    put(draft, Table::Ledger, &key, Some(&Reservation { amount, places }));
+    draft.put(Table::Ledger, &key, Some(&Reservation { amount, places }));
     Ok(look.go(Some(amount)))
 }
 
 fn account(draft: &mut Draft<'_>, place: &Place, like: Money) -> Result<Account, JournalError> {
     let key = rows::ledger::sums(&place.scope, &place.window, &place.slot);
-    Ok(get(draft, Table::Ledger, &key)?.unwrap_or_else(|| Account::empty(like.currency)))
-}
-
-/// Reads a shared row.
-pub(super) fn get<T: serde::de::DeserializeOwned>(
-    draft: &mut Draft<'_>,
-    table: Table,
-    key: &[u8],
-) -> Result<Option<T>, JournalError> {
-    let core = draft.core;
-    draft.shared().read(core.journal.as_ref(), (table, key))
-}
-
-/// Writes a shared row, or takes it away.
-pub(super) fn put<T: serde::Serialize>(draft: &mut Draft<'_>, table: Table, key: &[u8], value: Option<&T>) {
-    draft.shared().write(table, key, value);
+    Ok(draft.get(Table::Ledger, &key)?.unwrap_or_else(|| Account::empty(like.currency)))
 }
 
 /// Settles what a transition ended: money of attempts that are over, and the breaker of the verb that answered.
@@ -415,7 +355,7 @@ pub(super) fn settle(
         }
         // Our own death says nothing about the other side: it must not shut the door to it.
         if let Some(verb) = verb(&call)
-            && !envelope.id.ends_with(LOST)
+            && !matches!(envelope.event, Event::EffectUnknown { host_died: true, .. })
         {
             let live = draft.core.live();
             let verb = live.plan.as_ref().map_or_else(|| verb.to_owned(), |plan| plan.oldest_verb(verb));
@@ -433,7 +373,7 @@ pub(super) fn release(
     event: &Event,
 ) -> Result<(), JournalError> {
     let key = rows::ledger::lease(effect, attempt);
-    let Some(held) = get::<Reservation>(draft, Table::Ledger, &key)? else { return Ok(()) };
+    let Some(held) = draft.get::<Reservation>(Table::Ledger, &key)? else { return Ok(()) };
     let nothing = Money::zero(held.amount.currency);
     let cost = match event {
         Event::EffectSucceeded { effect: of, attempt: at, cost, .. } if of == effect && *at == attempt => {
@@ -453,12 +393,12 @@ pub(super) fn release(
         let settled = budget::settle(account, held.amount, Some(cost))
             .or_else(|_| budget::settle(account, held.amount, Some(held.amount)));
         if let Ok(settled) = settled {
-            put(draft, Table::Ledger, &row, Some(&settled));
+            draft.put(Table::Ledger, &row, Some(&settled));
             // There may be room again for who waits.
             draft.lines.moved.insert(Cause::Budget(place.name()));
         }
     }
-    put::<Reservation>(draft, Table::Ledger, &key, None);
+    draft.put::<Reservation>(Table::Ledger, &key, None);
     Ok(())
 }
 
@@ -487,7 +427,7 @@ fn feed(draft: &mut Draft<'_>, effect: &EffectId, verb: &str, event: &Event) -> 
     let phase = breaker(draft, verb)?;
     let (next, _) = Breaker::default().drive(&phase, &told);
     if next != phase {
-        put(draft, Table::Admission, &rows::admission::breaker(verb), Some(&next));
+        draft.put(Table::Admission, &rows::admission::breaker(verb), Some(&next));
         draft.lines.moved.insert(Cause::Breaker(verb.to_owned()));
     }
     Ok(())

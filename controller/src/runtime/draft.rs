@@ -1,4 +1,5 @@
-//! One batch of one run in the making: the jobs that wait for it, stepped one after the other, with everything that follows.
+//! One batch of one run in the making: its entries, its rows, and what is done once it is durable. [`super::transition`] has the
+//! steps that fill it.
 //!
 //! A draft may hold several entries: an answer, the lease of the next keyed effect, a record written on the way. They are
 //! durable together or not at all, so a run of k keyed effects costs k+1 batches. At-most-once and probe verbs are not leased
@@ -7,33 +8,25 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use adjutant_machine::{
-    Definition,
     channel::channels,
     codec,
-    command::{Call, Notice, Perform},
+    command::{Notice, Perform},
     event::{Envelope, Event},
     fact::Entry,
     id::{EffectId, InstanceId, Stamp},
     journal::{Content, Guard, Journal, JournalError, RowWrite, Table},
     projection::{self, Lane, Message},
-    run::{EffectPhase, LEASE_GRACE, Run},
-    step, step_buried, step_kill,
-    verdict::{Env, Next, Verdict},
+    run::Run,
+    verdict::Next,
     wait::{Cause, Ticket},
 };
-use adjutant_spec::plan::{Idempotency, NotifyRule, Plan};
-use serde::{Deserialize, Serialize};
+use adjutant_spec::plan::{NotifyRule, Plan};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{
-    admission::{self, Admitted},
-    core::Core,
-    pools::Permit,
-    rows,
-    shared::View,
-};
+use super::{core::Core, pools::Permit, rows, shared::View};
 
 /// The most entries of one batch: the rest waits in the outbox for the next.
-const MOST_ENTRIES: usize = 64;
+pub(super) const MOST_ENTRIES: usize = 64;
 
 /// What is done once the batch is durable.
 pub(super) enum Action {
@@ -97,7 +90,7 @@ pub(super) struct Draft<'a> {
     /// Whether a record that is written here may have moved: then the batch is decided again.
     pub(super) writes_records: bool,
     /// Effects that this draft has dealt with already.
-    tried: BTreeSet<EffectId>,
+    pub(super) tried: BTreeSet<EffectId>,
     /// The number of the last entry before it.
     pub(super) expected: u64,
     /// Whether it ends a quarantine.
@@ -110,9 +103,9 @@ pub(super) struct Draft<'a> {
 #[derive(Default)]
 pub(super) struct Decisions {
     /// Effects that were looked at.
-    looked_at: BTreeSet<EffectId>,
+    pub(super) looked_at: BTreeSet<EffectId>,
     /// Those of them that wait.
-    waits: Vec<(EffectId, Lane, Ticket)>,
+    pub(super) waits: Vec<(EffectId, Lane, Ticket)>,
     /// Causes that moved.
     pub(super) moved: BTreeSet<Cause>,
 }
@@ -186,32 +179,6 @@ impl<'a> Draft<'a> {
         self.shared.is_changed()
     }
 
-    /// Steps the machine once.
-    pub(super) fn apply(&mut self, envelope: &Envelope) -> Result<Verdict, JournalError> {
-        let seq = self.run.as_ref().map_or(0, |run| run.seq) + 1;
-        let env = Env { seq, seed: self.core.seed };
-        let stepped = match (&envelope.event, &self.run) {
-            (Event::RunKilled { .. }, Some(run)) => step_kill(run, envelope, &env),
-            // What it pins may be lost with its state: it is not asked.
-            (_, Some(run)) if run.buried.is_some() => step_buried(run, envelope, &env),
-            _ => {
-                let Some(def) = self.definition(&envelope.event)? else {
-                    return Ok(Verdict::Refused(adjutant_machine::Refusal::NotStarted));
-                };
-                step(&def, self.run.as_deref(), envelope, &env)
-            }
-        };
-        let Some(next) = stepped.next else { return Ok(stepped.verdict) };
-        self.entries.push(codec::encode_entry(&next.entry));
-        self.word = envelope.event.word();
-        self.decides |= matches!(envelope.event, Event::GateDecided(_));
-        let before = self.run.replace(Arc::new(next.run));
-        self.messages(seq, &next.entry);
-        admission::settle(self, before.as_deref(), envelope)?;
-        super::tell::tell(self, before.as_deref());
-        Ok(stepped.verdict)
-    }
-
     /// Takes the tombstone of a run that could not be read, with the rows that go.
     pub(super) fn bury(&mut self, before: u64, next: Next, rows: Vec<RowWrite>) {
         self.expected = before;
@@ -226,21 +193,8 @@ impl<'a> Draft<'a> {
         self.messages(before + 1, &next.entry);
     }
 
-    fn definition(&self, event: &Event) -> Result<Option<Arc<Definition>>, JournalError> {
-        let id = match (&self.run, event) {
-            (Some(run), _) => &run.bundle,
-            (None, Event::RunStarted(started)) => &started.bundle,
-            (None, _) => return Ok(None),
-        };
-        let missing = || JournalError::Corrupt {
-            place: format!("bundle {id}"),
-            problem: "the store does not hold it".to_owned(),
-        };
-        self.core.definition(id)?.ok_or_else(missing).map(Some)
-    }
-
     /// Puts what an entry tells others into the outbox. Effects and timers are rows of the state's projection.
-    fn messages(&mut self, seq: u64, entry: &Entry) {
+    pub(super) fn messages(&mut self, seq: u64, entry: &Entry) {
         for (place, told) in projection::messages(entry) {
             let message = message((&self.instance, seq, place), told, self.now);
             self.post(seq, place, message);
@@ -268,137 +222,19 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Leases an effect that has a place, if admission lets it.
-    pub(super) fn lease(&mut self, effect: &EffectId, permit: Permit) -> Result<(), JournalError> {
-        self.lines.looked_at.insert(effect.clone());
-        let Some(perform) = self.queued(effect) else { return Ok(()) };
-        self.tried.insert(effect.clone());
-        if matches!(*perform.call, Call::RecordWrite { .. }) && self.changes_shared_rows() {
-            return Ok(());
-        }
-        match admission::decide(self, &perform)? {
-            Admitted::Wait(ticket) => {
-                self.lines.waits.push((effect.clone(), Lane::of(&perform.call), ticket));
-                Ok(())
-            }
-            Admitted::Go { reserved, plan } => {
-                let until = self.now.plus(perform.timeout.saturating_add(LEASE_GRACE));
-                let attempt = perform.attempt;
-                self.host_event(
-                    format!("{effect}#{attempt}#lease"),
-                    Event::EffectLeased { effect: effect.clone(), attempt, until, reserved },
-                )?;
-                // A key that is too old is not sent: the machine asks its probe, or the operator.
-                let leased = Leased { perform, plan, until, permit };
-                if self.is_leased(effect) { self.dispatch(leased) } else { Ok(()) }
-            }
-            Admitted::Stop { event } => {
-                let id = self.core.unique(&format!("{effect}#{}#admission", perform.attempt));
-                self.host_event(id, event)
-            }
-        }
+    /// Reads a shared row.
+    pub(super) fn get<T: DeserializeOwned>(
+        &mut self,
+        table: Table,
+        key: &[u8],
+    ) -> Result<Option<T>, JournalError> {
+        let core = self.core;
+        self.shared.read(core.journal.as_ref(), (table, key))
     }
 
-    fn is_leased(&self, effect: &EffectId) -> bool {
-        let state = self.run.as_ref().and_then(|run| run.effects.get(effect));
-        state.is_some_and(|state| matches!(state.life.phase, EffectPhase::Leased { .. }))
-    }
-
-    fn dispatch(&mut self, leased: Leased) -> Result<(), JournalError> {
-        let perform = &leased.perform;
-        match *perform.call {
-            Call::StartRun { .. } => {
-                self.actions.push(Action::Child { perform: Box::new(leased.perform) });
-                Ok(())
-            }
-            Call::FindChild { ref of } => {
-                let event = super::records::find_child(self, &perform.effect, of)?;
-                let id = format!("{}#{}", perform.effect, perform.attempt);
-                self.host_event(id, event)
-            }
-            Call::RecordRead { .. } | Call::RecordList { .. } | Call::RecordWrite { .. } => {
-                let event = super::records::perform(self, perform)?;
-                let id = format!("{}#{}", perform.effect, perform.attempt);
-                self.host_event(id, event)
-            }
-            _ => {
-                self.actions.push(Action::Send(Box::new(leased)));
-                Ok(())
-            }
-        }
-    }
-
-    /// Steps an event that the host itself decided on; the machine must take it.
-    fn host_event(&mut self, id: String, event: Event) -> Result<(), JournalError> {
-        let envelope = Envelope { at: self.now, id, by: "host".to_owned(), event };
-        match self.apply(&envelope)? {
-            Verdict::Applied => Ok(()),
-            other => Err(JournalError::Corrupt {
-                place: format!("a decision of the host about {}", self.instance),
-                problem: format!("the machine answers {other:?} to {:?}", envelope.event),
-            }),
-        }
-    }
-
-    /// Returns what a queued effect wants to have done; it is read from the state, not from the row.
-    pub(super) fn queued(&self, effect: &EffectId) -> Option<Perform> {
-        projection::perform(self.run.as_ref()?, effect)
-    }
-
-    /// Takes what may ride in this batch: what the runtime does itself, and leases of keyed and pure effects.
-    pub(super) fn ride(&mut self) -> Result<(), JournalError> {
-        while self.entries.len() < MOST_ENTRIES {
-            let Some((effect, lane)) = self.next_ride() else { return Ok(()) };
-            self.tried.insert(effect.clone());
-            if let Some(permit) = self.core.pools.try_take(&lane) {
-                self.lease(&effect, permit)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// A batch that changes shared rows must not be refused for a moved record, and the other way round: these two never ride together.
-    fn next_ride(&self) -> Option<(EffectId, Lane)> {
-        let run = self.run.as_deref()?;
-        run.effects.iter().find_map(|(id, state)| {
-            if !matches!(state.life.phase, EffectPhase::Queued) || self.tried.contains(id) {
-                return None;
-            }
-            let call = state.call.as_deref()?;
-            let lane = Lane::of(call);
-            let guards = matches!(call, Call::RecordWrite { .. });
-            let rides = match lane {
-                Lane::Local => !guards || !self.changes_shared_rows(),
-                Lane::Connector(_) | Lane::Agent(_) | Lane::Route(_) => {
-                    !self.writes_records
-                        && matches!(state.traits.idempotency, Idempotency::NativeKey | Idempotency::Pure)
-                }
-            };
-            rides.then(|| (id.clone(), lane))
-        })
-    }
-
-    /// Queues the effects that became ready and did not ride.
-    pub(super) fn queue_rest(&mut self, before: Option<&Run>) {
-        let Some(run) = &self.run else { return };
-        let waits: BTreeSet<&EffectId> = self.lines.waits.iter().map(|(effect, ..)| effect).collect();
-        let is_known = |id: &EffectId, attempt: u32| {
-            let old = before.and_then(|before| before.effects.get(id));
-            old.is_some_and(|old| {
-                matches!(old.life.phase, EffectPhase::Queued) && old.life.attempt == attempt
-            })
-        };
-        let ready: Vec<(EffectId, Lane)> = run
-            .effects
-            .iter()
-            .filter(|(id, state)| {
-                matches!(state.life.phase, EffectPhase::Queued)
-                    && !waits.contains(id)
-                    && (!is_known(id, state.life.attempt) || self.tried.contains(*id))
-            })
-            .filter_map(|(id, state)| Some((id.clone(), Lane::of(state.call.as_ref()?))))
-            .collect();
-        self.actions.extend(ready.into_iter().map(|(effect, lane)| Action::Enqueue { effect, lane }));
+    /// Writes a shared row, or takes it away.
+    pub(super) fn put<T: Serialize>(&mut self, table: Table, key: &[u8], value: Option<&T>) {
+        self.shared.write(table, key, value);
     }
 }
 

@@ -1,26 +1,18 @@
-//! Jumps of the clock: seen, told, and put right.
-//!
-//! A moment that is stored is right only as long as the clock is. A clock that was ahead leaves moments behind that lie further
-//! from now than they ever could: the next slot of a schedule, a rate's marks, a breaker's pause, a lease. Each of them is drawn
-//! in to now and its own window when the clock was set back: schedules and runs here, rates and breakers where they are read.
+//! Jumps of the clock, as they are seen; [`super::put_right`] does what follows.
 //!
 //! The wall clock is held against a steady one while the process runs, and against the last moment that the store has seen when
 //! it opens.
 
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use adjutant_machine::{
-    event::{Envelope, Event},
-    id::{InstanceId, Stamp},
-    journal::{self, Batch, Journal, RowWrite, Table},
+    id::Stamp,
+    journal::{Journal, Table},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Clock, Error, core::Core, mailbox::Job, rows, schedule, views::When};
+use super::{Clock, Error, rows, views::When};
 
 /// Clocks are set by less than this all the time, in milliseconds.
 const TOLERANCE: i64 = 5_000;
@@ -114,6 +106,13 @@ impl Drift {
         Ok(())
     }
 
+    /// Notes what time it is, and returns what is known then.
+    pub(super) fn note(&self, now: Stamp) -> ClockView {
+        let mut known = self.known();
+        known.view.last = When(now);
+        known.view.clone()
+    }
+
     /// Returns whether the clock was set since the last look.
     pub(super) fn is_to_be_seen(&self, clock: &dyn Clock) -> bool {
         let (now, steady) = (clock.now(), clock.steady());
@@ -122,14 +121,14 @@ impl Drift {
     }
 
     /// Looks at the clock; returns the jump since the last look.
-    fn look(&self, clock: &dyn Clock) -> Option<JumpView> {
+    pub(super) fn look(&self, clock: &dyn Clock) -> Option<JumpView> {
         let (now, steady) = (clock.now(), clock.steady());
         let mut known = self.known();
         let (then, before) = known.looked.replace((now, steady))?;
         known.judge(then.plus(steady.saturating_sub(before)), now)
     }
 
-    fn is_to_be_noted(&self, now: Stamp) -> bool {
+    pub(super) fn is_to_be_noted(&self, now: Stamp) -> bool {
         (now.0 - self.known().view.last.0.0).abs() >= NOTED_EVERY
     }
 }
@@ -160,80 +159,6 @@ impl Known {
 pub fn stored(journal: &dyn Journal) -> Result<ClockView, Error> {
     let row = journal.row(Table::Host, rows::host::CLOCK)?;
     Ok(row.and_then(|row| serde_json::from_slice(&row.value).ok()).unwrap_or_default())
-}
-
-/// Looks at the clock at the start of a process: what a clock that was ahead has left behind is put right.
-pub(super) async fn begin(core: &Arc<Core>) {
-    let is_back = core.drift.view().last.0 > core.clock.now();
-    // The first look only begins to compare.
-    let jumped = core.drift.look(core.clock.as_ref()).is_some_and(|jump| jump.millis() < 0);
-    if is_back || jumped {
-        put_right(core).await;
-    }
-    note(core).await;
-}
-
-/// Looks at the clock while the process runs.
-pub(super) async fn look(core: &Arc<Core>) {
-    match core.drift.look(core.clock.as_ref()) {
-        Some(jump) => {
-            if jump.millis() < 0 {
-                put_right(core).await;
-            }
-            note(core).await;
-        }
-        None if core.drift.is_to_be_noted(core.clock.now()) => note(core).await,
-        None => {}
-    }
-}
-
-/// Tells the store what time it is.
-async fn note(core: &Arc<Core>) {
-    let view = {
-        let mut known = core.drift.known();
-        known.view.last = When(core.clock.now());
-        known.view.clone()
-    };
-    let row = RowWrite {
-        table: Table::Host,
-        key: rows::host::CLOCK.to_vec(),
-        value: serde_json::to_vec(&view).ok(),
-    };
-    if let Err(error) = core.write(Batch { writes: vec![row], ..Batch::default() }).await {
-        tracing::warn!(%error, "the store was not told what time it is");
-    }
-}
-
-/// Draws in what lies further from now than it could.
-async fn put_right(core: &Arc<Core>) {
-    if let Err(error) = schedule::arm_again(core).await {
-        tracing::error!(%error, "schedules could not be armed again after the clock was set back");
-    }
-    if let Err(error) = tell_runs(core).await {
-        tracing::error!(%error, "runs could not be told that the clock was set back");
-    }
-    // Rates, breakers, freezes and windows are read anew by whoever waits for them.
-    core.all_moved();
-}
-
-/// Tells every run that has a timer: it knows what of it a clock that was ahead has set.
-async fn tell_runs(core: &Arc<Core>) -> Result<(), Error> {
-    let runs = core.read(|core| timed(core.journal.as_ref())).await?;
-    for instance in runs {
-        let (at, id) = (core.clock.now(), core.unique("clock"));
-        let envelope = Box::new(Envelope { at, id, by: "host".to_owned(), event: Event::ClockSetBack });
-        core.send(instance, Job::Event { envelope, consume: None, reply: None });
-    }
-    Ok(())
-}
-
-fn timed(journal: &dyn Journal) -> Result<BTreeSet<InstanceId>, Error> {
-    let mut found = BTreeSet::new();
-    for row in journal::rows(journal, Table::Timer, b"") {
-        let timer = rows::timer::read(&row?.key);
-        found.extend(timer.map(|timer| timer.instance).filter(InstanceId::is_run));
-    }
-    Ok(found)
 }
 
 #[cfg(test)]

@@ -10,7 +10,6 @@ use adjutant_machine::{
     command::Call,
     event::{Decision, Envelope, Event, GateDecided, Settlement},
     id::{EffectId, InstanceId},
-    journal::Journal,
     verdict::Verdict,
 };
 use adjutant_spec::plan::{BundleId, Plan};
@@ -18,8 +17,8 @@ use futures::{future::BoxFuture, stream::BoxStream};
 use tokio::sync::{Semaphore, SemaphorePermit, broadcast, oneshot};
 
 use super::{
-    Activation, Answer, Clock, Error, Judged, NoRoom, PageWish, Pause, PauseScope, Performer, Retry,
-    RunFilter, StartRun, Started, activate, answer,
+    Activation, Answer, Error, Judged, NoRoom, PageWish, Pause, PauseScope, Retry, RunFilter, Settings,
+    StartRun, Started, activate, answer,
     core::{Core, Stop},
     identity::run_of,
     mailbox::{Job, Told},
@@ -34,22 +33,6 @@ use super::{
 const SEATS: usize = 4_096;
 /// How long a shutdown waits for work under way.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// What a runtime stands on.
-pub struct Settings {
-    /// The store.
-    pub journal: Arc<dyn Journal>,
-    /// The world.
-    pub performer: Arc<dyn Performer>,
-    /// The clock.
-    pub clock: Arc<dyn Clock>,
-    /// The most calls of one connector, or of one route, at once.
-    pub verbs: usize,
-    /// The most agents at once, where no `active_agents` limit says less.
-    pub agents: usize,
-    /// The most bytes of decoded states that are kept in memory.
-    pub cache_bytes: usize,
-}
 
 /// Opens a runtime.
 pub struct Runtime;

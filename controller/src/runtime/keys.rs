@@ -1,9 +1,9 @@
 //! What a key means: one run, and one wish. It is decided in the batch that begins the run.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use adjutant_machine::{
-    event::{Envelope, Event},
+    event::{Envelope, Event, Labelled},
     id::InstanceId,
     journal::{Guard, JournalError, RowWrite, Table},
     verdict::Verdict,
@@ -15,8 +15,11 @@ use super::{
     draft::Draft,
     identity::{KeyRow, NewRun, Started},
     mailbox::{Job, Reply},
-    rows, view,
+    reads, rows,
 };
+
+/// The most characters of a value that a refusal shows.
+const MOST_SHOWN: usize = 80;
 
 /// Begins a run, or finds the one that the key means; nothing where another instance decides, under a longer name.
 pub(super) fn start(
@@ -63,9 +66,41 @@ pub(super) fn start(
 fn found(core: &Core, wish: &NewRun, known: KeyRow) -> Result<Started, Error> {
     match (&wish.meant, &known.meant) {
         (Some(given), Some(there)) if !given.is_same(there) => {
-            let reason = view::other_wish(core, wish, (&known.run, there.short(), given.short()));
+            let reason = other_wish(core, wish, (&known.run, there.short(), given.short()));
             Err(Error::Conflict { reason })
         }
         _ => Ok(Started { run: known.run, created: false }),
     }
+}
+
+/// Says how a wish differs from the run that its key means already. What was given there is shown to the operator only: a key
+/// that was guessed tells nobody else what a run is about.
+fn other_wish(core: &Core, wish: &NewRun, (run, there, here): (&str, &str, &str)) -> String {
+    let mut text = format!("key \"{}\" is run {run} with other inputs", wish.started.key);
+    let known = reads::load(core, run).ok();
+    let known = known.as_ref().map(|known| &known.input);
+    // Of a run that cannot be read now, or begins in this very moment, only the digests are told.
+    let names: BTreeSet<&String> = known
+        .iter()
+        .flat_map(|input| input.keys())
+        .chain(known.iter().flat_map(|_| wish.started.input.keys()))
+        .collect();
+    let value = |input: Option<&Labelled>| {
+        input.map_or_else(
+            || "nothing".to_owned(),
+            |input| adjutant_spec::shown::excerpt(&input.value.to_string(), MOST_SHOWN),
+        )
+    };
+    for name in names {
+        let (old, new) = (known.and_then(|input| input.get(name)), wish.started.input.get(name));
+        if old.map(|input| &input.value) == new.map(|input| &input.value) {
+            continue;
+        }
+        if wish.by == "operator" {
+            text.push_str(&format!("; {name} is {} there and {} here", value(old), value(new)));
+        } else {
+            text.push_str(&format!("; {name} differs"));
+        }
+    }
+    format!("{text} (digest {there} there, {here} here)")
 }

@@ -18,11 +18,7 @@ use adjutant_spec::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{
-    admission::{BY_CONDITION, get, put},
-    draft::Draft,
-    rows,
-};
+use super::{draft::Draft, permission::BY_CONDITION, rows};
 
 /// The most mails to one address a day, unless the connector says otherwise.
 const PER_ADDRESS: u64 = 10;
@@ -65,7 +61,7 @@ pub(super) fn count(draft: &mut Draft<'_>, plan: &Plan, perform: &Perform) -> Re
     for address in addresses(call) {
         let told = told(draft, connector, &address)?;
         let key = rows::admission::told(&connector.id, &address);
-        put(draft, Table::Admission, &key, Some(&Told { count: told.count + 1, ..told }));
+        draft.put(Table::Admission, &key, Some(&Told { count: told.count + 1, ..told }));
     }
     Ok(())
 }
@@ -82,7 +78,7 @@ fn unapproved<'a>(plan: &'a Plan, perform: &'a Perform) -> Option<(&'a Connector
 
 fn told(draft: &mut Draft<'_>, connector: &Connector, address: &str) -> Result<Told, JournalError> {
     let day = draft.now.0.div_euclid(DAY);
-    let found: Option<Told> = get(draft, Table::Admission, &rows::admission::told(&connector.id, address))?;
+    let found: Option<Told> = draft.get(Table::Admission, &rows::admission::told(&connector.id, address))?;
     Ok(found.filter(|told| told.day == day).unwrap_or(Told { day, count: 0 }))
 }
 

@@ -14,15 +14,15 @@ use adjutant_machine::{
 use super::{
     Error, Settings, activate,
     core::{Busy, Core, Parts, timer_event_id},
-    deliveries, drift, hooks,
+    deliveries, hooks,
     mailbox::{self, Job, Message},
-    outbox,
     pools::Pools,
-    rows,
+    put_right, resume, rows,
     rows::timer::Timer,
     schedule,
     shard::Shard,
     switch,
+    tallies::Tallies,
 };
 
 /// How long a schedule waits before it is tried again, in milliseconds.
@@ -42,7 +42,7 @@ pub(super) async fn read(settings: Settings, count: usize) -> Result<(Arc<Core>,
     let journal = Arc::clone(&settings.journal);
     let read = tokio::task::spawn_blocking(move || {
         let journal = journal.as_ref();
-        Ok::<_, Error>((seed(journal)?, activate::load(journal)?, hooks::Tallies::load(journal)?))
+        Ok::<_, Error>((seed(journal)?, activate::load(journal)?, Tallies::load(journal)?))
     });
     let (seed, live, tallies) = read.await.map_err(|error| Error::Bug(error.to_string()))??;
     let most_bytes = settings.cache_bytes;
@@ -77,10 +77,10 @@ pub(super) async fn take_up(core: &Arc<Core>) -> Result<(), Error> {
         left.drift.open(left.journal.as_ref(), left.clock.as_ref())?;
         left.wheel.open(left.journal.as_ref())?;
         left.recount_open()?;
-        outbox::resume(&left)
+        resume::all(&left)
     });
     resumed.await.map_err(|error| Error::Bug(error.to_string()))??;
-    drift::begin(core).await;
+    put_right::begin(core).await;
     if core.live().plan.is_some() {
         // The last process may have died between a revision's coming into force and the end of the round that it began.
         deliveries::wake(core);
@@ -120,7 +120,7 @@ fn seed(journal: &dyn Journal) -> Result<u64, Error> {
 async fn watch_clock(core: Arc<Core>) {
     while !core.is_closing() && !core.is_stopped() {
         let busy = Busy::new(&core);
-        drift::look(&core).await;
+        put_right::look(&core).await;
         let now = core.clock.now();
         switch::lapse(&core, now).await;
         match core.read(move |core| Ok(core.wheel.due(core.journal.as_ref(), now)?)).await {

@@ -10,7 +10,7 @@ use adjutant_machine::{
     command::{Notice, Perform},
     event::{Envelope, ErrorClass, Event, TimerId},
     id::{EffectId, Stamp},
-    journal::{self, Batch, RowWrite, Table},
+    journal::{Batch, RowWrite, Table},
 };
 use adjutant_spec::plan::NotifyRule;
 use futures::FutureExt;
@@ -22,16 +22,12 @@ use super::{
     crash::Point,
     draft::{Action, Leased, Outgoing},
     mailbox::Job,
-    rows,
 };
 
 /// The first pause before a notice is sent again, in milliseconds; it doubles.
 const NOTICE_PAUSE: u64 = 5_000;
 /// How often a notice is tried before it is given up; the inbox shows its cause anyway.
 const NOTICE_TRIES: u32 = 10;
-/// How the id of an event ends that tells of an attempt lost with the process that made it.
-pub(super) const LOST: &str = "#lost";
-
 /// Does what a durable batch asks for.
 pub(super) fn act(core: &Arc<Core>, action: Action) {
     match action {
@@ -45,7 +41,8 @@ pub(super) fn act(core: &Arc<Core>, action: Action) {
     }
 }
 
-fn send(core: &Arc<Core>, key: Vec<u8>, message: Outgoing) {
+/// Sends a message to whom it is for.
+pub(super) fn send(core: &Arc<Core>, key: Vec<u8>, message: Outgoing) {
     match message {
         Outgoing::Deliver { to, envelope } => {
             let consume = Some((Table::Outbox, key));
@@ -249,66 +246,4 @@ async fn told(core: &Arc<Core>, (notice, rule): (&Notice, Option<&NotifyRule>)) 
             Told::Taken
         }
     }
-}
-
-/// Takes up the work that an earlier process left: reads the outbox, and nothing else.
-pub(super) fn resume(core: &Arc<Core>) -> Result<(), Error> {
-    for row in journal::rows(core.journal.as_ref(), Table::Outbox, b"") {
-        let row = row?;
-        match &row.flaw {
-            None => take_up(core, &row.key, &row.value),
-            Some(flaw) => remake(core, &row.key, flaw),
-        }
-    }
-    Ok(())
-}
-
-fn take_up(core: &Arc<Core>, key: &[u8], value: &[u8]) {
-    if key.starts_with(rows::outbox::MESSAGES) {
-        match serde_json::from_slice(value) {
-            Ok(message) => send(core, key.to_vec(), message),
-            Err(error) => tracing::error!(%error, "a message in the outbox is not readable"),
-        }
-        return;
-    }
-    let row = rows::outbox::effect_of(key).zip(rows::outbox::waiting_of(value));
-    let Some((effect, waiting)) = row else {
-        tracing::error!("a row of the outbox is not readable");
-        return;
-    };
-    if !waiting.is_leased {
-        core.enqueue(effect, &waiting.lane);
-        return;
-    }
-    lost(core, &effect, waiting.attempt);
-}
-
-/// A damaged row is made again from what it was made of: rows are a projection, never a second truth. Where that cannot be read
-/// either, its instance is set aside.
-fn remake(core: &Arc<Core>, key: &[u8], flaw: &str) {
-    let Some(effect) = rows::outbox::effect_of(key) else {
-        let Some((from, seq, place)) = rows::outbox::message_of(key) else {
-            tracing::error!(flaw, "a row of the outbox is not readable");
-            return;
-        };
-        let live = core.live();
-        match super::draft::message_of((core.journal.as_ref(), live.plan.as_deref()), (&from, seq), place) {
-            Some(message) => send(core, key.to_vec(), message),
-            None => core.quarantine(&from, &format!("a message of its entry {seq} is lost: {flaw}")),
-        }
-        return;
-    };
-    match super::view::load(core, &effect.run) {
-        Ok(run) => super::quarantine::take_up_effect(core, &run, &effect),
-        Err(error) => core.quarantine(&effect.instance(), &format!("{flaw}; {error}")),
-    }
-}
-
-/// The process that performed it is gone, and its lease with it.
-pub(super) fn lost(core: &Arc<Core>, effect: &EffectId, attempt: u32) {
-    let message = "the process stopped while the attempt was under way".to_owned();
-    let event = Event::EffectUnknown { effect: effect.clone(), attempt, message, host_died: true };
-    let id = format!("{effect}#{attempt}{LOST}");
-    let envelope = Box::new(Envelope { at: core.clock.now(), id, by: "host".to_owned(), event });
-    core.send(effect.instance(), Job::Event { envelope, consume: None, reply: None });
 }

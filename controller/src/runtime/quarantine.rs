@@ -4,19 +4,17 @@
 use std::sync::Arc;
 
 use adjutant_machine::{
-    id::{EffectId, InstanceId},
+    id::InstanceId,
     journal::{Batch, RowWrite, Table},
-    projection,
     run::Run,
 };
 
 use super::{
     Error,
     core::Core,
-    outbox,
     project::{self, Rows},
     request::Answer,
-    rows, view,
+    resume, rows, view,
     views::{QuarantineView, When},
 };
 
@@ -87,15 +85,6 @@ fn sound(core: &Core, instance: &InstanceId) -> Result<Run, Error> {
 fn take_up(core: &Arc<Core>, run: &Run) {
     core.wheel.turn(project::difference(&Rows::default(), &project::rows(run)).turns);
     for effect in run.effects.keys() {
-        take_up_effect(core, run, effect);
-    }
-}
-
-/// Takes one effect up as a new process does.
-pub(super) fn take_up_effect(core: &Arc<Core>, run: &Run, effect: &EffectId) {
-    match run.effects.get(effect).and_then(|state| projection::waiting(state)) {
-        Some(waiting) if waiting.is_leased => outbox::lost(core, effect, waiting.attempt),
-        Some(waiting) => core.enqueue(effect.clone(), &waiting.lane),
-        None => {}
+        resume::take_up(core, run, effect);
     }
 }

@@ -48,7 +48,7 @@ pub(super) fn perform(draft: &mut Draft<'_>, perform: &Perform) -> Result<Event,
 
 /// Looks whether an effect has started a run: its row in the index is written in the batch that opens the run.
 pub(super) fn find_child(draft: &Draft<'_>, probe: &EffectId, of: &EffectId) -> Result<Event, JournalError> {
-    let children = super::view::children(draft.core.journal.as_ref(), &of.run)?;
+    let children = super::reads::children(draft.core.journal.as_ref(), &of.run)?;
     let child = children.into_iter().find(|(_, started_by)| started_by == of);
     let finding = child.map_or(Finding::DidNotHappen, |(run, _)| Finding::Happened(json!({ "run": run })));
     Ok(Event::EffectProbed { effect: probe.clone(), finding })

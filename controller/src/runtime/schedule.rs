@@ -4,11 +4,11 @@
 //! made of the slot, so a crash in between finds the same run. A slot counts as missed when the one after it is due already, or
 //! when it is later than [`LATE`]; `catch_up` says what becomes of missed ones.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use adjutant_machine::{
     id::{InstanceId, InstanceKind, Stamp},
-    journal::{Append, Batch, Content, RowWrite, Table},
+    journal::{self, Append, Batch, Content, Journal, JournalError, RowWrite, Table},
     trust::Speaker,
 };
 use adjutant_spec::plan::{OldestId, Overlap, Plan, Playbook, Renamed, Trigger};
@@ -37,10 +37,26 @@ const MOST_COUNTED: u64 = 1_000_000;
 
 /// What is stored of a schedule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Stored {
+struct Stored {
     cron: String,
     zone: String,
     next: Option<Stamp>,
+}
+
+/// Returns the stored schedules by the oldest id of their playbook.
+fn schedules(journal: &dyn Journal) -> Result<BTreeMap<String, Stored>, JournalError> {
+    let prefix = rows::host::SCHEDULES;
+    let mut found = BTreeMap::new();
+    for row in journal::rows(journal, Table::Host, prefix) {
+        let row = row?;
+        let name = String::from_utf8_lossy(row.key.get(prefix.len()..).unwrap_or_default()).into_owned();
+        match serde_json::from_slice(&row.value) {
+            Ok(stored) => drop(found.insert(name, stored)),
+            // One bad row stops no other schedule; the next activation arms this one anew.
+            Err(error) => tracing::error!(schedule = name, %error, "the row of a schedule is not readable"),
+        }
+    }
+    Ok(found)
 }
 
 /// A schedule, parsed.
@@ -88,7 +104,7 @@ pub(super) struct Arming {
 /// Returns the rows that arm the schedules of a plan; those that stay as they are keep their next slot.
 pub(super) fn arm(core: &Core, plan: &Plan) -> Result<Arming, Error> {
     let mut arming = Arming::default();
-    let mut known = super::view::schedules(core.journal.as_ref())?;
+    let mut known = schedules(core.journal.as_ref())?;
     let now = core.clock.now();
     for playbook in plan.playbooks.values() {
         let Trigger::Schedule { cron, zone, .. } = &playbook.trigger else { continue };
@@ -119,7 +135,7 @@ fn is_too_far(armed: Option<Stamp>, next: Option<Stamp>) -> bool {
 pub(super) async fn arm_again(core: &Arc<Core>) -> Result<(), Error> {
     let _one_at_a_time = core.host.lock().await;
     let now = core.clock.now();
-    let known = core.read(|core| Ok(super::view::schedules(core.journal.as_ref())?)).await?;
+    let known = core.read(|core| Ok(schedules(core.journal.as_ref())?)).await?;
     let mut arming = Arming::default();
     for (oldest, stored) in known {
         let Stored { cron, zone, next } = stored;
@@ -309,7 +325,7 @@ async fn settle(core: &Arc<Core>, schedule: &Schedule<'_>, timer: &Timer, dealt:
     let _one_at_a_time = core.host.lock().await;
     let Dealt { oldest, slots, records, next } = dealt;
     // An activation may have changed the schedule meanwhile: its slots are armed already.
-    let known = core.read(|core| Ok(super::view::schedules(core.journal.as_ref())?)).await?;
+    let known = core.read(|core| Ok(schedules(core.journal.as_ref())?)).await?;
     if known.get(&oldest).is_none_or(|known| known.next != Some(timer.at)) {
         return Ok(());
     }

@@ -209,7 +209,7 @@ async fn is_live(core: &Arc<Core>, run: &NewRun) -> Result<bool, Error> {
             return Ok(false);
         }
         // A run that is set aside does nothing any more: it does not hold its playbook up.
-        let live = super::view::first_live(core, &prefix)?;
+        let live = super::reads::first_live(core, &prefix)?;
         Ok(live.is_some())
     })
     .await

@@ -12,7 +12,10 @@ use adjutant_spec::{
     plan::{Level, Plan},
 };
 
-use super::{admission, draft::Draft};
+use super::{
+    draft::Draft,
+    permission::{name, permission},
+};
 
 /// Its place among the messages of an entry: after everything that the machine says.
 const PLACE: u16 = u16::MAX;
@@ -43,12 +46,12 @@ fn has_happened(old: &EffectState, new: Option<&EffectState>) -> bool {
 fn notice(plan: &Plan, run: &Run, (id, effect): (&EffectId, &EffectState)) -> Option<Notice> {
     let call = effect.call.as_deref()?;
     let asked = (call, effect.approval.as_ref());
-    match admission::permission(plan, asked, (&run.oldest(), run.stage)) {
+    match permission(plan, asked, (&run.oldest(), run.stage)) {
         policy::Verdict::Allow { tells: true, .. } => Some(Notice {
             id: format!("{id}#act"),
             topic: "act".to_owned(),
             risk: None,
-            title: format!("{} was done by step \"{}\" of {}", admission::name(call), effect.step, run.id),
+            title: format!("{} was done by step \"{}\" of {}", name(call), effect.step, run.id),
             action: Advice::Log(&run.id).into(),
         }),
         _ => None,

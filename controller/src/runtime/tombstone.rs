@@ -64,8 +64,8 @@ pub(super) fn dig(core: &Core, instance: &InstanceId, problem: &str) -> Result<L
         remains.started.playbook.clone_from(&playbook.id);
     }
     let mut children: Vec<String> =
-        super::view::children(journal, run)?.into_iter().map(|(child, _)| child).collect();
-    children.extend(super::view::branches(journal, run)?);
+        super::reads::children(journal, run)?.into_iter().map(|(child, _)| child).collect();
+    children.extend(super::reads::branches(journal, run)?);
     Ok(Left { remains, rows: gone, children })
 }
 
@@ -138,7 +138,7 @@ pub(super) fn raise(draft: &mut Draft<'_>, job: &mut Job, left: Left) -> Result<
 
 /// Returns what becomes of a child, as far as what the run pins can still tell; else it ends with its parent.
 fn close_of(core: &Arc<Core>, bundle: &str, child: &str) -> Close {
-    let playbook = super::view::load(core, child).map(|run| run.playbook).unwrap_or_default();
+    let playbook = super::reads::load(core, child).map(|run| run.playbook).unwrap_or_default();
     let bundle = core.bundle(bundle).ok().flatten();
     let steps = bundle.iter().flat_map(|bundle| bundle.playbook.every_step());
     let mut closes = steps.filter_map(|step| match &step.kind {

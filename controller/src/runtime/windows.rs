@@ -6,12 +6,14 @@
 use std::sync::Arc;
 
 use adjutant_machine::{
+    codec::canonical,
     id::Stamp,
     journal::{Batch, Guard, JournalError, RowWrite, Table},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
-use super::{Error, core::Core, deliveries::digest, request::Delivery, rows, views::When};
+use super::{Error, core::Core, request::Delivery, rows, views::When};
 
 /// How often the row is read again because another one wrote it.
 const MOST_TRIES: usize = 16;
@@ -21,6 +23,11 @@ const MOST_TRIES: usize = 16;
 struct Window {
     id: String,
     at: Stamp,
+}
+
+/// Returns the digest of what was said: another content under the same id is another message.
+pub(super) fn digest(event: &str, content: &Value) -> String {
+    blake3::hash(&canonical(&json!({ "event": event, "content": content }))).to_hex().to_string()
 }
 
 /// Returns the delivery with an id, and what the sender is told where the same content came before; one that has an id of its

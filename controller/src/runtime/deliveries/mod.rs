@@ -17,11 +17,9 @@ mod store;
 use std::sync::Arc;
 
 use adjutant_machine::{
-    codec::canonical,
     journal::{JournalError, Row},
     life::delivery::{Arrival, DeliveryEvent, DeliveryPhase, Kept, Unmet, name},
 };
-use serde_json::{Value, json};
 
 use super::{
     Error,
@@ -30,6 +28,7 @@ use super::{
     request::{Answer, Delivery, SetAside, Taken},
     view,
     views::{DeliveryLine, When},
+    windows::{self, digest},
 };
 use attempt::{attempt, conclude};
 use store::{Settled, Standing, look, write};
@@ -37,14 +36,9 @@ use store::{Settled, Standing, look, write};
 /// How often a delivery is judged again because something moved meanwhile.
 const MOST_TRIES: usize = 16;
 
-/// Returns the digest of what was said: another content under the same id is another message.
-pub(super) fn digest(event: &str, content: &Value) -> String {
-    blake3::hash(&canonical(&json!({ "event": event, "content": content }))).to_hex().to_string()
-}
-
 /// Takes in what a connector tells.
 pub(super) async fn intake(core: &Arc<Core>, delivery: Delivery) -> Result<Taken, Error> {
-    let (delivery, repeated) = super::windows::named(core, delivery).await?;
+    let (delivery, repeated) = windows::named(core, delivery).await?;
     let Delivery { connector, event, id, fields, by, .. } = delivery;
     let digest = digest(&event, &fields);
     let at = core.clock.now();

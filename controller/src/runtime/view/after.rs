@@ -5,11 +5,11 @@ use adjutant_machine::{
     run::{Close, EffectPhase, Phase, Run, Wait},
 };
 
-use crate::runtime::{Error, core::Core};
+use crate::runtime::{Error, core::Core, reads};
 
 /// Says what a kill leaves behind: doubts, children that end with it, and children that go on.
 pub(in crate::runtime) fn left_by_kill(core: &Core, id: &str) -> Result<String, Error> {
-    let run = super::load(core, id)?;
+    let run = reads::load(core, id)?;
     let mut said = String::new();
     let doubts: Vec<&EffectId> = run
         .effects
@@ -56,10 +56,10 @@ pub(in crate::runtime) fn left_by_kill(core: &Core, id: &str) -> Result<String, 
 /// Returns the children of a run that were live when it ended; where its state was lost, all that the index names.
 fn children(core: &Core, run: &Run) -> Result<Vec<(String, Close)>, Error> {
     let mut found = Vec::new();
-    for (child, effect) in super::children(core.journal.as_ref(), &run.id)? {
+    for (child, effect) in reads::children(core.journal.as_ref(), &run.id)? {
         let close = run.effects.get(&effect).and_then(|state| state.child.as_ref()).map(|child| child.close);
         let Phase::Ended { at: killed, .. } = run.phase else { continue };
-        let is_over = match super::load(core, &child) {
+        let is_over = match reads::load(core, &child) {
             Ok(child) => matches!(child.phase, Phase::Ended { at, .. } if at < killed),
             Err(_) => false,
         };
@@ -72,7 +72,7 @@ fn children(core: &Core, run: &Run) -> Result<Vec<(String, Close)>, Error> {
 
 /// Says where a run that was tried again stands: at a step, before a person, or at its end once more.
 pub(in crate::runtime) fn after_retry(core: &Core, id: &str) -> Result<String, Error> {
-    let run = super::load(core, id)?;
+    let run = reads::load(core, id)?;
     if let (Phase::Ended { .. } | Phase::Unwinding { .. }, Some(failure)) = (&run.phase, &run.failure) {
         let step = failure.step.as_ref().map_or_else(String::new, |step| format!("step \"{step}\": "));
         return Ok(format!(", and it failed again at once: {step}{}", failure.message));

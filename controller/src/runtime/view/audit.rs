@@ -15,7 +15,7 @@ use adjutant_machine::{
 use crate::runtime::{
     Error,
     core::Core,
-    project, rows,
+    project, reads, rows,
     views::{AuditView, QuarantineView, When},
 };
 
@@ -32,6 +32,17 @@ pub(in crate::runtime) fn audit(core: &Core) -> Result<AuditView, Error> {
         }
     }
     Err(Error::unavailable("the store is written to all the time: try again, or verify a backup of it"))
+}
+
+/// Returns a run whose state, log and definition agree, whether it is set aside or not.
+pub(in crate::runtime) fn check_run(core: &Core, instance: &InstanceId) -> Result<Run, Error> {
+    let run = folded(core, instance)?;
+    let is_there = run.buried.is_some() || core.bundle(&run.bundle).is_ok_and(|bundle| bundle.is_some());
+    if !is_there {
+        let reason = format!("the store does not hold what it pins, bundle {}", run.bundle);
+        return Err(Error::Quarantined { id: run.id, reason });
+    }
+    Ok(run)
 }
 
 fn look(core: &Core) -> Result<AuditView, Error> {
@@ -89,7 +100,7 @@ fn finding(core: &Core, instance: &InstanceId, reason: String) -> QuarantineView
 
 /// Checks one run, and counts the rows that it should have.
 fn one(core: &Core, instance: &InstanceId, expected: &mut BTreeMap<Table, u64>) -> Result<(), Finding> {
-    let run = super::check_run(core, instance)?;
+    let run = check_run(core, instance)?;
     if let Some(found) = core.live().quarantined.get(instance) {
         let reason =
             format!("it is set aside: {}; it can be read: `adjutant release {}`", found.reason, run.id);
@@ -109,9 +120,9 @@ fn one(core: &Core, instance: &InstanceId, expected: &mut BTreeMap<Table, u64>) 
 }
 
 /// Returns the run that the entries add up to, where that is what is stored. After a tombstone what was before does not count.
-pub(super) fn folded(core: &Core, instance: &InstanceId) -> Result<Run, Error> {
+fn folded(core: &Core, instance: &InstanceId) -> Result<Run, Error> {
     let damaged = |reason: String| Error::Quarantined { id: instance.name.clone(), reason };
-    let run = super::read_state(core, instance)?;
+    let run = reads::read_state(core, instance)?;
     let count = usize::try_from(run.seq).unwrap_or(usize::MAX);
     let mut entries = super::run::readable(core, &instance.name, (1, count))?;
     if entries.len() as u64 != run.seq {

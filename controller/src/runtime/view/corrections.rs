@@ -12,7 +12,7 @@ use adjutant_spec::plan::{Route, StepKind};
 use crate::runtime::{
     Error,
     core::Core,
-    rows,
+    reads, rows,
     views::{CorrectionView, When},
 };
 
@@ -30,7 +30,7 @@ pub(in crate::runtime) fn corrections(core: &Core, route: &str) -> Result<Vec<Co
     let mut found = Vec::new();
     for id in runs {
         // One run that cannot be read keeps no route from learning of the others.
-        let run = match super::load(core, &id) {
+        let run = match reads::load(core, &id) {
             Err(Error::Quarantined { .. } | Error::NotFound { .. }) => continue,
             found => found?,
         };
@@ -74,7 +74,7 @@ pub(in crate::runtime) fn check_class(
     class: Option<&str>,
 ) -> Result<(), Error> {
     let Some(class) = class else { return Ok(()) };
-    let run = super::load(core, run)?;
+    let run = reads::load(core, run)?;
     let Some(bundle) = core.bundle(&run.bundle)? else { return Ok(()) };
     let Some(StepKind::Route { route, .. }) = bundle.playbook.step(step).map(|step| &step.kind) else {
         return Ok(());

@@ -11,6 +11,7 @@ use adjutant_spec::advice::Advice;
 use crate::runtime::{
     DeliveryFilter, Error,
     core::Core,
+    reads,
     request::page_size,
     rows,
     views::{DeliveryLine, DeliveryView, Paged, When},
@@ -39,12 +40,12 @@ pub(in crate::runtime) fn kept(core: &Core, name: &str) -> Result<Option<(Kept, 
 pub(super) fn entries(core: &Core, name: &str) -> Result<Vec<DeliveryEntry>, Error> {
     let (mut found, mut from) = (Vec::new(), 1);
     loop {
-        let page = core.journal.entries(&instance(name), from, super::PAGE)?;
+        let page = core.journal.entries(&instance(name), from, reads::PAGE)?;
         for (_, content) in &page {
             found.push(serde_json::from_slice(&content.payload).map_err(|error| damaged(name, &error))?);
         }
         match page.last() {
-            Some((last, _)) if page.len() == super::PAGE => from = last + 1,
+            Some((last, _)) if page.len() == reads::PAGE => from = last + 1,
             _ => return Ok(found),
         }
     }
@@ -98,13 +99,13 @@ pub(in crate::runtime) fn deliveries(
     let named = |line: Result<DeliveryLine, Error>| line.map(|line| (line.id.clone(), line));
     if filter.all {
         let total = match filter.connector {
-            None => super::counted(ids(core, None))?,
-            Some(_) => super::counted(every(core, filter, None))?,
+            None => reads::counted(ids(core, None))?,
+            Some(_) => reads::counted(every(core, filter, None))?,
         };
         return Paged::of(every(core, filter, filter.after.as_deref()).map(named), size, total);
     }
     let after = cursor.map(|kept| rows::index::delivery(kept.arrival.at, &delivery_line(&kept).id));
-    let total = super::counted(listed(core, filter, None))?;
+    let total = reads::counted(listed(core, filter, None))?;
     Paged::of(listed(core, filter, after).map(named), size, total)
 }
 

@@ -17,7 +17,7 @@ use crate::runtime::{
     core::Core,
     head::Head,
     identity::run_of,
-    records,
+    reads, records,
     request::page_size,
     rows,
     views::{DeadView, EffectView, GateView, Paged, RecordView, RunLine, SlotView, StatusView, Way, When},
@@ -48,7 +48,7 @@ fn asked_for(status: Option<&str>) -> Result<&'static [&'static str], Error> {
 pub(in crate::runtime) fn runs(core: &Core, filter: &RunFilter) -> Result<Vec<RunLine>, Error> {
     let limit = page_size(filter.limit);
     let statuses = asked_for(filter.status.as_deref())?;
-    let cursor = filter.after.as_deref().map(|id| super::load(core, id)).transpose()?;
+    let cursor = filter.after.as_deref().map(|id| reads::load(core, id)).transpose()?;
     let prefixes = match (&filter.status, &filter.playbook) {
         (None, Some(playbook)) => {
             let oldest = core.live().oldest_playbook(playbook);
@@ -100,7 +100,7 @@ fn group(core: &Core, group: &Group<'_>, lines: &mut Vec<RunLine>) -> Result<(),
         let scan = Scan {
             prefix: group.prefix.clone(),
             after,
-            limit: if group.filter.is_search() { super::PAGE } else { super::PAGE.min(group.limit * 2) },
+            limit: if group.filter.is_search() { reads::PAGE } else { reads::PAGE.min(group.limit * 2) },
             ..Scan::default()
         };
         let page = core.journal.scan(Table::Index, &scan)?;
@@ -151,7 +151,7 @@ fn head(core: &Core, id: &str) -> Result<Option<Head>, Error> {
     if let Some(head) = row.and_then(|row| serde_json::from_slice(&row.value).ok()) {
         return Ok(Some(head));
     }
-    match super::load(core, id) {
+    match reads::load(core, id) {
         Ok(run) => Ok(Some(Head::of(&run))),
         Err(Error::Quarantined { .. }) => Ok(Some(Head::unread(id))),
         Err(Error::NotFound { .. }) => Ok(None),
@@ -161,7 +161,7 @@ fn head(core: &Core, id: &str) -> Result<Option<Head>, Error> {
 
 /// Returns a run's line; a damaged run is listed as quarantined.
 fn line(core: &Core, id: &str, started: Stamp) -> Result<Option<RunLine>, Error> {
-    match super::load(core, id) {
+    match reads::load(core, id) {
         Ok(run) => Ok(Some(super::run::line_of(core, &run))),
         Err(Error::Quarantined { .. }) => Ok(Some(RunLine {
             id: id.to_owned(),
@@ -192,7 +192,7 @@ pub(in crate::runtime) fn live_runs(core: &Core) -> Result<BTreeMap<BundleId, Ve
         let Some(run) = rows::index::live_run(&row.key) else { continue };
         // A damaged row still says whose it is, and the state what that pins.
         let bundle = match row.flaw {
-            Some(_) => super::load(core, run).map(|run| run.bundle).unwrap_or_default(),
+            Some(_) => reads::load(core, run).map(|run| run.bundle).unwrap_or_default(),
             None => String::from_utf8(row.value).unwrap_or_default(),
         };
         found.entry(bundle).or_default().push(run.to_owned());
@@ -230,7 +230,7 @@ fn page<T>(
 /// Returns where a gate stands in the list, or stood before it was decided.
 fn place_of_gate(core: &Core, id: &str) -> Result<Vec<u8>, Error> {
     let missing = || Error::NotFound { what: "gate", id: id.to_owned() };
-    let run = super::load(core, run_of(id)).map_err(|error| match error {
+    let run = reads::load(core, run_of(id)).map_err(|error| match error {
         Error::NotFound { .. } => missing(),
         other => other,
     })?;
@@ -241,7 +241,7 @@ fn place_of_gate(core: &Core, id: &str) -> Result<Vec<u8>, Error> {
 /// Shows one gate.
 pub(in crate::runtime) fn gate(core: &Core, id: &str) -> Result<GateView, Error> {
     let missing = || Error::NotFound { what: "gate", id: id.to_owned() };
-    let run = match super::load(core, run_of(id)) {
+    let run = match reads::load(core, run_of(id)) {
         Err(Error::NotFound { .. }) => return Err(missing()),
         other => other?,
     };
@@ -254,7 +254,7 @@ pub(in crate::runtime) fn dead(core: &Core, wish: &PageWish) -> Result<Paged<Dea
     let after = wish.after.as_deref().map(|id| place_of_effect(core, id)).transpose()?;
     page(core, (rows::index::DEAD, after, wish.size()), |key| {
         let Some(id) = rows::index::dead_of(key) else { return Ok(None) };
-        let run = super::load(core, &id.run)?;
+        let run = reads::load(core, &id.run)?;
         // It may have been settled between the two reads.
         let Some(letter) = run.dead_letters().find(|(effect, _)| **effect == id) else { return Ok(None) };
         Ok(Some((id.to_string(), dead_letter(core, &run, letter)?)))
@@ -265,7 +265,7 @@ pub(in crate::runtime) fn dead(core: &Core, wish: &PageWish) -> Result<Paged<Dea
 fn place_of_effect(core: &Core, id: &str) -> Result<Vec<u8>, Error> {
     let missing = || Error::NotFound { what: "effect", id: id.to_owned() };
     let effect: EffectId = id.parse().map_err(|_| missing())?;
-    match super::load(core, &effect.run) {
+    match reads::load(core, &effect.run) {
         Ok(run) if run.effects.contains_key(&effect) => Ok(rows::index::dead(&effect)),
         Ok(_) | Err(Error::NotFound { .. }) => Err(missing()),
         Err(error) => Err(error),
@@ -350,7 +350,7 @@ pub(in crate::runtime) fn records(
         let key = String::from_utf8_lossy(row.key.get(prefix.len()..).unwrap_or_default()).into_owned();
         Ok((key.clone(), record(kind, key, &row.value)?))
     });
-    let total = super::counted(journal::rows(core.journal.as_ref(), Table::Record, &prefix))?;
+    let total = reads::counted(journal::rows(core.journal.as_ref(), Table::Record, &prefix))?;
     Paged::of(list, wish.size(), total)
 }
 

@@ -5,10 +5,11 @@ use adjutant_machine::{
     life::delivery::{DeliveryPhase, Kept},
 };
 
-use super::why::{line, path, summary};
+use super::line::{line, path, summary};
 use crate::runtime::{
     Error,
     core::Core,
+    reads,
     views::{When, WhyLine},
 };
 
@@ -69,7 +70,7 @@ fn goes_on(kept: &Kept) -> &'static str {
 
 /// A run that took it; one that retention let go, or that cannot be read, hides nothing of the delivery.
 fn taken_by(core: &Core, id: &str) -> Result<WhyLine, Error> {
-    match super::load(core, id) {
+    match reads::load(core, id) {
         Ok(run) => Ok(line("run", id, format!("it started {}", summary(&run)), Some(When(run.started_at)))),
         Err(Error::NotFound { .. }) => Ok(line("run", id, "it started a run that is no longer kept", None)),
         Err(Error::Quarantined { reason, .. }) => {

@@ -6,7 +6,6 @@ use adjutant_machine::{
     branch::is_branch,
     codec,
     command::Call,
-    event::Event,
     fact::{Entry, Fact},
     fold,
     id::{EffectId, InstanceId},
@@ -25,6 +24,7 @@ use crate::runtime::{
     Error,
     core::Core,
     head::Head,
+    reads,
     views::{
         EffectView, GateView, JudgedView, LogView, RunLine, RunView, StepView, TimelineLine, TimerView, Way,
         When, mark,
@@ -36,7 +36,7 @@ const MOST_LINES: usize = 1_000;
 
 /// Shows a run as it is.
 pub(in crate::runtime) fn run(core: &Core, id: &str) -> Result<RunView, Error> {
-    let state = super::load(core, id)?;
+    let state = reads::load(core, id)?;
     let first = state.seq.saturating_sub(MOST_LINES as u64) + 1;
     let entries: Vec<(u64, Entry)> = readable(core, id, (first, MOST_LINES))?
         .into_iter()
@@ -97,7 +97,7 @@ pub(super) fn readable(
     let last = core.journal.last(&instance)?;
     let (mut found, mut from) = (Vec::new(), first.max(1));
     while found.len() < most && from <= last {
-        let limit = (most - found.len()).min(super::PAGE);
+        let limit = (most - found.len()).min(reads::PAGE);
         let page = match core.journal.entries(&instance, from, limit) {
             // One of the page is damaged: they are read one by one until it is behind.
             Err(JournalError::Corrupt { .. }) if limit > 1 => {
@@ -150,7 +150,7 @@ pub(super) fn entries(core: &Core, id: &str, first: u64, most: usize) -> Result<
 
 /// Returns what a run asked of the world.
 pub(in crate::runtime) fn calls(core: &Core, id: &str) -> Result<Vec<Call>, Error> {
-    let lines = readable(core, id, (1, super::PAGE))?;
+    let lines = readable(core, id, (1, reads::PAGE))?;
     let entries = lines.iter().filter_map(|(_, entry)| entry.as_ref().ok());
     Ok(entries.flat_map(projection::calls).map(|(_, call)| call.clone()).collect())
 }
@@ -162,7 +162,7 @@ pub(in crate::runtime) fn log(
     from: u64,
     limit: usize,
 ) -> Result<Vec<LogView>, Error> {
-    let limit = if limit == 0 { super::PAGE } else { limit.min(super::PAGE) };
+    let limit = if limit == 0 { reads::PAGE } else { limit.min(reads::PAGE) };
     if core.journal.last(id)? == 0 {
         return Err(Error::NotFound { what: id.kind.word(), id: id.name.clone() });
     }
@@ -216,7 +216,7 @@ fn host_log(core: &Core, id: &InstanceId, from: u64, limit: usize) -> Result<Vec
 fn show(core: &Core, run: &Run, entries: &[(u64, Entry)]) -> Result<RunView, Error> {
     let bundle = core.bundle(&run.bundle)?;
     let ended = if let Phase::Ended { at, .. } = &run.phase { Some(When(*at)) } else { None };
-    let children = super::children(core.journal.as_ref(), &run.id)?;
+    let children = reads::children(core.journal.as_ref(), &run.id)?;
     Ok(RunView {
         line: self::line_of(core, run),
         seq: run.seq,
@@ -480,16 +480,6 @@ fn timeline(seq: u64, entry: &Entry) -> TimelineLine {
         at: When(entry.envelope.at),
         by: entry.envelope.by.clone(),
         event: entry.envelope.event.word().to_owned(),
-        about: about(&entry.envelope.event),
-    }
-}
-
-pub(super) fn about(event: &Event) -> Option<String> {
-    match event {
-        Event::GateDecided(decided) => Some(decided.gate.clone()),
-        Event::TimerFired { timer } => Some(format!("{timer:?}")),
-        Event::RunRetried { step, .. } => step.clone(),
-        Event::ClassCorrected { step, .. } => Some(step.clone()),
-        other => other.effect().map(ToString::to_string),
+        about: said::about(&entry.envelope.event),
     }
 }

@@ -11,9 +11,20 @@ const SHORT: usize = 12;
 /// Says what an entry of a run tells.
 pub(super) fn run(event: &Event) -> String {
     let word = event.word().replace('_', " ");
-    match super::run::about(event) {
+    match about(event) {
         Some(about) => format!("{word}: {about}"),
         None => word,
+    }
+}
+
+/// Returns what an event is about, as a log names it.
+pub(super) fn about(event: &Event) -> Option<String> {
+    match event {
+        Event::GateDecided(decided) => Some(decided.gate.clone()),
+        Event::TimerFired { timer } => Some(format!("{timer:?}")),
+        Event::RunRetried { step, .. } => step.clone(),
+        Event::ClassCorrected { step, .. } => Some(step.clone()),
+        other => other.effect().map(ToString::to_string),
     }
 }
 

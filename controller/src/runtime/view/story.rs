@@ -19,10 +19,15 @@ use adjutant_spec::{
 };
 use serde_json::Value;
 
-use super::{run::asked_in, why::line};
+use super::{
+    line::{line, step},
+    run::asked_in,
+    said::about,
+};
 use crate::runtime::{
-    Error, admission,
+    Error,
     core::Core,
+    permission,
     views::{RECORD_WRITE, When, WhyLine, headline},
 };
 
@@ -51,7 +56,7 @@ pub(super) fn tell(core: &Core, run: &Run, id: &EffectId, chain: &mut Vec<WhyLin
     chain.extend(story.refusal(state));
     chain.extend(state.approval.as_ref().map(|approval| story.approval(approval)));
     chain.extend(call.as_ref().and_then(|call| story.policy(call, state)));
-    chain.push(super::why::step(core, run, &state.step)?);
+    chain.push(step(core, run, &state.step)?);
     story.makers(&state.step, chain);
     Ok(())
 }
@@ -64,8 +69,7 @@ impl Story<'_> {
         let text = format!("{what}: {phase} (attempt {})", state.life.attempt);
         let name = id.to_string();
         let last = self.entries.iter().rev();
-        let mut last =
-            last.filter(|(_, entry)| super::run::about(&entry.envelope.event).as_ref() == Some(&name));
+        let mut last = last.filter(|(_, entry)| about(&entry.envelope.event).as_ref() == Some(&name));
         line("effect", &name, text, last.next().map(|(_, entry)| When(entry.envelope.at)))
     }
 
@@ -98,9 +102,9 @@ impl Story<'_> {
     /// What the policy in force says to such a call now.
     fn policy(&self, call: &Call, state: &EffectState) -> Option<WhyLine> {
         let plan = self.core.live().plan.clone()?;
-        let name = admission::name(call);
+        let name = permission::name(call);
         let of = (&self.run.oldest(), self.run.stage);
-        let (word, rule) = match admission::permission(&plan, (call, state.approval.as_ref()), of) {
+        let (word, rule) = match permission::permission(&plan, (call, state.approval.as_ref()), of) {
             Verdict::Allow { rule, .. } => ("allows it", rule),
             Verdict::Ask { rule } => ("asks you first", rule),
             Verdict::Deny { rule } => ("forbids it", rule),

@@ -5,14 +5,16 @@ use adjutant_machine::{
     id::EffectId,
     run::{Phase, Run},
 };
-use adjutant_spec::plan::Stage;
 
-use super::origin;
+use super::{
+    line::{file, line, path, step, summary},
+    origin,
+};
 use crate::runtime::{
     Error,
     core::Core,
     identity::run_of,
-    switch,
+    reads, switch,
     views::{When, WhyLine, WhyView},
 };
 
@@ -24,7 +26,7 @@ pub(in crate::runtime) fn why(core: &Core, id: &str) -> Result<WhyView, Error> {
     if let Some((name, kept)) = origin::named(core, id)? {
         return Ok(WhyView { subject: id.to_owned(), chain: origin::tell(core, (&name, &kept))? });
     }
-    let run = super::load(core, run_of(id))?;
+    let run = reads::load(core, run_of(id))?;
     let (mut chain, mut is_over) = (Vec::new(), false);
     if let Some(gate) = run.gates.get(id) {
         let phase = format!("{:?}", gate.phase).to_lowercase();
@@ -45,31 +47,6 @@ pub(in crate::runtime) fn why(core: &Core, id: &str) -> Result<WhyView, Error> {
     Ok(WhyView { subject: id.to_owned(), chain })
 }
 
-pub(super) fn line(kind: &str, id: &str, text: impl Into<String>, at: Option<When>) -> WhyLine {
-    WhyLine { kind: kind.to_owned(), id: id.to_owned(), text: text.into(), at }
-}
-
-/// A step with the file that declares it.
-pub(super) fn step(core: &Core, run: &Run, step: &str) -> Result<WhyLine, Error> {
-    let bundle = core.bundle(&run.bundle)?;
-    let found = bundle.as_ref().and_then(|bundle| bundle.playbook.step(step));
-    let word = found.map_or("step", |step| step.kind.word());
-    let text = format!("step \"{step}\" ({word}) of {}", file(run));
-    Ok(line("step", step, text, run.steps.get(step).and_then(|state| state.started).map(When)))
-}
-
-fn file(run: &Run) -> String {
-    format!("{} at revision {}", path("playbooks", &run.playbook), run.revision)
-}
-
-/// The file of something that a company declares: what belongs to a slice is written `slice/name`.
-pub(super) fn path(folder: &str, id: &str) -> String {
-    match id.split_once('/') {
-        Some((slice, name)) => format!("slices/{slice}/{folder}/{name}.toml"),
-        None => format!("{folder}/{id}.toml"),
-    }
-}
-
 fn of_run(core: &Core, run: &Run, is_over: bool, chain: &mut Vec<WhyLine>) -> Result<(), Error> {
     let mut current = run.clone();
     for _ in 0..MOST_PARENTS {
@@ -80,7 +57,7 @@ fn of_run(core: &Core, run: &Run, is_over: bool, chain: &mut Vec<WhyLine>) -> Re
         let Some(parent) = current.parent.clone() else { break };
         let text = format!("started by a step of run \"{}\"", parent.run);
         chain.push(line("effect", &parent.to_string(), text, None));
-        current = match super::load(core, &parent.run) {
+        current = match reads::load(core, &parent.run) {
             Ok(found) => found,
             // A parent that cannot be read hides nothing of its child.
             Err(Error::Quarantined { id, reason }) => {
@@ -130,13 +107,4 @@ fn decisions(run: &Run, chain: &mut Vec<WhyLine>) {
     let mut decided: Vec<_> = decided.collect();
     decided.sort_by_key(|(ended, _)| std::cmp::Reverse(*ended));
     chain.extend(decided.into_iter().map(|(_, line)| line));
-}
-
-pub(super) fn summary(run: &Run) -> String {
-    let stage = match run.stage {
-        Stage::Observe => "; its slice only observes: nothing leaves it",
-        Stage::Advise => "; its slice only advises: you decide each effect",
-        Stage::Act => "",
-    };
-    format!("a run of playbook \"{}\", {}{stage}", run.playbook, run.status())
 }

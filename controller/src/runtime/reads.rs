@@ -1,0 +1,82 @@
+//! What every room of the runtime reads of the store: states of runs, and whose children and branches there are.
+//!
+//! All of it blocks on the store and runs on the blocking pool.
+
+use adjutant_machine::{
+    codec,
+    id::{EffectId, InstanceId},
+    journal::{self, Journal, JournalError, Table},
+    run::Run,
+};
+
+use super::{Error, core::Core, rows};
+
+/// The largest page of the store.
+pub(super) const PAGE: usize = 1_000;
+
+/// Counts a list without keeping any of it.
+pub(super) fn counted<T, E: Into<Error>>(list: impl Iterator<Item = Result<T, E>>) -> Result<u64, Error> {
+    list.map(|found| found.map_err(Into::into)).try_fold(0, |total, found| found.map(|_| total + 1))
+}
+
+/// Returns the first live run under a prefix of the index that is not set aside.
+pub(super) fn first_live(core: &Core, prefix: &[u8]) -> Result<Option<String>, Error> {
+    for row in journal::rows(core.journal.as_ref(), Table::Index, prefix) {
+        let run = rows::index::told(&row?.key).map(|told| told.run);
+        if let Some(run) = run.filter(|run| !core.is_quarantined(run)) {
+            return Ok(Some(run));
+        }
+    }
+    Ok(None)
+}
+
+/// Reads a run's state.
+pub(super) fn load(core: &Core, id: &str) -> Result<Run, Error> {
+    let instance = InstanceId::run(id);
+    if let Some(found) = core.live().quarantined.get(&instance) {
+        return Err(Error::Quarantined { id: id.to_owned(), reason: found.reason.clone() });
+    }
+    read_state(core, &instance)
+}
+
+/// Reads a run's state, whether it is set aside or not.
+pub(super) fn read_state(core: &Core, instance: &InstanceId) -> Result<Run, Error> {
+    let id = &instance.name;
+    let stored = core.journal.load(instance).map_err(|error| damaged(id, error))?;
+    let stored = stored.ok_or_else(|| Error::NotFound { what: "run", id: id.clone() })?;
+    codec::read_run(&stored).map_err(|error| Error::Quarantined { id: id.clone(), reason: error.to_string() })
+}
+
+/// Damage of one run is its own affair: it is set aside, and no list fails for it.
+fn damaged(id: &str, error: JournalError) -> Error {
+    match error {
+        JournalError::Corrupt { problem, .. } => Error::Quarantined { id: id.to_owned(), reason: problem },
+        other => other.into(),
+    }
+}
+
+/// Returns the children of a run with the effect that started each.
+pub(super) fn children(journal: &dyn Journal, parent: &str) -> Result<Vec<(String, EffectId)>, JournalError> {
+    let prefix = rows::index::children(parent);
+    let mut found = Vec::new();
+    for row in journal::rows(journal, Table::Index, &prefix) {
+        let row = row?;
+        let name = row.key.get(prefix.len()..).map(String::from_utf8_lossy);
+        let effect = std::str::from_utf8(&row.value).ok().and_then(|text| text.parse().ok());
+        if let Some((name, effect)) = name.zip(effect) {
+            found.push((name.into_owned(), effect));
+        }
+    }
+    Ok(found)
+}
+
+/// Returns the names of the branches that a run began, or a branch.
+pub(super) fn branches(journal: &dyn Journal, parent: &str) -> Result<Vec<String>, JournalError> {
+    let prefix = rows::index::branches(parent);
+    let mut found = Vec::new();
+    for row in journal::rows(journal, Table::Index, &prefix) {
+        let row = row?;
+        found.extend(row.key.get(prefix.len()..).map(|name| String::from_utf8_lossy(name).into_owned()));
+    }
+    Ok(found)
+}
