@@ -17,6 +17,7 @@ use super::{
     plan::{self, Artefact, LiveRuns, Question, Side},
     store::blocking,
 };
+use crate::runtime::views::PinnedBy;
 
 /// What a question for a plan is answered with.
 #[derive(Debug, Clone, PartialEq)]
@@ -165,10 +166,11 @@ impl Reconciler {
         let by_bundle = self.inner.settings.handle.live_runs().await?;
         let journal = Arc::clone(&self.inner.settings.journal);
         blocking(move || {
-            let row = |(bundle, runs): (BundleId, Vec<String>)| -> Result<LiveRuns, Error> {
+            let row = |(bundle, runs): (BundleId, PinnedBy)| -> Result<LiveRuns, Error> {
                 let bytes = journal.blob(&bundle)?;
                 let definition: Option<Bundle> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
                 let named = runs
+                    .first
                     .first()
                     .and_then(|run| run.rsplit_once('-'))
                     .map(|(playbook, _)| playbook.to_owned());

@@ -25,7 +25,7 @@ use super::{
     masked, open, quarantine, rates, start, switch, view,
     views::{
         AppliedView, AuditView, CorrectionView, DeadView, GateView, LogView, MonthView, Notification, Paged,
-        PauseView, RecordView, RunLine, RunView, SlotView, SpendView, StatusView, WhyView,
+        PauseView, PinnedBy, RecordView, RunLine, RunView, SlotView, SpendView, StatusView, WhyView,
     },
 };
 
@@ -401,7 +401,7 @@ impl Handle {
     ///
     /// # Errors
     /// [`Error::Journal`].
-    pub async fn live_runs(&self) -> Answered<BTreeMap<BundleId, Vec<String>>> {
+    pub async fn live_runs(&self) -> Answered<BTreeMap<BundleId, PinnedBy>> {
         self.core.read(view::live_runs).await
     }
 

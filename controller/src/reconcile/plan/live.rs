@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, mem::discriminant};
 use adjutant_spec::plan::{Bundle, BundleId, Id, Plan, Playbook};
 use serde::{Deserialize, Serialize};
 
-use crate::reconcile::files::digest;
+use crate::{reconcile::files::digest, runtime::views::PinnedBy};
 
 /// The live runs that pin one bundle.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,8 +16,8 @@ pub struct LiveRuns {
     pub playbook: Id,
     /// What the bundle says; absent if the store cannot tell any more.
     pub definition: Option<Bundle>,
-    /// The ids of the runs.
-    pub runs: Vec<String>,
+    /// How many runs they are, and the first of them.
+    pub runs: PinnedBy,
 }
 
 /// How far a live run is from what new runs would pin.
@@ -43,8 +43,14 @@ pub struct Retained {
     pub class: Class,
     /// The bundle that the runs began with and keep to.
     pub bundle: BundleId,
-    /// The ids of the runs.
+    /// The first of the runs, by their ids.
     pub runs: Vec<String>,
+    /// How many runs there are.
+    #[serde(default)]
+    pub count: u64,
+    /// The digest of the ids of all of them.
+    #[serde(default)]
+    pub digest: String,
     /// What makes them incompatible, where they are.
     pub reason: Option<String>,
     /// Verbs and agents' connectors that they can still need and that would be gone.
@@ -64,12 +70,11 @@ pub(super) fn classify(runs: &[LiveRuns], after: &Plan) -> Vec<Retained> {
 
 /// Returns the version of the live state that a plan depends on: which run is in which class, and what would be gone for it.
 pub(super) fn version(rows: &[Retained]) -> String {
-    let mut lines = BTreeSet::new();
-    for row in rows {
-        for run in &row.runs {
-            lines.insert(format!("{run} {:?} {}\n", row.class, row.lost.join(",")));
-        }
-    }
+    let line = |row: &Retained| {
+        let Retained { bundle, digest, class, lost, .. } = row;
+        format!("{bundle} {digest} {class:?} {}\n", lost.join(","))
+    };
+    let lines: BTreeSet<String> = rows.iter().map(line).collect();
     digest(lines.into_iter().collect::<String>().as_bytes())
 }
 
@@ -89,7 +94,9 @@ fn retained(live: &LiveRuns, after: &Plan) -> Retained {
         playbook: heir.map_or_else(|| live.playbook.clone(), |heir| heir.id.clone()),
         class,
         bundle: live.bundle.clone(),
-        runs: live.runs.clone(),
+        runs: live.runs.first.clone(),
+        count: live.runs.count,
+        digest: live.runs.digest.clone(),
         reason,
         lost: live.definition.as_ref().map(|bundle| lost(bundle, after)).unwrap_or_default(),
         then: match class {

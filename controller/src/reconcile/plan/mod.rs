@@ -205,20 +205,14 @@ fn because(changes: &[Change], runs: &[Retained], before: &Plan) -> Vec<String> 
     for row in runs.iter().filter(|row| row.class == Class::Retired) {
         lines.push(format!(
             "playbook \"{}\" is retired while {} of its runs are live",
-            row.playbook,
-            row.runs.len()
+            row.playbook, row.count
         ));
     }
     for row in runs.iter().filter(|row| !row.lost.is_empty()) {
         let lost = row.lost.join(", ");
-        lines.push(format!(
-            "{} live runs of \"{}\" need what is retired: {lost}",
-            row.runs.len(),
-            row.playbook
-        ));
+        lines.push(format!("{} live runs of \"{}\" need what is retired: {lost}", row.count, row.playbook));
     }
-    let touched: u64 =
-        runs.iter().filter(|row| row.class != Class::Same).map(|row| row.runs.len() as u64).sum();
+    let touched: u64 = runs.iter().filter(|row| row.class != Class::Same).map(|row| row.count).sum();
     if let Some(most) = limit(before, "affected_runs").filter(|most| touched > *most) {
         lines.push(format!("{touched} live runs are affected, more than the limit of {most}"));
     }

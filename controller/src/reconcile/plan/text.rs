@@ -56,7 +56,7 @@ fn runs(row: &Retained) -> String {
         Class::Retired => "retired",
     };
     let reason = row.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
-    format!("{} of \"{}\" {} ({class}{reason})", row.runs.len(), row.playbook, row.then)
+    format!("{} of \"{}\" {} ({class}{reason})", row.count, row.playbook, row.then)
 }
 
 fn section(text: &mut String, title: &str, lines: impl Iterator<Item = String>) {

@@ -20,7 +20,9 @@ use crate::runtime::{
     reads, records,
     request::page_size,
     rows,
-    views::{DeadView, EffectView, GateView, Paged, RecordView, RunLine, SlotView, StatusView, Way, When},
+    views::{
+        DeadView, EffectView, GateView, Paged, PinnedBy, RecordView, RunLine, SlotView, StatusView, Way, When,
+    },
 };
 
 const STATUSES: [&str; 8] =
@@ -184,9 +186,9 @@ fn line(core: &Core, id: &str, started: Stamp) -> Result<Option<RunLine>, Error>
     }
 }
 
-/// Returns the live runs by the bundle that they pin.
-pub(in crate::runtime) fn live_runs(core: &Core) -> Result<BTreeMap<BundleId, Vec<String>>, Error> {
-    let mut found: BTreeMap<BundleId, Vec<String>> = BTreeMap::new();
+/// Returns the live runs by the bundle that they pin. There may be a million of them: they are counted, and few are named.
+pub(in crate::runtime) fn live_runs(core: &Core) -> Result<BTreeMap<BundleId, PinnedBy>, Error> {
+    let mut found: BTreeMap<BundleId, (PinnedBy, blake3::Hasher)> = BTreeMap::new();
     for row in journal::rows(core.journal.as_ref(), Table::Index, rows::index::LIVE) {
         let row = row?;
         let Some(run) = rows::index::live_run(&row.key) else { continue };
@@ -195,9 +197,18 @@ pub(in crate::runtime) fn live_runs(core: &Core) -> Result<BTreeMap<BundleId, Ve
             Some(_) => reads::load(core, run).map(|run| run.bundle).unwrap_or_default(),
             None => String::from_utf8(row.value).unwrap_or_default(),
         };
-        found.entry(bundle).or_default().push(run.to_owned());
+        let (runs, digest) = found.entry(bundle).or_default();
+        digest.update(run.as_bytes()).update(b"\n");
+        runs.count += 1;
+        if runs.first.len() < PinnedBy::NAMED {
+            runs.first.push(run.to_owned());
+        }
     }
-    Ok(found)
+    let whole = |(runs, digest): (PinnedBy, blake3::Hasher)| PinnedBy {
+        digest: digest.finalize().to_hex().to_string(),
+        ..runs
+    };
+    Ok(found.into_iter().map(|(bundle, found)| (bundle, whole(found))).collect())
 }
 
 /// Lists the gates that wait, oldest first: only those of the page are read.

@@ -25,7 +25,7 @@ use utoipa::{
 };
 
 pub use lineage::Lineage;
-pub use status::{AppliedView, AuditView, PauseView, QuarantineView, StatusView};
+pub use status::{AppliedView, AuditView, PauseView, PinnedBy, QuarantineView, StatusView};
 
 pub use super::{
     drift::{ClockView, JumpView},

@@ -96,3 +96,19 @@ pub struct AuditView {
     /// Instances whose fold, indexes or rows differ from what is stored.
     pub findings: Vec<QuarantineView>,
 }
+
+/// The live runs that pin one bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PinnedBy {
+    /// How many they are.
+    pub count: u64,
+    /// The first of them by their ids, at most [`PinnedBy::NAMED`].
+    pub first: Vec<String>,
+    /// The digest of all their ids: another one means that others are live now.
+    pub digest: String,
+}
+
+impl PinnedBy {
+    /// How many are named: who wants all of them asks for the list of runs.
+    pub const NAMED: usize = 100;
+}
