@@ -125,7 +125,10 @@ mod tests {
                 playbook: "lead".to_owned(),
                 class: Class::Incompatible,
                 bundle: String::new(),
+                // Not all of them are named.
                 runs: vec!["lead-a".to_owned(), "lead-b".to_owned()],
+                count: 1_200,
+                digest: String::new(),
                 reason: Some("step \"ask\" is gone".to_owned()),
                 lost: Vec::new(),
                 then: "finish on what they began with".to_owned(),
@@ -165,7 +168,7 @@ plan 0123456789ab: 2 changes
   + playbook \"weekly\" is new
   ~ budget of company a day: 20 EUR instead of 10 EUR (widened)
 live runs
-  2 of \"lead\" finish on what they began with (incompatible: step \"ask\" is gone)
+  1200 of \"lead\" finish on what they began with (incompatible: step \"ask\" is gone)
 recorded decisions
   route \"inbound\": 1 of 2 would change: lead -> support (1)
 stored records
