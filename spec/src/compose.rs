@@ -115,8 +115,7 @@ fn errors(report: &Report) -> impl Iterator<Item = &Diagnostic> {
 
 /// Returns the slices in which the two trees differ.
 fn moving(last_good: &FileSet, candidate: &FileSet) -> BTreeSet<Id> {
-    let paths = last_good.iter().chain(candidate.iter()).map(|(path, _)| path);
-    let moved = paths.filter(|path| last_good.get(path) != candidate.get(path)).map(slice_of);
+    let moved = last_good.differing(candidate).into_iter().map(slice_of);
     let problems = last_good.problems().iter().chain(candidate.problems());
     let odd = problems.map(|problem| slice_of(&problem.path));
     moved.chain(odd).map(str::to_owned).collect()

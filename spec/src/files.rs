@@ -3,12 +3,17 @@
 //! A [`FileSet`] is what every source of a revision (a work tree, a commit, a push in quarantine) hands to the language.
 //! It carries what was wrong with the tree itself, so that one report names all mistakes.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-/// Files by their path from the root of the company, with `/` as separator, in path order.
+use crate::sides::{Sides, side_by_side};
+
+/// Files by their path from the root of the company, with `/` as separator, in path order. A copy costs nothing until it is changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FileSet {
-    files: BTreeMap<String, Arc<[u8]>>,
+    files: Arc<BTreeMap<String, Arc<[u8]>>>,
     problems: Vec<FileProblem>,
 }
 
@@ -49,12 +54,12 @@ impl FileSet {
 
     /// Adds a file, in place of one with the same path.
     pub fn insert(&mut self, path: impl Into<String>, bytes: impl Into<Arc<[u8]>>) {
-        self.files.insert(path.into(), bytes.into());
+        Arc::make_mut(&mut self.files).insert(path.into(), bytes.into());
     }
 
     /// Removes a file and returns its bytes.
     pub fn remove(&mut self, path: &str) -> Option<Arc<[u8]>> {
-        self.files.remove(path)
+        Arc::make_mut(&mut self.files).remove(path)
     }
 
     /// Records that a path of the tree cannot be read as a file of the language.
@@ -77,6 +82,16 @@ impl FileSet {
     /// Returns path and bytes of each file in path order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Arc<[u8]>)> {
         self.files.iter().map(|(path, bytes)| (path.as_str(), bytes))
+    }
+
+    /// Returns the paths at which the files of two sets differ: there is one in one of them only, or its bytes are others.
+    #[must_use]
+    pub fn differing<'a>(&'a self, other: &'a Self) -> BTreeSet<&'a str> {
+        if Arc::ptr_eq(&self.files, &other.files) {
+            return BTreeSet::new();
+        }
+        let differs = |at: &Sides<'a, String, Arc<[u8]>>| at.old != at.new;
+        side_by_side(&self.files, &other.files).filter(differs).map(|at| at.key.as_str()).collect()
     }
 
     /// Returns how many files there are.

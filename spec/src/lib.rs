@@ -26,6 +26,7 @@ pub mod read;
 pub mod scaffold;
 pub mod schema;
 pub mod shown;
+mod sides;
 pub mod spoken;
 pub mod value;
 

@@ -1,6 +1,6 @@
 //! From files to a plan: read, check, compile.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::Timestamp;
 
@@ -11,17 +11,17 @@ use crate::{
         resolve::{self, Resolved},
     },
     diag::{Diagnostic, Report},
-    draft::{Draft, Look, Looks, Moved, Part, Rows},
+    draft::{Answers, Draft, Look, Moved, Part, Rows, Watched},
     files::FileSet,
     plan::{Id, Plan},
-    read::{self, parsed::Shelved},
+    read::{Gathered, Reading},
 };
 
-/// What loading a revision gives.
-#[derive(Debug)]
+/// What loading a revision gives. A copy of it costs little.
+#[derive(Debug, Clone)]
 pub struct Loaded {
-    /// The plan; absent while the report has errors.
-    pub plan: Option<Plan>,
+    /// The plan; absent while the report has errors. It is the very same in memory while nothing that it says is another.
+    pub plan: Option<Arc<Plan>>,
     /// Every mistake.
     pub report: Report,
     /// What was read.
@@ -48,15 +48,18 @@ pub fn load(files: &FileSet) -> Loaded {
 /// ```text
 /// a file with other bytes ──► is read ──► what is another in the draft ──► answers that looked at it are found anew
 /// ```
-/// It holds no more than two versions of each file of the last company, and one answer for each of its playbooks.
+/// It holds no more than two versions of each file of the last company and a few that are gone, and one answer for each of its
+/// playbooks.
 #[derive(Debug, Default)]
 pub struct Memo {
-    files: Shelved,
-    draft: Option<Arc<Draft>>,
-    resolved: Rows<Resolved>,
+    reading: Reading,
+    last: Option<Loaded>,
+    resolved: Arc<Rows<Resolved>>,
     /// What was looked at for each resolved playbook.
-    looks: BTreeMap<Id, Looks>,
-    checked: BTreeMap<Id, (Arc<[Diagnostic]>, Looks)>,
+    resolutions: Answers<()>,
+    checked: Answers<Arc<[Diagnostic]>>,
+    /// What concerns more than one object.
+    company: Option<Watched<Arc<[Diagnostic]>>>,
     bundles: Known,
     work: Work,
 }
@@ -75,22 +78,22 @@ pub struct Work {
 impl Memo {
     /// As [`load`](crate::load()); what does not follow from a change is taken from memory.
     pub fn load(&mut self, files: &FileSet) -> Loaded {
-        let mut report = Report::new();
-        let draft = Arc::new(read::read_with(&mut self.files, files, &mut report));
-        let moved = self.draft.as_ref().map(|before| draft.moved_since(before)).unwrap_or_default();
-        self.resolve(&draft, moved);
-        let found = self.checked.values().flat_map(|(found, _)| found.iter().cloned());
-        found.for_each(|found| report.push(found));
-        check::company(&draft, &self.resolved).into_iter().for_each(|found| report.push(found));
-        let plan = if report.has_errors() {
-            None
-        } else {
-            compile::compile(&draft, &self.resolved, &mut self.bundles)
-        };
-        self.draft = Some(Arc::clone(&draft));
-        self.work.read = std::mem::take(&mut self.files.fresh);
-        self.work.built = std::mem::take(&mut self.bundles.fresh);
-        Loaded { plan, report, draft }
+        self.work = Work::default();
+        if let Some(last) = self.last.as_ref().filter(|_| self.reading.is_of(files)) {
+            return last.clone();
+        }
+        let Gathered { before, draft, mut report, fresh } = self.reading.read(files);
+        self.work.read = fresh;
+        let mut moved = draft.moved_since(&before);
+        self.resolve(&draft, &mut moved);
+        self.check(&draft, &moved);
+        for found in self.checked.values().chain(self.company.iter().map(|row| &row.answer)) {
+            found.iter().for_each(|found| report.push(found.clone()));
+        }
+        let plan = if report.has_errors() { None } else { self.plan(&draft, &moved) };
+        let loaded = Loaded { plan, report, draft };
+        self.last = Some(loaded.clone());
+        loaded
     }
 
     /// Returns what the last load had to do.
@@ -99,43 +102,58 @@ impl Memo {
         self.work
     }
 
-    /// Resolves and checks the playbooks that may be others now, and forgets what was known of them.
-    fn resolve(&mut self, draft: &Arc<Draft>, mut moved: Moved) {
-        let mut resolved = Rows::new();
-        for id in draft.playbooks.rows().keys() {
-            let known = self
-                .resolved
-                .get(id)
-                .filter(|_| self.looks.get(id).is_some_and(|looks| !moved.concerns(looks)));
-            let row = known.cloned().or_else(|| {
-                let (row, looks) = draft
-                    .watcher
-                    .watch(|| draft.playbooks.row(id).map(|at| Arc::new(resolve::playbook(draft, at))));
-                self.looks.insert(id.clone(), looks);
-                row
-            });
-            resolved.extend(row.map(|row| (id.clone(), row)));
+    /// Resolves the playbooks that may be others now.
+    fn resolve(&mut self, draft: &Draft, moved: &mut Moved) {
+        let mut stale = self.resolutions.forget(moved);
+        stale.extend(moved.of(Part::Playbooks).cloned());
+        let before = Arc::clone(&self.resolved);
+        for id in &stale {
+            let Watched { answer, looks } = draft
+                .watcher
+                .watch(|| draft.playbooks.row(id).map(|at| Arc::new(resolve::playbook(draft, at))));
+            let rows = Arc::make_mut(&mut self.resolved);
+            match answer {
+                Some(row) => {
+                    rows.insert(id.clone(), row);
+                    self.resolutions.put(id, Watched { answer: (), looks });
+                }
+                None => drop(rows.remove(id)),
+            }
         }
-        moved.compare(Part::Resolved, (&self.resolved, &resolved));
-        self.resolved = resolved;
-        self.looks.retain(|id, _| self.resolved.contains_key(id));
-        self.bundles.forget(&moved);
-        self.check(draft, &moved);
+        moved.compare(Part::Resolved, &before, &self.resolved);
+        self.bundles.forget(moved);
     }
 
+    /// Checks the playbooks that may be judged otherwise now, and the company.
     fn check(&mut self, draft: &Draft, moved: &Moved) {
-        self.checked.retain(|id, (_, looks)| self.resolved.contains_key(id) && !moved.concerns(looks));
-        self.work.checked = self.resolved.len() - self.checked.len();
+        let mut stale: BTreeSet<Id> = self.checked.forget(moved);
+        stale.extend(moved.of(Part::Resolved).cloned());
         let children = Children { resolved: &self.resolved, watcher: &draft.watcher };
-        for (id, row) in &self.resolved {
-            if self.checked.contains_key(id) {
-                continue;
-            }
-            let (found, looks) = draft.watcher.watch(|| {
+        for id in &stale {
+            let Some(row) = self.resolved.get(id) else { continue };
+            let found = draft.watcher.watch(|| {
                 draft.watcher.note(Part::Resolved, Look::One(id));
-                check::playbook(draft, row, &children)
+                check::playbook(draft, row, &children).into()
             });
-            self.checked.insert(id.clone(), (found.into(), looks));
+            self.checked.put(id, found);
+            self.work.checked += 1;
         }
+        if self.company.as_ref().is_none_or(|row| moved.concerns(&row.looks)) {
+            self.company = Some(draft.watcher.watch(|| {
+                draft.watcher.note(Part::Resolved, Look::All);
+                check::company(draft, &self.resolved).into()
+            }));
+        }
+    }
+
+    /// Returns the plan of what has no mistake.
+    fn plan(&mut self, draft: &Draft, moved: &Moved) -> Option<Arc<Plan>> {
+        let last = self.last.as_ref().and_then(|last| last.plan.as_ref());
+        if let Some(plan) = last.filter(|_| moved.is_at_most(Part::Places)) {
+            return Some(Arc::clone(plan));
+        }
+        let plan = compile::compile(draft, &self.resolved, &mut self.bundles);
+        self.work.built = std::mem::take(&mut self.bundles.fresh);
+        plan.map(Arc::new)
     }
 }

@@ -1,13 +1,44 @@
 //! A memo gives the answer that a fresh load gives, whatever was loaded before, and does the work of what changed.
 
+use std::sync::Arc;
+
 use adjutant_company::{DONE, company, example};
-use adjutant_spec::{Loaded, Memo, Work, compose::compose, files::FileSet, load};
+use adjutant_spec::{
+    Loaded, Memo, Work,
+    compose::compose,
+    draft::{Draft, Kind, Shelf},
+    files::{FileProblemKind, FileSet},
+    load,
+};
 use proptest::prelude::*;
 
 fn same(loaded: &Loaded, fresh: &Loaded) {
     assert_eq!(loaded.report.render(), fresh.report.render());
     assert_eq!(loaded.report.diagnostics(), fresh.report.diagnostics());
     assert_eq!(loaded.plan, fresh.plan);
+    // Without a plan the draft alone says what is kept.
+    same_draft(&loaded.draft, &fresh.draft);
+}
+
+fn same_draft(known: &Draft, fresh: &Draft) {
+    fn rows<T>(shelf: &Shelf<T>) -> Vec<(&String, &T)> {
+        shelf.iter().collect()
+    }
+    assert_eq!(*known.company, *fresh.company);
+    assert_eq!(rows(&known.slices), rows(&fresh.slices));
+    assert_eq!(rows(&known.playbooks), rows(&fresh.playbooks));
+    assert_eq!(rows(&known.agents), rows(&fresh.agents));
+    assert_eq!(rows(&known.connectors), rows(&fresh.connectors));
+    assert_eq!(rows(&known.routes), rows(&fresh.routes));
+    assert_eq!(rows(&known.records), rows(&fresh.records));
+    assert_eq!(rows(&known.texts), rows(&fresh.texts));
+    assert_eq!(rows(&known.secrets), rows(&fresh.secrets));
+    assert_eq!(*known.policies, *fresh.policies);
+    assert_eq!(*known.prices, *fresh.prices);
+    assert_eq!(*known.models, *fresh.models);
+    for kind in [Kind::Playbook, Kind::Agent, Kind::Connector, Kind::Route, Kind::Record] {
+        assert_eq!(known.ids(kind), fresh.ids(kind));
+    }
 }
 
 /// Loads with a memo, holds it against a fresh load, and returns what was done.
@@ -31,6 +62,10 @@ enum Edit {
     Move(usize, &'static str),
     /// Gives a file the bytes of another.
     Copy(usize, usize),
+    /// Takes away everything of a slice, as far as it is named `slices/<slice>/`.
+    Drop(&'static str),
+    /// Says that a path of the tree is no file.
+    Odd(&'static str),
     /// Goes back to how it all was at the beginning.
     Begin,
 }
@@ -54,6 +89,14 @@ fn edit() -> impl Strategy<Value = Edit> {
         Just("templates/other.md"),
         Just("records/other.json"),
         Just("policies/other.toml"),
+        Just("slices/other/connectors/mail.toml"),
+        Just("slices/other/secrets/mail.age"),
+        Just("slices/other/slice.toml"),
+        Just("secrets/mail.age"),
+        Just("schemas/other.json"),
+        Just("Templates/other.md"),
+        Just("prices.toml"),
+        Just("adjutant.lock"),
     ];
     prop_oneof![
         6 => (any::<usize>(), any::<usize>(), 0..30usize, text)
@@ -61,6 +104,8 @@ fn edit() -> impl Strategy<Value = Edit> {
         1 => any::<usize>().prop_map(Edit::Remove),
         1 => (any::<usize>(), place).prop_map(|(file, place)| Edit::Move(file, place)),
         1 => (any::<usize>(), any::<usize>()).prop_map(|(from, to)| Edit::Copy(from, to)),
+        1 => prop_oneof![Just("support"), Just("other"), Just("sales")].prop_map(Edit::Drop),
+        1 => prop_oneof![Just("playbooks/odd.toml"), Just("slices/other/agents/odd.toml")].prop_map(Edit::Odd),
         1 => Just(Edit::Begin),
     ]
 }
@@ -93,6 +138,13 @@ fn apply(files: &mut FileSet, edit: &Edit) {
             let bytes = files.get(&path(files, *from)).cloned().unwrap_or_else(|| (*b"").into());
             files.insert(path(files, *to), bytes);
         }
+        Edit::Drop(slice) => {
+            let below = format!("slices/{slice}/");
+            let paths = files.iter().map(|(path, _)| path.to_owned());
+            let paths: Vec<String> = paths.filter(|path| path.starts_with(&below)).collect();
+            paths.iter().for_each(|path| drop(files.remove(path)));
+        }
+        Edit::Odd(path) => files.problem(*path, FileProblemKind::SymlinkLeavesTree),
         Edit::Begin => *files = example("agency"),
     }
 }
@@ -152,6 +204,81 @@ fn one_changed_file_is_the_work_of_one() {
     assert_eq!(loads(&mut memo, &files), Work { read: 1, checked: 1, built: 1 });
     files.remove("slices/s2/playbooks/p60.toml");
     assert_eq!(loads(&mut memo, &files), Work::default());
+}
+
+#[test]
+fn what_is_the_same_is_the_same_in_memory() {
+    let mut files = example("agency");
+    let mut memo = Memo::default();
+    let plan = |memo: &mut Memo, files: &FileSet| memo.load(files).plan.expect("clean");
+    let first = plan(&mut memo, &files);
+    let mut again = FileSet::new();
+    files.iter().for_each(|(path, bytes)| again.insert(path, bytes.to_vec()));
+    assert!(Arc::ptr_eq(&first, &plan(&mut memo, &again)), "the same bytes, read once more");
+    let (path, bytes) = files.iter().find(|(path, _)| path.contains("playbooks/")).expect("there is one");
+    let (path, text) = (path.to_owned(), [b"# why\n", &bytes[..]].concat());
+    files.insert(path, text);
+    assert!(Arc::ptr_eq(&first, &plan(&mut memo, &files)), "a comment says nothing");
+    let text = files.get("adjutant.toml").expect("it is there").to_vec();
+    files.insert(
+        "adjutant.toml",
+        String::from_utf8(text).expect("UTF-8").replace("Europe/Berlin", "UTC").into_bytes(),
+    );
+    let other = plan(&mut memo, &files);
+    assert!(other.company != first.company && other.records == first.records);
+    files.insert("templates/unused.md", b"Hello.\n".as_slice());
+    let more = plan(&mut memo, &files);
+    for (id, playbook) in &other.playbooks {
+        assert!(Arc::ptr_eq(playbook, &more.playbooks[id]), "{id}");
+    }
+}
+
+#[test]
+fn a_file_that_names_another_is_read_again_when_that_one_is_another() {
+    let mut files = example("agency");
+    let agent = files.get("agents/qualifier.toml").expect("it is there").to_vec();
+    let agent = String::from_utf8(agent).expect("UTF-8");
+    let input = "input = { message = \"string\", sender = \"string\", name = \"string\" }";
+    assert!(agent.contains(input));
+    files.insert("agents/qualifier.toml", agent.replace(input, "input = \"schemas/lead.json\"").into_bytes());
+    let mut memo = Memo::default();
+    assert!(memo.load(&files).report.has_errors(), "there is no such file");
+    loads(&mut memo, &files);
+    let fields = |type_word: &str| {
+        format!(
+            "{{ \"type\": \"object\", \"properties\": {{ \"message\": {{ \"type\": \"{type_word}\" }}, \"sender\": {{}}, \"name\": {{}} }} }}"
+        )
+    };
+    for text in [fields("string"), fields("number"), "{ \"type\": ".to_owned(), fields("string")] {
+        files.insert("schemas/lead.json", text.into_bytes());
+        let work = loads(&mut memo, &files);
+        assert!(work.read <= 2, "the schema, and who names it: {work:?}");
+    }
+    files.remove("schemas/lead.json");
+    loads(&mut memo, &files);
+}
+
+#[test]
+fn two_files_that_define_one_object_take_turns() {
+    let other = DONE.replace("\n\n", "\ntitle = \"Other\"\n\n");
+    let mut files = company(&[("playbooks/one.toml", DONE)]);
+    let mut memo = Memo::default();
+    let title = |loaded: &Loaded| loaded.draft.playbooks.get("one").map(|at| at.title.clone());
+    let mut turns = Vec::new();
+    let mut turn = |files: &FileSet| {
+        let loaded = memo.load(files);
+        same(&loaded, &load(files));
+        turns.push((title(&loaded), loaded.report.diagnostics().len()));
+    };
+    turn(&files);
+    files.insert("slices/a/playbooks/one.toml", other.as_bytes());
+    turn(&files);
+    let first = files.remove("playbooks/one.toml").expect("it is there");
+    turn(&files);
+    files.insert("playbooks/one.toml", first);
+    turn(&files);
+    let (old, new) = (Some("one".to_owned()), Some("Other".to_owned()));
+    assert_eq!(turns, [(old.clone(), 0), (old.clone(), 1), (new, 0), (old, 1)]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Companies whose runs simulations drive: the example agency, and a workshop with every class of idempotency.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use adjutant_machine::{
     eval,
@@ -94,7 +94,8 @@ pub fn small(files: &[(&str, &str)]) -> Plan {
 
 fn plan(files: &FileSet) -> Plan {
     let loaded = load(files);
-    loaded.plan.unwrap_or_else(|| panic!("the company has mistakes:\n{}", loaded.report.render()))
+    let plan = loaded.plan.unwrap_or_else(|| panic!("the company has mistakes:\n{}", loaded.report.render()));
+    Arc::unwrap_or_clone(plan)
 }
 
 fn collect(folder: &Dir<'_>, files: &mut FileSet) {

@@ -74,5 +74,5 @@ pub(super) fn plan() -> Result<Arc<Plan>, Error> {
         files.insert(path, text.as_bytes().to_vec());
     }
     let loaded = adjutant_spec::load(&files);
-    loaded.plan.map(Arc::new).ok_or_else(|| Error::Odd(loaded.report.render()))
+    loaded.plan.ok_or_else(|| Error::Odd(loaded.report.render()))
 }

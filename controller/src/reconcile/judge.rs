@@ -171,7 +171,7 @@ fn by_slice(memo: &mut Memo, last_good: &FileSet, candidate: Listed) -> Judged {
 
 /// What a check found, before it is said what can be in force.
 struct Found<'a> {
-    plan: Option<Plan>,
+    plan: Option<Arc<Plan>>,
     held: BTreeMap<Id, Vec<Value>>,
     report: &'a Report,
     attempted: String,
@@ -185,7 +185,7 @@ impl Found<'_> {
         Judged {
             files,
             manifest,
-            plan: plan.map(Arc::new),
+            plan,
             held,
             diagnostics: diagnostics.iter().map(|diagnostic| row(report, diagnostic)).collect(),
             text: report.render(),

@@ -1,6 +1,9 @@
 //! Checks across the company: owners, former ids, policies, playbooks that run themselves, objects that nothing uses.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use super::{
     cx::Out,
@@ -52,7 +55,7 @@ fn former_ids(draft: &Draft, out: &mut Out) {
         for (id, at) in objects.iter() {
             for (index, former) in was(&at.value).iter().enumerate() {
                 let other = claimed.insert(former, id).filter(|other| other != id);
-                let taken = draft.ids(kind).contains(former.as_str());
+                let taken = draft.has(kind, former);
                 let message = match other {
                     _ if taken => format!(
                         "{} \"{id}\" cannot have been \"{former}\": that one still exists",
@@ -143,8 +146,7 @@ fn subject(draft: &Draft, out: &mut Out, written: &str, spot: Spot) {
 /// Ids are unique in a company, and policies speak of all slices: a bare id is enough here.
 fn anywhere(draft: &Draft, kind: Kind, written: &str) -> Option<Option<String>> {
     let id = written.rsplit('/').next().unwrap_or(written);
-    let known = draft.ids(kind);
-    (!known.contains(id)).then(|| hint(id, known))
+    (!draft.has(kind, id)).then(|| hint(id, draft.ids(kind)))
 }
 
 fn granted_verb(draft: &Draft, out: &mut Out, written: &str, spot: Spot) {
@@ -174,10 +176,12 @@ fn granted_verb(draft: &Draft, out: &mut Out, written: &str, spot: Spot) {
 }
 
 fn recursion(draft: &Draft, resolved: &Rows<Resolved>, out: &mut Out) {
-    let ids: Vec<&str> = resolved.keys().map(String::as_str).collect();
+    // What runs nothing lies on no circle.
+    let running = || resolved.iter().filter(|(_, found)| !found.names.playbooks.is_empty());
+    let ids: Vec<&str> = running().map(|(id, _)| id.as_str()).collect();
     let mut graph = Graph::new(ids.len());
-    for (from, found) in resolved.values().enumerate() {
-        for to in children(found).filter_map(|child| ids.binary_search(&child).ok()) {
+    for (from, (_, found)) in running().enumerate() {
+        for to in found.names.playbooks.iter().filter_map(|child| ids.binary_search(&child.as_str()).ok()) {
             graph.edge(from, to);
         }
     }
@@ -206,13 +210,6 @@ fn recursion(draft: &Draft, resolved: &Rows<Resolved>, out: &mut Out) {
     }
 }
 
-fn children(found: &Resolved) -> impl Iterator<Item = &str> {
-    found.playbook.steps.iter().filter_map(|step| match &step.kind {
-        StepKind::Run { run, .. } => Some(run.as_str()),
-        _ => None,
-    })
-}
-
 /// Objects that nothing uses are warnings: a half-written flow must still be savable.
 fn unused(draft: &Draft, resolved: &Rows<Resolved>, out: &mut Out) {
     let used = Used::of(draft, resolved);
@@ -228,52 +225,43 @@ fn unused(draft: &Draft, resolved: &Rows<Resolved>, out: &mut Out) {
     for (id, at) in draft.routes.iter().filter(|(id, _)| !used.routes.contains(id.as_str())) {
         warn(Spot::file(&at.file), "route", id);
     }
-    for path in draft.texts.keys().filter(|path| !used.texts.contains(*path)) {
+    for path in draft.texts.keys().filter(|path| !used.texts.contains(path.as_str())) {
         warn(Spot::file(path), "template", path);
     }
 }
 
+/// The objects that something uses.
 #[derive(Default)]
-struct Used {
-    agents: BTreeSet<String>,
-    routes: BTreeSet<String>,
-    texts: BTreeSet<String>,
+struct Used<'a> {
+    agents: BTreeSet<&'a str>,
+    routes: BTreeSet<&'a str>,
+    texts: BTreeSet<Cow<'a, str>>,
 }
 
-impl Used {
-    fn of(draft: &Draft, resolved: &Rows<Resolved>) -> Self {
+impl<'a> Used<'a> {
+    fn of(draft: &'a Draft, resolved: &'a Rows<Resolved>) -> Self {
         let mut used = Self::default();
         // What could not be read may use anything.
         if !draft.broken.is_empty() || resolved.values().any(|found| !found.whole) {
-            used.agents.extend(draft.agents.keys().cloned());
-            used.routes.extend(draft.routes.keys().cloned());
-            used.texts.extend(draft.texts.keys().cloned());
+            used.agents.extend(draft.agents.keys().map(String::as_str));
+            used.routes.extend(draft.routes.keys().map(String::as_str));
+            used.texts.extend(draft.texts.keys().map(|path| Cow::Borrowed(path.as_str())));
             return used;
         }
-        for step in resolved.values().flat_map(|found| &found.playbook.steps) {
-            match &step.kind {
-                StepKind::Agent { agent, .. } => put(&mut used.agents, agent),
-                StepKind::Route { route, .. } => put(&mut used.routes, route),
-                StepKind::Render { render } => put(&mut used.texts, render),
-                _ => {}
-            }
+        for names in resolved.values().map(|found| &found.names) {
+            used.agents.extend(names.agents.iter().map(String::as_str));
+            used.routes.extend(names.routes.iter().map(String::as_str));
+            used.texts.extend(names.texts.iter().map(|path| Cow::Borrowed(path.as_str())));
         }
         for at in draft.routes.values() {
             let hops = at.escalate.iter().filter_map(|hop| hop.strip_prefix("agent:"));
-            used.agents.extend(hops.map(|hop| hop.rsplit('/').next().unwrap_or(hop).to_owned()));
+            used.agents.extend(hops.map(|hop| hop.rsplit('/').next().unwrap_or(hop)));
         }
         for at in draft.agents.values() {
             if let Found::Id(path) = names::find_text(draft, &at.slice, &at.prompt) {
-                used.texts.insert(path);
+                used.texts.insert(Cow::Owned(path));
             }
         }
         used
-    }
-}
-
-/// A company of ten thousand playbooks names few things often.
-fn put(used: &mut BTreeSet<String>, name: &str) {
-    if !used.contains(name) {
-        used.insert(name.to_owned());
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use super::resolve::Resolved;
 use crate::{
     check::{cover::Cover, cx::Cx, labels::Flowing, names},
-    draft::{Draft, Look, Looks, Moved, Part, Rows},
+    draft::{Answers, Draft, Look, Moved, Part, Rows, Watched},
     plan::{
         Agent, AgentContract, Bundle, BundleId, Covered, Id, RecordOp, Route, RouteRules, Step, StepId,
         StepKind, VerbContract,
@@ -25,7 +25,9 @@ const FALLBACK_MILLIS: u64 = 72 * 3_600_000;
 /// Bundles that were built, each with everything that was looked at for it.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
-    built: BTreeMap<Id, (Built, Looks)>,
+    built: Answers<Built>,
+    /// The playbooks whose bundle is not known to be right.
+    stale: BTreeSet<Id>,
     /// How many were built since somebody asked last.
     pub(crate) fresh: usize,
 }
@@ -39,31 +41,50 @@ struct Built {
 impl Known {
     /// Forgets what may be another now.
     pub(crate) fn forget(&mut self, moved: &Moved) {
-        self.built.retain(|_, (_, looks)| !moved.concerns(looks));
+        self.stale.extend(self.built.forget(moved));
+        self.stale.extend(moved.of(Part::Resolved).cloned());
+    }
+
+    /// Adds the playbooks that run a stale one, and those that run these: they pin it by its digest.
+    fn raise(&mut self) {
+        let parents: Vec<(&Id, &Built)> =
+            self.built.iter().filter(|(_, built)| !built.bundle.children.is_empty()).collect();
+        loop {
+            let runs_stale =
+                |built: &Built| built.bundle.children.keys().any(|child| self.stale.contains(child));
+            let raised = parents.iter().filter(|(id, built)| !self.stale.contains(*id) && runs_stale(built));
+            let raised: Vec<Id> = raised.map(|(id, _)| (*id).clone()).collect();
+            if raised.is_empty() {
+                return;
+            }
+            self.stale.extend(raised);
+        }
     }
 }
 
-/// Builds every bundle, children first.
+/// Builds every bundle that is not known, children first.
 pub(super) fn all(draft: &Draft, resolved: &Rows<Resolved>, known: &mut Known) -> BTreeMap<Id, Arc<Bundle>> {
-    let mut building = Building { draft, resolved, known, done: BTreeMap::new() };
-    for id in resolved.keys() {
+    known.raise();
+    let stale = known.stale.clone();
+    let mut building = Building { draft, resolved, known };
+    for id in &stale {
         building.build(id, &mut BTreeSet::new());
     }
-    building.done.into_iter().map(|(id, built)| (id, built.bundle)).collect()
+    known.stale.clear();
+    known.built.iter().map(|(id, built)| (id.clone(), Arc::clone(&built.bundle))).collect()
 }
 
 struct Building<'a> {
     draft: &'a Draft,
     resolved: &'a Rows<Resolved>,
     known: &'a mut Known,
-    done: BTreeMap<Id, Built>,
 }
 
 impl Building<'_> {
     /// Returns the id of a playbook's bundle; `under` are the playbooks that wait for it, so that a circle ends.
     fn build(&mut self, id: &str, under: &mut BTreeSet<Id>) -> Option<BundleId> {
-        if let Some(known) = self.done.get(id) {
-            return Some(known.id.clone());
+        if !self.known.stale.contains(id) {
+            return self.known.built.get(id).map(|built| built.id.clone());
         }
         let found = self.resolved.get(id)?;
         if !under.insert(id.to_owned()) {
@@ -78,28 +99,26 @@ impl Building<'_> {
             }
         }
         under.remove(id);
-        let built = self.built(id, found, children);
-        let digest = built.id.clone();
-        self.done.insert(id.to_owned(), built);
+        let digest = self.built(id, found, children);
+        self.known.stale.remove(id);
         Some(digest)
     }
 
-    fn built(&mut self, id: &str, found: &Resolved, children: BTreeMap<Id, BundleId>) -> Built {
-        if let Some((built, _)) =
-            self.known.built.get(id).filter(|(built, _)| built.bundle.children == children)
-        {
-            return built.clone();
+    fn built(&mut self, id: &str, found: &Resolved, children: BTreeMap<Id, BundleId>) -> BundleId {
+        if let Some(built) = self.known.built.get(id).filter(|built| built.bundle.children == children) {
+            return built.id.clone();
         }
         let draft = self.draft;
-        let (mut bundle, looks) = draft.watcher.watch(|| {
+        let Watched { answer: mut bundle, looks } = draft.watcher.watch(|| {
             draft.watcher.note(Part::Resolved, Look::One(id));
             Parts { draft, found }.gather()
         });
         bundle.children = children;
         self.known.fresh += 1;
         let built = Built { id: bundle.id(), bundle: Arc::new(bundle) };
-        self.known.built.insert(id.to_owned(), (built.clone(), looks));
-        built
+        let digest = built.id.clone();
+        self.known.built.put(id, Watched { answer: built, looks });
+        digest
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
         names::{self, Found},
     },
     draft::{At, Draft, Kind, RawKind, RawPlaybook, RawStep, RawTrigger},
-    plan::{Agent, Backoff, Effect, Fragment, Playbook, RecordOp, Retry, Step, StepKind, Trigger, Undo},
+    plan::{Agent, Backoff, Effect, Fragment, Id, Playbook, RecordOp, Retry, Step, StepKind, Trigger, Undo},
     value::Period,
 };
 
@@ -26,6 +26,34 @@ pub(crate) struct Resolved {
     pub(crate) index: Vec<usize>,
     /// Whether every step is there, so that flow can be judged.
     pub(crate) whole: bool,
+    /// What its steps name.
+    pub(crate) names: Names,
+}
+
+/// The objects that the steps of a playbook name, so that questions about all playbooks need not go through all steps.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Names {
+    pub(crate) agents: Vec<Id>,
+    pub(crate) routes: Vec<Id>,
+    /// The paths of templates.
+    pub(crate) texts: Vec<String>,
+    pub(crate) playbooks: Vec<Id>,
+}
+
+impl Names {
+    fn of(steps: &[Step]) -> Self {
+        let mut names = Self::default();
+        for step in steps {
+            match &step.kind {
+                StepKind::Agent { agent, .. } => names.agents.push(agent.clone()),
+                StepKind::Route { route, .. } => names.routes.push(route.clone()),
+                StepKind::Render { render } => names.texts.push(render.clone()),
+                StepKind::Run { run, .. } => names.playbooks.push(run.clone()),
+                _ => {}
+            }
+        }
+        names
+    }
 }
 
 /// Resolves one playbook.
@@ -36,6 +64,7 @@ pub(crate) fn playbook(draft: &Draft, at: &Arc<At<RawPlaybook>>) -> Resolved {
     let whole = steps.len() == raw.steps.len() && raw.steps.iter().all(|step| step.container.is_none());
     link_next(draft, &mut steps);
     bound_visits(draft, &mut steps);
+    let names = Names::of(&steps);
     let playbook = Playbook {
         id: raw.id.clone(),
         was: raw.was.clone(),
@@ -50,7 +79,7 @@ pub(crate) fn playbook(draft: &Draft, at: &Arc<At<RawPlaybook>>) -> Resolved {
         inputs: raw.inputs.clone(),
         steps,
     };
-    Resolved { at: Arc::clone(at), playbook: Arc::new(playbook), index, whole }
+    Resolved { at: Arc::clone(at), playbook: Arc::new(playbook), index, whole, names }
 }
 
 fn known_step(draft: &Draft, playbook: &RawPlaybook, raw: &RawStep) -> Option<Step> {

@@ -10,7 +10,7 @@ use super::{diagnostic::Diagnostic, severity::Severity};
 #[derive(Debug, Clone, Default)]
 pub struct Report {
     diagnostics: Vec<Diagnostic>,
-    sources: BTreeMap<String, Arc<str>>,
+    sources: Arc<BTreeMap<String, Arc<str>>>,
 }
 
 impl Report {
@@ -22,7 +22,7 @@ impl Report {
 
     /// Keeps the text of a file, without byte order mark, to print lines of it.
     pub fn source(&mut self, file: impl Into<String>, text: Arc<str>) {
-        self.sources.insert(file.into(), text);
+        Arc::make_mut(&mut self.sources).insert(file.into(), text);
     }
 
     /// Adds a mistake; the same mistake at the same place counts once.
@@ -39,10 +39,26 @@ impl Report {
         }
     }
 
-    /// Takes the mistakes and texts of another report. Of mistakes at one place the later one goes first, so they come from the end.
+    /// Takes the mistakes of another report, whose texts are here. Of mistakes at one place the later one goes first, so they come
+    /// from the end.
     pub(crate) fn absorb(&mut self, other: &Self) {
-        self.sources.extend(other.sources.iter().map(|(file, text)| (file.clone(), Arc::clone(text))));
         other.diagnostics.iter().rev().for_each(|found| self.push(found.clone()));
+    }
+
+    /// Takes the texts of another report.
+    pub(crate) fn absorb_texts(&mut self, other: &Self) {
+        if !other.sources.is_empty() {
+            let texts = other.sources.iter().map(|(file, text)| (file.clone(), Arc::clone(text)));
+            Arc::make_mut(&mut self.sources).extend(texts);
+        }
+    }
+
+    /// Lets go of the texts of another report.
+    pub(crate) fn release_texts(&mut self, other: &Self) {
+        if !other.sources.is_empty() {
+            let texts = Arc::make_mut(&mut self.sources);
+            other.sources.keys().for_each(|file| drop(texts.remove(file)));
+        }
     }
 
     fn inside(&self, file: &str, span: Option<Range<usize>>) -> Option<Range<usize>> {
@@ -73,7 +89,7 @@ impl Report {
     #[must_use]
     pub fn filtered(&self, keep: impl Fn(&Diagnostic) -> bool) -> Self {
         let diagnostics = self.diagnostics.iter().filter(|found| keep(found)).cloned().collect();
-        Self { diagnostics, sources: self.sources.clone() }
+        Self { diagnostics, sources: Arc::clone(&self.sources) }
     }
 
     /// Returns line and column of the start of a diagnostic, both from 1, the column in characters.

@@ -8,17 +8,20 @@ use std::{
 use serde_json::Value;
 
 use super::{Change, ChangeKind};
-use crate::plan::{Bundle, Id, Plan, Playbook, Step, StepKind, Trigger};
+use crate::{
+    plan::{Bundle, Id, Plan, Playbook, Step, StepKind, Trigger},
+    sides::{Sides, side_by_side},
+};
 
 pub(super) fn diff(old: &Plan, new: &Plan, out: &mut Vec<Change>) {
-    let playbooks = Pair { word: "playbook", old: &old.playbooks, new: &new.playbooks };
+    let playbooks = Pair::new("playbook", &old.playbooks, &new.playbooks);
     playbooks.diff(|it| &it.was, out);
-    Pair { word: "agent", old: &old.agents, new: &new.agents }.diff(|it| &it.was, out);
-    Pair { word: "connector", old: &old.connectors, new: &new.connectors }.diff(|it| &it.was, out);
-    Pair { word: "route", old: &old.routes, new: &new.routes }.diff(|it| &it.was, out);
-    Pair { word: "record", old: &old.records, new: &new.records }.diff(|_| &[], out);
-    Pair { word: "slice", old: &old.slices, new: &new.slices }.diff(|_| &[], out);
-    Pair { word: "secret", old: &old.secrets, new: &new.secrets }.diff(|_| &[], out);
+    Pair::new("agent", &old.agents, &new.agents).diff(|it| &it.was, out);
+    Pair::new("connector", &old.connectors, &new.connectors).diff(|it| &it.was, out);
+    Pair::new("route", &old.routes, &new.routes).diff(|it| &it.was, out);
+    Pair::new("record", &old.records, &new.records).diff(|_| &[], out);
+    Pair::new("slice", &old.slices, &new.slices).diff(|_| &[], out);
+    Pair::new("secret", &old.secrets, &new.secrets).diff(|_| &[], out);
     for (was, is) in playbooks.matched(|it| &it.was) {
         details(was, is, out);
     }
@@ -27,18 +30,16 @@ pub(super) fn diff(old: &Plan, new: &Plan, out: &mut Vec<Change>) {
             record(id, (was, is), out);
         }
     }
-    for (id, playbook) in &old.playbooks {
-        let gone = playbooks.heir(id, |it| &it.was).is_none();
-        if gone && let Some(line) = schedule(playbook) {
-            out.push(
-                Change::new(ChangeKind::Schedule, subject(id), format!("{line} no longer fires")).tightened(),
-            );
+    for playbook in playbooks.gone(|it| &it.was) {
+        if let Some(line) = schedule(playbook) {
+            let text = format!("{line} no longer fires");
+            out.push(Change::new(ChangeKind::Schedule, subject(&playbook.id), text).tightened());
         }
     }
-    for (id, playbook) in &new.playbooks {
-        let fresh = playbooks.ancestor(id, playbook, |it| &it.was).is_none();
-        if fresh && let Some(line) = schedule(playbook) {
-            out.push(Change::new(ChangeKind::Schedule, subject(id), format!("{line} will fire")).widened());
+    for playbook in playbooks.fresh(|it| &it.was) {
+        if let Some(line) = schedule(playbook) {
+            let text = format!("{line} will fire");
+            out.push(Change::new(ChangeKind::Schedule, subject(&playbook.id), text).widened());
         }
     }
     bundles(old, new, out);
@@ -110,29 +111,37 @@ struct Pair<'a, T> {
     word: &'static str,
     old: &'a BTreeMap<Id, T>,
     new: &'a BTreeMap<Id, T>,
+    /// Those that are not the same under their id; of the others there is nothing to tell.
+    moved: Vec<Sides<'a, Id, T>>,
 }
 
 impl<'a, T: PartialEq> Pair<'a, T> {
+    fn new(word: &'static str, old: &'a BTreeMap<Id, T>, new: &'a BTreeMap<Id, T>) -> Self {
+        let moved = side_by_side(old, new).filter(|at| at.old != at.new).collect();
+        Self { word, old, new, moved }
+    }
+
     fn diff(&self, was: impl Fn(&T) -> &[Id] + Copy, out: &mut Vec<Change>) {
-        for (id, is) in self.new {
+        for Sides { key: id, new, .. } in &self.moved {
             let subject = format!("{}:{id}", self.word);
-            let change = match self.ancestor(id, is, was) {
-                None => Change::new(ChangeKind::Added, subject, format!("{} \"{id}\" is new", self.word)),
-                Some((former, _)) if former != id => Change::new(
+            let change = match new.map(|is| self.ancestor(id, is, was)) {
+                None if self.heir(id, was).is_some() => continue,
+                None => {
+                    Change::new(ChangeKind::Retired, subject, format!("{} \"{id}\" is retired", self.word))
+                }
+                Some(None) => {
+                    Change::new(ChangeKind::Added, subject, format!("{} \"{id}\" is new", self.word))
+                }
+                Some(Some((former, _))) if former != *id => Change::new(
                     ChangeKind::Renamed,
                     subject,
                     format!("{} \"{former}\" is now called \"{id}\"", self.word),
                 ),
-                Some((_, before)) if before != is => {
+                Some(Some(_)) => {
                     Change::new(ChangeKind::Changed, subject, format!("{} \"{id}\" changes", self.word))
                 }
-                Some(_) => continue,
             };
             out.push(change);
-        }
-        for id in self.old.keys().filter(|id| self.heir(id, was).is_none()) {
-            let text = format!("{} \"{id}\" is retired", self.word);
-            out.push(Change::new(ChangeKind::Retired, format!("{}:{id}", self.word), text));
         }
     }
 
@@ -149,9 +158,23 @@ impl<'a, T: PartialEq> Pair<'a, T> {
         self.new.get(id).or_else(renamed)
     }
 
+    /// Returns the resources that are others, each with what it was.
     fn matched(&self, was: impl Fn(&T) -> &[Id] + Copy) -> Vec<(&'a T, &'a T)> {
-        let rows = self.new.iter().filter_map(|(id, is)| Some((self.ancestor(id, is, was)?.1, is)));
+        let present = self.moved.iter().filter_map(|at| Some((at.key, at.new?)));
+        let rows = present.filter_map(|(id, is)| Some((self.ancestor(id, is, was)?.1, is)));
         rows.filter(|(before, is)| before != is).collect()
+    }
+
+    /// Returns the resources that nothing became of.
+    fn gone(&self, was: impl Fn(&T) -> &[Id] + Copy) -> impl Iterator<Item = &'a T> {
+        let absent = self.moved.iter().filter(|at| at.new.is_none());
+        absent.filter(move |at| self.heir(at.key, was).is_none()).filter_map(|at| at.old)
+    }
+
+    /// Returns the resources that were nothing before.
+    fn fresh(&self, was: impl Fn(&T) -> &[Id] + Copy) -> impl Iterator<Item = &'a T> {
+        let present = self.moved.iter().filter_map(|at| Some((at.key, at.new?)));
+        present.filter(move |(id, is)| self.ancestor(id, is, was).is_none()).map(|(_, is)| is)
     }
 }
 
@@ -224,10 +247,11 @@ fn has_auto(step: &Step) -> bool {
 }
 
 fn bundles(old: &Plan, new: &Plan, out: &mut Vec<Change>) {
-    for (id, is) in &new.bundles {
-        let Some(was) = old.bundles.get(id).filter(|was| !Arc::ptr_eq(was, is) && was != &is) else {
+    for Sides { key: id, old, new } in side_by_side(&old.bundles, &new.bundles) {
+        let (Some(was), Some(is)) = (old, new) else { continue };
+        if Arc::ptr_eq(was, is) || was == is {
             continue;
-        };
+        }
         out.push(Change::new(
             ChangeKind::Bundle,
             subject(id),

@@ -3,6 +3,8 @@
 //! Reading has settled the form: keys, types, words, money, periods, the syntax and roots of templates, ids and their uniqueness.
 //! Nothing refers to anything yet: names are as written, steps are in file order and unresolved. The checks do the rest.
 
+mod answers;
+mod looks;
 mod places;
 mod playbook;
 mod shelf;
@@ -15,10 +17,11 @@ use std::{
 
 use serde_json::Value;
 
+pub(crate) use answers::Answers;
+pub(crate) use looks::{Look, Moved, Part, Rows, Watched, Watcher};
 pub(crate) use places::inside;
 pub use places::{Entry, Node, NodeKind, Places};
 pub use playbook::{RawKind, RawPlaybook, RawStep, RawTrigger};
-pub(crate) use shelf::{Look, Looks, Moved, Part, Rows, Watcher};
 pub use shelf::{Shelf, Single};
 
 use crate::{
@@ -182,7 +185,29 @@ impl Default for Draft {
 }
 
 impl Draft {
-    /// Takes what one file holds. What a company has once is written by the one file that may hold it.
+    /// Returns a draft of the same objects before a watcher of its own; the shelves are shared until one is changed.
+    pub(crate) fn next(&self) -> Self {
+        let watcher = Watcher::default();
+        Self {
+            company: self.company.before(&watcher),
+            slices: self.slices.before(&watcher),
+            playbooks: self.playbooks.before(&watcher),
+            agents: self.agents.before(&watcher),
+            connectors: self.connectors.before(&watcher),
+            routes: self.routes.before(&watcher),
+            records: self.records.before(&watcher),
+            texts: self.texts.before(&watcher),
+            policies: self.policies.before(&watcher),
+            prices: self.prices.before(&watcher),
+            secrets: self.secrets.before(&watcher),
+            models: self.models.before(&watcher),
+            broken: self.broken.before(&watcher),
+            places: self.places.before(&watcher),
+            watcher,
+        }
+    }
+
+    /// Takes what one file holds, of the objects that one file alone may define.
     pub(crate) fn absorb(&mut self, file: &Self) {
         self.playbooks.absorb(&file.playbooks);
         self.agents.absorb(&file.agents);
@@ -190,16 +215,54 @@ impl Draft {
         self.routes.absorb(&file.routes);
         self.records.absorb(&file.records);
         self.texts.absorb(&file.texts);
-        self.policies.absorb(&file.policies);
-        self.secrets.absorb(&file.secrets);
         self.broken.absorb(&file.broken);
         self.places.absorb(&file.places);
-        if file.prices.is_some() {
-            *self.prices = (*file.prices).clone();
+    }
+
+    /// Lets go of what was absorbed of one file.
+    pub(crate) fn release(&mut self, file: &Self) {
+        self.playbooks.release(&file.playbooks);
+        self.agents.release(&file.agents);
+        self.connectors.release(&file.connectors);
+        self.routes.release(&file.routes);
+        self.records.release(&file.records);
+        self.texts.release(&file.texts);
+        self.broken.release(&file.broken);
+        self.places.release(&file.places);
+    }
+
+    /// Takes company and slices as they stand in another draft.
+    pub(crate) fn begin_as(&mut self, other: &Self) {
+        self.company.take_after(&other.company);
+        self.slices = other.slices.before(&self.watcher);
+    }
+
+    /// Returns whether a file holds something that [`Draft::join`] joins.
+    pub(crate) fn has_joined(&self) -> bool {
+        let is_empty = self.secrets.holds_nothing()
+            && *self.policies == RawPolicies::default()
+            && self.prices.is_none()
+            && self.models.is_empty();
+        !is_empty
+    }
+
+    /// Joins what more than one file may say: policies add up, and of secrets with one name the last one counts.
+    pub(crate) fn join<'a>(&mut self, files: impl Iterator<Item = &'a Self>) {
+        let mut joined = Self::default();
+        for file in files.filter(|file| file.has_joined()) {
+            joined.policies.absorb(&file.policies);
+            joined.secrets.absorb(&file.secrets);
+            if file.prices.is_some() {
+                joined.prices.take_after(&file.prices);
+            }
+            if !file.models.is_empty() {
+                joined.models.take_after(&file.models);
+            }
         }
-        if !file.models.is_empty() {
-            *self.models = (*file.models).clone();
-        }
+        self.policies.take_after(&joined.policies);
+        self.prices.take_after(&joined.prices);
+        self.models.take_after(&joined.models);
+        self.secrets = joined.secrets.before(&self.watcher);
     }
 
     /// Returns what is another here than in the draft before.
@@ -240,6 +303,19 @@ impl Draft {
             Kind::Record => ids.extend(self.records.keys().map(String::as_str)),
         }
         ids
+    }
+
+    /// Returns whether an object was read, or has a file which could not be.
+    #[must_use]
+    pub fn has(&self, kind: Kind, id: &str) -> bool {
+        let was_read = match kind {
+            Kind::Playbook => self.playbooks.contains_key(id),
+            Kind::Agent => self.agents.contains_key(id),
+            Kind::Connector => self.connectors.contains_key(id),
+            Kind::Route => self.routes.contains_key(id),
+            Kind::Record => self.records.contains_key(id),
+        };
+        was_read || self.is_broken(kind, id)
     }
 
     /// Returns whether an object has a file which could not be read.

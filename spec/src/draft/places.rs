@@ -8,7 +8,10 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::shelf::{Moved, Part, Shelf, Watcher};
+use super::{
+    looks::{Moved, Part, Watcher},
+    shelf::Shelf,
+};
 
 /// A TOML value with its place.
 #[derive(Debug, Clone, PartialEq)]
@@ -184,8 +187,16 @@ impl Places {
         self.trees.insert(file, Tree { text, node });
     }
 
+    pub(super) fn before(&self, watcher: &Watcher) -> Self {
+        Self { trees: self.trees.before(watcher) }
+    }
+
     pub(super) fn absorb(&mut self, file: &Self) {
         self.trees.absorb(&file.trees);
+    }
+
+    pub(super) fn release(&mut self, file: &Self) {
+        self.trees.release(&file.trees);
     }
 
     pub(super) fn compare(&self, before: &Self, moved: &mut Moved) {

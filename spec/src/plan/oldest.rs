@@ -240,6 +240,8 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use crate::{files::FileSet, load};
 
     use super::*;
@@ -262,7 +264,7 @@ mod tests {
              [[step]]\nid = \"done\"\nend = \"done\"\n",
         );
         let loaded = load(&files);
-        loaded.plan.unwrap_or_else(|| panic!("{}", loaded.report.render()))
+        Arc::unwrap_or_clone(loaded.plan.unwrap_or_else(|| panic!("{}", loaded.report.render())))
     }
 
     #[test]

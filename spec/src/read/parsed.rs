@@ -1,13 +1,18 @@
 //! Files as they were read: one that is the same, and that looked into nothing that is another, is not read again.
 
-use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use crate::{diag::Report, draft::Draft, files::FileSet, plan::Id, value::Currency};
-
-/// So many files more than twice those of a company are kept in all: what is in force and what is saved differ in few.
-const SPARE: usize = 256;
-/// How many versions of one file are kept: the one in force, and the one that is saved.
-const VERSIONS: usize = 2;
+use crate::{
+    diag::{Diagnostic, Report},
+    draft::Draft,
+    files::FileSet,
+    plan::Id,
+    value::Currency,
+};
 
 /// The files of a company, which tell what a file that is read has looked up among them.
 #[derive(Debug)]
@@ -41,16 +46,10 @@ pub(super) struct Surroundings {
     pub(super) owner: Id,
 }
 
-/// One file, read.
-#[derive(Debug)]
-pub(super) struct Parsed {
-    bytes: Arc<[u8]>,
-    surroundings: Surroundings,
-    /// The files that it names, as they were.
-    looked: BTreeMap<String, Option<Arc<[u8]>>>,
-    /// What it holds.
-    pub(super) draft: Draft,
-    pub(super) report: Report,
+impl Default for Surroundings {
+    fn default() -> Self {
+        Self { currency: Currency::euro(), owner: "operator".to_owned() }
+    }
 }
 
 /// A file that is to be read.
@@ -61,74 +60,86 @@ pub(super) struct Wanted<'a> {
     pub(super) set: &'a FileSet,
 }
 
-/// Files that were read, by path. There are never more than twice as many as the last company had, and a few.
-#[derive(Debug, Default)]
-pub(crate) struct Shelved {
-    files: BTreeMap<String, Vec<Kept>>,
-    count: usize,
-    round: u64,
-    /// How many were read since somebody asked last.
-    pub(crate) fresh: usize,
-}
-
-#[derive(Debug, Clone)]
-struct Kept {
-    parsed: Arc<Parsed>,
-    round: u64,
-}
-
-impl Shelved {
-    /// Returns a file as it was read, or reads it.
-    pub(super) fn get(
-        &mut self,
-        wanted: Wanted<'_>,
-        surroundings: Surroundings,
-        read: impl FnOnce(&Files<'_>, &Surroundings) -> (Draft, Report),
-    ) -> Arc<Parsed> {
-        let versions = self.files.entry(wanted.path.to_owned()).or_default();
-        let known = versions.iter_mut().find(|kept| kept.parsed.is_of(wanted, &surroundings));
-        if let Some(kept) = known {
-            kept.round = self.round;
-            return Arc::clone(&kept.parsed);
-        }
-        let files = Files::new(wanted.set);
-        let (draft, report) = read(&files, &surroundings);
-        let bytes = Arc::clone(wanted.bytes);
-        let parsed = Arc::new(Parsed { bytes, surroundings, looked: files.looked(), draft, report });
-        if versions.len() == VERSIONS {
-            let oldest = versions.iter().enumerate().min_by_key(|(_, kept)| kept.round).map_or(0, |at| at.0);
-            versions.remove(oldest);
-            self.count -= 1;
-        }
-        versions.push(Kept { parsed: Arc::clone(&parsed), round: self.round });
-        self.count += 1;
-        self.fresh += 1;
-        parsed
-    }
-
-    /// Ends a round over so many files: what is too much goes, all that was not used in this round.
-    pub(super) fn end(&mut self, files: usize) {
-        if self.count > 2 * files + SPARE {
-            let round = self.round;
-            self.files.retain(|_, versions| {
-                versions.retain(|kept| kept.round == round);
-                !versions.is_empty()
-            });
-            self.count = self.files.values().map(Vec::len).sum();
-        }
-        self.round += 1;
-    }
+/// One file, read.
+#[derive(Debug)]
+pub(super) struct Parsed {
+    pub(super) bytes: Arc<[u8]>,
+    pub(super) surroundings: Surroundings,
+    /// The files that it names, as they were.
+    pub(super) looked: BTreeMap<String, Option<Arc<[u8]>>>,
+    /// What it holds.
+    pub(super) draft: Draft,
+    pub(super) report: Report,
 }
 
 impl Parsed {
     fn is_of(&self, wanted: Wanted<'_>, surroundings: &Surroundings) -> bool {
         let is_same = |path: &String, then: &Option<Arc<[u8]>>| wanted.set.get(path) == then.as_ref();
-        is_equal(&self.bytes, wanted.bytes)
+        self.bytes == *wanted.bytes
             && self.surroundings == *surroundings
             && self.looked.iter().all(|(path, then)| is_same(path, then))
     }
+
+    pub(super) fn has_looked_at(&self, paths: &BTreeSet<&str>) -> bool {
+        self.looked.keys().any(|path| paths.contains(path.as_str()))
+    }
 }
 
-fn is_equal(one: &Arc<[u8]>, other: &Arc<[u8]>) -> bool {
-    Arc::ptr_eq(one, other) || one == other
+/// What stands at a path.
+#[derive(Debug, Default)]
+pub(super) enum Now {
+    /// Nothing, or nothing any more.
+    #[default]
+    Absent,
+    /// A file that is not read, and why.
+    Refused(Diagnostic),
+    /// A file, read.
+    Read(Arc<Parsed>),
+}
+
+/// What stands at a path, and what stood there before: what is in force and what is saved are looked at in turns.
+#[derive(Debug, Default)]
+pub(super) struct Versions {
+    now: Now,
+    before: Option<Arc<Parsed>>,
+}
+
+impl Versions {
+    /// Returns whether a file stands there.
+    pub(super) fn is_there(&self) -> bool {
+        !matches!(self.now, Now::Absent)
+    }
+
+    /// Returns the file as it was read.
+    pub(super) fn read(&self) -> Option<&Arc<Parsed>> {
+        match &self.now {
+            Now::Read(parsed) => Some(parsed),
+            Now::Absent | Now::Refused(_) => None,
+        }
+    }
+
+    /// Returns the version that reading the file would give, where it is known.
+    pub(super) fn find(&self, wanted: Wanted<'_>, surroundings: &Surroundings) -> Option<&Arc<Parsed>> {
+        self.read().into_iter().chain(&self.before).find(|parsed| parsed.is_of(wanted, surroundings))
+    }
+
+    /// Takes in what stands there now.
+    pub(super) fn put(&mut self, now: Now) {
+        let old = std::mem::replace(&mut self.now, now);
+        let is_other = |old: &Arc<Parsed>| self.read().is_none_or(|new| !Arc::ptr_eq(old, new));
+        if let Now::Read(old) = old
+            && is_other(&old)
+        {
+            self.before = Some(old);
+        }
+    }
+
+    /// Adds what is wrong there to a report.
+    pub(super) fn tell(&self, report: &mut Report) {
+        match &self.now {
+            Now::Absent => {}
+            Now::Refused(found) => report.push(found.clone()),
+            Now::Read(parsed) => report.absorb(&parsed.report),
+        }
+    }
 }

@@ -6,7 +6,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "test helpers: a panic is their answer")]
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
 
 use adjutant_spec::{files::FileSet, load, plan::Plan};
 
@@ -47,7 +47,8 @@ pub fn example(name: &str) -> FileSet {
 #[must_use]
 pub fn plan(files: &FileSet) -> Plan {
     let loaded = load(files);
-    loaded.plan.unwrap_or_else(|| panic!("the company has mistakes:\n{}", loaded.report.render()))
+    let plan = loaded.plan.unwrap_or_else(|| panic!("the company has mistakes:\n{}", loaded.report.render()));
+    Arc::unwrap_or_clone(plan)
 }
 
 /// Returns the plan of the example agency.

@@ -30,7 +30,7 @@ pub(crate) fn load(folder: &Path, revision: Option<&str>) -> Result<(Arc<FileSet
 }
 
 /// Returns the plan of a company that checks.
-pub(crate) fn checked(folder: &Path) -> Result<Plan, Failure> {
+pub(crate) fn checked(folder: &Path) -> Result<Arc<Plan>, Failure> {
     load(folder, None)?.1.plan.ok_or_else(|| {
         Failure::invalid("the company does not check").hint("`adjutant check` tells what is wrong")
     })

@@ -55,7 +55,7 @@ pub fn refit(
     let unedited =
         |error: RefitError| Error::Invalid { reason: format!("{}: {error}", known.file), help: None };
     let lessons = refit::teach(text, &taught, None).map_err(unedited)?;
-    let pin = loaded.plan.as_ref().and_then(pin_of);
+    let pin = loaded.plan.as_deref().and_then(pin_of);
     let taught_route = reread(&files, &known.file, &lessons, route)?;
     let calibration = outcomes::calibrate(routers, &taught_route, pin, &last);
     let calibration = calibration.filter(|found| known.value.calibration.as_ref() != Some(found));

@@ -372,9 +372,7 @@ fn plan(files: &BTreeMap<String, Vec<u8>>) -> Arc<Plan> {
         set.insert(path.as_str(), bytes.clone());
     }
     let loaded = adjutant_spec::load(&set);
-    let plan =
-        loaded.plan.unwrap_or_else(|| panic!("the test company is wrong:\n{}", loaded.report.render()));
-    Arc::new(plan)
+    loaded.plan.unwrap_or_else(|| panic!("the test company is wrong:\n{}", loaded.report.render()))
 }
 
 fn company(more: &[(&str, &str)]) -> Arc<Plan> {

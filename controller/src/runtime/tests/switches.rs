@@ -123,7 +123,7 @@ async fn a_pause_knows_its_playbook_and_its_connector_by_every_name() {
     }
     let plan = adjutant_spec::load(&files);
     let plan = plan.plan.unwrap_or_else(|| panic!("{}", plan.report.render()));
-    world.activate(Arc::new(plan), "r2", Some("r1")).await;
+    world.activate(plan, "r2", Some("r1")).await;
     world.start("store", "l").await;
     world.rest().await;
     assert_eq!(world.script.calls("desk.put"), [], "a new name ends no pause");
