@@ -12,16 +12,16 @@ use crate::shown;
 pub enum Advice<'a> {
     /// Approve a gate by the digest that its card shows.
     Approve {
-        /// The gate.
+        /// The id of the gate.
         gate: &'a str,
         /// The digest, or its beginning.
         digest: &'a str,
     },
     /// Approve a proposal by its digest.
     ApproveProposal {
-        /// The proposal.
+        /// The id of the proposal.
         proposal: &'a str,
-        /// The digest.
+        /// The digest that was shown, or its beginning.
         digest: &'a str,
     },
     /// Verify the store.

@@ -51,7 +51,7 @@ pub enum Direction {
     Widened,
     /// Less can happen.
     Tightened,
-    /// Neither.
+    /// As much as before.
     Neutral,
 }
 

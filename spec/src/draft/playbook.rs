@@ -41,9 +41,9 @@ pub struct RawPlaybook {
 /// What starts a playbook, as written.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RawTrigger {
-    /// `manual`.
+    /// Nothing but `adjutant run`, or another playbook.
     Manual,
-    /// `event`.
+    /// An event of a connector.
     Event {
         /// The connector as written.
         connector: String,
@@ -56,7 +56,7 @@ pub enum RawTrigger {
         /// Which mails it takes that no person wrote.
         accept: Vec<Automatic>,
     },
-    /// `schedule`.
+    /// Slots of civil time.
     Schedule {
         /// The cron line.
         cron: String,
@@ -76,7 +76,7 @@ pub enum RawTrigger {
 /// A step as written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RawStep {
-    /// Its id.
+    /// The id that other steps name it by.
     pub id: StepId,
     /// What it is called for people.
     pub title: Option<String>,

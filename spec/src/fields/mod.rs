@@ -34,11 +34,11 @@ pub(crate) use table::{OWNER, SCHEMA_FIELD, TITLE, WAS};
 /// A kind of file, as `schema KIND` and `new KIND ID` name it.
 #[derive(Debug)]
 pub struct FileKind {
-    /// Its name.
+    /// The word that commands name it by.
     pub name: &'static str,
     /// Where its files are.
     pub path: &'static str,
-    /// Its keys.
+    /// The keys that its files may have.
     pub table: &'static Table,
 }
 

@@ -45,10 +45,10 @@ pub enum Cases {
     ByWord(&'static str, &'static [&'static Table]),
 }
 
-/// One key.
+/// A key that a table may have.
 #[derive(Debug)]
 pub struct Field {
-    /// The key.
+    /// The key as it is written.
     pub name: &'static str,
     /// The type of its value.
     pub ty: Ty,
@@ -76,7 +76,7 @@ pub enum Support {
 /// A word of a closed list.
 #[derive(Debug, Clone, Copy)]
 pub struct Word {
-    /// The word.
+    /// The word as it is written.
     pub word: &'static str,
     /// What it means.
     pub doc: &'static str,
@@ -143,7 +143,7 @@ pub enum Ty {
     Any,
     /// Any value; each text in it may have holes.
     Args(Roots),
-    /// A list.
+    /// A list of values of one type.
     List(&'static Ty),
     /// A table with any keys.
     Map(&'static Ty),

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Id;
 use crate::value::{Money, Period};
 
-/// An agent.
+/// A model that is asked: its prompt, what it is given, what it answers, and what happens when it cannot.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Agent {
     /// The file's stem.

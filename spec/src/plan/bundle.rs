@@ -14,7 +14,7 @@ pub type BundleId = String;
 /// What a run pins. Limits, endpoints, secrets, rates, budgets, prices and autonomy are not in it: they are read live.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Bundle {
-    /// The playbook.
+    /// The playbook that the run follows.
     pub playbook: Playbook,
     /// The agents it asks, without their promises and budgets.
     pub agents: BTreeMap<Id, AgentContract>,
@@ -38,7 +38,7 @@ pub struct Bundle {
 /// A guarded step whose payload a gate approves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Covered {
-    /// The step.
+    /// The id of the guarded step.
     pub step: StepId,
     /// What it does to the world.
     pub effect: Effect,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Id;
 use crate::value::Currency;
 
-/// The company.
+/// What the company says of itself in `adjutant.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Company {
     /// What it is called.
@@ -25,7 +25,7 @@ pub struct Company {
 /// A hat that the operator wears.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Persona {
-    /// Its id.
+    /// What `owner` names it by.
     pub id: Id,
     /// Where notifications for it go, if anywhere.
     pub email: Option<String>,
@@ -36,9 +36,9 @@ pub struct Persona {
 /// A vertical slice of the company.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slice {
-    /// Its name.
+    /// The name of its folder under `slices/`; `company` for what stands in the root.
     pub id: Id,
-    /// One persona.
+    /// The persona that is responsible for it.
     pub owner: Id,
     /// How far its effects reach the world.
     pub stage: Stage,

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Id;
 use crate::value::Period;
 
-/// A connector.
+/// A system outside that the company uses: what can be done with it, and what it tells.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Connector {
     /// The file's stem.
@@ -17,7 +17,7 @@ pub struct Connector {
     pub was: Vec<Id>,
     /// The slice that owns it.
     pub slice: Id,
-    /// One persona.
+    /// The persona that is responsible for it.
     pub owner: Id,
     /// The word of its kind: see [`crate::kinds`].
     pub kind: String,
@@ -144,17 +144,17 @@ impl Verb {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
-    /// Looks.
+    /// It looks at something and changes nothing.
     Read,
-    /// Changes what can be changed back.
+    /// It changes what can be changed back.
     Write,
-    /// Tells somebody outside.
+    /// It tells somebody outside something.
     Send,
-    /// Moves money.
+    /// It moves money.
     Spend,
-    /// Removes.
+    /// It removes something that may not come back.
     Delete,
-    /// Tells everybody.
+    /// It tells everybody something.
     Publish,
 }
 

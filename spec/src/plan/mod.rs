@@ -48,13 +48,13 @@ pub struct Plan {
     pub company: Company,
     /// The slices by name; `company` is always there.
     pub slices: BTreeMap<Id, Slice>,
-    /// The playbooks.
+    /// The playbooks by id, their names resolved.
     pub playbooks: BTreeMap<Id, Arc<Playbook>>,
-    /// The agents.
+    /// The agents by id, their names resolved.
     pub agents: BTreeMap<Id, Agent>,
-    /// The connectors.
+    /// The connectors by id, with the verbs and events of their kind.
     pub connectors: BTreeMap<Id, Connector>,
-    /// The routes.
+    /// The routes by id.
     pub routes: BTreeMap<Id, Route>,
     /// The JSON Schema of each kind of business record.
     pub records: BTreeMap<Id, serde_json::Value>,
@@ -65,7 +65,7 @@ pub struct Plan {
     /// The digest of each local model that `adjutant.lock` pins: routes decide with no other.
     #[serde(default)]
     pub models: BTreeMap<String, String>,
-    /// What each playbook's runs pin.
+    /// What new runs of each playbook pin, by the id of the playbook.
     pub bundles: BTreeMap<Id, Arc<Bundle>>,
     /// The ciphertext of each secret by its name.
     pub secrets: BTreeMap<Id, Vec<u8>>,

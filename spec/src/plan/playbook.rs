@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Id, Input, Step, step};
 use crate::value::{Period, Template};
 
-/// A playbook.
+/// What the company does in one kind of case, step by step, and what starts it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Playbook {
     /// The file's stem.
@@ -84,7 +84,7 @@ pub enum Trigger {
     Manual,
     /// An event of a connector.
     Event {
-        /// The connector.
+        /// The id of the connector that tells it.
         connector: Id,
         /// The event's name.
         event: String,

@@ -30,9 +30,9 @@ pub struct Policies {
 pub struct Budget {
     /// `company`, `slice:<id>`, `playbook:<id>` or `agent:<id>`.
     pub scope: String,
-    /// The most.
+    /// The most that may be spent in the window.
     pub limit: Money,
-    /// In which civil window.
+    /// The civil window that the amount is counted in.
     pub window: Window,
     /// What happens to what would pass it.
     pub on_exceed: OnExceed,
@@ -63,14 +63,14 @@ pub enum OnExceed {
     Wait,
 }
 
-/// A grant.
+/// A permission: how freely a playbook or an agent may use a verb.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Autonomy {
     /// `playbook:<id>` or `agent:<id>`.
     pub subject: String,
     /// A verb's full name, `<connector>.*`, or `record.write`.
     pub verb: String,
-    /// How freely.
+    /// How freely the subject may use the verb.
     pub level: Level,
 }
 
@@ -82,16 +82,16 @@ pub enum Level {
     Advise,
     /// A gate each time.
     Ask,
-    /// Acts and tells.
+    /// It acts, and the owner is told.
     Notify,
-    /// Acts.
+    /// It acts, and tells nobody.
     Act,
 }
 
 /// Who is told of what.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NotifyRule {
-    /// `gate`, `dead`, `act`.
+    /// What is told: a `gate` that asks, what is `dead`, an `act` by permission.
     pub on: String,
     /// The send verb that carries it, such as `mail.send`.
     pub via: String,
@@ -99,27 +99,27 @@ pub struct NotifyRule {
     pub to: Option<String>,
     /// The least risk of a gate that is told.
     pub min_risk: Option<super::Risk>,
-    /// The most a day.
+    /// How many messages are sent a day at most.
     pub per_day: u32,
 }
 
 /// A cap on a count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limit {
-    /// `active_agents`, `deletes_per_commit`, `affected_runs`.
+    /// What is counted: `active_agents`, `deletes_per_commit` or `affected_runs`.
     pub name: String,
-    /// The most.
+    /// The largest count that is allowed.
     pub max: u64,
 }
 
 /// A span of time in which nothing acts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Freeze {
-    /// RFC 3339.
+    /// The moment it begins, as RFC 3339 writes it.
     pub from: String,
-    /// RFC 3339.
+    /// The moment it is over, as RFC 3339 writes it.
     pub until: String,
-    /// Why.
+    /// Why nothing acts then, for whoever reads the plan.
     pub reason: String,
     /// As in [`Budget::scope`].
     pub scope: String,
@@ -128,9 +128,9 @@ pub struct Freeze {
 /// How long a class of bytes is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retention {
-    /// `payloads`, `runs`, `dedupe`.
+    /// Which bytes are meant: `payloads`, `runs` or `dedupe`.
     pub class: String,
-    /// How long.
+    /// How long they are kept.
     pub keep: Period,
 }
 
@@ -141,14 +141,14 @@ pub struct Prices {
     pub currency: Currency,
     /// The most that may be spent a day where no budget says otherwise.
     pub default_cap: Money,
-    /// By model.
+    /// The prices of each model, by its exact name.
     pub models: BTreeMap<Id, Price>,
 }
 
 /// Prices per million tokens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Price {
-    /// Fresh input.
+    /// Input that no cache of the provider has.
     pub input: Decimal,
     /// Input read from the provider's cache.
     pub cache_read: Decimal,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Id;
 use crate::value::Template;
 
-/// A route.
+/// How a text is sorted into one of a few classes, and who is asked when that is not sure.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Route {
     /// The file's stem.
@@ -14,7 +14,7 @@ pub struct Route {
     pub was: Vec<Id>,
     /// The slice that owns it.
     pub slice: Id,
-    /// One persona.
+    /// The persona that is responsible for it.
     pub owner: Id,
     /// Evaluated in order before any example is looked at.
     pub rules: Vec<Rule>,

@@ -19,12 +19,12 @@ pub enum Trust {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
 #[serde(rename_all = "snake_case")]
 pub enum Privacy {
-    /// Anybody.
+    /// Anybody may see it.
     Public,
-    /// The company.
+    /// Whoever works in the company.
     #[default]
     Internal,
-    /// The client that it belongs to, and the company.
+    /// The client that it belongs to, and whoever works in the company.
     Client,
     /// Nobody but the connector that needs it.
     Secret,

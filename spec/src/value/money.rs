@@ -18,7 +18,7 @@ const LARGEST: i64 = 1_000_000_000_000;
 pub struct Money {
     /// The exact amount.
     pub amount: Decimal,
-    /// Its currency.
+    /// The currency that the amount is counted in.
     pub currency: Currency,
 }
 

@@ -32,9 +32,9 @@ pub enum Arg {
     Literal(Value),
     /// A text with holes.
     Template(Template),
-    /// A list.
+    /// A list, each item of which may have holes.
     List(Vec<Arg>),
-    /// A table.
+    /// A table, each value of which may have holes.
     Table(BTreeMap<String, Arg>),
 }
 
