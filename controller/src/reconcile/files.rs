@@ -37,6 +37,9 @@ impl Manifest {
 
     /// As [`Manifest::of`]; files that are the same as known ones have the digest that `manifest` gives those.
     pub(super) fn after(files: &FileSet, known: &FileSet, manifest: &Self) -> Self {
+        if files == known {
+            return manifest.clone();
+        }
         let digested = |path: &str, bytes: &Arc<[u8]>| {
             let same = known.get(path).filter(|old| Arc::ptr_eq(old, bytes) || *old == bytes);
             same.and_then(|_| manifest.rows.get(path).cloned()).unwrap_or_else(|| digest(bytes))
