@@ -88,29 +88,37 @@ pub fn new_object(kind: &str, id: &str) -> Result<FileSet, ScaffoldError> {
     match kind {
         "record" => files.insert(format!("records/{id}.json"), RECORD.replace("ID", id).into_bytes()),
         "slice" => {
-            let text = commented(&fields::SLICE, SLICE, "");
+            let text = commented(&fields::SLICE, &Body { head: SLICE, tail: "" });
             files.insert(format!("slices/{id}/slice.toml"), text.into_bytes());
         }
         "agent" => {
             files.insert(format!("prompts/{id}.md"), PROMPT.as_bytes());
-            insert(&mut files, kind, id, (&AGENT.replace("ID", id), ""));
+            insert(&mut files, kind, id, &Body { head: &AGENT.replace("ID", id), tail: "" });
         }
-        "playbook" => insert(&mut files, kind, id, (PLAYBOOK, STEPS)),
-        "connector" => insert(&mut files, kind, id, (CONNECTOR, VERBS)),
-        "route" => insert(&mut files, kind, id, (ROUTE, CLASSES)),
-        "policy" => insert(&mut files, kind, id, (POLICY, BUDGET)),
-        _ => insert(&mut files, kind, id, (TEST, "")),
+        "playbook" => insert(&mut files, kind, id, &Body { head: PLAYBOOK, tail: STEPS }),
+        "connector" => insert(&mut files, kind, id, &Body { head: CONNECTOR, tail: VERBS }),
+        "route" => insert(&mut files, kind, id, &Body { head: ROUTE, tail: CLASSES }),
+        "policy" => insert(&mut files, kind, id, &Body { head: POLICY, tail: BUDGET }),
+        _ => insert(&mut files, kind, id, &Body { head: TEST, tail: "" }),
     }
     Ok(files)
 }
 
-fn insert(files: &mut FileSet, kind: &str, id: &str, (head, tail): (&str, &str)) {
+/// What a new file says.
+struct Body<'a> {
+    /// The keys that it sets.
+    head: &'a str,
+    /// The tables that it begins with, which come after all keys.
+    tail: &'a str,
+}
+
+fn insert(files: &mut FileSet, kind: &str, id: &str, body: &Body<'_>) {
     let Some(found) = fields::file_kind(kind) else { return };
-    files.insert(found.path.replace("<id>", id), commented(found.table, head, tail).into_bytes());
+    files.insert(found.path.replace("<id>", id), commented(found.table, body).into_bytes());
 }
 
 /// Returns head and tail of a file with every other key of the table between them as a comment.
-fn commented(table: &Table, head: &str, tail: &str) -> String {
+fn commented(table: &Table, Body { head, tail }: &Body<'_>) -> String {
     let body = format!("{head}{tail}");
     let case = table.case_tables().iter().find(|case| body.contains(&format!("kind = \"{}\"", case.name)));
     let extra = case.map(|case| comments(case, &body)).unwrap_or_default();

@@ -8,10 +8,10 @@ const MONEY: &str = "schema = \"adjutant/v1\"\n\n[[budget]]\nscope = \"company\"
 
 fn said(files: &FileSet) -> Vec<String> {
     let report = load(files).report;
-    let lines = report.diagnostics().iter().map(|found| {
-        let (line, _) = report.line_column(found);
-        format!("{} {}:{line}", found.code, found.file)
-    });
+    let lines = report
+        .diagnostics()
+        .iter()
+        .map(|found| format!("{} {}:{}", found.code, found.file, report.line_column(found).line));
     lines.collect()
 }
 

@@ -2,7 +2,7 @@
 
 use adjutant_company::company;
 use adjutant_spec::{
-    diag::{Code, Report},
+    diag::{Code, LineColumn, Report},
     draft::RawKind,
     files::FileProblemKind,
     load,
@@ -15,7 +15,7 @@ fn form(files: &adjutant_spec::files::FileSet) -> Vec<String> {
     let mut report = Report::new();
     drop(read(files, &mut report));
     let lines = report.diagnostics().iter().map(|found| {
-        let (line, column) = report.line_column(found);
+        let LineColumn { line, column } = report.line_column(found);
         format!("{} {}:{line}:{column} {}", found.code, found.file, found.message)
     });
     lines.collect()

@@ -10,7 +10,7 @@ use adjutant_spec::{
     draft::Node,
     fields::{FILE_KINDS, file_kind, reference},
     load,
-    read::{Role, classify},
+    read::{PathKind, classify},
     scaffold,
 };
 use toml::de::DeTable;
@@ -18,13 +18,13 @@ use toml::de::DeTable;
 fn kind_of(path: &str) -> Option<&'static str> {
     use adjutant_spec::draft::Kind;
     Some(match classify(path) {
-        Role::Company => "company",
-        Role::Slice => "slice",
-        Role::Object(Kind::Record, _) => return None,
-        Role::Object(kind, _) => kind.word(),
-        Role::Policy => "policy",
-        Role::Prices => "prices",
-        Role::Scenario => "test",
+        PathKind::Company => "company",
+        PathKind::Slice => "slice",
+        PathKind::Object(Kind::Record, _) => return None,
+        PathKind::Object(kind, _) => kind.word(),
+        PathKind::Policy => "policy",
+        PathKind::Prices => "prices",
+        PathKind::Scenario => "test",
         _ => return None,
     })
 }

@@ -42,7 +42,7 @@ struct Allowed {
 impl Allowed {
     /// Reads an entry; one that nothing may connect to allows nothing.
     fn read(written: &str) -> Option<Self> {
-        let (host, port) = net::allowed(written).ok()?;
+        let net::Allowed { host, port } = net::allowed(written).ok()?;
         Some(Self { host, port, is_domain: written.starts_with("*.") })
     }
 

@@ -8,7 +8,7 @@ use std::{
 use adjutant_spec::{
     Loaded, Memo,
     compose::compose,
-    diag::{Diagnostic, Report, Severity},
+    diag::{Diagnostic, LineColumn, Report, Severity},
     files::{FileSet, slice_of},
     load,
     plan::{Id, Plan},
@@ -196,7 +196,7 @@ impl Found<'_> {
 }
 
 fn row(report: &Report, diagnostic: &Diagnostic) -> Value {
-    let (line, column) = report.line_column(diagnostic);
+    let LineColumn { line, column } = report.line_column(diagnostic);
     json!({
         "code": diagnostic.code.name(),
         "severity": diagnostic.severity().word(),
@@ -210,8 +210,7 @@ fn row(report: &Report, diagnostic: &Diagnostic) -> Value {
 
 /// Returns the slices in which two sets of files differ.
 pub(super) fn moved(old: &FileSet, new: &FileSet) -> BTreeSet<Id> {
-    let paths = old.iter().chain(new.iter()).map(|(path, _)| path);
-    paths.filter(|path| old.get(path) != new.get(path)).map(|path| slice_of(path).to_owned()).collect()
+    old.differing(new).into_iter().map(|path| slice_of(path).to_owned()).collect()
 }
 
 #[cfg(test)]

@@ -5,13 +5,13 @@
 //! cannot hold a revision back.
 
 pub use adjutant_spec::read::is_noise as is_ignored_name;
-use adjutant_spec::read::{Role, classify};
+use adjutant_spec::read::{PathKind, classify};
 
 /// Returns whether a path from the root, with `/` as separator, is looked at: a file of the language, or one that is near it and
 /// must be named.
 #[must_use]
 pub fn is_language_path(path: &str) -> bool {
-    classify(path) != Role::Other
+    classify(path) != PathKind::Other
 }
 
 /// Endings by which a directory is asked whether anything in it would be looked at.

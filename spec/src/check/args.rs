@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     diag::{Code, Diagnostic},
-    plan::{Playbook, RecordOp, Step, StepKind},
+    plan::{Playbook, RecordOp, StepKind},
     value::Arg,
 };
 
@@ -46,20 +46,20 @@ pub(crate) fn check(cx: &Cx<'_>, children: &Children<'_>, out: &mut Out) {
             check_call(cx, &Call { place, key: "with", taker, schema, with, partial: false }, out);
         }
     }
-    cx.steps().for_each(|(place, step)| undo(cx, (place, step), out));
-    cx.steps().for_each(|(place, step)| record(cx, (place, step), out));
+    cx.steps().for_each(|(place, _)| undo(cx, place, out));
+    cx.steps().for_each(|(place, _)| record(cx, place, out));
 }
 
-fn undo(cx: &Cx<'_>, (place, step): (usize, &Step), out: &mut Out) {
-    let Some(undo) = &step.undo else { return };
+fn undo(cx: &Cx<'_>, place: usize, out: &mut Out) {
+    let Some(undo) = &cx.step(place).undo else { return };
     let Some(verb) = names::verb(cx.draft, &undo.call) else { return };
     let taker = format!("verb \"{}\"", undo.call);
     let (key, schema) = ("undo.with", verb.input.clone());
     check_call(cx, &Call { place, key, taker, schema, with: &undo.with, partial: false }, out);
 }
 
-fn record(cx: &Cx<'_>, (place, step): (usize, &Step), out: &mut Out) {
-    let (record, key, with) = match &step.kind {
+fn record(cx: &Cx<'_>, place: usize, out: &mut Out) {
+    let (record, key, with) = match &cx.step(place).kind {
         StepKind::Record { op: RecordOp::Write { record, value, .. } } => (record, "record.write", value),
         StepKind::Record { op: RecordOp::ReadList { record, filter } } => (record, "record.where", filter),
         _ => return,
@@ -93,21 +93,21 @@ fn check_call(cx: &Cx<'_>, call: &Call<'_>, out: &mut Out) {
             .help(format!("write `with = {{ {} }}`", typed.join(", "))),
         );
     }
-    fields(cx, call, &Table { key: call.key.to_owned(), schema: &call.schema, fields: call.with }, out);
+    fields(cx, call, &Arguments { key: call.key.to_owned(), schema: &call.schema, fields: call.with }, out);
 }
 
 /// A table of arguments, or a table inside one.
-struct Table<'a> {
+struct Arguments<'a> {
     key: String,
     schema: &'a Value,
     fields: &'a BTreeMap<String, Arg>,
 }
 
-fn fields(cx: &Cx<'_>, call: &Call<'_>, table: &Table<'_>, out: &mut Out) {
-    for (name, arg) in table.fields {
-        let key = format!("{}.{name}", table.key);
-        match shape::field(&call.schema, table.schema, name) {
-            Ok(Some(schema)) => value(cx, call, (&key, schema, arg), out),
+fn fields(cx: &Cx<'_>, call: &Call<'_>, arguments: &Arguments<'_>, out: &mut Out) {
+    for (name, arg) in arguments.fields {
+        let key = format!("{}.{name}", arguments.key);
+        match shape::field(&call.schema, arguments.schema, name) {
+            Ok(Some(schema)) => value(cx, call, &Given { key, schema, arg }, out),
             Ok(None) => {}
             Err(missing) => {
                 let known = missing.known.iter().map(String::as_str);
@@ -126,7 +126,15 @@ fn fields(cx: &Cx<'_>, call: &Call<'_>, table: &Table<'_>, out: &mut Out) {
     }
 }
 
-fn value(cx: &Cx<'_>, call: &Call<'_>, (key, schema, arg): (&str, &Value, &Arg), out: &mut Out) {
+/// One argument, with the schema that it is to fit.
+struct Given<'a> {
+    key: String,
+    schema: &'a Value,
+    arg: &'a Arg,
+}
+
+fn value(cx: &Cx<'_>, call: &Call<'_>, given: &Given<'_>, out: &mut Out) {
+    let Given { key, schema, arg } = given;
     let problem = match arg {
         Arg::Literal(literal) => literal_problem(&call.schema, schema, literal),
         Arg::Template(text) if text.expression.is_none() && !shape::allows_text(&call.schema, schema) => {
@@ -135,7 +143,7 @@ fn value(cx: &Cx<'_>, call: &Call<'_>, (key, schema, arg): (&str, &Value, &Arg),
         Arg::Template(_) => None,
         Arg::List(_) => wrong_container(&call.schema, schema, &json!([])),
         Arg::Table(inner) => {
-            fields(cx, call, &Table { key: key.to_owned(), schema, fields: inner }, out);
+            fields(cx, call, &Arguments { key: key.clone(), schema, fields: inner }, out);
             wrong_container(&call.schema, schema, &json!({}))
         }
     };

@@ -10,7 +10,7 @@ use super::{
     cx::Cx,
     labels::Flowing,
     names,
-    uses::{self, Part},
+    uses::{self, Purpose},
 };
 use crate::{
     plan::{Effect, Step, StepKind, Verb},
@@ -151,7 +151,7 @@ pub(crate) fn late(cx: &Cx<'_>, gate: usize, place: usize) -> Vec<Uncomputable> 
     let mut found = Vec::new();
     for used in uses::of_step(cx.step(place)) {
         // Whether the step runs at all is decided when a run comes to it: that is no part of the payload.
-        if used.part == Part::Condition {
+        if used.purpose == Purpose::Condition {
             continue;
         }
         for read in &used.all {
@@ -165,7 +165,7 @@ pub(crate) fn late(cx: &Cx<'_>, gate: usize, place: usize) -> Vec<Uncomputable> 
                 _ => None,
             };
             // The undo's holes for the step's own result are filled when unwinding.
-            let own = used.part == Part::Undo && late == Some(place);
+            let own = used.purpose == Purpose::Undo && late == Some(place);
             if let Some(late) = late.filter(|late| !own && (*late == gate || between.contains(late))) {
                 found.push(Uncomputable { key: used.key.clone(), read: read.clone(), late: Some(late) });
             }
@@ -185,7 +185,8 @@ fn between(cx: &Cx<'_>, gate: usize, place: usize) -> BTreeSet<usize> {
 /// Returns whether a covered step hands on what somebody outside wrote, in a way that `auto` may not let pass.
 pub(crate) fn external_context(cx: &Cx<'_>, labels: &Flowing, place: usize) -> bool {
     let guarded = cx.effect_of(cx.step(place)).is_some_and(Effect::is_guarded);
-    let arguments = uses::of_step(cx.step(place)).into_iter().filter(|used| used.part == Part::Argument);
+    let arguments =
+        uses::of_step(cx.step(place)).into_iter().filter(|used| used.purpose == Purpose::Argument);
     let external =
         arguments.flat_map(|used| used.all).any(|read| labels.of_path(cx, &read).trust == Trust::External);
     (guarded && external) || labels.tainted_sink(cx, place).is_some()

@@ -10,7 +10,7 @@ use super::{
     cx::{Cx, Out},
     graph::Graph,
     labels::Flowing,
-    uses::{self, Part},
+    uses::{self, Purpose},
 };
 use crate::{
     diag::{Code, Diagnostic},
@@ -31,16 +31,27 @@ pub(crate) fn check(cx: &Cx<'_>, labels: &Flowing, cover: &Cover, out: &mut Out)
             let decides = leads && (from == place && step.when.is_some() || settles(cx, from, place));
             let read =
                 decision(step).into_iter().find(|read| labels.of_path(cx, read).trust < Trust::Verified);
-            read.filter(|_| decides).map(|read| (from, read))
+            read.filter(|_| decides).map(|read| Decision { place, from, read })
         });
-        if let Some((from, read)) = decided {
-            say(cx, labels, (place, from, &read), out);
+        if let Some(decision) = decided {
+            say(cx, labels, &decision, out);
         }
     }
 }
 
-fn say(cx: &Cx<'_>, labels: &Flowing, (place, from, read): (usize, usize, &str), out: &mut Out) {
-    let (id, decider) = (cx.id(place), cx.step(from));
+/// What somebody outside wrote decides whether a step happens.
+struct Decision {
+    /// The position of the step that happens or not.
+    place: usize,
+    /// The position of the step whose way out decides.
+    from: usize,
+    /// The path that the deciding step reads.
+    read: String,
+}
+
+fn say(cx: &Cx<'_>, labels: &Flowing, decision: &Decision, out: &mut Out) {
+    let Decision { place, from, read } = decision;
+    let (id, decider) = (cx.id(*place), cx.step(*from));
     let key = match &decider.kind {
         _ if decider.when.is_some() => "when",
         StepKind::Choose { .. } => "choose",
@@ -51,7 +62,7 @@ fn say(cx: &Cx<'_>, labels: &Flowing, (place, from, read): (usize, usize, &str),
     out.push(
         Diagnostic::new(
             Code::W0401,
-            cx.spot(from, key),
+            cx.spot(*from, key),
             format!(
                 "what somebody outside wrote decides whether step \"{id}\" happens, and nobody looks: {way}"
             ),
@@ -63,11 +74,11 @@ fn say(cx: &Cx<'_>, labels: &Flowing, (place, from, read): (usize, usize, &str),
 
 /// Returns what the way out of a step depends on.
 fn decision(step: &Step) -> BTreeSet<String> {
-    let uses = uses::of_step(step).into_iter().filter(|used| match used.part {
-        Part::Condition => !used.key.starts_with("auto."),
+    let uses = uses::of_step(step).into_iter().filter(|used| match used.purpose {
+        Purpose::Condition => !used.key.starts_with("auto."),
         // The class of a text, and whether an agent answers at all, follow from what they read.
-        Part::Argument => matches!(step.kind, StepKind::Route { .. } | StepKind::Agent { .. }),
-        Part::Shown | Part::Undo | Part::Rendered => false,
+        Purpose::Argument => matches!(step.kind, StepKind::Route { .. } | StepKind::Agent { .. }),
+        Purpose::Shown | Purpose::Undo | Purpose::Rendered => false,
     });
     uses.flat_map(|used| used.all).collect()
 }

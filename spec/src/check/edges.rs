@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     diag::Code,
-    plan::{Step, StepKind},
+    plan::{Step, StepId, StepKind},
 };
 
 /// Checks that hold for each step by itself, also where other steps could not be read.
@@ -63,14 +63,23 @@ fn twice(cx: &Cx<'_>, out: &mut Out) {
     }
 }
 
-/// Returns the written targets of a step with their key paths.
-fn written_targets(step: &Step, next: Option<&String>) -> Vec<(String, String)> {
-    let mut targets: Vec<(String, String)> =
-        step.on.iter().map(|(outcome, to)| (format!("on.{outcome}"), to.clone())).collect();
-    targets.extend(next.map(|to| ("next".to_owned(), to.clone())));
+/// Where a step goes, as written.
+struct Target<'a> {
+    /// The key path below the step.
+    key: String,
+    to: &'a str,
+}
+
+/// Returns the written targets of a step.
+fn written_targets<'a>(step: &'a Step, next: Option<&'a String>) -> Vec<Target<'a>> {
+    let target = |key: String, to: &'a StepId| Target { key, to };
+    let mut targets: Vec<Target<'_>> =
+        step.on.iter().map(|(outcome, to)| target(format!("on.{outcome}"), to)).collect();
+    targets.extend(next.map(|to| target("next".to_owned(), to)));
     if let StepKind::Choose { arms, otherwise } = &step.kind {
-        targets.extend(arms.iter().enumerate().map(|(arm, to)| (format!("choose[{arm}].to"), to.to.clone())));
-        targets.extend(otherwise.iter().map(|to| ("else".to_owned(), to.clone())));
+        let arms = arms.iter().enumerate();
+        targets.extend(arms.map(|(arm, choice)| target(format!("choose[{arm}].to"), &choice.to)));
+        targets.extend(otherwise.iter().map(|to| target("else".to_owned(), to)));
     }
     targets
 }
@@ -78,16 +87,16 @@ fn written_targets(step: &Step, next: Option<&String>) -> Vec<(String, String)> 
 fn targets(cx: &Cx<'_>, out: &mut Out, place: usize) {
     let known: BTreeSet<&str> = cx.at.steps.iter().map(|step| step.id.as_str()).collect();
     let written = cx.at.steps[cx.index[place]].next.as_ref();
-    for (below, to) in written_targets(cx.step(place), written) {
-        if !known.contains(to.as_str()) {
+    for Target { key, to } in written_targets(cx.step(place), written) {
+        if !known.contains(to) {
             out.push(
                 crate::diag::Diagnostic::new(
                     Code::E0302,
-                    cx.spot(place, &below),
+                    cx.spot(place, &key),
                     format!("step \"{}\" goes to step \"{to}\", which does not exist", cx.id(place)),
                 )
                 .label("no such step")
-                .help_if(hint(&to, known.iter().copied())),
+                .help_if(hint(to, known.iter().copied())),
             );
         }
     }
@@ -185,12 +194,12 @@ fn choose_without_else(cx: &Cx<'_>, out: &mut Out, place: usize) {
 }
 
 fn fall_through(cx: &Cx<'_>, out: &mut Out) {
-    let mut aimed_at: BTreeMap<String, usize> = BTreeMap::new();
+    let mut aimed_at: BTreeMap<&str, usize> = BTreeMap::new();
     for (place, step) in cx.steps() {
         let written = cx.at.steps[cx.index[place]].next.as_ref();
-        written_targets(step, written).into_iter().for_each(|(_, to)| {
-            aimed_at.entry(to).or_insert(place);
-        });
+        for target in written_targets(step, written) {
+            aimed_at.entry(target.to).or_insert(place);
+        }
     }
     for (place, step) in cx.steps() {
         let written = cx.at.steps[cx.index[place]].next.is_some();
@@ -201,7 +210,7 @@ fn fall_through(cx: &Cx<'_>, out: &mut Out) {
         match &step.next {
             None => falls_off(cx, out, place),
             Some(next) => {
-                if let Some(from) = aimed_at.get(next) {
+                if let Some(from) = aimed_at.get(next.as_str()) {
                     falls_into(cx, out, place, *from);
                 }
             }

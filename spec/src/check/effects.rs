@@ -15,108 +15,125 @@ use crate::{
 pub(crate) fn check_connectors(draft: &Draft, out: &mut Out) {
     for at in draft.connectors.values() {
         for (name, verb) in &at.verbs {
-            probe(draft, out, at, (name, verb));
-            key_valid(draft, out, at, (name, verb));
-            undo(draft, out, at, (name, verb));
-            read(draft, out, at, (name, verb));
+            let declared = Declared { draft, at, name, verb };
+            declared.probe(out);
+            declared.key_valid(out);
+            declared.undo(out);
+            declared.read(out);
         }
         promises::check(draft, out, at);
     }
 }
 
-fn probe(draft: &Draft, out: &mut Out, at: &At<Connector>, (name, verb): (&str, &Verb)) {
-    let below = format!("verbs.{name}.probe");
-    let full = format!("{}.{name}", at.id);
-    let message = match &verb.probe {
-        None if verb.idempotency == Idempotency::Probe => {
-            format!("verb \"{full}\" is repeated after a look, but names no verb to look with")
+/// A verb where its connector declares it.
+struct Declared<'a> {
+    draft: &'a Draft,
+    at: &'a At<Connector>,
+    name: &'a str,
+    verb: &'a Verb,
+}
+
+impl Declared<'_> {
+    fn probe(&self, out: &mut Out) {
+        let Self { draft, at, name, verb } = self;
+        let below = format!("verbs.{name}.probe");
+        let full = format!("{}.{name}", at.id);
+        let message = match &verb.probe {
+            None if verb.idempotency == Idempotency::Probe => {
+                format!("verb \"{full}\" is repeated after a look, but names no verb to look with")
+            }
+            Some(probe) => match names::verb(draft, &names::sibling(&full, probe)) {
+                None => format!("the probe \"{probe}\" of verb \"{full}\" does not exist"),
+                Some(found) if found.effect != Effect::Read => {
+                    format!(
+                        "the probe \"{probe}\" of verb \"{full}\" does not only look: its effect is not `read`"
+                    )
+                }
+                Some(_) => return,
+            },
+            None => return,
+        };
+        let reads =
+            at.verbs.iter().filter(|(_, verb)| verb.effect == Effect::Read).map(|(name, _)| name.as_str());
+        let near = hint(verb.probe.as_deref().unwrap_or_default(), reads);
+        out.push(
+            Diagnostic::new(Code::E0407, draft.spot(at, &below), message)
+                .label("no way to find out")
+                .help("write `probe = \"<verb>\"` with a verb whose effect is `read`, or `idempotency = \"at_most_once\"`")
+                .help_if(near),
+        );
+    }
+
+    /// A read asks nobody and is repeated at will: what its request could change must be confirmed.
+    fn read(&self, out: &mut Out) {
+        let Self { draft, at, name, verb } = self;
+        let confirmed = verb.settings.contains_key("read_by");
+        let spot = |key: &str| draft.spot(at, &format!("verbs.{name}.{key}"));
+        if verb.effect != Effect::Read {
+            if confirmed {
+                let message =
+                    format!("verb \"{}.{name}\" confirms that it reads, and its effect is another", at.id);
+                out.push(
+                    Diagnostic::new(Code::E0120, spot("read_by"), message)
+                        .label("no read")
+                        .help("remove `read_by`, or write `effect = \"read\"` if it only looks"),
+                );
+            }
+            return;
         }
-        Some(probe) => match names::verb(draft, &names::sibling(&full, probe)) {
-            None => format!("the probe \"{probe}\" of verb \"{full}\" does not exist"),
-            Some(found) if found.effect != Effect::Read => {
+        let Some(why) = verb.hidden_change(&at.settings) else { return };
+        let help = match verb.method() {
+            "DELETE" => "write `effect = \"delete\"`".to_owned(),
+            method @ ("POST" | "PUT" | "PATCH") => {
                 format!(
-                    "the probe \"{probe}\" of verb \"{full}\" does not only look: its effect is not `read`"
+                    "write the effect that it has; where it only looks, confirm that with `read_by = \"{method}\"`"
                 )
             }
-            Some(_) => return,
-        },
-        None => return,
-    };
-    let reads =
-        at.verbs.iter().filter(|(_, verb)| verb.effect == Effect::Read).map(|(name, _)| name.as_str());
-    let near = hint(verb.probe.as_deref().unwrap_or_default(), reads);
-    out.push(
-        Diagnostic::new(Code::E0407, draft.spot(at, &below), message)
-            .label("no way to find out")
-            .help("write `probe = \"<verb>\"` with a verb whose effect is `read`, or `idempotency = \"at_most_once\"`")
-            .help_if(near),
-    );
-}
-
-/// A read asks nobody and is repeated at will: what its request could change must be confirmed.
-fn read(draft: &Draft, out: &mut Out, at: &At<Connector>, (name, verb): (&str, &Verb)) {
-    let confirmed = verb.settings.contains_key("read_by");
-    let spot = |key: &str| draft.spot(at, &format!("verbs.{name}.{key}"));
-    if verb.effect != Effect::Read {
-        if confirmed {
-            let message =
-                format!("verb \"{}.{name}\" confirms that it reads, and its effect is another", at.id);
-            out.push(
-                Diagnostic::new(Code::E0120, spot("read_by"), message)
-                    .label("no read")
-                    .help("remove `read_by`, or write `effect = \"read\"` if it only looks"),
-            );
-        }
-        return;
-    }
-    let Some(why) = verb.hidden_change(&at.settings) else { return };
-    let help = match verb.method() {
-        "DELETE" => "write `effect = \"delete\"`".to_owned(),
-        method @ ("POST" | "PUT" | "PATCH") => {
-            format!(
-                "write the effect that it has; where it only looks, confirm that with `read_by = \"{method}\"`"
-            )
-        }
-        _ => "write the method itself, and the effect that it has".to_owned(),
-    };
-    out.push(
-        Diagnostic::new(
-            Code::E0126,
-            spot("effect"),
-            format!("verb \"{}.{name}\" is declared as a read, and {why}", at.id),
-        )
-        .label("may change something")
-        .help(help),
-    );
-}
-
-/// A life span of keys says something only where a key is sent again.
-fn key_valid(draft: &Draft, out: &mut Out, at: &At<Connector>, (name, verb): (&str, &Verb)) {
-    if verb.key_valid.is_none() || verb.idempotency == Idempotency::NativeKey {
-        return;
-    }
-    let message =
-        format!("verb \"{}.{name}\" says how long its keys are valid, and no key of it is sent again", at.id);
-    out.push(
-        Diagnostic::new(Code::E0413, draft.spot(at, &format!("verbs.{name}.key_valid")), message)
-            .label("it would mean nothing")
-            .help("write `idempotency = \"native_key\"` where the other side knows keys, or take `key_valid` out"),
-    );
-}
-
-fn undo(draft: &Draft, out: &mut Out, at: &At<Connector>, (name, verb): (&str, &Verb)) {
-    let Some(undo) = &verb.undo else { return };
-    let full = format!("{}.{name}", at.id);
-    if names::verb(draft, &names::sibling(&full, undo)).is_none() {
+            _ => "write the method itself, and the effect that it has".to_owned(),
+        };
         out.push(
             Diagnostic::new(
-                Code::E0408,
-                draft.spot(at, &format!("verbs.{name}.undo")),
-                format!("the undo \"{undo}\" of verb \"{full}\" does not exist"),
+                Code::E0126,
+                spot("effect"),
+                format!("verb \"{}.{name}\" is declared as a read, and {why}", at.id),
             )
-            .label("no such verb")
-            .help_if(hint(undo, at.verbs.keys().map(String::as_str))),
+            .label("may change something")
+            .help(help),
         );
+    }
+
+    /// A life span of keys says something only where a key is sent again.
+    fn key_valid(&self, out: &mut Out) {
+        let Self { draft, at, name, verb } = self;
+        if verb.key_valid.is_none() || verb.idempotency == Idempotency::NativeKey {
+            return;
+        }
+        let message = format!(
+            "verb \"{}.{name}\" says how long its keys are valid, and no key of it is sent again",
+            at.id
+        );
+        out.push(
+            Diagnostic::new(Code::E0413, draft.spot(at, &format!("verbs.{name}.key_valid")), message)
+                .label("it would mean nothing")
+                .help("write `idempotency = \"native_key\"` where the other side knows keys, or take `key_valid` out"),
+        );
+    }
+
+    fn undo(&self, out: &mut Out) {
+        let Self { draft, at, name, verb } = self;
+        let Some(undo) = &verb.undo else { return };
+        let full = format!("{}.{name}", at.id);
+        if names::verb(draft, &names::sibling(&full, undo)).is_none() {
+            out.push(
+                Diagnostic::new(
+                    Code::E0408,
+                    draft.spot(at, &format!("verbs.{name}.undo")),
+                    format!("the undo \"{undo}\" of verb \"{full}\" does not exist"),
+                )
+                .label("no such verb")
+                .help_if(hint(undo, at.verbs.keys().map(String::as_str))),
+            );
+        }
     }
 }
 

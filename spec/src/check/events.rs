@@ -18,9 +18,7 @@ use crate::{
 
 /// Checks the key and the inputs of a playbook against the event that starts it.
 pub(crate) fn check(cx: &Cx<'_>, out: &mut Out) {
-    for (name, input) in &cx.playbook.inputs {
-        default(cx, out, (name, input));
-    }
+    cx.playbook.inputs.keys().for_each(|name| default(cx, out, name));
     let Some(schema) = schema_of(cx) else { return };
     let event = Event { cx, schema: &schema };
     match &cx.playbook.trigger {
@@ -33,9 +31,10 @@ pub(crate) fn check(cx: &Cx<'_>, out: &mut Out) {
     for (name, input) in &cx.playbook.inputs {
         let Some(from) = &input.from else { continue };
         let is_there = event.fields(out, &format!("input.{name}.from"), from);
-        event.given(out, (name, input), from);
+        let made = Made { name, input, from };
+        event.given(out, &made);
         if is_there {
-            event.typed(out, (name, input), from);
+            event.typed(out, &made);
         }
     }
 }
@@ -55,7 +54,8 @@ fn schema_of(cx: &Cx<'_>) -> Option<Value> {
 }
 
 /// A default stands in for what nobody gives, so it has the type too.
-fn default(cx: &Cx<'_>, out: &mut Out, (name, input): (&str, &Input)) {
+fn default(cx: &Cx<'_>, out: &mut Out, name: &str) {
+    let Some(input) = cx.playbook.inputs.get(name) else { return };
     let currency = cx.draft.company.as_ref().map(|company| company.currency);
     let (Some(_), Err(problem)) = (&input.default, input.settle(None, currency)) else { return };
     out.push(
@@ -67,6 +67,13 @@ fn default(cx: &Cx<'_>, out: &mut Out, (name, input): (&str, &Input)) {
         .label("another type")
         .help("write a default of the type, or change the type"),
     );
+}
+
+/// An input that is made from the event.
+struct Made<'a> {
+    name: &'a str,
+    input: &'a Input,
+    from: &'a Template,
 }
 
 /// The event that starts a playbook.
@@ -124,7 +131,8 @@ impl Event<'_, '_> {
         );
     }
 
-    fn given(&self, out: &mut Out, (name, input): (&str, &Input), from: &Template) {
+    fn given(&self, out: &mut Out, made: &Made<'_>) {
+        let Made { name, input, from } = made;
         let Some(read) = self.may_lack(from).filter(|_| input.default.is_none()) else { return };
         out.push(
             Diagnostic::new(
@@ -137,7 +145,8 @@ impl Event<'_, '_> {
         );
     }
 
-    fn typed(&self, out: &mut Out, (name, input): (&str, &Input), from: &Template) {
+    fn typed(&self, out: &mut Out, made: &Made<'_>) {
+        let Made { name, input, from } = made;
         let Some(found) = self.other_type(input.type_, from) else { return };
         out.push(
             Diagnostic::new(

@@ -39,51 +39,45 @@ pub(crate) struct Outcome {
 
 /// Returns the outcomes of a step that `on` may list.
 pub(crate) fn outcomes(draft: &Draft, step: &Step) -> Vec<Outcome> {
-    let rows: &[(&str, bool, bool)] = match &step.kind {
-        StepKind::Agent { .. } => &[
-            ("ok", true, true),
-            ("low_confidence", false, true),
-            ("refused", false, false),
-            ("error", false, false),
-            ("over_budget", false, false),
-        ],
-        StepKind::Call { .. } => &[("ok", true, true), ("error", false, false), ("denied", false, false)],
-        StepKind::Gate { .. } => &[
-            ("approved", true, true),
-            ("edited", true, true),
-            ("denied", false, true),
-            ("expired", false, true),
-            ("withdrawn", false, true),
-        ],
-        StepKind::Wait { .. } => &[("ok", true, true), ("expired", false, true)],
-        StepKind::Run { .. } => &[("ok", true, true), ("failed", false, false)],
-        StepKind::Each { .. } | StepKind::Parallel { .. } => {
-            &[("ok", true, true), ("failed", false, true), ("error", false, false)]
+    match &step.kind {
+        StepKind::Agent { .. } => {
+            vec![done("ok"), told("low_confidence"), lost("refused"), lost("error"), lost("over_budget")]
         }
-        StepKind::Record { op } => record_outcomes(op),
-        StepKind::Route { route, .. } => return classes(draft, route),
-        StepKind::Render { .. } | StepKind::Choose { .. } | StepKind::End { .. } => &[],
-    };
-    rows.iter().map(|(word, forward, gives)| outcome(word, *forward, *gives)).collect()
-}
-
-fn outcome(word: &str, forward: bool, gives: bool) -> Outcome {
-    Outcome { word: word.to_owned(), forward, gives }
-}
-
-fn record_outcomes(op: &RecordOp) -> &'static [(&'static str, bool, bool)] {
-    match op {
-        RecordOp::ReadOne { .. } => &[("ok", true, true), ("missing", false, false)],
-        RecordOp::ReadList { .. } => &[("ok", true, true)],
-        RecordOp::Write { .. } => &[("ok", true, true), ("conflict", false, false)],
+        StepKind::Call { .. } => vec![done("ok"), lost("error"), lost("denied")],
+        StepKind::Gate { .. } => {
+            vec![done("approved"), done("edited"), told("denied"), told("expired"), told("withdrawn")]
+        }
+        StepKind::Wait { .. } => vec![done("ok"), told("expired")],
+        StepKind::Run { .. } => vec![done("ok"), lost("failed")],
+        StepKind::Each { .. } | StepKind::Parallel { .. } => vec![done("ok"), told("failed"), lost("error")],
+        StepKind::Record { op: RecordOp::ReadOne { .. } } => vec![done("ok"), lost("missing")],
+        StepKind::Record { op: RecordOp::ReadList { .. } } => vec![done("ok")],
+        StepKind::Record { op: RecordOp::Write { .. } } => vec![done("ok"), lost("conflict")],
+        StepKind::Route { route, .. } => classes(draft, route),
+        StepKind::Render { .. } | StepKind::Choose { .. } | StepKind::End { .. } => Vec::new(),
     }
+}
+
+/// Returns an outcome after which the run goes on, with a result.
+fn done(word: &str) -> Outcome {
+    Outcome { word: word.to_owned(), forward: true, gives: true }
+}
+
+/// Returns an outcome that needs an edge of its own, with a result.
+fn told(word: &str) -> Outcome {
+    Outcome { word: word.to_owned(), forward: false, gives: true }
+}
+
+/// Returns an outcome that needs an edge of its own, and leaves no result.
+fn lost(word: &str) -> Outcome {
+    Outcome { word: word.to_owned(), forward: false, gives: false }
 }
 
 fn classes(draft: &Draft, route: &str) -> Vec<Outcome> {
     let known = draft.routes.get(route).into_iter().flat_map(|route| &route.classes);
-    let mut outcomes: Vec<Outcome> = known.map(|class| outcome(&class.id, false, true)).collect();
+    let mut outcomes: Vec<Outcome> = known.map(|class| told(&class.id)).collect();
     if !outcomes.iter().any(|known| known.word == "unsure") {
-        outcomes.push(outcome("unsure", false, true));
+        outcomes.push(told("unsure"));
     }
     outcomes
 }

@@ -23,11 +23,15 @@ const OF_SCHEMES: [(&str, &[&str]); 7] = [
 /// Checks every webhook.
 pub(crate) fn check(draft: &Draft, out: &mut Out) {
     for at in draft.connectors.values().filter(|at| at.is_for(Role::TakesPosts)) {
-        let scheme = at.settings.get("signature").and_then(|word| word.as_str()).unwrap_or("standard");
         secrets(draft, at, out);
-        for_nothing(draft, (at, scheme), out);
-        identity(draft, (at, scheme), out);
+        for_nothing(draft, at, out);
+        identity(draft, at, out);
     }
+}
+
+/// Returns how deliveries are signed.
+fn scheme_of(at: &Connector) -> &str {
+    at.settings.get("signature").and_then(|word| word.as_str()).unwrap_or("standard")
 }
 
 fn secrets(draft: &Draft, at: &At<Connector>, out: &mut Out) {
@@ -60,7 +64,8 @@ fn secrets(draft: &Draft, at: &At<Connector>, out: &mut Out) {
 }
 
 /// A setting that nothing reads would be believed and not done.
-fn for_nothing(draft: &Draft, (at, scheme): (&At<Connector>, &str), out: &mut Out) {
+fn for_nothing(draft: &Draft, at: &At<Connector>, out: &mut Out) {
+    let scheme = scheme_of(at);
     for (key, schemes) in OF_SCHEMES {
         if at.settings.contains_key(key) && !schemes.contains(&scheme) {
             out.say(
@@ -88,9 +93,9 @@ fn for_nothing(draft: &Draft, (at, scheme): (&At<Connector>, &str), out: &mut Ou
 }
 
 /// Two equal bodies may be one delivery told twice, or two orders: only an id tells, or the operator's word.
-fn identity(draft: &Draft, (at, scheme): (&At<Connector>, &str), out: &mut Out) {
+fn identity(draft: &Draft, at: &At<Connector>, out: &mut Out) {
     let says = ["id_field", "id_header", "dedupe"].iter().any(|key| at.settings.contains_key(*key));
-    if scheme != "sha256" || says {
+    if scheme_of(at) != "sha256" || says {
         return;
     }
     let key = if at.settings.contains_key("signature") { "signature" } else { "kind" };

@@ -9,13 +9,21 @@ use super::{
     children::Children,
     cx::{Cx, Out},
     names,
-    uses::{self, Part, Use},
+    uses::{self, Purpose, Use},
 };
 use crate::{
     diag::{Code, Diagnostic},
     plan::{Effect, StepKind, Trigger, Verb},
     value::{Labels, Privacy, Trust},
 };
+
+/// A sink that somebody outside decides.
+pub(crate) struct Sink {
+    /// Its key path below the step.
+    pub(crate) key: String,
+    /// The path that it reads.
+    pub(crate) read: String,
+}
 
 /// Arguments that choose whom, where, what or how much: what somebody outside wrote must not decide them.
 const SINKS: [&str; 21] = [
@@ -112,15 +120,15 @@ impl Flowing {
         }
     }
 
-    /// Returns the first sink of a call that what somebody outside wrote decides: its key and the path that it reads.
-    pub(crate) fn tainted_sink(&self, cx: &Cx<'_>, place: usize) -> Option<(String, String)> {
+    /// Returns the first sink of a call that what somebody outside wrote decides.
+    pub(crate) fn tainted_sink(&self, cx: &Cx<'_>, place: usize) -> Option<Sink> {
         let StepKind::Call { call, .. } = &cx.step(place).kind else { return None };
         let verb = names::verb(cx.draft, call)?;
         let sinks = uses::of_step(cx.step(place)).into_iter().filter(|used| is_sink(verb, used));
         let reads = sinks.flat_map(|used| {
-            used.all.iter().map(|read| (used.key.clone(), read.clone())).collect::<Vec<_>>()
+            used.all.iter().map(|read| Sink { key: used.key.clone(), read: read.clone() }).collect::<Vec<_>>()
         });
-        reads.into_iter().find(|(_, read)| self.of_path(cx, read).trust < Trust::Verified)
+        reads.into_iter().find(|sink| self.of_path(cx, &sink.read).trust < Trust::Verified)
     }
 
     /// Returns where what a step hands on came from outside, for a message.
@@ -166,8 +174,9 @@ fn step_of(cx: &Cx<'_>, read: &str) -> Option<usize> {
 /// Returns what flows into the result of a step: its arguments and the text of a `render`, but no condition and no undo.
 fn reads(cx: &Cx<'_>, place: usize) -> Vec<String> {
     let step = cx.step(place);
-    let arguments =
-        uses::of_step(step).into_iter().filter(|used| matches!(used.part, Part::Argument | Part::Shown));
+    let arguments = uses::of_step(step)
+        .into_iter()
+        .filter(|used| matches!(used.purpose, Purpose::Argument | Purpose::Shown));
     let mut reads: Vec<String> = arguments.flat_map(|used| used.all).collect();
     if let StepKind::Render { render } = &step.kind {
         let template = cx.draft.texts.get(render).and_then(|text| text.template.as_ref());
@@ -227,7 +236,7 @@ fn about(cx: &Cx<'_>, labels: &Flowing, out: &mut Out) {
 }
 
 fn sink(cx: &Cx<'_>, labels: &Flowing, place: usize, out: &mut Out) {
-    let Some((key, read)) = labels.tainted_sink(cx, place) else { return };
+    let Some(Sink { key, read }) = labels.tainted_sink(cx, place) else { return };
     let way = labels.trace(cx, &read, &|labels| labels.trust < Trust::Verified);
     let name = key.rsplit('.').next().unwrap_or(&key);
     out.push(
@@ -242,22 +251,27 @@ fn sink(cx: &Cx<'_>, labels: &Flowing, place: usize, out: &mut Out) {
 }
 
 fn secrets(cx: &Cx<'_>, labels: &Flowing, place: usize, out: &mut Out) {
-    for used in uses::of_step(cx.step(place)).into_iter().filter(|used| used.part != Part::Condition) {
-        secret(cx, labels, (place, &used.key, &used.all), out);
+    for used in uses::of_step(cx.step(place)).into_iter().filter(|used| used.purpose != Purpose::Condition) {
+        secret(cx, labels, &Inflow { place, key: &used.key, reads: &used.all }, out);
     }
     if let StepKind::Render { render } = &cx.step(place).kind
         && let Some(template) = cx.draft.texts.get(render).and_then(|text| text.template.as_ref())
     {
-        secret(cx, labels, (place, "render", &template.reads), out);
+        secret(cx, labels, &Inflow { place, key: "render", reads: &template.reads }, out);
     }
 }
 
-fn secret(
-    cx: &Cx<'_>,
-    labels: &Flowing,
-    (place, key, reads): (usize, &str, &BTreeSet<String>),
-    out: &mut Out,
-) {
+/// What flows into a value of a step.
+struct Inflow<'a> {
+    place: usize,
+    /// The key path of the value below the step.
+    key: &'a str,
+    /// The paths that it reads.
+    reads: &'a BTreeSet<String>,
+}
+
+fn secret(cx: &Cx<'_>, labels: &Flowing, inflow: &Inflow<'_>, out: &mut Out) {
+    let Inflow { place, key, reads } = *inflow;
     let Some(read) = reads.iter().find(|read| labels.of_path(cx, read).privacy == Privacy::Secret) else {
         return;
     };
@@ -306,24 +320,22 @@ pub(crate) fn check_children(cx: &Cx<'_>, labels: &Flowing, children: &Children<
             let given = labels.join(cx, arg.reads());
             let claim = labels_of(input.trust, input.privacy);
             if given.trust < claim.trust || given.privacy > claim.privacy {
-                out.push(claim_of_child(cx, labels, (place, name, arg.reads()), claim));
+                let key = format!("with.{name}");
+                let inflow = Inflow { place, key: &key, reads: &arg.reads() };
+                out.push(claim_of_child(cx, labels, &inflow, claim));
             }
         }
     }
 }
 
-fn claim_of_child(
-    cx: &Cx<'_>,
-    labels: &Flowing,
-    (place, name, reads): (usize, &str, BTreeSet<String>),
-    claim: Labels,
-) -> Diagnostic {
+fn claim_of_child(cx: &Cx<'_>, labels: &Flowing, inflow: &Inflow<'_>, claim: Labels) -> Diagnostic {
     let weaker = |labels: Labels| labels.trust < claim.trust || labels.privacy > claim.privacy;
-    let read = reads.into_iter().find(|read| weaker(labels.of_path(cx, read))).unwrap_or_default();
-    let way = labels.trace(cx, &read, &weaker);
+    let read = inflow.reads.iter().find(|read| weaker(labels.of_path(cx, read))).map_or("", String::as_str);
+    let way = labels.trace(cx, read, &weaker);
+    let name = inflow.key.strip_prefix("with.").unwrap_or(inflow.key);
     Diagnostic::new(
         Code::E0503,
-        cx.spot(place, &format!("with.{name}")),
+        cx.spot(inflow.place, inflow.key),
         format!("input \"{name}\" of the playbook that runs is declared more trusted or more open than what it gets: {way}"),
     )
     .label("the label would be lost")

@@ -191,7 +191,8 @@ fn costs(cx: &Cx<'_>, out: &mut Out) {
     for (place, step) in cx.steps() {
         let Some(cost) = step.max_cost else { continue };
         let spot = || cx.spot(place, "max_cost");
-        one_currency(cx.draft, (cost, spot()), &format!("step \"{}\"", step.id), out);
+        let cap = Amount { money: cost, spot: spot() };
+        one_currency(cx.draft, &cap, &format!("step \"{}\"", step.id), out);
         let agent = match &step.kind {
             StepKind::Agent { agent, .. } => Some(agent.as_str()),
             _ => None,
@@ -213,7 +214,7 @@ fn costs(cx: &Cx<'_>, out: &mut Out) {
                 );
             }
         }
-        agent_cost(cx, agent, (cost, spot()), out);
+        agent_cost(cx, agent, &cap, out);
     }
 }
 
@@ -227,7 +228,14 @@ fn concerns(cx: &Cx<'_>, agent: Option<&str>, scope: &str) -> bool {
     }
 }
 
-fn agent_cost(cx: &Cx<'_>, agent: Option<&str>, (cost, spot): (Money, Spot), out: &mut Out) {
+/// An amount of money, with its place.
+struct Amount {
+    money: Money,
+    spot: Spot,
+}
+
+fn agent_cost(cx: &Cx<'_>, agent: Option<&str>, cap: &Amount, out: &mut Out) {
+    let cost = cap.money;
     let Some(at) = agent.and_then(|agent| cx.draft.agents.get(agent)) else { return };
     let Some(promised) = at.sla.max_cost.filter(|promised| promised.exceeds(cost).unwrap_or(false)) else {
         return;
@@ -235,7 +243,7 @@ fn agent_cost(cx: &Cx<'_>, agent: Option<&str>, (cost, spot): (Money, Spot), out
     out.push(
         Diagnostic::new(
             Code::W0601,
-            spot,
+            cap.spot.clone(),
             format!("agent \"{}\" may cost {promised}, but this step allows {cost}", at.id),
         )
         .label("less than the agent may need")
@@ -246,17 +254,19 @@ fn agent_cost(cx: &Cx<'_>, agent: Option<&str>, (cost, spot): (Money, Spot), out
 /// Checks that every amount of the company is in one currency: amounts in two cannot be compared.
 pub(crate) fn check_company(draft: &Draft, out: &mut Out) {
     for at in &draft.policies.budgets {
-        one_currency(draft, (at.limit, draft.spot(at, "limit")), "a budget", out);
+        one_currency(draft, &Amount { money: at.limit, spot: draft.spot(at, "limit") }, "a budget", out);
         unending(draft, at, out);
     }
     for at in draft.agents.values() {
         if let Some(cost) = at.sla.max_cost {
-            one_currency(draft, (cost, draft.spot(at, "sla.max_cost")), &format!("agent \"{}\"", at.id), out);
+            let promised = Amount { money: cost, spot: draft.spot(at, "sla.max_cost") };
+            one_currency(draft, &promised, &format!("agent \"{}\"", at.id), out);
         }
     }
     let Some(prices) = &*draft.prices else { return };
     let text = |currency: Currency| format!("prices are in {currency}");
-    one_currency(draft, (prices.default_cap, draft.spot(prices, "default_cap")), "the default cap", out);
+    let cap = Amount { money: prices.default_cap, spot: draft.spot(prices, "default_cap") };
+    one_currency(draft, &cap, "the default cap", out);
     if let Some(company) = draft.company.as_ref().filter(|company| company.currency != prices.currency) {
         mixed(out, draft.spot(prices, "currency"), &text(prices.currency), company.currency);
     }
@@ -281,11 +291,12 @@ fn unending(draft: &Draft, at: &At<Budget>, out: &mut Out) {
     );
 }
 
-fn one_currency(draft: &Draft, (amount, spot): (Money, Spot), what: &str, out: &mut Out) {
-    let Some(company) = draft.company.as_ref().filter(|company| company.currency != amount.currency) else {
+fn one_currency(draft: &Draft, amount: &Amount, what: &str, out: &mut Out) {
+    let currency = amount.money.currency;
+    let Some(company) = draft.company.as_ref().filter(|company| company.currency != currency) else {
         return;
     };
-    mixed(out, spot, &format!("{what} is in {}", amount.currency), company.currency);
+    mixed(out, amount.spot.clone(), &format!("{what} is in {currency}"), company.currency);
 }
 
 fn mixed(out: &mut Out, spot: Spot, what: &str, company: Currency) {

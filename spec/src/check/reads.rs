@@ -8,7 +8,7 @@ use super::{
     cx::{Cx, Out},
     names::{self, hint, list},
     shape::{self, NoField},
-    uses::{self, Part, Use},
+    uses::{self, Purpose, Use},
 };
 use crate::{
     diag::{Code, Diagnostic, Spot},
@@ -21,7 +21,7 @@ use crate::{
 pub(crate) fn check(cx: &Cx<'_>, out: &mut Out) {
     let before = cx.flow.there_before();
     for (place, step) in cx.steps() {
-        let reader = Reader { cx, place, there: &before[place] };
+        let reader = StepReads { cx, place, there: &before[place] };
         for used in uses::of_step(step) {
             reader.check(out, &used, &|read| cx.spot_in(place, &used, read));
         }
@@ -35,7 +35,7 @@ pub(crate) fn check(cx: &Cx<'_>, out: &mut Out) {
 /// Whom a run is about is said before anything has happened: it reads inputs alone.
 fn about(cx: &Cx<'_>, out: &mut Out) {
     let Some(about) = &cx.playbook.about else { return };
-    let used = uses::of_template("about.key", &about.key, Part::Argument);
+    let used = uses::of_template("about.key", &about.key, Purpose::Argument);
     for read in &used.all {
         let path: Vec<&str> = read.split('.').collect();
         if let ["input", name, ..] = path.as_slice()
@@ -47,30 +47,35 @@ fn about(cx: &Cx<'_>, out: &mut Out) {
 }
 
 /// The text of a `render` reads in its own file; its mistakes are shown there.
-fn rendered(reader: &Reader<'_, '_>, out: &mut Out, path: &str) {
+fn rendered(reader: &StepReads<'_, '_>, out: &mut Out, path: &str) {
     let Some(text) = reader.cx.draft.texts.get(path) else { return };
     let Some(template) = &text.template else { return };
-    let used = uses::of_template("render", template, Part::Rendered);
+    let used = uses::of_template("render", template, Purpose::Rendered);
     reader.check(out, &used, &|read| match text.text.find(read) {
         Some(start) => Spot::new(path, start..start + read.len()),
         None => Spot::file(path),
     });
 }
 
-struct Reader<'a, 'b> {
+struct StepReads<'a, 'b> {
     cx: &'a Cx<'b>,
     place: usize,
     there: &'a BTreeSet<usize>,
 }
 
-impl Reader<'_, '_> {
+impl StepReads<'_, '_> {
     fn check(&self, out: &mut Out, used: &Use, spot: &dyn Fn(&str) -> Spot) {
         for read in &used.all {
             let path: Vec<&str> = read.split('.').collect();
             match path.as_slice() {
                 ["steps", step, fields @ ..] => {
-                    let at =
-                        Read { read, step, fields, certain: used.certain.contains(read), part: used.part };
+                    let at = Read {
+                        read,
+                        step,
+                        fields,
+                        certain: used.certain.contains(read),
+                        purpose: used.purpose,
+                    };
                     self.step(out, &at, &|| spot(read));
                 }
                 ["input", name, ..] if !self.cx.playbook.inputs.contains_key(*name) => {
@@ -90,9 +95,9 @@ impl Reader<'_, '_> {
             return;
         };
         if let Err(missing) = field(cx, place, at.fields) {
-            no_field(cx.step(place), out, at, (missing, spot()));
+            out.push(no_field(cx.step(place), at, &missing, spot()));
         }
-        let own_undo = at.part == Part::Undo && place == self.place;
+        let own_undo = at.purpose == Purpose::Undo && place == self.place;
         if at.certain && !own_undo && !self.there.contains(&place) && cx.reachable.contains(&self.place) {
             self.not_there(out, place, at, spot());
         }
@@ -135,7 +140,7 @@ struct Read<'a> {
     step: &'a str,
     fields: &'a [&'a str],
     certain: bool,
-    part: Part,
+    purpose: Purpose,
 }
 
 fn no_step(cx: &Cx<'_>, out: &mut Out, at: &Read<'_>, spot: Spot) {
@@ -151,20 +156,13 @@ fn no_step(cx: &Cx<'_>, out: &mut Out, at: &Read<'_>, spot: Spot) {
     );
 }
 
-fn no_field(step: &Step, out: &mut Out, at: &Read<'_>, (missing, spot): (NoField, Spot)) {
+fn no_field(step: &Step, at: &Read<'_>, missing: &NoField, spot: Spot) -> Diagnostic {
     let help = match missing.known.as_slice() {
         [] => format!("the result of `{}` step \"{}\" has nothing there", step.kind.word(), step.id),
         known => hint(&missing.field, known.iter().map(String::as_str)).unwrap_or_else(|| list(known)),
     };
-    out.push(
-        Diagnostic::new(
-            Code::E0213,
-            spot,
-            format!("`{}` does not exist: there is no \"{}\"", at.read, missing.field),
-        )
-        .label("no such field")
-        .help(help),
-    );
+    let message = format!("`{}` does not exist: there is no \"{}\"", at.read, missing.field);
+    Diagnostic::new(Code::E0213, spot, message).label("no such field").help(help)
 }
 
 /// Looks a field of a step's result up.

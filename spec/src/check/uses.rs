@@ -16,15 +16,15 @@ pub(crate) struct Use {
     pub(crate) all: BTreeSet<Path>,
     /// What it reads without a guard.
     pub(crate) certain: BTreeSet<Path>,
-    /// What part of the step it is.
-    pub(crate) part: Part,
+    /// What it is for in the step.
+    pub(crate) purpose: Purpose,
     /// The text as written.
     pub(crate) source: String,
 }
 
-/// What part of a step a value is.
+/// What a value of a step is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(crate) enum Purpose {
     /// The condition to run it at all, or one that picks an arm.
     Condition,
     /// What is handed on: an argument, a text, a key.
@@ -41,11 +41,11 @@ pub(crate) enum Part {
 pub(crate) fn of_step(step: &Step) -> Vec<Use> {
     let mut uses = Vec::new();
     if let Some(when) = &step.when {
-        uses.push(of_template("when", when, Part::Condition));
+        uses.push(of_template("when", when, Purpose::Condition));
     }
     of_kind(&step.kind, &mut uses);
     if let Some(undo) = &step.undo {
-        of_args("undo.with", &undo.with, Part::Undo, &mut uses);
+        of_args("undo.with", &undo.with, Purpose::Undo, &mut uses);
     }
     uses
 }
@@ -53,43 +53,43 @@ pub(crate) fn of_step(step: &Step) -> Vec<Use> {
 fn of_kind(kind: &StepKind, uses: &mut Vec<Use>) {
     match kind {
         StepKind::Agent { with, .. } | StepKind::Call { with, .. } | StepKind::Run { with, .. } => {
-            of_args("with", with, Part::Argument, uses);
+            of_args("with", with, Purpose::Argument, uses);
         }
-        StepKind::Route { text, .. } => uses.push(of_template("text", text, Part::Argument)),
+        StepKind::Route { text, .. } => uses.push(of_template("text", text, Purpose::Argument)),
         StepKind::Gate { gate, show, auto, .. } => {
-            uses.push(of_template("gate", gate, Part::Shown));
+            uses.push(of_template("gate", gate, Purpose::Shown));
             uses.extend(show.iter().enumerate().map(|(index, path)| shown(index, path)));
-            uses.extend(auto.iter().map(|auto| of_template("auto.when", &auto.when, Part::Condition)));
+            uses.extend(auto.iter().map(|auto| of_template("auto.when", &auto.when, Purpose::Condition)));
         }
         StepKind::Wait { wait: Until::Until(until) } => {
-            uses.push(of_template("wait.until", until, Part::Condition));
+            uses.push(of_template("wait.until", until, Purpose::Condition));
         }
         StepKind::Choose { arms, .. } => {
             for (arm, choice) in arms.iter().enumerate() {
-                uses.push(of_template(&format!("choose[{arm}].when"), &choice.when, Part::Condition));
+                uses.push(of_template(&format!("choose[{arm}].when"), &choice.when, Purpose::Condition));
             }
         }
         StepKind::Record { op } => of_record(op, uses),
-        StepKind::Each { items, .. } => uses.push(of_template("items", items, Part::Argument)),
+        StepKind::Each { items, .. } => uses.push(of_template("items", items, Purpose::Argument)),
         StepKind::Wait { .. }
         | StepKind::Render { .. }
         | StepKind::End { .. }
         | StepKind::Parallel { .. } => {}
     }
     for body in kind.fragments() {
-        of_args("inputs", &body.inputs, Part::Argument, uses);
+        of_args("inputs", &body.inputs, Purpose::Argument, uses);
     }
 }
 
 fn of_record(op: &RecordOp, uses: &mut Vec<Use>) {
     match op {
-        RecordOp::ReadOne { key, .. } => uses.push(of_template("record.key", key, Part::Argument)),
-        RecordOp::ReadList { filter, .. } => of_args("record.where", filter, Part::Argument, uses),
+        RecordOp::ReadOne { key, .. } => uses.push(of_template("record.key", key, Purpose::Argument)),
+        RecordOp::ReadList { filter, .. } => of_args("record.where", filter, Purpose::Argument, uses),
         RecordOp::Write { key, value, expect, .. } => {
-            uses.push(of_template("record.key", key, Part::Argument));
-            of_args("record.write", value, Part::Argument, uses);
+            uses.push(of_template("record.key", key, Purpose::Argument));
+            of_args("record.write", value, Purpose::Argument, uses);
             // A version is compared when the step writes; it is no part of what a gate shows.
-            uses.extend(expect.iter().map(|expect| of_template("record.expect", expect, Part::Condition)));
+            uses.extend(expect.iter().map(|expect| of_template("record.expect", expect, Purpose::Condition)));
         }
     }
 }
@@ -97,34 +97,34 @@ fn of_record(op: &RecordOp, uses: &mut Vec<Use>) {
 fn shown(index: usize, path: &str) -> Use {
     let reads = BTreeSet::from([path.to_owned()]);
     let key = format!("show[{index}]");
-    Use { key, all: reads.clone(), certain: reads, part: Part::Shown, source: path.to_owned() }
+    Use { key, all: reads.clone(), certain: reads, purpose: Purpose::Shown, source: path.to_owned() }
 }
 
 /// Returns what one template reads.
-pub(crate) fn of_template(key: &str, template: &Template, part: Part) -> Use {
+pub(crate) fn of_template(key: &str, template: &Template, purpose: Purpose) -> Use {
     Use {
         key: key.to_owned(),
         all: template.reads.clone(),
         certain: template.certain_reads(),
-        part,
+        purpose,
         source: template.source.clone(),
     }
 }
 
-fn of_args(key: &str, args: &BTreeMap<String, Arg>, part: Part, uses: &mut Vec<Use>) {
-    args.iter().for_each(|(name, arg)| of_arg(&format!("{key}.{name}"), arg, part, uses));
+fn of_args(key: &str, args: &BTreeMap<String, Arg>, purpose: Purpose, uses: &mut Vec<Use>) {
+    args.iter().for_each(|(name, arg)| of_arg(&format!("{key}.{name}"), arg, purpose, uses));
 }
 
-fn of_arg(key: &str, arg: &Arg, part: Part, uses: &mut Vec<Use>) {
+fn of_arg(key: &str, arg: &Arg, purpose: Purpose, uses: &mut Vec<Use>) {
     match arg {
         Arg::Literal(_) => {}
-        Arg::Template(template) => uses.push(of_template(key, template, part)),
+        Arg::Template(template) => uses.push(of_template(key, template, purpose)),
         Arg::List(items) => {
             items
                 .iter()
                 .enumerate()
-                .for_each(|(index, item)| of_arg(&format!("{key}[{index}]"), item, part, uses));
+                .for_each(|(index, item)| of_arg(&format!("{key}[{index}]"), item, purpose, uses));
         }
-        Arg::Table(fields) => of_args(key, fields, part, uses),
+        Arg::Table(fields) => of_args(key, fields, purpose, uses),
     }
 }

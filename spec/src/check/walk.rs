@@ -14,20 +14,21 @@ use crate::{
 /// Checks that no run can take more pure steps in one go than the machine does.
 pub(crate) fn check(cx: &Cx<'_>, out: &mut Out) {
     let graph = cx.flow.graph().without(|place| !is_pure(cx.step(place)));
-    let parts = parts(cx, &graph);
-    let Some((steps, part)) = longest(&graph, &parts) else { return };
-    if steps <= u64::from(PURE_STEPS) {
+    let stretches = stretches(cx, &graph);
+    let Some(Walk { length, heaviest }) = longest(&graph, &stretches) else { return };
+    if length <= u64::from(PURE_STEPS) {
         return;
     }
     let written = |place: &&usize| cx.at.steps[cx.index[**place]].visits.is_some();
-    let place = part.iter().filter(written).max_by_key(|place| cx.step(**place).visits).or(part.first());
+    let place =
+        heaviest.iter().filter(written).max_by_key(|place| cx.step(**place).visits).or(heaviest.first());
     let Some(place) = place.copied() else { return };
     let below = if written(&&place) { "visits" } else { "id" };
     out.push(
         Diagnostic::new(
             Code::E0608,
             cx.spot(place, below),
-            format!("a run could take {steps} steps here without a pause, and {PURE_STEPS} are the most"),
+            format!("a run could take {length} steps here without a pause, and {PURE_STEPS} are the most"),
         )
         .label("too many in one go")
         .help("lower `visits`, or let the cycle lead through a step that waits, asks or calls"),
@@ -47,40 +48,51 @@ fn is_pure(step: &Step) -> bool {
 }
 
 /// Steps that reach each other, or one step alone, with how often all of them together can be taken.
-struct Part {
+struct Stretch {
     steps: BTreeSet<usize>,
     visits: u64,
 }
 
-fn parts(cx: &Cx<'_>, graph: &Graph) -> Vec<Part> {
+fn stretches(cx: &Cx<'_>, graph: &Graph) -> Vec<Stretch> {
     let cycles = graph.cycles();
     let alone = |place: &usize| is_pure(cx.step(*place)) && !cycles.iter().any(|cycle| cycle.contains(place));
     // Whatever its visits are: a walk comes back to such a step only past a pause.
-    let single = |place| Part { steps: BTreeSet::from([place]), visits: 1 };
+    let single = |place| Stretch { steps: BTreeSet::from([place]), visits: 1 };
     let singles = cx.reachable.iter().copied().filter(alone).map(single);
     let visits =
         |steps: &BTreeSet<usize>| steps.iter().map(|place| u64::from(cx.step(*place).visits.max(1))).sum();
-    let circles = cycles.iter().cloned().map(|steps| Part { visits: visits(&steps), steps });
+    let circles = cycles.iter().cloned().map(|steps| Stretch { visits: visits(&steps), steps });
     singles.chain(circles).collect()
 }
 
-/// Returns the longest walk with the part of it that counts most.
-fn longest<'a>(graph: &Graph, parts: &'a [Part]) -> Option<(u64, &'a BTreeSet<usize>)> {
-    let mut walks: Vec<u64> = parts.iter().map(|part| part.visits).collect();
-    let after: Vec<BTreeSet<usize>> =
-        parts.iter().map(|part| part.steps.iter().flat_map(|place| graph.after(*place)).collect()).collect();
-    // Parts are taken up from those that reach the least: what lies ahead of a part is settled before it.
-    let mut order: Vec<usize> = (0..parts.len()).collect();
-    order.sort_by_cached_key(|part| after[*part].union(&parts[*part].steps).count());
-    for part in order {
-        let ahead = |other: &usize| *other != part && !parts[*other].steps.is_disjoint(&after[part]);
-        let most = (0..parts.len()).filter(ahead).map(|other| walks[other]).max().unwrap_or(0);
-        walks[part] = walks[part].saturating_add(most);
-    }
-    let best = (0..parts.len()).max_by_key(|part| walks[*part])?;
-    let reach: Vec<usize> = (0..parts.len())
-        .filter(|other| *other == best || !parts[*other].steps.is_disjoint(&after[best]))
+/// A walk that waits for nothing.
+struct Walk<'a> {
+    /// How many steps it takes.
+    length: u64,
+    /// The steps of the stretch of it that counts most.
+    heaviest: &'a BTreeSet<usize>,
+}
+
+/// Returns the longest walk.
+fn longest<'a>(graph: &Graph, stretches: &'a [Stretch]) -> Option<Walk<'a>> {
+    let mut walks: Vec<u64> = stretches.iter().map(|stretch| stretch.visits).collect();
+    let after: Vec<BTreeSet<usize>> = stretches
+        .iter()
+        .map(|stretch| stretch.steps.iter().flat_map(|place| graph.after(*place)).collect())
         .collect();
-    let heaviest = reach.into_iter().max_by_key(|part| parts[*part].visits)?;
-    Some((walks[best], &parts[heaviest].steps))
+    // Stretches are taken up from those that reach the least: what lies ahead of a stretch is settled before it.
+    let mut order: Vec<usize> = (0..stretches.len()).collect();
+    order.sort_by_cached_key(|stretch| after[*stretch].union(&stretches[*stretch].steps).count());
+    for stretch in order {
+        let ahead =
+            |other: &usize| *other != stretch && !stretches[*other].steps.is_disjoint(&after[stretch]);
+        let most = (0..stretches.len()).filter(ahead).map(|other| walks[other]).max().unwrap_or(0);
+        walks[stretch] = walks[stretch].saturating_add(most);
+    }
+    let best = (0..stretches.len()).max_by_key(|stretch| walks[*stretch])?;
+    let reach: Vec<usize> = (0..stretches.len())
+        .filter(|other| *other == best || !stretches[*other].steps.is_disjoint(&after[best]))
+        .collect();
+    let heaviest = reach.into_iter().max_by_key(|stretch| stretches[*stretch].visits)?;
+    Some(Walk { length: walks[best], heaviest: &stretches[heaviest].steps })
 }

@@ -13,5 +13,5 @@ mod severity;
 pub use codes::Code;
 pub use diagnostic::{Diagnostic, Related, Spot};
 pub use page::Page;
-pub use report::Report;
+pub use report::{LineColumn, Report};
 pub use severity::Severity;

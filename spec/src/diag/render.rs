@@ -63,7 +63,7 @@ fn group<'a>(report: &'a Report, diagnostic: &'a Diagnostic) -> Group<'a> {
     let mut group = Group::with_title(title);
     let at = Spot { file: diagnostic.file.clone(), span: diagnostic.span.clone() };
     group = match caret(report, &at) {
-        Some((text, span)) => {
+        Some(Caret { text, span }) => {
             let annotation = AnnotationKind::Primary.span(span).label(line(&diagnostic.label));
             group.element(Snippet::source(text).path(line(&diagnostic.file)).annotation(annotation))
         }
@@ -81,7 +81,7 @@ fn group<'a>(report: &'a Report, diagnostic: &'a Diagnostic) -> Group<'a> {
 fn with_related<'a>(group: Group<'a>, report: &'a Report, related: &'a super::Related) -> Group<'a> {
     let at = Spot { file: related.file.clone(), span: related.span.clone() };
     match caret(report, &at) {
-        Some((text, span)) => {
+        Some(Caret { text, span }) => {
             let annotation = AnnotationKind::Context.span(span).label(line(&related.message));
             group.element(Snippet::source(text).path(line(&related.file)).annotation(annotation))
         }
@@ -91,12 +91,20 @@ fn with_related<'a>(group: Group<'a>, report: &'a Report, related: &'a super::Re
     }
 }
 
-/// Returns the text of a file and a span that lies inside it, on one line.
-fn caret<'a>(report: &'a Report, at: &Spot) -> Option<(&'a str, Range<usize>)> {
+/// What a caret stands under.
+struct Caret<'a> {
+    /// The text of the file.
+    text: &'a str,
+    /// A part of it that lies on one line.
+    span: Range<usize>,
+}
+
+/// Returns what is marked of a spot.
+fn caret<'a>(report: &'a Report, at: &Spot) -> Option<Caret<'a>> {
     let text = report.text_of(&at.file)?;
     let span = at.span.clone()?;
     let start = floor_char(text, span.start);
     let end = floor_char(text, span.end).max(start);
     let line_end = text[start..end].find(['\n', '\r']).map_or(end, |newline| start + newline);
-    Some((text, start..line_end))
+    Some(Caret { text, span: start..line_end })
 }

@@ -94,10 +94,10 @@ impl Report {
 
     /// Returns line and column of the start of a diagnostic, both from 1, the column in characters.
     #[must_use]
-    pub fn line_column(&self, diagnostic: &Diagnostic) -> (usize, usize) {
+    pub fn line_column(&self, diagnostic: &Diagnostic) -> LineColumn {
         match (self.sources.get(&diagnostic.file), &diagnostic.span) {
-            (Some(text), Some(span)) => line_column(text, span.start),
-            _ => (1, 1),
+            (Some(text), Some(span)) => LineColumn::of(text, span.start),
+            _ => LineColumn { line: 1, column: 1 },
         }
     }
 
@@ -109,7 +109,7 @@ impl Report {
     }
 
     fn row(&self, diagnostic: &Diagnostic) -> Value {
-        let (line, column) = self.line_column(diagnostic);
+        let LineColumn { line, column } = self.line_column(diagnostic);
         json!({
             "code": diagnostic.code.name(),
             "severity": diagnostic.severity().word(),
@@ -127,11 +127,21 @@ impl Report {
     }
 }
 
-fn line_column(text: &str, offset: usize) -> (usize, usize) {
-    let offset = floor_char(text, offset);
-    let before = &text[..offset];
-    let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    (before.matches('\n').count() + 1, before[start..].chars().count() + 1)
+/// Where something stands in a text, both from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LineColumn {
+    /// How many lines are begun up to there.
+    pub line: usize,
+    /// How many characters of its line are begun up to there.
+    pub column: usize,
+}
+
+impl LineColumn {
+    fn of(text: &str, offset: usize) -> Self {
+        let before = &text[..floor_char(text, offset)];
+        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Self { line: before.matches('\n').count() + 1, column: before[start..].chars().count() + 1 }
+    }
 }
 
 /// Returns the nearest place at or before an offset where a character begins.
@@ -160,7 +170,7 @@ mod tests {
     #[test]
     fn columns_count_characters_not_bytes() {
         let report = report("ä = 1\r\nöö = x\r\n", 15..16);
-        assert_eq!(report.line_column(&report.diagnostics()[0]), (2, 6));
+        assert_eq!(report.line_column(&report.diagnostics()[0]), LineColumn { line: 2, column: 6 });
     }
 
     #[test]
@@ -178,6 +188,6 @@ mod tests {
         let report = report("é", 1..900);
         assert_eq!(report.diagnostics()[0].span, Some(0..2));
         assert!(report.render().contains("unknown key"));
-        assert_eq!(report.line_column(&report.diagnostics()[0]), (1, 1));
+        assert_eq!(report.line_column(&report.diagnostics()[0]), LineColumn { line: 1, column: 1 });
     }
 }

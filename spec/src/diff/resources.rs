@@ -27,7 +27,7 @@ pub(super) fn diff(old: &Plan, new: &Plan, out: &mut Vec<Change>) {
     }
     for (id, is) in &new.records {
         if let Some(was) = old.records.get(id).filter(|was| *was != is) {
-            record(id, (was, is), out);
+            record(id, was, is, out);
         }
     }
     for playbook in playbooks.gone(|it| &it.was) {
@@ -77,7 +77,7 @@ fn brief(digest: &str) -> String {
 
 /// What happens to the fields of a kind of record: what is stored stays as it is, so each of these may leave records that no
 /// longer fit.
-fn record(id: &str, (was, is): (&Value, &Value), out: &mut Vec<Change>) {
+fn record(id: &str, was: &Value, is: &Value, out: &mut Vec<Change>) {
     let say = |name: &str, what: &str| {
         let text = format!("field \"{name}\" of record \"{id}\" {what}");
         Change::new(ChangeKind::Changed, format!("record:{id}"), text)

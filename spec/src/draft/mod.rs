@@ -115,7 +115,7 @@ pub struct Text {
 pub struct RawPolicies {
     /// Caps on money.
     pub budgets: Vec<At<Budget>>,
-    /// Grants.
+    /// How freely playbooks may use verbs.
     pub autonomy: Vec<At<Autonomy>>,
     /// Who is told.
     pub notify: Vec<At<NotifyRule>>,
@@ -130,23 +130,23 @@ pub struct RawPolicies {
 /// Every object of a company as read.
 #[derive(Debug, Clone)]
 pub struct Draft {
-    /// `adjutant.toml`.
+    /// What `adjutant.toml` says; absent where it cannot be read.
     pub company: Single<Option<At<Company>>>,
     /// The slices by name; those without a `slice.toml` and `company` too, with the company's owner and stage.
     pub slices: Shelf<At<Slice>>,
-    /// The playbooks.
+    /// The playbooks, their names as written.
     pub playbooks: Shelf<At<RawPlaybook>>,
-    /// The agents.
+    /// The agents, their names as written.
     pub agents: Shelf<At<Agent>>,
     /// The connectors, the verbs and events of their kind filled in.
     pub connectors: Shelf<At<Connector>>,
-    /// The routes.
+    /// The routes, their names as written.
     pub routes: Shelf<At<Route>>,
     /// The JSON Schema of each kind of record.
     pub records: Shelf<At<Value>>,
     /// Prompts and templates by their path from the root.
     pub texts: Shelf<Text>,
-    /// The policies.
+    /// The policies of all files, in the order of the files.
     pub policies: Single<RawPolicies>,
     /// `prices.toml`; where there is none, a table without models and with a small cap.
     pub prices: Single<Option<At<Prices>>>,

@@ -18,14 +18,14 @@ use super::{
 pub struct Node {
     /// The bytes of the value; of the header for a `[table]`.
     pub span: Range<usize>,
-    /// The value.
+    /// What the value is, and what it holds.
     pub kind: NodeKind,
 }
 
 /// What a TOML value is.
 #[derive(Debug, Clone, PartialEq)]
 pub enum NodeKind {
-    /// A text.
+    /// A text, its escapes resolved.
     Text(String),
     /// A whole number that fits 64 bits.
     Integer(i64),
@@ -35,7 +35,7 @@ pub enum NodeKind {
     Boolean(bool),
     /// A date or time, as written.
     Moment(String),
-    /// A list.
+    /// A list in the order of the file.
     List(Vec<Node>),
     /// A table in the order of the file.
     Table(Vec<Entry>),
@@ -44,11 +44,11 @@ pub enum NodeKind {
 /// A key of a table with its value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
-    /// The key.
+    /// The key, its quotes taken off.
     pub key: String,
     /// The bytes of the key.
     pub key_span: Range<usize>,
-    /// The value.
+    /// What stands at the key.
     pub value: Node,
 }
 
@@ -212,41 +212,48 @@ impl Places {
     /// Returns the bytes of the value at a key path, or of its nearest parent; nothing for a file that has no tree.
     #[must_use]
     pub fn place(&self, file: &str, path: &str) -> Option<Range<usize>> {
-        self.walk(file, path).map(|(_, value)| value.span.clone())
+        self.walk(file, path).map(|found| found.node.span.clone())
     }
 
     /// Returns the bytes of the key at a key path, or of its nearest parent; of the value where a list holds it.
     #[must_use]
     pub fn key_place(&self, file: &str, path: &str) -> Option<Range<usize>> {
-        self.walk(file, path).map(|(key, value)| key.unwrap_or_else(|| value.span.clone()))
+        self.walk(file, path).map(|found| found.key.unwrap_or_else(|| found.node.span.clone()))
     }
 
     /// Returns the bytes of a part of the text value at a key path, given as a range of the decoded text.
     #[must_use]
     pub fn inside(&self, file: &str, path: &str, part: Range<usize>) -> Option<Range<usize>> {
         let text = &self.trees.get(file)?.text;
-        let (_, value) = self.walk(file, path)?;
-        Some(inside(text, value, part))
+        Some(inside(text, self.walk(file, path)?.node, part))
     }
 
-    fn walk(&self, file: &str, path: &str) -> Option<(Option<Range<usize>>, &Node)> {
-        let mut found = (None, &self.trees.get(file)?.node);
-        let mut rest = path;
-        while !rest.is_empty() {
-            let Some((key, node, left)) = descend(found.1, rest) else { break };
-            found = (key, node);
-            rest = left;
+    fn walk<'n, 'p>(&'n self, file: &str, path: &'p str) -> Option<Reached<'n, 'p>> {
+        let mut reached = Reached { key: None, node: &self.trees.get(file)?.node, left: path };
+        while !reached.left.is_empty() {
+            let Some(child) = descend(reached.node, reached.left) else { break };
+            reached = child;
         }
-        Some(found)
+        Some(reached)
     }
 }
 
-/// Returns the child that the path begins with, and what is left of the path.
-fn descend<'n, 'p>(node: &'n Node, path: &'p str) -> Option<(Option<Range<usize>>, &'n Node, &'p str)> {
+/// How far a key path has led.
+struct Reached<'n, 'p> {
+    /// The bytes of the key; absent for an item of a list.
+    key: Option<Range<usize>>,
+    node: &'n Node,
+    /// What is left of the path.
+    left: &'p str,
+}
+
+/// Returns the child that a path begins with.
+fn descend<'n, 'p>(node: &'n Node, path: &'p str) -> Option<Reached<'n, 'p>> {
+    let rest = |left: &'p str| left.strip_prefix('.').unwrap_or(left);
     if let Some(indexed) = path.strip_prefix('[') {
         let (index, left) = indexed.split_once(']')?;
         let item = node.items().get(index.parse::<usize>().ok()?)?;
-        return Some((None, item, left.strip_prefix('.').unwrap_or(left)));
+        return Some(Reached { key: None, node: item, left: rest(left) });
     }
     let matching = node.entries().iter().filter_map(|entry| {
         let left = path.strip_prefix(entry.key.as_str())?;
@@ -254,7 +261,7 @@ fn descend<'n, 'p>(node: &'n Node, path: &'p str) -> Option<(Option<Range<usize>
         ends.then_some((entry, left))
     });
     let (entry, left) = matching.max_by_key(|(entry, _)| entry.key.len())?;
-    Some((Some(entry.key_span.clone()), &entry.value, left.strip_prefix('.').unwrap_or(left)))
+    Some(Reached { key: Some(entry.key_span.clone()), node: &entry.value, left: rest(left) })
 }
 
 /// Returns the bytes of a part of a text value; the whole value where escapes or joins moved it.

@@ -7,7 +7,7 @@ use super::{FILE_KINDS, Field, Support, Table, Ty, Word};
 /// Returns the reference page as Markdown.
 #[must_use]
 pub fn reference() -> String {
-    let mut page = Page { out: HEAD.to_owned(), done: Vec::new() };
+    let mut page = Reference { out: HEAD.to_owned(), done: Vec::new() };
     for kind in FILE_KINDS {
         page.line(format_args!("\n## {}: `{}`\n", kind.name, kind.path));
         page.table(kind.table);
@@ -18,13 +18,13 @@ pub fn reference() -> String {
 const HEAD: &str = "# The keys of a company repository\n\nThis page is made from the field tables that the reader uses. \
 Keys that begin with `x-` are yours. What is marked *not yet* is understood and refused with E0900.\n";
 
-struct Page {
+struct Reference {
     out: String,
     /// The tables that have a section.
     done: Vec<&'static str>,
 }
 
-impl Page {
+impl Reference {
     fn line(&mut self, text: std::fmt::Arguments<'_>) {
         writeln!(self.out, "{text}").expect("a String takes every text");
     }

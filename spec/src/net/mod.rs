@@ -133,15 +133,24 @@ fn judge(address: IpAddr, written: &str) -> Result<(), Problem> {
     Ok(())
 }
 
+/// An entry of `hosts`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allowed {
+    /// The host, or the domain whose hosts are meant.
+    pub host: Host,
+    /// The one port, where one is written.
+    pub port: Option<u16>,
+}
+
 /// Reads an entry of `hosts`: a host, `host:port`, or `*.domain` for all below a domain.
 ///
 /// # Errors
 /// As [`host`].
-pub fn allowed(written: &str) -> Result<(Host, Option<u16>), Problem> {
+pub fn allowed(written: &str) -> Result<Allowed, Problem> {
     if let Some(domain) = written.strip_prefix("*.") {
         return match host(domain)? {
             // Every name below a cloud's own domain is one of its own.
-            Host::Name(name) => Ok((Host::Name(name), None)),
+            Host::Name(name) => Ok(Allowed { host: Host::Name(name), port: None }),
             Host::Address(_) => Err(Problem::NoHost(written.to_owned())),
         };
     }
@@ -153,8 +162,8 @@ pub fn allowed(written: &str) -> Result<(Host, Option<u16>), Problem> {
         _ => None,
     };
     match split {
-        Some((name, port)) => Ok((host(name)?, Some(port))),
-        None => Ok((host(written)?, None)),
+        Some((name, port)) => Ok(Allowed { host: host(name)?, port: Some(port) }),
+        None => Ok(Allowed { host: host(written)?, port: None }),
     }
 }
 
@@ -294,7 +303,7 @@ mod tests {
 
     #[test]
     fn an_entry_of_hosts_is_a_host_with_a_port_or_a_domain() {
-        let read = |written| allowed(written).map(|(host, port)| (host.text(), port));
+        let read = |written| allowed(written).map(|found| (found.host.text(), found.port));
         assert_eq!(read("api.example.com"), Ok(("api.example.com".to_owned(), None)));
         assert_eq!(read("127.0.0.1:8080"), Ok(("127.0.0.1".to_owned(), Some(8080))));
         assert_eq!(read("[::1]:80"), Ok(("::1".to_owned(), Some(80))));

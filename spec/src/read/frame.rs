@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    layout::{Role, classify},
+    layout::{PathKind, classify},
     object,
     parsed::{Files, Surroundings},
     reader::Reader,
@@ -30,7 +30,7 @@ pub(super) struct Frame {
 impl Frame {
     /// Returns whether a file is one of those that the frame is read from.
     pub(super) fn is_read_from(path: &str) -> bool {
-        matches!(classify(path), Role::Company | Role::Slice)
+        matches!(classify(path), PathKind::Company | PathKind::Slice)
     }
 
     /// Reads company and slices.
@@ -92,7 +92,7 @@ impl Reader<'_> {
             self.draft.slices.insert(id, At { file, key: String::new(), value: slice });
         }
         let set = self.files.set;
-        for (path, bytes) in set.iter().filter(|(path, _)| classify(path) == Role::Slice) {
+        for (path, bytes) in set.iter().filter(|(path, _)| classify(path) == PathKind::Slice) {
             self.slice(path, bytes);
         }
     }

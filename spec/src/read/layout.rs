@@ -4,7 +4,7 @@ use crate::{draft::Kind, plan::is_id};
 
 /// What a path of a company repository is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Role {
+pub enum PathKind {
     /// `adjutant.toml`.
     Company,
     /// `slices/<slice>/slice.toml`.
@@ -81,23 +81,23 @@ const SYNONYMS: [(&str, &str); 11] = [
 
 /// Returns what a path is.
 #[must_use]
-pub fn classify(path: &str) -> Role {
+pub fn classify(path: &str) -> PathKind {
     match path {
-        "adjutant.toml" => return Role::Company,
-        "prices.toml" => return Role::Prices,
-        "models.toml" => return Role::Models,
-        "adjutant.lock" => return Role::Lock,
+        "adjutant.toml" => return PathKind::Company,
+        "prices.toml" => return PathKind::Prices,
+        "models.toml" => return PathKind::Models,
+        "adjutant.lock" => return PathKind::Lock,
         _ => {}
     }
     if path.split('/').any(is_noise) {
-        return Role::Other;
+        return PathKind::Other;
     }
     match path.strip_prefix("slices/").map(|rest| rest.split_once('/')) {
-        Some(None) => Role::Stray("a slice is a folder: slices/<slice>/slice.toml"),
-        Some(Some((slice, _))) if !is_id(slice) => Role::BadId(slice.to_owned()),
-        Some(Some((_, "slice.toml"))) => Role::Slice,
+        Some(None) => PathKind::Stray("a slice is a folder: slices/<slice>/slice.toml"),
+        Some(Some((slice, _))) if !is_id(slice) => PathKind::BadId(slice.to_owned()),
+        Some(Some((_, "slice.toml"))) => PathKind::Slice,
         Some(Some((_, name))) if ROOT_FILES.contains(&name) => {
-            Role::Stray("this file belongs into the root of the repository")
+            PathKind::Stray("this file belongs into the root of the repository")
         }
         Some(Some((_, inner))) => in_folder(inner, &["slice.toml"]),
         None => in_folder(path, &ROOT_FILES),
@@ -116,7 +116,7 @@ pub fn is_noise(name: &str) -> bool {
 }
 
 /// Returns what a path below the root or a slice is; `files` are the names that stand there by themselves.
-fn in_folder(path: &str, files: &[&'static str]) -> Role {
+fn in_folder(path: &str, files: &[&'static str]) -> PathKind {
     let Some((folder, name)) = path.split_once('/') else { return lone(path, files) };
     let (stem, ending) = name.rsplit_once('.').unwrap_or((name, ""));
     let is_deep = name.contains('/');
@@ -125,9 +125,9 @@ fn in_folder(path: &str, files: &[&'static str]) -> Role {
         "prompts" | "templates" => stray(ending, "prompts and templates are .md or .txt files"),
         "tests" if is_deep => {
             if ending == "toml" {
-                Role::Idle
+                PathKind::Idle
             } else {
-                Role::Other
+                PathKind::Other
             }
         }
         _ if is_deep && FOLDERS.contains(&folder) => {
@@ -138,46 +138,46 @@ fn in_folder(path: &str, files: &[&'static str]) -> Role {
         "connectors" => object(Kind::Connector, stem, ending, "toml"),
         "routes" => object(Kind::Route, stem, ending, "toml"),
         "records" => object(Kind::Record, stem, ending, "json"),
-        "policies" if ending == "toml" => Role::Policy,
-        "policies" if ending == "cedar" => Role::Cedar,
+        "policies" if ending == "toml" => PathKind::Policy,
+        "policies" if ending == "cedar" => PathKind::Cedar,
         "policies" => stray(ending, "policies are .toml files"),
-        "tests" if ending == "toml" => Role::Scenario,
-        "tests" if matches!(ending, "yml" | "yaml") => Role::Stray("scenarios are .toml files"),
+        "tests" if ending == "toml" => PathKind::Scenario,
+        "tests" if matches!(ending, "yml" | "yaml") => PathKind::Stray("scenarios are .toml files"),
         // Other things are tested too, in folders of this name.
-        "tests" => Role::Other,
-        "memory" if ending == "toml" => Role::Memory,
+        "tests" => PathKind::Other,
+        "memory" if ending == "toml" => PathKind::Memory,
         "memory" => stray(ending, "contracts of memory are .toml files"),
-        "runbooks" if ending == "md" => Role::Runbook,
+        "runbooks" if ending == "md" => PathKind::Runbook,
         "runbooks" => stray(ending, "runbooks are .md files"),
-        "secrets" if ending == "age" && is_id(stem) => Role::Secret(stem.to_owned()),
-        "secrets" => {
-            Role::Stray("only ciphertext belongs here: `adjutant secrets set NAME` writes secrets/<name>.age")
-        }
+        "secrets" if ending == "age" && is_id(stem) => PathKind::Secret(stem.to_owned()),
+        "secrets" => PathKind::Stray(
+            "only ciphertext belongs here: `adjutant secrets set NAME` writes secrets/<name>.age",
+        ),
         other => misplaced(other, name),
     }
 }
 
 /// Returns what a file is that stands in a folder of the language without being of it: one that somebody may have meant to be
 /// is refused, anything else is named.
-fn stray(ending: &str, help: &'static str) -> Role {
+fn stray(ending: &str, help: &'static str) -> PathKind {
     let is_meant = ["toml", "tml", "yml", "yaml", "json", "md", "markdown", "cedar", "age"]
         .contains(&ending.to_lowercase().as_str());
-    if is_meant || ending.is_empty() { Role::Stray(help) } else { Role::Idle }
+    if is_meant || ending.is_empty() { PathKind::Stray(help) } else { PathKind::Idle }
 }
 
 /// Returns what a file outside every folder is: one that looks like a known one is named.
-fn lone(name: &str, files: &[&'static str]) -> Role {
+fn lone(name: &str, files: &[&'static str]) -> PathKind {
     let lower = name.to_lowercase();
     let is_near = |known: &&'static str| {
         strsim::damerau_levenshtein(known, &lower) <= 1
             || (stem_of(known) == stem_of(&lower) && is_structure(&lower))
     };
     match files.iter().copied().find(is_near) {
-        Some(known) => Role::Misspelt(known),
-        None if FOLDERS.contains(&stem_of(&lower)) && is_structure(&lower) => Role::Stray(
+        Some(known) => PathKind::Misspelt(known),
+        None if FOLDERS.contains(&stem_of(&lower)) && is_structure(&lower) => PathKind::Stray(
             "nothing reads this file: this is the name of a folder, with one file for each object",
         ),
-        None => Role::Other,
+        None => PathKind::Other,
     }
 }
 
@@ -185,11 +185,11 @@ fn stem_of(name: &str) -> &str {
     name.rsplit_once('.').map_or(name, |(stem, _)| stem)
 }
 
-fn text_role(folder: &str) -> Role {
-    if folder == "prompts" { Role::Prompt } else { Role::Template }
+fn text_role(folder: &str) -> PathKind {
+    if folder == "prompts" { PathKind::Prompt } else { PathKind::Template }
 }
 
-fn object(kind: Kind, stem: &str, ending: &str, wanted: &str) -> Role {
+fn object(kind: Kind, stem: &str, ending: &str, wanted: &str) -> PathKind {
     if ending != wanted {
         let help = if wanted == "json" {
             "records are JSON Schemas: <kind>.json"
@@ -198,7 +198,7 @@ fn object(kind: Kind, stem: &str, ending: &str, wanted: &str) -> Role {
         };
         return stray(ending, help);
     }
-    if is_id(stem) { Role::Object(kind, stem.to_owned()) } else { Role::BadId(stem.to_owned()) }
+    if is_id(stem) { PathKind::Object(kind, stem.to_owned()) } else { PathKind::BadId(stem.to_owned()) }
 }
 
 /// Endings of files that the language has, or that people write instead.
@@ -209,9 +209,9 @@ fn is_ours(name: &str) -> bool {
 }
 
 /// Returns what a file in a folder is that the language does not have: one that looks like a known folder is named.
-fn misplaced(folder: &str, name: &str) -> Role {
+fn misplaced(folder: &str, name: &str) -> PathKind {
     if !is_ours(name) {
-        return Role::Other;
+        return PathKind::Other;
     }
     let lower = folder.to_lowercase();
     let synonym = || SYNONYMS.iter().find(|(word, _)| *word == lower).map(|(_, known)| *known);
@@ -221,7 +221,7 @@ fn misplaced(folder: &str, name: &str) -> Role {
         strsim::damerau_levenshtein(known, &lower) <= 1 && (!is_common || is_structure(name))
     };
     let near = FOLDERS.iter().copied().find(is_near);
-    near.or_else(|| synonym().filter(|_| is_structure(name))).map_or(Role::Other, Role::Misspelt)
+    near.or_else(|| synonym().filter(|_| is_structure(name))).map_or(PathKind::Other, PathKind::Misspelt)
 }
 
 /// Returns whether a file is an editor's, the system's, or a note for people: nothing looks into it.
@@ -250,20 +250,23 @@ mod tests {
     #[test]
     fn paths_say_what_files_are() {
         let cases = [
-            ("adjutant.toml", Role::Company),
-            ("slices/sales/slice.toml", Role::Slice),
-            ("slices/sales/playbooks/a.toml", Role::Object(Kind::Playbook, "a".into())),
-            ("records/customer.json", Role::Object(Kind::Record, "customer".into())),
-            ("playbooks/a.toml~", Role::Other),
-            ("playbooks/.a.toml.swp", Role::Other),
-            ("playbooks/README.md", Role::Other),
-            ("playbook/a.toml", Role::Misspelt("playbooks")),
-            ("playbooks/A b.toml", Role::BadId("A b".into())),
-            ("policies/a.cedar", Role::Cedar),
-            ("secrets/mail.age", Role::Secret("mail".into())),
-            ("notes/a.md", Role::Other),
-            ("memory/clients.toml", Role::Memory),
-            ("slices/sales/prices.toml", Role::Stray("this file belongs into the root of the repository")),
+            ("adjutant.toml", PathKind::Company),
+            ("slices/sales/slice.toml", PathKind::Slice),
+            ("slices/sales/playbooks/a.toml", PathKind::Object(Kind::Playbook, "a".into())),
+            ("records/customer.json", PathKind::Object(Kind::Record, "customer".into())),
+            ("playbooks/a.toml~", PathKind::Other),
+            ("playbooks/.a.toml.swp", PathKind::Other),
+            ("playbooks/README.md", PathKind::Other),
+            ("playbook/a.toml", PathKind::Misspelt("playbooks")),
+            ("playbooks/A b.toml", PathKind::BadId("A b".into())),
+            ("policies/a.cedar", PathKind::Cedar),
+            ("secrets/mail.age", PathKind::Secret("mail".into())),
+            ("notes/a.md", PathKind::Other),
+            ("memory/clients.toml", PathKind::Memory),
+            (
+                "slices/sales/prices.toml",
+                PathKind::Stray("this file belongs into the root of the repository"),
+            ),
         ];
         for (path, role) in cases {
             assert_eq!(classify(path), role, "{path}");
@@ -341,12 +344,15 @@ mod tests {
     #[test]
     fn every_file_near_a_known_folder_is_known_or_named() {
         let named = |path: &str| {
-            matches!(classify(path), Role::Stray(_) | Role::Misspelt(_) | Role::BadId(_) | Role::Idle)
+            matches!(
+                classify(path),
+                PathKind::Stray(_) | PathKind::Misspelt(_) | PathKind::BadId(_) | PathKind::Idle
+            )
         };
         let silent: Vec<&str> = WRONG.into_iter().filter(|path| !named(path)).collect();
         assert_eq!(silent, Vec::<&str>::new());
         for path in FINE {
-            assert_eq!(classify(path), Role::Other, "{path}");
+            assert_eq!(classify(path), PathKind::Other, "{path}");
         }
     }
 }

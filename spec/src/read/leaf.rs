@@ -318,7 +318,7 @@ fn parsed(
     roots: Roots,
 ) -> Result<Template, Vec<Fault>> {
     let template = parsed.map_err(|error| {
-        let part = error.range.map(|(start, end)| start..end);
+        let part = error.range;
         let message = format!("template syntax: {}", error.message);
         vec![Fault { part, ..Fault::new(Code::E0111, message, "here") }]
     })?;

@@ -9,7 +9,7 @@ use super::{
     connector,
     cx::Cx,
     form::Form,
-    layout::{self, Role, classify},
+    layout::{self, PathKind, classify},
     leaf, object,
     parsed::{Files, Surroundings},
     playbook, policy, shape, text,
@@ -37,14 +37,14 @@ impl<'a> Reader<'a> {
     /// Reads one file; company and slices are read before all others.
     pub(super) fn file(&mut self, path: &str, bytes: &Arc<[u8]>) {
         match classify(path) {
-            Role::Company | Role::Slice => {}
-            Role::Other => self.other(path, bytes, None),
-            Role::Object(Kind::Record, id) => self.record(path, &id, bytes),
-            Role::Object(kind, id) => self.object(path, kind, &id, bytes),
-            Role::Prompt => self.markdown(path, bytes, fields::AGENT_ROOTS),
-            Role::Template => self.markdown(path, bytes, fields::STEP_ROOTS),
-            Role::Runbook => self.wait_for(path, "runbooks"),
-            Role::Secret(id) => {
+            PathKind::Company | PathKind::Slice => {}
+            PathKind::Other => self.other(path, bytes, None),
+            PathKind::Object(Kind::Record, id) => self.record(path, &id, bytes),
+            PathKind::Object(kind, id) => self.object(path, kind, &id, bytes),
+            PathKind::Prompt => self.markdown(path, bytes, fields::AGENT_ROOTS),
+            PathKind::Template => self.markdown(path, bytes, fields::STEP_ROOTS),
+            PathKind::Runbook => self.wait_for(path, "runbooks"),
+            PathKind::Secret(id) => {
                 // Ciphertext in its armour is text, and is merged like text.
                 if let Some(text) =
                     std::str::from_utf8(bytes).ok().filter(|text| text::conflict(text).is_some())
@@ -54,25 +54,25 @@ impl<'a> Reader<'a> {
                 }
                 self.draft.secrets.insert(id, Arc::clone(bytes));
             }
-            Role::Policy => self.policy(path, bytes),
-            Role::Prices => self.prices(path, bytes),
-            Role::Lock => self.lock(path, bytes),
-            Role::Models => drop(self.toml(path, bytes, &fields::MODELS)),
-            Role::Scenario => drop(self.toml(path, bytes, &fields::SCENARIO)),
-            Role::Memory => self.wait_for(path, "contracts of memory"),
-            Role::Cedar => self.refuse_cedar(path),
-            Role::Stray(help) => {
+            PathKind::Policy => self.policy(path, bytes),
+            PathKind::Prices => self.prices(path, bytes),
+            PathKind::Lock => self.lock(path, bytes),
+            PathKind::Models => drop(self.toml(path, bytes, &fields::MODELS)),
+            PathKind::Scenario => drop(self.toml(path, bytes, &fields::SCENARIO)),
+            PathKind::Memory => self.wait_for(path, "contracts of memory"),
+            PathKind::Cedar => self.refuse_cedar(path),
+            PathKind::Stray(help) => {
                 let message = format!("\"{path}\" is not a file of the language");
                 self.report.push(Diagnostic::new(Code::E0014, Spot::file(path), message).help(help));
             }
-            Role::Misspelt(known) => self.other(path, bytes, Some(known)),
-            Role::Idle => {
+            PathKind::Misspelt(known) => self.other(path, bytes, Some(known)),
+            PathKind::Idle => {
                 let message =
                     "nothing reads this file: it is none of the language, and does nothing in this folder";
                 let help = "keep it elsewhere, or leave it here if that is meant";
                 self.report.push(Diagnostic::new(Code::W0001, Spot::file(path), message).help(help));
             }
-            Role::BadId(stem) => self.refuse_id(path, &stem),
+            PathKind::BadId(stem) => self.refuse_id(path, &stem),
         }
     }
 
@@ -236,7 +236,7 @@ impl<'a> Reader<'a> {
                 self.report.source(path, Arc::clone(&text));
                 Some(text)
             }
-            Err((code, message)) => {
+            Err(text::NoText { code, message }) => {
                 let help = "save the file as UTF-8 text";
                 self.report.push(Diagnostic::new(code, Spot::file(path), message).help(help));
                 None

@@ -12,7 +12,7 @@ use std::{
 
 use super::{
     frame::Frame,
-    layout::{Role, classify},
+    layout::{PathKind, classify},
     parsed::{Files, Now, Parsed, Surroundings, Versions, Wanted},
     reader::Reader,
     text,
@@ -115,7 +115,7 @@ impl Reading {
 
     /// Notes that a file that defines an object came or went, and returns those that define it too.
     fn claim(&mut self, path: &str) -> Vec<String> {
-        let Role::Object(kind, id) = classify(path) else { return Vec::new() };
+        let PathKind::Object(kind, id) = classify(path) else { return Vec::new() };
         let claim = Claim { kind, id };
         let is_there = self.set.get(path).is_some();
         let files = self.claims.entry(claim.clone()).or_default();
@@ -183,7 +183,7 @@ impl Reading {
 
     /// Refuses a file that defines an object which an earlier one defines.
     fn refusal(&self, path: &str) -> Option<Diagnostic> {
-        let Role::Object(kind, id) = classify(path) else { return None };
+        let PathKind::Object(kind, id) = classify(path) else { return None };
         let claim = Claim { kind, id };
         let first = self.claims.get(&claim)?.first().filter(|first| *first != path)?;
         let message = format!("{} \"{}\" is also defined in {first}", kind.word(), claim.id);

@@ -76,7 +76,7 @@ fn from_file(path: &str, cx: &Cx<'_>) -> Result<Value, SchemaFault> {
         fault.help = Some("paths are relative to the slice, then to the root".to_owned());
         fault
     })?;
-    let text = super::text::decode(bytes).map_err(|(code, message)| SchemaFault::new(code, message))?;
+    let text = super::text::decode(bytes).map_err(|fault| SchemaFault::new(fault.code, fault.message))?;
     if super::text::conflict(text).is_some() {
         let message = format!("\"{path}\": a merge has left its markers in this file");
         return Err(SchemaFault::new(Code::E0020, message));
@@ -123,9 +123,8 @@ fn short_table(node: &Node) -> Result<Value, SchemaFault> {
     let mut properties = Map::new();
     let mut required = Vec::new();
     for entry in node.entries() {
-        let (schema, is_optional) = short_value(&entry.value, &entry.key)?;
-        properties.insert(entry.key.clone(), schema);
-        if !is_optional {
+        properties.insert(entry.key.clone(), short_value(&entry.value, &entry.key)?);
+        if !is_optional(&entry.value) {
             required.push(Value::from(entry.key.clone()));
         }
     }
@@ -134,19 +133,20 @@ fn short_table(node: &Node) -> Result<Value, SchemaFault> {
     )
 }
 
-fn short_value(node: &Node, key: &str) -> Result<(Value, bool), SchemaFault> {
+/// Returns whether a field may be missing: its word ends in `?`.
+fn is_optional(node: &Node) -> bool {
+    node.text().is_some_and(|word| word.ends_with('?'))
+}
+
+fn short_value(node: &Node, key: &str) -> Result<Value, SchemaFault> {
     match &node.kind {
-        NodeKind::Text(word) => {
-            let (word, is_optional) =
-                word.strip_suffix('?').map_or((word.as_str(), false), |word| (word, true));
-            short_word(word.trim(), key).map(|schema| (schema, is_optional))
-        }
+        NodeKind::Text(word) => short_word(word.strip_suffix('?').unwrap_or(word).trim(), key),
         NodeKind::List(items) if items.len() == 1 => {
-            let (item, _) = short_value(&items[0], key)?;
-            Ok((json!({ "type": "array", "items": item }), false))
+            let item = short_value(&items[0], key)?;
+            Ok(json!({ "type": "array", "items": item }))
         }
-        NodeKind::Table(_) if is_schema(node) => Ok((node.to_json(), false)),
-        NodeKind::Table(_) => short_table(node).map(|schema| (schema, false)),
+        NodeKind::Table(_) if is_schema(node) => Ok(node.to_json()),
+        NodeKind::Table(_) => short_table(node),
         _ => Err(unknown_type(key, node.type_word())),
     }
 }

@@ -7,22 +7,30 @@ use crate::{
     files::{FileProblem, FileProblemKind, FileSet},
 };
 
-use super::layout::{Role, classify};
+use super::layout::{PathKind, classify};
 
 const LFS: &[u8] = b"version https://git-lfs.github.com/spec/";
 
+/// Why a file has no text.
+pub(super) struct NoText {
+    pub(super) code: Code,
+    pub(super) message: String,
+}
+
 /// Returns the text of a file without byte order mark.
-pub(super) fn decode(bytes: &[u8]) -> Result<&str, (Code, String)> {
+pub(super) fn decode(bytes: &[u8]) -> Result<&str, NoText> {
+    let no_text = |code, message: &str| Err(NoText { code, message: message.to_owned() });
     if bytes.starts_with(LFS) {
-        return Err((Code::E0003, "the content is a pointer of Git LFS, not the file".to_owned()));
+        return no_text(Code::E0003, "the content is a pointer of Git LFS, not the file");
     }
     if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
-        return Err((Code::E0002, "the file is UTF-16".to_owned()));
+        return no_text(Code::E0002, "the file is UTF-16");
     }
     let bytes = bytes.strip_prefix(&[0xEF, 0xBB, 0xBF]).unwrap_or(bytes);
     std::str::from_utf8(bytes).map_err(|error| {
         let line = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
-        (Code::E0001, format!("the file is not UTF-8 from line {line}, byte {}", error.valid_up_to()))
+        let message = format!("the file is not UTF-8 from line {line}, byte {}", error.valid_up_to());
+        NoText { code: Code::E0001, message }
     })
 }
 
@@ -71,7 +79,7 @@ pub(super) fn tree_problems(files: &FileSet) -> Vec<Diagnostic> {
     let mut found: Vec<Diagnostic> =
         files.problems().iter().filter(|problem| counts(problem)).map(describe).collect();
     let mut seen: BTreeMap<String, &str> = BTreeMap::new();
-    for (path, _) in files.iter().filter(|(path, _)| classify(path) != Role::Other) {
+    for (path, _) in files.iter().filter(|(path, _)| classify(path) != PathKind::Other) {
         if let Some(other) = seen.insert(path.to_lowercase(), path) {
             found.push(describe(&FileProblem {
                 path: path.to_owned(),
@@ -86,8 +94,8 @@ pub(super) fn tree_problems(files: &FileSet) -> Vec<Diagnostic> {
 fn counts(problem: &FileProblem) -> bool {
     let inside = format!("{}/x.toml", problem.path);
     matches!(problem.kind, FileProblemKind::TooMany(_))
-        || !matches!(classify(&problem.path), Role::Other | Role::Idle)
-        || classify(&inside) != Role::Other
+        || !matches!(classify(&problem.path), PathKind::Other | PathKind::Idle)
+        || classify(&inside) != PathKind::Other
 }
 
 fn describe(problem: &FileProblem) -> Diagnostic {

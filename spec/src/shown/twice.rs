@@ -47,23 +47,29 @@ fn gather(text: &str, found: &mut BTreeSet<String>) {
     found.extend(text.split(is_between).filter_map(disguised));
     // Most words are no address, and most addresses are plain.
     for word in text.split(|one: char| one.is_whitespace() || "<>\"'(),;[]{}|\\`".contains(one)) {
-        if let Some((local, domain)) = parts(word.trim_end_matches(['.', ':', '!', '?'])) {
+        if let Some(Address { local, domain }) = address(word.trim_end_matches(['.', ':', '!', '?'])) {
             found.extend(of_domain(local, domain));
             found.extend(of_local(local, domain));
         }
     }
 }
 
-/// Splits `local@domain`, or takes the host of `scheme://host/…` with an empty local part.
-fn parts(word: &str) -> Option<(&str, &str)> {
+/// The two sides of an address; the host of a link is a domain whose local part is empty.
+struct Address<'a> {
+    local: &'a str,
+    domain: &'a str,
+}
+
+/// Splits `local@domain`, or takes the host of `scheme://host/…`.
+fn address(word: &str) -> Option<Address<'_>> {
     if let Some((_, rest)) = word.split_once("://") {
         let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
         let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-        return Some(("", host.split(':').next().unwrap_or_default()));
+        return Some(Address { local: "", domain: host.split(':').next().unwrap_or_default() });
     }
     let (local, domain) = word.rsplit_once('@')?;
     let local = local.strip_prefix("mailto:").unwrap_or(local);
-    (!local.is_empty() && !domain.is_empty()).then_some((local, domain))
+    (!local.is_empty() && !domain.is_empty()).then_some(Address { local, domain })
 }
 
 fn of_domain(local: &str, domain: &str) -> Option<String> {
@@ -113,7 +119,7 @@ fn disguised(text: &str) -> Option<String> {
     let (name, rest) = text.trim().split_once('<')?;
     let goes = rest.strip_suffix('>')?.trim();
     let shown = name.trim().trim_matches('"');
-    let is_address = shown.split_whitespace().any(|word| parts(word).is_some());
+    let is_address = shown.split_whitespace().any(|word| address(word).is_some());
     let is_one = !goes.contains(['<', '>', ' ', '\n']) && goes.contains('@');
     (is_address && is_one && !shown.eq_ignore_ascii_case(goes)).then(|| {
         let (shown, goes) = (super::excerpt(shown, 120), super::excerpt(goes, 120));

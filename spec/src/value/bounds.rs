@@ -37,7 +37,7 @@ pub(crate) fn check(source: &str, is_expression: bool) -> Result<(), TemplateErr
 }
 
 fn too_deep(message: String, span: Span) -> TemplateError {
-    TemplateError { message, range: Some((span.start_offset as usize, span.end_offset as usize)) }
+    TemplateError { message, range: Some(span.start_offset as usize..span.end_offset as usize) }
 }
 
 /// How deep the syntax tree is at a token.

@@ -192,7 +192,7 @@ impl Walk {
         }
     }
 
-    fn place(&mut self, place: Place) {
+    fn place(&mut self, place: Rooted) {
         if !self.locals.contains(&place.root) {
             self.read(place.path);
         }
@@ -257,13 +257,13 @@ impl Walk {
 }
 
 /// A path with the variable that it begins with.
-struct Place {
+struct Rooted {
     root: String,
     path: Path,
 }
 
 /// Returns the path of a chain of attributes and literal indexes; a number ends the path at its list.
-fn place_of(expr: &Expr<'_>) -> Option<Place> {
+fn place_of(expr: &Expr<'_>) -> Option<Rooted> {
     let mut place = chain(expr)?;
     let written = place.path.trim_end_matches(ELEMENT).len();
     place.path.truncate(written);
@@ -273,9 +273,9 @@ fn place_of(expr: &Expr<'_>) -> Option<Place> {
 /// Marks, while a chain is walked, that it went into an element of a list.
 const ELEMENT: &str = "[]";
 
-fn chain(expr: &Expr<'_>) -> Option<Place> {
+fn chain(expr: &Expr<'_>) -> Option<Rooted> {
     match expr {
-        Expr::Var(var) => Some(Place { root: var.id.to_owned(), path: var.id.to_owned() }),
+        Expr::Var(var) => Some(Rooted { root: var.id.to_owned(), path: var.id.to_owned() }),
         Expr::GetAttr(it) => extend(&it.expr, Some(it.name)),
         Expr::GetItem(it) => match &it.subscript_expr {
             Expr::Const(index) => extend(&it.expr, index.value.as_str()),
@@ -285,7 +285,7 @@ fn chain(expr: &Expr<'_>) -> Option<Place> {
     }
 }
 
-fn extend(inner: &Expr<'_>, name: Option<&str>) -> Option<Place> {
+fn extend(inner: &Expr<'_>, name: Option<&str>) -> Option<Rooted> {
     let mut place = chain(inner)?;
     match name {
         // Fields of a list's element are not told apart: the list stands for them.

@@ -69,7 +69,7 @@ struct Rewriter<'a> {
 type Rewritten<T> = Result<T, TemplateError>;
 
 fn refuse<T>(message: impl Into<String>, span: Span) -> Rewritten<T> {
-    let range = Some((span.start_offset as usize, span.end_offset as usize));
+    let range = Some(span.start_offset as usize..span.end_offset as usize);
     Err(TemplateError { message: message.into(), range })
 }
 
