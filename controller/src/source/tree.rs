@@ -31,7 +31,26 @@ const LINK_BYTES: usize = 4096;
 pub(super) struct Cache(Mutex<Held>);
 
 type Blobs = BTreeMap<Oid, Arc<[u8]>>;
-type Written = BTreeMap<String, WrittenBlob>;
+
+/// A tree that was written, with all of its files.
+#[derive(Debug, Default)]
+struct Written {
+    /// Absent before the first one.
+    tree: Option<Oid>,
+    blobs: BTreeMap<String, WrittenBlob>,
+}
+
+impl Written {
+    /// Returns the tree, if the files are the very same in memory as those that it was written from.
+    fn tree_of(&self, files: &FileSet) -> Option<Oid> {
+        let mut known = self.blobs.iter();
+        let is_same = |(path, bytes): (&str, &Arc<[u8]>)| {
+            known.next().is_some_and(|(known, blob)| path == known && Arc::ptr_eq(bytes, &blob.bytes))
+        };
+        let is_whole = self.blobs.len() == files.len() && files.iter().all(is_same);
+        self.tree.filter(|_| is_whole)
+    }
+}
 
 /// Content that was written, and the blob that it is.
 #[derive(Debug)]
@@ -167,16 +186,19 @@ pub(super) fn write(repository: &Repository, files: &FileSet, cache: &Cache) -> 
         let held = cache.held();
         (Arc::clone(&held.written), held.age)
     };
+    if let Some(tree) = known.tree_of(files) {
+        return Ok(tree);
+    }
     let mut index = git2::Index::new()?;
-    let mut written = BTreeMap::new();
+    let mut blobs = BTreeMap::new();
     for (path, bytes) in files.iter() {
-        let before = known.get(path).filter(|before| Arc::ptr_eq(&before.bytes, bytes));
+        let before = known.blobs.get(path).filter(|before| Arc::ptr_eq(&before.bytes, bytes));
         let id = before.map_or_else(|| repository.blob(bytes), |before| Ok(before.id))?;
         index.add(&entry(path, id))?;
-        written.insert(path.to_owned(), WrittenBlob { bytes: Arc::clone(bytes), id });
+        blobs.insert(path.to_owned(), WrittenBlob { bytes: Arc::clone(bytes), id });
     }
     let tree = index.write_tree_to(repository)?;
-    cache.put(age, |held| held.written = Arc::new(written));
+    cache.put(age, |held| held.written = Arc::new(Written { tree: Some(tree), blobs }));
     Ok(tree)
 }
 
