@@ -1,6 +1,6 @@
 //! What the reconciler has on its desk: the durable course, the proposals, what is in force, and the candidate at hand.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use adjutant_machine::{
     id::Stamp,
@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::{
     Error,
     course::{Attempt, Course, Entry, What},
+    files::Manifest,
     in_force::InForce,
     judge::{self, Judged},
     plan::{Artefact, missing_secrets},
@@ -34,6 +35,17 @@ pub(super) struct Desk {
     pub(super) stalled: Option<String>,
     pub(super) in_force: InForce,
     pub(super) judged: Option<LastCheck>,
+    /// The last decision that left nothing to do; absent where one did.
+    pub(super) settled: Option<Settled>,
+}
+
+/// What a decision was made from that left nothing to do: from the same, nothing else can come.
+pub(super) struct Settled {
+    pub(super) candidate: Candidate,
+    /// What was in force, by its files.
+    pub(super) manifest: Manifest,
+    /// What it amounted to: another build may read the same files otherwise.
+    pub(super) plan: Arc<Plan>,
 }
 
 /// What the last check told, for the status.
@@ -111,6 +123,18 @@ impl Desk {
             proposals: self.book.undecided(),
         }
         .status()
+    }
+
+    /// Returns whether nothing is left to do for a candidate, because nothing is new since that was found out: neither the reading
+    /// itself, whose files are the very same in memory, nor what is in force.
+    pub(super) fn is_settled(&self, candidate: &Candidate, live: Option<&Arc<Plan>>) -> bool {
+        let is_same = |settled: &Settled| {
+            Arc::ptr_eq(&settled.candidate.files, &candidate.files)
+                && settled.candidate == *candidate
+                && settled.manifest == self.in_force.manifest
+                && live.is_some_and(|live| Arc::ptr_eq(live, &settled.plan))
+        };
+        self.settled.as_ref().is_some_and(is_same)
     }
 
     /// Returns whether the candidate brought what is in force.
@@ -210,5 +234,57 @@ impl Fate {
             }
             Self::Activate { plan } => planned(plan),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use adjutant_company::{DONE, company};
+
+    use super::*;
+
+    /// A desk on which everything that is wished is in force.
+    fn settled() -> Desk {
+        let files = company(&[("playbooks/hello.toml", DONE)]);
+        let plan = Arc::new(adjutant_company::plan(&files));
+        let in_force = InForce::of(files, "t".to_owned());
+        let candidate = Candidate {
+            revision: "r".to_owned(),
+            commit: None,
+            title: "one".to_owned(),
+            files: Arc::clone(&in_force.files),
+            uncommitted: Vec::new(),
+            remark: None,
+        };
+        let manifest = in_force.manifest.clone();
+        let settled = Some(Settled { candidate, manifest, plan });
+        Desk {
+            course: Kept::default(),
+            book: Book::default(),
+            last: None,
+            wished: None,
+            unreadable: None,
+            stalled: None,
+            in_force,
+            judged: None,
+            settled,
+        }
+    }
+
+    #[test]
+    fn the_same_again_is_settled_and_anything_new_is_decided_on() {
+        let mut desk = settled();
+        let Settled { candidate, plan: live, .. } = desk.settled.as_ref().unwrap();
+        let (candidate, live) = (candidate.clone(), Arc::clone(live));
+        assert!(desk.is_settled(&candidate, Some(&live)));
+        let other_commit = Candidate { commit: Some("c".to_owned()), ..candidate.clone() };
+        assert!(!desk.is_settled(&other_commit, Some(&live)));
+        let read_again = Candidate { files: Arc::new((*candidate.files).clone()), ..candidate.clone() };
+        assert!(!desk.is_settled(&read_again, Some(&live)), "other bytes in memory may be other files");
+        let other_build = Arc::new((*live).clone());
+        assert!(!desk.is_settled(&candidate, Some(&other_build)), "somebody else put a plan in force");
+        assert!(!desk.is_settled(&candidate, None));
+        desk.in_force = InForce::of(company(&[]), "u".to_owned());
+        assert!(!desk.is_settled(&candidate, Some(&live)), "it was reverted");
     }
 }

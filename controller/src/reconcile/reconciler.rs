@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, watch};
 use super::{
     Error,
     course::{Course, Good, What},
-    desk::{CandidateKey, Desk, Draft, Fate, LastCheck, note},
+    desk::{CandidateKey, Desk, Draft, Fate, LastCheck, Settled, note},
     files,
     in_force::InForce,
     judge::{Judge, Judged},
@@ -65,6 +65,7 @@ impl Reconciler {
             stalled: None,
             in_force,
             judged: None,
+            settled: None,
         };
         let status = watch::Sender::new(desk.status(&settings));
         let (looks, judge) = (Looks::default(), Arc::new(Judge::default()));
@@ -152,10 +153,16 @@ impl Reconciler {
         // A commit names more than the company's files, and uncommitted work has no commit: what is wished and what is in
         // force are compared by the tree of those files alone.
         let tree = self.keep_tree(&candidate.files).await;
-        desk.last = Some(candidate);
+        let is_settled = desk.is_settled(&candidate, self.inner.settings.handle.plan().as_ref());
+        desk.last = Some(candidate.clone());
         desk.wished = tree.as_ref().ok().cloned();
         desk.stalled = tree.as_ref().err().map(ToString::to_string);
         tree?;
+        // A look without news is the usual one, and a company may have ten thousand files.
+        if is_settled {
+            self.mirror(&candidate).await;
+            return self.settle_proposals(desk).await;
+        }
         // Whoever reads the status meanwhile finds that something is wished that is not in force yet, never the other way round.
         self.publish(desk);
         self.reconcile(desk).await
@@ -207,6 +214,7 @@ impl Reconciler {
             draft.note(What::Released)?;
         }
         let key = CandidateKey { tree: self.wished(desk)?, files: judged.attempted.clone() };
+        desk.settled = None;
         match &fate {
             Fate::Refuse(reason) => {
                 tracing::warn!(revision = candidate.revision, reason, "revision refused");
@@ -231,7 +239,13 @@ impl Reconciler {
             }
         }
         note(&mut draft, candidate, &key, &fate)?;
-        self.commit(desk, draft).await.map(|()| Attempted::Wholly)
+        self.commit(desk, draft).await?;
+        if let Fate::Nothing { .. } = fate {
+            let (candidate, manifest) = (candidate.clone(), desk.in_force.manifest.clone());
+            let plan = self.inner.settings.handle.plan();
+            desk.settled = plan.map(|plan| Settled { candidate, manifest, plan });
+        }
+        Ok(Attempted::Wholly)
     }
 
     /// Says what waits for the operator's yes; returns the part of the candidate that needs none and is not in force yet.
