@@ -27,4 +27,4 @@ pub use router::{
     Router, Score, SentenceRouter, wilson_lower,
 };
 pub use static_table::StaticTable;
-pub use worker::{Answer, Limits, Worker};
+pub use worker::{Limits, Pending, Worker};

@@ -69,8 +69,8 @@ struct Request {
 
 struct Handle(Arc<Shared>);
 
-/// What a caller waits for: block with [`Answer::wait`], or await it. Dropping it withdraws the question.
-pub struct Answer {
+/// What a caller waits for: block with [`Pending::wait`], or await it. Dropping it withdraws the question.
+pub struct Pending {
     reply: Arc<Reply>,
 }
 
@@ -116,7 +116,7 @@ impl Worker {
     ///
     /// # Errors
     /// [`EmbedError::Busy`] where the texts do not fit; [`EmbedError::Stopped`].
-    pub fn try_ask(&self, texts: Vec<String>) -> Result<Answer, EmbedError> {
+    pub fn try_ask(&self, texts: Vec<String>) -> Result<Pending, EmbedError> {
         let queue = lock(&self.shared.queue);
         if !self.shared.has_room(&queue, texts.len()) {
             return Err(EmbedError::Busy { model: self.shared.model.name.clone(), waiting: queue.texts });
@@ -128,7 +128,7 @@ impl Worker {
     ///
     /// # Errors
     /// [`EmbedError::Stopped`].
-    pub fn ask(&self, texts: Vec<String>) -> Result<Answer, EmbedError> {
+    pub fn ask(&self, texts: Vec<String>) -> Result<Pending, EmbedError> {
         let mut queue = lock(&self.shared.queue);
         while !self.shared.has_room(&queue, texts.len()) {
             queue = self.shared.drained.wait(queue).unwrap_or_else(PoisonError::into_inner);
@@ -161,7 +161,7 @@ impl Shared {
         queue.is_closed || queue.texts == 0 || queue.texts + texts <= self.limits.waiting
     }
 
-    fn put(&self, mut queue: MutexGuard<'_, Queue>, texts: Vec<String>) -> Result<Answer, EmbedError> {
+    fn put(&self, mut queue: MutexGuard<'_, Queue>, texts: Vec<String>) -> Result<Pending, EmbedError> {
         if queue.is_closed {
             return Err(self.stopped());
         }
@@ -169,7 +169,7 @@ impl Shared {
         queue.texts += texts.len();
         queue.requests.push_back(Request { texts, reply: reply.clone() });
         self.filled.notify_one();
-        Ok(Answer { reply })
+        Ok(Pending { reply })
     }
 
     /// Returns what waits, up to the budget; nothing once the last handle is gone.
@@ -281,7 +281,7 @@ impl Drop for Unanswered<'_> {
     }
 }
 
-impl Answer {
+impl Pending {
     /// Blocks until the embeddings are there.
     ///
     /// # Errors
@@ -297,7 +297,7 @@ impl Answer {
     }
 }
 
-impl Future for Answer {
+impl Future for Pending {
     type Output = Result<Vec<Embedding>, EmbedError>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
@@ -310,7 +310,7 @@ impl Future for Answer {
     }
 }
 
-impl Drop for Answer {
+impl Drop for Pending {
     fn drop(&mut self) {
         lock(&self.reply.state).is_withdrawn = true;
     }

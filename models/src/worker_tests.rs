@@ -78,7 +78,7 @@ fn what_waits_is_embedded_together_up_to_the_budget() {
     let first = worker.ask(texts(&["one"])).unwrap();
     assert_eq!(signs.asked.recv().unwrap(), ["one"]);
     // Each of these is guessed at two tokens: three fit into six.
-    let rest: Vec<Answer> =
+    let rest: Vec<Pending> =
         ["a", "b", "c", "d"].iter().map(|text| worker.ask(texts(&[text])).unwrap()).collect();
     for _ in 0..3 {
         signs.may_go.send(()).unwrap();

@@ -15,7 +15,7 @@ use super::{
     job::VerbJob,
     kinds::{self, Probed},
     llm::{self, AgentJob, Answerer, price::Tariff},
-    outcome::{Answer, Fault},
+    outcome::{Ending, Fault},
     redact::Redactor,
 };
 
@@ -30,7 +30,7 @@ pub(super) struct Attempt<'a> {
 
 impl Attempt<'_> {
     /// Calls a verb of a connector, once.
-    pub(super) async fn verb(&self, call: &VerbCall) -> Answer {
+    pub(super) async fn verb(&self, call: &VerbCall) -> Ending {
         let Self { ground, plan, job, .. } = *self;
         let Resolved { connector, verb } = connectors::resolve(plan, &call.verb)?;
         let secret = ground.secret_of_call(plan, connector)?;
@@ -64,7 +64,7 @@ impl Attempt<'_> {
     }
 
     /// Asks a model. What was not counted when its effect began takes its place now.
-    pub(super) async fn agent(&self, call: &AgentCall, is_counted: bool) -> Answer {
+    pub(super) async fn agent(&self, call: &AgentCall, is_counted: bool) -> Ending {
         let Self { ground, plan, job, redactor, deadline } = *self;
         let Answerer { connector, model } = llm::resolve(plan, call)?;
         let tariff =

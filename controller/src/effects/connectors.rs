@@ -8,7 +8,7 @@ use super::{
     expression,
     job::VerbJob,
     kinds,
-    outcome::{Answer, Done, Fault},
+    outcome::{Done, Ending, Fault},
     schema,
 };
 
@@ -26,7 +26,7 @@ pub(super) fn resolve<'a>(plan: &'a Plan, name: &str) -> Result<Resolved<'a>, Fa
 }
 
 /// Performs a call once, or answers it without touching the world where the job or the connector says so.
-pub(super) async fn perform(verb: &VerbJob<'_>, is_dry: bool) -> Answer {
+pub(super) async fn perform(verb: &VerbJob<'_>, is_dry: bool) -> Ending {
     schema::check(&verb.verb.input, &verb.call.args).map_err(|complaints| {
         Fault::invalid(format!(
             "the arguments of \"{}\" break its schema: {}",
@@ -47,7 +47,7 @@ pub(super) async fn perform(verb: &VerbJob<'_>, is_dry: bool) -> Answer {
 }
 
 /// The verb's own fixture, rendered with the arguments.
-fn fixture(verb: &VerbJob<'_>) -> Answer {
+fn fixture(verb: &VerbJob<'_>) -> Ending {
     let setting = verb.verb.settings.get("fixture").ok_or_else(|| {
         Fault::unavailable(format!(
             "\"{}\" has no `fixture`, and its connector's mode asks for one",
@@ -66,7 +66,7 @@ fn fixture(verb: &VerbJob<'_>) -> Answer {
 }
 
 /// Nothing is sent. The fixture's fields, where there is one, let later steps read what a real answer would have.
-fn dry(verb: &VerbJob<'_>) -> Answer {
+fn dry(verb: &VerbJob<'_>) -> Ending {
     let fixture =
         verb.verb.settings.get("fixture").map(|setting| render_fixture(verb, setting)).transpose()?;
     let mut value = fixture.filter(Value::is_object).unwrap_or_else(|| json!({}));

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{
     attempt::Attempt,
-    outcome::{self, Answer, Fault, Held},
+    outcome::{self, Ending, Fault, Held},
     patience::Patience,
     route,
 };
@@ -25,7 +25,7 @@ pub(super) struct Asked<'a> {
 }
 
 /// A question to a hop.
-struct Question<'a> {
+struct HopQuestion<'a> {
     route: &'a Route,
     text: &'a str,
     is_counted: bool,
@@ -33,7 +33,7 @@ struct Question<'a> {
 
 impl Attempt<'_> {
     /// Classifies a text: by rule, by the local router, by a hop.
-    pub(super) async fn route(&self, asked: &Asked<'_>) -> Answer {
+    pub(super) async fn route(&self, asked: &Asked<'_>) -> Ending {
         let missing =
             || Fault::unavailable(format!("route \"{}\" is not in the company any more", asked.route));
         let route = self.plan.route(asked.route).ok_or_else(missing)?;
@@ -50,14 +50,14 @@ impl Attempt<'_> {
     }
 
     /// Asks the hops one after the other, until one decides.
-    async fn hops(&self, route: &Route, text: &str, mut classification: route::Classification<'_>) -> Answer {
+    async fn hops(&self, route: &Route, text: &str, mut classification: route::Classification<'_>) -> Ending {
         let mut is_first = true;
         for name in &route.escalate {
             let hop = match self.plan.hop(name) {
                 None => skipped(self, "there is no such agent"),
                 Some(agent) => {
                     let is_counted = is_first && self.job.counts_first_hop();
-                    let question = Question { route, text, is_counted };
+                    let question = HopQuestion { route, text, is_counted };
                     let answer = self.hop(agent, question).await;
                     if is_first && let Err(no_room @ Fault::Held(Held { after: Some(_), .. })) = answer {
                         return Err(no_room);
@@ -82,15 +82,15 @@ impl Attempt<'_> {
         asked.await.map_err(|error| Fault::transient(format!("the local router was stopped: {error}")))
     }
 
-    async fn hop(&self, agent: &Agent, question: Question<'_>) -> Answer {
-        let Question { route, text, is_counted } = question;
+    async fn hop(&self, agent: &Agent, question: HopQuestion<'_>) -> Ending {
+        let HopQuestion { route, text, is_counted } = question;
         let call = route::hop_call(self.plan, agent, route, text)?;
         self.agent(&call, is_counted).await
     }
 }
 
 /// Returns what a hop said, or why its answer does not count.
-fn heard(attempt: &Attempt<'_>, answer: Answer) -> route::Hop {
+fn heard(attempt: &Attempt<'_>, answer: Ending) -> route::Hop {
     match answer {
         Ok(done) => route::named(done),
         Err(Fault::Definite(failure)) => {

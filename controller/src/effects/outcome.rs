@@ -13,7 +13,7 @@ use super::redact::Redactor;
 const MOST_SAID: usize = 600;
 
 /// What an attempt comes to.
-pub(super) type Answer = Result<Done, Fault>;
+pub(super) type Ending = Result<Done, Fault>;
 
 /// What an attempt that happened came to.
 #[derive(Debug, Clone, PartialEq)]
@@ -127,7 +127,7 @@ pub(super) fn told(redactor: &Redactor, words: &str) -> String {
 }
 
 /// Returns the event that answers a job; nothing leaves the room unredacted.
-pub(super) fn event(job: &Perform, answer: Answer, redactor: &Redactor) -> Event {
+pub(super) fn event(job: &Perform, answer: Ending, redactor: &Redactor) -> Event {
     let (effect, attempt) = (job.effect.clone(), job.attempt);
     match answer {
         Ok(Done { value, cost, provenance }) => Event::EffectSucceeded {

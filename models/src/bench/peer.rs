@@ -33,7 +33,7 @@ struct Ask<'a> {
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Answer {
+enum PeerAnswer {
     Done {
         batches: Vec<f64>,
         tokens: usize,
@@ -82,7 +82,7 @@ impl Peer {
         }
     }
 
-    fn ask(&mut self, ask: &Ask<'_>) -> Result<Answer, String> {
+    fn ask(&mut self, ask: &Ask<'_>) -> Result<PeerAnswer, String> {
         let mut line = serde_json::to_string(ask).map_err(|error| error.to_string())?;
         line.push('\n');
         self.asks.write_all(line.as_bytes()).map_err(|error| error.to_string())?;
@@ -104,8 +104,8 @@ impl Engine for Peer {
         let ask = Ask { engine, threads: cell.threads, batch: cell.batch, texts };
         let failed = |reason| Error::Peer { engine: engine.to_owned(), reason };
         match self.ask(&ask).map_err(failed)? {
-            Answer::Failed { error } => Err(failed(error)),
-            Answer::Done { batches, tokens, vector, load_seconds, peak_kib, version } => {
+            PeerAnswer::Failed { error } => Err(failed(error)),
+            PeerAnswer::Done { batches, tokens, vector, load_seconds, peak_kib, version } => {
                 self.note(About { version, load_seconds, peak_kib }, cell.threads);
                 Ok(Turn { batches, tokens: Some(tokens), vector })
             }

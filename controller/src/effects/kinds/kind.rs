@@ -17,7 +17,7 @@ use crate::effects::{
     job::VerbJob,
     llm::{AgentJob, Bill, Completion, Conversation},
     look::{Look, Seen},
-    outcome::{Answer, Fault},
+    outcome::{Ending, Fault},
 };
 
 /// One kind of connector: its verbs, events and fields as the language has them, and what it does at the edge.
@@ -48,7 +48,7 @@ pub(in crate::effects) trait Kind: Send + Sync {
     }
 
     /// Calls a verb once.
-    fn call<'a>(&'a self, _job: &'a VerbJob<'_>) -> BoxFuture<'a, Answer> {
+    fn call<'a>(&'a self, _job: &'a VerbJob<'_>) -> BoxFuture<'a, Ending> {
         Box::pin(std::future::ready(Err(self.has_no("verbs"))))
     }
 
@@ -58,7 +58,7 @@ pub(in crate::effects) trait Kind: Send + Sync {
     }
 
     /// Returns what that verb's answer says about the call in doubt.
-    fn finding(&self, _probed: &Probed<'_>, answer: Answer) -> Finding {
+    fn finding(&self, _probed: &Probed<'_>, answer: Ending) -> Finding {
         let why = match answer {
             Ok(_) => "nothing can be read from the answer".to_owned(),
             Err(fault) => fault.message().to_owned(),

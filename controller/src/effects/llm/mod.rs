@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 use super::{
     doors::Door,
     kinds::{self, Kind},
-    outcome::{Answer, Done, Fault, Held},
+    outcome::{Done, Ending, Fault, Held},
     schema,
 };
 
@@ -35,7 +35,7 @@ pub(super) use price::{Bill, Usage};
 pub(super) use strict::Lowered;
 
 /// Asks once, and a second time where the first answer breaks the contract.
-pub(super) async fn ask(job: &AgentJob<'_>) -> Answer {
+pub(super) async fn ask(job: &AgentJob<'_>) -> Ending {
     if job.connector.mode == Mode::Fixture {
         return fixture(job);
     }
@@ -133,7 +133,7 @@ fn done(job: &AgentJob<'_>, value: Value, conversation: &Conversation, bill: &Bi
     Done { value, cost: Some(bill.total()), provenance }
 }
 
-fn fixture(job: &AgentJob<'_>) -> Answer {
+fn fixture(job: &AgentJob<'_>) -> Ending {
     let fixtures = job.connector.settings.get("fixture");
     let value = fixtures.and_then(|all| all.get(&job.call.agent)).cloned().ok_or_else(|| {
         Fault::unavailable(format!(

@@ -9,7 +9,7 @@ use crate::effects::{
     doors::Door,
     job::VerbJob,
     look::{Look, Seen},
-    outcome::{Answer, Fault},
+    outcome::{Ending, Fault},
 };
 
 /// The kind `files`.
@@ -20,7 +20,7 @@ impl Kind for Files {
         "files"
     }
 
-    fn call<'a>(&'a self, job: &'a VerbJob<'_>) -> BoxFuture<'a, Answer> {
+    fn call<'a>(&'a self, job: &'a VerbJob<'_>) -> BoxFuture<'a, Ending> {
         Box::pin(async { task::call(job, Door::to(job.doors, job.connector).pass()?).await })
     }
 

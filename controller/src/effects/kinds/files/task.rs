@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use crate::effects::{
     doors::Passage,
     job::VerbJob,
-    outcome::{Answer, Done, Fault},
+    outcome::{Done, Ending, Fault},
 };
 
 /// The largest file that is read or written.
@@ -33,7 +33,7 @@ const MAX_ENTRIES: usize = 1_000;
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// Calls a verb once.
-pub(super) async fn call(job: &VerbJob<'_>, _open: Passage) -> Answer {
+pub(super) async fn call(job: &VerbJob<'_>, _open: Passage) -> Ending {
     job.endpoint()?;
     let (connector, folders) = (job.connector.clone(), job.folders.clone());
     let verb = job.name().to_owned();
@@ -67,7 +67,7 @@ struct Parent<'a> {
 }
 
 impl Task {
-    fn run(self) -> Answer {
+    fn run(self) -> Ending {
         match self.verb.as_str() {
             "write" => self.write(),
             "read" => self.read(),
@@ -77,7 +77,7 @@ impl Task {
         }
     }
 
-    fn write(&self) -> Answer {
+    fn write(&self) -> Ending {
         let content =
             self.content.as_deref().ok_or_else(|| Fault::invalid("`content` is missing"))?.as_bytes();
         if content.len() as u64 > MAX_BYTES {
@@ -111,7 +111,7 @@ impl Task {
         file.write_all(content).and_then(|()| file.sync_all()).map_err(|error| self.io("file", &error))
     }
 
-    fn read(&self) -> Answer {
+    fn read(&self) -> Ending {
         let Parent { folder, name } = self.parent(false)?;
         let bytes = self.content_of(&folder, name)?.ok_or_else(|| self.missing())?;
         let content = String::from_utf8(bytes)
@@ -121,7 +121,7 @@ impl Task {
         Ok(Done::free(value, json!({})))
     }
 
-    fn list(&self) -> Answer {
+    fn list(&self) -> Ending {
         let folder = self.folder(&components(&self.path, true)?, false)?;
         let entries = Dir::read_from(&folder).map_err(|error| self.errno(error))?;
         let mut items = Vec::new();
@@ -144,7 +144,7 @@ impl Task {
     }
 
     /// A file that is gone already counts as deleted: the call may be a repetition.
-    fn delete(&self) -> Answer {
+    fn delete(&self) -> Ending {
         let Parent { folder, name } = match self.parent(false) {
             Ok(found) => found,
             Err(Fault::Definite(failure)) if failure.class == ErrorClass::Gone => {
@@ -275,7 +275,7 @@ mod tests {
 
     use super::*;
 
-    fn task(root: &Path, verb: &str, path: &str, content: Option<&str>) -> Answer {
+    fn task(root: &Path, verb: &str, path: &str, content: Option<&str>) -> Ending {
         let content = content.map(str::to_owned);
         Task {
             root: root.into(),

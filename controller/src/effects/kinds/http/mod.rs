@@ -30,7 +30,7 @@ use crate::effects::{
     egress::Egress,
     job::VerbJob,
     look::{Look, Seen},
-    outcome::{Answer, Done, Fault},
+    outcome::{Done, Ending, Fault},
     schema, wire,
 };
 
@@ -42,7 +42,7 @@ impl Kind for Http {
         "http"
     }
 
-    fn call<'a>(&'a self, job: &'a VerbJob<'_>) -> BoxFuture<'a, Answer> {
+    fn call<'a>(&'a self, job: &'a VerbJob<'_>) -> BoxFuture<'a, Ending> {
         Box::pin(call(job))
     }
 
@@ -50,7 +50,7 @@ impl Kind for Http {
         probing::arguments(probed)
     }
 
-    fn finding(&self, probed: &Probed<'_>, answer: Answer) -> Finding {
+    fn finding(&self, probed: &Probed<'_>, answer: Ending) -> Finding {
         probing::finding(probed, answer)
     }
 
@@ -59,7 +59,7 @@ impl Kind for Http {
     }
 }
 
-async fn call(job: &VerbJob<'_>) -> Answer {
+async fn call(job: &VerbJob<'_>) -> Ending {
     let request = request::build(job)?;
     let egress = Egress::of(job.connector, job.doors);
     let sent = json!({

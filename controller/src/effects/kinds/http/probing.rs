@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::super::kind::Probed;
 use crate::effects::{
     expression,
-    outcome::{Answer, Fault},
+    outcome::{Ending, Fault},
 };
 
 /// Returns the arguments of the probe: its `with`, rendered; else the key alone.
@@ -22,7 +22,7 @@ pub(super) fn arguments(probed: &Probed<'_>) -> Result<Value, Fault> {
 }
 
 /// Returns what the probe's answer says about the call in doubt.
-pub(super) fn finding(probed: &Probed<'_>, answer: Answer) -> Finding {
+pub(super) fn finding(probed: &Probed<'_>, answer: Ending) -> Finding {
     let result = match answer {
         Ok(done) => done.value,
         Err(Fault::Definite(failure)) if failure.class == ErrorClass::Gone => return Finding::DidNotHappen,

@@ -18,7 +18,7 @@ use super::kind::Kind;
 use crate::effects::{
     job::VerbJob,
     look::{Look, Seen},
-    outcome::{Answer, Done, Fault},
+    outcome::{Done, Ending, Fault},
 };
 use dialogue::Server;
 use message::Letter;
@@ -31,7 +31,7 @@ impl Kind for Mail {
         "mail"
     }
 
-    fn call<'a>(&'a self, job: &'a VerbJob<'_>) -> BoxFuture<'a, Answer> {
+    fn call<'a>(&'a self, job: &'a VerbJob<'_>) -> BoxFuture<'a, Ending> {
         Box::pin(call(job))
     }
 
@@ -40,7 +40,7 @@ impl Kind for Mail {
     }
 }
 
-async fn call(job: &VerbJob<'_>) -> Answer {
+async fn call(job: &VerbJob<'_>) -> Ending {
     if job.name() != "send" {
         return Err(Fault::unavailable(format!(
             "a mail connector has the verb `send`, not \"{}\"",
