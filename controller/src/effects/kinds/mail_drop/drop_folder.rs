@@ -23,7 +23,7 @@ use serde_json::json;
 use super::{
     folder::{DONE, FAILED, Fingerprint, Folder, Found, Name, Whole, plain},
     reader::{NotRead, Reader},
-    still::{Now, Still, Told},
+    still::{Now, Sight, Still, Told},
 };
 use crate::effects::intake::{
     Delivery, DropStanding, Item, Refused, Unread, delivery, letter::Letter, limit,
@@ -329,7 +329,7 @@ impl DropFolder {
         });
         for (stamp, name, told) in stamped.await.unwrap_or_default() {
             match stamp {
-                Some(stamp) => self.still.tell(name, told, stamp, now()),
+                Some(stamp) => self.still.tell(name, told, Sight { stamp, now: now() }),
                 None => self.still.forget(&name),
             }
         }

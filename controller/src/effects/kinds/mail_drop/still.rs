@@ -43,6 +43,12 @@ pub(super) struct Now {
     pub(super) steady: Instant,
 }
 
+/// A file as a look saw it.
+pub(super) struct Sight {
+    pub(super) stamp: Fingerprint,
+    pub(super) now: Now,
+}
+
 /// What is known of the files that wait.
 #[derive(Debug, Default)]
 pub(super) struct Still {
@@ -59,7 +65,8 @@ struct Waited {
 
 impl Still {
     /// Takes in what the system tells of a file that is there.
-    pub(super) fn tell(&mut self, name: Name, told: Told, stamp: Fingerprint, now: Now) {
+    pub(super) fn tell(&mut self, name: Name, told: Told, sight: Sight) {
+        let Sight { stamp, now } = sight;
         let fresh = Waited { stamp, since: now.steady, told: Some(told), is_unfinished: false };
         match self.seen.get_mut(&name).filter(|_| told != Told::Renamed) {
             Some(seen) => seen.told = Some(told),
@@ -148,7 +155,7 @@ mod tests {
 
         fn tell(&mut self, told: Told, millis: u64) {
             let (stamp, now) = (self.stamp(), self.now(millis));
-            self.still.tell(name(), told, stamp, now);
+            self.still.tell(name(), told, Sight { stamp, now });
         }
 
         fn is_whole(&mut self, millis: u64) -> bool {
