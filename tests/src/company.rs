@@ -154,8 +154,3 @@ pub(crate) async fn webhook(url: &str, id: &str, body: &Value) -> Answer {
     let text = answer.text().await.expect("a body");
     Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::Null) }
 }
-
-/// Clients panic without a provider of cryptography.
-pub(crate) fn install_tls() {
-    drop(rustls::crypto::ring::default_provider().install_default());
-}

@@ -173,7 +173,7 @@ impl Api {
     /// Without a client.
     #[must_use]
     pub fn at(socket: &Path) -> Self {
-        TLS.call_once(crate::company::install_tls);
+        TLS.call_once(install_tls);
         let http = reqwest::Client::builder().unix_socket(PathBuf::from(socket)).no_proxy();
         Self { http: http.timeout(Duration::from_secs(120)).build().expect("a client") }
     }
@@ -232,6 +232,11 @@ async fn answer(sent: reqwest::Result<reqwest::Response>) -> Option<Answer> {
     let status = response.status().as_u16();
     let text = response.text().await.ok()?;
     Some(Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) })
+}
+
+/// Clients panic without a provider of cryptography.
+fn install_tls() {
+    drop(rustls::crypto::ring::default_provider().install_default());
 }
 
 /// Asks a process of ours to stop, with the signal that service managers send.
