@@ -4,6 +4,7 @@ mod awake;
 pub mod bench;
 pub mod cli;
 mod daemon;
+pub mod desk;
 pub mod effects;
 pub mod http;
 pub mod journal;

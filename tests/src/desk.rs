@@ -8,10 +8,14 @@ use std::{
 };
 
 use adjutant::{
-    http::{self, Backups, Code, Doors, GitDoor, HookRefusal, Hooks, Probes, Refusal, Server, doors::*},
+    desk::{
+        Backups, Code, Done, Doors, GitDoor, NewProposal, PageWish, PlanWish, Probes, Received, Refusal,
+        doors::DoorAnswer, views::*,
+    },
+    http::{self, HookRefusal, Hooks, Server},
     runtime::{
-        Activation, Delivery, Handle, ManualClock, NotifyFailure, PageWish, Performer, Runtime, Settings,
-        StartRun, Worst, views::Paged,
+        Activation, Delivery, Handle, ManualClock, NotifyFailure, Performer, Runtime, Settings, StartRun,
+        Worst,
     },
 };
 use adjutant_machine::{
@@ -102,7 +106,6 @@ impl Desk {
         let handle = Runtime::open(settings).await.unwrap();
         let doors = Doors {
             git: Arc::new(Shelf::default()),
-            hooks: Arc::new(Gatekeeper),
             probes: Arc::new(Gatekeeper),
             backups: Arc::new(Gatekeeper),
         };
@@ -111,6 +114,7 @@ impl Desk {
             journal: journal.clone(),
             clock: Arc::new(clock.clone()),
             doors,
+            hooks: Arc::new(Gatekeeper),
             data: data.clone(),
             listen: Some(([127, 0, 0, 1], 0).into()),
             public_url: None,
@@ -149,7 +153,7 @@ impl Desk {
     }
 
     /// Starts a run of the main job for a message and waits for its gate: high risk for a lead, low for one that is unclear.
-    pub async fn gate(&self, message: &str) -> adjutant::runtime::views::GateView {
+    pub async fn gate(&self, message: &str) -> GateView {
         let mut changes = self.handle.subscribe();
         let input = [("message", message), ("sender", "ada@engines.example"), ("name", "Ada Lovelace")];
         let input = input.map(|(name, value)| (name.to_owned(), Value::from(value))).into();
@@ -178,7 +182,7 @@ impl Desk {
     }
 
     /// Waits until a run stands so.
-    pub async fn until(&self, run: &str, stands: impl Fn(&adjutant::runtime::views::RunView) -> bool) {
+    pub async fn until(&self, run: &str, stands: impl Fn(&RunView) -> bool) {
         let mut changes = self.handle.subscribe();
         let waiting = async {
             while !stands(&self.handle.run(run).await.unwrap()) {
@@ -334,14 +338,14 @@ impl Hooks for Gatekeeper {
 }
 
 impl Backups for Gatekeeper {
-    fn backup(&self, folder: &std::path::Path) -> Answered<BackupView> {
+    fn backup(&self, folder: &std::path::Path) -> DoorAnswer<BackupView> {
         let refused = Refusal::conflict(format!("there is a store in \"{}\"", folder.display()));
         Box::pin(std::future::ready(Err(refused)))
     }
 }
 
 impl Probes for Gatekeeper {
-    fn probe(&self, connector: &str) -> Answered<ProbeView> {
+    fn probe(&self, connector: &str) -> DoorAnswer<ProbeView> {
         let found = match connector {
             "mail" => Ok(ProbeView { ok: true, message: "220 ready".to_owned(), millis: 3 }),
             other => Err(Refusal::not_found("connector", other)),
@@ -374,20 +378,21 @@ fn done(message: &str) -> Done {
     Done { applied: true, message: message.to_owned(), next: None }
 }
 
-fn ready<T: Send + 'static>(answer: Result<T, Refusal>) -> Answered<T> {
+fn ready<T: Send + 'static>(answer: Result<T, Refusal>) -> DoorAnswer<T> {
     Box::pin(async move { answer })
 }
 
 impl GitDoor for Shelf {
-    fn source(&self) -> Answered<SourceView> {
-        ready(Ok(SourceView { mode: "worktree".to_owned(), ready: true, ..SourceView::default() }))
+    fn source(&self) -> DoorAnswer<Status> {
+        ready(Ok(Status { ready: true, ..Status::default() }))
     }
 
-    fn plan(&self, wish: PlanWish) -> Answered<Value> {
-        ready(Ok(json!({ "to": wish.to })))
+    fn plan(&self, wish: PlanWish) -> DoorAnswer<PlanView> {
+        let text = wish.to.unwrap_or_default();
+        ready(Ok(PlanView { ok: true, text, ..PlanView::default() }))
     }
 
-    fn proposals(&self, wish: PageWish) -> Answered<Paged<ProposalView>> {
+    fn proposals(&self, wish: PageWish) -> DoorAnswer<Paged<ProposalView>> {
         let only = ProposalView { diff: None, ..self.0.lock().unwrap().clone() };
         let list = (wish.after.as_ref() != Some(&only.id)).then(|| Ok((only.id.clone(), only)));
         ready(Paged::of(list, wish.size(), 1))
@@ -397,26 +402,21 @@ impl GitDoor for Shelf {
         u64::from(self.0.lock().unwrap().state == "open")
     }
 
-    fn proposal(&self, id: &str, _: bool) -> Answered<ProposalView> {
+    fn proposal(&self, id: &str, _: bool) -> DoorAnswer<ProposalView> {
         let proposal = self.0.lock().unwrap().clone();
         ready(if proposal.id == id { Ok(proposal) } else { Err(Refusal::not_found("proposal", id)) })
     }
 
-    fn propose(&self, wish: NewProposal, by: &str) -> Answered<ProposalView> {
+    fn propose(&self, wish: NewProposal, by: &str) -> DoorAnswer<ProposalView> {
         ready(Ok(ProposalView { title: wish.title, author: by.to_owned(), ..self.0.lock().unwrap().clone() }))
     }
 
-    fn refit(
-        &self,
-        route: &str,
-        said: Vec<adjutant::runtime::views::CorrectionView>,
-        by: &str,
-    ) -> Answered<ProposalView> {
+    fn refit(&self, route: &str, said: Vec<CorrectionView>, by: &str) -> DoorAnswer<ProposalView> {
         let title = format!("teach {route} {} corrections", said.len());
         ready(Ok(ProposalView { title, author: by.to_owned(), ..self.0.lock().unwrap().clone() }))
     }
 
-    fn approve(&self, _: &str, digest: &str, _: &str) -> Answered<Done> {
+    fn approve(&self, _: &str, digest: &str, _: &str) -> DoorAnswer<Done> {
         let mut proposal = self.0.lock().unwrap();
         if proposal.digest != digest {
             return ready(Err(Refusal::new(Code::Conflict, "the proposal has changed")));
@@ -425,28 +425,28 @@ impl GitDoor for Shelf {
         ready(Ok(done("approved")))
     }
 
-    fn refuse(&self, _: &str, reason: &str, _: &str) -> Answered<Done> {
+    fn refuse(&self, _: &str, reason: &str, _: &str) -> DoorAnswer<Done> {
         "refused".clone_into(&mut self.0.lock().unwrap().state);
         ready(Ok(done(reason)))
     }
 
-    fn revert(&self, _: Option<&str>, _: &str) -> Answered<Done> {
+    fn revert(&self, _: Option<&str>, _: &str) -> DoorAnswer<Done> {
         ready(Ok(done("reverted")))
     }
 
-    fn hold(&self, reason: &str, _: &str) -> Answered<Done> {
+    fn hold(&self, reason: &str, _: &str) -> DoorAnswer<Done> {
         ready(Ok(done(reason)))
     }
 
-    fn release(&self, _: &str) -> Answered<Done> {
+    fn release(&self, _: &str) -> DoorAnswer<Done> {
         ready(Ok(done("released")))
     }
 
-    fn confirm(&self, token: &str, _: &str) -> Answered<Done> {
+    fn confirm(&self, token: &str, _: &str) -> DoorAnswer<Done> {
         ready(Ok(done(token)))
     }
 
-    fn pushed(&self, push: Push) -> Answered<PushAnswer> {
+    fn pushed(&self, push: Push) -> DoorAnswer<PushAnswer> {
         ready(Ok(PushAnswer { ok: true, text: push.hook, ..PushAnswer::default() }))
     }
 }

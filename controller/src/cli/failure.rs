@@ -5,7 +5,7 @@ use std::{error::Error as StdError, io, path::Path, process::ExitCode};
 use adjutant_machine::journal::JournalError;
 
 use super::out::{Paint, Words, words};
-use crate::{bench, daemon, effects, http, journal, private, runtime, source};
+use crate::{bench, daemon, desk::Refusal, effects, http, journal, private, runtime, source};
 
 /// How a command ends. The numbers are the contract of the operator's surface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,21 +43,6 @@ impl From<Exit> for ExitCode {
 }
 
 impl Exit {
-    /// Returns the exit code that belongs to the `code` of an answer of the API.
-    #[must_use]
-    pub(crate) fn of_code(code: &str) -> Self {
-        match code {
-            "invalid" | "too_large" => Self::Invalid,
-            "unauthorized" | "forbidden" | "step_up" => Self::Forbidden,
-            "not_found" => Self::NotFound,
-            "conflict" => Self::Conflict,
-            "quarantined" => Self::Damaged,
-            "journal" => Self::Disk,
-            "too_many" | "unavailable" => Self::Again,
-            _ => Self::Bug,
-        }
-    }
-
     fn of_number(number: u8) -> Self {
         match number {
             1 => Self::Invalid,
@@ -201,6 +186,13 @@ impl From<runtime::Error> for Failure {
     }
 }
 
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        let exit = Exit::of_number(refusal.code.exit_code());
+        Self { hint: refusal.help, ..Self::new(exit, refusal.message) }
+    }
+}
+
 impl From<journal::Error> for Failure {
     fn from(error: journal::Error) -> Self {
         match &error {
@@ -244,7 +236,9 @@ fn not_served(error: &http::ServeError) -> Failure {
         http::ServeError::Taken(_) => {
             failure.hint("one daemon serves one data folder: give another `--data`")
         }
-        http::ServeError::Runtime(_) => Failure { exit: Exit::Bug, ..failure },
+        http::ServeError::Refused(refusal) => {
+            Failure { exit: Exit::Bug, causes: refusal.help.clone().into_iter().collect(), ..failure }
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     daemon::hook::{self, Between, Unanswered},
-    http::doors::{Push, PushAnswer},
+    desk::views::{Push, PushAnswer},
 };
 
 /// How long a push waits for the daemon's word; Git waits for its hooks without end.
@@ -22,10 +22,7 @@ const HOOK_WITHIN: Duration = Duration::from_secs(120);
 pub(super) fn hook(cli: &Cli, name: &str) -> Outcome {
     let client = Client::at_socket(&place::socket(&place::data(&cli.global)?))?;
     let ask = |push: &Push| -> Result<PushAnswer, Unanswered> {
-        let work = async {
-            let body = serde_json::to_value(push).map_err(|error| Failure::of(Exit::Bug, &error))?;
-            client::read(client.post(&["hook", name], &body).await?)
-        };
+        let work = async { client::read(client.post(&["hook", name], push).await?) };
         let asked = block_on(async {
             tokio::time::timeout(HOOK_WITHIN, work).await.unwrap_or_else(|_| {
                 let seconds = HOOK_WITHIN.as_secs();

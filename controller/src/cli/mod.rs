@@ -34,7 +34,10 @@ use client::{Client, Cx};
 use failure::{Exit, Failure, Outcome};
 use out::{Out, Words, words};
 
-use crate::runtime::views::ClockView;
+use crate::desk::{
+    BackupWish,
+    views::{ClockView, FullStatus},
+};
 
 /// Runs the command line of this process.
 #[must_use]
@@ -126,9 +129,9 @@ fn on_store(out: &Out, cli: &Cli) -> Outcome {
 /// Returns what the store of a data folder knows of the clock: from the daemon that works with it, else from the store.
 fn seen_clock(data: &Path) -> Option<ClockView> {
     let client = Client::at_socket(&place::socket(data)).ok()?;
-    let answered = block_on(async { client.get(&["status"], &[]).await });
+    let answered = block_on(async { client.view::<FullStatus>(&["status"]).await });
     match answered {
-        Ok(status) => serde_json::from_value(status["clock"].clone()).ok(),
+        Ok(status) => Some(status.clock),
         Err(_) => offline::stored_clock(data),
     }
 }
@@ -141,15 +144,13 @@ fn backup(out: &Out, cli: &Cli, dir: &Path) -> Outcome {
         return Ok(exit);
     }
     let client = Client::at_socket(&place::socket(&data))?;
-    let copied = block_on(async {
-        client::read(client.post(&["backup"], &serde_json::json!({ "folder": folder })).await?)
-    })?;
+    let copied = block_on(async { client::read(client.post(&["backup"], &BackupWish { folder }).await?) })?;
     offline::tell_backup(out, &data, &copied)
 }
 
 /// Runs a command that asks a daemon.
 fn on_daemon(out: &Out, cli: &Cli) -> Outcome {
-    let cx = Cx { out: *out, client: Client::find(&cli.global)? };
+    let cx = Cx { out: *out, client: Client::of(&cli.global)? };
     block_on(ask(&cx, &cli.command))
 }
 

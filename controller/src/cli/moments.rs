@@ -3,7 +3,7 @@
 use adjutant_machine::id::Stamp;
 use adjutant_spec::spoken;
 
-use crate::runtime::views::When;
+use crate::desk::views::When;
 
 /// Returns the present moment.
 #[must_use]

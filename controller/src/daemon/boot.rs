@@ -21,8 +21,9 @@ use super::{
     world::{LiveDoors, World},
 };
 use crate::{
+    desk::Doors,
     effects::{Effects, Options, secrets::Keys},
-    http::{self, Doors, Server},
+    http::{self, Server},
     journal::{self, RocksJournal},
     judgement::{Files, Routers},
     reconcile::{self, Reconciler},
@@ -214,10 +215,10 @@ fn settings(data: &Path, rooms: &Rooms, address: &Address) -> http::Settings {
         clock: Arc::clone(&rooms.clock),
         doors: Doors {
             git: Arc::new(door.with_conditions(conditions(&rooms.effects, &rooms.handle))),
-            hooks: Arc::new(edge.clone()),
-            probes: Arc::new(edge),
+            probes: Arc::new(edge.clone()),
             backups: Arc::new(Store(Arc::clone(&rooms.journal))),
         },
+        hooks: Arc::new(edge),
         data: data.to_owned(),
         listen: Some(address.listen),
         public_url: address.public_url.clone(),

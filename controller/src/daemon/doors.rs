@@ -1,4 +1,4 @@
-//! What HTTP asks of the effects room and of the store: webhook intake, connector probes, backups.
+//! What the desk and HTTP ask of the effects room and of the store: webhook intake, connector probes, backups.
 
 use std::{io, path::Path, sync::Arc, time::Instant};
 
@@ -9,11 +9,13 @@ use serde_json::Value;
 
 use super::intake::delivery;
 use crate::{
-    effects::{self, Effects, IntakeError, Unread, Webhook},
-    http::{
-        Backups, Code, HookRefusal, Hooks, Probes, Refusal,
-        doors::{Answered, BackupView, ProbeView, Received},
+    desk::{
+        Backups, Code, Probes, Received, Refusal,
+        doors::DoorAnswer,
+        views::{BackupView, ProbeView},
     },
+    effects::{self, Effects, IntakeError, Unread, Webhook},
+    http::{HookRefusal, Hooks},
     journal::{self, Copied, RocksJournal},
     runtime::{Clock as _, Handle, RealClock, SetAside},
 };
@@ -76,7 +78,7 @@ fn refusal(connector: &str, error: IntakeError) -> HookRefusal {
 }
 
 impl Probes for Edge {
-    fn probe(&self, connector: &str) -> Answered<ProbeView> {
+    fn probe(&self, connector: &str) -> DoorAnswer<ProbeView> {
         let (edge, connector) = (self.clone(), connector.to_owned());
         Box::pin(async move {
             let Edge { effects, handle, tokio } = edge;
@@ -85,7 +87,7 @@ impl Probes for Edge {
             let asked = connector.clone();
             // A connection to the world must not end with the listener that asked for it.
             let report = tokio.spawn(async move { effects.probe(&plan, &asked).await }).await;
-            let report = report.map_err(|error| Refusal::new(Code::Bug, error.to_string()))?;
+            let report = report.map_err(|error| Refusal::bug(error.to_string()))?;
             let report = report.map_err(|_| Refusal::not_found("connector", &connector))?;
             let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
             Ok(ProbeView { ok: report["ok"] == Value::Bool(true), message: sentence(&report), millis })
@@ -97,12 +99,12 @@ impl Probes for Edge {
 pub(super) struct Store(pub(super) Arc<RocksJournal>);
 
 impl Backups for Store {
-    fn backup(&self, folder: &Path) -> Answered<BackupView> {
+    fn backup(&self, folder: &Path) -> DoorAnswer<BackupView> {
         let (journal, folder) = (Arc::clone(&self.0), folder.to_owned());
         Box::pin(async move {
             let named = folder.display().to_string();
             let copied = tokio::task::spawn_blocking(move || journal.backup(&folder)).await;
-            let copied = copied.map_err(|error| Refusal::new(Code::Bug, error.to_string()))?;
+            let copied = copied.map_err(|error| Refusal::bug(error.to_string()))?;
             let Copied { chain, bytes } = copied.map_err(|error| not_copied(&error))?;
             Ok(BackupView { folder: named, bytes, chain })
         })

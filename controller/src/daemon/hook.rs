@@ -10,7 +10,7 @@ use std::{
 use adjutant_spec::{load, shown};
 
 use crate::{
-    http::doors::{Push, PushAnswer, PushedRef},
+    desk::views::{Push, PushAnswer, PushedRef},
     source::{
         Destination, Dialogue, Error, Limits, RefReport, RefUpdate, Unreadable, Verdict, parse_updates,
         read_pushed,

@@ -7,11 +7,11 @@ use tokio::sync::watch;
 
 use super::git_door::Conditions;
 use crate::{
+    desk::views::ConditionView,
     effects::{
         self, Effects, Unread,
         intake::{DropStanding, Item, Refused},
     },
-    http::doors::ConditionView,
     runtime::{self, Delivery, Handle, SetAside},
 };
 

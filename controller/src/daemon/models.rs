@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::git_door::Conditions;
 use crate::{
+    desk::views::ConditionView,
     effects::Effects,
-    http::doors::ConditionView,
     judgement::{Standing, pin_of},
     runtime::Handle,
 };

@@ -5,14 +5,8 @@ use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, sync::Arc};
 use adjutant_machine::journal::Journal;
 use tokio::sync::{broadcast::error::RecvError, watch};
 
-use super::{
-    auth::Vault,
-    doors::{Backups, GitDoor, Hooks, Probes},
-    finish::Finisher,
-    metrics::Counters,
-    places::Places,
-};
-use crate::runtime::{Clock, Handle};
+use super::{auth::Vault, finish::Finisher, hooks::Hooks, metrics::Counters, places::Places};
+use crate::desk::{Clock, Desk, Doors, Handle};
 
 /// The longest body of a request; a hook has its connector's own `max_body`.
 pub(super) const LONGEST_BODY: usize = 1024 * 1024;
@@ -32,8 +26,10 @@ pub struct Settings {
     pub journal: Arc<dyn Journal>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// The other rooms.
+    /// The rooms behind the desk.
     pub doors: Doors,
+    /// Webhook intake.
+    pub hooks: Arc<dyn Hooks>,
     /// The data folder: the control socket lies in it.
     pub data: PathBuf,
     /// Where to listen; only the control socket when absent.
@@ -42,35 +38,20 @@ pub struct Settings {
     pub public_url: Option<String>,
 }
 
-/// The rooms behind traits.
-#[derive(Clone)]
-pub struct Doors {
-    /// The source of truth.
-    pub git: Arc<dyn GitDoor>,
-    /// Webhook intake.
-    pub hooks: Arc<dyn Hooks>,
-    /// Connector probes.
-    pub probes: Arc<dyn Probes>,
-    /// Copies of the store.
-    pub backups: Arc<dyn Backups>,
-}
-
 /// What every handler shares.
 #[derive(Clone)]
 pub(super) struct App(pub(super) Arc<Shared>);
 
 /// See [`App`].
 pub(super) struct Shared {
-    pub(super) handle: Handle,
+    pub(super) desk: Desk,
     pub(super) vault: Vault,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) doors: Doors,
+    pub(super) hooks: Arc<dyn Hooks>,
     pub(super) metrics: Counters,
     /// Where changes that the control socket asks for run, and those of everybody else: neither waits for the other.
     pub(super) finishers: (Finisher, Finisher),
     pub(super) places: Arc<Places>,
     pub(super) hosts: BTreeSet<String>,
-    pub(super) url: String,
     /// Tells streams that the server closes.
     pub(super) closing: watch::Receiver<bool>,
 }
@@ -98,7 +79,7 @@ impl Shared {
 
 /// Counts transitions until the server closes.
 pub(super) async fn count(app: App) {
-    let mut changes = app.handle.subscribe();
+    let mut changes = app.desk.changes();
     let mut closing = app.closing.clone();
     loop {
         let (word, times) = tokio::select! {

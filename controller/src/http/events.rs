@@ -21,7 +21,7 @@ use super::{
     auth::Principal,
     places::{Place, Places},
 };
-use crate::runtime::views::Notification;
+use crate::desk::views::Notification;
 
 /// The most streams of one caller at once.
 const MOST_STREAMS: usize = 8;
@@ -49,7 +49,7 @@ async fn events(
     let place = place.ok_or_else(|| {
         Refusal::new(Code::TooMany, "you have too many streams open").help("close one of them")
     })?;
-    let listener = Listener { changes: app.handle.subscribe(), closing: app.closing.clone(), _place: place };
+    let listener = Listener { changes: app.desk.changes(), closing: app.closing.clone(), _place: place };
     let hints = stream::unfold(listener, |mut listener| async move {
         let hint = listener.next().await?;
         Some((Ok(hint), listener))

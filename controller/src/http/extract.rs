@@ -10,10 +10,7 @@ use axum::{
 };
 use serde::de::DeserializeOwned;
 
-use super::{
-    App, Code, Refusal,
-    auth::{Principal, Via},
-};
+use super::{App, Code, Refusal, auth::Principal};
 
 /// A JSON body; an empty one counts as `{}`.
 pub(super) struct Body<T>(pub(super) T);
@@ -83,7 +80,7 @@ impl FromRequest<App> for Form {
             request.extensions_mut().get::<Principal>().cloned().ok_or_else(super::auth::unauthorized)?;
         let fields = Fields::from_request(request, app).await?.0;
         let form = Self { who, fields };
-        if let Via::Session(session) = &form.who.via
+        if let Some(session) = &form.who.session
             && form.text("csrf") != Some(&session.csrf)
         {
             return Err(Refusal::forbidden("the form is too old").help("load the page again and repeat"));

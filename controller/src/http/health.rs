@@ -9,7 +9,7 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::{App, Refusal, Scope, auth::Principal};
+use super::{App, Refusal, auth::Principal};
 
 /// Returns the routes of health.
 pub(super) fn router() -> Router<App> {
@@ -27,9 +27,9 @@ struct Readiness {
 }
 
 async fn ready(State(app): State<App>) -> (StatusCode, Json<Readiness>) {
-    let reason = match app.handle.status().await {
-        Ok(status) if status.applied.is_some() => None,
-        Ok(_) => Some("no revision is applied yet"),
+    let reason = match app.desk.is_in_force().await {
+        Ok(true) => None,
+        Ok(false) => Some("no revision is applied yet"),
         Err(_) => Some("the store does not answer"),
     };
     let status = if reason.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -37,8 +37,7 @@ async fn ready(State(app): State<App>) -> (StatusCode, Json<Readiness>) {
 }
 
 async fn metrics(State(app): State<App>, who: Principal) -> Result<Response, Refusal> {
-    who.must(Scope::Read)?;
-    let status = app.handle.status().await?;
+    let status = app.desk.standing(&who).await?;
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-    Ok((kind, app.metrics.text(&status, &app.handle.hooks(), app.changes())).into_response())
+    Ok((kind, app.metrics.text(&status, &app.desk.hooks(), app.changes())).into_response())
 }

@@ -16,31 +16,9 @@ use axum::{
     routing::post,
 };
 use http_body_util::LengthLimitError;
-use serde::{Deserialize, Serialize};
 
-use super::{App, Code, HookRefusal, Refusal, crowd::Peer, doors::Received, pace::Cut};
-use crate::runtime::{Heard, Taken};
-
-/// What the sender is told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
-struct Told {
-    /// The runs that it started, or had started before.
-    runs: Vec<String>,
-    /// Whether it had come before.
-    duplicate: bool,
-    /// The open delivery that it is, where it starts nothing yet: nothing needs to be sent again.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    open: Option<String>,
-    /// The event that nobody wants here.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ignored: Option<String>,
-    /// In words, where there is something to say.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<String>,
-    /// What a sender that asks who we are wants to read.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    challenge: Option<String>,
-}
+use super::{App, Code, HookRefusal, Refusal, crowd::Peer, pace::Cut};
+use crate::desk::Told;
 
 /// Returns the route of webhooks.
 pub(super) fn router() -> Router<App> {
@@ -53,7 +31,7 @@ async fn take(
     Path(connector): Path<String>,
     request: Request,
 ) -> Response {
-    let limit = match app.doors.hooks.limit(&connector) {
+    let limit = match app.hooks.limit(&connector) {
         Ok(limit) => limit,
         Err(refusal) => return unread(&app, peer, refusal.into()),
     };
@@ -61,7 +39,7 @@ async fn take(
     match hook.take(limit, request).await {
         Ok((status, told)) => (status, Json(told)).into_response(),
         Err(refusal) => {
-            hook.app.handle.hear(&hook.connector, Heard::Refused(refusal.message.clone()));
+            hook.app.desk.turned_away(&hook.connector, &refusal.message);
             closing(refusal.into_response())
         }
     }
@@ -101,37 +79,15 @@ impl Hook {
             return Err(HookRefusal::TooLarge(limit).into());
         }
         let body = read(body, limit).await?;
-        let received = self.app.doors.hooks.verify(&self.connector, parts.headers, body).await?;
+        let received = self.app.hooks.verify(&self.connector, parts.headers, body).await?;
         if self.app.vault.throttle.delivery(&self.connector, self.app.vault.now()) {
             let message = format!("connector \"{}\" sends too fast", self.connector);
             return Err(Refusal::new(Code::TooMany, message).help("come again in a moment"));
         }
-        let handle = &self.app.handle;
-        match received {
-            Received::Delivery(delivery) => {
-                let taken = handle.intake(delivery).await?;
-                handle.hear(&self.connector, Heard::Taken);
-                Ok(told(taken))
-            }
-            Received::Unread(item) => {
-                let message = Some(format!("it could not be read: {}", item.reason));
-                let open = Some(handle.set_aside(item).await?);
-                handle.hear(&self.connector, Heard::Taken);
-                Ok((StatusCode::ACCEPTED, Told { open, message, ..Told::default() }))
-            }
-            Received::Undeclared { event, challenge } => {
-                handle.hear(&self.connector, Heard::Undeclared(event.clone()));
-                Ok((StatusCode::OK, Told { ignored: Some(event), challenge, ..Told::default() }))
-            }
-        }
+        let told = self.app.desk.arrived(&self.connector, received).await?;
+        let status = if told.is_news() { StatusCode::ACCEPTED } else { StatusCode::OK };
+        Ok((status, told))
     }
-}
-
-fn told(taken: Taken) -> (StatusCode, Told) {
-    let Taken { runs, open, known, why } = taken;
-    let status = if known { StatusCode::OK } else { StatusCode::ACCEPTED };
-    let runs = runs.into_iter().map(|run| run.run).collect();
-    (status, Told { runs, duplicate: known, open, message: why, ..Told::default() })
 }
 
 /// Reads a body of at most so many bytes.

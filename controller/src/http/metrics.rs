@@ -8,7 +8,7 @@ use std::{
 
 use rust_decimal::prelude::ToPrimitive;
 
-use crate::runtime::views::{HookView, StatusView};
+use crate::desk::views::{HookView, StatusView};
 
 /// Transitions since the start, by the event's word; what a lagging receiver missed counts as `missed`.
 #[derive(Debug, Default)]

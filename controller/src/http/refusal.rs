@@ -1,175 +1,27 @@
-//! Why a request is refused: one type, one JSON form `{code, message, help}`.
+//! A refusal as an HTTP answer: its status, its headers, its JSON.
 
-use adjutant_spec::advice::Advice;
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
-use crate::runtime;
+use crate::desk::{Code, Refusal};
 
-/// What sort of refusal. The words are the contract of programs: only added to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Code {
-    /// What was given is wrong.
-    Invalid,
-    /// Nobody is logged in.
-    Unauthorized,
-    /// A rule forbids it.
-    Forbidden,
-    /// It needs a fresh login.
-    StepUp,
-    /// There is no such thing.
-    NotFound,
-    /// It does not fit what is there now.
-    Conflict,
-    /// The body is too long.
-    TooLarge,
-    /// Too many attempts.
-    TooMany,
-    /// The body came too slowly.
-    TooSlow,
-    /// Try again.
-    Unavailable,
-    /// The instance is set aside.
-    Quarantined,
-    /// The store refuses.
-    Journal,
-    /// Our own mistake.
-    Bug,
-}
-
-impl Code {
-    /// Returns the HTTP status.
-    #[must_use]
-    pub fn status(self) -> StatusCode {
-        match self {
-            Self::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::Forbidden | Self::StepUp => StatusCode::FORBIDDEN,
-            Self::NotFound => StatusCode::NOT_FOUND,
-            Self::Conflict => StatusCode::CONFLICT,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
-            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Quarantined | Self::Journal | Self::Bug => StatusCode::INTERNAL_SERVER_ERROR,
-        }
+/// Returns the HTTP status of a sort of refusal.
+pub(super) fn status(code: Code) -> StatusCode {
+    match code {
+        Code::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+        Code::Unauthorized => StatusCode::UNAUTHORIZED,
+        Code::Forbidden | Code::StepUp => StatusCode::FORBIDDEN,
+        Code::NotFound => StatusCode::NOT_FOUND,
+        Code::Conflict => StatusCode::CONFLICT,
+        Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Code::TooMany => StatusCode::TOO_MANY_REQUESTS,
+        Code::TooSlow => StatusCode::REQUEST_TIMEOUT,
+        Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Code::Quarantined | Code::Journal | Code::Bug => StatusCode::INTERNAL_SERVER_ERROR,
     }
-
-    /// Returns the exit code of the command line.
-    #[must_use]
-    pub fn exit_code(self) -> u8 {
-        match self {
-            Self::Invalid | Self::TooLarge => 1,
-            Self::Unauthorized | Self::Forbidden | Self::StepUp => 3,
-            Self::NotFound => 4,
-            Self::Conflict => 5,
-            Self::Quarantined => 65,
-            Self::Journal => 74,
-            Self::TooMany | Self::TooSlow | Self::Unavailable => 75,
-            Self::Bug => 70,
-        }
-    }
-}
-
-/// Why a request is refused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, thiserror::Error)]
-#[error("{message}")]
-pub struct Refusal {
-    /// What sort.
-    pub code: Code,
-    /// What is wrong: a lower case fragment.
-    pub message: String,
-    /// What to do next.
-    pub help: Option<String>,
-}
-
-impl Refusal {
-    /// Returns a refusal without help.
-    #[must_use]
-    pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), help: None }
-    }
-
-    /// Sets what to do next.
-    #[must_use]
-    pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
-        self
-    }
-
-    /// Returns the refusal of wrong input.
-    #[must_use]
-    pub fn invalid(message: impl Into<String>) -> Self {
-        Self::new(Code::Invalid, message)
-    }
-
-    /// Returns the refusal of a thing that is not there.
-    #[must_use]
-    pub fn not_found(what: &str, id: &str) -> Self {
-        Self::new(Code::NotFound, format!("there is no {what} \"{id}\""))
-    }
-
-    /// Returns the refusal of what does not fit what is there now.
-    #[must_use]
-    pub fn conflict(message: impl Into<String>) -> Self {
-        Self::new(Code::Conflict, message)
-    }
-
-    /// Returns the refusal by a rule.
-    #[must_use]
-    pub fn forbidden(message: impl Into<String>) -> Self {
-        Self::new(Code::Forbidden, message)
-    }
-
-    /// Returns the refusal that may pass by itself.
-    #[must_use]
-    pub fn unavailable(message: impl Into<String>) -> Self {
-        Self::new(Code::Unavailable, message)
-    }
-}
-
-impl From<runtime::Error> for Refusal {
-    fn from(error: runtime::Error) -> Self {
-        let (code, help) = match &error {
-            runtime::Error::NotFound { what, .. } => (Code::NotFound, Some(list_hint(what))),
-            runtime::Error::Invalid { .. } => (Code::Invalid, None),
-            runtime::Error::Conflict { .. } => (
-                Code::Conflict,
-                Some("look again: it was decided, or it changed since it was shown".to_owned()),
-            ),
-            runtime::Error::Forbidden { .. } => (Code::Forbidden, None),
-            runtime::Error::Unavailable { .. } => {
-                (Code::Unavailable, Some("try again in a moment".to_owned()))
-            }
-            runtime::Error::Quarantined { .. } => (
-                Code::Quarantined,
-                Some("everything else goes on; `adjutant audit verify` shows what is damaged".to_owned()),
-            ),
-            runtime::Error::Journal(cause) => (Code::Journal, Some(cause.to_string())),
-            runtime::Error::Bug(_) => (Code::Bug, Some("please report it with the daemon's log".to_owned())),
-        };
-        Self { code, message: error.to_string(), help }
-    }
-}
-
-fn list_hint(what: &str) -> String {
-    let list = match what {
-        "gate" => Advice::Inbox,
-        "effect" => Advice::Dead,
-        "playbook" => {
-            return "its id is the name of its file, `playbooks/<id>.toml`, once that is in force".to_owned();
-        }
-        "proposal" => Advice::Proposals,
-        "delivery" => Advice::Deliveries,
-        _ => Advice::Runs,
-    };
-    format!("`{list}` shows those that there are")
 }
 
 impl IntoResponse for Refusal {
@@ -177,7 +29,7 @@ impl IntoResponse for Refusal {
         if matches!(self.code, Code::Bug | Code::Journal) {
             tracing::error!(error = %self.message, help = self.help.as_deref(), "request failed");
         }
-        let mut response = (self.code.status(), Json(&self)).into_response();
+        let mut response = (status(self.code), Json(&self)).into_response();
         if matches!(self.code, Code::TooMany | Code::Unavailable) {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
         }

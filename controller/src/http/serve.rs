@@ -34,8 +34,8 @@ use super::{
     router::router,
 };
 use crate::{
+    desk::{Answered, Desk, Refusal, views::GateView},
     private,
-    runtime::{self, views::GateView},
 };
 
 /// A path of a Unix socket may not be longer on every system that we run on.
@@ -64,9 +64,9 @@ pub enum Error {
     /// Another daemon answers at the control socket.
     #[error("another daemon answers at \"{0}\"")]
     Taken(PathBuf),
-    /// The store refuses.
+    /// The key of the sessions could not be read.
     #[error(transparent)]
-    Runtime(#[from] runtime::Error),
+    Refused(#[from] Refusal),
 }
 
 /// The running server; dropping it closes the listeners at once.
@@ -122,7 +122,7 @@ impl Server {
     /// Returns where the operator's browser finds the dashboard.
     #[must_use]
     pub fn url(&self) -> &str {
-        &self.app.url
+        &self.app.desk.url
     }
 
     /// Returns the path of the control socket.
@@ -140,17 +140,17 @@ impl Server {
     /// Makes a one-time login link, good for ten minutes.
     ///
     /// # Errors
-    /// [`runtime::Error::Bug`] without randomness.
-    pub fn login_link(&self) -> Result<String, runtime::Error> {
-        Ok(format!("{}/login/{}", self.app.url, self.app.vault.login()?.0))
+    /// [`Code::Bug`](crate::desk::Code::Bug) without randomness.
+    pub fn login_link(&self) -> Answered<String> {
+        Ok(format!("{}/login/{}", self.app.desk.url, self.app.vault.login()?.0))
     }
 
     /// Returns the link of a gate for a mail; for high risk, which has no one-click link, the gate's page.
     #[must_use]
     pub fn gate_link(&self, gate: &GateView, who: &str) -> String {
         match GateLink::seal(&self.app.vault, gate, who) {
-            Some(sealed) => format!("{}/gate/{sealed}", self.app.url),
-            None => format!("{}/gates/{}", self.app.url, gate.id),
+            Some(sealed) => format!("{}/gate/{sealed}", self.app.desk.url),
+            None => format!("{}/gates/{}", self.app.desk.url, gate.id),
         }
     }
 
@@ -183,16 +183,15 @@ async fn share(
     let named = public.as_deref().and_then(|url| url::Url::parse(url).ok());
     hosts.extend(named.and_then(|url| url.host_str().map(str::to_owned)));
     let url = public.or(address.map(|address| format!("http://{address}"))).unwrap_or_default();
+    let desk = Desk::new(settings.handle, settings.clock, settings.doors, url);
     Ok(App(Arc::new(Shared {
-        handle: settings.handle,
+        desk,
         vault,
-        clock: settings.clock,
-        doors: settings.doors,
+        hooks: settings.hooks,
         metrics: Counters::default(),
         finishers: (Finisher::new(MOST_CHANGES), Finisher::new(MOST_CHANGES)),
         places: Places::new(MOST_REQUESTS),
         hosts,
-        url,
         closing,
     })))
 }

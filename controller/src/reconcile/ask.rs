@@ -6,7 +6,9 @@ use adjutant_spec::{
     files::FileSet,
     plan::{Bundle, BundleId, Plan},
 };
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 
 use super::{
     Error, Reconciler,
@@ -14,6 +16,7 @@ use super::{
     files,
     in_force::InForce,
     judge::Judged,
+    mistake::MistakeView,
     plan::{self, Artefact, LiveRuns, Question, Side},
     store::blocking,
 };
@@ -25,7 +28,7 @@ pub struct PlanAnswer {
     /// The plan; absent where mistakes keep everything out.
     pub plan: Option<Artefact>,
     /// The mistakes, in the form of `check`.
-    pub diagnostics: Vec<Value>,
+    pub diagnostics: Vec<MistakeView>,
     /// Whether there is none that refuses.
     pub ok: bool,
     /// Mistakes and plan for people.
@@ -40,16 +43,38 @@ struct PlanTarget {
 }
 
 impl PlanAnswer {
-    /// Returns the form for programs: the plan's fields with `ok`, `has_changes`, `diagnostics` and `text`.
+    /// Returns what is shown of it.
     #[must_use]
-    pub fn to_json(&self) -> Value {
-        let mut value = self.plan.as_ref().map_or_else(|| json!({}), |plan| json!(plan));
-        value["ok"] = json!(self.ok);
-        value["has_changes"] = json!(self.plan.as_ref().is_some_and(Artefact::has_changes));
-        value["diagnostics"] = json!(self.diagnostics);
-        value["text"] = json!(self.text);
-        value
+    pub fn view(&self) -> PlanView {
+        let plan = match json!(self.plan) {
+            Value::Object(fields) => fields,
+            _ => Map::new(),
+        };
+        PlanView {
+            ok: self.ok,
+            has_changes: self.plan.as_ref().is_some_and(Artefact::has_changes),
+            diagnostics: self.diagnostics.clone(),
+            text: self.text.clone(),
+            plan,
+        }
     }
+}
+
+/// A plan, as people and programs see it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default, ToSchema)]
+pub struct PlanView {
+    /// Whether no mistake keeps everything out.
+    pub ok: bool,
+    /// Whether anything would be otherwise.
+    pub has_changes: bool,
+    /// The mistakes, in the form of `check`.
+    pub diagnostics: Vec<MistakeView>,
+    /// Mistakes and plan for people.
+    pub text: String,
+    /// What would change; nothing where mistakes keep everything out.
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    pub plan: Map<String, Value>,
 }
 
 impl Reconciler {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use adjutant_machine::life::revision::{RevisionEvent, RevisionPhase};
 use adjutant_spec::advice::Advice;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{
     Error, Reconciler,
@@ -19,7 +20,7 @@ use super::{
 };
 
 /// What came of a command.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Done {
     /// Whether the command changed anything.
     pub applied: bool,

@@ -7,7 +7,6 @@ use adjutant_machine::{
     life::revision::{RevisionEvent, RevisionPhase},
 };
 use adjutant_spec::plan::Plan;
-use serde_json::Value;
 
 use super::{
     Error,
@@ -15,9 +14,10 @@ use super::{
     files::Manifest,
     in_force::InForce,
     judge::{self, Judged},
+    mistake::MistakeView,
     plan::{Artefact, missing_secrets},
     proposal::Book,
-    status::{Facts, Status, Waits},
+    status::{Facts, Status, WaitsView},
     store::Kept,
     wish::{Candidate, Unreadable},
 };
@@ -51,11 +51,11 @@ pub(super) struct Settled {
 /// What the last check told, for the status.
 #[derive(Default)]
 pub(super) struct LastCheck {
-    pub(super) diagnostics: Vec<Value>,
+    pub(super) diagnostics: Vec<MistakeView>,
     pub(super) held: BTreeMap<String, String>,
-    pub(super) held_rows: BTreeMap<String, Vec<Value>>,
+    pub(super) held_rows: BTreeMap<String, Vec<MistakeView>>,
     /// What waits for the operator's yes, and the slices that stay as they are until then.
-    pub(super) waits: Option<Waits>,
+    pub(super) waits: Option<WaitsView>,
     pub(super) waiting: BTreeMap<String, String>,
 }
 

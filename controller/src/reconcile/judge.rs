@@ -8,14 +8,13 @@ use std::{
 use adjutant_spec::{
     Loaded, Memo,
     compose::compose,
-    diag::{Diagnostic, LineColumn, Report, Severity},
+    diag::{Report, Severity},
     files::{FileSet, slice_of},
     load,
     plan::{Id, Plan},
 };
-use serde_json::{Value, json};
 
-use super::{files::Manifest, in_force::InForce, wish::Mode};
+use super::{files::Manifest, in_force::InForce, mistake::MistakeView, wish::Mode};
 
 /// How many judgements are known: that of what is in force, of what is pushed, and of the parts that are tried of it.
 const KNOWN: usize = 16;
@@ -29,9 +28,9 @@ pub(super) struct Judged {
     /// What they say; absent if nothing can move and nothing was in force.
     pub(super) plan: Option<Arc<Plan>>,
     /// The slices that stay as they are, with the mistakes that their move would make.
-    pub(super) held: BTreeMap<Id, Vec<Value>>,
+    pub(super) held: BTreeMap<Id, Vec<MistakeView>>,
     /// The mistakes of the candidate as a whole, in the form of `check`.
-    pub(super) diagnostics: Vec<Value>,
+    pub(super) diagnostics: Vec<MistakeView>,
     /// The same as text with carets.
     pub(super) text: String,
     /// How many of them are errors.
@@ -43,10 +42,9 @@ pub(super) struct Judged {
 impl Judged {
     /// Says in one line why nothing moves.
     pub(super) fn reason(&self) -> String {
-        let first = self.diagnostics.iter().find(|row| row["severity"] == "error");
-        let shown = first.map_or_else(String::new, |row| {
-            let text = |key: &str| row[key].as_str().unwrap_or_default().to_owned();
-            format!(": {}:{}: {}", text("file"), row["line"], text("message"))
+        let first = self.diagnostics.iter().find(|found| found.is_error());
+        let shown = first.map_or_else(String::new, |MistakeView { file, line, message, .. }| {
+            format!(": {file}:{line}: {message}")
         });
         let word = if self.errors == 1 { "mistake" } else { "mistakes" };
         format!("{} {word}{shown}", self.errors)
@@ -54,10 +52,10 @@ impl Judged {
 
     /// Says in one line for each held slice why it stays.
     pub(super) fn held_lines(&self) -> BTreeMap<String, String> {
-        let line = |rows: &Vec<Value>| {
-            let first = rows.first().map_or_else(String::new, |row| {
-                let message = row["message"].as_str().unwrap_or_default();
-                format!("{}:{}: {message}", row["file"].as_str().unwrap_or_default(), row["line"])
+        let line = |rows: &Vec<MistakeView>| {
+            let first = rows.first();
+            let first = first.map_or_else(String::new, |MistakeView { file, line, message, .. }| {
+                format!("{file}:{line}: {message}")
             });
             if rows.len() > 1 { format!("{first} (and {} more)", rows.len() - 1) } else { first }
         };
@@ -156,10 +154,10 @@ fn by_slice(memo: &mut Memo, last_good: &FileSet, candidate: Listed) -> Judged {
     let composite = compose(memo, last_good, &candidate.files);
     let report = &composite.attempted;
     let held = composite.held.iter().map(|(slice, found)| {
-        let rows = found.iter().map(|diagnostic| row(report, diagnostic)).collect();
+        let rows = found.iter().map(|diagnostic| MistakeView::of(report, diagnostic)).collect();
         (slice.clone(), rows)
     });
-    let held: BTreeMap<Id, Vec<Value>> = held.collect();
+    let held: BTreeMap<Id, Vec<MistakeView>> = held.collect();
     let part = if held.is_empty() {
         candidate
     } else {
@@ -172,7 +170,7 @@ fn by_slice(memo: &mut Memo, last_good: &FileSet, candidate: Listed) -> Judged {
 /// What a check found, before it is said what can be in force.
 struct Found<'a> {
     plan: Option<Arc<Plan>>,
-    held: BTreeMap<Id, Vec<Value>>,
+    held: BTreeMap<Id, Vec<MistakeView>>,
     report: &'a Report,
     attempted: String,
 }
@@ -187,25 +185,12 @@ impl Found<'_> {
             manifest,
             plan,
             held,
-            diagnostics: diagnostics.iter().map(|diagnostic| row(report, diagnostic)).collect(),
+            diagnostics: diagnostics.iter().map(|diagnostic| MistakeView::of(report, diagnostic)).collect(),
             text: report.render(),
             errors: diagnostics.iter().filter(|found| found.severity() == Severity::Error).count(),
             attempted,
         }
     }
-}
-
-fn row(report: &Report, diagnostic: &Diagnostic) -> Value {
-    let LineColumn { line, column } = report.line_column(diagnostic);
-    json!({
-        "code": diagnostic.code.name(),
-        "severity": diagnostic.severity().word(),
-        "file": diagnostic.file,
-        "line": line,
-        "column": column,
-        "message": diagnostic.message,
-        "help": diagnostic.help,
-    })
 }
 
 /// Returns the slices in which two sets of files differ.

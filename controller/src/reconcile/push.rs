@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Error, Mode, Reconciler, Repository, control::short, course::What, desk::Desk, store::blocking};
 
@@ -42,7 +42,7 @@ impl Reconciler {
         let base = self.inner.desk.lock().await.in_force.clone();
         let judged = self.judge(&base, pushed.files).await?;
         let answer = self.answer(&base, commit, &judged).await?;
-        let plan_json = answer.to_json();
+        let plan_json = json!(answer.view());
         let Some(plan) = answer.plan.filter(|_| answer.ok) else {
             return Ok(Admission { plan: plan_json, ..Admission::refused(answer.text) });
         };
@@ -85,7 +85,7 @@ impl Reconciler {
         };
         let base = self.inner.desk.lock().await.in_force.clone();
         let answer = self.answer(&base, commit, judged).await?;
-        Ok(Admission { ok: answer.ok, plan: answer.to_json(), text: answer.text })
+        Ok(Admission { ok: answer.ok, plan: json!(answer.view()), text: answer.text })
     }
 
     /// Remembers that the operator confirmed a plan.

@@ -19,7 +19,7 @@ use super::{
     proposal::{Book, Looks},
     repository::Commit,
     settings::Settings,
-    status::{Status, Waits},
+    status::{Status, WaitsView},
     store::{self, Change, Kept, blocking},
     wish::{Candidate, Mode, Seen},
 };
@@ -258,7 +258,8 @@ impl Reconciler {
         let Some(confirm) = plan.confirm.clone().filter(|_| desk.course.state.hold.is_none()) else {
             return Ok(None);
         };
-        let waits = Waits { next: plan::yes(&confirm.token), token: confirm.token, because: confirm.because };
+        let waits =
+            WaitsView { next: plan::yes(&confirm.token), token: confirm.token, because: confirm.because };
         let part = match self.inner.settings.mode {
             Mode::Push => None,
             Mode::Worktree | Mode::Commit | Mode::Remote => self.part(desk, candidate).await?,

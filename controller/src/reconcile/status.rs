@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 use adjutant_machine::life::revision::RevisionPhase;
 use adjutant_spec::advice::Advice;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::{
     course::{Attempt, Course, Hold},
+    mistake::MistakeView,
     plan::MissingSecret,
     wish::{Mode, Unreadable},
 };
 
 /// The source, as it is and as far as it came.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct Status {
     /// The place whose word counts: a folder, a commit, a remote branch, or `main` of the daemon's own repository.
     pub mode: Mode,
@@ -33,25 +34,28 @@ pub struct Status {
     /// The tree in force: equal to what is desired once all of that is in force.
     pub applied: Option<String>,
     /// What waits for the operator's yes.
-    pub waits: Option<Waits>,
+    pub waits: Option<WaitsView>,
     /// Whether what is desired is in force and everything that it needs is there.
     pub ready: bool,
     /// The state of each resource.
-    pub conditions: Vec<Condition>,
+    pub conditions: Vec<ConditionView>,
     /// What is wrong with the attempted revision, in the form of `check`.
-    pub diagnostics: Vec<Value>,
+    pub diagnostics: Vec<MistakeView>,
     /// Each slice of the company, with where what is in force of it comes from.
-    pub slices: Vec<SliceStatus>,
+    pub slices: Vec<SliceView>,
     /// Why the source is not followed.
     pub hold: Option<Hold>,
     /// How many proposals wait for a yes or a no.
     #[serde(default)]
     pub proposals: u64,
+    /// The commit that proposals are merged with: `main` of the company's own repository, told by who can read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub main: Option<String>,
 }
 
 /// A change that waits for the operator's yes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Waits {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WaitsView {
     /// What the yes must name.
     pub token: String,
     /// Why it waits, one line each.
@@ -61,8 +65,8 @@ pub struct Waits {
 }
 
 /// One condition of a resource.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Condition {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ConditionView {
     /// What the condition is about: `company`, `source`, `slice/<id>` or `connector/<id>`.
     pub resource: String,
     /// The kind of condition: `Ready`, `Reconciling`, `Stalled` or `Degraded`.
@@ -77,17 +81,38 @@ pub struct Condition {
     pub revision: Option<String>,
 }
 
+impl ConditionView {
+    /// Returns whether something is not as it should be: it is not ready, or it stands in the way.
+    #[must_use]
+    pub fn is_unmet(&self) -> bool {
+        self.holds != (self.condition == "Ready")
+    }
+
+    /// Returns whether it is unmet and says what a screen does not say already: that tells why the company stands still (a hold,
+    /// a change that waits for a yes, mistakes), or names these slices as held back. A mistake appears once.
+    #[must_use]
+    pub fn is_news(&self, is_company_told: bool, held: &[&str]) -> bool {
+        let is_told = match self.resource.as_str() {
+            "company" => self.condition == "Reconciling" || is_company_told,
+            other => other.strip_prefix("slice/").is_some_and(|id| held.contains(&id)),
+        };
+        self.is_unmet() && !is_told
+    }
+}
+
 /// How one slice of the company stands.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SliceStatus {
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SliceView {
     /// The slice.
     pub id: String,
     /// The revision that it comes from.
     pub applied: Option<String>,
-    /// Why it stays as it is, where it does.
+    /// Why it is held back, where it is.
     pub held: Option<String>,
-    /// The mistakes that keep it.
-    pub diagnostics: Vec<Value>,
+    /// What is wrong with the attempted one.
+    #[serde(default)]
+    #[schema(required)]
+    pub diagnostics: Vec<MistakeView>,
 }
 
 /// What a status is made of.
@@ -101,12 +126,12 @@ pub(super) struct Facts<'a> {
     /// Why the last activation did not come through.
     pub(super) stalled: Option<&'a str>,
     pub(super) held: &'a BTreeMap<String, String>,
-    pub(super) held_rows: &'a BTreeMap<String, Vec<Value>>,
-    pub(super) waits: Option<&'a Waits>,
+    pub(super) held_rows: &'a BTreeMap<String, Vec<MistakeView>>,
+    pub(super) waits: Option<&'a WaitsView>,
     /// The slices that stay as they are until then.
     pub(super) waiting: &'a BTreeMap<String, String>,
     pub(super) remark: Option<&'a str>,
-    pub(super) diagnostics: &'a [Value],
+    pub(super) diagnostics: &'a [MistakeView],
     pub(super) secrets: &'a [MissingSecret],
     pub(super) slices: &'a BTreeMap<String, String>,
     pub(super) proposals: u64,
@@ -132,7 +157,7 @@ impl Facts<'_> {
         };
         conditions.extend(self.held.iter().map(stays("held_by_mistakes")));
         conditions.extend(self.waiting.iter().map(stays("waits_for_a_yes")));
-        conditions.extend(self.secrets.iter().map(|secret| Condition {
+        conditions.extend(self.secrets.iter().map(|secret| ConditionView {
             resource: format!("connector/{}", secret.connector),
             condition: "Ready".to_owned(),
             holds: false,
@@ -160,11 +185,12 @@ impl Facts<'_> {
             slices: self.slice_rows(),
             hold: self.course.hold.clone(),
             proposals: self.proposals,
+            main: None,
         }
     }
 
     /// The one condition of the company that matters most now.
-    fn company(&self) -> Condition {
+    fn company(&self) -> ConditionView {
         let attempt = self.course.attempt.as_ref();
         let is_newer = |attempt: &&Attempt| self.desired.is_some_and(|desired| desired != attempt.tree);
         let phase = attempt.map(|attempt| &attempt.phase);
@@ -190,7 +216,7 @@ impl Facts<'_> {
         self.condition("company", Stand { condition, reason, message })
     }
 
-    fn source(&self) -> Condition {
+    fn source(&self) -> ConditionView {
         match self.unreadable {
             None => {
                 let but =
@@ -206,9 +232,9 @@ impl Facts<'_> {
         }
     }
 
-    fn condition(&self, resource: &str, stand: Stand<'_>) -> Condition {
+    fn condition(&self, resource: &str, stand: Stand<'_>) -> ConditionView {
         let Stand { condition, reason, message } = stand;
-        Condition {
+        ConditionView {
             resource: resource.to_owned(),
             condition: condition.to_owned(),
             holds: true,
@@ -218,12 +244,12 @@ impl Facts<'_> {
         }
     }
 
-    fn slice_rows(&self) -> Vec<SliceStatus> {
+    fn slice_rows(&self) -> Vec<SliceView> {
         let mut ids: Vec<&String> =
             self.slices.keys().chain(self.held.keys()).chain(self.waiting.keys()).collect();
         ids.sort();
         ids.dedup();
-        let rows = ids.into_iter().map(|id| SliceStatus {
+        let rows = ids.into_iter().map(|id| SliceView {
             id: id.clone(),
             applied: self.slices.get(id).cloned(),
             held: self.held.get(id).or_else(|| self.waiting.get(id)).cloned(),

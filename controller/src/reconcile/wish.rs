@@ -6,10 +6,11 @@ use adjutant_spec::files::FileSet;
 use serde::{Deserialize, Serialize};
 
 /// The place whose word counts: what it says is what is wished.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// What is saved in a folder.
+    #[default]
     Worktree,
     /// The commit that a folder's `HEAD` names; uncommitted work does not count.
     Commit,

@@ -17,7 +17,7 @@ use futures::{future::BoxFuture, stream::BoxStream};
 use tokio::sync::{Semaphore, SemaphorePermit, broadcast, oneshot};
 
 use super::{
-    Activation, Answer, Error, Judged, NoRoom, PageWish, Pause, PauseScope, Retry, RunFilter, Settings,
+    Activation, Answer, CorrectWish, Error, NoRoom, PageWish, Pause, PauseScope, Retry, RunFilter, Settings,
     StartRun, Started, activate, answer,
     core::{Core, Stop},
     identity::run_of,
@@ -163,8 +163,8 @@ impl Handle {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a class that the route in force does not have, else as [`Handle::deliver`].
-    pub async fn correct(&self, run: &str, judged: Judged, by: &str) -> Answered<Answer> {
-        let Judged { step, class } = judged;
+    pub async fn correct(&self, run: &str, judged: CorrectWish, by: &str) -> Answered<Answer> {
+        let CorrectWish { step, class } = judged;
         let (run_id, id, named) = (run.to_owned(), step.clone(), class.clone());
         self.core.read(move |core| view::check_class(core, (&run_id, &id), named.as_deref())).await?;
         let word = format!("noted as {}", class.as_deref().unwrap_or("none of the classes"));

@@ -70,7 +70,7 @@ pub use handle::{Handle, Runtime};
 pub use identity::Started;
 pub use performer::{NotifyFailure, Performer, Worst};
 pub use request::{
-    Activation, Answer, Delivery, DeliveryFilter, Judged, NoRoom, PageWish, Pause, PauseScope, Retry,
+    Activation, Answer, CorrectWish, Delivery, DeliveryFilter, NoRoom, PageWish, Pause, PauseScope, Retry,
     RunFilter, SetAside, StartRun, Story, Taken,
 };
 pub use settings::Settings;

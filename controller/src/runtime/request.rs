@@ -6,7 +6,7 @@ use adjutant_machine::{id::Stamp, journal::Append, trust::Speaker};
 use adjutant_spec::plan::{Plan, StepId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::{identity::Started, views::Lineage};
 
@@ -85,7 +85,8 @@ pub struct Taken {
 }
 
 /// Which deliveries to list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct DeliveryFilter {
     /// Those that were started or dropped since, too.
     #[serde(default)]
@@ -96,7 +97,7 @@ pub struct DeliveryFilter {
     /// Only those after this one in the list.
     #[serde(default)]
     pub after: Option<String>,
-    /// At most so many; 100 when 0, 1,000 is the most.
+    /// At most so many; 100 when absent, 1,000 is the most.
     #[serde(default)]
     pub limit: usize,
 }
@@ -130,7 +131,8 @@ pub struct Story {
 }
 
 /// Which runs to list, newest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct RunFilter {
     /// Only with this status.
     #[serde(default)]
@@ -142,12 +144,12 @@ pub struct RunFilter {
     #[serde(default)]
     pub about: Option<String>,
     /// Only those with this text in their title, whom they are about, their key or their id.
-    #[serde(default)]
+    #[serde(default, rename = "q")]
     pub text: Option<String>,
     /// Only those after this run in the list.
     #[serde(default)]
     pub after: Option<String>,
-    /// At most so many; 100 when 0, 1,000 is the most.
+    /// At most so many; 100 when absent, 1,000 is the most.
     #[serde(default)]
     pub limit: usize,
 }
@@ -169,12 +171,13 @@ pub(super) fn page_size(limit: usize) -> usize {
 }
 
 /// Which page of a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct PageWish {
     /// Only what comes after this item of the list.
     #[serde(default)]
     pub after: Option<String>,
-    /// At most so many; 100 when 0, 1,000 is the most.
+    /// At most so many; 100 when absent, 1,000 is the most.
     #[serde(default)]
     pub limit: usize,
 }
@@ -251,11 +254,14 @@ pub struct Retry {
 }
 
 /// What a person says of a route's decision.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Judged {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CorrectWish {
     /// The route step; its last decision is meant.
+    #[schema(value_type = String)]
     pub step: StepId,
-    /// The right class; `None`: none of them.
+    /// The right class; null: none of them. It must be there: who forgets it means nothing by it.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub class: Option<String>,
 }
 

@@ -77,7 +77,7 @@ async fn an_edit_is_only_what_was_really_changed() {
     let desk = Desk::open().await;
     let browser = Browser::login(&desk).await;
     let gate = desk.gate("a website").await;
-    let text = gate.card["show"]["steps.quote.text"]["value"].as_str().unwrap().replace('\n', "\r\n");
+    let text = gate.card.show["steps.quote.text"].value.as_str().unwrap().replace('\n', "\r\n");
     let unchanged =
         [("decision", "edit"), ("digest", gate.digest.as_str()), ("text:steps.quote.text", text.as_str())];
     assert_eq!(browser.send(&format!("/gates/{}/decide", gate.id), &unchanged).await.status(), 303);

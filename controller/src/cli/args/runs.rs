@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use adjutant_spec::value::Period;
 use clap::{Args, Subcommand};
 
+use crate::desk::PageWish;
+
 /// `run`.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
@@ -69,10 +71,9 @@ impl PageArgs {
         self.after.is_some() || self.limit.is_some()
     }
 
-    /// Returns what the API is asked with.
-    pub(crate) fn query(&self) -> Vec<(&'static str, String)> {
-        let after = self.after.clone().map(|after| ("after", after));
-        std::iter::once(("limit", self.size().to_string())).chain(after).collect()
+    /// Returns what the daemon is asked for.
+    pub(crate) fn wish(&self) -> PageWish {
+        PageWish { after: self.after.clone(), limit: self.size() }
     }
 }
 

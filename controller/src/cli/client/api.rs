@@ -6,7 +6,7 @@ use std::{
 };
 
 use reqwest::{Method, StatusCode, header::HeaderMap};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 use url::Url;
@@ -18,6 +18,7 @@ use crate::{
         out::{Out, words},
         place,
     },
+    desk::Refusal,
     private,
 };
 
@@ -60,20 +61,12 @@ impl ListPage {
     }
 }
 
-/// An answer of the API that is no success.
-#[derive(Debug, Deserialize)]
-struct Refused {
-    code: String,
-    message: String,
-    help: Option<String>,
-}
-
 impl Client {
-    /// Finds the daemon that the command line means; nothing is sent yet.
+    /// Returns the client of the daemon that the command line means; nothing is sent yet.
     ///
     /// # Errors
     /// A URL that is none.
-    pub(crate) fn find(global: &Global) -> Result<Self, Failure> {
+    pub(crate) fn of(global: &Global) -> Result<Self, Failure> {
         match &global.server {
             Some(server) => Self::at_url(server, global.token.clone()),
             None => Self::at_socket(&place::socket(&place::data(global)?)),
@@ -109,42 +102,55 @@ impl Client {
     ///
     /// # Errors
     /// What the daemon refuses, and exit code 69 where none answers.
-    pub(crate) async fn get(&self, path: &[&str], query: &[(&str, String)]) -> Result<Value, Failure> {
-        self.send(self.asking(path, query)?).await
-    }
-
-    /// Asks for a page of a list.
-    ///
-    /// # Errors
-    /// As [`Client::get`].
-    pub(crate) async fn page(&self, path: &[&str], query: &[(&str, String)]) -> Result<ListPage, Failure> {
-        let (headers, items) = self.whole(self.asking(path, query)?).await?;
-        // The key of a record may have letters that no other header has.
-        let header = |name: &str| String::from_utf8(headers.get(name)?.as_bytes().to_vec()).ok();
-        let total = header("x-total-count").and_then(|total| total.parse().ok()).unwrap_or_default();
-        Ok(ListPage { items, next: header("x-next"), total })
+    pub(crate) async fn get(&self, path: &[&str]) -> Result<Value, Failure> {
+        self.send(self.request(Method::GET, self.url(path)?)).await
     }
 
     /// Asks for something and reads it as a view.
     ///
     /// # Errors
     /// As [`Client::get`].
-    pub(crate) async fn view<T: DeserializeOwned>(
-        &self,
-        path: &[&str],
-        query: &[(&str, String)],
-    ) -> Result<T, Failure> {
-        read(self.get(path, query).await?)
+    pub(crate) async fn view<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, Failure> {
+        read(self.get(path).await?)
     }
 
-    /// Commands something.
+    /// Asks for what fits a wish.
     ///
     /// # Errors
     /// As [`Client::get`].
-    pub(crate) async fn post(&self, path: &[&str], body: &Value) -> Result<Value, Failure> {
+    pub(crate) async fn find(&self, path: &[&str], wish: &impl Serialize) -> Result<Value, Failure> {
+        self.send(self.request(Method::GET, self.url(path)?).query(wish)).await
+    }
+
+    /// Asks for a page of a list.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub(crate) async fn page(&self, path: &[&str], wish: &impl Serialize) -> Result<ListPage, Failure> {
+        let asked = self.request(Method::GET, self.url(path)?).query(wish);
+        let (headers, items) = self.whole(asked).await?;
+        // The key of a record may have letters that no other header has.
+        let header = |name: &str| String::from_utf8(headers.get(name)?.as_bytes().to_vec()).ok();
+        let total = header("x-total-count").and_then(|total| total.parse().ok()).unwrap_or_default();
+        Ok(ListPage { items, next: header("x-next"), total })
+    }
+
+    /// Commands something: a wish of the desk, as JSON.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub(crate) async fn post(&self, path: &[&str], wish: &impl Serialize) -> Result<Value, Failure> {
         let request = self.request(Method::POST, self.url(path)?);
-        let text = serde_json::to_vec(body).map_err(|error| Failure::of(Exit::Bug, &error))?;
+        let text = serde_json::to_vec(wish).map_err(|error| Failure::of(Exit::Bug, &error))?;
         self.send(request.header("content-type", "application/json").body(text)).await
+    }
+
+    /// Commands something that needs no more words.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub(crate) async fn order(&self, path: &[&str]) -> Result<Value, Failure> {
+        self.send(self.request(Method::POST, self.url(path)?)).await
     }
 
     /// Takes something away.
@@ -176,14 +182,6 @@ impl Client {
         let cannot = || Failure::new(Exit::Usage, format!("\"{}\" is no address of a daemon", self.base));
         url.path_segments_mut().map_err(|()| cannot())?.pop_if_empty().extend(["api", "v1"]).extend(path);
         Ok(url)
-    }
-
-    fn asking(&self, path: &[&str], query: &[(&str, String)]) -> Result<reqwest::RequestBuilder, Failure> {
-        let mut url = self.url(path)?;
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        Ok(self.request(Method::GET, url))
     }
 
     fn request(&self, method: Method, url: Url) -> reqwest::RequestBuilder {
@@ -231,10 +229,8 @@ impl Client {
     }
 
     fn refused(&self, status: StatusCode, text: &str) -> Failure {
-        match serde_json::from_str::<Refused>(text) {
-            Ok(Refused { code, message, help }) => {
-                Failure { hint: help, ..Failure::new(Exit::of_code(&code), message) }
-            }
+        match serde_json::from_str::<Refusal>(text) {
+            Ok(refusal) => refusal.into(),
             Err(_) => {
                 let exit = if status.is_server_error() { Exit::Again } else { Exit::Bug };
                 Failure::new(exit, format!("\"{}\" answered {status}", self.place))

@@ -1,38 +1,39 @@
 //! The card of a gate as text: the question, exactly what will happen, what it rests on, and what to type.
 
-use adjutant_spec::shown::look_twice_at;
+use std::collections::BTreeMap;
+
+use adjutant_machine::run::{Card, CoveredCall};
+use adjutant_spec::{shown::look_twice_at, value::Labels};
 use serde_json::{Map, Value};
 
-use super::show::{full, maybe, short};
+use super::show::{full, maybe, short, word};
 use crate::{
     cli::out::{Out, Paint, Words, words},
-    runtime::views::GateView,
+    desk::views::GateView,
 };
 
 /// Returns the card.
 pub(super) fn card(out: &Out, gate: &GateView) -> Words {
     let mut text = words!("{}\n\n", out.paint(Paint::Bold, &gate.question));
     head(out, gate, &mut text);
-    effects(out, &gate.card, &mut text);
+    effects(out, &gate.card.effects, &mut text);
     shown(out, &gate.card, &mut text);
-    pairs(out, "Changed since an earlier card showed it", &gate.card["changed"], &mut text);
-    if !gate.card["form"].is_null() {
+    changed(out, &gate.card.changed, &mut text);
+    if let Some(form) = &gate.card.form {
         section(out, "To be filled in, as JSON of this schema", &mut text);
-        text += words!("  {}\n", full(out, &gate.card["form"], 2));
+        text += words!("  {}\n", full(out, form, 2));
     }
     text += words!("\ndigest {}\n", gate.digest);
     text.trimmed()
 }
 
 fn head(out: &Out, gate: &GateView, text: &mut Words) {
-    let risk = serde_json::to_value(gate.risk).ok().and_then(|risk| risk.as_str().map(str::to_owned));
-    let why = gate.card["why"].as_str().unwrap_or("-");
     let rows = [
         ("gate", Words::line(&gate.id)),
         ("run", Words::line(&gate.run)),
         ("state", out.status(&gate.state)),
-        ("risk", Words::line(&risk.unwrap_or_default())),
-        ("asked by", Words::line(why)),
+        ("risk", Words::line(&word(&gate.risk))),
+        ("asked by", Words::line(&gate.card.why)),
         ("expires", Words::line(&maybe(gate.expires))),
     ];
     for (name, value) in rows {
@@ -50,22 +51,20 @@ fn head(out: &Out, gate: &GateView, text: &mut Words) {
     }
 }
 
-fn effects(out: &Out, card: &Value, text: &mut Words) {
-    let calls = card["effects"].as_array().map(Vec::as_slice).unwrap_or_default();
+fn effects(out: &Out, calls: &[CoveredCall], text: &mut Words) {
     if calls.is_empty() {
         section(out, "What will happen: nothing outside; the run goes on", text);
         return;
     }
     section(out, "What will happen", text);
     for (number, call) in calls.iter().enumerate() {
-        let kind = call["effect"].as_str().unwrap_or("-");
-        *text += words!("  {}. {}  ({})\n", number + 1, string(&call["verb"]), kind);
-        arguments(out, &call["args"], text);
-        for warning in look_twice_at(&call["args"]) {
+        *text += words!("  {}. {}  ({})\n", number + 1, call.verb, word(&call.effect));
+        arguments(out, &call.args, text);
+        for warning in look_twice_at(&call.args) {
             *text += words!("     {} {}\n", out.paint(Paint::Red, "look twice:"), warning);
         }
-        match call["undo"].as_object() {
-            Some(undo) => *text += words!("     can be taken back by {}\n", string(&undo["verb"])),
+        match &call.undo {
+            Some(undo) => *text += words!("     can be taken back by {}\n", undo.verb),
             None => *text += "     cannot be taken back\n",
         }
     }
@@ -81,29 +80,27 @@ fn arguments(out: &Out, args: &Value, text: &mut Words) {
     }
 }
 
-fn shown(out: &Out, card: &Value, text: &mut Words) {
-    let none = Map::new();
-    let shown = card["show"].as_object().unwrap_or(&none);
-    if shown.is_empty() {
+fn shown(out: &Out, card: &Card, text: &mut Words) {
+    if card.show.is_empty() {
         return;
     }
     section(out, "What it rests on", text);
-    for (path, value) in shown {
-        *text += words!("  {}{}: {}\n", path, marks(&value["labels"]), full(out, &value["value"], 4));
+    for (path, shown) in &card.show {
+        *text += words!("  {}{}: {}\n", path, marks(shown.labels), full(out, &shown.value, 4));
     }
 }
 
 /// A value of an agent, or from outside, says so: its words are not ours.
-fn marks(labels: &Value) -> String {
-    let words: Vec<&str> =
-        [&labels["trust"], &labels["privacy"]].into_iter().filter_map(Value::as_str).collect();
-    if words.is_empty() { String::new() } else { format!(" [{}]", words.join(", ")) }
+fn marks(labels: Labels) -> String {
+    format!(" [{}, {}]", word(&labels.trust), word(&labels.privacy))
 }
 
-fn pairs(out: &Out, title: &'static str, value: &Value, text: &mut Words) {
-    let Some(pairs) = value.as_object().filter(|pairs| !pairs.is_empty()) else { return };
-    section(out, title, text);
-    for (name, value) in pairs {
+fn changed(out: &Out, values: &BTreeMap<String, Value>, text: &mut Words) {
+    if values.is_empty() {
+        return;
+    }
+    section(out, "Changed since an earlier card showed it", text);
+    for (name, value) in values {
         *text += words!("  {} was: {}\n", name, full(out, value, 4));
     }
 }
@@ -114,14 +111,14 @@ pub(super) fn next(gate: &GateView) -> Option<Words> {
         return None;
     }
     let digest = short(&gate.digest);
-    let form = if gate.card["form"].is_null() { "" } else { " --form FILE" };
+    let form = gate.card.form.as_ref().map_or("", |_| " --form FILE");
     let mut text = words!("next: adjutant approve {} --digest {}{}\n", gate.id, digest, form);
-    if let Some(path) = gate.card["editable"].as_array().and_then(|paths| paths.first()) {
+    if let Some(path) = gate.card.editable.first() {
         text += words!(
             "      adjutant approve {} --digest {} --edit FILE     # {}\n",
             gate.id,
             digest,
-            format!("{{\"{}\": \"…\"}}", string(path))
+            format!("{{\"{}\": \"…\"}}", path)
         );
     }
     text += words!("      adjutant deny {} -m WHY", gate.id);
@@ -130,8 +127,4 @@ pub(super) fn next(gate: &GateView) -> Option<Words> {
 
 fn section(out: &Out, title: &'static str, text: &mut Words) {
     *text += words!("\n{}\n", out.paint(Paint::Bold, title));
-}
-
-fn string(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

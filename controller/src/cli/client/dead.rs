@@ -3,40 +3,39 @@
 use std::collections::BTreeMap;
 
 use adjutant_spec::advice::Advice;
-use serde_json::{Value, json};
 
-use super::{Cx, api::read, show::done};
+use super::{Cx, show::done};
 use crate::{
     cli::{
         args::{DeadAction, DeadArgs, PageArgs},
         failure::{Exit, Failure, Outcome},
         out::{Paint, Table, words},
     },
-    runtime::views::DeadView,
+    desk::{How, Settle, views::DeadView},
 };
 
 /// Lists dead and unknown effects by cause, or settles one.
 pub(crate) async fn dead(cx: &Cx, asked: &DeadArgs) -> Outcome {
-    let (effect, body) = match &asked.action {
+    let (effect, wish) = match &asked.action {
         None => return list(cx, &asked.page).await,
-        Some(DeadAction::Retry { effect }) => (effect, json!({ "how": "did_not_happen" })),
-        Some(DeadAction::Undo { effect }) => (effect, json!({ "how": "undo" })),
-        Some(DeadAction::Drop { effect }) => (effect, json!({ "how": "drop" })),
+        Some(DeadAction::Retry { effect }) => (effect, How::DidNotHappen.into()),
+        Some(DeadAction::Undo { effect }) => (effect, How::Undo.into()),
+        Some(DeadAction::Drop { effect }) => (effect, How::Drop.into()),
         Some(DeadAction::Settle { effect, happened, did_not_happen }) => {
             (effect, settlement(happened.as_deref(), *did_not_happen)?)
         }
     };
-    done(&cx.out, &cx.client.post(&["effects", effect, "settle"], &body).await?)
+    done(cx, cx.client.post(&["effects", effect, "settle"], &wish).await?)
 }
 
-fn settlement(happened: Option<&str>, did_not_happen: bool) -> Result<Value, Failure> {
+fn settlement(happened: Option<&str>, did_not_happen: bool) -> Result<Settle, Failure> {
     match (happened, did_not_happen) {
         (Some(answer), _) => {
-            let value: Value = serde_json::from_str(answer)
+            let value = serde_json::from_str(answer)
                 .map_err(|error| Failure::invalid("the answer is no JSON").caused_by(&error))?;
-            Ok(json!({ "how": "happened", "value": value }))
+            Ok(Settle { how: How::Happened, value: Some(value) })
         }
-        (None, true) => Ok(json!({ "how": "did_not_happen" })),
+        (None, true) => Ok(How::DidNotHappen.into()),
         (None, false) => {
             Err(Failure::new(Exit::Usage, "say what you found on the other side: did it happen?")
                 .hint("`--happened [JSON]` or `--did-not-happen`"))
@@ -45,11 +44,8 @@ fn settlement(happened: Option<&str>, did_not_happen: bool) -> Result<Value, Fai
 }
 
 async fn list(cx: &Cx, page: &PageArgs) -> Outcome {
-    let listed = cx.client.page(&["dead"], &page.query()).await?;
-    if cx.out.json {
-        return cx.out.value(&listed.items);
-    }
-    let dead: Vec<DeadView> = read(listed.items.clone())?;
+    let listed = cx.client.page(&["dead"], &page.wish()).await?;
+    let Some(dead) = cx.view::<Vec<DeadView>>(listed.items.clone())? else { return Ok(Exit::Done) };
     if dead.is_empty() {
         cx.out.say("nothing failed for good, and nothing is in doubt");
         return Ok(Exit::Done);

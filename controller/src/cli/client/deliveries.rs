@@ -1,11 +1,9 @@
 //! `deliveries`: what came in and starts nothing yet, and the ways out.
 
 use adjutant_spec::{advice::Advice, shown};
-use serde_json::json;
 
 use super::{
     Cx,
-    api::read,
     show::{done, when},
 };
 use crate::{
@@ -14,7 +12,10 @@ use crate::{
         failure::{Exit, Outcome},
         out::{Paint, Table, Words, words},
     },
-    runtime::views::{DeliveryLine, DeliveryView},
+    desk::{
+        DeliveryFilter, DropWish, PageWish,
+        views::{DeliveryLine, DeliveryView},
+    },
 };
 
 /// The most characters of a reason in the list.
@@ -24,10 +25,11 @@ const REASON: usize = 100;
 pub(crate) async fn deliveries(cx: &Cx, asked: &DeliveriesArgs) -> Outcome {
     match (&asked.action, &asked.id) {
         (Some(DeliveryAction::Start { id }), _) => {
-            done(&cx.out, &cx.client.post(&["deliveries", id, "start"], &json!({})).await?)
+            done(cx, cx.client.order(&["deliveries", id, "start"]).await?)
         }
         (Some(DeliveryAction::Drop { id, reason }), _) => {
-            done(&cx.out, &cx.client.post(&["deliveries", id, "drop"], &json!({ "reason": reason })).await?)
+            let wish = DropWish { reason: reason.clone() };
+            done(cx, cx.client.post(&["deliveries", id, "drop"], &wish).await?)
         }
         (None, Some(id)) => show(cx, id).await,
         (None, None) => list(cx, asked).await,
@@ -35,14 +37,10 @@ pub(crate) async fn deliveries(cx: &Cx, asked: &DeliveriesArgs) -> Outcome {
 }
 
 async fn list(cx: &Cx, asked: &DeliveriesArgs) -> Outcome {
-    let mut query = asked.page.query();
-    query.push(("all", asked.all.to_string()));
-    query.extend(asked.connector.clone().map(|connector| ("connector", connector)));
-    let listed = cx.client.page(&["deliveries"], &query).await?;
-    if cx.out.json {
-        return cx.out.value(&listed.items);
-    }
-    let lines: Vec<DeliveryLine> = read(listed.items.clone())?;
+    let PageWish { after, limit } = asked.page.wish();
+    let filter = DeliveryFilter { all: asked.all, connector: asked.connector.clone(), after, limit };
+    let listed = cx.client.page(&["deliveries"], &filter).await?;
+    let Some(lines) = cx.view::<Vec<DeliveryLine>>(listed.items.clone())? else { return Ok(Exit::Done) };
     if lines.is_empty() {
         cx.out.say("nothing waits: every delivery has its run, or was dropped");
         return Ok(Exit::Done);
@@ -70,11 +68,9 @@ async fn list(cx: &Cx, asked: &DeliveriesArgs) -> Outcome {
 }
 
 async fn show(cx: &Cx, id: &str) -> Outcome {
-    let answer = cx.client.get(&["deliveries", id], &[]).await?;
-    if cx.out.json {
-        return cx.out.value(&answer);
-    }
-    let found: DeliveryView = read(answer)?;
+    let Some(found) = cx.view::<DeliveryView>(cx.client.get(&["deliveries", id]).await?)? else {
+        return Ok(Exit::Done);
+    };
     let line = &found.line;
     let mut rows = vec![
         ("event", format!("{}.{}", line.connector, line.event)),

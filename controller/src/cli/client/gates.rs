@@ -1,38 +1,29 @@
 //! `inbox`, `show`, `approve`, `deny`.
 
 use adjutant_spec::advice::Advice;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     Cx, card,
-    show::{done, json_file, maybe, object, when},
+    show::{done, json_file, maybe, object, when, word},
 };
 use crate::{
     cli::{
         args::{ApproveArgs, PageArgs},
         failure::{Exit, Failure, Outcome},
-        out::{Cell, Table, words},
+        out::{Table, words},
     },
-    runtime::views::{GateView, RunView},
+    desk::{
+        Approve, Deny,
+        views::{FullStatus, GateView, RunView},
+    },
 };
-
-/// What else waits, as `status` counts it.
-#[derive(Debug, Deserialize)]
-struct Rest {
-    dead: u64,
-    deliveries: u64,
-    proposals: u64,
-}
 
 /// Lists what waits for the operator.
 pub(crate) async fn inbox(cx: &Cx, page: &PageArgs) -> Outcome {
-    let listed = cx.client.page(&["inbox"], &page.query()).await?;
-    if cx.out.json {
-        return cx.out.value(&listed.items);
-    }
-    let gates: Vec<GateView> = super::api::read(listed.items.clone())?;
-    let rest: Rest = cx.client.view(&["status"], &[]).await?;
+    let listed = cx.client.page(&["inbox"], &page.wish()).await?;
+    let Some(gates) = cx.view::<Vec<GateView>>(listed.items.clone())? else { return Ok(Exit::Done) };
+    let rest: FullStatus = cx.client.view(&["status"]).await?;
     let others = [
         (rest.dead, "calls failed for good or are in doubt", Advice::Dead),
         (rest.deliveries, "deliveries start nothing yet", Advice::Deliveries),
@@ -49,10 +40,9 @@ pub(crate) async fn inbox(cx: &Cx, page: &PageArgs) -> Outcome {
     };
     let mut table = Table::new(&["gate", "risk", "expires", "question"]);
     for gate in &gates {
-        let risk = serde_json::to_value(gate.risk).ok().and_then(|risk| risk.as_str().map(str::to_owned));
         table.row([
             gate.id.as_str().into(),
-            Cell::from(risk.unwrap_or_default()),
+            word(&gate.risk).into(),
             maybe(gate.expires).into(),
             gate.question.as_str().into(),
         ]);
@@ -66,11 +56,9 @@ pub(crate) async fn inbox(cx: &Cx, page: &PageArgs) -> Outcome {
 /// Shows the card of a gate.
 pub(crate) async fn show(cx: &Cx, gate: &str) -> Outcome {
     let id = resolve(cx, gate).await?;
-    let answer = cx.client.get(&["gates", &id], &[]).await?;
-    if cx.out.json {
-        return cx.out.value(&answer);
-    }
-    let gate: GateView = super::api::read(answer)?;
+    let Some(gate) = cx.view::<GateView>(cx.client.get(&["gates", &id]).await?)? else {
+        return Ok(Exit::Done);
+    };
     cx.out.data(card::card(&cx.out, &gate))?;
     if let Some(next) = card::next(&gate) {
         cx.out.say(next);
@@ -81,31 +69,30 @@ pub(crate) async fn show(cx: &Cx, gate: &str) -> Outcome {
 /// Approves a gate as its card showed it.
 pub(crate) async fn approve(cx: &Cx, args: &ApproveArgs) -> Outcome {
     let id = resolve(cx, &args.gate).await?;
-    let mut body = json!({ "digest": args.digest });
-    if let Some(file) = &args.edit {
-        body["edits"] = object(json_file(file)?, "the file of edits")?;
-    }
-    if let Some(file) = &args.form {
-        body["form"] = object(json_file(file)?, "the file of the form")?;
-    }
-    if let Some(reason) = &args.reason {
-        body["reason"] = Value::from(reason.as_str());
-    }
-    let answer = cx.client.post(&["gates", &id, "approve"], &body).await?;
-    told(cx, &id, &answer).await
+    let edits = args.edit.as_deref().map(|file| object(json_file(file)?, "the file of edits")).transpose()?;
+    let form =
+        args.form.as_deref().map(|file| object(json_file(file)?, "the file of the form")).transpose()?;
+    let wish = Approve {
+        digest: args.digest.clone(),
+        edits: edits.unwrap_or_default(),
+        form: form.map(|form| Value::Object(form.into_iter().collect())),
+        reason: args.reason.clone(),
+    };
+    let answer = cx.client.post(&["gates", &id, "approve"], &wish).await?;
+    told(cx, &id, answer).await
 }
 
 /// Refuses a gate.
 pub(crate) async fn deny(cx: &Cx, gate: &str, reason: &str) -> Outcome {
     let id = resolve(cx, gate).await?;
-    let answer = cx.client.post(&["gates", &id, "deny"], &json!({ "reason": reason })).await?;
-    told(cx, &id, &answer).await
+    let wish = Deny { reason: reason.to_owned(), digest: None };
+    told(cx, &id, cx.client.post(&["gates", &id, "deny"], &wish).await?).await
 }
 
-async fn told(cx: &Cx, id: &str, answer: &Value) -> Outcome {
-    done(&cx.out, answer)?;
+async fn told(cx: &Cx, id: &str, answer: Value) -> Outcome {
+    done(cx, answer)?;
     if !cx.out.json {
-        let gate: GateView = cx.client.view(&["gates", id], &[]).await?;
+        let gate: GateView = cx.client.view(&["gates", id]).await?;
         cx.out.say(words!("next: adjutant watch {}", gate.run));
     }
     Ok(Exit::Done)
@@ -117,7 +104,7 @@ async fn resolve(cx: &Cx, name: &str) -> Result<String, Failure> {
     if name.contains('.') {
         return Ok(name.to_owned());
     }
-    let run: RunView = cx.client.view(&["runs", name], &[]).await?;
+    let run: RunView = cx.client.view(&["runs", name]).await?;
     let waiting: Vec<&GateView> = run.gates.iter().filter(|gate| gate.state == "open").collect();
     match waiting.as_slice() {
         [gate] => Ok(gate.id.clone()),

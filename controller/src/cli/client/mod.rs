@@ -2,6 +2,7 @@
 
 mod api;
 mod card;
+mod cx;
 mod dead;
 mod deliveries;
 mod gates;
@@ -16,6 +17,7 @@ mod watch;
 mod world;
 
 pub(super) use api::{Client, read};
+pub(super) use cx::Cx;
 pub(super) use dead::dead;
 pub(super) use deliveries::deliveries;
 pub(super) use gates::{approve, deny, inbox, show};
@@ -26,11 +28,3 @@ pub(super) use status::{audit, cost, month, status};
 pub(super) use steer::{cancel, correct, kill, pause, release, resume, retry};
 pub(super) use watch::watch;
 pub(super) use world::{connectors, playbooks, records};
-
-use super::out::Out;
-
-/// What a command on a daemon has: where to write, and whom to ask.
-pub(super) struct Cx {
-    pub(super) out: Out,
-    pub(super) client: Client,
-}

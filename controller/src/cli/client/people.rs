@@ -1,15 +1,18 @@
 //! `token`, `login`: who may come in by HTTP.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{Cx, api::read, show::when};
+use super::{Cx, show::when};
 use crate::{
     cli::{
         args::{PageArgs, TokenAction},
         failure::{Exit, Failure, Outcome},
         out::{Table, Words, words},
     },
-    http::TokenView,
+    desk::{
+        NewToken, Scope,
+        views::{Issued, LoginLink, TokenView},
+    },
 };
 
 /// Makes, lists or takes back tokens.
@@ -17,21 +20,33 @@ pub(crate) async fn token(cx: &Cx, action: &TokenAction) -> Outcome {
     match action {
         TokenAction::New { name, agent, scopes, days } => {
             let name = name.as_deref().or(agent.as_deref()).unwrap_or("operators-script");
-            let body = json!({ "name": name, "agent": agent, "scopes": scopes, "days": days });
-            issue(cx, &body, *days).await
+            let wish = NewToken {
+                name: name.to_owned(),
+                agent: agent.clone(),
+                scopes: scopes.iter().map(|scope| scope_of(scope)).collect::<Result<_, _>>()?,
+                days: Some(*days),
+            };
+            issue(cx, &wish, *days).await
         }
         TokenAction::List(page) => list(cx, page).await,
         TokenAction::Revoke { id } => revoke(cx, id).await,
     }
 }
 
+fn scope_of(word: &str) -> Result<Scope, Failure> {
+    let words: Vec<&str> = Scope::ALL.iter().map(|scope| scope.word()).collect();
+    let found = Scope::ALL.into_iter().find(|scope| scope.word() == word);
+    found.ok_or_else(|| {
+        Failure::invalid(format!("\"{word}\" is nothing that a token may do"))
+            .hint(format!("say any of {}", words.join(", ")))
+    })
+}
+
 /// Makes a token; its secret is printed this once.
-async fn issue(cx: &Cx, body: &Value, days: u32) -> Outcome {
-    let answer = cx.client.post(&["tokens"], body).await?;
-    if cx.out.json {
-        return cx.out.value(&answer);
-    }
-    cx.out.data(Words::line(answer["token"].as_str().unwrap_or_default()))?;
+async fn issue(cx: &Cx, wish: &NewToken, days: u32) -> Outcome {
+    let answer = cx.client.post(&["tokens"], wish).await?;
+    let Some(issued) = cx.view::<Issued>(answer)? else { return Ok(Exit::Done) };
+    cx.out.data(Words::line(&issued.token))?;
     cx.out.say(words!(
         "it is shown this once, and lapses in {} days; it is sent as `Authorization: Bearer TOKEN`",
         days
@@ -40,11 +55,8 @@ async fn issue(cx: &Cx, body: &Value, days: u32) -> Outcome {
 }
 
 async fn list(cx: &Cx, page: &PageArgs) -> Outcome {
-    let listed = cx.client.page(&["tokens"], &page.query()).await?;
-    if cx.out.json {
-        return cx.out.value(&listed.items);
-    }
-    let tokens: Vec<TokenView> = read(listed.items.clone())?;
+    let listed = cx.client.page(&["tokens"], &page.wish()).await?;
+    let Some(tokens) = cx.view::<Vec<TokenView>>(listed.items.clone())? else { return Ok(Exit::Done) };
     if tokens.is_empty() {
         cx.out.say("no tokens; `adjutant token new --name NAME` makes one");
         return Ok(Exit::Done);
@@ -77,11 +89,9 @@ async fn revoke(cx: &Cx, id: &str) -> Outcome {
 
 /// Makes a one-time link to the dashboard.
 pub(crate) async fn login(cx: &Cx) -> Outcome {
-    let answer = cx.client.post(&["login"], &json!({})).await?;
-    if cx.out.json {
-        return cx.out.value(&answer);
-    }
-    match answer["url"].as_str() {
+    let answer = cx.client.order(&["login"]).await?;
+    let Some(link) = cx.view::<LoginLink>(answer)? else { return Ok(Exit::Done) };
+    match link.url {
         Some(url) => {
             cx.out.data(words!("{}", url))?;
             cx.out.say("it works once, within ten minutes");

@@ -9,14 +9,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde_json::{Value, json};
-
 use super::Cx;
 use crate::{
     cli::{
         args::NewProposalArgs,
         failure::{Exit, Failure},
     },
+    desk::{NewProposal, views::FullStatus},
     source::{Error, Git, GitCode, Invocation},
 };
 
@@ -30,8 +29,8 @@ struct Change {
     reason: Option<String>,
 }
 
-/// Returns the body that opens a proposal.
-pub(super) async fn wish(cx: &Cx, args: &NewProposalArgs) -> Result<Value, Failure> {
+/// Returns the wish that opens a proposal.
+pub(super) async fn wish(cx: &Cx, args: &NewProposalArgs) -> Result<NewProposal, Failure> {
     let change = match &args.patch {
         Some(file) => of_file(file)?,
         None => of_commit(args, main_of_daemon(cx).await.as_deref())?,
@@ -42,13 +41,12 @@ pub(super) async fn wish(cx: &Cx, args: &NewProposalArgs) -> Result<Value, Failu
             .hint("say in one line what it changes: `--title TEXT`"));
     }
     let reason = args.reason.clone().or(change.reason);
-    Ok(json!({ "title": title, "reason": reason, "topic": args.topic, "patch": change.patch }))
+    Ok(NewProposal { title, reason, topic: Some(args.topic.clone()), head: None, patch: Some(change.patch) })
 }
 
 /// Returns what the daemon merges proposals with; one who may not read it proposes the last commit alone.
 async fn main_of_daemon(cx: &Cx) -> Option<String> {
-    let status = cx.client.get(&["status"], &[]).await.ok()?;
-    status["revision"]["main"].as_str().map(str::to_owned)
+    cx.client.view::<FullStatus>(&["status"]).await.ok()?.revision.main
 }
 
 /// Makes a patch of everything in a commit that `main` has not.

@@ -1,7 +1,5 @@
 //! `run`, `runs`, `log`, `why`.
 
-use serde_json::json;
-
 use super::{
     Cx,
     api::read,
@@ -14,17 +12,21 @@ use crate::{
         failure::{Exit, Outcome},
         out::{Cell, Out, Paint, Table, Words, words},
     },
-    runtime::{
-        Started,
+    desk::{
+        LogWish, PageWish, RunFilter, StartWish, Started,
         views::{LogView, RunLine, RunView, WhyView},
     },
 };
 
 /// Starts a run.
 pub(crate) async fn run(cx: &Cx, args: &RunArgs) -> Outcome {
-    let input = object(json_of(&args.input)?, "the input")?;
-    let body = json!({ "playbook": args.playbook, "input": input, "key": args.key, "dry": args.dry });
-    let answer = cx.client.post(&["runs"], &body).await?;
+    let wish = StartWish {
+        playbook: args.playbook.clone(),
+        input: object(json_of(&args.input)?, "the input")?,
+        key: args.key.clone(),
+        dry: args.dry,
+    };
+    let answer = cx.client.post(&["runs"], &wish).await?;
     let started: Started = read(answer.clone())?;
     if args.wait {
         return watch::until_ended(cx, &started.run).await;
@@ -49,17 +51,18 @@ pub(crate) async fn runs(cx: &Cx, args: &RunsArgs) -> Outcome {
 }
 
 async fn list(cx: &Cx, args: &RunsArgs) -> Outcome {
-    let mut query = args.page.query();
-    query.extend(args.status.clone().map(|status| ("status", status)));
-    query.extend(args.playbook.clone().map(|playbook| ("playbook", playbook)));
-    query.extend(args.about.clone().map(|about| ("about", about)));
-    query.extend(args.search.clone().map(|text| ("q", text)));
-    let is_narrowed = query.len() > args.page.query().len() || args.page.after.is_some();
-    let answer = cx.client.get(&["runs"], &query).await?;
-    if cx.out.json {
-        return cx.out.value(&answer);
-    }
-    let runs: Vec<RunLine> = read(answer)?;
+    let PageWish { after, limit } = args.page.wish();
+    let filter = RunFilter {
+        status: args.status.clone(),
+        playbook: args.playbook.clone(),
+        about: args.about.clone(),
+        text: args.search.clone(),
+        after,
+        limit,
+    };
+    let is_narrowed = filter != RunFilter { limit, ..RunFilter::default() };
+    let answer = cx.client.find(&["runs"], &filter).await?;
+    let Some(runs) = cx.view::<Vec<RunLine>>(answer)? else { return Ok(Exit::Done) };
     if runs.is_empty() {
         let none = if is_narrowed {
             "no such runs; `adjutant runs` lists all of them"
@@ -116,11 +119,7 @@ fn about(run: &RunLine) -> String {
 }
 
 async fn one(cx: &Cx, id: &str) -> Outcome {
-    let answer = cx.client.get(&["runs", id], &[]).await?;
-    if cx.out.json {
-        return cx.out.value(&answer);
-    }
-    let run: RunView = read(answer)?;
+    let Some(run) = cx.view::<RunView>(cx.client.get(&["runs", id]).await?)? else { return Ok(Exit::Done) };
     cx.out.data(text_of(&cx.out, &run))?;
     let gate = run.gates.iter().find(|gate| gate.state == "open");
     match gate {
@@ -193,26 +192,19 @@ fn effects(out: &Out, run: &RunView, text: &mut Words) {
 
 /// Shows the entries of a run, or of any instance by `kind/name`.
 pub(crate) async fn log(cx: &Cx, id: &str, from: u64) -> Outcome {
-    let query = [("from", from.to_string())];
+    let wish = LogWish { from: Some(from), limit: None };
     let answer = match id.split_once('/') {
-        Some((kind, name)) => cx.client.get(&["log", kind, name], &query).await?,
-        None => cx.client.get(&["runs", id, "log"], &query).await?,
+        Some((kind, name)) => cx.client.find(&["log", kind, name], &wish).await?,
+        None => cx.client.find(&["runs", id, "log"], &wish).await?,
     };
-    if cx.out.json {
-        return cx.out.value(&answer);
-    }
-    let entries: Vec<LogView> = read(answer)?;
+    let Some(entries) = cx.view::<Vec<LogView>>(answer)? else { return Ok(Exit::Done) };
     entries.iter().try_for_each(|entry| cx.out.data(show::entry(&cx.out, entry)).map(drop))?;
     Ok(Exit::Done)
 }
 
 /// Explains what something waits for.
 pub(crate) async fn why(cx: &Cx, id: &str) -> Outcome {
-    let answer = cx.client.get(&["why", id], &[]).await?;
-    if cx.out.json {
-        return cx.out.value(&answer);
-    }
-    let why: WhyView = read(answer)?;
+    let Some(why) = cx.view::<WhyView>(cx.client.get(&["why", id]).await?)? else { return Ok(Exit::Done) };
     cx.out.data(cx.out.paint(Paint::Bold, &why.subject))?;
     for (depth, cause) in why.chain.iter().enumerate() {
         let moment = cause.at.map_or_else(String::new, |at| format!("  ({})", when(at)));
@@ -223,7 +215,7 @@ pub(crate) async fn why(cx: &Cx, id: &str) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::*;
 

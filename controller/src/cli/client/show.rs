@@ -1,14 +1,21 @@
 //! Small texts that several commands share.
 
+use std::collections::BTreeMap;
+
+use serde::Serialize;
 use serde_json::Value;
 
+use super::Cx;
 use crate::{
     cli::{
-        failure::{Failure, Outcome},
+        failure::{Exit, Failure, Outcome},
         moments,
         out::{Out, Paint, Words, one_line, words},
     },
-    runtime::views::{LogView, When},
+    desk::{
+        Done,
+        views::{LogView, When},
+    },
 };
 
 /// Returns a moment relative to now.
@@ -67,16 +74,20 @@ pub(super) fn entry(out: &Out, entry: &LogView) -> Words {
     )
 }
 
-/// Prints what came of a command: `{applied, message, next}`.
-pub(super) fn done(out: &Out, answer: &Value) -> Outcome {
-    if out.json {
-        return out.value(answer);
+/// Returns the word that a value of few has in JSON, such as a risk.
+pub(super) fn word(value: &impl Serialize) -> String {
+    let word = serde_json::to_value(value).ok();
+    word.and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// Prints what came of a command.
+pub(super) fn done(cx: &Cx, answer: Value) -> Outcome {
+    let Some(done) = cx.view::<Done>(answer)? else { return Ok(Exit::Done) };
+    cx.out.data(Words::line(&done.message))?;
+    if let Some(next) = &done.next {
+        cx.out.say(words!("next: {}", next));
     }
-    out.data(Words::line(answer["message"].as_str().unwrap_or("done")))?;
-    if let Some(next) = answer["next"].as_str() {
-        out.say(words!("next: {}", next));
-    }
-    Ok(crate::cli::failure::Exit::Done)
+    Ok(Exit::Done)
 }
 
 /// Reads JSON given as a text, or as `@FILE`.
@@ -112,9 +123,9 @@ fn parse(text: &str, what: &str) -> Result<Value, Failure> {
 ///
 /// # Errors
 /// Any other value.
-pub(super) fn object(value: Value, what: &str) -> Result<Value, Failure> {
-    if value.is_object() {
-        return Ok(value);
+pub(super) fn object(value: Value, what: &str) -> Result<BTreeMap<String, Value>, Failure> {
+    if let Value::Object(fields) = value {
+        return Ok(fields.into_iter().collect());
     }
     Err(Failure::invalid(format!("{what} is no JSON object")).hint("such as '{\"name\": \"Ada\"}'"))
 }

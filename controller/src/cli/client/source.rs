@@ -15,27 +15,33 @@ use crate::{
         failure::{Exit, Failure, Outcome},
         out::{Out, Paint, Table, Words, words},
     },
-    http::doors::ProposalView,
+    desk::{
+        ApproveProposal, Because, ConfirmPlan, PlanWish, RevertWish,
+        views::{PlanView, ProposalView},
+    },
 };
 
 /// Tells what would change.
 pub(crate) async fn plan(cx: &Cx, args: &PlanArgs) -> Outcome {
     if let Some(token) = &args.confirm {
-        return done(&cx.out, &cx.client.post(&["plan", "confirm"], &json!({ "token": token })).await?);
+        let wish = ConfirmPlan { token: token.clone() };
+        return done(cx, cx.client.post(&["plan", "confirm"], &wish).await?);
     }
-    let answer = cx.client.post(&["plan"], &json!({ "to": args.to, "simulate": args.simulate })).await?;
+    let wish = PlanWish { to: args.to.clone(), simulate: args.simulate };
+    let answer = cx.client.post(&["plan"], &wish).await?;
+    let plan: PlanView = read(answer.clone())?;
     if cx.out.json {
         cx.out.value(&answer)?;
     } else {
-        cx.out.data(plan_text(&cx.out, &answer))?;
+        cx.out.data(Words::document(&plan.text))?;
     }
-    if answer["ok"] == false {
+    if !plan.ok {
         return Ok(Exit::Invalid);
     }
-    Ok(if args.exit_code && changes(&answer) { Exit::Changes } else { Exit::Done })
+    Ok(if args.exit_code && plan.has_changes { Exit::Changes } else { Exit::Done })
 }
 
-/// A plan says its own text; one without is shown as it is.
+/// The plan of a proposal says its own text; one without is shown as it is.
 fn plan_text(out: &Out, plan: &Value) -> Words {
     match plan["text"].as_str() {
         Some(text) => Words::document(text),
@@ -43,23 +49,19 @@ fn plan_text(out: &Out, plan: &Value) -> Words {
     }
 }
 
-fn changes(plan: &Value) -> bool {
-    plan["has_changes"] == true
-}
-
 /// Goes back to a stored revision.
 pub(crate) async fn revert(cx: &Cx, to: Option<&str>) -> Outcome {
-    done(&cx.out, &cx.client.post(&["revert"], &json!({ "to": to })).await?)
+    let wish = RevertWish { to: to.map(str::to_owned) };
+    done(cx, cx.client.post(&["revert"], &wish).await?)
 }
 
 /// Keeps the revision in force, or follows the source again.
 pub(crate) async fn hold(cx: &Cx, release: bool, reason: &str) -> Outcome {
-    let answer = if release {
-        cx.client.post(&["release"], &json!({})).await?
-    } else {
-        cx.client.post(&["hold"], &json!({ "reason": reason })).await?
-    };
-    done(&cx.out, &answer)
+    if release {
+        return done(cx, cx.client.order(&["release"]).await?);
+    }
+    let wish = Because { reason: reason.to_owned() };
+    done(cx, cx.client.post(&["hold"], &wish).await?)
 }
 
 /// Lists, shows and decides proposals.
@@ -67,16 +69,18 @@ pub(crate) async fn proposals(cx: &Cx, asked: &ProposalsArgs) -> Outcome {
     match (asked.id.as_deref(), &asked.action) {
         (None, None) => list(cx, &asked.page).await,
         (None, Some(ProposalAction::New(wish))) => {
-            let body = propose::wish(cx, wish).await?;
-            opened(cx, cx.client.post(&["proposals"], &body).await?)
+            let wish = propose::wish(cx, wish).await?;
+            opened(cx, cx.client.post(&["proposals"], &wish).await?)
         }
         (Some(id), None) => show(cx, id).await,
         (Some(id), Some(ProposalAction::Diff { full })) => diff(cx, id, *full).await,
         (Some(id), Some(ProposalAction::Approve { digest })) => {
-            done(&cx.out, &cx.client.post(&["proposals", id, "approve"], &json!({ "digest": digest })).await?)
+            let wish = ApproveProposal { digest: digest.clone() };
+            done(cx, cx.client.post(&["proposals", id, "approve"], &wish).await?)
         }
         (Some(id), Some(ProposalAction::Refuse { reason })) => {
-            done(&cx.out, &cx.client.post(&["proposals", id, "refuse"], &json!({ "reason": reason })).await?)
+            let wish = Because { reason: reason.clone() };
+            done(cx, cx.client.post(&["proposals", id, "refuse"], &wish).await?)
         }
         _ => Err(Failure::new(Exit::Usage, "no proposal is named")
             .hint("`adjutant proposals` lists them; then `adjutant proposals ID diff`")),
@@ -84,11 +88,8 @@ pub(crate) async fn proposals(cx: &Cx, asked: &ProposalsArgs) -> Outcome {
 }
 
 async fn list(cx: &Cx, page: &PageArgs) -> Outcome {
-    let listed = cx.client.page(&["proposals"], &page.query()).await?;
-    if cx.out.json {
-        return cx.out.value(&listed.items);
-    }
-    let proposals: Vec<ProposalView> = read(listed.items.clone())?;
+    let listed = cx.client.page(&["proposals"], &page.wish()).await?;
+    let Some(proposals) = cx.view::<Vec<ProposalView>>(listed.items.clone())? else { return Ok(Exit::Done) };
     let mut table = Table::new(&["proposal", "state", "author", "title"]);
     for found in &proposals {
         table.row([
@@ -111,11 +112,9 @@ async fn list(cx: &Cx, page: &PageArgs) -> Outcome {
 }
 
 async fn show(cx: &Cx, id: &str) -> Outcome {
-    let answer = cx.client.get(&["proposals", id], &[]).await?;
-    if cx.out.json {
-        return cx.out.value(&answer);
-    }
-    let found: ProposalView = read(answer)?;
+    let Some(found) = cx.view::<ProposalView>(cx.client.get(&["proposals", id]).await?)? else {
+        return Ok(Exit::Done);
+    };
     cx.out.data(words!(
         "{}  {}\n  by {}, from {} to {}\n\n{}\ndigest {}",
         cx.out.paint(Paint::Bold, &found.title),
@@ -146,7 +145,7 @@ async fn show(cx: &Cx, id: &str) -> Outcome {
 }
 
 async fn diff(cx: &Cx, id: &str, full: bool) -> Outcome {
-    let found: ProposalView = cx.client.view(&["proposals", id], &[("full", full.to_string())]).await?;
+    let found: ProposalView = read(cx.client.find(&["proposals", id], &[("full", full)]).await?)?;
     let diff = found.diff.unwrap_or_default();
     if cx.out.json {
         return cx.out.value(&json!({
@@ -175,14 +174,11 @@ fn is_open(state: &str) -> bool {
 
 /// Proposes what people said of a route's decisions.
 pub(crate) async fn refit(cx: &Cx, route: &str) -> Outcome {
-    opened(cx, cx.client.post(&["routes", route, "refit"], &Value::Null).await?)
+    opened(cx, cx.client.order(&["routes", route, "refit"]).await?)
 }
 
 fn opened(cx: &Cx, answer: Value) -> Outcome {
-    if cx.out.json {
-        return cx.out.value(&answer);
-    }
-    let opened: ProposalView = read(answer)?;
+    let Some(opened) = cx.view::<ProposalView>(answer)? else { return Ok(Exit::Done) };
     cx.out.data(words!("{}", opened.id))?;
     cx.out.say(words!("next: adjutant proposals {}", opened.id));
     Ok(Exit::Done)

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use adjutant_spec::advice::Advice;
-use serde::Deserialize;
-use serde_json::Value;
+use adjutant_spec::{advice::Advice, value::Money};
 
 use super::{
     Cx,
@@ -16,75 +14,14 @@ use crate::{
         failure::{Exit, Failure, Outcome},
         out::{Cell, Out, Paint, Table, Words, words},
     },
-    http::doors::{ConditionView, WaitsView},
-    runtime::views::{AuditView, ClockView, MonthView, PauseView, QuarantineView, SpendView, When},
+    desk::views::{AuditView, FullStatus, MonthView, SpendView},
 };
-
-/// `status` as the daemon answers it; what a newer one adds is ignored.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Status {
-    revision: Revisions,
-    ready: bool,
-    conditions: Vec<ConditionView>,
-    runs: Runs,
-    inbox: u64,
-    dead: u64,
-    deliveries: u64,
-    proposals: u64,
-    spend_today: Option<String>,
-    diagnostics: Vec<Value>,
-    slices: Vec<Slice>,
-    url: String,
-    mode: String,
-    place: String,
-    hold: Option<Hold>,
-    waits: Option<WaitsView>,
-    paused: Vec<PauseView>,
-    quarantined: Vec<QuarantineView>,
-    outbox: u64,
-    clock: ClockView,
-    company: Option<String>,
-    applied_at: Option<When>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Revisions {
-    desired: Option<String>,
-    attempted: Option<String>,
-    applied: Option<String>,
-    commit: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Runs {
-    by_status: BTreeMap<String, u64>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Slice {
-    id: String,
-    applied: Option<String>,
-    held: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Hold {
-    reason: String,
-    by: String,
-}
 
 /// Tells how everything is.
 pub(crate) async fn status(cx: &Cx) -> Outcome {
-    let answer = cx.client.get(&["status"], &[]).await?;
-    if cx.out.json {
-        return cx.out.value(&answer);
-    }
-    let status: Status = read(answer)?;
+    let Some(status) = cx.view::<FullStatus>(cx.client.get(&["status"]).await?)? else {
+        return Ok(Exit::Done);
+    };
     cx.out.data(text_of(&cx.out, &status))?;
     if let Some(next) = next(&status) {
         cx.out.say(words!("next: {}", next.to_string()));
@@ -93,7 +30,7 @@ pub(crate) async fn status(cx: &Cx) -> Outcome {
 }
 
 /// The one thing to do next.
-fn next(status: &Status) -> Option<Advice<'_>> {
+fn next(status: &FullStatus) -> Option<Advice<'_>> {
     let held_back = !status.diagnostics.is_empty() || status.slices.iter().any(|slice| slice.held.is_some());
     let token = status.waits.as_ref().map(|waits| waits.token.as_str());
     let candidates = [
@@ -109,7 +46,7 @@ fn next(status: &Status) -> Option<Advice<'_>> {
     candidates.iter().find(|(is_due, _)| *is_due).map(|(_, next)| *next)
 }
 
-fn text_of(out: &Out, status: &Status) -> Words {
+fn text_of(out: &Out, status: &FullStatus) -> Words {
     let ready =
         if status.ready { out.paint(Paint::Green, "ready") } else { out.paint(Paint::Yellow, "not ready") };
     let company = status.company.as_deref().unwrap_or("no company yet");
@@ -128,7 +65,7 @@ fn text_of(out: &Out, status: &Status) -> Words {
         ("deliveries", format!("{} open", status.deliveries)),
         ("proposals", format!("{} open", status.proposals)),
         ("outbox", status.outbox.to_string()),
-        ("spent", status.spend_today.clone().unwrap_or_else(|| "nothing today".to_owned())),
+        ("spent", status.spend_today.as_ref().map_or_else(|| "nothing today".to_owned(), Money::to_string)),
         ("dashboard", if status.url.is_empty() { "-".to_owned() } else { status.url.clone() }),
     ];
     if status.revision.attempted != status.revision.desired {
@@ -151,7 +88,7 @@ fn counts(by_status: &BTreeMap<String, u64>) -> String {
 }
 
 /// What is not as it should be, one line each.
-fn exceptions(out: &Out, status: &Status, text: &mut Words) {
+fn exceptions(out: &Out, status: &FullStatus, text: &mut Words) {
     let mut lines = Vec::new();
     if let Some(hold) = &status.hold {
         lines.push(format!("held by {}: {}", hold.by, hold.reason));
@@ -179,26 +116,17 @@ fn exceptions(out: &Out, status: &Status, text: &mut Words) {
     lines.extend(unmet.map(|found| {
         format!("{} {}: {} ({})", found.resource, found.condition, found.message, found.reason)
     }));
-    lines.extend(status.diagnostics.iter().take(5).map(diagnostic));
+    lines.extend(status.diagnostics.iter().take(5).map(ToString::to_string));
     for line in lines {
         *text += words!("  {} {}\n", out.paint(Paint::Yellow, "!"), line);
     }
 }
 
-fn diagnostic(row: &Value) -> String {
-    let text = |key: &str| row[key].as_str().unwrap_or_default();
-    format!("{}:{}:{} {} {}", text("file"), row["line"], row["column"], text("code"), text("message"))
-}
-
 /// Shows what a month cost; the present one where none is named.
 pub(crate) async fn month(cx: &Cx, month: &str) -> Outcome {
-    let query: Vec<(&str, String)> =
-        (!month.is_empty()).then(|| ("month", month.to_owned())).into_iter().collect();
-    let answer = cx.client.get(&["spend", "month"], &query).await?;
-    if cx.out.json {
-        return cx.out.value(&answer);
-    }
-    let view: MonthView = read(answer)?;
+    let month = (!month.is_empty()).then_some(("month", month));
+    let answer = cx.client.find(&["spend", "month"], &month.as_slice()).await?;
+    let Some(view) = cx.view::<MonthView>(answer)? else { return Ok(Exit::Done) };
     let total = view.total.map_or_else(|| "nothing".to_owned(), |total| total.to_string());
     cx.out.data(words!("{}  {}", view.month, total))?;
     for (title, sums) in [("by", &view.by), ("day", &view.days)] {
@@ -214,11 +142,7 @@ pub(crate) async fn month(cx: &Cx, month: &str) -> Outcome {
 
 /// Shows what was spent against the caps in force.
 pub(crate) async fn cost(cx: &Cx) -> Outcome {
-    let answer = cx.client.get(&["spend"], &[]).await?;
-    if cx.out.json {
-        return cx.out.value(&answer);
-    }
-    let spend: SpendView = read(answer)?;
+    let Some(spend) = cx.view::<SpendView>(cx.client.get(&["spend"]).await?)? else { return Ok(Exit::Done) };
     cx.out.data(words!(
         "today  {}",
         spend.today.map_or_else(|| "nothing".to_owned(), |today| today.to_string())
@@ -243,7 +167,7 @@ pub(crate) async fn cost(cx: &Cx) -> Outcome {
 
 /// Checks the hash chain and folds every instance again.
 pub(crate) async fn audit(cx: &Cx) -> Outcome {
-    let answer = cx.client.get(&["audit"], &[]).await?;
+    let answer = cx.client.get(&["audit"]).await?;
     let audit: AuditView = read(answer.clone())?;
     if cx.out.json {
         cx.out.value(&answer)?;
@@ -278,7 +202,7 @@ mod tests {
     #[test]
     fn a_status_of_another_version_is_still_read() {
         let answer = serde_json::json!({ "ready": true, "inbox": 2, "news": [1] });
-        let status: Status = read(answer).unwrap();
+        let status: FullStatus = read(answer).unwrap();
         assert!(status.ready);
         assert_eq!(next(&status), Some(Advice::Inbox));
         let text = text_of(&Out { json: false, colour: false, window: None }, &status).render(false);
@@ -298,8 +222,10 @@ mod tests {
             condition("connector/intake", "Degraded"),
         ];
         let held = serde_json::json!([{ "id": "support", "held": "a mistake" }]);
+        let mistake = serde_json::json!({ "code": "E0101", "severity": "error", "file": "adjutant.toml", "line": 1, "column": 1,
+            "message": "a mistake", "help": null });
         for (told, value, company, slice) in [
-            ("diagnostics", serde_json::json!([{ "message": "a mistake" }]), 0, 1),
+            ("diagnostics", serde_json::json!([mistake]), 0, 1),
             ("hold", serde_json::json!({ "reason": "holiday", "by": "operator" }), 0, 1),
             ("slices", held, 2, 0),
             ("paused", serde_json::json!([]), 2, 1),

@@ -1,8 +1,6 @@
 //! `pause`, `resume`, `cancel`, `kill`, `retry`, `correct`: control of runs, and of more than one.
 
-use std::collections::BTreeMap;
-
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Cx, show::done};
 use crate::{
@@ -11,7 +9,7 @@ use crate::{
         failure::{Failure, Outcome},
         moments,
     },
-    runtime::views::When,
+    desk::{CorrectWish, PauseWish, Reason, RetryWish, views::When},
 };
 
 /// The word for "none of the classes", which no class may have.
@@ -39,9 +37,9 @@ pub(crate) async fn pause(cx: &Cx, args: &PauseArgs) -> Outcome {
         return Err(Failure::invalid("one run is paused until you resume it")
             .hint("`--for` is for `all`, `playbook:ID` and `connector:ID`"));
     };
-    let until = When(moments::now().plus(period.millis()));
-    let body = json!({ "scope": scope, "reason": args.what.reason, "until": until });
-    done(&cx.out, &cx.client.post(&["pause"], &body).await?)
+    let until = Some(When(moments::now().plus(period.millis())));
+    let wish = PauseWish { scope, reason: args.what.reason.clone(), until };
+    done(cx, cx.client.post(&["pause"], &wish).await?)
 }
 
 /// Starts effects again.
@@ -50,42 +48,43 @@ pub(crate) async fn resume(cx: &Cx, args: &ScopeArgs) -> Outcome {
 }
 
 async fn held(cx: &Cx, args: &ScopeArgs, verb: &str) -> Outcome {
+    let reason = args.reason.clone();
     let answer = match scope(&args.scope) {
-        Scope::Run(run) => cx.client.post(&["runs", run, verb], &json!({ "reason": args.reason })).await?,
-        Scope::Wider(scope) => {
-            cx.client.post(&[verb], &json!({ "scope": scope, "reason": args.reason })).await?
-        }
+        Scope::Run(run) => cx.client.post(&["runs", run, verb], &Reason { reason }).await?,
+        Scope::Wider(scope) => cx.client.post(&[verb], &PauseWish { scope, reason, until: None }).await?,
     };
-    done(&cx.out, &answer)
+    done(cx, answer)
 }
 
 /// Lets a run take back what it did, and end.
 pub(crate) async fn cancel(cx: &Cx, run: &str, reason: &str) -> Outcome {
-    done(&cx.out, &cx.client.post(&["runs", run, "cancel"], &json!({ "reason": reason })).await?)
+    let wish = Reason { reason: reason.to_owned() };
+    done(cx, cx.client.post(&["runs", run, "cancel"], &wish).await?)
 }
 
 /// Ends a run at once.
 pub(crate) async fn kill(cx: &Cx, run: &str, reason: &str) -> Outcome {
-    done(&cx.out, &cx.client.post(&["runs", run, "kill"], &json!({ "reason": reason })).await?)
+    let wish = Reason { reason: reason.to_owned() };
+    done(cx, cx.client.post(&["runs", run, "kill"], &wish).await?)
 }
 
 /// Lets a quarantined run go on.
 pub(crate) async fn release(cx: &Cx, run: &str) -> Outcome {
-    done(&cx.out, &cx.client.post(&["runs", run, "release"], &json!({})).await?)
+    done(cx, cx.client.order(&["runs", run, "release"]).await?)
 }
 
 /// Tries a failed run again.
 pub(crate) async fn retry(cx: &Cx, run: &str, step: Option<&str>, edits: &[String]) -> Outcome {
-    let edits = edits.iter().map(|edit| pair(edit)).collect::<Result<BTreeMap<_, _>, _>>()?;
-    let body = json!({ "step": step, "edits": edits });
-    done(&cx.out, &cx.client.post(&["runs", run, "retry"], &body).await?)
+    let edits = edits.iter().map(|edit| pair(edit)).collect::<Result<_, _>>()?;
+    let wish = RetryWish { step: step.map(str::to_owned), edits };
+    done(cx, cx.client.post(&["runs", run, "retry"], &wish).await?)
 }
 
 /// Says what the text of a route step really is.
 pub(crate) async fn correct(cx: &Cx, run: &str, step: &str, class: &str) -> Outcome {
-    let class = Some(class).filter(|class| *class != NONE);
-    let body = json!({ "step": step, "class": class });
-    done(&cx.out, &cx.client.post(&["runs", run, "correct"], &body).await?)
+    let class = Some(class).filter(|class| *class != NONE).map(str::to_owned);
+    let wish = CorrectWish { step: step.to_owned(), class };
+    done(cx, cx.client.post(&["runs", run, "correct"], &wish).await?)
 }
 
 /// Reads `PATH=JSON`; what is no JSON is a text.

@@ -15,7 +15,10 @@ use crate::{
         failure::{Exit, Failure, Outcome},
         out::words,
     },
-    runtime::views::{LogView, RunView},
+    desk::{
+        LogWish,
+        views::{LogView, RunView},
+    },
 };
 
 /// How long to wait for a hint before looking anyway: a hint may get lost.
@@ -26,8 +29,8 @@ pub(crate) async fn watch(cx: &Cx, run: &str) -> Outcome {
     let mut told = 0;
     let ended = follow(cx, run, async |cx: &Cx, view: &RunView| {
         while told < view.seq {
-            let query = [("from", (told + 1).to_string())];
-            let entries: Vec<LogView> = cx.client.view(&["runs", run, "log"], &query).await?;
+            let wish = LogWish { from: Some(told + 1), limit: None };
+            let entries: Vec<LogView> = read(cx.client.find(&["runs", run, "log"], &wish).await?)?;
             for entry in &entries {
                 if cx.out.json {
                     cx.out.value_line(entry)?
@@ -84,7 +87,7 @@ async fn follow(
     // Listening begins before the first look, so that no change falls in between.
     let mut changes = cx.client.events().await?;
     loop {
-        let view: RunView = read(cx.client.get(&["runs", run], &[]).await?)?;
+        let view: RunView = cx.client.view(&["runs", run]).await?;
         look(cx, &view).await?;
         if view.ended.is_some() {
             return Ok(view);

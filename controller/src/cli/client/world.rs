@@ -1,13 +1,11 @@
 //! `connectors`, `records`: the edges of the company, and what it knows.
 
 use adjutant_spec::advice::Advice;
-use serde::Deserialize;
-use serde_json::json;
 
 use super::{
     Cx,
     api::read,
-    show::{compact, when},
+    show::{compact, when, word},
 };
 use crate::{
     cli::{
@@ -15,25 +13,8 @@ use crate::{
         failure::{Exit, Failure, Outcome},
         out::{Cell, Paint, Table, Words, words},
     },
-    http::doors::ProbeView,
-    runtime::views::{HookView, RecordView},
+    desk::views::{ConnectorView, HookView, PlaybookView, ProbeView, RecordView},
 };
-
-/// A connector as the daemon lists it.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Line {
-    id: String,
-    kind: String,
-    mode: String,
-    endpoint: Option<String>,
-    has_secret: Option<bool>,
-    secret: Option<String>,
-    verbs: Vec<serde_json::Value>,
-    events: Vec<String>,
-    hook: Option<String>,
-    told: Option<HookView>,
-}
 
 /// Lists the connectors, or probes one.
 pub(crate) async fn connectors(cx: &Cx, action: Option<&ConnectorAction>) -> Outcome {
@@ -52,20 +33,17 @@ fn later(command: &str, help: &str) -> Failure {
 }
 
 async fn list(cx: &Cx) -> Outcome {
-    let answer = cx.client.get(&["connectors"], &[]).await?;
-    if cx.out.json {
-        return cx.out.value(&answer);
-    }
-    let lines: Vec<Line> = read(answer)?;
+    let answer = cx.client.get(&["connectors"]).await?;
+    let Some(lines) = cx.view::<Vec<ConnectorView>>(answer)? else { return Ok(Exit::Done) };
     let mut table = Table::new(&["connector", "kind", "mode", "secret", "does", "at"]);
     for line in &lines {
         let secret = line.has_secret.map_or("-", |has| if has { "set" } else { "missing" });
-        let does: Vec<&str> = line.verbs.iter().filter_map(|verb| verb["name"].as_str()).collect();
+        let does: Vec<&str> = line.verbs.iter().map(|verb| verb.name.as_str()).collect();
         let does = if does.is_empty() { line.events.join(", ") } else { does.join(", ") };
         table.row([
             line.id.as_str().into(),
             line.kind.as_str().into(),
-            line.mode.as_str().into(),
+            word(&line.mode).into(),
             Cell::from(secret),
             does.into(),
             Cell::from(line.hook.as_deref().or(line.endpoint.as_deref()).unwrap_or("-")),
@@ -98,7 +76,7 @@ fn told(cx: &Cx, hook: &HookView) -> Words {
 }
 
 async fn probe(cx: &Cx, name: &str) -> Outcome {
-    let answer = cx.client.post(&["connectors", name, "probe"], &json!({})).await?;
+    let answer = cx.client.order(&["connectors", name, "probe"]).await?;
     let found: ProbeView = read(answer.clone())?;
     if cx.out.json {
         cx.out.value(&answer)?;
@@ -109,24 +87,10 @@ async fn probe(cx: &Cx, name: &str) -> Outcome {
     Ok(if found.ok { Exit::Done } else { Exit::Again })
 }
 
-/// A playbook as the daemon lists it.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct PlaybookLine {
-    id: String,
-    title: String,
-    slice: String,
-    trigger: String,
-    inputs: std::collections::BTreeMap<String, String>,
-}
-
 /// Lists the playbooks in force.
 pub(crate) async fn playbooks(cx: &Cx) -> Outcome {
-    let answer = cx.client.get(&["playbooks"], &[]).await?;
-    if cx.out.json {
-        return cx.out.value(&answer);
-    }
-    let lines: Vec<PlaybookLine> = read(answer)?;
+    let answer = cx.client.get(&["playbooks"]).await?;
+    let Some(lines) = cx.view::<Vec<PlaybookView>>(answer)? else { return Ok(Exit::Done) };
     if lines.is_empty() {
         cx.out.say("no playbook is in force; `adjutant status` tells what stands in the way");
         return Ok(Exit::Done);
@@ -157,18 +121,12 @@ pub(crate) async fn records(cx: &Cx, kind: Option<&str>, page: &PageArgs) -> Out
             )
             .hint("`adjutant records` names the kinds"));
         }
-        let answer = cx.client.get(&["records"], &[]).await?;
-        if cx.out.json {
-            return cx.out.value(&answer);
-        }
-        let kinds: Vec<String> = read(answer)?;
+        let answer = cx.client.get(&["records"]).await?;
+        let Some(kinds) = cx.view::<Vec<String>>(answer)? else { return Ok(Exit::Done) };
         return cx.out.data(kinds.iter().map(|kind| words!("{}\n", kind)).sum::<Words>());
     };
-    let listed = cx.client.page(&["records", kind], &page.query()).await?;
-    if cx.out.json {
-        return cx.out.value(&listed.items);
-    }
-    let records: Vec<RecordView> = read(listed.items.clone())?;
+    let listed = cx.client.page(&["records", kind], &page.wish()).await?;
+    let Some(records) = cx.view::<Vec<RecordView>>(listed.items.clone())? else { return Ok(Exit::Done) };
     let mut table = Table::new(&["key", "version", "written", "by", "value"]);
     for record in &records {
         let by = record.run.as_deref().zip(record.step.as_deref());

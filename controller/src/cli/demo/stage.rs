@@ -19,8 +19,8 @@ use crate::{
         failure::{Exit, Failure},
         offline,
     },
+    desk::views::{FullStatus, GateView, RunView},
     effects::secrets::Keys,
-    runtime::views::{GateView, RunView},
 };
 
 /// How long the three messages may take until each waits for a person.
@@ -99,11 +99,12 @@ impl Stage {
     async fn wait_for_company(&self, daemon: &Daemon) -> Result<(), Failure> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let status = daemon.client.get(&["status"], &[]).await?;
-            if status["revision"]["applied"].is_string() {
+            let status: FullStatus = daemon.client.view(&["status"]).await?;
+            if status.revision.applied.is_some() {
                 return Ok(());
             }
-            self.pause(deadline, || format!("the company to be in force: {}", status["conditions"])).await?;
+            let unmet = || status.conditions.iter().map(|found| found.message.as_str()).collect::<Vec<_>>();
+            self.pause(deadline, || format!("the company to be in force: {}", unmet().join("; "))).await?;
         }
     }
 
@@ -119,7 +120,7 @@ impl Stage {
     ) -> Result<Vec<GateView>, Failure> {
         let deadline = Instant::now() + patience;
         loop {
-            let gates: Vec<GateView> = daemon.client.view(&["inbox"], &[]).await?;
+            let gates: Vec<GateView> = daemon.client.view(&["inbox"]).await?;
             if gates.len() >= count {
                 return Ok(gates);
             }
@@ -139,7 +140,7 @@ impl Stage {
     ) -> Result<RunView, Failure> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let view: RunView = daemon.client.view(&["runs", run], &[]).await?;
+            let view: RunView = daemon.client.view(&["runs", run]).await?;
             if is_so(&view) {
                 return Ok(view);
             }

@@ -14,7 +14,10 @@ use crate::{
         failure::{Exit, Failure, Outcome},
         out::{Out, Paint, Say, words},
     },
-    runtime::views::{AuditView, GateView, RunView},
+    desk::{
+        Approve,
+        views::{AuditView, GateView, RunView},
+    },
 };
 
 /// The decision is on disk; the mail has not been leased.
@@ -75,10 +78,10 @@ async fn kill_after_approval(
     }
     let gate = of_lead(stage, &daemon).await?;
     teller.tell(&format!("approving {} by its digest {}", gate.id, &gate.digest[..12]));
-    let status = decide_and_die(daemon, &gate, json!({})).await?;
+    let status = decide_and_die(daemon, &gate, Approve::default()).await?;
     teller.tell(&format!("the daemon is dead ({status}): the decision is on disk, the mail has not left"));
     let daemon = stage.start_daemon(None).await?;
-    let again: GateView = daemon.client.view(&["gates", &gate.id], &[]).await?;
+    let again: GateView = daemon.client.view(&["gates", &gate.id]).await?;
     if again.state != "approved" {
         return Err(Failure::new(Exit::Bug, format!("after the restart the gate is {}", again.state)));
     }
@@ -87,8 +90,8 @@ async fn kill_after_approval(
 }
 
 /// Approves a gate with a daemon that dies right after: the answer is lost, the gate tells what became of it.
-async fn decide_and_die(daemon: Daemon, gate: &GateView, body: Value) -> Result<ExitStatus, Failure> {
-    match approve(&daemon, gate, body).await {
+async fn decide_and_die(daemon: Daemon, gate: &GateView, wish: Approve) -> Result<ExitStatus, Failure> {
+    match approve(&daemon, gate, wish).await {
         Err(failure) if failure.exit != Exit::Unreachable => Err(failure),
         _ => daemon.died().await,
     }
@@ -97,16 +100,16 @@ async fn decide_and_die(daemon: Daemon, gate: &GateView, body: Value) -> Result<
 /// Without a model the operator fills in the agent's form; the daemon dies after that decision too.
 async fn form(teller: &Teller<'_>, stage: &Stage, daemon: Daemon) -> Result<Daemon, Failure> {
     let gate = of_lead(stage, &daemon).await?;
-    let filled = json!({ "form": {
+    let form = json!({
         "lead": { "name": "Maya Okafor", "email": LEAD, "company": "Okafor Ceramics", "need": "a new website" },
         "budget": BUDGET,
         "fit": "good",
         "confidence": 1,
         "reasons": ["asks for a website and names a budget"],
         "summary": "Maya Okafor asks for a quote.",
-    }});
+    });
     teller.tell("no model is configured: the operator fills in what the agent would have answered");
-    decide_and_die(daemon, &gate, filled).await?;
+    decide_and_die(daemon, &gate, Approve { form: Some(form), ..Approve::default() }).await?;
     let daemon = stage.start_daemon(Some(WORST_MOMENT)).await?;
     teller.tell("the daemon died after that decision and is back");
     stage.wait_for_gates(&daemon, 3, PATIENCE).await?;
@@ -127,7 +130,7 @@ async fn of_lead(stage: &Stage, daemon: &Daemon) -> Result<GateView, Failure> {
 async fn the_rest(teller: &Teller<'_>, stage: &Stage, daemon: &Daemon) -> Result<(), Failure> {
     let gates = stage.wait_for_gates(daemon, 2, PATIENCE).await?;
     for gate in &gates {
-        approve(daemon, gate, json!({})).await?;
+        approve(daemon, gate, Approve::default()).await?;
         teller.tell(&format!("approved: {}", gate.question));
     }
     for gate in &gates {
@@ -136,9 +139,9 @@ async fn the_rest(teller: &Teller<'_>, stage: &Stage, daemon: &Daemon) -> Result
     Ok(())
 }
 
-async fn approve(daemon: &Daemon, gate: &GateView, mut body: Value) -> Result<Value, Failure> {
-    body["digest"] = Value::from(gate.digest.as_str());
-    daemon.client.post(&["gates", &gate.id, "approve"], &body).await
+async fn approve(daemon: &Daemon, gate: &GateView, wish: Approve) -> Result<Value, Failure> {
+    let wish = Approve { digest: gate.digest.clone(), ..wish };
+    daemon.client.post(&["gates", &gate.id, "approve"], &wish).await
 }
 
 fn is_at(step: &str) -> impl Fn(&RunView) -> bool + '_ {
@@ -150,7 +153,7 @@ fn is_done(run: &RunView) -> bool {
 }
 
 async fn audit(teller: &Teller<'_>, daemon: &Daemon) -> Result<(), Failure> {
-    let audit: AuditView = daemon.client.view(&["audit"], &[]).await?;
+    let audit: AuditView = daemon.client.view(&["audit"]).await?;
     if !audit.ok {
         let found: Vec<String> = audit.findings.iter().map(|found| found.reason.clone()).collect();
         return Err(Failure { causes: found, ..Failure::new(Exit::Damaged, "the audit found something") });

@@ -15,10 +15,10 @@ use crate::{
         out::{Cell, Out, Paint, Table, words},
         place,
     },
+    desk::views::ClockView,
     effects::secrets::{self, Keys},
     judgement::{Files, Loader as _, Store, catalogue::MINILM},
     private,
-    runtime::views::ClockView,
     source::{Git, Invocation},
 };
 

@@ -9,9 +9,9 @@ use crate::{
         failure::{Exit, Failure, Outcome},
         out::{Out, words},
     },
-    http::doors::BackupView,
+    desk::views::{BackupView, ClockView},
     journal::{self, Copied, Options, RocksJournal},
-    runtime::{self, views::ClockView},
+    runtime,
 };
 
 /// Copies the store of a data folder and verifies the copy; `None` where a daemon has it open, which can do it itself.

@@ -62,12 +62,8 @@ async fn tell(out: &Out, rooms: &Rooms, is_settled: bool) -> Outcome {
 
 /// What the source wishes and what is in force must be the same, else the exit code says so.
 fn refusal(source: &reconcile::Status) -> Option<Failure> {
-    let line = |row: &serde_json::Value| {
-        let text = |key: &str| row[key].as_str().unwrap_or_default().to_owned();
-        format!("{}:{}:{} {} {}", text("file"), row["line"], row["column"], text("code"), text("message"))
-    };
-    let errors = source.diagnostics.iter().filter(|row| row["severity"] == "error");
-    let causes: Vec<String> = errors.map(line).collect();
+    let errors = source.diagnostics.iter().filter(|found| found.is_error());
+    let causes: Vec<String> = errors.map(ToString::to_string).collect();
     if !causes.is_empty() {
         let failure = Failure { causes, ..Failure::invalid("not everything in the repository is in force") };
         return Some(failure.hint("`adjutant check` shows each with its place"));

@@ -13,16 +13,13 @@ pub(crate) use repository::Git;
 pub(crate) use shapes::seen;
 
 use crate::{
-    http::{
-        Code, Refusal,
-        doors::{self, Answered, Done, NewProposal, PlanWish, ProposalView, Push, PushAnswer, SourceView},
+    desk::{
+        self, Done, NewProposal, PageWish, PlanWish, Refusal,
+        doors::DoorAnswer,
+        views::{ConditionView, CorrectionView, Paged, PlanView, ProposalView, Push, PushAnswer, Status},
     },
     judgement::Routers,
     reconcile::{self, Reconciler, proposers},
-    runtime::{
-        PageWish,
-        views::{CorrectionView, Paged},
-    },
     source::{Destination, Dialogue, RefUpdate},
 };
 
@@ -40,7 +37,7 @@ pub(crate) struct GitDoor {
 }
 
 /// What else the status tells, beside what reconcile knows.
-pub(crate) type Conditions = Arc<dyn Fn() -> Vec<doors::ConditionView> + Send + Sync>;
+pub(crate) type Conditions = Arc<dyn Fn() -> Vec<ConditionView> + Send + Sync>;
 
 impl GitDoor {
     /// Returns the door; `wake` makes the source look at once.
@@ -70,13 +67,13 @@ impl GitDoor {
                 Ok(Destination::Tag) => (true, String::new()),
                 Ok(Destination::Main { commit }) => {
                     let admitted = self.reconciler.admit(&commit, &push.options, Arc::clone(&git)).await;
-                    let admitted = admitted.map_err(shapes::refusal)?;
+                    let admitted = admitted?;
                     answer.plan = admitted.plan;
                     (admitted.ok, admitted.text)
                 }
                 Ok(Destination::Proposal { commit, .. }) => {
                     let admitted = self.reconciler.admit_proposal(&commit, Arc::clone(&git)).await;
-                    let admitted = admitted.map_err(shapes::refusal)?;
+                    let admitted = admitted?;
                     answer.plan = admitted.plan;
                     (admitted.ok, admitted.text)
                 }
@@ -117,7 +114,7 @@ impl GitDoor {
         dialogue: &Dialogue,
         commit: &str,
         by: &str,
-    ) -> Result<reconcile::ProposalView, String> {
+    ) -> Result<ProposalView, String> {
         let option = |name: &str| {
             dialogue.push_options.iter().find_map(|option| option.strip_prefix(name)).map(str::to_owned)
         };
@@ -132,9 +129,9 @@ impl GitDoor {
     }
 }
 
-impl doors::GitDoor for GitDoor {
-    fn source(&self) -> Answered<SourceView> {
-        let mut source = shapes::source(self.reconciler.status());
+impl desk::GitDoor for GitDoor {
+    fn source(&self) -> DoorAnswer<Status> {
+        let mut source = self.reconciler.status();
         source.conditions.extend(self.more.iter().flat_map(|more| more()));
         let git = Arc::clone(&self.git);
         Box::pin(async move {
@@ -145,102 +142,86 @@ impl doors::GitDoor for GitDoor {
         })
     }
 
-    fn plan(&self, wish: PlanWish) -> Answered<Value> {
+    fn plan(&self, wish: PlanWish) -> DoorAnswer<PlanView> {
         let door = self.clone();
         Box::pin(async move {
             if wish.simulate.is_some() {
                 return Err(Refusal::invalid("`--simulate` is not in this version")
                     .help("`adjutant plan` shows what would change"));
             }
-            let answer = door.reconciler.plan(wish.to.as_deref()).await.map_err(shapes::refusal)?;
-            Ok(answer.to_json())
+            Ok(door.reconciler.plan(wish.to.as_deref()).await?.view())
         })
     }
 
-    fn proposals(&self, wish: PageWish) -> Answered<Paged<ProposalView>> {
+    fn proposals(&self, wish: PageWish) -> DoorAnswer<Paged<ProposalView>> {
         let door = self.clone();
-        Box::pin(async move {
-            Ok(door.reconciler.proposals(&wish).await.map_err(shapes::refusal)?.map(shapes::proposal))
-        })
+        Box::pin(async move { Ok(door.reconciler.proposals(&wish).await?.map(shapes::proposal)) })
     }
 
     fn open_proposals(&self) -> u64 {
         self.reconciler.open_proposals()
     }
 
-    fn proposal(&self, id: &str, full: bool) -> Answered<ProposalView> {
+    fn proposal(&self, id: &str, full: bool) -> DoorAnswer<ProposalView> {
         let (door, id) = (self.clone(), id.to_owned());
         let extent = if full { reconcile::Extent::All } else { reconcile::Extent::Glance };
-        Box::pin(async move {
-            Ok(shapes::proposal(door.reconciler.proposal(&id, extent).await.map_err(shapes::refusal)?))
-        })
+        Box::pin(async move { Ok(shapes::proposal(door.reconciler.proposal(&id, extent).await?)) })
     }
 
-    fn propose(&self, wish: NewProposal, by: &str) -> Answered<ProposalView> {
+    fn propose(&self, wish: NewProposal, by: &str) -> DoorAnswer<ProposalView> {
         let (door, by) = (self.clone(), by.to_owned());
         Box::pin(async move {
-            let view = door.reconciler.propose(shapes::wish(wish)?, &by).await.map_err(shapes::refusal)?;
+            let view = door.reconciler.propose(wish.try_into()?, &by).await?;
             Ok(shapes::proposal(view))
         })
     }
 
-    fn refit(&self, route: &str, said: Vec<CorrectionView>, by: &str) -> Answered<ProposalView> {
+    fn refit(&self, route: &str, said: Vec<CorrectionView>, by: &str) -> DoorAnswer<ProposalView> {
         let (door, route, by) = (self.clone(), route.to_owned(), by.to_owned());
         Box::pin(async move {
             let (git, routers) = (Arc::clone(&door.git), door.routers.clone());
             let work = move || proposers::refit(git.as_ref(), &routers, &route, &said);
             let wish = tokio::task::spawn_blocking(work).await;
-            let wish = wish.map_err(|error| Refusal::new(Code::Bug, error.to_string()))?;
-            let wish = wish.map_err(shapes::refusal)?;
-            Ok(shapes::proposal(door.reconciler.propose(wish, &by).await.map_err(shapes::refusal)?))
+            let wish = wish.map_err(|error| Refusal::bug(error.to_string()))??;
+            Ok(shapes::proposal(door.reconciler.propose(wish, &by).await?))
         })
     }
 
-    fn approve(&self, id: &str, digest: &str, by: &str) -> Answered<Done> {
+    fn approve(&self, id: &str, digest: &str, by: &str) -> DoorAnswer<Done> {
         let (door, id, digest, by) = (self.clone(), id.to_owned(), digest.to_owned(), by.to_owned());
         Box::pin(async move {
-            let done = door.reconciler.approve(&id, &digest, &by).await.map_err(shapes::refusal)?;
+            let done = door.reconciler.approve(&id, &digest, &by).await?;
             (door.wake)();
-            Ok(shapes::done(done))
+            Ok(done)
         })
     }
 
-    fn refuse(&self, id: &str, reason: &str, by: &str) -> Answered<Done> {
+    fn refuse(&self, id: &str, reason: &str, by: &str) -> DoorAnswer<Done> {
         let (door, id, reason, by) = (self.clone(), id.to_owned(), reason.to_owned(), by.to_owned());
-        Box::pin(async move {
-            Ok(shapes::done(door.reconciler.refuse(&id, &reason, &by).await.map_err(shapes::refusal)?))
-        })
+        Box::pin(async move { Ok(door.reconciler.refuse(&id, &reason, &by).await?) })
     }
 
-    fn revert(&self, to: Option<&str>, by: &str) -> Answered<Done> {
+    fn revert(&self, to: Option<&str>, by: &str) -> DoorAnswer<Done> {
         let (door, to, by) = (self.clone(), to.map(str::to_owned), by.to_owned());
-        Box::pin(async move {
-            Ok(shapes::done(door.reconciler.revert(to.as_deref(), &by).await.map_err(shapes::refusal)?))
-        })
+        Box::pin(async move { Ok(door.reconciler.revert(to.as_deref(), &by).await?) })
     }
 
-    fn hold(&self, reason: &str, by: &str) -> Answered<Done> {
+    fn hold(&self, reason: &str, by: &str) -> DoorAnswer<Done> {
         let (door, reason, by) = (self.clone(), reason.to_owned(), by.to_owned());
-        Box::pin(async move {
-            Ok(shapes::done(door.reconciler.hold(&reason, &by).await.map_err(shapes::refusal)?))
-        })
+        Box::pin(async move { Ok(door.reconciler.hold(&reason, &by).await?) })
     }
 
-    fn release(&self, by: &str) -> Answered<Done> {
+    fn release(&self, by: &str) -> DoorAnswer<Done> {
         let (door, by) = (self.clone(), by.to_owned());
-        Box::pin(
-            async move { Ok(shapes::done(door.reconciler.release(&by).await.map_err(shapes::refusal)?)) },
-        )
+        Box::pin(async move { Ok(door.reconciler.release(&by).await?) })
     }
 
-    fn confirm(&self, token: &str, by: &str) -> Answered<Done> {
+    fn confirm(&self, token: &str, by: &str) -> DoorAnswer<Done> {
         let (door, token, by) = (self.clone(), token.to_owned(), by.to_owned());
-        Box::pin(async move {
-            Ok(shapes::done(door.reconciler.confirm_plan(&token, &by).await.map_err(shapes::refusal)?))
-        })
+        Box::pin(async move { Ok(door.reconciler.confirm_plan(&token, &by).await?) })
     }
 
-    fn pushed(&self, push: Push) -> Answered<PushAnswer> {
+    fn pushed(&self, push: Push) -> DoorAnswer<PushAnswer> {
         let door = self.clone();
         Box::pin(async move {
             match push.hook.as_str() {

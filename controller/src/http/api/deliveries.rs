@@ -4,43 +4,25 @@ use axum::{
     Json,
     extract::{Path, State},
 };
-use serde::Deserialize;
-use utoipa::{IntoParams, ToSchema};
 
 use super::{
     paged::{Listed, listed},
     runs::Answered,
 };
 use crate::{
+    desk::{
+        Answer, DeliveryFilter, DropWish,
+        views::{DeliveryLine, DeliveryView},
+    },
     http::{
-        App, Refusal, Scope,
+        App, Refusal,
         auth::Principal,
         extract::{Asked, Body},
     },
-    runtime::{
-        Answer, DeliveryFilter,
-        views::{DeliveryLine, DeliveryView},
-    },
 };
 
-/// Which deliveries to list.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct ListParams {
-    /// Those that were started or dropped since, too.
-    #[serde(default)]
-    all: bool,
-    /// Only of this connector.
-    connector: Option<String>,
-    /// Only those after this one in the list.
-    after: Option<String>,
-    /// At most so many; 100 when absent, 1,000 is the most.
-    #[serde(default)]
-    limit: usize,
-}
-
 /// Lists deliveries that no run has taken yet, oldest first and page by page.
-#[utoipa::path(get, path = "/api/v1/deliveries", tag = "deliveries", params(ListParams),
+#[utoipa::path(get, path = "/api/v1/deliveries", tag = "deliveries", params(DeliveryFilter),
     responses((status = 200, body = Vec<DeliveryLine>, headers(
         ("x-total-count" = u64, description = "how many there are in all"),
         ("x-next" = Option<String>, description = "what to name as `after` for the next page"))),
@@ -48,11 +30,9 @@ pub(super) struct ListParams {
 pub(super) async fn list(
     State(app): State<App>,
     who: Principal,
-    Asked(asked): Asked<ListParams>,
+    Asked(filter): Asked<DeliveryFilter>,
 ) -> Result<Listed<DeliveryLine>, Refusal> {
-    who.must(Scope::Read)?;
-    let ListParams { all, connector, after, limit } = asked;
-    Ok(listed(app.handle.deliveries(DeliveryFilter { all, connector, after, limit }).await?))
+    Ok(listed(app.desk.deliveries(&who, filter).await?))
 }
 
 /// Shows a delivery that is or was open, with its content.
@@ -63,8 +43,7 @@ pub(super) async fn show(
     who: Principal,
     Path(id): Path<String>,
 ) -> Answered<DeliveryView> {
-    who.must(Scope::Read)?;
-    Ok(Json(app.handle.delivery(&id).await?))
+    Ok(Json(app.desk.delivery(&who, &id).await?))
 }
 
 /// Tries an open delivery on the revision in force.
@@ -76,16 +55,7 @@ pub(super) async fn start(
     who: Principal,
     Path(id): Path<String>,
 ) -> Answered<Answer> {
-    who.must(Scope::Operate)?;
-    Ok(Json(app.handle.start_delivery(&id).await?))
-}
-
-/// Why a delivery is dropped.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct DropWish {
-    /// In words: its log keeps it.
-    reason: String,
+    Ok(Json(app.desk.start_delivery(&who, &id).await?))
 }
 
 /// Drops an open delivery: it starts nothing any more, and its repetition neither.
@@ -96,8 +66,7 @@ pub(super) async fn let_go(
     State(app): State<App>,
     who: Principal,
     Path(id): Path<String>,
-    Body(asked): Body<DropWish>,
+    Body(wish): Body<DropWish>,
 ) -> Answered<Answer> {
-    who.must(Scope::Operate)?;
-    Ok(Json(app.handle.drop_delivery(&id, &asked.reason, &who.by).await?))
+    Ok(Json(app.desk.drop_delivery(&who, &id, wish).await?))
 }

@@ -1,13 +1,12 @@
 //! What any operation may answer, said in one place: these refusals come from the guard and the extractors, so no handler knows them.
 
-use axum::http::StatusCode;
 use utoipa::openapi::{
     Components, Content, OpenApi, Ref, RefOr, Required, ResponseBuilder, Schema,
     path::{Operation, PathItem},
     request_body::RequestBody,
 };
 
-use crate::http::Code;
+use crate::http::{Code, refusal::status};
 
 /// Refusals of the guard, and of a store that is busy or damaged: any operation may answer so.
 const ANYWHERE: [(Code, &str); 5] = [
@@ -53,7 +52,7 @@ fn describe(operation: &mut Operation, path: &str, components: &Components) {
 
 /// Adds a refusal, unless the handler says more of it.
 fn refuses(operation: &mut Operation, code: Code, words: &str) {
-    let status: StatusCode = code.status();
+    let status = status(code);
     let refusal = Content::new(Some(Ref::from_schema_name("Refusal")));
     let response = ResponseBuilder::new().description(words).content("application/json", refusal).build();
     operation.responses.responses.entry(status.as_str().to_owned()).or_insert_with(|| response.into());

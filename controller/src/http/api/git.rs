@@ -6,38 +6,33 @@ use axum::{
     http::StatusCode,
 };
 use serde::Deserialize;
-use serde_json::Value;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 
 use super::{
-    paged::{Listed, PageParams, listed},
+    paged::{Listed, listed},
     runs::Answered,
 };
-use crate::http::{
-    App, Refusal, Scope,
-    auth::Principal,
-    doors::{Done, NewProposal, PlanWish, ProposalView, Push, PushAnswer},
-    extract::{Asked, Body},
+use crate::{
+    desk::{
+        ApproveProposal, Because, ConfirmPlan, Done, NewProposal, PageWish, PlanWish, RevertWish,
+        views::{PlanView, ProposalView, Push, PushAnswer},
+    },
+    http::{
+        App, Refusal,
+        auth::Principal,
+        extract::{Asked, Body},
+    },
 };
 
 /// Computes what would change.
 #[utoipa::path(post, path = "/api/v1/plan", tag = "source", request_body = PlanWish,
-    responses((status = 200, body = Object), (status = 404, body = Refusal), (status = 422, body = Refusal)))]
+    responses((status = 200, body = PlanView), (status = 404, body = Refusal), (status = 422, body = Refusal)))]
 pub(super) async fn plan(
     State(app): State<App>,
     who: Principal,
     Body(wish): Body<PlanWish>,
-) -> Answered<Value> {
-    who.must(Scope::Read)?;
-    Ok(Json(app.doors.git.plan(wish).await?))
-}
-
-/// A yes to a plan that waits for it.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ConfirmPlan {
-    /// The token that the plan showed.
-    token: String,
+) -> Answered<PlanView> {
+    Ok(Json(app.desk.plan_of(&who, wish).await?))
 }
 
 /// Confirms the plan that waits for it: what takes something away from live runs, or takes much away.
@@ -46,14 +41,13 @@ pub(super) struct ConfirmPlan {
 pub(super) async fn confirm(
     State(app): State<App>,
     who: Principal,
-    Body(asked): Body<ConfirmPlan>,
+    Body(wish): Body<ConfirmPlan>,
 ) -> Answered<Done> {
-    who.must(Scope::Operate)?;
-    Ok(Json(app.doors.git.confirm(&asked.token, &who.by).await?))
+    Ok(Json(app.desk.confirm(&who, wish).await?))
 }
 
 /// Lists the proposals, newest first and page by page, without their diffs.
-#[utoipa::path(get, path = "/api/v1/proposals", tag = "source", params(PageParams),
+#[utoipa::path(get, path = "/api/v1/proposals", tag = "source", params(PageWish),
     responses((status = 200, body = Vec<ProposalView>, headers(
         ("x-total-count" = u64, description = "how many there are in all"),
         ("x-next" = Option<String>, description = "what to name as `after` for the next page"))),
@@ -61,10 +55,9 @@ pub(super) async fn confirm(
 pub(super) async fn proposals(
     State(app): State<App>,
     who: Principal,
-    Asked(asked): Asked<PageParams>,
+    Asked(page): Asked<PageWish>,
 ) -> Result<Listed<ProposalView>, Refusal> {
-    who.must(Scope::Read)?;
-    Ok(listed(app.doors.git.proposals(asked.into()).await?))
+    Ok(listed(app.desk.proposals(&who, page).await?))
 }
 
 /// Opens a proposal.
@@ -75,8 +68,7 @@ pub(super) async fn propose(
     who: Principal,
     Body(wish): Body<NewProposal>,
 ) -> Result<(StatusCode, Json<ProposalView>), Refusal> {
-    who.must(Scope::Propose)?;
-    Ok((StatusCode::CREATED, Json(app.doors.git.propose(wish, &who.by).await?)))
+    Ok((StatusCode::CREATED, Json(app.desk.propose(&who, wish).await?)))
 }
 
 /// Proposes what people said of a route's decisions as lessons in its file.
@@ -87,9 +79,7 @@ pub(super) async fn refit(
     who: Principal,
     Path(id): Path<String>,
 ) -> Result<(StatusCode, Json<ProposalView>), Refusal> {
-    who.must(Scope::Propose)?;
-    let said = app.handle.corrections(&id).await?;
-    Ok((StatusCode::CREATED, Json(app.doors.git.refit(&id, said, &who.by).await?)))
+    Ok((StatusCode::CREATED, Json(app.desk.refit(&who, &id).await?)))
 }
 
 /// How much of a proposal is shown.
@@ -110,16 +100,7 @@ pub(super) async fn proposal(
     Path(id): Path<String>,
     Asked(how): Asked<HowMuch>,
 ) -> Answered<ProposalView> {
-    who.must(Scope::Read)?;
-    Ok(Json(app.doors.git.proposal(&id, how.full).await?))
-}
-
-/// A yes to a proposal.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ApproveProposal {
-    /// The digest that was shown.
-    digest: String,
+    Ok(Json(app.desk.proposal(&who, &id, how.full).await?))
 }
 
 /// Approves a proposal: what the digest names, and only that.
@@ -130,19 +111,9 @@ pub(super) async fn approve(
     State(app): State<App>,
     who: Principal,
     Path(id): Path<String>,
-    Body(asked): Body<ApproveProposal>,
+    Body(wish): Body<ApproveProposal>,
 ) -> Answered<Done> {
-    who.must(Scope::Approve)?;
-    who.must_be_strong(app.clock.now())?;
-    Ok(Json(app.doors.git.approve(&id, &asked.digest, &who.by).await?))
-}
-
-/// A no, or the reason of a hold.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Because {
-    /// Why.
-    reason: String,
+    Ok(Json(app.desk.approve_proposal(&who, &id, wish).await?))
 }
 
 /// Refuses a proposal; it is remembered.
@@ -152,18 +123,9 @@ pub(super) async fn refuse(
     State(app): State<App>,
     who: Principal,
     Path(id): Path<String>,
-    Body(asked): Body<Because>,
+    Body(wish): Body<Because>,
 ) -> Answered<Done> {
-    who.must(Scope::Approve)?;
-    Ok(Json(app.doors.git.refuse(&id, &asked.reason, &who.by).await?))
-}
-
-/// Where to go back to.
-#[derive(Debug, Deserialize, Default, ToSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct RevertWish {
-    /// The revision; the one before the present one when absent.
-    to: Option<String>,
+    Ok(Json(app.desk.refuse_proposal(&who, &id, wish).await?))
 }
 
 /// Activates a stored revision at once, without Git, and holds the one in force.
@@ -172,10 +134,9 @@ pub(super) struct RevertWish {
 pub(super) async fn revert(
     State(app): State<App>,
     who: Principal,
-    Body(asked): Body<RevertWish>,
+    Body(wish): Body<RevertWish>,
 ) -> Answered<Done> {
-    who.must(Scope::Operate)?;
-    Ok(Json(app.doors.git.revert(asked.to.as_deref(), &who.by).await?))
+    Ok(Json(app.desk.revert(&who, wish).await?))
 }
 
 /// Keeps the revision in force, whatever the source says.
@@ -184,18 +145,16 @@ pub(super) async fn revert(
 pub(super) async fn hold(
     State(app): State<App>,
     who: Principal,
-    Body(asked): Body<Because>,
+    Body(wish): Body<Because>,
 ) -> Answered<Done> {
-    who.must(Scope::Operate)?;
-    Ok(Json(app.doors.git.hold(&asked.reason, &who.by).await?))
+    Ok(Json(app.desk.hold(&who, wish).await?))
 }
 
 /// Follows the source again.
 #[utoipa::path(post, path = "/api/v1/release", tag = "source",
     responses((status = 200, body = Done), (status = 409, body = Refusal)))]
 pub(super) async fn release(State(app): State<App>, who: Principal) -> Answered<Done> {
-    who.must(Scope::Operate)?;
-    Ok(Json(app.doors.git.release(&who.by).await?))
+    Ok(Json(app.desk.release_hold(&who).await?))
 }
 
 /// Answers a hook of `company.git`: only over the control socket.
@@ -208,9 +167,5 @@ pub(super) async fn hook(
     Path(name): Path<String>,
     Body(push): Body<Push>,
 ) -> Answered<PushAnswer> {
-    who.must_be_socket()?;
-    if !["pre-receive", "post-receive", "proc-receive"].contains(&name.as_str()) {
-        return Err(Refusal::not_found("hook", &name));
-    }
-    Ok(Json(app.doors.git.pushed(Push { hook: name, by: who.by, ..push }).await?))
+    Ok(Json(app.desk.pushed(&who, Push { hook: name, ..push }).await?))
 }

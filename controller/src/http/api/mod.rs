@@ -15,13 +15,7 @@ use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::App;
-pub(super) use gates::{Decide, decide};
 pub(super) use git::HowMuch;
-pub(super) use runs::split_at;
-pub(super) use status::{Waiting, full_status};
-#[cfg(test)]
-pub(super) use world::connector_view;
-pub(super) use world::{ConnectorView, Settle, VerbView, connector_views, pause_scope_of};
 
 /// Returns the routes with their description.
 fn described() -> OpenApiRouter<App> {

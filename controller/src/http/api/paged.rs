@@ -4,32 +4,13 @@ use axum::{
     Json,
     http::{HeaderMap, HeaderName, HeaderValue},
 };
-use serde::Deserialize;
-use utoipa::IntoParams;
 
-use crate::runtime::{PageWish, views::Paged};
+use crate::desk::views::Paged;
 
 /// How many there are in all.
 pub(super) const TOTAL: HeaderName = HeaderName::from_static("x-total-count");
 /// What to name as `after` for the next page; absent on the last one.
 pub(super) const NEXT: HeaderName = HeaderName::from_static("x-next");
-
-/// Which page of a list.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(default)]
-pub(super) struct PageParams {
-    /// Only what comes after this item of the list.
-    after: Option<String>,
-    /// At most so many; 100 when absent, 1,000 is the most.
-    limit: usize,
-}
-
-impl From<PageParams> for PageWish {
-    fn from(asked: PageParams) -> Self {
-        Self { after: asked.after, limit: asked.limit }
-    }
-}
 
 /// A list with its headers.
 pub(super) type Listed<T> = (HeaderMap, Json<Vec<T>>);

@@ -1,28 +1,28 @@
 //! Who may come in: login links and tokens.
 
+use super::{
+    paged::{Listed, listed},
+    runs::Answered,
+};
+use crate::{
+    desk::{
+        NewToken, PageWish,
+        views::{Issued, LoginLink, TokenView, When},
+    },
+    http::{
+        App, Refusal, Scope,
+        auth::Principal,
+        extract::{Asked, Body},
+    },
+};
 use axum::{
     Json,
     extract::{Path, State},
     http::StatusCode,
 };
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-
-use super::{
-    paged::{Listed, PageParams, listed},
-    runs::Answered,
-};
-use crate::{
-    http::{
-        App, Refusal, Scope,
-        auth::{Issued, NewToken, Principal, TokenView},
-        extract::{Asked, Body},
-    },
-    runtime::views::When,
-};
 
 /// Lists the tokens, without their secrets, page by page.
-#[utoipa::path(get, path = "/api/v1/tokens", tag = "people", params(PageParams),
+#[utoipa::path(get, path = "/api/v1/tokens", tag = "people", params(PageWish),
     responses((status = 200, body = Vec<TokenView>, headers(
         ("x-total-count" = u64, description = "how many there are in all"),
         ("x-next" = Option<String>, description = "what to name as `after` for the next page"))),
@@ -30,10 +30,10 @@ use crate::{
 pub(super) async fn tokens(
     State(app): State<App>,
     who: Principal,
-    Asked(asked): Asked<PageParams>,
+    Asked(page): Asked<PageWish>,
 ) -> Result<Listed<TokenView>, Refusal> {
     who.must(Scope::Operate)?;
-    Ok(listed(app.vault.tokens(asked.into()).await?))
+    Ok(listed(app.vault.tokens(page).await?))
 }
 
 /// Makes a token: only over the control socket. Its secret is shown this once.
@@ -61,21 +61,12 @@ pub(super) async fn revoke(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// A one-time login link.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub(super) struct LoginLink {
-    /// What to open in a browser; absent where only the control socket is served.
-    url: Option<String>,
-    /// When it lapses.
-    expires: When,
-}
-
 /// Makes a one-time login link: only over the control socket.
 #[utoipa::path(post, path = "/api/v1/login", tag = "people",
     responses((status = 200, body = LoginLink), (status = 403, body = Refusal)))]
 pub(super) async fn login(State(app): State<App>, who: Principal) -> Answered<LoginLink> {
     who.must_be_socket()?;
     let (secret, expires) = app.vault.login()?;
-    let url = (!app.url.is_empty()).then(|| format!("{}/login/{secret}", app.url));
+    let url = (!app.desk.url.is_empty()).then(|| format!("{}/login/{secret}", app.desk.url));
     Ok(Json(LoginLink { url, expires: When(expires) }))
 }

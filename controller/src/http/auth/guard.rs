@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 
-use super::{Entrance, Principal, Via, unauthorized};
+use super::{Entrance, Principal, unauthorized};
 use crate::http::{
     App, Code, Refusal,
     crowd::{Known, Peer},
@@ -93,7 +93,7 @@ async fn over_tcp(app: &App, request: &Parts) -> Result<Option<Principal>, Refus
     if principal.is_none() && is_limited(path) && app.vault.throttle.public(peer, app.vault.now()) {
         return Err(Refusal::new(Code::TooMany, "too many requests").help("come again in a moment"));
     }
-    if let Some(Principal { via: Via::Session(session), .. }) = &principal
+    if let Some(Principal { session: Some(session), .. }) = &principal
         && path.starts_with("/api/")
         && !is_safe(&request.method)
         && text(&request.headers, "x-csrf-token") != Some(&session.csrf)

@@ -8,7 +8,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 
 use super::Vault;
-use crate::runtime::views::GateView;
+use crate::desk::views::GateView;
 
 /// The longest life of a link.
 const LONGEST: u64 = 7 * 24 * 60 * 60 * 1_000;

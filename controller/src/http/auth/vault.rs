@@ -16,15 +16,11 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
-use utoipa::ToSchema;
 
-use super::{Principal, Scope, Session, Via, throttle::Throttle};
-use crate::{
-    http::{Code, Refusal},
-    runtime::{
-        Clock, Error, PageWish,
-        views::{Paged, When},
-    },
+use super::{Principal, Session, throttle::Throttle};
+use crate::desk::{
+    Answered, Clock, Code, NewToken, PageWish, Proof, Refusal, Scope, Who,
+    views::{Issued, Paged, TokenView, When},
 };
 
 /// How long a login link can be used.
@@ -50,50 +46,6 @@ pub struct Vault {
     key: Key,
     logins: Mutex<BTreeMap<String, Stamp>>,
     pub(in crate::http) throttle: Throttle,
-}
-
-/// A wish for a token.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewToken {
-    /// What it is for; entries of who uses it carry it.
-    pub name: String,
-    /// The agent that it is for, where it is for one.
-    #[serde(default)]
-    pub agent: Option<String>,
-    /// What it may do; only `read` when empty.
-    #[serde(default)]
-    pub scopes: BTreeSet<Scope>,
-    /// After how many days it lapses: 1 to 3,650; 90 when absent.
-    #[serde(default)]
-    pub days: Option<u32>,
-}
-
-/// A token as lists show it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct TokenView {
-    /// Its id.
-    pub id: String,
-    /// What it is for.
-    pub name: String,
-    /// The agent that it is for.
-    pub agent: Option<String>,
-    /// What it may do.
-    pub scopes: BTreeSet<Scope>,
-    /// When it was made.
-    pub created: When,
-    /// When it lapses.
-    pub expires: When,
-}
-
-/// A token with its secret: shown once.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Issued {
-    /// What lists show.
-    #[serde(flatten)]
-    pub view: TokenView,
-    /// What the caller sends; not stored.
-    pub token: String,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -125,8 +77,8 @@ impl Vault {
     /// Opens the vault; a fresh store gets a key.
     ///
     /// # Errors
-    /// [`Error::Journal`] where the store refuses.
-    pub async fn open(journal: Arc<dyn Journal>, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+    /// [`Code::Journal`] where the store refuses.
+    pub async fn open(journal: Arc<dyn Journal>, clock: Arc<dyn Clock>) -> Answered<Self> {
         let store = journal.clone();
         let now = clock.now();
         let key = blocking(move || {
@@ -170,8 +122,8 @@ impl Vault {
     /// Makes a one-time login secret, good for ten minutes.
     ///
     /// # Errors
-    /// [`Error::Bug`] without randomness.
-    pub fn login(&self) -> Result<(String, Stamp), Error> {
+    /// [`Code::Bug`] without randomness.
+    pub fn login(&self) -> Answered<(String, Stamp)> {
         let secret = random()?;
         let expires = self.now().plus(LOGIN_MILLIS);
         let now = self.now();
@@ -189,7 +141,7 @@ impl Vault {
     }
 
     /// Uses a login secret up; returns the value of the session's cookie.
-    pub(in crate::http) async fn login_take(&self, secret: &str) -> Result<Option<String>, Error> {
+    pub(in crate::http) async fn login_take(&self, secret: &str) -> Answered<Option<String>> {
         let now = self.now();
         let until = self.logins.lock().unwrap_or_else(PoisonError::into_inner).remove(&hash(secret));
         if until.is_none_or(|until| !within(until, now, LOGIN_MILLIS)) {
@@ -203,7 +155,7 @@ impl Vault {
     }
 
     /// Returns the caller behind a session's cookie.
-    pub(super) async fn session(&self, cookie: &str) -> Result<Option<Principal>, Error> {
+    pub(super) async fn session(&self, cookie: &str) -> Answered<Option<Principal>> {
         let hash = hash(cookie);
         let Some(row) = self.get::<SessionRow>(&session_key(&hash)).await? else { return Ok(None) };
         if !row.holds(self.now()) {
@@ -212,12 +164,12 @@ impl Vault {
         let csrf = URL_SAFE_NO_PAD.encode(self.mac("adjutant/csrf/v1", hash.as_bytes()));
         let strong_until =
             if within(row.strong_until, self.now(), STRONG_MILLIS) { row.strong_until } else { Stamp(0) };
-        let via = Via::Session(Session { hash, csrf, strong_until });
-        Ok(Some(Principal { by: "operator".to_owned(), scopes: Scope::ALL.into(), via }))
+        let who = Who::operator(Proof::Session { strong_until });
+        Ok(Some(Principal { who, session: Some(Session { hash, csrf }) }))
     }
 
     /// Ends a session.
-    pub(in crate::http) async fn logout(&self, session: &Session) -> Result<(), Error> {
+    pub(in crate::http) async fn logout(&self, session: &Session) -> Answered<()> {
         self.put::<SessionRow>(&session_key(&session.hash), None).await
     }
 
@@ -225,7 +177,7 @@ impl Vault {
     ///
     /// # Errors
     /// [`Code::Forbidden`] for an agent that shall approve or operate, [`Code::Invalid`] for a name that is none.
-    pub async fn token(&self, wish: NewToken) -> Result<Issued, Refusal> {
+    pub async fn token(&self, wish: NewToken) -> Answered<Issued> {
         let scopes = checked_scopes(&wish)?;
         let days = checked_days(wish.days)?;
         let secret = random()?;
@@ -249,28 +201,28 @@ impl Vault {
     ///
     /// # Errors
     /// [`Code::NotFound`] where what to go on after is no id of a token.
-    pub async fn tokens(&self, wish: PageWish) -> Result<Paged<TokenView>, Refusal> {
+    pub async fn tokens(&self, wish: PageWish) -> Answered<Paged<TokenView>> {
         // One that was taken back meanwhile still says where to go on.
         if let Some(id) = wish.after.as_deref().filter(|id| !is_id(id)) {
             return Err(Refusal::not_found("token", id));
         }
         let journal = self.journal.clone();
-        Ok(blocking(move || tokens(journal.as_ref(), &wish)).await?)
+        blocking(move || tokens(journal.as_ref(), &wish)).await
     }
 
     /// Takes a token back.
     ///
     /// # Errors
     /// [`Code::NotFound`].
-    pub async fn revoke(&self, id: &str) -> Result<(), Refusal> {
+    pub async fn revoke(&self, id: &str) -> Answered<()> {
         if self.get::<TokenRow>(&token_key(id)).await?.is_none() {
             return Err(Refusal::not_found("token", id));
         }
-        Ok(self.put::<TokenRow>(&token_key(id), None).await?)
+        self.put::<TokenRow>(&token_key(id), None).await
     }
 
     /// Returns the caller behind a bearer token.
-    pub(super) async fn bearer(&self, token: &str) -> Result<Option<Principal>, Error> {
+    pub(super) async fn bearer(&self, token: &str) -> Answered<Option<Principal>> {
         let Some((id, secret)) = token.strip_prefix("adj_").and_then(|rest| rest.split_once('_')) else {
             return Ok(None);
         };
@@ -285,18 +237,19 @@ impl Vault {
             .view
             .agent
             .map_or_else(|| format!("token:{}", row.view.name), |agent| format!("agent:{agent}"));
-        Ok(Some(Principal { by, scopes: row.view.scopes, via: Via::Token { is_agent } }))
+        let who = Who { by, scopes: row.view.scopes, proof: Proof::Token { is_agent } };
+        Ok(Some(Principal { who, session: None }))
     }
 
-    async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
+    async fn get<T: DeserializeOwned>(&self, key: &str) -> Answered<Option<T>> {
         let (journal, key) = (self.journal.clone(), key.to_owned());
         let row = blocking(move || journal.row(Table::Host, key.as_bytes())).await?;
         row.map(|row| decode(&row.value)).transpose()
     }
 
-    async fn put<T: Serialize>(&self, key: &str, value: Option<&T>) -> Result<(), Error> {
+    async fn put<T: Serialize>(&self, key: &str, value: Option<&T>) -> Answered<()> {
         let value =
-            value.map(serde_json::to_vec).transpose().map_err(|error| Error::Bug(error.to_string()))?;
+            value.map(serde_json::to_vec).transpose().map_err(|error| Refusal::bug(error.to_string()))?;
         let batch = Batch { writes: vec![host_row(key, value)], ..Batch::default() };
         let journal = self.journal.clone();
         blocking(move || journal.append(batch)).await.map(drop)
@@ -304,14 +257,14 @@ impl Vault {
 }
 
 /// A token that outlives every memory of it is a door left open; and its lapse must be a moment that can be written.
-fn checked_days(days: Option<u32>) -> Result<u64, Refusal> {
+fn checked_days(days: Option<u32>) -> Answered<u64> {
     match days.unwrap_or(USUAL_DAYS) {
         days @ 1..=MOST_DAYS => Ok(u64::from(days)),
         days => Err(Refusal::invalid(format!("a token lasts 1 to {MOST_DAYS} days, not {days}"))),
     }
 }
 
-fn checked_scopes(wish: &NewToken) -> Result<BTreeSet<Scope>, Refusal> {
+fn checked_scopes(wish: &NewToken) -> Answered<BTreeSet<Scope>> {
     let is_name = |text: &str| {
         (1..=64).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
     };
@@ -405,17 +358,15 @@ fn host_row(key: &str, value: Option<Vec<u8>>) -> RowWrite {
     RowWrite { table: Table::Host, key: key.as_bytes().to_vec(), value }
 }
 
-fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Answered<T> {
     serde_json::from_slice(bytes).map_err(|error| {
-        Error::Journal(JournalError::Corrupt {
-            place: "rows http/…".to_owned(), problem: error.to_string()
-        })
+        JournalError::Corrupt { place: "rows http/…".to_owned(), problem: error.to_string() }.into()
     })
 }
 
-fn random() -> Result<String, Error> {
+fn random() -> Answered<String> {
     let mut bytes = Key::default();
-    getrandom::fill(&mut bytes).map_err(|error| Error::Bug(format!("no randomness: {error}")))?;
+    getrandom::fill(&mut bytes).map_err(|error| Refusal::bug(format!("no randomness: {error}")))?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
@@ -425,7 +376,7 @@ fn hash(secret: &str) -> String {
 
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, JournalError> + Send + 'static,
-) -> Result<T, Error> {
+) -> Answered<T> {
     let done = tokio::task::spawn_blocking(work).await;
-    Ok(done.map_err(|error| Error::Bug(error.to_string()))??)
+    Ok(done.map_err(|error| Refusal::bug(error.to_string()))??)
 }

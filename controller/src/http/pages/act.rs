@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use adjutant_machine::{event::Decision, id::EffectId, run::Card};
+use adjutant_machine::event::Decision;
 use adjutant_spec::shown;
 use axum::{
     extract::{Path, State},
@@ -13,12 +13,11 @@ use serde_json::Value;
 
 use super::{Failed, form};
 use crate::{
-    http::{
-        App, Refusal, Scope,
-        api::{self, Decide, Settle},
-        extract::Form,
+    desk::{
+        Answer, ApproveProposal, Because, ConfirmPlan, CorrectWish, Decide, DropWish, PauseWish, Reason,
+        RetryWish, Settle, views::GateView,
     },
-    runtime::{Answer, Judged, Retry, views::GateView},
+    http::{App, Refusal, extract::Form},
 };
 
 /// What came of the form before, in the address.
@@ -42,11 +41,12 @@ fn told(answer: Answer, what: &str) -> String {
 
 /// Decides a gate.
 pub(super) async fn decide(State(app): State<App>, Path(id): Path<String>, form: Form) -> Acted {
-    let gate = app.handle.gate(&id).await?;
+    let gate = app.desk.gate(&form.who, &id).await?;
     let decision = decision(&gate, &form)?;
-    let digest = form.must("digest")?.to_owned();
+    let digest = Some(form.must("digest")?.to_owned());
     let reason = form.text("reason").map(str::to_owned);
-    let answer = api::decide(&app, &form.who, Decide { gate: id.clone(), digest, decision, reason }).await?;
+    let wish = Decide { gate: id.clone(), digest, decision, reason };
+    let answer = app.desk.decide(&form.who, wish).await?;
     // To the inbox, where the next question waits; the gate's own page tells who decided.
     Ok(back("/", &format!("{id}: {}", told(answer, "decided"))))
 }
@@ -61,14 +61,8 @@ fn decision(gate: &GateView, form: &Form) -> Result<Decision, Refusal> {
     }
 }
 
-fn card(gate: &GateView) -> Result<Card, Refusal> {
-    serde_json::from_value(gate.card.clone())
-        .map_err(|_| Refusal::conflict("the card has another form now").help("load the page again"))
-}
-
 /// Returns the values that really changed; an edit that changes nothing is an approval.
 fn edited(gate: &GateView, form: &Form) -> Result<Decision, Refusal> {
-    let card = card(gate)?;
     let mut values = BTreeMap::new();
     for (path, text) in form.group("text:") {
         values.insert(path.to_owned(), Value::String(text.to_owned()));
@@ -78,7 +72,7 @@ fn edited(gate: &GateView, form: &Form) -> Result<Decision, Refusal> {
             .map_err(|error| Refusal::invalid(format!("\"{path}\" is no JSON: {error}")))?;
         values.insert(path.to_owned(), value);
     }
-    values.retain(|path, value| card.show.get(path).is_none_or(|before| !is_same(&before.value, value)));
+    values.retain(|path, value| gate.card.show.get(path).is_none_or(|before| !is_same(&before.value, value)));
     if values.is_empty() {
         return Ok(Decision::Approved { form: None });
     }
@@ -94,64 +88,53 @@ fn is_same(before: &Value, after: &Value) -> bool {
 }
 
 fn filled(gate: &GateView, form: &Form) -> Result<Decision, Refusal> {
-    let schema = card(gate)?.form.ok_or_else(|| Refusal::conflict("this gate has no form"))?;
-    Ok(Decision::Approved { form: Some(form::read(&schema, &form.group("form:"))?) })
+    let schema = gate.card.form.as_ref().ok_or_else(|| Refusal::conflict("this gate has no form"))?;
+    Ok(Decision::Approved { form: Some(form::read(schema, &form.group("form:"))?) })
 }
 
 /// Pauses, resumes, cancels, kills or retries a run.
 pub(super) async fn steer(State(app): State<App>, Path(id): Path<String>, form: Form) -> Acted {
-    form.who.must(Scope::Operate)?;
-    let (handle, by) = (&app.handle, form.who.by.as_str());
-    let reason = form.text("reason").unwrap_or("from the dashboard");
+    let (desk, who) = (&app.desk, &form.who);
+    let reason = Reason { reason: reason(&form) };
     let answer = match form.must("verb")? {
-        "pause" => handle.pause(&id, reason, by).await?,
-        "resume" => handle.resume(&id, by).await?,
-        "cancel" => handle.cancel(&id, reason, by).await?,
-        "kill" => handle.kill(&id, reason, by).await?,
+        "pause" => desk.pause(who, &id, reason).await?,
+        "resume" => desk.resume(who, &id).await?,
+        "cancel" => desk.cancel(who, &id, reason).await?,
+        "kill" => desk.kill(who, &id, reason).await?,
         "retry" => {
-            handle
-                .retry(
-                    &id,
-                    Retry {
-                        step: form.text("step").map(str::to_owned),
-                        speaker: form.who.speaker(),
-                        ..Retry::default()
-                    },
-                    by,
-                )
-                .await?
+            let step = form.text("step").map(str::to_owned);
+            desk.retry(who, &id, RetryWish { step, ..RetryWish::default() }).await?
         }
         other => return Err(Refusal::invalid(format!("a run knows no \"{other}\"")).into()),
     };
     Ok(back(&format!("/runs/{id}"), &told(answer, "done")))
 }
 
+/// Returns why something is paused or ended, where the form has no field for it too.
+fn reason(form: &Form) -> String {
+    form.text("reason").unwrap_or("from the dashboard").to_owned()
+}
+
 /// Notes what the text of a route step really is; an empty class is none of them.
 pub(super) async fn correct(State(app): State<App>, Path(id): Path<String>, form: Form) -> Acted {
-    form.who.must(Scope::Operate)?;
-    let judged = Judged { step: form.must("step")?.to_owned(), class: form.text("class").map(str::to_owned) };
-    let step = judged.step.clone();
-    let answer = app.handle.correct(&id, judged, &form.who.by).await?;
+    let (step, class) = (form.must("step")?, form.text("class").map(str::to_owned));
+    let answer = app.desk.correct(&form.who, &id, CorrectWish { step: step.to_owned(), class }).await?;
     Ok(back(&format!("/runs/{id}"), &format!("{step}: {}", answer.message)))
 }
 
 /// Proposes what people said of a route's decisions as its lessons.
 pub(super) async fn refit(State(app): State<App>, Path(route): Path<String>, form: Form) -> Acted {
-    form.who.must(Scope::Propose)?;
-    let said = app.handle.corrections(&route).await?;
-    let opened = app.doors.git.refit(&route, said, &form.who.by).await?;
+    let opened = app.desk.refit(&form.who, &route).await?;
     Ok(back(&format!("/proposals/{}", opened.id), &opened.title))
 }
 
 /// Settles an effect.
 pub(super) async fn settle(State(app): State<App>, Path(id): Path<String>, form: Form) -> Acted {
-    form.who.must(Scope::Operate)?;
-    let effect: EffectId = id.parse().map_err(|_| Refusal::not_found("effect", &id))?;
     let how = serde_json::from_value(Value::String(form.must("how")?.to_owned()))
         .map_err(|_| Refusal::invalid("an effect is settled by happened, did_not_happen, undo or drop"))?;
     let value = form.text("value").map(serde_json::from_str).transpose();
     let value = value.map_err(|error| Refusal::invalid(format!("the answer is no JSON: {error}")))?;
-    let answer = app.handle.settle(&effect, Settle { how, value }.settlement(), &form.who.by).await?;
+    let answer = app.desk.settle(&form.who, &id, Settle { how, value }).await?;
     // Only to pages of ours: an address elsewhere would be somebody else's wish.
     let own = form.text("back").filter(|place| place.starts_with("/runs/")).unwrap_or("/connectors");
     Ok(back(own, &told(answer, "settled")))
@@ -159,10 +142,12 @@ pub(super) async fn settle(State(app): State<App>, Path(id): Path<String>, form:
 
 /// Starts or drops an open delivery.
 pub(super) async fn delivery(State(app): State<App>, Path(id): Path<String>, form: Form) -> Acted {
-    form.who.must(Scope::Operate)?;
     let answer = match form.must("verb")? {
-        "start" => app.handle.start_delivery(&id).await?,
-        "drop" => app.handle.drop_delivery(&id, form.must("reason")?, &form.who.by).await?,
+        "start" => app.desk.start_delivery(&form.who, &id).await?,
+        "drop" => {
+            let wish = DropWish { reason: form.must("reason")?.to_owned() };
+            app.desk.drop_delivery(&form.who, &id, wish).await?
+        }
         other => return Err(Refusal::invalid(format!("a delivery knows no \"{other}\"")).into()),
     };
     Ok(back("/connectors", &told(answer, "done")))
@@ -170,14 +155,15 @@ pub(super) async fn delivery(State(app): State<App>, Path(id): Path<String>, for
 
 /// Approves or refuses a proposal.
 pub(super) async fn proposal(State(app): State<App>, Path(id): Path<String>, form: Form) -> Acted {
-    form.who.must(Scope::Approve)?;
-    let git = &app.doors.git;
     let done = match form.must("decision")? {
         "approve" => {
-            form.who.must_be_strong(app.clock.now())?;
-            git.approve(&id, form.must("digest")?, &form.who.by).await?
+            let wish = ApproveProposal { digest: form.must("digest")?.to_owned() };
+            app.desk.approve_proposal(&form.who, &id, wish).await?
         }
-        "refuse" => git.refuse(&id, form.must("reason")?, &form.who.by).await?,
+        "refuse" => {
+            let wish = Because { reason: form.must("reason")?.to_owned() };
+            app.desk.refuse_proposal(&form.who, &id, wish).await?
+        }
         other => return Err(Refusal::invalid(format!("a proposal knows no \"{other}\"")).into()),
     };
     let notice =
@@ -187,29 +173,25 @@ pub(super) async fn proposal(State(app): State<App>, Path(id): Path<String>, for
 
 /// Says yes to the plan that waits for it.
 pub(super) async fn confirm(State(app): State<App>, form: Form) -> Acted {
-    form.who.must(Scope::Operate)?;
-    let done = app.doors.git.confirm(form.must("token")?, &form.who.by).await?;
+    let wish = ConfirmPlan { token: form.must("token")?.to_owned() };
+    let done = app.desk.confirm(&form.who, wish).await?;
     Ok(back("/", &done.message))
 }
 
 /// Probes a connector.
 pub(super) async fn probe(State(app): State<App>, Path(id): Path<String>, form: Form) -> Acted {
-    form.who.must(Scope::Operate)?;
-    let found = app.doors.probes.probe(&id).await?;
+    let found = app.desk.probe(&form.who, &id).await?;
     let word = if found.ok { "answers" } else { "does not answer" };
     Ok(back("/connectors", &format!("{id} {word} ({} ms): {}", found.millis, found.message)))
 }
 
 /// Pauses everything, a playbook or a connector, or ends such a pause.
 pub(super) async fn pause(State(app): State<App>, form: Form) -> Acted {
-    form.who.must(Scope::Operate)?;
-    let scope = api::pause_scope_of(form.must("scope")?)?;
+    let scope = form.must("scope")?;
+    let wish = |reason| PauseWish { scope: scope.to_owned(), reason, until: None };
     let answer = match form.must("verb")? {
-        "pause" => {
-            let reason = form.text("reason").unwrap_or("from the dashboard");
-            app.handle.pause_scope(scope, reason, &form.who.by).await?
-        }
-        "resume" => app.handle.resume_scope(scope, &form.who.by).await?,
+        "pause" => app.desk.pause_scope(&form.who, wish(reason(&form))).await?,
+        "resume" => app.desk.resume_scope(&form.who, wish(String::new())).await?,
         other => return Err(Refusal::invalid(format!("a pause knows no \"{other}\"")).into()),
     };
     Ok(back("/connectors", &told(answer, "done")))

@@ -7,7 +7,7 @@ use axum::{
 use maud::Markup;
 
 use super::{frame, parts};
-use crate::http::{Code, Refusal};
+use crate::http::{Code, Refusal, refusal::status};
 
 /// A page as an answer.
 pub(super) struct Page(pub(super) Markup);
@@ -30,7 +30,7 @@ impl<E: Into<Refusal>> From<E> for Failed {
 
 impl IntoResponse for Failed {
     fn into_response(self) -> Response {
-        let status = self.0.code.status();
+        let status = status(self.0.code);
         if matches!(self.0.code, Code::Bug | Code::Journal) {
             tracing::error!(error = %self.0, "page failed");
         }

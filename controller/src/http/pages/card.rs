@@ -11,10 +11,10 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::{form, frame::Frame, parts};
-use crate::runtime::views::{GateView, RECORD_WRITE, When, headline, label};
+use crate::desk::views::{GateView, RECORD_WRITE, When, headline, label};
 
 /// Where a card's forms post to, and what they carry.
-pub(super) struct Desk<'a> {
+pub(super) struct Posting<'a> {
     /// The frame, for times and the session's mark.
     pub(super) frame: &'a Frame,
     /// Where decisions are posted.
@@ -26,8 +26,7 @@ pub(super) struct Desk<'a> {
 }
 
 /// Returns the card of a gate.
-pub(super) fn card(desk: &Desk<'_>, gate: &GateView) -> Markup {
-    let parsed = serde_json::from_value::<Card>(gate.card.clone());
+pub(super) fn card(posting: &Posting<'_>, gate: &GateView) -> Markup {
     let id = anchor(&gate.id);
     html! {
         article.card.gate id=(id) aria-labelledby={ (id) "-q" } data-card[gate.state == "open"] {
@@ -38,18 +37,14 @@ pub(super) fn card(desk: &Desk<'_>, gate: &GateView) -> Markup {
                     " " a.soft href={ "/runs/" (gate.run) } { (gate.run) }
                     span.soft { " · " (gate.step) }
                 }
-                @if desk.is_alone { h1 id={ (id) "-q" } { (gate.question) } }
+                @if posting.is_alone { h1 id={ (id) "-q" } { (gate.question) } }
                 @else { h3 id={ (id) "-q" } { a href={ "/gates/" (gate.id) } { (gate.question) } } }
                 @if let Some(expires) = gate.expires.filter(|_| gate.state == "open") {
-                    p.soft { "Lapses " (desk.frame.time(expires)) ", " (desk.frame.clock(expires)) ". Then it counts as expired." }
+                    p.soft { "Lapses " (posting.frame.time(expires)) ", " (posting.frame.clock(expires)) ". Then it counts as expired." }
                 }
             }
-            @match &parsed {
-                Ok(card) => (content(desk, (card, &gate.given))),
-                // A card of a newer build: everything that it says, as it says it.
-                Err(_) => section.part { (title(desk, "What it shows")) (parts::value(&gate.card)) },
-            }
-            @if gate.state == "open" { (verbs(desk, gate, parsed.as_ref().ok())) } @else { (decided(desk.frame, gate)) }
+            (content(posting, gate))
+            @if gate.state == "open" { (verbs(posting, gate)) } @else { (decided(posting.frame, gate)) }
         }
     }
 }
@@ -59,11 +54,12 @@ pub(super) fn anchor(id: &str) -> String {
     format!("gate-{}", id.replace('.', "-"))
 }
 
-fn content(desk: &Desk<'_>, (card, given_values): (&Card, &BTreeMap<String, Value>)) -> Markup {
+fn content(posting: &Posting<'_>, gate: &GateView) -> Markup {
+    let card = &gate.card;
     html! {
-        @if !card.changed.is_empty() { (changed(desk, card)) }
+        @if !card.changed.is_empty() { (changed(posting, card)) }
         section.part.happens {
-            (title(desk, if card.form.is_some() { "If you answer" } else { "If you approve" }))
+            (title(posting, if card.form.is_some() { "If you answer" } else { "If you approve" }))
             @if card.effects.is_empty() {
                 p { "Nothing leaves the company by this decision alone: the playbook goes on with the next step." }
             }
@@ -71,22 +67,22 @@ fn content(desk: &Desk<'_>, (card, given_values): (&Card, &BTreeMap<String, Valu
         }
         @if !card.show.is_empty() {
             section.part {
-                (title(desk, "What you decide on"))
+                (title(posting, "What you decide on"))
                 @for (path, shown) in &card.show { (shown_value(card, path, shown)) }
             }
         }
-        (given(desk, given_values))
+        (given(posting, &gate.given))
         p.why.soft { "Asked because: " (why(card)) }
     }
 }
 
 /// What came in and began it all: a person decides on the words of the other side, not on a summary alone.
-fn given(desk: &Desk<'_>, given: &BTreeMap<String, Value>) -> Markup {
+fn given(posting: &Posting<'_>, given: &BTreeMap<String, Value>) -> Markup {
     let given: Vec<(&String, &Value)> = given.iter().filter(|(_, value)| !value.is_null()).collect();
     html! {
         @if !given.is_empty() {
             section.part.came {
-                (title(desk, "What came in"))
+                (title(posting, "What came in"))
                 dl.fields { @for (name, value) in given { dt { (name.replace('_', " ")) } dd { (parts::value(value)) } } }
             }
         }
@@ -94,14 +90,14 @@ fn given(desk: &Desk<'_>, given: &BTreeMap<String, Value>) -> Markup {
 }
 
 /// Returns the title of a part: the level below the question's own.
-fn title(desk: &Desk<'_>, text: &str) -> Markup {
-    html! { @if desk.is_alone { h2.part-title { (text) } } @else { h4.part-title { (text) } } }
+fn title(posting: &Posting<'_>, text: &str) -> Markup {
+    html! { @if posting.is_alone { h2.part-title { (text) } } @else { h4.part-title { (text) } } }
 }
 
-fn changed(desk: &Desk<'_>, card: &Card) -> Markup {
+fn changed(posting: &Posting<'_>, card: &Card) -> Markup {
     html! {
         section.part.is-changed {
-            (title(desk, "Changed since the card before this one"))
+            (title(posting, "Changed since the card before this one"))
             dl.fields {
                 @for (path, before) in &card.changed {
                     dt title=(path) { (label(path)) }
@@ -182,15 +178,12 @@ fn decided(frame: &Frame, gate: &GateView) -> Markup {
     }
 }
 
-fn verbs(desk: &Desk<'_>, gate: &GateView, card: Option<&Card>) -> Markup {
-    let needs_login = gate.risk == Risk::High && !desk.frame.is_strong;
-    let form = card.and_then(|card| card.form.as_ref());
-    let editable: Vec<(&str, &Shown)> = card
-        .filter(|_| desk.may_edit)
-        .map(|card| {
-            card.editable.iter().filter_map(|path| Some((path.as_str(), card.show.get(path)?))).collect()
-        })
-        .unwrap_or_default();
+fn verbs(posting: &Posting<'_>, gate: &GateView) -> Markup {
+    let needs_login = gate.risk == Risk::High && !posting.frame.is_strong;
+    let (card, form) = (&gate.card, gate.card.form.as_ref());
+    let editable = card.editable.iter().filter(|_| posting.may_edit);
+    let editable: Vec<(&str, &Shown)> =
+        editable.filter_map(|path| Some((path.as_str(), card.show.get(path)?))).collect();
     html! {
         div.verbs {
             @if needs_login {
@@ -199,49 +192,49 @@ fn verbs(desk: &Desk<'_>, gate: &GateView, card: Option<&Card>) -> Markup {
                     ", open the link, and come back. Denying works as it is."
                 }
             } @else if let Some(schema) = form {
-                (filled(desk, gate, schema))
+                (filled(posting, gate, schema))
             } @else {
-                form.verb method="post" action=(desk.action) {
-                    (hidden(desk, gate, "approve"))
+                form.verb method="post" action=(posting.action) {
+                    (hidden(posting, gate, "approve"))
                     button.primary type="submit" data-key="a" { "Approve" }
                 }
             }
-            @if !needs_login && form.is_none() && !editable.is_empty() { (edited(desk, gate, &editable)) }
-            (denied(desk, gate))
+            @if !needs_login && form.is_none() && !editable.is_empty() { (edited(posting, gate, &editable)) }
+            (denied(posting, gate))
         }
         p.digest.soft { "What you see has the digest " code { (gate.digest.get(..12).unwrap_or(&gate.digest)) } }
     }
 }
 
-fn hidden(desk: &Desk<'_>, gate: &GateView, decision: &str) -> Markup {
+fn hidden(posting: &Posting<'_>, gate: &GateView, decision: &str) -> Markup {
     html! {
-        (desk.frame.mark_field())
+        (posting.frame.mark_field())
         input type="hidden" name="digest" value=(gate.digest);
         input type="hidden" name="decision" value=(decision);
     }
 }
 
-fn filled(desk: &Desk<'_>, gate: &GateView, schema: &Value) -> Markup {
+fn filled(posting: &Posting<'_>, gate: &GateView, schema: &Value) -> Markup {
     let form = html! {
-        form.fill method="post" action=(desk.action) {
-            (hidden(desk, gate, "fill"))
+        form.fill method="post" action=(posting.action) {
+            (hidden(posting, gate, "fill"))
             @for field in form::fields(schema) { (field.html(&anchor(&gate.id))) }
             button.primary type="submit" { "Send this answer" }
         }
     };
     html! {
         // In a list the form is folded: the next card is near.
-        @if desk.is_alone { (form) } @else { details.verb-more.is-primary { summary data-key="a" { "Answer" } (form) } }
+        @if posting.is_alone { (form) } @else { details.verb-more.is-primary { summary data-key="a" { "Answer" } (form) } }
     }
 }
 
-fn edited(desk: &Desk<'_>, gate: &GateView, editable: &[(&str, &Shown)]) -> Markup {
+fn edited(posting: &Posting<'_>, gate: &GateView, editable: &[(&str, &Shown)]) -> Markup {
     let scope = anchor(&gate.id);
     html! {
         details.verb-more {
             summary data-key="e" { "Edit, then approve" }
-            form method="post" action=(desk.action) {
-                (hidden(desk, gate, "edit"))
+            form method="post" action=(posting.action) {
+                (hidden(posting, gate, "edit"))
                 @for (number, (path, shown)) in editable.iter().enumerate() {
                     @let id = format!("{scope}-edit-{number}");
                     div.field {
@@ -268,13 +261,13 @@ fn pretty(value: &Value) -> String {
     shown::json(&format!("{value:#}")).into_owned()
 }
 
-fn denied(desk: &Desk<'_>, gate: &GateView) -> Markup {
+fn denied(posting: &Posting<'_>, gate: &GateView) -> Markup {
     let id = format!("{}-why", anchor(&gate.id));
     html! {
         details.verb-more {
             summary data-key="d" { "Deny" }
-            form method="post" action=(desk.action) {
-                (hidden(desk, gate, "deny"))
+            form method="post" action=(posting.action) {
+                (hidden(posting, gate, "deny"))
                 div.field {
                     label for=(id) { "Why? The run's record keeps it." }
                     textarea id=(id) name="reason" rows="2" required {}

@@ -17,15 +17,11 @@ use super::{
     parts, settle,
 };
 use crate::{
-    http::{
-        App, Scope,
-        api::{ConnectorView, VerbView, connector_views},
-        auth::Principal,
-    },
-    runtime::{
+    desk::{
         DeliveryFilter, PageWish,
-        views::{DeadView, DeliveryLine, HookView, Paged, PauseView},
+        views::{ConnectorView, DeadView, DeliveryLine, HookView, Paged, PauseView, VerbView},
     },
+    http::{App, auth::Principal},
 };
 
 /// What the page shows.
@@ -47,15 +43,14 @@ pub(super) struct Wanted {
 
 /// Shows the world.
 pub(super) async fn page(State(app): State<App>, who: Principal, Query(asked): Query<Wanted>) -> Shown {
-    who.must(Scope::Read)?;
     let (frame, status) = Frame::read(&app, &who).await?;
     let frame = frame.with_notice(asked.notice);
     let open = DeliveryFilter { after: asked.deliveries, limit: parts::PAGE, ..DeliveryFilter::default() };
     let world = World {
-        connectors: connector_views(&app),
-        dead: app.handle.dead(PageWish { after: asked.dead, limit: parts::PAGE }).await?,
+        connectors: app.desk.connectors(&who)?,
+        dead: app.desk.dead(&who, PageWish { after: asked.dead, limit: parts::PAGE }).await?,
         paused: status.paused,
-        deliveries: app.handle.deliveries(open).await?,
+        deliveries: app.desk.deliveries(&who, open).await?,
     };
     Ok(Page(frame.page(Tab::Connectors, "World", &content(&frame, &world))))
 }

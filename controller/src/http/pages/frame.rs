@@ -7,12 +7,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::assets;
 use crate::{
-    http::{
-        App, Refusal,
-        api::Waiting,
-        auth::{Principal, Via},
-    },
-    runtime::views::{StatusView, When},
+    desk::views::{StatusView, Waiting, When},
+    http::{App, Refusal, auth::Principal},
 };
 
 /// Where in the dashboard a page stands.
@@ -50,26 +46,23 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// Reads what every page knows.
+    /// Reads what every page knows; whoever may not look at everything gets no page.
     pub(super) async fn read(app: &App, who: &Principal) -> Result<(Self, StatusView), Refusal> {
-        let status = app.handle.status().await?;
-        let plan = app.handle.plan();
+        let status = app.desk.standing(who).await?;
+        let plan = app.desk.plan();
         let (company, zone) = plan.map_or_else(
             || ("Adjutant".to_owned(), TimeZone::UTC),
             |plan| (plan.company.name.clone(), TimeZone::get(&plan.company.zone).unwrap_or(TimeZone::UTC)),
         );
-        let now = app.clock.now();
-        let csrf = match &who.via {
-            Via::Session(session) => session.csrf.clone(),
-            Via::Socket | Via::Token { .. } => String::new(),
-        };
+        let now = app.desk.now();
+        let csrf = who.session.as_ref().map_or_else(String::new, |session| session.csrf.clone());
         let frame = Self {
             company,
             zone,
             now,
             csrf,
             is_strong: who.must_be_strong(now).is_ok(),
-            waiting: Waiting::of(app, &status),
+            waiting: app.desk.waiting(&status),
             revision: status.applied.as_ref().map(|applied| applied.revision.clone()),
             is_paused: !status.paused.is_empty(),
             notice: None,

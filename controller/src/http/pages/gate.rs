@@ -1,9 +1,6 @@
 //! The page of one gate, and the page behind a link in a mail.
 
-use adjutant_machine::{
-    event::{Decision, GateDecided},
-    trust::Speaker,
-};
+use adjutant_machine::event::Decision;
 use axum::{
     extract::{Path, Query, State},
     response::{IntoResponse, Redirect, Response},
@@ -14,18 +11,20 @@ use maud::{Markup, html};
 use super::{
     Page, Shown,
     act::Came,
-    card::{self, Desk},
+    card::{self, Posting},
     frame::{self, Frame, Tab},
     parts,
 };
 use crate::{
+    desk::{
+        Decide, Who,
+        views::{GateView, Waiting},
+    },
     http::{
-        App, Code, Refusal, Scope,
-        api::Waiting,
+        App, Code, Refusal,
         auth::{GateLink, Principal},
         extract::Fields,
     },
-    runtime::views::GateView,
 };
 
 /// Shows one gate.
@@ -35,8 +34,7 @@ pub(super) async fn page(
     Path(id): Path<String>,
     Query(came): Query<Came>,
 ) -> Shown {
-    who.must(Scope::Read)?;
-    let gate = app.handle.gate(&id).await?;
+    let gate = app.desk.gate(&who, &id).await?;
     let (frame, _) = Frame::read(&app, &who).await?;
     let frame = frame.with_notice(came.notice);
     Ok(Page(frame.page(Tab::Today, &gate.question, &content(&frame, &gate))))
@@ -44,10 +42,11 @@ pub(super) async fn page(
 
 /// Returns the page of a gate.
 pub(super) fn content(frame: &Frame, gate: &GateView) -> Markup {
-    let desk = Desk { frame, action: format!("/gates/{}/decide", gate.id), is_alone: true, may_edit: true };
+    let posting =
+        Posting { frame, action: format!("/gates/{}/decide", gate.id), is_alone: true, may_edit: true };
     html! {
         p.crumbs { a href="/" { "Today" } " / " (gate.id) }
-        div.narrow { (card::card(&desk, gate)) }
+        div.narrow { (card::card(&posting, gate)) }
     }
 }
 
@@ -58,7 +57,7 @@ fn link_is_gone() -> Refusal {
 
 async fn opened(app: &App, token: &str) -> Result<(GateLink, GateView), Refusal> {
     let link = GateLink::open(&app.vault, token).ok_or_else(link_is_gone)?;
-    let gate = app.handle.gate(&link.gate).await?;
+    let gate = app.desk.gate(&Who::by_link(&link.who), &link.gate).await?;
     // The risk of a gate is in its digest; this holds even where a link was sealed for an older card.
     if gate.risk == adjutant_spec::plan::Risk::High {
         return Err(
@@ -77,24 +76,24 @@ pub(super) async fn link_page(State(app): State<App>, Path(token): Path<String>)
 
 /// Returns the page behind a link.
 pub(super) fn link_content(frame: &Frame, gate: &GateView, link: &GateLink, token: &str) -> Markup {
-    let desk = Desk { frame, action: format!("/gate/{token}"), is_alone: true, may_edit: false };
+    let posting = Posting { frame, action: format!("/gate/{token}"), is_alone: true, may_edit: false };
     html! {
         @if gate.digest != link.digest && gate.state == "open" {
             p.notice.is-warning { "This question has changed since the mail was sent. Read it again: below is what it says now." }
         }
-        (card::card(&desk, gate))
+        (card::card(&posting, gate))
         p.soft { "This link was sent to " (link.who) " and decides this one question." }
     }
 }
 
 /// Returns the frame of somebody who is not logged in: times, but no forms of a session.
 fn visitor(app: &App) -> Frame {
-    let plan = app.handle.plan();
+    let plan = app.desk.plan();
     let zone = plan.as_ref().and_then(|plan| TimeZone::get(&plan.company.zone).ok()).unwrap_or(TimeZone::UTC);
     Frame {
         company: plan.map_or_else(|| "Adjutant".to_owned(), |plan| plan.company.name.clone()),
         zone,
-        now: app.clock.now(),
+        now: app.desk.now(),
         csrf: String::new(),
         is_strong: false,
         waiting: Waiting::default(),
@@ -128,13 +127,11 @@ async fn decide_by_link(app: &App, token: &str, fields: &[(String, String)]) -> 
     let shown = field("digest").unwrap_or_default();
     if shown != link.digest {
         // Another card than the mail told of: the link is not bound to it.
-        let help = format!("open {}/gates/{} and decide there", app.url, gate.id);
+        let help = format!("open {}/gates/{} and decide there", app.desk.url, gate.id);
         return Err(Refusal::conflict("the question has changed since the mail was sent").help(help));
     }
-    // A link proves that somebody could read the mail, not that the operator is here.
-    let speaker = Speaker::Token;
-    let decided = GateDecided { gate: link.gate, digest: link.digest, decision, reason, speaker };
-    let answer = app.handle.decide(decided, &format!("{} by link", link.who)).await?;
+    let wish = Decide { gate: link.gate, digest: Some(link.digest), decision, reason };
+    let answer = app.desk.decide(&Who::by_link(&link.who), wish).await?;
     if answer.applied {
         // Seen again, the page tells who decided and when; loading it twice posts nothing twice.
         return Ok(Redirect::to(&format!("/gate/{token}")).into_response());

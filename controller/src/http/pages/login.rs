@@ -10,12 +10,7 @@ use axum::{
 use maud::{Markup, html};
 
 use super::{Failed, Page, frame};
-use crate::http::{
-    App, Code, Refusal,
-    auth::{self, Via},
-    crowd::Peer,
-    extract::Form,
-};
+use crate::http::{App, Code, Refusal, auth, crowd::Peer, extract::Form};
 
 /// Tells how to get in.
 pub(super) async fn page() -> Page {
@@ -72,7 +67,7 @@ pub(super) async fn enter(
 }
 
 fn set_cookie(app: &App, value: &str) -> String {
-    let secure = if app.url.starts_with("https://") { "; Secure" } else { "" };
+    let secure = if app.desk.url.starts_with("https://") { "; Secure" } else { "" };
     format!("{}={value}; Path=/; HttpOnly; SameSite=Strict{secure}", app.vault.cookie_name())
 }
 
@@ -86,7 +81,7 @@ fn with_cookie(cookie: &str, redirect: Redirect) -> Response {
 
 /// Ends the session.
 pub(super) async fn leave(State(app): State<App>, form: Form) -> Result<Response, Failed> {
-    if let Via::Session(session) = &form.who.via {
+    if let Some(session) = &form.who.session {
         app.vault.logout(session).await?;
     }
     Ok(with_cookie(&format!("{}; Max-Age=0", set_cookie(&app, "")), Redirect::to("/login")))

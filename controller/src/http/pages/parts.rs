@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::frame::Frame;
-use crate::{http::Refusal, runtime::views::EffectView};
+use crate::desk::{Refusal, views::EffectView};
 
 /// How many items of a list are on a page.
 pub(super) const PAGE: usize = 50;

@@ -11,15 +11,14 @@ use super::{
     parts,
 };
 use crate::{
-    http::{App, Refusal, Scope, auth::Principal},
-    runtime::views::SlotView,
+    desk::views::SlotView,
+    http::{App, Refusal, auth::Principal},
 };
 
 /// Lists the playbooks.
 pub(super) async fn list(State(app): State<App>, who: Principal) -> Shown {
-    who.must(Scope::Read)?;
     let (frame, _) = Frame::read(&app, &who).await?;
-    let plan = app.handle.plan();
+    let plan = app.desk.plan();
     let playbooks: Vec<&Playbook> =
         plan.iter().flat_map(|plan| plan.playbooks.values()).map(AsRef::as_ref).collect();
     Ok(Page(frame.page(Tab::Playbooks, "Playbooks", &list_content(&playbooks))))
@@ -53,13 +52,12 @@ fn started_by(trigger: &Trigger) -> String {
 
 /// Shows one playbook.
 pub(super) async fn page(State(app): State<App>, who: Principal, Path(id): Path<String>) -> Shown {
-    who.must(Scope::Read)?;
     let (frame, _) = Frame::read(&app, &who).await?;
-    let plan = app.handle.plan();
+    let plan = app.desk.plan();
     let playbook = plan.as_ref().and_then(|plan| plan.playbooks.get(&id));
     let playbook = playbook.ok_or_else(|| Refusal::not_found("playbook", &id))?;
     let slots = match playbook.trigger {
-        Trigger::Schedule { .. } => app.handle.slots(&id, 10).await?,
+        Trigger::Schedule { .. } => app.desk.slots(&who, &id, Some(10)).await?,
         Trigger::Manual | Trigger::Event { .. } => Vec::new(),
     };
     Ok(Page(frame.page(Tab::Playbooks, &playbook.title, &content(playbook, &slots))))

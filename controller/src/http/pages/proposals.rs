@@ -12,8 +12,11 @@ use super::{
     parts,
 };
 use crate::{
-    http::{App, Scope, api::HowMuch, auth::Principal, doors::ProposalView},
-    runtime::{PageWish, views::Paged},
+    desk::{
+        PageWish,
+        views::{Paged, ProposalView},
+    },
+    http::{App, api::HowMuch, auth::Principal},
 };
 
 /// Where the list goes on.
@@ -24,9 +27,8 @@ pub(super) struct Wanted {
 
 /// Lists the proposals.
 pub(super) async fn list(State(app): State<App>, who: Principal, Query(asked): Query<Wanted>) -> Shown {
-    who.must(Scope::Read)?;
     let (frame, _) = Frame::read(&app, &who).await?;
-    let proposals = app.doors.git.proposals(PageWish { after: asked.after, limit: parts::PAGE }).await?;
+    let proposals = app.desk.proposals(&who, PageWish { after: asked.after, limit: parts::PAGE }).await?;
     Ok(Page(frame.page(Tab::Proposals, "Proposals", &list_content(&proposals))))
 }
 
@@ -68,9 +70,8 @@ pub(super) async fn page(
     Query(came): Query<Came>,
     Query(how): Query<HowMuch>,
 ) -> Shown {
-    who.must(Scope::Read)?;
     let (frame, _) = Frame::read(&app, &who).await?;
-    let proposal = app.doors.git.proposal(&id, how.full).await?;
+    let proposal = app.desk.proposal(&who, &id, how.full).await?;
     let frame = frame.with_notice(came.notice);
     Ok(Page(frame.page(Tab::Proposals, &proposal.title, &content(&frame, &proposal))))
 }

@@ -16,8 +16,11 @@ use super::{
     parts, settle,
 };
 use crate::{
-    http::{App, Scope, api::split_at, auth::Principal},
-    runtime::views::{EffectView, JudgedView, RunView, StepView, WhyView},
+    desk::{
+        split_at,
+        views::{EffectView, JudgedView, RunView, StepView, WhyView},
+    },
+    http::{App, auth::Principal},
 };
 
 /// What the page shows.
@@ -64,18 +67,17 @@ pub(super) async fn page(
     Path(id): Path<String>,
     Query(asked): Query<Asked>,
 ) -> Shown {
-    who.must(Scope::Read)?;
     let (frame, _) = Frame::read(&app, &who).await?;
     let (id, named) = split_at(&id)?;
-    let now = app.handle.run(id).await?;
+    let now = app.desk.run(&who, id, None).await?;
     let last = now.seq;
     let at = asked.at.as_deref().and_then(|at| at.parse().ok()).or(named).filter(|at| *at < last);
     let run = match at {
-        Some(seq) => app.handle.run_at(id, seq).await?,
+        Some(seq) => app.desk.run(&who, id, Some(seq)).await?,
         None => now,
     };
     let why = match at {
-        None => app.handle.why(id).await.ok(),
+        None => app.desk.why(&who, id).await.ok(),
         Some(_) => None,
     };
     let playbook = playbook_of(&app, &run);
@@ -87,7 +89,7 @@ pub(super) async fn page(
 
 /// Returns the playbook that the run pins where it is in force, else the one in force where it has the same steps.
 fn playbook_of(app: &App, run: &RunView) -> Option<(Playbook, Match)> {
-    let plan = app.handle.plan()?;
+    let plan = app.desk.plan()?;
     let bundle = plan.bundles.get(&run.line.playbook)?;
     if bundle.id() == run.line.bundle {
         return Some((bundle.playbook.clone(), Match::Pinned));
@@ -104,7 +106,7 @@ fn playbook_of(app: &App, run: &RunView) -> Option<(Playbook, Match)> {
 
 /// Returns the routes in force, by the step that asks them.
 fn asks(app: &App, playbook: &Playbook) -> BTreeMap<String, Asks> {
-    let Some(plan) = app.handle.plan() else { return BTreeMap::new() };
+    let Some(plan) = app.desk.plan() else { return BTreeMap::new() };
     let of_step = |step: &Step| {
         let StepKind::Route { route, .. } = &step.kind else { return None };
         let classes = plan.routes.get(route)?.classes.iter().map(|class| class.id.clone()).collect();

@@ -10,8 +10,8 @@ use super::{
     parts,
 };
 use crate::{
-    http::{App, Scope, auth::Principal},
-    runtime::{RunFilter, views::RunLine},
+    desk::{RunFilter, views::RunLine},
+    http::{App, auth::Principal},
 };
 
 /// The statuses that a filter offers.
@@ -34,7 +34,6 @@ pub(super) struct Filter {
 
 /// Shows a page of runs.
 pub(super) async fn page(State(app): State<App>, who: Principal, Query(filter): Query<Filter>) -> Shown {
-    who.must(Scope::Read)?;
     let (frame, _) = Frame::read(&app, &who).await?;
     let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let wish = RunFilter {
@@ -45,9 +44,9 @@ pub(super) async fn page(State(app): State<App>, who: Principal, Query(filter): 
         limit: parts::PAGE + 1,
         ..RunFilter::default()
     };
-    let runs = app.handle.runs(wish).await?;
+    let runs = app.desk.runs(&who, wish).await?;
     let playbooks: Vec<String> =
-        app.handle.plan().map(|plan| plan.playbooks.keys().cloned().collect()).unwrap_or_default();
+        app.desk.plan().map(|plan| plan.playbooks.keys().cloned().collect()).unwrap_or_default();
     Ok(Page(frame.page(Tab::Runs, "Runs", &content(&frame, &runs, &filter, &playbooks))))
 }
 

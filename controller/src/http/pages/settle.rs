@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::frame::Frame;
-use crate::runtime::views::{EffectView, Way};
+use crate::desk::views::{EffectView, Way};
 
 /// Returns a form for each way that is not refused, and nothing where the effect waits for nobody; the answer goes back to `place`.
 pub(super) fn forms(frame: &Frame, effect: &EffectView, place: &str) -> Markup {

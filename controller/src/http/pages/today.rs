@@ -17,24 +17,19 @@ use serde::Deserialize;
 
 use super::{
     Page, Shown,
-    card::{self, Desk},
+    card::{self, Posting},
     frame::{Frame, Tab},
     parts,
 };
 use crate::{
-    http::{
-        App, Refusal, Scope,
-        api::full_status,
-        auth::Principal,
-        doors::{ConditionView, HoldView, SliceView, WaitsView},
-    },
-    runtime::{
-        DeliveryFilter, PageWish, RunFilter,
+    desk::{
+        DeliveryFilter, PageWish, RunFilter, Who,
         views::{
-            BudgetView, DeadView, DeliveryLine, GateView, HookView, LIVE, Paged, PauseView, QuarantineView,
-            SpendView, When,
+            BudgetView, ConditionView, DeadView, DeliveryLine, GateView, HoldView, HookView, LIVE,
+            MistakeView, Paged, PauseView, QuarantineView, SliceView, SpendView, WaitsView, When,
         },
     },
+    http::{App, Refusal, auth::Principal},
 };
 
 /// How many waiting runs are asked for their timers.
@@ -72,7 +67,7 @@ pub(super) struct Today {
 #[derive(Default)]
 pub(super) struct Held {
     /// What is wrong with the attempted revision, in the form of `check`.
-    pub(super) diagnostics: Vec<serde_json::Value>,
+    pub(super) diagnostics: Vec<MistakeView>,
     /// Slices that are held back.
     pub(super) slices: Vec<SliceView>,
     /// A hold by the operator.
@@ -106,15 +101,15 @@ pub(super) struct Asked {
 
 /// Shows Today.
 pub(super) async fn page(State(app): State<App>, who: Principal, Query(asked): Query<Asked>) -> Shown {
-    who.must(Scope::Read)?;
     let (frame, _) = Frame::read(&app, &who).await?;
     let frame = frame.with_notice(asked.notice);
-    let today = read(&app, &frame, asked.after).await?;
+    let today = read(&app, &who, asked.after).await?;
     Ok(Page(frame.page(Tab::Today, "Today", &content(&frame, &today))))
 }
 
-async fn read(app: &App, frame: &Frame, after: Option<String>) -> Result<Today, Refusal> {
-    let status = full_status(app).await?;
+async fn read(app: &App, who: &Who, after: Option<String>) -> Result<Today, Refusal> {
+    let desk = &app.desk;
+    let status = desk.status(who).await?;
     let live = LIVE.iter().filter_map(|word| status.runs.by_status.get(*word)).sum();
     let mut held = Held {
         diagnostics: status.diagnostics,
@@ -128,14 +123,14 @@ async fn read(app: &App, frame: &Frame, after: Option<String>) -> Result<Today, 
     held.take_unmet(status.conditions);
     let open = DeliveryFilter { limit: MOST_DELIVERIES, ..DeliveryFilter::default() };
     Ok(Today {
-        gates: app.handle.inbox(PageWish { after, limit: MOST_GATES }).await?,
-        dead: app.handle.dead(PageWish { after: None, limit: MOST_CALLS }).await?.items,
-        spend: app.handle.spend().await?,
-        next: coming(app, frame).await?,
+        gates: desk.inbox(who, PageWish { after, limit: MOST_GATES }).await?,
+        dead: desk.dead(who, PageWish { after: None, limit: MOST_CALLS }).await?.items,
+        spend: desk.spend(who).await?,
+        next: coming(app, who).await?,
         held,
         live,
-        deliveries: app.handle.deliveries(open).await?.items,
-        failing: app.handle.hooks().into_iter().filter(|hook| hook.failing).collect(),
+        deliveries: desk.deliveries(who, open).await?.items,
+        failing: desk.hooks().into_iter().filter(|hook| hook.failing).collect(),
     })
 }
 
@@ -148,12 +143,12 @@ impl Held {
     }
 }
 
-async fn coming(app: &App, frame: &Frame) -> Result<Vec<Coming>, Refusal> {
-    let mut next = app.handle.plan().map(|plan| slots(&plan, frame.now)).unwrap_or_default();
+async fn coming(app: &App, who: &Who) -> Result<Vec<Coming>, Refusal> {
+    let mut next = app.desk.plan().map(|plan| slots(&plan, app.desk.now())).unwrap_or_default();
     let waiting =
         RunFilter { status: Some("waiting".to_owned()), limit: MOST_WAITING, ..RunFilter::default() };
-    for line in app.handle.runs(waiting).await? {
-        let run = app.handle.run(&line.id).await?;
+    for line in app.desk.runs(who, waiting).await? {
+        let run = app.desk.run(who, &line.id, None).await?;
         let timers = run.timers.iter().filter(|timer| matches!(timer.timer, TimerId::Wait(_)));
         next.extend(timers.map(|timer| Coming {
             at: timer.at,
@@ -269,8 +264,8 @@ fn inbox(frame: &Frame, today: &Today) -> Markup {
             (parts::nothing("Nothing waits for you.", "Work goes on by itself; what needs a decision appears here."))
         }
         @for gate in gates.iter().take(MOST_CARDS) {
-            @let desk = Desk { frame, action: format!("/gates/{}/decide", gate.id), is_alone: false, may_edit: true };
-            (card::card(&desk, gate))
+            @let posting = Posting { frame, action: format!("/gates/{}/decide", gate.id), is_alone: false, may_edit: true };
+            (card::card(&posting, gate))
         }
         @if gates.len() > MOST_CARDS {
             ul.lines {
@@ -361,13 +356,11 @@ fn is_told_below(held: &Held, slice: &SliceView) -> bool {
     !slice.diagnostics.is_empty() && slice.diagnostics.iter().all(|found| held.diagnostics.contains(found))
 }
 
-fn diagnostic(row: &serde_json::Value) -> Markup {
-    let text = |name: &str| row.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
-    let line = row.get("line").and_then(serde_json::Value::as_u64).unwrap_or(1);
+fn diagnostic(found: &MistakeView) -> Markup {
     html! {
         div.diagnostic {
-            p { code { (text("code")) } " " (text("message")) }
-            p.soft { (text("file")) ":" (line) @if !text("help").is_empty() { " · " (text("help")) } }
+            p { code { (found.code) } " " (found.message) }
+            p.soft { (found.file) ":" (found.line) @if let Some(help) = &found.help { " · " (help) } }
         }
     }
 }

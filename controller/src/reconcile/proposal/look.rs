@@ -153,7 +153,7 @@ impl Reconciler {
         if let Some(review) = &assessed.look.review {
             (view.hidden, view.protected) = (review.hidden.clone(), review.protected.clone());
         }
-        view.plan = assessed.answer.as_ref().map_or(Value::Null, PlanAnswer::to_json);
+        view.plan = assessed.answer.as_ref().map_or(Value::Null, |answer| json!(answer.view()));
         // The digest is told beside what it is bound to, and nowhere else.
         if assessed.is_shown() || extent == Extent::All {
             view.digest.clone_from(&assessed.digest);

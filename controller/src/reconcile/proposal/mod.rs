@@ -20,6 +20,7 @@ use std::sync::Arc;
 use adjutant_spec::files::FileSet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 pub(super) use book::Book;
 pub(super) use looks::Looks;
@@ -51,7 +52,7 @@ pub struct NewProposal {
 }
 
 /// A proposal, as people and programs see it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default, ToSchema)]
 pub struct ProposalView {
     /// Its id.
     pub id: String,
@@ -67,22 +68,25 @@ pub struct ProposalView {
     pub base: String,
     /// The commit that is proposed.
     pub head: String,
-    /// What an approval must name; empty while it cannot be approved.
+    /// What an approval must name; empty while it cannot be approved, and where not everything is shown.
     pub digest: String,
     /// What would change: the plan's fields with `ok`, `has_changes`, `diagnostics` and `text`.
+    #[schema(value_type = Object)]
     pub plan: Value,
-    /// What differs between `main` and the merge result, as it is shown.
+    /// What differs between `main` and the merge result, line by line, with everything invisible written out.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub diff: Option<String>,
     /// What speaks for it, for whoever decides: a table of the author's own making.
+    #[schema(value_type = Object)]
     pub evidence: Value,
     /// What would have been decided otherwise; not in this version.
+    #[schema(value_type = Object)]
     pub backtest: Value,
     /// Why it was refused, or what the author says.
     pub reason: Option<String>,
     /// Files in conflict with `main`.
     pub conflicts: Vec<String>,
-    /// What the text does not show; while there is something, only the full view has a digest.
+    /// What the diff does not show; `?full=true` shows it, with the digest.
     pub hidden: Vec<String>,
     /// Changed files that say who may do what.
     pub protected: Vec<String>,

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::runtime::{Error, Judged, PauseScope, tests::runs::world};
+use crate::runtime::{CorrectWish, Error, PauseScope, tests::runs::world};
 
 const PARENT: &str = r#"schema = "adjutant/v1"
 title = "Runs another"
@@ -193,7 +193,7 @@ async fn what_a_person_says_of_a_decision_is_kept_and_found_by_its_route() {
     let run = world.ran("sort", "k").await;
     assert_eq!(run.line.status, "done", "{run:#?}");
     let say = async |step: &str, class: Option<&str>| {
-        let judged = Judged { step: step.to_owned(), class: class.map(str::to_owned) };
+        let judged = CorrectWish { step: step.to_owned(), class: class.map(str::to_owned) };
         world.handle.correct(&run.line.id, judged, "operator").await
     };
     let refused = say("sort", Some("spam")).await.unwrap_err();

@@ -417,7 +417,7 @@ pub(in crate::runtime) fn gate(run: &Run, gate: &Gate) -> GateView {
         risk: gate.card.risk,
         digest: gate.digest.clone(),
         expires: Some(When(gate.card.expires)),
-        card: serde_json::to_value(&gate.card).unwrap_or(Value::Null),
+        card: gate.card.clone(),
         given: given(run, gate),
         state: state.to_owned(),
         by: decided.map(|decided| decided.by.clone()),

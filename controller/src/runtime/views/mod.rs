@@ -11,6 +11,7 @@ use adjutant_machine::{
     about::About,
     event::TimerId,
     id::{EffectId, InstanceId, Stamp},
+    run::Card,
     time,
 };
 use adjutant_spec::{
@@ -353,7 +354,7 @@ pub struct GateView {
     pub expires: Option<When>,
     /// Everything that is shown, as the machine rendered it.
     #[schema(value_type = Object)]
-    pub card: Value,
+    pub card: Card,
     /// What the run was given, by input: what came in, beside what the card itself shows. The digest is not about it.
     #[serde(default)]
     #[schema(required)]

@@ -34,7 +34,12 @@ use tempfile::TempDir;
 use super::{Git, GitDoor, seen};
 use crate::{
     daemon::hook::{self, Between, Unanswered},
-    http::{self, Backups, Doors, HookRefusal, Hooks, Probes, Refusal, Server, doors, find_control},
+    desk::{
+        Backups, Doors, Probes, Received, Refusal,
+        doors::DoorAnswer,
+        views::{BackupView, ProbeView, Push, PushAnswer},
+    },
+    http::{self, HookRefusal, Hooks, Server, find_control},
     journal::{Options, RocksJournal},
     judgement::tests::unpulled,
     reconcile::{Mode, Reconciler, Settings, Status},
@@ -86,20 +91,20 @@ impl Hooks for Nobody {
         name: &str,
         _: HeaderMap,
         _: Bytes,
-    ) -> BoxFuture<'static, Result<doors::Received, HookRefusal>> {
+    ) -> BoxFuture<'static, Result<Received, HookRefusal>> {
         Box::pin(std::future::ready(Err(HookRefusal::Unknown(name.to_owned()))))
     }
 }
 
 impl Backups for Nobody {
-    fn backup(&self, folder: &Path) -> doors::Answered<doors::BackupView> {
+    fn backup(&self, folder: &Path) -> DoorAnswer<BackupView> {
         let refused = Refusal::not_found("store", &folder.display().to_string());
         Box::pin(std::future::ready(Err(refused)))
     }
 }
 
 impl Probes for Nobody {
-    fn probe(&self, name: &str) -> doors::Answered<doors::ProbeView> {
+    fn probe(&self, name: &str) -> DoorAnswer<ProbeView> {
         Box::pin(std::future::ready(Err(Refusal::not_found("connector", name))))
     }
 }
@@ -239,17 +244,13 @@ fn follow(
 }
 
 async fn serve(place: &Place, handle: &Handle, journal: Arc<dyn Journal>, door: GitDoor) -> Server {
-    let doors = Doors {
-        git: Arc::new(door),
-        hooks: Arc::new(Nobody),
-        probes: Arc::new(Nobody),
-        backups: Arc::new(Nobody),
-    };
+    let doors = Doors { git: Arc::new(door), probes: Arc::new(Nobody), backups: Arc::new(Nobody) };
     let settings = http::Settings {
         handle: handle.clone(),
         journal,
         clock: Arc::new(RealClock),
         doors,
+        hooks: Arc::new(Nobody),
         data: place.data(),
         listen: None,
         public_url: None,
@@ -284,7 +285,7 @@ fn hook_child() {
 }
 
 /// Asks the daemon over the control socket, in the plainest HTTP.
-fn ask(push: &doors::Push) -> Result<doors::PushAnswer, Unanswered> {
+fn ask(push: &Push) -> Result<PushAnswer, Unanswered> {
     let data = std::env::var_os("ADJUTANT_DATA").expect("the script names it");
     let mut socket =
         UnixStream::connect(find_control(Path::new(&data))).map_err(|_| Unanswered::Unreachable)?;

@@ -2,7 +2,7 @@
 
 use super::{Place, World, asks};
 use crate::{
-    http::doors::GitDoor as _,
+    desk::GitDoor as _,
     reconcile::{Error, Extent, Mode, NewProposal, ProposalSource},
     runtime::PageWish,
 };

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::{Place, World, asks};
-use crate::reconcile::{Mode, Status, Waits};
+use crate::reconcile::{Mode, Status, WaitsView};
 
 /// A followed folder with a live run of a playbook.
 async fn with_a_run_of(playbook: &str) -> World {
@@ -14,7 +14,7 @@ async fn with_a_run_of(playbook: &str) -> World {
     world
 }
 
-fn waits(status: &Status) -> Waits {
+fn waits(status: &Status) -> WaitsView {
     status.waits.clone().unwrap_or_else(|| panic!("nothing waits: {status:#?}"))
 }
 

@@ -9,7 +9,7 @@ use maud::{Markup, html};
 
 use layers::{Point, Sizes};
 
-use crate::runtime::views::RunView;
+use crate::desk::views::RunView;
 
 const SIZES: Sizes = Sizes { width: 172.0, height: 46.0, gap: 26.0, rise: 44.0 };
 const MARGIN: f64 = 12.0;

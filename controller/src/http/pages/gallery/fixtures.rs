@@ -6,6 +6,7 @@ use adjutant_machine::{
     about::About,
     event::TimerId,
     id::{EffectId, Stamp},
+    run::Card,
 };
 use adjutant_spec::{
     plan::{Risk, Stage},
@@ -15,16 +16,12 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::{
-    http::{
-        api::Waiting,
-        doors::{ConditionView, HoldView, ProposalView, SliceView},
-        pages::{
-            frame::Frame,
-            run::{Asks, Match, OneRun},
-            today::{Coming, Held, Today},
-        },
+    desk::views::*,
+    http::pages::{
+        frame::Frame,
+        run::{Asks, Match, OneRun},
+        today::{Coming, Held, Today},
     },
-    runtime::views::*,
 };
 
 /// Friday, 20 November 2026, 14:02 in Berlin.
@@ -52,6 +49,10 @@ const QUOTE: &str = "Hello Ada Lovelace,\n\nthank you for writing to us. This is
 
 fn labels(trust: &str) -> Value {
     json!({ "trust": trust, "privacy": "client" })
+}
+
+fn card(value: Value) -> Card {
+    serde_json::from_value(value).unwrap()
 }
 
 fn quote_card() -> Value {
@@ -91,7 +92,7 @@ pub(super) fn quote_gate() -> GateView {
         risk: Risk::High,
         digest: "9f3c51d2a7".repeat(6) + "beef",
         expires: Some(ago(-71 * 60)),
-        card: quote_card(),
+        card: card(quote_card()),
         given: [(
             "message".to_owned(),
             json!("Hello, we need an engine for our looms. Could you send a quote?"),
@@ -119,7 +120,7 @@ pub(super) fn triage_gate() -> GateView {
         question,
         mark: None,
         risk: Risk::Low,
-        card,
+        card: self::card(card),
         ..quote_gate()
     }
 }
@@ -139,7 +140,7 @@ pub(super) fn form_gate() -> GateView {
         question,
         mark: None,
         risk: Risk::Medium,
-        card,
+        card: self::card(card),
         ..quote_gate()
     }
 }
@@ -231,10 +232,15 @@ pub(super) fn today() -> Today {
             },
         ],
         held: Held {
-            diagnostics: vec![
-                json!({ "code": "E0216", "severity": "error", "file": "slices/support/playbooks/support.toml", "line": 14, "column": 21,
-                "message": "\"steps.anser.text\" reads a step that does not exist", "help": "did you mean `steps.answer.text`?" }),
-            ],
+            diagnostics: vec![MistakeView {
+                code: "E0216".into(),
+                severity: "error".into(),
+                file: "slices/support/playbooks/support.toml".into(),
+                line: 14,
+                column: 21,
+                message: "\"steps.anser.text\" reads a step that does not exist".into(),
+                help: Some("did you mean `steps.answer.text`?".into()),
+            }],
             slices: vec![SliceView {
                 id: "support".into(),
                 applied: Some("77ab".into()),
@@ -424,5 +430,6 @@ pub(super) fn proposal() -> ProposalView {
         evidence: json!({ "accepted unedited": "41 of 43", "lower bound": 0.86, "incidents": 0 }),
         backtest: json!({ "runs": 60, "changed": [], "undecided": 0 }),
         reason: Some("The cap stopped work on the 27th of the last two months.".into()),
+        ..ProposalView::default()
     }
 }

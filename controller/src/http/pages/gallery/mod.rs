@@ -9,8 +9,8 @@ use regex_lite::Regex;
 
 use super::{connectors, frame::Tab, gate, login, parts, playbooks, proposals, run, runs, today};
 use crate::{
-    http::{Refusal, api::Waiting, auth::GateLink},
-    runtime::views::Paged,
+    desk::views::{ConditionView, ConnectorView, Paged, Waiting},
+    http::{Refusal, auth::GateLink},
 };
 use fixtures::*;
 
@@ -27,7 +27,10 @@ fn pages() -> Vec<(&'static str, Markup)> {
     let connectors = plan
         .connectors
         .values()
-        .map(|connector| crate::http::api::connector_view("http://127.0.0.1:4711", connector, Some(true)))
+        .map(|connector| ConnectorView {
+            has_secret: Some(true),
+            ..ConnectorView::of(connector, "http://127.0.0.1:4711")
+        })
         .collect();
     let world = connectors::World {
         connectors,
@@ -177,7 +180,7 @@ fn every_form_of_a_session_carries_its_mark() {
 #[test]
 fn what_comes_from_outside_is_text_and_marked() {
     let mut gate = triage_gate();
-    gate.card["show"]["input.message"]["value"] = "<script>alert(1)</script>".into();
+    gate.card.show.get_mut("input.message").unwrap().value = "<script>alert(1)</script>".into();
     gate.question = "\"><img src=x>".into();
     let html = gate::content(&frame(), &gate).into_string();
     assert!(!html.contains("<script>alert") && !html.contains("<img"), "{html}");
@@ -264,7 +267,7 @@ fn a_list_that_goes_on_says_where() {
 #[test]
 fn today_tells_what_is_not_as_it_should_be_and_each_mistake_once() {
     let mut today = today();
-    let condition = |resource: &str, condition: &str, holds: bool| crate::http::doors::ConditionView {
+    let condition = |resource: &str, condition: &str, holds: bool| ConditionView {
         resource: resource.to_owned(),
         condition: condition.to_owned(),
         holds,
