@@ -10,7 +10,7 @@ use super::{diagnostic::Diagnostic, severity::Severity};
 #[derive(Debug, Clone, Default)]
 pub struct Report {
     diagnostics: Vec<Diagnostic>,
-    sources: Arc<BTreeMap<String, Arc<str>>>,
+    sources: Arc<BTreeMap<Arc<str>, Arc<str>>>,
 }
 
 impl Report {
@@ -21,7 +21,7 @@ impl Report {
     }
 
     /// Keeps the text of a file, without byte order mark, to print lines of it.
-    pub fn source(&mut self, file: impl Into<String>, text: Arc<str>) {
+    pub fn source(&mut self, file: impl Into<Arc<str>>, text: Arc<str>) {
         Arc::make_mut(&mut self.sources).insert(file.into(), text);
     }
 
@@ -48,7 +48,7 @@ impl Report {
     /// Takes the texts of another report.
     pub(crate) fn absorb_texts(&mut self, other: &Self) {
         if !other.sources.is_empty() {
-            let texts = other.sources.iter().map(|(file, text)| (file.clone(), Arc::clone(text)));
+            let texts = other.sources.iter().map(|(file, text)| (Arc::clone(file), Arc::clone(text)));
             Arc::make_mut(&mut self.sources).extend(texts);
         }
     }
@@ -95,7 +95,7 @@ impl Report {
     /// Returns line and column of the start of a diagnostic, both from 1, the column in characters.
     #[must_use]
     pub fn line_column(&self, diagnostic: &Diagnostic) -> LineColumn {
-        match (self.sources.get(&diagnostic.file), &diagnostic.span) {
+        match (self.sources.get(diagnostic.file.as_str()), &diagnostic.span) {
             (Some(text), Some(span)) => LineColumn::of(text, span.start),
             _ => LineColumn { line: 1, column: 1 },
         }

@@ -36,6 +36,26 @@ pub(crate) enum Part {
     Resolved,
 }
 
+impl Part {
+    pub(super) const ALL: [Self; 15] = [
+        Self::Company,
+        Self::Slices,
+        Self::Playbooks,
+        Self::Agents,
+        Self::Connectors,
+        Self::Routes,
+        Self::Records,
+        Self::Texts,
+        Self::Policies,
+        Self::Prices,
+        Self::Secrets,
+        Self::Models,
+        Self::Broken,
+        Self::Places,
+        Self::Resolved,
+    ];
+}
+
 /// One look at a part.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Look<'a> {
@@ -50,9 +70,9 @@ pub(crate) enum Look<'a> {
 /// Everything that was looked at for one answer; a set of parts has one bit for each.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Looks {
-    ones: BTreeMap<Part, BTreeSet<Id>>,
-    names: u32,
-    all: u32,
+    pub(super) ones: BTreeMap<Part, BTreeSet<Id>>,
+    pub(super) names: u32,
+    pub(super) all: u32,
 }
 
 impl Looks {
@@ -105,22 +125,22 @@ fn bit(part: Part) -> u32 {
     1 << part as u32
 }
 
+/// Returns whether a part is one of these.
+pub(super) fn has(parts: u32, part: Part) -> bool {
+    parts & bit(part) != 0
+}
+
 /// What is another in one draft than in the one before it.
 #[derive(Debug, Default)]
 pub(crate) struct Moved {
     ids: BTreeMap<Part, BTreeSet<Id>>,
     /// Parts of which something came or went.
-    names: u32,
+    pub(super) names: u32,
     /// Parts that are not as they were.
-    all: u32,
+    pub(super) all: u32,
 }
 
 impl Moved {
-    /// Returns whether nothing is another.
-    pub(crate) fn is_nothing(&self) -> bool {
-        self.all == 0
-    }
-
     /// Returns whether nothing is another in any part but one.
     pub(crate) fn is_at_most(&self, part: Part) -> bool {
         self.all & !bit(part) == 0

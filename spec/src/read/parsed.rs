@@ -134,6 +134,15 @@ impl Versions {
         }
     }
 
+    /// Returns whether something is wrong there.
+    pub(super) fn has_to_tell(&self) -> bool {
+        match &self.now {
+            Now::Absent => false,
+            Now::Refused(_) => true,
+            Now::Read(parsed) => !parsed.report.is_empty(),
+        }
+    }
+
     /// Adds what is wrong there to a report.
     pub(super) fn tell(&self, report: &mut Report) {
         match &self.now {

@@ -36,6 +36,9 @@ pub(crate) struct Reading {
     /// Company and slices; absent until something is read.
     frame: Option<Frame>,
     files: BTreeMap<String, Versions>,
+    /// Those of them that looked at others, and those of which there is something to tell.
+    lookers: BTreeSet<String>,
+    tellers: BTreeSet<String>,
     /// The files that define an object, by its id: the first one of them counts.
     claims: BTreeMap<Claim, BTreeSet<String>>,
     /// The texts of all files, for reports.
@@ -129,8 +132,9 @@ impl Reading {
 
     /// Returns the files that looked at one of these.
     fn lookers(&self, paths: &BTreeSet<&str>) -> Vec<String> {
-        let looks = |versions: &Versions| versions.read().is_some_and(|parsed| parsed.has_looked_at(paths));
-        self.files.iter().filter(|(_, versions)| looks(versions)).map(|(path, _)| path.clone()).collect()
+        let read = |path: &String| self.files.get(path).and_then(Versions::read);
+        let looks = |path: &&String| read(path).is_some_and(|parsed| parsed.has_looked_at(paths));
+        self.lookers.iter().filter(looks).cloned().collect()
     }
 
     /// Reads files and puts them in the place of what they were before; returns how many were not known.
@@ -142,6 +146,8 @@ impl Reading {
             let old = versions.read().cloned();
             versions.put(now);
             let new = versions.read().cloned();
+            belongs(&mut self.lookers, path, new.as_ref().is_some_and(|file| !file.looked.is_empty()));
+            belongs(&mut self.tellers, path, versions.has_to_tell());
             let is_same = matches!((&old, &new), (Some(old), Some(new)) if Arc::ptr_eq(old, new));
             if !is_same {
                 swaps.push(Swap { old, new });
@@ -198,8 +204,18 @@ impl Reading {
         if let Some(frame) = &self.frame {
             report.absorb(&frame.report);
         }
-        self.files.values().for_each(|versions| versions.tell(&mut report));
+        let tellers = self.tellers.iter().filter_map(|path| self.files.get(path));
+        tellers.for_each(|versions| versions.tell(&mut report));
         report
+    }
+}
+
+/// Puts a path into a set, or takes it out.
+fn belongs(paths: &mut BTreeSet<String>, path: &String, is_in: bool) {
+    if is_in {
+        paths.insert(path.clone());
+    } else {
+        paths.remove(path);
     }
 }
 
