@@ -102,7 +102,21 @@ impl Shard {
             }
             self.process(instance, jobs);
         }
-        self.touch(instance);
+        if self.is_over(instance) {
+            self.drop_slot(instance);
+        } else {
+            self.touch(instance);
+        }
+    }
+
+    /// Returns whether nothing more is expected of an instance: it has ended, or was never there. Its state makes room at once, so
+    /// that what works stays near the processor; a late event reads it again.
+    fn is_over(&self, instance: &InstanceId) -> bool {
+        self.slots.get(instance).is_some_and(|slot| {
+            slot.flight.is_none()
+                && slot.queue.is_empty()
+                && slot.run.as_ref().is_none_or(|run| run.is_ended())
+        })
     }
 
     /// Loads a run's state where memory does not hold it.
