@@ -60,7 +60,7 @@ fn edit(files: &mut FileSet, round: usize) -> FileSet {
 /// Adds a file, or takes it away again.
 fn come_or_go(files: &mut FileSet, round: usize) -> FileSet {
     const PATH: &str = "slices/part-3/templates/fresh.md";
-    if round % 2 == 0 {
+    if round.is_multiple_of(2) {
         files.insert(PATH, TEMPLATE.as_bytes());
     } else {
         drop(files.remove(PATH));
