@@ -82,7 +82,8 @@ impl View<'_> {
         } else {
             inline.to_vec()
         };
-        let state = self.whole(instance, (&value, texts), state, flawed)?;
+        let lying = Lying { is_packed: value.packed, texts, stored: state };
+        let state = self.whole(instance, lying, flawed)?;
         let sealed = Digest::sealed(&self.salt_of(instance)?, &state);
         if !value.fits(&Digest::snapshot((instance, head.snapshot), &sealed)) {
             return Err(flawed(Flaw::Checksum));
@@ -175,7 +176,8 @@ impl View<'_> {
         } else {
             inline.to_vec()
         };
-        let payload = self.whole(instance, (&value, texts), payload, flawed)?;
+        let lying = Lying { is_packed: value.packed, texts, stored: payload };
+        let payload = self.whole(instance, lying, flawed)?;
         if !value.fits(&Digest::entry((instance, seq), skeleton, &Digest::sealed(salt, &payload))) {
             return Err(flawed(Flaw::Checksum));
         }
@@ -186,11 +188,11 @@ impl View<'_> {
     fn whole(
         &self,
         instance: &InstanceId,
-        (value, texts): (&Value, Option<Places<'_>>),
-        stored: Vec<u8>,
+        lying: Lying<'_>,
         flawed: impl Fn(Flaw) -> JournalError,
     ) -> Result<Vec<u8>, JournalError> {
-        let rest = if value.packed { dense::unpack(&stored).map_err(&flawed)? } else { stored };
+        let Lying { is_packed, texts, stored } = lying;
+        let rest = if is_packed { dense::unpack(&stored).map_err(&flawed)? } else { stored };
         let Some(texts) = texts else { return Ok(rest) };
         let root = instance.root();
         let read =
@@ -305,6 +307,16 @@ impl View<'_> {
         }
         Ok(Some(content))
     }
+}
+
+/// A payload as it lies in the store.
+struct Lying<'a> {
+    /// Whether it is packed.
+    is_packed: bool,
+    /// Where its long texts stand, where it has any.
+    texts: Option<Places<'a>>,
+    /// What is stored of it in one piece.
+    stored: Vec<u8>,
 }
 
 /// Splits the places of a stored payload's long texts from the rest of it.

@@ -34,9 +34,10 @@ use super::{
     draft::Draft,
     loops,
     money::{Place, Reservation, Spender, places},
+    pauses,
     permission::{effect, permission, verb},
     rates::{self, Taken},
-    rows, switch,
+    rows,
 };
 
 /// What admission says.
@@ -83,7 +84,7 @@ pub(super) fn decide(draft: &mut Draft<'_>, perform: &Perform) -> Result<Admitte
     let look = Look { perform, plan: &plan, seen };
     let Some(run) = &draft.run else { return Ok(look.go(None)) };
     let (run, playbook, stage) = (run.id.clone(), run.oldest(), run.stage);
-    if let Some((cause, _)) = switch::holds(&live, &playbook, reaches(&plan, &perform.call)) {
+    if let Some((cause, _)) = pauses::holds(&live, &playbook, reaches(&plan, &perform.call)) {
         return Ok(look.wait(cause, None));
     }
     if let Some(stop) = forbidden(&look, (&playbook, stage), draft.now) {

@@ -22,7 +22,7 @@ use super::{
     core::{Core, Stop},
     identity::run_of,
     mailbox::{Job, Told},
-    masked, open, quarantine, rates, start, switch, view,
+    masked, open, pauses, quarantine, rates, start, switch, view,
     views::{
         AppliedView, AuditView, CorrectionView, DeadView, GateView, LogView, MonthView, Notification, Paged,
         PauseView, PinnedBy, RecordView, RunLine, RunView, SlotView, SpendView, StatusView, WhyView,
@@ -227,7 +227,7 @@ impl Handle {
     /// Returns why nothing may leave to a connector, where a pause shuts its door.
     #[must_use]
     pub fn door(&self, connector: &str) -> Option<PauseView> {
-        switch::door(&self.core.live(), connector).cloned()
+        pauses::door(&self.core.live(), connector).cloned()
     }
 
     /// Takes a place of every rate that holds for what leaves beside an effect; it is durable when this returns.

@@ -8,7 +8,7 @@ use adjutant_machine::{
     wait::{Cause, Lines, Next, Place, Ticket},
 };
 
-use super::{core::Core, switch};
+use super::{core::Core, pauses};
 
 impl Core {
     fn lines(&self) -> MutexGuard<'_, Lines<Lane>> {
@@ -76,7 +76,7 @@ impl Core {
     /// Returns the next moment at which there is something to do.
     pub(super) fn next_alarm(&self) -> Option<Stamp> {
         let lines = self.lines().next();
-        let pauses = switch::next_end(&self.live());
+        let pauses = pauses::next_end(&self.live());
         [self.wheel.next(), lines, pauses].into_iter().flatten().min()
     }
 

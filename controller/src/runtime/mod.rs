@@ -33,6 +33,7 @@ mod masked;
 mod money;
 mod open;
 mod outbox;
+mod pauses;
 mod performer;
 mod permission;
 mod pools;

@@ -2,7 +2,7 @@
 //! resume, so that its log says who did what, when, why and until when; a row says which stand now, memory holds a copy.
 //!
 //! A pause covers every kind of call that can leave: verbs, probes, undos, reads, agents; and at the last door, when bytes are
-//! about to go, the hops of routes, second questions to a model, notices and looks at a connector (see [`door`]). What comes in by
+//! about to go, the hops of routes, second questions to a model, notices and looks at a connector (see [`super::pauses::door`]). What comes in by
 //! a paused connector starts nothing: it is an open delivery with that reason, and is tried when the pause ends.
 //!
 //! Playbooks and connectors are known by the id that they had first, so that a new name ends no pause.
@@ -14,7 +14,6 @@ use adjutant_machine::{
     journal::{self, Append, Batch, Content, Journal, RowWrite, Table},
     wait::Cause,
 };
-use adjutant_spec::plan::{OldestId, Subject};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -51,48 +50,6 @@ struct State {
 /// Returns the instance of a pause: names of instances have no colon and no slash.
 fn instance(key: &str) -> InstanceId {
     InstanceId { kind: InstanceKind::Switch, name: key.replace([':', '/'], ".") }
-}
-
-fn playbook_key(playbook: &OldestId) -> String {
-    Subject::playbook(playbook).as_str().to_owned()
-}
-
-fn connector_key(live: &Live, id: &str) -> String {
-    live.scope(&PauseScope::Connector(id.to_owned()))
-}
-
-/// Returns the pause that holds back a playbook's call of a connector, with what effects wait for.
-pub(super) fn holds<'a>(
-    live: &'a Live,
-    playbook: &OldestId,
-    connector: Option<&str>,
-) -> Option<(Cause, &'a PauseView)> {
-    if live.pauses.is_empty() {
-        return None;
-    }
-    let scopes = [
-        Some(live.scope(&PauseScope::Everything)),
-        Some(playbook_key(playbook)),
-        connector.map(|id| connector_key(live, id)),
-    ];
-    scopes.into_iter().flatten().find_map(|key| Some((Cause::Pause(key.clone()), live.pauses.get(&key)?)))
-}
-
-/// The last door, asked when bytes are about to leave to a connector: the pause that shuts it.
-pub(super) fn door<'a>(live: &'a Live, connector: &str) -> Option<&'a PauseView> {
-    let everything = live.pauses.get(&live.scope(&PauseScope::Everything));
-    everything.or_else(|| of_connector(live, connector))
-}
-
-/// Returns the pause of a connector alone.
-pub(super) fn of_connector<'a>(live: &'a Live, connector: &str) -> Option<&'a PauseView> {
-    live.pauses.get(&connector_key(live, connector))
-}
-
-/// Returns the pauses that hold back every call of a playbook.
-pub(super) fn of_playbook<'a>(live: &'a Live, playbook: &OldestId) -> impl Iterator<Item = &'a PauseView> {
-    let keys = [live.scope(&PauseScope::Everything), playbook_key(playbook)];
-    keys.into_iter().filter_map(|key| live.pauses.get(&key))
 }
 
 /// Reads the pauses that stand.
@@ -207,11 +164,6 @@ impl Change {
         let appends = vec![Append { instance: switch, expected, entries, snapshot }];
         Ok(Batch { appends, writes: vec![row], ..Batch::default() })
     }
-}
-
-/// Returns when the next pause ends by itself.
-pub(super) fn next_end(live: &Live) -> Option<Stamp> {
-    live.pauses.values().filter_map(|pause| pause.until).map(|until| until.0).min()
 }
 
 /// Ends the pauses whose time is over.

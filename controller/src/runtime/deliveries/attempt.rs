@@ -16,9 +16,9 @@ use crate::runtime::{
     Error,
     core::{Core, Live},
     identity::Started,
+    pauses,
     request::Taken,
     start::{self, Fired},
-    switch,
     views::PauseView,
 };
 
@@ -78,7 +78,7 @@ pub(super) async fn attempt(
     (arrival, before): (&Arrival, Option<&Kept>),
 ) -> Result<Tried, Error> {
     let mut tried = Tried { started: Vec::new(), unmet: Vec::new(), skipped: Vec::new() };
-    if let Some(pause) = switch::of_connector(live, &arrival.connector) {
+    if let Some(pause) = pauses::of_connector(live, &arrival.connector) {
         let PauseView { scope, by, reason, .. } = pause;
         let reason = format!("{scope} is paused by {by}: {reason}; it is tried when the pause ends");
         tried.unmet.push(Unmet { playbook: None, reason });

@@ -14,7 +14,7 @@ use crate::runtime::{
     Error,
     core::Core,
     identity::run_of,
-    reads, switch,
+    pauses, reads,
     views::{When, WhyLine, WhyView},
 };
 
@@ -78,7 +78,7 @@ fn of_run(core: &Core, run: &Run, is_over: bool, chain: &mut Vec<WhyLine>) -> Re
 
 fn pauses(core: &Core, run: &Run, chain: &mut Vec<WhyLine>) {
     let live = core.live();
-    for pause in switch::of_playbook(&live, &run.oldest()) {
+    for pause in pauses::of_playbook(&live, &run.oldest()) {
         let text = format!("{} is paused by {}: {}", pause.scope, pause.by, pause.reason);
         chain.push(line("pause", &pause.scope, text, Some(pause.at)));
     }
