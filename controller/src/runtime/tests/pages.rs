@@ -1,13 +1,20 @@
 //! Lists are pages: each says how long the list is and how it goes on, and together they are the list.
 
-use adjutant_machine::event::Settlement;
+use adjutant_machine::{
+    event::Settlement,
+    journal::{self, Table},
+    memory::Spoilt,
+};
 
 use super::{
     deliveries::{delivery, opened},
     runs::{GATED, remembering, world},
     *,
 };
-use crate::runtime::{DeliveryFilter, Error, views::Paged};
+use crate::runtime::{
+    DeliveryFilter, Error, rows,
+    views::{Paged, PinnedBy},
+};
 
 /// Reads a list page by page; returns how many items each page had, and all of them.
 async fn pages<T>(limit: usize, read: impl AsyncFn(PageWish) -> Paged<T>) -> (Vec<usize>, Vec<T>) {
@@ -162,4 +169,34 @@ fn a_page_asks_for_one_item_more_and_for_no_further() {
         assert_eq!((page.items.len(), page.next.as_deref()), (shown, next), "{length} {size}");
         assert_eq!(asked, length.min(size + 1));
     }
+}
+
+/// Returns the one bundle that live runs pin, with what is told of them.
+async fn pinned(world: &World) -> (String, PinnedBy) {
+    let mut found = world.handle.live_runs().await.unwrap();
+    assert_eq!(found.len(), 1, "{found:?}");
+    found.pop_first().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn live_runs_are_counted_and_the_first_hundred_named() {
+    let world = World::with(&[("playbooks/gated.toml", GATED)]).await;
+    let mut runs = Vec::new();
+    for number in 0..=PinnedBy::NAMED {
+        runs.push(world.start("gated", &format!("k{number}")).await.run);
+    }
+    world.rest().await;
+    runs.sort();
+    let (bundle, before) = pinned(&world).await;
+    assert_eq!((before.count, before.first.as_slice()), (101, &runs[..100]));
+    // One that is not named counts too: when it ends, what a plan rests on has moved.
+    world.handle.kill(&runs[100], "enough", "operator").await.unwrap();
+    world.rest().await;
+    let (_, after) = pinned(&world).await;
+    assert_eq!((after.count, &after.first), (100, &before.first));
+    assert_ne!(after.digest, before.digest);
+    // A row that cannot be read hides neither its run nor what that pins.
+    let row = journal::rows(&*world.journal, Table::Index, rows::index::LIVE).next().unwrap().unwrap();
+    world.journal.spoil(Spoilt::Row(Table::Index, row.key));
+    assert_eq!(pinned(&world).await, (bundle, after));
 }
