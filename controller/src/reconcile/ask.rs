@@ -83,11 +83,11 @@ impl Reconciler {
     /// # Errors
     /// [`Error::NotFound`] if nobody knows it.
     pub async fn plan(&self, to: Option<&str>) -> Result<PlanAnswer, Error> {
-        // The desk is left free: what is asked about may be large, and of somebody else's making.
+        // The board is left free: what is asked about may be large, and of somebody else's making.
         let (base, last, stored) = {
-            let desk = self.inner.desk.lock().await;
-            let stored = to.and_then(|name| desk.course.state.stored(name));
-            (desk.in_force.clone(), desk.last.clone(), stored)
+            let board = self.inner.board.lock().await;
+            let stored = to.and_then(|name| board.course.state.stored(name));
+            (board.in_force.clone(), board.last.clone(), stored)
         };
         let target = match (to, last) {
             (None, Some(last)) => PlanTarget { name: last.revision, files: last.files },

@@ -9,8 +9,8 @@ use utoipa::ToSchema;
 
 use super::{
     Error, Reconciler,
+    board::Board,
     course::{Good, Hold, What},
-    desk::Desk,
     files,
     judge::{self, Judged},
     plan::TOKEN,
@@ -57,15 +57,15 @@ impl Reconciler {
     /// # Errors
     /// [`Error::Runtime`] where the store refuses.
     pub async fn hold(&self, reason: &str, by: &str) -> Result<Done, Error> {
-        let mut desk = self.inner.desk.lock().await;
-        if let Some(hold) = &desk.course.state.hold {
+        let mut board = self.inner.board.lock().await;
+        if let Some(hold) = &board.course.state.hold {
             let message = format!("already held by {}: {}", hold.by, hold.reason);
             return Ok(Done::new(false, message).next(RELEASE));
         }
-        let mut draft = self.draft(&desk, by);
+        let mut draft = self.draft(&board, by);
         draft.note(self.held(reason, by, None))?;
-        self.commit(&mut desk, draft).await?;
-        self.publish(&desk);
+        self.commit(&mut board, draft).await?;
+        self.publish(&board);
         Ok(Done::new(true, "what is in force stays; newer revisions are checked and wait").next(RELEASE))
     }
 
@@ -74,24 +74,24 @@ impl Reconciler {
     /// # Errors
     /// [`Error::Runtime`] where the store refuses or the activation does.
     pub async fn release(&self, by: &str) -> Result<Done, Error> {
-        let mut desk = self.inner.desk.lock().await;
-        let outcome = self.release_on(&mut desk, by).await;
-        self.publish(&desk);
+        let mut board = self.inner.board.lock().await;
+        let outcome = self.release_on(&mut board, by).await;
+        self.publish(&board);
         outcome
     }
 
-    async fn release_on(&self, desk: &mut Desk, by: &str) -> Result<Done, Error> {
-        let mut draft = self.draft(desk, by);
-        if desk.course.state.hold.is_some() {
+    async fn release_on(&self, board: &mut Board, by: &str) -> Result<Done, Error> {
+        let mut draft = self.draft(board, by);
+        if board.course.state.hold.is_some() {
             draft.note(What::Released)?;
-        } else if let Some(plan) = self.waiting(desk).await? {
+        } else if let Some(plan) = self.waiting(board).await? {
             draft.note(What::Confirmed(plan))?;
         } else {
             return Ok(Done::new(false, "nothing is held"));
         }
-        self.commit(desk, draft).await?;
-        self.reconcile(desk).await?;
-        Ok(match desk.course.state.attempt.as_ref().map(|attempt| &attempt.phase) {
+        self.commit(board, draft).await?;
+        self.reconcile(board).await?;
+        Ok(match board.course.state.attempt.as_ref().map(|attempt| &attempt.phase) {
             Some(RevisionPhase::Held { reason }) => {
                 Done::new(true, format!("the hold ended, but the revision {reason}")).next(RELEASE)
             }
@@ -108,15 +108,15 @@ impl Reconciler {
     /// # Errors
     /// [`Error::Conflict`] if nothing waits, or something else by now.
     pub async fn confirm_plan(&self, token: &str, by: &str) -> Result<Done, Error> {
-        let mut desk = self.inner.desk.lock().await;
-        let outcome = self.confirm_on(&mut desk, token, by).await;
-        self.publish(&desk);
+        let mut board = self.inner.board.lock().await;
+        let outcome = self.confirm_on(&mut board, token, by).await;
+        self.publish(&board);
         outcome
     }
 
-    async fn confirm_on(&self, desk: &mut Desk, token: &str, by: &str) -> Result<Done, Error> {
+    async fn confirm_on(&self, board: &mut Board, token: &str, by: &str) -> Result<Done, Error> {
         let show = "`adjutant plan` shows what waits, with what to type";
-        let Some(plan) = self.waiting(desk).await? else {
+        let Some(plan) = self.waiting(board).await? else {
             return Err(Error::conflict("nothing waits for a yes", show));
         };
         if token.len() < TOKEN || !plan.starts_with(token) {
@@ -124,11 +124,11 @@ impl Reconciler {
                 format!("\"{token}\" is not what waits now: the files, the policies or the live runs moved");
             return Err(Error::conflict(reason, show));
         }
-        let mut draft = self.draft(desk, by);
+        let mut draft = self.draft(board, by);
         draft.note(What::Confirmed(plan))?;
-        self.commit(desk, draft).await?;
-        self.reconcile(desk).await?;
-        Ok(match desk.course.state.attempt.as_ref().map(|attempt| &attempt.phase) {
+        self.commit(board, draft).await?;
+        self.reconcile(board).await?;
+        Ok(match board.course.state.attempt.as_ref().map(|attempt| &attempt.phase) {
             Some(RevisionPhase::Held { reason }) => {
                 Done::new(true, format!("confirmed, but the revision {reason}"))
             }
@@ -137,12 +137,12 @@ impl Reconciler {
     }
 
     /// Returns the plan of the candidate that waits for a confirmation, as it is now.
-    async fn waiting(&self, desk: &Desk) -> Result<Option<String>, Error> {
-        let attempt = desk.course.state.attempt.as_ref();
+    async fn waiting(&self, board: &Board) -> Result<Option<String>, Error> {
+        let attempt = board.course.state.attempt.as_ref();
         let is_waiting = attempt.is_some_and(|attempt| matches!(attempt.phase, RevisionPhase::Held { .. }));
-        let Some(last) = desk.last.as_ref().filter(|_| is_waiting) else { return Ok(None) };
-        let judged = self.judge(&desk.in_force, Arc::clone(&last.files)).await?;
-        let plan = self.artefact(&desk.in_force, &last.revision, &judged).await?;
+        let Some(last) = board.last.as_ref().filter(|_| is_waiting) else { return Ok(None) };
+        let judged = self.judge(&board.in_force, Arc::clone(&last.files)).await?;
+        let plan = self.artefact(&board.in_force, &last.revision, &judged).await?;
         Ok(plan.filter(|plan| plan.confirm.is_some()).map(|plan| plan.id))
     }
 
@@ -151,14 +151,14 @@ impl Reconciler {
     /// # Errors
     /// [`Error::NotFound`] if the revision was never in force; [`Error::Conflict`] if it is in force already.
     pub async fn revert(&self, to: Option<&str>, by: &str) -> Result<Done, Error> {
-        let mut desk = self.inner.desk.lock().await;
-        let outcome = self.revert_on(&mut desk, to, by).await;
-        self.publish(&desk);
+        let mut board = self.inner.board.lock().await;
+        let outcome = self.revert_on(&mut board, to, by).await;
+        self.publish(&board);
         outcome
     }
 
-    async fn revert_on(&self, desk: &mut Desk, to: Option<&str>, by: &str) -> Result<Done, Error> {
-        let goal = self.goal(desk, to)?;
+    async fn revert_on(&self, board: &mut Board, to: Option<&str>, by: &str) -> Result<Done, Error> {
+        let goal = self.goal(board, to)?;
         let judged = self.judge_stored(&goal).await?;
         let after = judged.plan.clone().filter(|_| judged.errors == 0).ok_or_else(|| {
             let reason = format!(
@@ -168,28 +168,28 @@ impl Reconciler {
             );
             Error::invalid(reason, "choose another one with `adjutant revert --to REV`")
         })?;
-        let bad = desk.course.state.last_good().map(|good| good.revision.clone());
+        let bad = board.course.state.last_good().map(|good| good.revision.clone());
         let reason = format!("reverted to {}", short(&goal.tree));
         let goal = Good { at: self.inner.settings.clock.now(), ..goal };
         // The hold comes with it, or the bad revision would come back by itself.
-        let mut draft = self.draft(desk, by);
+        let mut draft = self.draft(board, by);
         draft.note(self.held(&reason, by, Some(bad.clone().unwrap_or_default())))?;
-        if desk.course.state.attempt.as_ref().is_some_and(|attempt| attempt.phase == RevisionPhase::Live) {
+        if board.course.state.attempt.as_ref().is_some_and(|attempt| attempt.phase == RevisionPhase::Live) {
             draft.life(RevisionEvent::Withheld { reason: reason.clone() })?;
         }
         draft.note(What::Good(goal.clone()))?;
-        self.activate(desk, draft, Coming { good: &goal, judged: &judged, plan: after }).await?;
+        self.activate(board, draft, Coming { good: &goal, judged: &judged, plan: after }).await?;
         tracing::warn!(applied = goal.tree, by, "reverted");
-        Ok(self.open_revert(desk, Reverted { goal: &goal, bad: bad.as_deref(), by }).await)
+        Ok(self.open_revert(board, Reverted { goal: &goal, bad: bad.as_deref(), by }).await)
     }
 
     /// Finds where to go back to.
-    fn goal(&self, desk: &Desk, to: Option<&str>) -> Result<Good, Error> {
-        let applied = desk.in_force.tree.as_deref();
+    fn goal(&self, board: &Board, to: Option<&str>) -> Result<Good, Error> {
+        let applied = board.in_force.tree.as_deref();
         let found = match to {
-            Some(name) => desk.course.state.stored(name),
+            Some(name) => board.course.state.stored(name),
             None => {
-                desk.course.state.good.iter().rev().find(|good| Some(good.tree.as_str()) != applied).cloned()
+                board.course.state.good.iter().rev().find(|good| Some(good.tree.as_str()) != applied).cloned()
             }
         };
         let found = found.ok_or_else(|| Error::NotFound {
@@ -220,7 +220,7 @@ impl Reconciler {
     }
 
     /// Opens the revert as a proposal; without a `main` there is nothing to propose for, and the revert stands all the same.
-    async fn open_revert(&self, desk: &mut Desk, reverted: Reverted<'_>) -> Done {
+    async fn open_revert(&self, board: &mut Board, reverted: Reverted<'_>) -> Done {
         let Reverted { goal, bad, by } = reverted;
         let done = Done::new(true, format!("{} is in force; the source is held", short(&goal.tree)));
         let wish = NewProposal {
@@ -230,11 +230,11 @@ impl Reconciler {
             ),
             reason: bad.map(|bad| format!("{} was reverted by {by}", short(bad))),
             topic: format!("revert-{}", short(&goal.tree)),
-            source: Source::Files(Arc::clone(&desk.in_force.files)),
+            source: Source::Files(Arc::clone(&board.in_force.files)),
             evidence: serde_json::json!({ "reverted": bad, "to": goal.tree }),
         };
         let opened = match self.offer(wish).await {
-            Ok(offer) => self.open_proposal(desk, offer, by).await,
+            Ok(offer) => self.open_proposal(board, offer, by).await,
             Err(error) => Err(error),
         };
         match opened {

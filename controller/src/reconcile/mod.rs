@@ -14,9 +14,9 @@
 //! hands in what the source saw as [`Seen`].
 
 mod ask;
+mod board;
 mod control;
 mod course;
-mod desk;
 mod error;
 mod files;
 mod in_force;

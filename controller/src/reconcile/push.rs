@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Error, Mode, Reconciler, Repository, control::short, course::What, desk::Desk, store::blocking};
+use super::{
+    Error, Mode, Reconciler, Repository, board::Board, control::short, course::What, store::blocking,
+};
 
 /// The answer to a push.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,7 +41,7 @@ impl Reconciler {
         }
         let wanted = commit.to_owned();
         let pushed = blocking(move || Ok(repository.commit(&wanted)?)).await?;
-        let base = self.inner.desk.lock().await.in_force.clone();
+        let base = self.inner.board.lock().await.in_force.clone();
         let judged = self.judge(&base, pushed.files).await?;
         let answer = self.answer(&base, commit, &judged).await?;
         let plan_json = json!(answer.view());
@@ -47,7 +49,7 @@ impl Reconciler {
             return Ok(Admission { plan: plan_json, ..Admission::refused(answer.text) });
         };
         let mut text = answer.text;
-        let mut desk = self.inner.desk.lock().await;
+        let mut board = self.inner.board.lock().await;
         if let Some(confirm) = &plan.confirm {
             let given = options.iter().find_map(|option| option.strip_prefix("confirm="));
             if given != Some(confirm.token.as_str()) {
@@ -55,9 +57,9 @@ impl Reconciler {
                     format!("push again with `git push -o confirm={}` if you mean it\n", confirm.token);
                 return Ok(Admission { plan: plan_json, ..Admission::refused(text + &again) });
             }
-            self.confirm(&mut desk, &plan.id).await?;
+            self.confirm(&mut board, &plan.id).await?;
         }
-        text.push_str(&match &desk.course.state.hold {
+        text.push_str(&match &board.course.state.hold {
             None => format!("{} goes live now\n", short(commit)),
             Some(hold) => {
                 format!("held by {}: {}; it goes live with `adjutant hold --release`\n", hold.by, hold.reason)
@@ -75,7 +77,7 @@ impl Reconciler {
         commit: &str,
         repository: Arc<dyn Repository>,
     ) -> Result<Admission, Error> {
-        // Nothing of this needs the desk: a stranger's tree keeps nobody else waiting.
+        // Nothing of this needs the board: a stranger's tree keeps nobody else waiting.
         let look = self.look(repository, commit).await?;
         let Some(judged) = &look.judged else {
             let files = look.merge.conflicts.join(", ");
@@ -83,19 +85,19 @@ impl Reconciler {
                 "it is in conflict with `main` in {files}; rebase it and push again\n"
             )));
         };
-        let base = self.inner.desk.lock().await.in_force.clone();
+        let base = self.inner.board.lock().await.in_force.clone();
         let answer = self.answer(&base, commit, judged).await?;
         Ok(Admission { ok: answer.ok, plan: json!(answer.view()), text: answer.text })
     }
 
     /// Remembers that the operator confirmed a plan.
-    pub(super) async fn confirm(&self, desk: &mut Desk, plan: &str) -> Result<(), Error> {
-        if desk.course.state.confirmed.iter().any(|known| known == plan) {
+    pub(super) async fn confirm(&self, board: &mut Board, plan: &str) -> Result<(), Error> {
+        if board.course.state.confirmed.iter().any(|known| known == plan) {
             return Ok(());
         }
-        let mut draft = self.draft(desk, "operator");
+        let mut draft = self.draft(board, "operator");
         draft.note(What::Confirmed(plan.to_owned()))?;
-        self.commit(desk, draft).await
+        self.commit(board, draft).await
     }
 
     /// Says where the truth lives.

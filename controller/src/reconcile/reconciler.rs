@@ -10,8 +10,8 @@ use tokio::sync::{Mutex, watch};
 
 use super::{
     Error,
+    board::{Board, CandidateKey, Draft, Fate, LastCheck, Settled, note},
     course::{Course, Good, What},
-    desk::{CandidateKey, Desk, Draft, Fate, LastCheck, Settled, note},
     files,
     in_force::InForce,
     judge::{Judge, Judged},
@@ -41,7 +41,7 @@ pub struct Reconciler {
 
 pub(super) struct Inner {
     pub(super) settings: Settings,
-    pub(super) desk: Mutex<Desk>,
+    pub(super) board: Mutex<Board>,
     pub(super) looks: Looks,
     pub(super) judge: Arc<Judge>,
     pub(super) status: watch::Sender<Status>,
@@ -56,20 +56,10 @@ impl Reconciler {
         let Remembered { course, in_force } = read_in_force(&settings).await?;
         let journal = Arc::clone(&settings.journal);
         let book = blocking(move || Book::load(journal.as_ref())).await?;
-        let desk = Desk {
-            course,
-            book,
-            last: None,
-            wished: None,
-            unreadable: None,
-            stalled: None,
-            in_force,
-            judged: None,
-            settled: None,
-        };
-        let status = watch::Sender::new(desk.status(&settings));
+        let board = Board::new(course, book, in_force);
+        let status = watch::Sender::new(board.status(&settings));
         let (looks, judge) = (Looks::default(), Arc::new(Judge::default()));
-        Ok(Self { inner: Arc::new(Inner { settings, desk: Mutex::new(desk), looks, judge, status }) })
+        Ok(Self { inner: Arc::new(Inner { settings, board: Mutex::new(board), looks, judge, status }) })
     }
 
     /// Follows the source until it ends: the latest observation wins, and what may pass is tried again.
@@ -106,21 +96,21 @@ impl Reconciler {
     /// # Errors
     /// Only what may pass, such as a store that is busy; a candidate with mistakes is no error.
     pub async fn observe(&self, seen: Seen) -> Result<(), Error> {
-        let mut desk = self.inner.desk.lock().await;
+        let mut board = self.inner.board.lock().await;
         let outcome = match seen {
             Seen::Unreadable(problem) => {
                 tracing::warn!(code = problem.code, message = problem.message, "the source cannot be read");
-                desk.unreadable = Some(problem);
+                board.unreadable = Some(problem);
                 Ok(())
             }
             Seen::Candidate(candidate) => {
-                desk.unreadable = None;
-                let outcome = self.wish(&mut desk, candidate).await;
-                self.finish_approvals(&mut desk).await;
+                board.unreadable = None;
+                let outcome = self.wish(&mut board, candidate).await;
+                self.finish_approvals(&mut board).await;
                 outcome
             }
         };
-        self.publish(&desk);
+        self.publish(&board);
         outcome
     }
 
@@ -149,34 +139,34 @@ impl Reconciler {
     }
 
     /// Takes a reading of the source as what is wished, and brings it in force as far as it can be.
-    pub(super) async fn wish(&self, desk: &mut Desk, candidate: Candidate) -> Result<(), Error> {
+    pub(super) async fn wish(&self, board: &mut Board, candidate: Candidate) -> Result<(), Error> {
         // A commit names more than the company's files, and uncommitted work has no commit: what is wished and what is in
         // force are compared by the tree of those files alone.
         let tree = self.keep_tree(&candidate.files).await;
-        let is_settled = desk.is_settled(&candidate, self.inner.settings.handle.plan().as_ref());
-        desk.last = Some(candidate.clone());
-        desk.wished = tree.as_ref().ok().cloned();
-        desk.stalled = tree.as_ref().err().map(ToString::to_string);
+        let is_settled = board.is_settled(&candidate, self.inner.settings.handle.plan().as_ref());
+        board.last = Some(candidate.clone());
+        board.wished = tree.as_ref().ok().cloned();
+        board.stalled = tree.as_ref().err().map(ToString::to_string);
         tree?;
         // A look without news is the usual one, and a company may have ten thousand files.
         if is_settled {
             self.mirror(&candidate).await;
-            return self.settle_proposals(desk).await;
+            return self.settle_proposals(board).await;
         }
         // Whoever reads the status meanwhile finds that something is wished that is not in force yet, never the other way round.
-        self.publish(desk);
-        self.reconcile(desk).await
+        self.publish(board);
+        self.reconcile(board).await
     }
 
     /// Brings the last candidate in force, as far as it can be.
-    pub(super) async fn reconcile(&self, desk: &mut Desk) -> Result<(), Error> {
-        let Some(candidate) = desk.last.clone() else { return Ok(()) };
+    pub(super) async fn reconcile(&self, board: &mut Board) -> Result<(), Error> {
+        let Some(candidate) = board.last.clone() else { return Ok(()) };
         let mut outcome = Ok(());
         for _ in 0..MOST_TRIES {
-            let attempted = self.attempt(desk, &candidate).await;
+            let attempted = self.attempt(board, &candidate).await;
             match &attempted {
                 Ok(Attempted::Partly) => {}
-                Err(error) if error.has_moved() => self.look_again(desk).await?,
+                Err(error) if error.has_moved() => self.look_again(board).await?,
                 Ok(Attempted::Wholly) | Err(_) => {
                     outcome = attempted.map(drop);
                     break;
@@ -184,49 +174,49 @@ impl Reconciler {
             }
             outcome = attempted.map(drop);
         }
-        desk.stalled = outcome.as_ref().err().map(ToString::to_string);
+        board.stalled = outcome.as_ref().err().map(ToString::to_string);
         outcome?;
         self.mirror(&candidate).await;
-        self.settle_proposals(desk).await
+        self.settle_proposals(board).await
     }
 
     /// Reads what is in force anew: somebody else was faster, or the last batch of this room did not come through.
-    async fn look_again(&self, desk: &mut Desk) -> Result<(), Error> {
+    async fn look_again(&self, board: &mut Board) -> Result<(), Error> {
         let Remembered { course, in_force } = read_in_force(&self.inner.settings).await?;
-        (desk.course, desk.in_force) = (course, in_force);
+        (board.course, board.in_force) = (course, in_force);
         Ok(())
     }
 
-    async fn attempt(&self, desk: &mut Desk, candidate: &Candidate) -> Result<Attempted, Error> {
-        let judged = self.judge(&desk.in_force, Arc::clone(&candidate.files)).await?;
-        let fate = self.decide(desk, candidate, &judged).await?;
-        desk.judged = Some(LastCheck {
+    async fn attempt(&self, board: &mut Board, candidate: &Candidate) -> Result<Attempted, Error> {
+        let judged = self.judge(&board.in_force, Arc::clone(&candidate.files)).await?;
+        let fate = self.decide(board, candidate, &judged).await?;
+        board.judged = Some(LastCheck {
             diagnostics: judged.diagnostics.clone(),
             held: judged.held_lines(),
             held_rows: judged.held.clone(),
             ..LastCheck::default()
         });
-        let mut draft = self.draft(desk, "source");
-        if let Some(hold) = &desk.course.state.hold
+        let mut draft = self.draft(board, "source");
+        if let Some(hold) = &board.course.state.hold
             && hold.ends_itself
-            && judged.manifest == desk.in_force.manifest
+            && judged.manifest == board.in_force.manifest
         {
             draft.note(What::Released)?;
         }
-        let key = CandidateKey { tree: self.wished(desk)?, files: judged.attempted.clone() };
-        desk.settled = None;
+        let key = CandidateKey { tree: self.wished(board)?, files: judged.attempted.clone() };
+        board.settled = None;
         match &fate {
             Fate::Refuse(reason) => {
                 tracing::warn!(revision = candidate.revision, reason, "revision refused");
             }
             Fate::Hold { plan, reason } => {
-                if let Some(part) = self.tell_waiting(desk, candidate, plan).await?
-                    && let Some(plan) = self.artefact(&desk.in_force, &candidate.revision, &part).await?
+                if let Some(part) = self.tell_waiting(board, candidate, plan).await?
+                    && let Some(plan) = self.artefact(&board.in_force, &candidate.revision, &part).await?
                 {
                     let fate = Fate::Activate { plan: plan.clone() };
                     note(&mut draft, candidate, &key, &fate)?;
                     let work = Work { candidate, judged: &part, plan: &plan, is_all: false };
-                    self.carry_out(desk, draft, work).await?;
+                    self.carry_out(board, draft, work).await?;
                     return Ok(Attempted::Partly);
                 }
                 tracing::info!(revision = candidate.revision, reason, "revision held");
@@ -235,15 +225,15 @@ impl Reconciler {
             Fate::Activate { plan } => {
                 note(&mut draft, candidate, &key, &fate)?;
                 let work = Work { candidate, judged: &judged, plan, is_all: true };
-                return self.carry_out(desk, draft, work).await.map(|()| Attempted::Wholly);
+                return self.carry_out(board, draft, work).await.map(|()| Attempted::Wholly);
             }
         }
         note(&mut draft, candidate, &key, &fate)?;
-        self.commit(desk, draft).await?;
+        self.commit(board, draft).await?;
         if let Fate::Nothing { .. } = fate {
-            let (candidate, manifest) = (candidate.clone(), desk.in_force.manifest.clone());
+            let (candidate, manifest) = (candidate.clone(), board.in_force.manifest.clone());
             let plan = self.inner.settings.handle.plan();
-            desk.settled = plan.map(|plan| Settled { candidate, manifest, plan });
+            board.settled = plan.map(|plan| Settled { candidate, manifest, plan });
         }
         Ok(Attempted::Wholly)
     }
@@ -251,44 +241,45 @@ impl Reconciler {
     /// Says what waits for the operator's yes; returns the part of the candidate that needs none and is not in force yet.
     async fn tell_waiting(
         &self,
-        desk: &mut Desk,
+        board: &mut Board,
         candidate: &Candidate,
         plan: &Artefact,
     ) -> Result<Option<Arc<Judged>>, Error> {
-        let Some(confirm) = plan.confirm.clone().filter(|_| desk.course.state.hold.is_none()) else {
+        let Some(confirm) = plan.confirm.clone().filter(|_| board.course.state.hold.is_none()) else {
             return Ok(None);
         };
         let waits =
             WaitsView { next: plan::yes(&confirm.token), token: confirm.token, because: confirm.because };
         let part = match self.inner.settings.mode {
             Mode::Push => None,
-            Mode::Worktree | Mode::Commit | Mode::Remote => self.part(desk, candidate).await?,
+            Mode::Worktree | Mode::Commit | Mode::Remote => self.part(board, candidate).await?,
         };
         let why = format!("waits for your yes ({}): `{}`", waits.because.join("; "), waits.next);
-        if let Some(told) = &mut desk.judged {
+        if let Some(told) = &mut board.judged {
             told.waits = Some(waits);
             let waiting = part.iter().flat_map(|part| part.waiting.iter());
             told.waiting = waiting.map(|slice| (slice.clone(), why.clone())).collect();
         }
         let part = part.map(|part| part.judged);
-        Ok(part.filter(|judged| judged.manifest != desk.in_force.manifest))
+        Ok(part.filter(|judged| judged.manifest != board.in_force.manifest))
     }
 
     /// Returns the tree of what is wished.
-    fn wished(&self, desk: &Desk) -> Result<String, Error> {
-        desk.wished
+    fn wished(&self, board: &Board) -> Result<String, Error> {
+        board
+            .wished
             .clone()
             .ok_or_else(|| Error::Bug("a candidate was tried before its files were kept".to_owned()))
     }
 
     /// Decides what becomes of a candidate: from what is wished, what is in force and what is held, and nothing else.
-    async fn decide(&self, desk: &Desk, candidate: &Candidate, judged: &Judged) -> Result<Fate, Error> {
-        let is_same = judged.manifest == desk.in_force.manifest && desk.in_force.tree.is_some();
-        let may_move = judged.errors == 0 || !is_same || desk.is_from(candidate);
+    async fn decide(&self, board: &Board, candidate: &Candidate, judged: &Judged) -> Result<Fate, Error> {
+        let is_same = judged.manifest == board.in_force.manifest && board.in_force.tree.is_some();
+        let may_move = judged.errors == 0 || !is_same || board.is_from(candidate);
         let Some(after) = judged.plan.as_ref().filter(|_| may_move) else {
             return Ok(Fate::Refuse(judged.reason()));
         };
-        let Some(plan) = self.artefact(&desk.in_force, &candidate.revision, judged).await? else {
+        let Some(plan) = self.artefact(&board.in_force, &candidate.revision, judged).await? else {
             return Ok(Fate::Refuse(judged.reason()));
         };
         // Another build may read the same files otherwise.
@@ -297,7 +288,7 @@ impl Reconciler {
         if is_same && is_compiled_so {
             return Ok(Fate::Nothing { plan });
         }
-        let course = &desk.course.state;
+        let course = &board.course.state;
         if let Some(hold) = course.hold.as_ref().filter(|_| !is_same) {
             return Ok(Fate::Hold { plan, reason: format!("held by {}: {}", hold.by, hold.reason) });
         }
@@ -309,14 +300,14 @@ impl Reconciler {
         Ok(Fate::Activate { plan })
     }
 
-    async fn carry_out(&self, desk: &mut Desk, mut draft: Draft, work: Work<'_>) -> Result<(), Error> {
+    async fn carry_out(&self, board: &mut Board, mut draft: Draft, work: Work<'_>) -> Result<(), Error> {
         let Work { candidate, judged, plan, is_all } = work;
         let after =
             judged.plan.clone().ok_or_else(|| Error::Bug("a candidate without a plan moves".to_owned()))?;
         let is_all_of_it = judged.files == candidate.files;
-        let tree = if is_all_of_it { self.wished(desk)? } else { self.keep_tree(&judged.files).await? };
+        let tree = if is_all_of_it { self.wished(board)? } else { self.keep_tree(&judged.files).await? };
         let from = Lineage {
-            slices: desk.slices(candidate, judged, &after),
+            slices: board.slices(candidate, judged, &after),
             files: judged.manifest.digest().to_owned(),
             revision: candidate.revision.clone(),
             // What is in force in part is not what the commit says: whoever waits for the commit waits on.
@@ -328,7 +319,7 @@ impl Reconciler {
         draft.life(RevisionEvent::Begun)?;
         draft.life(RevisionEvent::Activated)?;
         draft.note(What::Good(good.clone()))?;
-        self.activate(desk, draft, Coming { good: &good, judged, plan: after }).await?;
+        self.activate(board, draft, Coming { good: &good, judged, plan: after }).await?;
         tracing::info!(
             revision = candidate.revision,
             applied = good.tree,
@@ -337,7 +328,7 @@ impl Reconciler {
         );
         // What comes next (the mirror, proposals) is no reason to tell later; but of a part the rest is decided on first.
         if is_all {
-            self.publish(desk);
+            self.publish(board);
         }
         Ok(())
     }
@@ -346,15 +337,15 @@ impl Reconciler {
     /// durable in one batch, so that the course never lacks what is in force, and never tells of what is not.
     pub(super) async fn activate(
         &self,
-        desk: &mut Desk,
+        board: &mut Board,
         draft: Draft,
         coming: Coming<'_>,
     ) -> Result<(), Error> {
         let Coming { good, judged, plan } = coming;
-        let blobs = judged.manifest.blobs(&judged.files, &desk.in_force.manifest);
+        let blobs = judged.manifest.blobs(&judged.files, &board.in_force.manifest);
         let change = Change {
             instance: store::course(),
-            expected: desk.course.seq,
+            expected: board.course.seq,
             state: &draft.course,
             entries: &draft.entries,
         };
@@ -363,7 +354,7 @@ impl Reconciler {
         let activation = Activation {
             plan,
             revision: good.tree.clone(),
-            expected: desk.in_force.tree.clone(),
+            expected: board.in_force.tree.clone(),
             held: judged.held_lines(),
             detail: good.from.clone(),
             by: "reconcile".to_owned(),
@@ -374,15 +365,15 @@ impl Reconciler {
                 runtime::Error::Journal(error) => Error::from(error),
                 other => other.into(),
             };
-            // What is on the desk is not what is stored: the next decision is made on what is.
+            // What is on the board is not what is stored: the next decision is made on what is.
             if error.has_moved() {
-                self.look_again(desk).await?;
+                self.look_again(board).await?;
             }
             return Err(error);
         }
-        desk.course = Kept { seq, state: draft.course };
+        board.course = Kept { seq, state: draft.course };
         let (files, manifest) = (Arc::clone(&judged.files), judged.manifest.clone());
-        desk.in_force = InForce { files, manifest, tree: Some(good.tree.clone()) };
+        board.in_force = InForce { files, manifest, tree: Some(good.tree.clone()) };
         Ok(())
     }
 
@@ -403,39 +394,39 @@ impl Reconciler {
         }
     }
 
-    pub(super) fn draft(&self, desk: &Desk, by: &str) -> Draft {
+    pub(super) fn draft(&self, board: &Board, by: &str) -> Draft {
         let at = self.inner.settings.clock.now();
-        Draft { course: desk.course.state.clone(), entries: Vec::new(), at, by: by.to_owned() }
+        Draft { course: board.course.state.clone(), entries: Vec::new(), at, by: by.to_owned() }
     }
 
     /// Makes gathered entries durable; without any there is nothing to do.
-    pub(super) async fn commit(&self, desk: &mut Desk, draft: Draft) -> Result<(), Error> {
+    pub(super) async fn commit(&self, board: &mut Board, draft: Draft) -> Result<(), Error> {
         if draft.entries.is_empty() {
             return Ok(());
         }
         let change = Change {
             instance: store::course(),
-            expected: desk.course.seq,
+            expected: board.course.seq,
             state: &draft.course,
             entries: &draft.entries,
         };
         match store::append(&self.inner.settings.journal, change).await {
             Ok(seq) => {
-                desk.course = Kept { seq, state: draft.course };
+                board.course = Kept { seq, state: draft.course };
                 Ok(())
             }
             Err(error) => {
-                // What is on the desk is not what is stored: the next decision is made on what is.
+                // What is on the board is not what is stored: the next decision is made on what is.
                 if error.has_moved() {
-                    self.look_again(desk).await?;
+                    self.look_again(board).await?;
                 }
                 Err(error)
             }
         }
     }
 
-    pub(super) fn publish(&self, desk: &Desk) {
-        self.inner.status.send_replace(desk.status(&self.inner.settings));
+    pub(super) fn publish(&self, board: &Board) {
+        self.inner.status.send_replace(board.status(&self.inner.settings));
     }
 
     /// Reads a commit as a candidate, as the source would show it.

@@ -103,7 +103,7 @@ impl ConditionView {
 /// How one slice of the company stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SliceView {
-    /// The slice.
+    /// The name that the slice is declared by.
     pub id: String,
     /// The revision that it comes from.
     pub applied: Option<String>,

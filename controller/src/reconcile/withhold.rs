@@ -13,7 +13,7 @@ use adjutant_spec::{
 
 use super::{
     Error, Reconciler,
-    desk::Desk,
+    board::Board,
     in_force::InForce,
     judge::{self, Judged},
     wish::Candidate,
@@ -48,8 +48,8 @@ pub(super) struct Part {
 
 impl Reconciler {
     /// Returns the largest part of a candidate that needs no yes, or `None` where nothing of it can move alone.
-    pub(super) async fn part(&self, desk: &Desk, candidate: &Candidate) -> Result<Option<Part>, Error> {
-        let base = &desk.in_force;
+    pub(super) async fn part(&self, board: &Board, candidate: &Candidate) -> Result<Option<Part>, Error> {
+        let base = &board.in_force;
         let removed = removed(&base.files, &candidate.files);
         let moved = judge::moved(&base.files, &candidate.files);
         let tries = [

@@ -12,8 +12,8 @@ use super::{
 };
 use crate::reconcile::{
     Commit, Error, Extent, Mode, Reconciler,
+    board::Board,
     control::{Done, short},
-    desk::Desk,
     repository::Landing,
     store::{self, Change, Kept, blocking},
 };
@@ -53,14 +53,14 @@ impl Reconciler {
     /// [`Error::NotFound`] for the head, [`Error::Forbidden`] past the limits or for a head that was refused.
     pub async fn propose(&self, wish: NewProposal, by: &str) -> Result<ProposalView, Error> {
         // What comes into force right now brings its `main` along: whoever proposes for it waits until it is there.
-        drop(self.inner.desk.lock().await);
+        drop(self.inner.board.lock().await);
         let offer = self.offer(wish).await?;
         // Whoever proposes hears at once what is wrong with it; an open proposal can be merged, judged and shown.
         let repository = Arc::clone(&self.inner.settings.repository);
         drop(self.look(repository, &offer.head.id).await?);
         let id = {
-            let mut desk = self.inner.desk.lock().await;
-            self.open_proposal(&mut desk, offer, by).await?
+            let mut board = self.inner.board.lock().await;
+            self.open_proposal(&mut board, offer, by).await?
         };
         self.proposal(&id, Extent::Glance).await
     }
@@ -68,15 +68,15 @@ impl Reconciler {
     /// Opens a proposal for a head that was found; returns the id.
     pub(in crate::reconcile) async fn open_proposal(
         &self,
-        desk: &mut Desk,
+        board: &mut Board,
         offer: Offer,
         by: &str,
     ) -> Result<String, Error> {
         let Offer { wish, main, head } = offer;
-        refuse_again(desk, by, &wish.topic, &head.id)?;
+        refuse_again(board, by, &wish.topic, &head.id)?;
         let title = if wish.title.trim().is_empty() { head.title } else { wish.title };
         let title: String = title.lines().next().unwrap_or_default().chars().take(LONGEST_TITLE).collect();
-        let known = desk.book.open(by, &wish.topic).map(|kept| kept.state.clone());
+        let known = board.book.open(by, &wish.topic).map(|kept| kept.state.clone());
         let at = self.inner.settings.clock.now();
         let (proposal, what) = match known {
             Some(proposal) if proposal.head == head.id => return Ok(proposal.id()),
@@ -86,9 +86,9 @@ impl Reconciler {
                 (proposal, what)
             }
             None => {
-                within_limits(desk, by)?;
+                within_limits(board, by)?;
                 let begun = Proposal {
-                    number: desk.book.next(),
+                    number: board.book.next(),
                     author: by.to_owned(),
                     topic: wish.topic,
                     title,
@@ -105,7 +105,7 @@ impl Reconciler {
         let (repository, id) = (Arc::clone(&self.inner.settings.repository), proposal.id());
         let name = id.clone();
         blocking(move || Ok(repository.keep_head(&name, &head.id)?)).await?;
-        self.enter(desk, &proposal, Entry::new(at, by, what)).await?;
+        self.enter(board, &proposal, Entry::new(at, by, what)).await?;
         Ok(id)
     }
 
@@ -144,15 +144,15 @@ impl Reconciler {
             return Err(Error::forbidden("an agent may propose, never approve", "the operator approves"));
         }
         for _ in 0..MOST_TRIES {
-            // It is read without the desk; once the desk is at hand, nothing of it may have moved.
+            // It is read without the board; once the board is at hand, nothing of it may have moved.
             let OnDesk { base, proposal } = self.take(id).await?;
             let is_open = proposal.approval.is_none() && proposal.phase.is_open();
             let assessed = if is_open { Some(self.assess(&base, &proposal).await?) } else { None };
-            let mut desk = self.inner.desk.lock().await;
-            if desk.in_force.manifest == base.manifest && desk.book.get(id)?.state == proposal {
+            let mut board = self.inner.board.lock().await;
+            if board.in_force.manifest == base.manifest && board.book.get(id)?.state == proposal {
                 let outcome =
-                    self.approve_on(&mut desk, Yes { proposal: &proposal, digest, by }, assessed).await;
-                self.publish(&desk);
+                    self.approve_on(&mut board, Yes { proposal: &proposal, digest, by }, assessed).await;
+                self.publish(&board);
                 return outcome;
             }
         }
@@ -161,28 +161,28 @@ impl Reconciler {
 
     async fn approve_on(
         &self,
-        desk: &mut Desk,
+        board: &mut Board,
         yes: Yes<'_>,
         assessed: Option<Assessed>,
     ) -> Result<Done, Error> {
         let Yes { proposal, digest, by } = yes;
         if let Some(approval) = &proposal.approval {
             let answer = repeated(proposal, approval, digest)?;
-            return if self.is_unlanded(proposal) { self.land(desk, proposal).await } else { Ok(answer) };
+            return if self.is_unlanded(proposal) { self.land(board, proposal).await } else { Ok(answer) };
         }
         let Some(assessed) = assessed else {
             let reason = format!("proposal {} is {}", proposal.id(), proposal.phase.word());
             return Err(Error::conflict(reason, "`adjutant proposals` lists what is open"));
         };
-        let approval = self.approval(desk, yes, assessed).await?;
-        self.confirm(desk, &approval.plan).await?;
+        let approval = self.approval(board, yes, assessed).await?;
+        self.confirm(board, &approval.plan).await?;
         let entry = Entry::new(approval.at, by, What::Approved(approval));
-        let proposal = self.enter(desk, proposal, entry).await?;
-        self.land(desk, &proposal).await
+        let proposal = self.enter(board, proposal, entry).await?;
+        self.land(board, &proposal).await
     }
 
     /// Returns the approval, if what is approved is what is there now.
-    async fn approval(&self, desk: &Desk, yes: Yes<'_>, assessed: Assessed) -> Result<Approval, Error> {
+    async fn approval(&self, board: &Board, yes: Yes<'_>, assessed: Assessed) -> Result<Approval, Error> {
         let Yes { proposal, digest, by } = yes;
         let show = format!("`adjutant proposals {}` shows what it is now", proposal.id());
         let merge = &assessed.look.merge;
@@ -206,7 +206,7 @@ impl Reconciler {
         if assessed.digest != digest {
             return Err(stale(proposal, digest, is_shown));
         }
-        self.refuse_dirty(desk, &merge.main, &tree).await?;
+        self.refuse_dirty(board, &merge.main, &tree).await?;
         Ok(Approval {
             digest: assessed.digest,
             files: assessed.files,
@@ -220,9 +220,9 @@ impl Reconciler {
     }
 
     /// Refuses to approve over uncommitted work that the proposal touches: bringing it home would fail, or lose that work.
-    async fn refuse_dirty(&self, desk: &Desk, main: &str, tree: &str) -> Result<(), Error> {
+    async fn refuse_dirty(&self, board: &Board, main: &str, tree: &str) -> Result<(), Error> {
         let uncommitted: BTreeSet<String> =
-            desk.last.iter().flat_map(|last| last.uncommitted.iter().cloned()).collect();
+            board.last.iter().flat_map(|last| last.uncommitted.iter().cloned()).collect();
         if uncommitted.is_empty() || self.inner.settings.mode == Mode::Push {
             return Ok(());
         }
@@ -241,7 +241,7 @@ impl Reconciler {
     }
 
     /// Carries out an approval; repeated after a crash it finds what is done already.
-    async fn land(&self, desk: &mut Desk, proposal: &Proposal) -> Result<Done, Error> {
+    async fn land(&self, board: &mut Board, proposal: &Proposal) -> Result<Done, Error> {
         let Some(approval) = proposal.approval.clone() else {
             return Err(Error::Bug("an approved proposal has no approval".to_owned()));
         };
@@ -255,7 +255,7 @@ impl Reconciler {
         if self.inner.settings.mode != Mode::Push {
             let name = id.clone();
             let commit = blocking(move || Ok(repository.publish(&name, &landing)?)).await?;
-            self.say(desk, proposal, What::Published { commit }).await?;
+            self.say(board, proposal, What::Published { commit }).await?;
             let message = format!("{id} is approved and published as `approved/{id}`");
             return Ok(Done::new(true, message).next(self.pull(&id)));
         }
@@ -270,13 +270,13 @@ impl Reconciler {
         match landed {
             Ok(commit) => {
                 let landed = What::Life(ProposalEvent::Landed { commit: commit.clone() });
-                self.say(desk, proposal, landed).await?;
+                self.say(board, proposal, landed).await?;
                 let candidate = self.candidate(&commit).await?;
-                self.wish(desk, candidate).await?;
-                Ok(self.outcome(desk, &id))
+                self.wish(board, candidate).await?;
+                Ok(self.outcome(board, &id))
             }
             Err(error) if error.has_moved() => {
-                self.say(desk, proposal, What::Life(ProposalEvent::CouldNotLand)).await?;
+                self.say(board, proposal, What::Life(ProposalEvent::CouldNotLand)).await?;
                 Err(error)
             }
             Err(error) => Err(error),
@@ -284,9 +284,9 @@ impl Reconciler {
     }
 
     /// Says what became of a proposal that was merged.
-    fn outcome(&self, desk: &Desk, id: &str) -> Done {
-        let phase = desk.book.get(id).map(|kept| kept.state.phase.clone()).unwrap_or_default();
-        match (&phase, &desk.course.state.hold) {
+    fn outcome(&self, board: &Board, id: &str) -> Done {
+        let phase = board.book.get(id).map(|kept| kept.state.phase.clone()).unwrap_or_default();
+        match (&phase, &board.course.state.hold) {
             (ProposalPhase::Applied, _) => Done::new(true, format!("{id} is merged and in force")),
             (_, Some(hold)) => {
                 Done::new(true, format!("{id} is merged; held by {}: {}", hold.by, hold.reason))
@@ -304,11 +304,11 @@ impl Reconciler {
     }
 
     /// Lands what was approved when the last process ended.
-    pub(in crate::reconcile) async fn finish_approvals(&self, desk: &mut Desk) {
+    pub(in crate::reconcile) async fn finish_approvals(&self, board: &mut Board) {
         let cut_off: Vec<Proposal> =
-            desk.book.newest_first().filter(|proposal| self.is_unlanded(proposal)).cloned().collect();
+            board.book.newest_first().filter(|proposal| self.is_unlanded(proposal)).cloned().collect();
         for proposal in cut_off {
-            if let Err(error) = self.land(desk, &proposal).await {
+            if let Err(error) = self.land(board, &proposal).await {
                 tracing::warn!(proposal = proposal.id(), %error, "an approved proposal could not land");
             }
         }
@@ -322,8 +322,8 @@ impl Reconciler {
         if by.starts_with("agent:") {
             return Err(Error::forbidden("an agent may propose, never decide", "the operator decides"));
         }
-        let mut desk = self.inner.desk.lock().await;
-        let proposal = desk.book.get(id)?.state.clone();
+        let mut board = self.inner.board.lock().await;
+        let proposal = board.book.get(id)?.state.clone();
         match &proposal.phase {
             ProposalPhase::Refused { .. } => return Ok(Done::new(false, format!("{id} is refused already"))),
             ProposalPhase::Merged { .. } | ProposalPhase::Applied => {
@@ -334,48 +334,48 @@ impl Reconciler {
         }
         let event = ProposalEvent::Refused { reason: reason.to_owned() };
         let entry = Entry::new(self.inner.settings.clock.now(), by, What::Life(event));
-        self.enter(&mut desk, &proposal, entry).await?;
+        self.enter(&mut board, &proposal, entry).await?;
         Ok(Done::new(true, format!("{id} is refused; the same commit is not taken again")))
     }
 
     /// Moves the proposals on after the truth or what is in force moved; whatever was cut off by a crash is finished here.
-    pub(in crate::reconcile) async fn settle_proposals(&self, desk: &mut Desk) -> Result<(), Error> {
+    pub(in crate::reconcile) async fn settle_proposals(&self, board: &mut Board) -> Result<(), Error> {
         let open: Vec<Proposal> =
-            desk.book.newest_first().filter(|proposal| is_unfinished(&proposal.phase)).cloned().collect();
+            board.book.newest_first().filter(|proposal| is_unfinished(&proposal.phase)).cloned().collect();
         for proposal in open {
-            if let Err(error) = self.settle_proposal(desk, &proposal).await {
+            if let Err(error) = self.settle_proposal(board, &proposal).await {
                 tracing::warn!(proposal = proposal.id(), %error, "proposal could not be moved on");
             }
         }
         Ok(())
     }
 
-    async fn settle_proposal(&self, desk: &mut Desk, proposal: &Proposal) -> Result<(), Error> {
+    async fn settle_proposal(&self, board: &mut Board, proposal: &Proposal) -> Result<(), Error> {
         let mut proposal = proposal.clone();
-        let commit = desk.last.as_ref().and_then(|last| last.commit.clone());
+        let commit = board.last.as_ref().and_then(|last| last.commit.clone());
         if !matches!(proposal.phase, ProposalPhase::Merged { .. }) {
             let Some(commit) = commit.clone() else { return Ok(()) };
-            if self.is_home(desk, &proposal, &commit).await? {
+            if self.is_home(board, &proposal, &commit).await? {
                 let landed = What::Life(ProposalEvent::Landed { commit });
-                proposal = self.say(desk, &proposal, landed).await?;
+                proposal = self.say(board, &proposal, landed).await?;
             }
         }
         let ProposalPhase::Merged { commit: merged } = &proposal.phase else { return Ok(()) };
-        let Some(live) = desk.course.state.last_good().and_then(|good| good.commit.clone()) else {
+        let Some(live) = board.course.state.last_good().and_then(|good| good.commit.clone()) else {
             return Ok(());
         };
-        let is_held = desk.course.state.hold.is_some();
+        let is_held = board.course.state.hold.is_some();
         let (repository, merged) = (Arc::clone(&self.inner.settings.repository), merged.clone());
         if !is_held && blocking(move || Ok(live == merged || repository.contains(&live, &merged)?)).await? {
-            self.say(desk, &proposal, What::Life(ProposalEvent::Activated)).await?;
+            self.say(board, &proposal, What::Life(ProposalEvent::Activated)).await?;
         }
         Ok(())
     }
 
     /// Returns whether the truth contains a proposal: its head, what was published, or the very files that were approved.
-    async fn is_home(&self, desk: &Desk, proposal: &Proposal, commit: &str) -> Result<bool, Error> {
+    async fn is_home(&self, board: &Board, proposal: &Proposal, commit: &str) -> Result<bool, Error> {
         let approval = proposal.approval.as_ref();
-        if approval.is_some_and(|approval| approval.files == desk.in_force.manifest.digest()) {
+        if approval.is_some_and(|approval| approval.files == board.in_force.manifest.digest()) {
             return Ok(true);
         }
         let (repository, commit, head) =
@@ -383,30 +383,30 @@ impl Reconciler {
         blocking(move || Ok(repository.contains(&commit, &head)?)).await
     }
 
-    async fn say(&self, desk: &mut Desk, proposal: &Proposal, what: What) -> Result<Proposal, Error> {
+    async fn say(&self, board: &mut Board, proposal: &Proposal, what: What) -> Result<Proposal, Error> {
         let entry = Entry::new(self.inner.settings.clock.now(), "reconcile", what);
-        self.enter(desk, proposal, entry).await
+        self.enter(board, proposal, entry).await
     }
 
     /// Makes an entry of a proposal durable.
-    async fn enter(&self, desk: &mut Desk, proposal: &Proposal, entry: Entry) -> Result<Proposal, Error> {
+    async fn enter(&self, board: &mut Board, proposal: &Proposal, entry: Entry) -> Result<Proposal, Error> {
         let mut state = proposal.clone();
         if !state.apply(&entry) {
             return Err(Error::Bug(format!("the life of proposal {} refuses {entry:?}", proposal.id())));
         }
-        let expected = desk.book.0.get(&proposal.number).map_or(0, |kept| kept.seq);
+        let expected = board.book.0.get(&proposal.number).map_or(0, |kept| kept.seq);
         let instance = store::proposal(&state.id());
         let change = Change { instance, expected, state: &state, entries: &[entry] };
         match store::append(&self.inner.settings.journal, change).await {
             Ok(seq) => {
-                desk.book.0.insert(state.number, Kept { seq, state: state.clone() });
-                self.inner.status.send_modify(|status| status.proposals = desk.book.undecided());
+                board.book.0.insert(state.number, Kept { seq, state: state.clone() });
+                self.inner.status.send_modify(|status| status.proposals = board.book.undecided());
                 Ok(state)
             }
             Err(error) => {
                 if error.has_moved() {
                     let journal = Arc::clone(&self.inner.settings.journal);
-                    desk.book = blocking(move || Book::load(journal.as_ref())).await?;
+                    board.book = blocking(move || Book::load(journal.as_ref())).await?;
                 }
                 Err(error)
             }
@@ -455,8 +455,8 @@ fn check_wish(wish: &NewProposal) -> Result<(), Error> {
 }
 
 /// A head that was refused is not taken again.
-fn refuse_again(desk: &Desk, author: &str, topic: &str, head: &str) -> Result<(), Error> {
-    let refused = desk.book.newest_first().find_map(|proposal| match &proposal.phase {
+fn refuse_again(board: &Board, author: &str, topic: &str, head: &str) -> Result<(), Error> {
+    let refused = board.book.newest_first().find_map(|proposal| match &proposal.phase {
         ProposalPhase::Refused { reason }
             if proposal.head == head && proposal.author == author && proposal.topic == topic =>
         {
@@ -473,8 +473,8 @@ fn refuse_again(desk: &Desk, author: &str, topic: &str, head: &str) -> Result<()
     }
 }
 
-fn within_limits(desk: &Desk, by: &str) -> Result<(), Error> {
-    let open = || desk.book.newest_first().filter(|proposal| proposal.phase.is_open());
+fn within_limits(board: &Board, by: &str) -> Result<(), Error> {
+    let open = || board.book.newest_first().filter(|proposal| proposal.phase.is_open());
     let own = open().filter(|proposal| proposal.author == by).count();
     if (by.starts_with("agent:") && own >= MOST_OPEN_OF_AGENT) || open().count() >= MOST_OPEN {
         let reason = format!("{own} proposals of {by} are open, and {} in all", open().count());

@@ -22,7 +22,7 @@ use crate::{
 /// How many digits a digest has: enough that nobody finds another change with the same one.
 const DIGITS: usize = 32;
 
-/// A proposal as it was on the desk, and what was in force then: who decides later looks whether both still are.
+/// A proposal as it was on the board, and what was in force then: who decides later looks whether both still are.
 pub(super) struct OnDesk {
     pub(super) base: InForce,
     pub(super) proposal: Proposal,
@@ -51,8 +51,8 @@ impl Reconciler {
     /// [`Error::NotFound`] where the proposal to go on after is not there.
     pub async fn proposals(&self, wish: &PageWish) -> Result<Paged<ProposalView>, Error> {
         let (base, page) = {
-            let desk = self.inner.desk.lock().await;
-            (desk.in_force.clone(), desk.book.page(wish)?)
+            let board = self.inner.board.lock().await;
+            (board.in_force.clone(), board.book.page(wish)?)
         };
         let mut items = Vec::new();
         for proposal in &page.items {
@@ -94,10 +94,10 @@ impl Reconciler {
         Ok(view)
     }
 
-    /// Returns a proposal and what is in force, without keeping the desk.
+    /// Returns a proposal and what is in force, without keeping the board.
     pub(super) async fn take(&self, id: &str) -> Result<OnDesk, Error> {
-        let desk = self.inner.desk.lock().await;
-        Ok(OnDesk { base: desk.in_force.clone(), proposal: desk.book.get(id)?.state.clone() })
+        let board = self.inner.board.lock().await;
+        Ok(OnDesk { base: board.in_force.clone(), proposal: board.book.get(id)?.state.clone() })
     }
 
     /// Shows what a proposal changes: what it would, or what was approved.

@@ -8,7 +8,7 @@
 //! policies, the plan, and what was shown; when any of them moves, the digest is stale. What is not shown has no digest.
 //! Agents may open and never approve.
 //!
-//! A proposal is somebody else's making: it is read, merged and judged without the desk, so that nobody waits for it.
+//! A proposal is somebody else's making: it is read, merged and judged without the board, so that nobody waits for it.
 
 mod act;
 mod book;

@@ -1,4 +1,4 @@
-//! What the reconciler has on its desk: the durable course, the proposals, what is in force, and the candidate at hand.
+//! What the reconciler has before it: the durable course, the proposals, what is in force, and the candidate at hand.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -24,7 +24,7 @@ use super::{
 
 /// Everything that changes, under one lock: of two that decide at the same time the second sees what the first did. It is held
 /// across an activation, so nothing that belongs to a stranger is read, merged or judged under it.
-pub(super) struct Desk {
+pub(super) struct Board {
     pub(super) course: Kept<Course>,
     pub(super) book: Book,
     /// The last complete reading of the source.
@@ -37,6 +37,23 @@ pub(super) struct Desk {
     pub(super) judged: Option<LastCheck>,
     /// The last decision that left nothing to do; absent where one did.
     pub(super) settled: Option<Settled>,
+}
+
+impl Board {
+    /// Returns the board of a process that begins on what the store remembers.
+    pub(super) fn new(course: Kept<Course>, book: Book, in_force: InForce) -> Self {
+        Self {
+            course,
+            book,
+            last: None,
+            wished: None,
+            unreadable: None,
+            stalled: None,
+            in_force,
+            judged: None,
+            settled: None,
+        }
+    }
 }
 
 /// What a decision was made from that left nothing to do: from the same, nothing else can come.
@@ -97,8 +114,8 @@ impl Draft {
     }
 }
 
-impl Desk {
-    /// Returns the status that the desk amounts to.
+impl Board {
+    /// Returns the status that the board amounts to.
     pub(super) fn status(&self, settings: &super::Settings) -> Status {
         let none = LastCheck::default();
         let told = self.judged.as_ref().unwrap_or(&none);
@@ -243,8 +260,8 @@ mod tests {
 
     use super::*;
 
-    /// A desk on which everything that is wished is in force.
-    fn settled() -> Desk {
+    /// A board on which everything that is wished is in force.
+    fn settled() -> Board {
         let files = company(&[("playbooks/hello.toml", DONE)]);
         let plan = Arc::new(adjutant_company::plan(&files));
         let in_force = InForce::of(files, "t".to_owned());
@@ -258,33 +275,23 @@ mod tests {
         };
         let manifest = in_force.manifest.clone();
         let settled = Some(Settled { candidate, manifest, plan });
-        Desk {
-            course: Kept::default(),
-            book: Book::default(),
-            last: None,
-            wished: None,
-            unreadable: None,
-            stalled: None,
-            in_force,
-            judged: None,
-            settled,
-        }
+        Board { settled, ..Board::new(Kept::default(), Book::default(), in_force) }
     }
 
     #[test]
     fn the_same_again_is_settled_and_anything_new_is_decided_on() {
-        let mut desk = settled();
-        let Settled { candidate, plan: live, .. } = desk.settled.as_ref().unwrap();
+        let mut board = settled();
+        let Settled { candidate, plan: live, .. } = board.settled.as_ref().unwrap();
         let (candidate, live) = (candidate.clone(), Arc::clone(live));
-        assert!(desk.is_settled(&candidate, Some(&live)));
+        assert!(board.is_settled(&candidate, Some(&live)));
         let other_commit = Candidate { commit: Some("c".to_owned()), ..candidate.clone() };
-        assert!(!desk.is_settled(&other_commit, Some(&live)));
+        assert!(!board.is_settled(&other_commit, Some(&live)));
         let read_again = Candidate { files: Arc::new((*candidate.files).clone()), ..candidate.clone() };
-        assert!(!desk.is_settled(&read_again, Some(&live)), "other bytes in memory may be other files");
+        assert!(!board.is_settled(&read_again, Some(&live)), "other bytes in memory may be other files");
         let other_build = Arc::new((*live).clone());
-        assert!(!desk.is_settled(&candidate, Some(&other_build)), "somebody else put a plan in force");
-        assert!(!desk.is_settled(&candidate, None));
-        desk.in_force = InForce::of(company(&[]), "u".to_owned());
-        assert!(!desk.is_settled(&candidate, Some(&live)), "it was reverted");
+        assert!(!board.is_settled(&candidate, Some(&other_build)), "somebody else put a plan in force");
+        assert!(!board.is_settled(&candidate, None));
+        board.in_force = InForce::of(company(&[]), "u".to_owned());
+        assert!(!board.is_settled(&candidate, Some(&live)), "it was reverted");
     }
 }
