@@ -36,7 +36,7 @@ pub struct Daemon {
 pub struct Office {
     /// The world; the company is in `co`.
     pub world: World,
-    /// The daemon.
+    /// The daemon that works with that company.
     pub daemon: Daemon,
 }
 

@@ -42,7 +42,7 @@ const START: Stamp = Stamp(1_795_179_720_000);
 pub struct Left {
     /// The verb's full name.
     pub verb: String,
-    /// Its arguments.
+    /// What the call was made with, rendered.
     pub args: Value,
 }
 

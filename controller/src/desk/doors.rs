@@ -25,7 +25,7 @@ pub type DoorAnswer<T> = BoxFuture<'static, Result<T, Refusal>>;
 pub struct Doors {
     /// The source of truth.
     pub git: Arc<dyn GitDoor>,
-    /// Connector probes.
+    /// Asks connectors whether they are there.
     pub probes: Arc<dyn Probes>,
     /// Copies of the store.
     pub backups: Arc<dyn Backups>,
@@ -79,7 +79,7 @@ pub trait GitDoor: Send + Sync + 'static {
     fn pushed(&self, push: Push) -> DoorAnswer<PushAnswer>;
 }
 
-/// Connector probes.
+/// Asks connectors whether they are there: implemented where connectors are known.
 pub trait Probes: Send + Sync + 'static {
     /// Asks a connector whether it is there, without changing anything.
     fn probe(&self, connector: &str) -> DoorAnswer<ProbeView>;
@@ -100,7 +100,7 @@ pub struct Push {
     /// Who pushes; set by the server.
     #[serde(default)]
     pub by: String,
-    /// The refs.
+    /// The branches and tags that the push would move.
     pub updates: Vec<PushedRef>,
     /// `git push -o …`.
     #[serde(default)]
@@ -142,7 +142,7 @@ pub struct PushAnswer {
 pub struct ProbeView {
     /// Whether it answers.
     pub ok: bool,
-    /// In words.
+    /// What the connector answered, or why it did not, in words.
     pub message: String,
     /// How long it took, in milliseconds.
     pub millis: u64,
@@ -153,7 +153,7 @@ pub struct ProbeView {
 pub struct BackupView {
     /// Where it is: a data folder.
     pub folder: String,
-    /// Its size.
+    /// How many bytes the copy takes on disk.
     pub bytes: u64,
     /// What the check of its hash chain found.
     #[schema(value_type = Object)]

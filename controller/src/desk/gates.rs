@@ -15,7 +15,7 @@ const SHORTEST_DIGEST: usize = 8;
 /// A decision as it was asked for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decide {
-    /// The gate.
+    /// The id of the gate that is decided.
     pub gate: String,
     /// The digest of the card that was seen; the present one when absent, which only a no may do: it is safe for any card.
     pub digest: Option<String>,

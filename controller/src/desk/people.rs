@@ -28,7 +28,7 @@ pub struct NewToken {
 /// A token as lists show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TokenView {
-    /// Its id.
+    /// The first part of the token, by which it is revoked; it proves nothing.
     pub id: String,
     /// What it is for.
     pub name: String,

@@ -32,7 +32,7 @@ pub enum Code {
     TooMany,
     /// The body came too slowly.
     TooSlow,
-    /// Try again.
+    /// It cannot be done now: the same wish may pass a little later.
     Unavailable,
     /// The instance is set aside.
     Quarantined,
@@ -67,7 +67,7 @@ pub type Answered<T> = Result<T, Refusal>;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, thiserror::Error)]
 #[error("{message}")]
 pub struct Refusal {
-    /// What sort.
+    /// Which sort of refusal it is: what programs go by.
     pub code: Code,
     /// What is wrong: a lower case fragment.
     pub message: String,

@@ -23,7 +23,7 @@ pub struct LogWish {
     pub limit: Option<usize>,
 }
 
-/// Splits `run@seq`.
+/// Splits `run@seq` into the run and the entry that it is shown at.
 ///
 /// # Errors
 /// A sequence number that is none.

@@ -17,10 +17,10 @@ use crate::{
     },
 };
 
-/// `status`.
+/// Everything that `status` tells: the source, the runs, what waits for the operator.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default, ToSchema)]
 pub struct FullStatus {
-    /// The revisions.
+    /// Which revision is wished, tried and in force.
     #[serde(default)]
     #[schema(required)]
     pub revision: Revisions,
@@ -32,7 +32,7 @@ pub struct FullStatus {
     #[serde(default)]
     #[schema(required)]
     pub conditions: Vec<ConditionView>,
-    /// The runs.
+    /// How many runs there are.
     #[serde(default)]
     #[schema(required)]
     pub runs: ByStatus,
@@ -63,7 +63,7 @@ pub struct FullStatus {
     #[serde(default)]
     #[schema(required)]
     pub diagnostics: Vec<MistakeView>,
-    /// The slices.
+    /// How each slice of the company stands.
     #[serde(default)]
     #[schema(required)]
     pub slices: Vec<SliceView>,
@@ -105,7 +105,7 @@ pub struct FullStatus {
     pub applied_at: Option<When>,
 }
 
-/// The revisions.
+/// Which revision is wished, tried and in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default, ToSchema)]
 pub struct Revisions {
     /// What the source wishes: the tree of its files of the language.
@@ -129,12 +129,12 @@ pub struct ByStatus {
     pub by_status: BTreeMap<String, u64>,
 }
 
-/// A hold.
+/// Who holds the revision in force, whatever the source says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default, ToSchema)]
 pub struct HoldView {
-    /// Why.
+    /// Why it is held, for people.
     pub reason: String,
-    /// Who.
+    /// The principal that holds it.
     pub by: String,
     /// The revision that is kept out, where one is.
     pub revision: Option<String>,
@@ -170,7 +170,7 @@ impl Waiting {
 /// A playbook in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PlaybookView {
-    /// Its id.
+    /// The id that `run` and addresses call it by.
     pub id: String,
     /// What it is called.
     pub title: String,

@@ -21,9 +21,9 @@ use super::{Code, Refusal};
 pub enum Scope {
     /// Look at everything.
     Read,
-    /// Start runs.
+    /// Start runs of the playbooks in force.
     Run,
-    /// Open proposals.
+    /// Open proposals of changes to the company.
     Propose,
     /// Decide gates and proposals.
     Approve,
@@ -32,7 +32,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// Every scope.
+    /// Every scope, in the order in which lists show them.
     pub const ALL: [Self; 5] = [Self::Read, Self::Run, Self::Propose, Self::Approve, Self::Operate];
 
     /// Returns the word.
@@ -67,7 +67,7 @@ pub enum Proof {
     Link,
 }
 
-/// Who asks.
+/// Who asks for something, how that is proved, and what they may do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Who {
     /// The name that entries carry.

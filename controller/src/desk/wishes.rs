@@ -19,7 +19,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StartWish {
-    /// The playbook.
+    /// The id of the playbook that a run is started of.
     pub playbook: String,
     /// Its inputs by name.
     #[serde(default)]
@@ -36,7 +36,7 @@ pub struct StartWish {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Reason {
-    /// In words.
+    /// The reason in words; it stands in the log.
     pub reason: String,
 }
 
@@ -44,7 +44,7 @@ pub struct Reason {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Because {
-    /// Why.
+    /// The reason in words; it stands in the log, and may not be missing.
     pub reason: String,
 }
 
@@ -101,7 +101,7 @@ pub struct Settle {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum How {
-    /// It happened.
+    /// The call was made, and the other side took it.
     Happened,
     /// It did not: try again.
     DidNotHappen,
@@ -145,7 +145,7 @@ pub struct DropWish {
 pub struct PauseWish {
     /// `everything`, `playbook:<id>`, `connector:<id>`.
     pub scope: String,
-    /// Why.
+    /// The reason in words; it stands in the log and beside what is held back.
     #[serde(default)]
     pub reason: String,
     /// When it ends by itself, as RFC 3339; never when absent.
@@ -185,9 +185,9 @@ pub struct ConfirmPlan {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewProposal {
-    /// One line.
+    /// What it changes, in one line.
     pub title: String,
-    /// Why.
+    /// Why it is proposed, for whoever decides.
     #[serde(default)]
     pub reason: Option<String>,
     /// One open proposal for each author and topic; `main` when absent.

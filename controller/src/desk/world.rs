@@ -23,7 +23,7 @@ const MOST_SLOTS: usize = 1_000;
 /// A connector as the plan in force has it; never its secret.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ConnectorView {
-    /// Its id.
+    /// The id that playbooks and commands call it by.
     pub id: String,
     /// Its kind, such as `mail`.
     pub kind: String,
@@ -53,7 +53,7 @@ pub struct ConnectorView {
 /// A verb with what the world is promised of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct VerbView {
-    /// Its name.
+    /// The verb's name, without the connector's.
     pub name: String,
     /// What it does to the world, such as `read` or `send`.
     #[schema(value_type = String)]

@@ -28,7 +28,7 @@ pub struct Settings {
     pub clock: Arc<dyn Clock>,
     /// The rooms behind the desk.
     pub doors: Doors,
-    /// Webhook intake.
+    /// Takes in what webhooks bring.
     pub hooks: Arc<dyn Hooks>,
     /// The data folder: the control socket lies in it.
     pub data: PathBuf,

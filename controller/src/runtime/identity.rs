@@ -109,7 +109,7 @@ pub(super) fn run_of(id: &str) -> &str {
 /// A run that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Started {
-    /// Its id.
+    /// The id of the run that the key means.
     pub run: String,
     /// Whether it is new; `false` where the key was known.
     pub created: bool,

@@ -30,7 +30,7 @@ pub(super) type Reply<T> = Option<oneshot::Sender<Result<T, Error>>>;
 
 /// One thing that an instance shall deal with.
 pub(super) enum Job {
-    /// An event.
+    /// Something happened: the machine decides what follows.
     Event {
         envelope: Box<Envelope>,
         /// A row that is used up when the event is recorded, or is nothing new.

@@ -8,11 +8,11 @@ use super::{Clock, Performer};
 
 /// What a runtime stands on.
 pub struct Settings {
-    /// The store.
+    /// The store that everything is durable in before it is answered.
     pub journal: Arc<dyn Journal>,
-    /// The world.
+    /// What makes calls to connectors, models and agents.
     pub performer: Arc<dyn Performer>,
-    /// The clock.
+    /// What tells the time, and wakes whoever waits for a moment.
     pub clock: Arc<dyn Clock>,
     /// The most calls of one connector, or of one route, at once.
     pub verbs: usize,

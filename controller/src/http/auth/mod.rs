@@ -38,9 +38,9 @@ pub(super) struct Session {
 /// A caller: who it is, and the session of its browser where it has one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Principal {
-    /// Who asks.
+    /// Whom the request comes from, and what they may do.
     pub(super) who: Who,
-    /// Its session.
+    /// The session of its browser; none where a token or the socket proves who asks.
     pub(super) session: Option<Session>,
 }
 

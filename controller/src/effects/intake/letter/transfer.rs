@@ -52,7 +52,7 @@ pub(super) struct Unquoted {
     pub(super) is_broken: bool,
 }
 
-/// Decodes quoted-printable.
+/// Decodes quoted-printable bytes, and says whether they were whole.
 pub(super) fn quoted(bytes: &[u8]) -> Unquoted {
     let (mut out, mut is_broken) = (Vec::with_capacity(bytes.len()), false);
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
