@@ -80,6 +80,8 @@ pub(super) struct Drift {
 struct Known {
     /// The wall clock and the steady one at the last look.
     looked: Option<(Stamp, u64)>,
+    /// Whether the clock was set back, and not everything that follows is durable.
+    owes: bool,
     view: ClockView,
 }
 
@@ -99,16 +101,24 @@ impl Drift {
         let stored: Option<ClockView> = row.and_then(|row| serde_json::from_slice(&row.value).ok());
         let mut known = self.known();
         known.view = stored.clone().unwrap_or_default();
+        known.looked = Some((clock.now(), clock.steady()));
         if let Some(last) = stored.map(|stored| stored.last) {
+            known.owes = last.0 > clock.now();
             // Time that passed while nothing ran is no jump, however much it was.
             known.judge(last.0, clock.now().min(last.0));
         }
         Ok(())
     }
 
-    /// Notes what time it is, and returns what is known then.
+    /// Returns whether the clock was set back, and not everything that follows is durable.
+    pub(super) fn owes(&self) -> bool {
+        self.known().owes
+    }
+
+    /// Notes what time it is, and returns what is known then: everything that followed from a clock that was set back is durable.
     pub(super) fn note(&self, now: Stamp) -> ClockView {
         let mut known = self.known();
+        known.owes = false;
         known.view.last = When(now);
         known.view.clone()
     }
@@ -125,7 +135,9 @@ impl Drift {
         let (now, steady) = (clock.now(), clock.steady());
         let mut known = self.known();
         let (then, before) = known.looked.replace((now, steady))?;
-        known.judge(then.plus(steady.saturating_sub(before)), now)
+        let jump = known.judge(then.plus(steady.saturating_sub(before)), now);
+        known.owes |= jump.is_some_and(|jump| jump.millis() < 0);
+        jump
     }
 
     pub(super) fn is_to_be_noted(&self, now: Stamp) -> bool {

@@ -80,12 +80,11 @@ pub(super) async fn take_up(core: &Arc<Core>) -> Result<(), Error> {
         resume::all(&left)
     });
     resumed.await.map_err(|error| Error::Bug(error.to_string()))??;
-    put_right::begin(core).await;
     if core.live().plan.is_some() {
         // The last process may have died between a revision's coming into force and the end of the round that it began.
         deliveries::wake(core);
     }
-    core.spawn_quietly(watch_clock(Arc::clone(core)));
+    core.spawn_quietly(watch_clock(Busy::new(core), Arc::clone(core)));
     Ok(())
 }
 
@@ -117,9 +116,10 @@ fn seed(journal: &dyn Journal) -> Result<u64, Error> {
 }
 
 /// Fires what is due, then sleeps until the earliest timer: nothing runs while nothing is due.
-async fn watch_clock(core: Arc<Core>) {
+async fn watch_clock(begun: Busy, core: Arc<Core>) {
+    let mut begun = Some(begun);
     while !core.is_closing() && !core.is_stopped() {
-        let busy = Busy::new(&core);
+        let busy = begun.take().unwrap_or_else(|| Busy::new(&core));
         put_right::look(&core).await;
         let now = core.clock.now();
         switch::lapse(&core, now).await;

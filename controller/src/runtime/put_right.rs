@@ -12,31 +12,31 @@ use adjutant_machine::{
     journal::{self, Batch, Journal, RowWrite, Table},
 };
 
-use super::{Error, core::Core, mailbox::Job, rows, schedule};
+use tokio::sync::oneshot;
 
-/// Looks at the clock at the start of a process: what a clock that was ahead has left behind is put right.
-pub(super) async fn begin(core: &Arc<Core>) {
-    let is_back = core.drift.view().last.0 > core.clock.now();
-    // The first look only begins to compare.
-    let jumped = core.drift.look(core.clock.as_ref()).is_some_and(|jump| jump.millis() < 0);
-    if is_back || jumped {
-        put_right(core).await;
-    }
-    note(core).await;
-}
+use super::{
+    Error,
+    core::Core,
+    mailbox::{Job, Told},
+    rows, schedule,
+};
 
-/// Looks at the clock while the process runs.
+/// How many runs are told at once: they are answered before the next ones are told.
+const TOLD_AT_ONCE: usize = 256;
+
+/// Looks at the clock, at the start of a process and while it runs.
 pub(super) async fn look(core: &Arc<Core>) {
-    match core.drift.look(core.clock.as_ref()) {
-        Some(jump) => {
-            if jump.millis() < 0 {
-                put_right(core).await;
-            }
-            note(core).await;
+    let jump = core.drift.look(core.clock.as_ref());
+    if core.drift.owes() {
+        if let Err(error) = put_right(core).await {
+            tracing::error!(%error, "what a clock that was ahead has armed is not put right: it is tried again");
+            return;
         }
-        None if core.drift.is_to_be_noted(core.clock.now()) => note(core).await,
-        None => {}
+    } else if jump.is_none() && !core.drift.is_to_be_noted(core.clock.now()) {
+        return;
     }
+    // Only now: a process that begins where the store knows the right time has nothing to put right.
+    note(core).await;
 }
 
 /// Tells the store what time it is.
@@ -52,27 +52,32 @@ async fn note(core: &Arc<Core>) {
     }
 }
 
-/// Draws in what lies further from now than it could.
-async fn put_right(core: &Arc<Core>) {
-    if let Err(error) = schedule::arm_again(core).await {
-        tracing::error!(%error, "schedules could not be armed again after the clock was set back");
-    }
-    if let Err(error) = tell_runs(core).await {
-        tracing::error!(%error, "runs could not be told that the clock was set back");
+/// Draws in what lies further from now than it could; all of it is durable when this returns.
+async fn put_right(core: &Arc<Core>) -> Result<(), Error> {
+    schedule::arm_again(core).await?;
+    let runs: Vec<InstanceId> = core.read(|core| timed(core.journal.as_ref())).await?.into_iter().collect();
+    for some in runs.chunks(TOLD_AT_ONCE) {
+        let answers: Vec<_> = some.iter().map(|run| tell(core, run)).collect();
+        for answer in answers {
+            match answer.await.map_err(|_| Error::unavailable("the runtime is closing"))? {
+                // A run that is set aside is told when it is released.
+                Ok(_) | Err(Error::Quarantined { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
     // Rates, breakers, freezes and windows are read anew by whoever waits for them.
     core.all_moved();
+    Ok(())
 }
 
-/// Tells every run that has a timer: it knows what of it a clock that was ahead has set.
-async fn tell_runs(core: &Arc<Core>) -> Result<(), Error> {
-    let runs = core.read(|core| timed(core.journal.as_ref())).await?;
-    for instance in runs {
-        let (at, id) = (core.clock.now(), core.unique("clock"));
-        let envelope = Box::new(Envelope { at, id, by: "host".to_owned(), event: Event::ClockSetBack });
-        core.send(instance, Job::Event { envelope, consume: None, reply: None });
-    }
-    Ok(())
+/// Tells a run that the clock was set back: it knows what of its timers a clock that was ahead has set.
+pub(super) fn tell(core: &Core, run: &InstanceId) -> oneshot::Receiver<Result<Told, Error>> {
+    let (sender, receiver) = oneshot::channel();
+    let (at, id) = (core.clock.now(), core.unique("clock"));
+    let envelope = Box::new(Envelope { at, id, by: "host".to_owned(), event: Event::ClockSetBack });
+    core.send(run.clone(), Job::Event { envelope, consume: None, reply: Some(sender) });
+    receiver
 }
 
 fn timed(journal: &dyn Journal) -> Result<BTreeSet<InstanceId>, Error> {

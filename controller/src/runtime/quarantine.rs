@@ -13,6 +13,7 @@ use super::{
     Error,
     core::Core,
     project::{self, Rows},
+    put_right,
     request::Answer,
     resume, rows, view,
     views::{QuarantineView, When},
@@ -84,6 +85,10 @@ fn sound(core: &Core, instance: &InstanceId) -> Result<Run, Error> {
 /// Takes up what the run would have done meanwhile: its timers, and its effects as after a crash of the process.
 fn take_up(core: &Arc<Core>, run: &Run) {
     core.wheel.turn(project::difference(&Rows::default(), &project::rows(run)).turns);
+    if run.updated_at > core.clock.now() {
+        // The others were told when the clock was set back; nobody waits for its verdict.
+        drop(put_right::tell(core, &InstanceId::run(&run.id)));
+    }
     for effect in run.effects.keys() {
         resume::take_up(core, run, effect);
     }

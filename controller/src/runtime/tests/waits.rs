@@ -380,6 +380,34 @@ async fn a_clock_that_was_a_year_ahead_leaves_nothing_that_waits_a_year() {
     }
 }
 
+/// The store may know the right time only when everything that follows is durable: the next process compares with what it knows.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_dies_while_it_puts_a_clock_right_leaves_it_to_the_next() {
+    const RUNS: usize = 8;
+    let now = monday();
+    let rests = calls("put")
+        .replace("[[step]]\nid = \"act\"", "[[step]]\nid = \"rest\"\nwait = \"1h\"\n[[step]]\nid = \"act\"");
+    let policy = format!("schema = \"adjutant/v1\"\ntitle = \"R\"\n{}", grants("rests", &["desk.put"]));
+    let files = [("playbooks/rests.toml", rests.as_str()), ("policies/rests.toml", policy.as_str())];
+    for durable in 0..=RUNS {
+        let world = World::with(&files).await;
+        world.clock.advance(365 * DAY);
+        for run in 0..RUNS {
+            world.start("rests", &run.to_string()).await;
+        }
+        world.rest().await;
+        world.journal.hold();
+        world.clock.set(now);
+        world.until(|_| world.journal.unsynced() >= RUNS).await;
+        let left = world.journal.crash(durable);
+        let world = World::on(left, world.clock, world.script).await;
+        world.rest().await;
+        world.pass(3_600_000).await;
+        let runs = world.handle.status().await.unwrap().runs;
+        assert_eq!(runs, BTreeMap::from([("done".to_owned(), RUNS as u64)]), "{durable} are durable");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn schedules_go_on_after_a_clock_that_was_a_year_ahead() {
     let trigger = "[trigger]\nkind = \"schedule\"\ncron = \"0 0 9 * * *\"\nzone = \"Europe/Berlin\"\ncatch_up = \"skip\"\n\
