@@ -9,9 +9,10 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     evolve::apply,
     fact::Entry,
+    id::Stamp,
     journal::{Content, Stored},
     run::Run,
-    skeleton,
+    skeleton::{self, HostEvent},
 };
 
 /// The version that this build writes. Version 1 was never released and has no reader.
@@ -57,6 +58,18 @@ pub enum CodecError {
 #[must_use]
 pub fn encode_entry(entry: &Entry) -> Content {
     Content { skeleton: skeleton::of(entry), payload: frame(entry) }
+}
+
+/// Returns an entry of an instance that is no run as it is stored: its payload is plain JSON.
+///
+/// # Errors
+/// What has no JSON form.
+pub fn encode_host(
+    at: Stamp,
+    event: HostEvent,
+    entry: &impl Serialize,
+) -> Result<Content, serde_json::Error> {
+    Ok(Content { skeleton: skeleton::of_host(at, event), payload: serde_json::to_vec(entry)? })
 }
 
 /// Reads an entry.

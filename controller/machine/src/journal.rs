@@ -80,14 +80,6 @@ pub struct Content {
     pub payload: Vec<u8>,
 }
 
-impl Content {
-    /// Returns content without a skeleton.
-    #[must_use]
-    pub fn bare(payload: Vec<u8>) -> Self {
-        Self { skeleton: Vec::new(), payload }
-    }
-}
-
 /// A row to put or delete.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowWrite {
@@ -484,7 +476,7 @@ mod tests {
         let append = |number| Append {
             instance: id(number),
             expected: 0,
-            entries: vec![Content::bare(vec![1])],
+            entries: vec![Content { skeleton: Vec::new(), payload: vec![1] }],
             snapshot: None,
         };
         let appends = (0..MANY).map(append).collect();

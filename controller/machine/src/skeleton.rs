@@ -14,7 +14,7 @@ use crate::{
 const FORM: u8 = 1;
 
 /// The words of events, by their places.
-const EVENTS: [&str; 24] = [
+const EVENTS: [&str; 38] = [
     "run_started",
     "effect_leased",
     "effect_deferred",
@@ -39,7 +39,56 @@ const EVENTS: [&str; 24] = [
     "clock_set_back",
     "branch_ended",
     "run_rolled_back",
+    "delivery_set_aside",
+    "delivery_started",
+    "delivery_dropped",
+    "switch_paused",
+    "switch_resumed",
+    "slot_fired",
+    "slot_skipped",
+    "revision_attempted",
+    "revision_moved",
+    "revision_applied",
+    "source_held",
+    "source_released",
+    "plan_confirmed",
+    "proposal_moved",
 ];
+
+/// What happens to an instance that is no run: deliveries, switches, schedules, revisions and proposals. A number is a place in the
+/// list of words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum HostEvent {
+    /// Something that came in was tried, and could not begin.
+    DeliverySetAside = 24,
+    /// Everything that a delivery should start has begun.
+    DeliveryStarted = 25,
+    /// A delivery starts nothing any more.
+    DeliveryDropped = 26,
+    /// A playbook, a connector or everything was paused.
+    SwitchPaused = 27,
+    /// Such a pause ended.
+    SwitchResumed = 28,
+    /// A slot of a schedule started its run.
+    SlotFired = 29,
+    /// A slot of a schedule, or a span of them, started nothing.
+    SlotSkipped = 30,
+    /// A revision is tried for the first time.
+    RevisionAttempted = 31,
+    /// The life of a revision went on.
+    RevisionMoved = 32,
+    /// A revision came into force.
+    RevisionApplied = 33,
+    /// The source is not followed any more.
+    SourceHeld = 34,
+    /// The source is followed again.
+    SourceReleased = 35,
+    /// The operator confirmed a plan.
+    PlanConfirmed = 36,
+    /// The life of a proposal went on.
+    ProposalMoved = 37,
+}
 
 /// The words of facts, by their places.
 const FACTS: [&str; 43] = [
@@ -104,17 +153,27 @@ pub struct Skeleton {
 /// Returns the skeleton of an entry.
 #[must_use]
 pub fn of(entry: &Entry) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(24 + entry.facts.len());
-    bytes.push(FORM);
-    bytes.extend_from_slice(&entry.envelope.at.0.to_be_bytes());
-    bytes.push(event(&entry.envelope.event));
     let effect = entry.envelope.event.effect();
-    bytes.push(u8::from(effect.is_some()));
+    let mut bytes = begun(entry.envelope.at, event(&entry.envelope.event), effect.is_some());
     if let Some(effect) = effect {
         bytes.extend_from_slice(&effect.seq.to_be_bytes());
         bytes.extend_from_slice(&effect.index.to_be_bytes());
     }
     bytes.extend(entry.facts.iter().map(fact));
+    bytes
+}
+
+/// Returns the skeleton of an entry of an instance that is no run.
+#[must_use]
+pub fn of_host(at: Stamp, event: HostEvent) -> Vec<u8> {
+    begun(at, event as u8, false)
+}
+
+fn begun(at: Stamp, event: u8, has_effect: bool) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(32);
+    bytes.push(FORM);
+    bytes.extend_from_slice(&at.0.to_be_bytes());
+    bytes.extend([event, u8::from(has_effect)]);
     bytes
 }
 
@@ -261,6 +320,14 @@ mod tests {
         for text in ["secret", "lead-1", "child", "host"] {
             assert!(!bytes.windows(text.len()).any(|window| window == text.as_bytes()), "{text}");
         }
+    }
+
+    #[test]
+    fn what_happens_to_the_host_has_its_word() {
+        let found = read(&of_host(Stamp(7), HostEvent::ProposalMoved)).unwrap();
+        let expected = Skeleton { at: Stamp(7), event: "proposal_moved", effect: None, facts: Vec::new() };
+        assert_eq!(found, expected);
+        assert_eq!(read(&of_host(Stamp(7), HostEvent::DeliverySetAside)).unwrap().event, "delivery_set_aside");
     }
 
     #[test]

@@ -298,7 +298,7 @@ impl Load {
         let append = Append {
             instance: InstanceId::run(format!("bench-{run:06}")),
             expected: seq,
-            entries: vec![Content::bare(content(seq))],
+            entries: vec![Content { skeleton: Vec::new(), payload: content(seq) }],
             snapshot: None,
         };
         let writes = vec![

@@ -10,9 +10,11 @@ use adjutant_machine::{
         Kind, Lifecycle,
         revision::{RevisionEvent, RevisionLife, RevisionPhase},
     },
+    skeleton::HostEvent,
 };
 use serde::{Deserialize, Serialize};
 
+use super::store::Told;
 use crate::runtime::views::Lineage;
 
 /// How many revisions that were in force stay revertible.
@@ -116,6 +118,23 @@ pub(super) enum What {
     Released,
     /// The operator confirmed a plan.
     Confirmed(String),
+}
+
+impl Told for Entry {
+    fn at(&self) -> Stamp {
+        self.at
+    }
+
+    fn event(&self) -> HostEvent {
+        match self.what {
+            What::Attempted(_) => HostEvent::RevisionAttempted,
+            What::Life(_) => HostEvent::RevisionMoved,
+            What::Good(_) => HostEvent::RevisionApplied,
+            What::Held(_) => HostEvent::SourceHeld,
+            What::Released => HostEvent::SourceReleased,
+            What::Confirmed(_) => HostEvent::PlanConfirmed,
+        }
+    }
 }
 
 impl Course {

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use adjutant_machine::{
-    id::{InstanceId, InstanceKind},
-    journal::{self, Append, Batch, Content, Journal, JournalError},
+    codec,
+    id::{InstanceId, InstanceKind, Stamp},
+    journal::{self, Append, Batch, Journal, JournalError},
+    skeleton::HostEvent,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::oneshot;
@@ -26,6 +28,15 @@ pub(super) fn proposal(id: &str) -> InstanceId {
 pub(super) struct Kept<T> {
     pub(super) seq: u64,
     pub(super) state: T,
+}
+
+/// An entry of this room, with what of it stays when its text is forgotten.
+pub(super) trait Told: Serialize {
+    /// Returns when it happened.
+    fn at(&self) -> Stamp;
+
+    /// Returns what kind of thing happened.
+    fn event(&self) -> HostEvent;
 }
 
 /// New entries of an instance, with the state after them.
@@ -58,7 +69,7 @@ pub(super) fn proposals(journal: &dyn Journal) -> Result<Vec<InstanceId>, Error>
 }
 
 /// Appends entries and waits until they are durable; returns the number of the last one.
-pub(super) async fn append<T: Serialize, E: Serialize>(
+pub(super) async fn append<T: Serialize, E: Told>(
     journal: &Arc<dyn Journal>,
     change: Change<'_, T, E>,
 ) -> Result<u64, Error> {
@@ -78,10 +89,10 @@ pub(super) async fn append<T: Serialize, E: Serialize>(
 }
 
 /// Returns a change as the store takes it.
-pub(super) fn appended<T: Serialize, E: Serialize>(change: &Change<'_, T, E>) -> Result<Append, Error> {
+pub(super) fn appended<T: Serialize, E: Told>(change: &Change<'_, T, E>) -> Result<Append, Error> {
     let bytes = |error: serde_json::Error| Error::Bug(format!("a record has no JSON form: {error}"));
-    let content = |entry| Ok(Content::bare(serde_json::to_vec(entry)?));
-    let entries = change.entries.iter().map(content).collect::<Result<Vec<_>, _>>().map_err(bytes)?;
+    let content = |entry: &E| codec::encode_host(entry.at(), entry.event(), entry);
+    let entries = change.entries.iter().map(content).collect::<Result<_, _>>().map_err(bytes)?;
     let snapshot = Some(serde_json::to_vec(change.state).map_err(bytes)?);
     Ok(Append { instance: change.instance.clone(), expected: change.expected, entries, snapshot })
 }

@@ -7,8 +7,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use adjutant_machine::{
+    codec,
     id::{InstanceId, InstanceKind, Stamp},
-    journal::{self, Append, Batch, Content, Journal, JournalError, RowWrite, Table},
+    journal::{self, Append, Batch, Journal, JournalError, RowWrite, Table},
+    skeleton::HostEvent,
     trust::Speaker,
 };
 use adjutant_spec::plan::{OldestId, Overlap, Plan, Playbook, Renamed, Trigger};
@@ -359,8 +361,14 @@ async fn settle(core: &Arc<Core>, schedule: &Schedule<'_>, timer: &Timer, dealt:
     let log = instance(&oldest);
     let place = log.clone();
     let seq = core.read(move |core| Ok(core.journal.last(&place)?)).await?;
-    let entry = |view| Content::bare(serde_json::to_vec(view).unwrap_or_default());
-    let entries = views.iter().map(|(_, view)| entry(view)).collect();
+    let now = core.clock.now();
+    let entry = |view: &SlotView| {
+        let word = if view.run.is_some() { HostEvent::SlotFired } else { HostEvent::SlotSkipped };
+        codec::encode_host(now, word, view)
+    };
+    let entries = views.iter().map(|(_, view)| entry(view)).collect::<Result<_, _>>();
+    let entries =
+        entries.map_err(|error| Error::Bug(format!("a slot of a schedule has no JSON form: {error}")))?;
     let snapshot = serde_json::to_vec(&stored).ok();
     let appends = vec![Append { instance: log, expected: seq, entries, snapshot }];
     let writes = arming.writes;

@@ -10,8 +10,10 @@
 use std::sync::Arc;
 
 use adjutant_machine::{
+    codec,
     id::{InstanceId, InstanceKind, Stamp},
-    journal::{self, Append, Batch, Content, Journal, RowWrite, Table},
+    journal::{self, Append, Batch, Journal, RowWrite, Table},
+    skeleton::HostEvent,
     wait::Cause,
 };
 use serde::{Deserialize, Serialize};
@@ -159,7 +161,11 @@ impl Change {
         let expected = journal.last(&switch)?;
         let value = self.paused.as_ref().map(serde_json::to_vec).transpose().map_err(json)?;
         let row = RowWrite { table: Table::Host, key: rows::host::pause(&self.key), value };
-        let entries = vec![Content::bare(serde_json::to_vec(&self.entry).map_err(json)?)];
+        let word = match self.entry.what {
+            What::Paused { .. } => HostEvent::SwitchPaused,
+            What::Resumed { .. } => HostEvent::SwitchResumed,
+        };
+        let entries = vec![codec::encode_host(self.entry.at.0, word, &self.entry).map_err(json)?];
         let snapshot = Some(serde_json::to_vec(&State { paused: self.paused }).map_err(json)?);
         let appends = vec![Append { instance: switch, expected, entries, snapshot }];
         Ok(Batch { appends, writes: vec![row], ..Batch::default() })

@@ -4,7 +4,7 @@ fn batch() -> Batch {
     let append = Append {
         instance: InstanceId::run("lead-1"),
         expected: 2,
-        entries: vec![Content::bare(b"three".to_vec()), content(b"k", b"four")],
+        entries: vec![content(b"", b"three"), content(b"k", b"four")],
         snapshot: Some(b"after four".to_vec()),
     };
     let put = |table| RowWrite { table, key: b"k".to_vec(), value: Some(b"v".to_vec()) };

@@ -9,6 +9,7 @@ use adjutant_machine::{
         Kind, Lifecycle,
         proposal::{ProposalEvent, ProposalLife, ProposalPhase},
     },
+    skeleton::HostEvent,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -16,7 +17,7 @@ use serde_json::Value;
 use crate::{
     reconcile::{
         Error,
-        store::{self, Kept},
+        store::{self, Kept, Told},
     },
     runtime::{PageWish, views::Paged},
 };
@@ -79,6 +80,16 @@ pub(super) enum What {
     Published { commit: String },
     /// Something else happened to it.
     Life(ProposalEvent),
+}
+
+impl Told for Entry {
+    fn at(&self) -> Stamp {
+        self.at
+    }
+
+    fn event(&self) -> HostEvent {
+        HostEvent::ProposalMoved
+    }
 }
 
 impl Proposal {

@@ -6,10 +6,12 @@ use std::{
 };
 
 use adjutant_machine::{
+    codec,
     command::Notice,
     id::{InstanceId, InstanceKind},
-    journal::{Append, Batch, Content, Guard, JournalError, Row, RowWrite, Table},
+    journal::{Append, Batch, Guard, JournalError, Row, RowWrite, Table},
     life::delivery::{Arrival, DeliveryEntry, DeliveryEvent, DeliveryPhase, Kept, name},
+    skeleton::HostEvent,
 };
 use adjutant_spec::advice::Advice;
 use serde::{Deserialize, Serialize};
@@ -154,7 +156,12 @@ fn append(
 ) -> Result<Vec<Action>, Error> {
     let bug = |error: serde_json::Error| Error::Bug(format!("a delivery has no JSON form: {error}"));
     let id = instance(&name(&next.arrival.connector, &next.arrival.id));
-    let entries = vec![Content::bare(serde_json::to_vec(entry).map_err(bug)?)];
+    let word = match &entry.event {
+        DeliveryEvent::SetAside { .. } => HostEvent::DeliverySetAside,
+        DeliveryEvent::Started { .. } => HostEvent::DeliveryStarted,
+        DeliveryEvent::Dropped { .. } => HostEvent::DeliveryDropped,
+    };
+    let entries = vec![codec::encode_host(entry.at, word, entry).map_err(bug)?];
     let snapshot = Some(serde_json::to_vec(next).map_err(bug)?);
     let place = rows::index::delivery(next.arrival.at, &id.name);
     let is_open = matches!(next.phase, DeliveryPhase::Open { .. });

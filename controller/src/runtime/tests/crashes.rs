@@ -171,7 +171,10 @@ async fn a_run_that_cannot_be_read_is_set_aside_and_the_rest_goes_on() {
     let append = adjutant_machine::journal::Append {
         instance,
         expected: stored.seq,
-        entries: vec![adjutant_machine::journal::Content::bare(b"nonsense".to_vec())],
+        entries: vec![adjutant_machine::journal::Content {
+            skeleton: Vec::new(),
+            payload: b"nonsense".to_vec(),
+        }],
         snapshot: None,
     };
     let world = world.killed().await;
