@@ -1,4 +1,4 @@
-//! The company that is measured: one connector with a keyed verb, and a playbook of three calls.
+//! The company that is measured: one connector with a keyed verb, a playbook of three calls, and one that goes round and round.
 
 use std::sync::Arc;
 
@@ -8,6 +8,8 @@ use super::Error;
 
 /// The id of the playbook that is measured.
 pub(super) const PLAYBOOK: &str = "steps";
+/// The id of the playbook of the long run.
+pub(super) const ROUND: &str = "round";
 
 const COMPANY: &str = r#"schema = "adjutant/v1"
 name = "Bench"
@@ -40,6 +42,13 @@ path = "/cancel"
 effect = "write"
 idempotency = "native_key"
 input = { id = "string" }
+
+[verbs.look]
+method = "GET"
+path = "/look"
+effect = "read"
+idempotency = "pure"
+output = { more = "boolean" }
 "#;
 
 const GRANT: &str = r#"schema = "adjutant/v1"
@@ -62,14 +71,30 @@ fn playbook() -> String {
     text + "[[step]]\nid = \"done\"\nend = \"done\"\n"
 }
 
-/// Returns what is in force while it is measured.
-pub(super) fn plan() -> Result<Arc<Plan>, Error> {
+/// Returns how many rounds make a run of about so many entries: each is one entry when its call begins and one when it is answered.
+pub(super) fn rounds(entries: u64) -> u64 {
+    (entries / 2).max(10)
+}
+
+/// Looks so often as the desk says that there is more.
+fn round(rounds: u64) -> String {
+    format!(
+        "schema = \"adjutant/v1\"\ntitle = \"Round and round\"\ndeadline = \"30d\"\n\
+         [[step]]\nid = \"look\"\ncall = \"desk.look\"\nvisits = {rounds}\n\
+         [[step]]\nid = \"more\"\nchoose = [{{ when = \"steps.look.more\", to = \"look\" }}]\nelse = \"done\"\n\
+         [[step]]\nid = \"done\"\nend = \"done\"\n"
+    )
+}
+
+/// Returns what is in force while it is measured; the long run has about so many entries.
+pub(super) fn plan(entries: u64) -> Result<Arc<Plan>, Error> {
     let mut files = FileSet::new();
     for (path, text) in [
         ("adjutant.toml", COMPANY),
         ("connectors/desk.toml", DESK),
         ("policies/grant.toml", GRANT),
         ("playbooks/steps.toml", &playbook()),
+        ("playbooks/round.toml", &round(rounds(entries))),
     ] {
         files.insert(path, text.as_bytes().to_vec());
     }

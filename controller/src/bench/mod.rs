@@ -9,6 +9,7 @@
 
 mod company;
 mod load;
+mod long;
 mod raw;
 mod report;
 mod tap;
@@ -16,7 +17,7 @@ mod world;
 
 use std::path::Path;
 
-pub use report::{Alone, Error, Plan, Rate, Raw, Report, Spread};
+pub use report::{Alone, Error, Long, Plan, Rate, Raw, Report, Spread};
 
 use crate::journal;
 
@@ -27,7 +28,7 @@ use crate::journal;
 pub async fn run(folder: &Path, plan: &Plan) -> Result<Report, Error> {
     let fsync_us = journal::bench::fsync_in(folder)?;
     let world = world::World::open(&folder.join("path")).await?;
-    world.activate().await?;
+    world.activate(0).await?;
     let (alone, sample) = load::alone(&world, plan, fsync_us).await?;
     let plain = raw::Replay::open(&folder.join("raw"), sample)?;
     let steady = load::steady(&world, plan).await?;
@@ -36,6 +37,7 @@ pub async fn run(folder: &Path, plan: &Plan) -> Result<Report, Error> {
     let backlog = load::backlog(&world, plan).await?;
     let after = plain.rate(plan, steady.group)?;
     world.close().await?;
+    let long = long::run(&folder.join("long"), plan.long).await?;
     let raw = f64::midpoint(before, after);
     Ok(Report {
         hardware: journal::bench::hardware(),
@@ -47,6 +49,7 @@ pub async fn run(folder: &Path, plan: &Plan) -> Result<Report, Error> {
         steady,
         backlog,
         depth: plan.depth,
+        long,
         raw: Raw { entries_per_s: raw.round(), ratio: ratio(steady.entries_per_s, raw) },
     })
 }
@@ -66,7 +69,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn a_small_measurement_adds_up() {
         let folder = tempfile::tempdir().unwrap();
-        let plan = Plan { in_flight: 8, depth: 40, time: Duration::from_millis(300), alone: 5 };
+        let plan = Plan { in_flight: 8, depth: 40, time: Duration::from_millis(300), alone: 5, long: 60 };
         let report = run(folder.path(), &plan).await.unwrap();
         assert_eq!(report.alone.entries, 7, "start, three leases with their answers and the end: {report:?}");
         assert!(report.alone.synced_writes >= 3.0, "each answer is durable on its own: {report:?}");
@@ -77,6 +80,8 @@ mod tests {
             assert!(rate.bytes_per_batch > report.batch_bytes.p50 as f64 / 4.0, "{report:?}");
             assert!(rate.group >= 1.0, "{report:?}");
         }
+        assert_eq!(report.long.entries, 61, "a start and thirty rounds: {report:?}");
+        assert!(report.long.first_per_s > 0.0 && report.long.last_per_s > 0.0, "{report:?}");
         assert!(report.raw.entries_per_s > 0.0 && report.raw.ratio > 0.0);
     }
 }

@@ -20,11 +20,13 @@ pub struct Plan {
     pub time: Duration,
     /// How many runs go alone, one after the other.
     pub alone: usize,
+    /// How many entries the long run has, about.
+    pub long: u64,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { in_flight: 256, depth: 100_000, time: Duration::from_secs(10), alone: 300 }
+        Self { in_flight: 256, depth: 100_000, time: Duration::from_secs(10), alone: 300, long: 20_000 }
     }
 }
 
@@ -49,6 +51,8 @@ pub struct Report {
     pub backlog: Rate,
     /// How many runs stood in line then.
     pub depth: usize,
+    /// One run that goes round and round.
+    pub long: Long,
     /// The same batches, written as plain RocksDB batches in groups of the same size.
     pub raw: Raw,
 }
@@ -64,6 +68,19 @@ pub struct Alone {
     pub synced_writes: f64,
     /// How many entries a run has.
     pub entries: u64,
+}
+
+/// One run that goes round and round, alone.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Long {
+    /// How many entries it has.
+    pub entries: u64,
+    /// Entries a second in the first tenth of it.
+    pub first_per_s: f64,
+    /// Entries a second in the last tenth of it.
+    pub last_per_s: f64,
+    /// How long its state takes to be read from a store that was just opened, in milliseconds.
+    pub load_ms: f64,
 }
 
 /// The middle and the end.

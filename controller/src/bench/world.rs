@@ -30,12 +30,19 @@ use crate::{
 pub(super) struct Desk {
     pub(super) calls: AtomicU64,
     pub(super) is_open: watch::Sender<bool>,
+    /// How many calls there are before it says that there is no more.
+    pub(super) rounds: AtomicU64,
 }
 
 impl Performer for Desk {
     fn perform(&self, _plan: Arc<Plan>, job: Perform, _until: Stamp) -> BoxFuture<'static, Event> {
-        self.calls.fetch_add(1, Ordering::Relaxed);
-        let (effect, attempt, value) = (job.effect, job.attempt, json!({ "id": "1" }));
+        let calls = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
+        let value = if job.step == "look" {
+            json!({ "more": calls < self.rounds.load(Ordering::Relaxed) })
+        } else {
+            json!({ "id": "1" })
+        };
+        let (effect, attempt) = (job.effect, job.attempt);
         let event = Event::EffectSucceeded { effect, attempt, value, cost: None, provenance: Value::Null };
         if *self.is_open.borrow() {
             return Box::pin(std::future::ready(event));
@@ -74,7 +81,11 @@ impl World {
     /// Opens a store as it was left.
     pub(super) async fn open(folder: &Path) -> Result<Self, Error> {
         let tap = Arc::new(Tap::new(RocksJournal::open(folder, Options::default())?));
-        let desk = Arc::new(Desk { calls: AtomicU64::new(0), is_open: watch::Sender::new(true) });
+        let desk = Arc::new(Desk {
+            calls: AtomicU64::new(0),
+            is_open: watch::Sender::new(true),
+            rounds: AtomicU64::new(0),
+        });
         let settings = Settings {
             journal: Arc::clone(&tap) as Arc<dyn Journal>,
             performer: Arc::clone(&desk) as Arc<dyn Performer>,
@@ -87,10 +98,10 @@ impl World {
         Ok(Self { tap, desk, handle, next: AtomicU64::new(0) })
     }
 
-    /// Puts the measured company in force.
-    pub(super) async fn activate(&self) -> Result<(), Error> {
+    /// Puts the measured company in force; its long run has about so many entries.
+    pub(super) async fn activate(&self, long: u64) -> Result<(), Error> {
         let activation = Activation {
-            plan: company::plan()?,
+            plan: company::plan(long)?,
             revision: "bench".to_owned(),
             expected: None,
             held: BTreeMap::new(),
@@ -134,7 +145,7 @@ mod tests {
     async fn runs_and_the_revision_are_there_after_a_restart() {
         let folder = tempfile::tempdir().expect("a folder");
         let first = World::open(folder.path()).await.expect("a new store opens");
-        first.activate().await.expect("the revision is activated");
+        first.activate(0).await.expect("the revision is activated");
         let starts = (0..50).map(|_| first.handle.start(first.wish()));
         futures::future::try_join_all(starts).await.expect("the runs start");
         rest(&first).await;

@@ -1,7 +1,8 @@
 //! What the operator feels, on the real binary: save to applied, push to applied, boot, memory and CPU while idle.
 //!
 //! `cargo bench -p adjutant-tests --bench daemon` prints one JSON object with the hardware; further words choose among
-//! `saves`, `pushes`, `reconcile`, `idle` and `boot`. Figures of the daemon are read off its own control socket, a push
+//! `saves`, `pushes`, `reconcile`, `idle`, `boot` and `parked` (a million runs at a gate, which takes a quarter of an hour and is
+//! only done where it is named). Figures of the daemon are read off its own control socket, a push
 //! stands beside one of the same commit to a bare repository without hooks; nothing is asserted.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
@@ -39,6 +40,8 @@ fn main() {
         "idle": measure("idle", &idle),
         "boot": measure("boot", &|| json!({ "1000": boot(1_000), "10000": boot(10_000) })),
     });
+    let parked = chosen.iter().any(|word| word == "parked").then(|| boot(1_000_000));
+    let report = parked.map_or(report.clone(), |parked| json!({ "others": report, "parked": parked }));
     println!("{report:#}");
 }
 
@@ -189,6 +192,7 @@ fn idle() -> Value {
 /// Boots over so many runs that wait at a gate.
 fn boot(runs: usize) -> Value {
     let daemon = Daemon::start(company(10), &["--repo", "company"]);
+    let fresh = rss_mib(daemon.child.id());
     let start = Instant::now();
     let workers: Vec<_> = (0..8)
         .map(|worker| {
@@ -200,16 +204,33 @@ fn boot(runs: usize) -> Value {
         .collect();
     workers.into_iter().for_each(|worker| worker.join().expect("a worker ends"));
     let filled = start.elapsed();
+    let parked = rss_mib(daemon.child.id());
     let world = killed(daemon);
     let start = Instant::now();
     let daemon = Daemon::start(world, &["--repo", "company"]);
     let ready = start.elapsed();
     json!({
         "live_runs": runs / 8 * 8,
+        "rss_mib_without_runs": fresh,
+        "rss_mib_when_all_are_parked": parked,
         "acknowledged_starts_per_s": (runs as f64 / filled.as_secs_f64()).round(),
         "kill_to_ready_ms": ready.as_millis() as u64,
+        "lists_ms": lists(&daemon),
         "rss_mib": rss_mib(daemon.child.id()),
     })
+}
+
+/// How long the first page of each list takes, and what counts all runs.
+fn lists(daemon: &Daemon) -> Value {
+    let ask = |path: &str| {
+        let times = (0..5).map(|_| {
+            let start = Instant::now();
+            daemon.ask(path).expect("it is answered");
+            start.elapsed()
+        });
+        spread(times.collect())
+    };
+    json!({ "runs": ask("/api/v1/runs"), "inbox": ask("/api/v1/inbox"), "status": ask("/api/v1/status") })
 }
 
 /// Kills a daemon and returns the world that it was in.

@@ -223,6 +223,9 @@ pub(crate) struct DiskBenchArgs {
     /// How many runs stand in line while the rate behind a backlog is measured.
     #[arg(long, value_name = "RUNS", default_value_t = 100_000, requires = "path")]
     pub depth: usize,
+    /// How many entries the run has that goes round and round alone.
+    #[arg(long, value_name = "ENTRIES", default_value_t = 20_000, requires = "path")]
+    pub long: u64,
     /// For how long each rate is measured.
     #[arg(long, default_value = "10s", requires = "path")]
     pub time: Period,

@@ -58,7 +58,7 @@ fn store_alone(out: &Out, folder: &Path) -> Outcome {
 
 fn whole_path(out: &Out, folder: &Path, asked: &DiskBenchArgs) -> Outcome {
     let time = std::time::Duration::from_millis(asked.time.millis());
-    let plan = path::Plan { depth: asked.depth, time, ..path::Plan::default() };
+    let plan = path::Plan { depth: asked.depth, long: asked.long, time, ..path::Plan::default() };
     out.say(words!(
         "measuring in {}: {} runs in flight for {}, then the same behind {} in line; filling the line takes a while",
         folder.display(),
@@ -108,6 +108,14 @@ fn tell(out: &Out, report: &path::Report) -> Outcome {
         ]);
     }
     out.table(&table)?;
+    let long = &report.long;
+    out.data(words!(
+        "a run of {} entries alone: {} entries/s in its first tenth, {} in its last; read in {} ms\n",
+        long.entries,
+        format!("{:.0}", long.first_per_s),
+        format!("{:.0}", long.last_per_s),
+        format!("{:.2}", long.load_ms)
+    ))?;
     out.say(words!(
         "plain RocksDB batches of the same bytes in groups of the same size: {} entries/s; the whole path made {} % of it",
         format!("{:.0}", report.raw.entries_per_s),
