@@ -166,7 +166,11 @@ pub enum Event {
         reason: String,
     },
     /// Effects start again.
-    RunResumed,
+    RunResumed {
+        /// Why; empty where nobody said.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        reason: String,
+    },
     /// The run unwinds and ends as cancelled.
     RunCancelled {
         /// Why.
@@ -240,7 +244,7 @@ impl Event {
             | Self::TimerFired { .. }
             | Self::GateDecided(_)
             | Self::RunPaused { .. }
-            | Self::RunResumed
+            | Self::RunResumed { .. }
             | Self::RunCancelled { .. }
             | Self::RunKilled { .. }
             | Self::RunRetried { .. }

@@ -226,7 +226,7 @@ fn event(event: &Event) -> u8 {
         Event::GateDecided(_) => 13,
         Event::ChildEnded { .. } => 14,
         Event::RunPaused { .. } => 15,
-        Event::RunResumed => 16,
+        Event::RunResumed { .. } => 16,
         Event::RunCancelled { .. } => 17,
         Event::RunKilled { .. } => 18,
         Event::RunRetried { .. } => 19,

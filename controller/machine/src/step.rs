@@ -52,7 +52,7 @@ fn is_too_late(event: &Event) -> bool {
         | Event::EffectNeedsApproval { .. }
         | Event::EffectOutdated { .. }
         | Event::RunPaused { .. }
-        | Event::RunResumed
+        | Event::RunResumed { .. }
         | Event::ClockSetBack
         | Event::RunCancelled { .. } => true,
         Event::RunStarted(_)

@@ -296,6 +296,6 @@ fn a_pause_holds_the_mail_and_resume_sends_it() {
     world.send("operator", Event::RunPaused { reason: "thinking".to_owned() });
     world.approve();
     assert!(world.host.outbox.is_empty());
-    assert_eq!(world.send("operator", Event::RunResumed), Verdict::Applied);
+    assert_eq!(world.send("operator", Event::RunResumed { reason: String::new() }), Verdict::Applied);
     assert_eq!(verb(&world.waiting()), "mail.send");
 }

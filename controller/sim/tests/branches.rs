@@ -192,14 +192,14 @@ fn a_pause_reaches_what_goes_on_and_nothing_begins_until_it_is_over() {
     tree.answer(&held);
     tree.send("dig-1~dig.1.1", Event::RunKilled { reason: "not this one".to_owned() });
     assert_eq!(tree.branches().len(), 2, "none begins");
-    tree.send("dig-1", Event::RunResumed);
+    tree.send("dig-1", Event::RunResumed { reason: String::new() });
     assert_eq!(tree.status("dig-1~dig.1.0"), "unwinding", "all must end well, and one did not");
     assert_eq!(tree.branches().len(), 2);
 
     let mut tree = Tree::digs(&places(3), Many { max_parallel: 1, min_ok: None });
     tree.take("dig-1~dig.1.0");
     tree.send("dig-1", Event::RunPaused { reason: "wait".to_owned() });
-    tree.send("dig-1", Event::RunResumed);
+    tree.send("dig-1", Event::RunResumed { reason: String::new() });
     assert_eq!(tree.status("dig-1~dig.1.0"), "running");
 }
 

@@ -75,7 +75,7 @@ fn events(run: &Run, started: &RunStarted) -> Vec<Event> {
     let mut all = vec![
         Event::RunStarted(Box::new(started.clone())),
         Event::RunPaused { reason: reason() },
-        Event::RunResumed,
+        Event::RunResumed { reason: String::new() },
         Event::RunCancelled { reason: reason() },
         Event::RunKilled { reason: reason() },
         Event::RunRolledBack { reason: reason() },

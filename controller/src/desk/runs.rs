@@ -102,9 +102,9 @@ impl Desk {
     ///
     /// # Errors
     /// As [`Desk::pause`].
-    pub async fn resume(&self, who: &Who, id: &str) -> Answered<Answer> {
+    pub async fn resume(&self, who: &Who, id: &str, wish: Reason) -> Answered<Answer> {
         who.must(Scope::Operate)?;
-        Ok(self.handle.resume(id, &who.by).await?)
+        Ok(self.handle.resume(id, &wish.reason, &who.by).await?)
     }
 
     /// Cancels a run: what it did is taken back.

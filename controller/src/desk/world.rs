@@ -187,7 +187,7 @@ impl Desk {
         who.must(Scope::Operate)?;
         let (scope, until) = (wish.scope()?, wish.until.map(|until| until.0));
         let pause = Pause { scope, reason: wish.reason, by: who.by.clone(), until };
-        Ok(self.handle.pause_until(pause).await?)
+        Ok(self.handle.pause_scope(pause).await?)
     }
 
     /// Ends such a pause.
@@ -196,6 +196,6 @@ impl Desk {
     /// Without the scope, and for what cannot be paused.
     pub async fn resume_scope(&self, who: &Who, wish: PauseWish) -> Answered<Answer> {
         who.must(Scope::Operate)?;
-        Ok(self.handle.resume_because(wish.scope()?, &wish.reason, &who.by).await?)
+        Ok(self.handle.resume_scope(wish.scope()?, &wish.reason, &who.by).await?)
     }
 }

@@ -110,8 +110,9 @@ impl Handle {
     ///
     /// # Errors
     /// As [`Handle::deliver`].
-    pub async fn resume(&self, run: &str, by: &str) -> Answered<Answer> {
-        answer::of(self.control(whole(run, "resume")?, Event::RunResumed, by).await?, "resumed")
+    pub async fn resume(&self, run: &str, reason: &str, by: &str) -> Answered<Answer> {
+        let event = Event::RunResumed { reason: reason.to_owned() };
+        answer::of(self.control(whole(run, "resume")?, event, by).await?, "resumed")
     }
 
     /// Cancels one run: it unwinds.
@@ -193,16 +194,8 @@ impl Handle {
     /// Pauses everything, a playbook, or a connector: no further effect of it starts.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Journal`].
-    pub async fn pause_scope(&self, scope: PauseScope, reason: &str, by: &str) -> Answered<Answer> {
-        self.pause_until(Pause { scope, reason: reason.to_owned(), by: by.to_owned(), until: None }).await
-    }
-
-    /// As [`Handle::pause_scope`], perhaps with an end.
-    ///
-    /// # Errors
-    /// As [`Handle::pause_scope`], and [`Error::Invalid`] for an end that is past.
-    pub async fn pause_until(&self, pause: Pause) -> Answered<Answer> {
+    /// [`Error::NotFound`], [`Error::Journal`], and [`Error::Invalid`] for an end that is past.
+    pub async fn pause_scope(&self, pause: Pause) -> Answered<Answer> {
         let core = Arc::clone(&self.core);
         self.core.whole(async move { switch::pause(&core, pause).await }).await
     }
@@ -211,15 +204,7 @@ impl Handle {
     ///
     /// # Errors
     /// As [`Handle::pause_scope`].
-    pub async fn resume_scope(&self, scope: PauseScope, by: &str) -> Answered<Answer> {
-        self.resume_because(scope, "", by).await
-    }
-
-    /// As [`Handle::resume_scope`], with a reason.
-    ///
-    /// # Errors
-    /// As [`Handle::pause_scope`].
-    pub async fn resume_because(&self, scope: PauseScope, reason: &str, by: &str) -> Answered<Answer> {
+    pub async fn resume_scope(&self, scope: PauseScope, reason: &str, by: &str) -> Answered<Answer> {
         let (core, reason, by) = (Arc::clone(&self.core), reason.to_owned(), by.to_owned());
         self.core.whole(async move { switch::resume(&core, scope, (&reason, &by)).await }).await
     }

@@ -285,7 +285,8 @@ impl<'a> Decider<'a> {
     pub(super) fn release_branches(&mut self) {
         for (round, branches) in self.rounds() {
             for index in branches.live_ones() {
-                self.tell_branch(&round, index, Event::RunResumed);
+                let reason = "its run goes on".to_owned();
+                self.tell_branch(&round, index, Event::RunResumed { reason });
             }
             self.go_on_with(&round);
         }

@@ -45,7 +45,7 @@ impl<'a> Decider<'a> {
             Event::ClockSetBack => self.clock_set_back(),
             Event::BranchEnded(ended) => self.branch_ended(ended)?,
             Event::RunPaused { .. }
-            | Event::RunResumed
+            | Event::RunResumed { .. }
             | Event::RunCancelled { .. }
             | Event::RunRetried { .. }
             | Event::RunRolledBack { .. }
@@ -62,8 +62,8 @@ impl<'a> Decider<'a> {
     fn control(&mut self, event: &Event) -> Decision {
         let kind = match event {
             Event::RunPaused { reason } => self.live(&RunEvent::Pause(reason.clone())),
-            Event::RunResumed if self.is_active() => Kind::Repeated,
-            Event::RunResumed => self.live(&RunEvent::Resume),
+            Event::RunResumed { .. } if self.is_active() => Kind::Repeated,
+            Event::RunResumed { .. } => self.live(&RunEvent::Resume),
             Event::RunCancelled { reason } => self.live(&RunEvent::GiveUp(reason.clone())),
             // Who takes a run back that is no branch must say more than that.
             Event::RunRolledBack { reason } if is_branch(&self.draft.run.id) => self.roll_back(reason),

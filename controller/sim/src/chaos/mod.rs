@@ -179,7 +179,7 @@ impl<H: Host> Chaos<H> {
         let roots = self.runs().filter(|run| !is_branch(&run.id));
         let paused = roots.filter(|run| matches!(run.phase, Phase::Paused { .. }));
         let runs: Vec<String> = paused.map(|run| run.id.clone()).collect();
-        runs.iter().try_for_each(|run| self.send(run, Event::RunResumed).map(drop))
+        runs.iter().try_for_each(|run| self.send(run, Event::RunResumed { reason: String::new() }).map(drop))
     }
 
     fn send(&mut self, run: &str, event: Event) -> Result<Verdict, Broken> {

@@ -103,7 +103,7 @@ impl<H: Host> Chaos<H> {
             1 => Event::RunRetried { step: None, edits: BTreeMap::new(), speaker: Speaker::Operator },
             // A run is paused and resumed as a whole.
             2..=4 => return self.send(root_of(&run), Event::RunPaused { reason }).map(drop),
-            _ => return self.send(root_of(&run), Event::RunResumed).map(drop),
+            _ => return self.send(root_of(&run), Event::RunResumed { reason: String::new() }).map(drop),
         };
         self.send(&run, event).map(drop)
     }
@@ -173,7 +173,7 @@ impl<H: Host> Chaos<H> {
             late.into_iter().map(|(perform, event)| (perform.effect.run, event)).collect();
         if let Some(run) = self.pick_run() {
             let reason = "the operator wishes so".to_owned();
-            let event = self.pick(&[Event::RunResumed, Event::RunPaused { reason }]);
+            let event = self.pick(&[Event::RunResumed { reason: String::new() }, Event::RunPaused { reason }]);
             sent.extend(event.map(|event| (root_of(&run).to_owned(), event)));
         }
         self.host.crash(sent)
@@ -195,7 +195,7 @@ impl<H: Host> Chaos<H> {
             })
         };
         match &event {
-            Event::ChildEnded { effect, .. } if starts_child(effect) => Event::RunResumed,
+            Event::ChildEnded { effect, .. } if starts_child(effect) => Event::RunResumed { reason: String::new() },
             _ => event,
         }
     }

@@ -126,14 +126,15 @@ pub(super) async fn pause(
 }
 
 /// Lets a paused run go on.
-#[utoipa::path(post, path = "/api/v1/runs/{id}/resume", tag = "runs", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/runs/{id}/resume", tag = "runs", params(("id" = String, Path)), request_body = Reason,
     responses((status = 200, body = Answer), (status = 404, body = Refusal), (status = 409, body = Refusal)))]
 pub(super) async fn resume(
     State(app): State<App>,
     who: Principal,
     Path(id): Path<String>,
+    Body(wish): Body<Reason>,
 ) -> Answered<Answer> {
-    Ok(Json(app.desk.resume(&who, &id).await?))
+    Ok(Json(app.desk.resume(&who, &id, wish).await?))
 }
 
 /// Cancels a run: what was done is taken back.

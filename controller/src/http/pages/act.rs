@@ -98,7 +98,7 @@ pub(super) async fn steer(State(app): State<App>, Path(id): Path<String>, form: 
     let reason = Reason { reason: reason(&form) };
     let answer = match form.must("verb")? {
         "pause" => desk.pause(who, &id, reason).await?,
-        "resume" => desk.resume(who, &id).await?,
+        "resume" => desk.resume(who, &id, reason).await?,
         "cancel" => desk.cancel(who, &id, reason).await?,
         "kill" => desk.kill(who, &id, reason).await?,
         "retry" => {

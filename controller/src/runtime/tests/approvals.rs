@@ -58,14 +58,18 @@ async fn approved() -> (World, String) {
     .await;
     world.ran("first", "k").await;
     let run = world.ran("quotes", "k").await.line.id;
-    world.handle.pause_scope(PauseScope::Connector("desk".to_owned()), "test", "operator").await.unwrap();
+    world
+        .handle
+        .pause_scope(pause(PauseScope::Connector("desk".to_owned()), "test", "operator"))
+        .await
+        .unwrap();
     world.handle.decide(approve(&world.gate().await), "operator").await.unwrap();
     world.rest().await;
     (world, run)
 }
 
 async fn resume(world: &World) {
-    world.handle.resume_scope(PauseScope::Connector("desk".to_owned()), "operator").await.unwrap();
+    world.handle.resume_scope(PauseScope::Connector("desk".to_owned()), "", "operator").await.unwrap();
     world.rest().await;
 }
 

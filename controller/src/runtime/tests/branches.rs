@@ -86,9 +86,10 @@ async fn a_process_that_dies_finds_every_branch_where_it_was() {
 async fn a_pause_is_the_whole_run_s_and_reaches_its_branches() {
     let (world, run) = ran(&Company::splits(Join::All)).await;
     let lane = format!("{run}~split.1.1");
-    for refused in
-        [world.handle.pause(&lane, "wait", "operator").await, world.handle.resume(&lane, "operator").await]
-    {
+    for refused in [
+        world.handle.pause(&lane, "wait", "operator").await,
+        world.handle.resume(&lane, "", "operator").await,
+    ] {
         assert!(matches!(&refused, Err(Error::Invalid { .. })), "{refused:?}");
     }
     world.handle.pause(&run, "wait", "operator").await.unwrap();
@@ -96,7 +97,7 @@ async fn a_pause_is_the_whole_run_s_and_reaches_its_branches() {
     assert_eq!(status(&world, &lane).await, "paused");
     world.pass(2 * HOUR).await;
     assert_eq!(world.script.calls("desk.note").len(), 2, "nothing leaves meanwhile");
-    world.handle.resume(&run, "operator").await.unwrap();
+    world.handle.resume(&run, "", "operator").await.unwrap();
     world.rest().await;
     assert_eq!(status(&world, &lane).await, "done");
 }

@@ -37,7 +37,11 @@ async fn a_child_run_answers_its_parent() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_child_run_is_cancelled_with_its_parent() {
     let world = World::with(&[("playbooks/parent.toml", PARENT)]).await;
-    world.handle.pause_scope(PauseScope::Playbook("put".to_owned()), "test", "operator").await.unwrap();
+    world
+        .handle
+        .pause_scope(pause(PauseScope::Playbook("put".to_owned()), "test", "operator"))
+        .await
+        .unwrap();
     let parent = world.ran("parent", "k").await;
     let world = world.killed().await;
     world.rest().await;
@@ -57,7 +61,10 @@ async fn a_paused_run_starts_nothing_and_a_killed_one_ends_at_once() {
     world.handle.pause(&run, "wait", "operator").await.unwrap();
     world.pass(60_000).await;
     assert_eq!(world.script.calls("desk.post").len(), 1);
-    world.handle.resume(&run, "operator").await.unwrap();
+    world.handle.resume(&run, "it answers again", "operator").await.unwrap();
+    let log = world.handle.log(&adjutant_machine::id::InstanceId::run(&run), 1, 100).await.unwrap();
+    let resumed = log.iter().find(|line| line.event["event"] == "run_resumed").expect("it stands in the log");
+    assert_eq!(resumed.event["reason"], "it answers again");
     world.rest().await;
     world.pass(60_000).await;
     assert_eq!(world.run(&run).await.line.status, "done");
@@ -140,13 +147,17 @@ async fn a_freeze_holds_until_it_ends() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shutdown_leaves_the_rest_to_the_next_process() {
     let world = World::with(&[]).await;
-    world.handle.pause_scope(PauseScope::Connector("desk".to_owned()), "test", "operator").await.unwrap();
+    world
+        .handle
+        .pause_scope(pause(PauseScope::Connector("desk".to_owned()), "test", "operator"))
+        .await
+        .unwrap();
     let run = world.ran("put", "k").await.line.id;
     world.handle.shutdown().await;
     let refused = world.handle.cancel(&run, "late", "operator").await;
     assert!(matches!(refused, Err(Error::Unavailable { .. })), "{refused:?}");
     let world = world.killed().await;
-    world.handle.resume_scope(PauseScope::Connector("desk".to_owned()), "operator").await.unwrap();
+    world.handle.resume_scope(PauseScope::Connector("desk".to_owned()), "", "operator").await.unwrap();
     world.rest().await;
     assert_eq!(world.run(&run).await.line.status, "done");
 }

@@ -97,7 +97,11 @@ async fn a_probe_is_asked_before_anything_is_sent_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_queued_is_taken_up_again() {
     let world = World::with(&[]).await;
-    world.handle.pause_scope(crate::runtime::PauseScope::Everything, "test", "operator").await.unwrap();
+    world
+        .handle
+        .pause_scope(pause(crate::runtime::PauseScope::Everything, "test", "operator"))
+        .await
+        .unwrap();
     let run = world.ran("post", "k").await.line.id;
     assert_eq!(world.script.calls("desk.post"), []);
     let world = world.killed().await;
@@ -105,7 +109,7 @@ async fn what_was_queued_is_taken_up_again() {
     assert_eq!(world.script.calls("desk.post"), [], "the pause survives");
     let why = world.handle.why(&run).await.unwrap();
     assert!(why.chain.iter().any(|line| line.kind == "pause"), "{why:?}");
-    world.handle.resume_scope(crate::runtime::PauseScope::Everything, "operator").await.unwrap();
+    world.handle.resume_scope(crate::runtime::PauseScope::Everything, "", "operator").await.unwrap();
     world.rest().await;
     assert_eq!(world.script.calls("desk.post").len(), 1);
     assert_eq!(world.run(&run).await.line.status, "done");

@@ -177,7 +177,11 @@ async fn a_repaired_run_is_released_and_goes_on_and_a_damaged_one_is_not() {
 async fn a_damaged_row_hides_no_other_and_is_made_again_from_what_it_was_made_of() {
     for table in [Table::Timer, Table::Outbox, Table::Index] {
         let world = World::with(&[]).await;
-        world.handle.pause_scope(PauseScope::Connector("desk".to_owned()), "test", "operator").await.unwrap();
+        world
+            .handle
+            .pause_scope(pause(PauseScope::Connector("desk".to_owned()), "test", "operator"))
+            .await
+            .unwrap();
         let queued = world.ran("put", "queued").await.line.id;
         let other = world.ran("post", "other").await.line.id;
         for row in journal::rows(world.journal.as_ref(), table, b"").map(Result::unwrap) {
@@ -189,7 +193,7 @@ async fn a_damaged_row_hides_no_other_and_is_made_again_from_what_it_was_made_of
         world.rest().await;
         assert_eq!(world.handle.runs(RunFilter::default()).await.unwrap().len(), 2, "{table:?}");
         assert!(!world.handle.audit().await.unwrap().ok, "{table:?}: it is found");
-        world.handle.resume_scope(PauseScope::Connector("desk".to_owned()), "operator").await.unwrap();
+        world.handle.resume_scope(PauseScope::Connector("desk".to_owned()), "", "operator").await.unwrap();
         world.rest().await;
         for run in [&queued, &other] {
             assert_eq!(world.run(run).await.line.status, "done", "{table:?}");
@@ -279,7 +283,7 @@ async fn grown(world: &World, run: &str) -> u64 {
     let id = InstanceId::run(run);
     while world.journal.load(&id).unwrap().unwrap().snapshot.is_none() {
         world.handle.pause(run, "it shall grow", "operator").await.unwrap();
-        world.handle.resume(run, "operator").await.unwrap();
+        world.handle.resume(run, "", "operator").await.unwrap();
         world.rest().await;
     }
     world.journal.last(&id).unwrap()

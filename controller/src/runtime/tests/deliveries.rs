@@ -351,7 +351,7 @@ async fn what_comes_in_by_a_paused_connector_is_open_and_starts_when_the_pause_e
     let world = opened(&[("playbooks/leads.toml", &leads)]).await;
     let before = world.takes(delivery("m-0", "before")).await;
     let scope = PauseScope::Connector("form".to_owned());
-    world.handle.pause_scope(scope.clone(), "somebody has its key", "operator").await.unwrap();
+    world.handle.pause_scope(pause(scope.clone(), "somebody has its key", "operator")).await.unwrap();
     assert!(world.takes(delivery("m-0", "before")).await.known, "what came before keeps its answer");
     for id in ["m-1", "m-2", "m-3"] {
         let taken = world.takes(delivery(id, id)).await;
@@ -365,7 +365,7 @@ async fn what_comes_in_by_a_paused_connector_is_open_and_starts_when_the_pause_e
     world.activate(plan_of(&[("playbooks/leads.toml", &leads)]), "r2", Some("r1")).await;
     world.rest().await;
     assert_eq!(world.open().await.len(), 3);
-    world.handle.resume_scope(scope, "operator").await.unwrap();
+    world.handle.resume_scope(scope, "", "operator").await.unwrap();
     world.rest().await;
     assert_eq!(world.open().await, []);
     let again = world.takes(delivery("m-1", "m-1")).await;

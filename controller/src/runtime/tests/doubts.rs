@@ -180,7 +180,11 @@ async fn a_killed_parent_ends_its_child_or_names_it() {
              [[step]]\nid = \"close\"\nend = \"cancelled\"\n[[step]]\nid = \"done\"\nend = \"done\"\n"
         );
         let world = World::with(&[("playbooks/parent.toml", &parent)]).await;
-        world.handle.pause_scope(PauseScope::Connector("desk".to_owned()), "test", "operator").await.unwrap();
+        world
+            .handle
+            .pause_scope(pause(PauseScope::Connector("desk".to_owned()), "test", "operator"))
+            .await
+            .unwrap();
         let parent = world.ran("parent", "k").await;
         let child = parent.children[0].clone();
         let answer = world.handle.kill(&parent.line.id, "stop", "operator").await.unwrap();
@@ -188,7 +192,7 @@ async fn a_killed_parent_ends_its_child_or_names_it() {
         world.rest().await;
         assert_eq!(world.run(&child).await.line.status, expected, "{close}");
         let world = world.killed().await;
-        world.handle.resume_scope(PauseScope::Connector("desk".to_owned()), "operator").await.unwrap();
+        world.handle.resume_scope(PauseScope::Connector("desk".to_owned()), "", "operator").await.unwrap();
         world.rest().await;
         let calls = world.script.calls("desk.put").len();
         assert_eq!(calls, usize::from(close == "detach"), "{close}: what was killed calls nobody");

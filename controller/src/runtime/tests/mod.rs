@@ -43,6 +43,8 @@ use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use switches::pause;
+
 use super::{
     Activation, Handle, ManualClock, NotifyFailure, PageWish, Performer, Runtime, Settings, StartRun,
     Started, Worst,

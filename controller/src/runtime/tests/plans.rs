@@ -78,7 +78,7 @@ async fn who_follows_the_plans_is_told_of_each_other_one_and_of_nothing_else() {
     let mut plans = world.handle.plans();
     world.activate(named("First"), "r1", None).await;
     assert_eq!(plans.next().await.unwrap().company.name, "First");
-    world.handle.pause_scope(PauseScope::Everything, "test", "operator").await.unwrap();
+    world.handle.pause_scope(pause(PauseScope::Everything, "test", "operator")).await.unwrap();
     world.activate(named("Second"), "r2", Some("r1")).await;
     assert_eq!(plans.next().await.unwrap().company.name, "Second");
     let mut late = world.handle.plans();

@@ -35,13 +35,17 @@ async fn a_live_run_keeps_its_grants() {
 async fn a_pause_holds_by_whatever_name() {
     for name in ["put", "set", "place"] {
         let (world, run) = with_a_live_run().await;
-        world.handle.pause_scope(PauseScope::Playbook(name.to_owned()), "test", "operator").await.unwrap();
+        world
+            .handle
+            .pause_scope(pause(PauseScope::Playbook(name.to_owned()), "test", "operator"))
+            .await
+            .unwrap();
         world.pass(60_000).await;
         assert_eq!(world.script.calls("desk.put").len(), 1, "{name}: nothing more starts");
         let world = world.killed().await;
         world.pass(60_000).await;
         assert_eq!(world.script.calls("desk.put").len(), 1, "{name}: after a restart neither");
-        world.handle.resume_scope(PauseScope::Playbook("place".to_owned()), "operator").await.unwrap();
+        world.handle.resume_scope(PauseScope::Playbook("place".to_owned()), "", "operator").await.unwrap();
         world.rest().await;
         assert_eq!(world.run(&run).await.line.status, "done", "{name}");
         world.sound().await;
@@ -71,7 +75,11 @@ async fn a_run_under_the_old_name_is_another_run_of_the_new_one() {
     let old = calls("put").replace("[input.text]", trigger);
     let new = old.replace("title = \"Calls\"", "title = \"Calls\"\nwas = [\"put\"]");
     let world = World::with(&[("playbooks/put.toml", &old), ("connectors/hook.toml", hook)]).await;
-    world.handle.pause_scope(PauseScope::Connector("desk".to_owned()), "test", "operator").await.unwrap();
+    world
+        .handle
+        .pause_scope(pause(PauseScope::Connector("desk".to_owned()), "test", "operator"))
+        .await
+        .unwrap();
     let delivery = |id: &str| Delivery {
         connector: "hook".to_owned(),
         event: "thing".to_owned(),

@@ -50,8 +50,8 @@ async fn slots_that_passed_while_nothing_ran_are_dealt_with_as_told() {
 async fn a_slot_does_not_overlap_where_it_must_not() {
     let world = world(&scheduled("once", "skip")).await;
     world.script.will("desk.put", [Turn::Fail(ErrorClass::Transient)]);
-    let pause = crate::runtime::PauseScope::Everything;
-    world.handle.pause_scope(pause.clone(), "test", "operator").await.unwrap();
+    let all = crate::runtime::PauseScope::Everything;
+    world.handle.pause_scope(pause(all.clone(), "test", "operator")).await.unwrap();
     world.pass(HOUR).await;
     world.pass(24 * HOUR).await;
     let slots = world.handle.slots("daily", 10).await.unwrap();
@@ -67,7 +67,11 @@ async fn what_was_missed_is_one_row_however_many_slots_it_was() {
             .map(|(path, text)| (path, text.replace("0 0 9 * * *", cron)))
             .collect();
         let world = world(&files).await;
-        world.handle.pause_scope(crate::runtime::PauseScope::Everything, "test", "operator").await.unwrap();
+        world
+            .handle
+            .pause_scope(pause(crate::runtime::PauseScope::Everything, "test", "operator"))
+            .await
+            .unwrap();
         world.handle.shutdown().await;
         let before = world.journal.verify().unwrap().entries;
         // Half a slot late, so that the last one is not in time.

@@ -8,6 +8,10 @@ use crate::runtime::{Error, Pause, PauseScope, tests::money::THINKS};
 
 const HOUR: u64 = 3_600_000;
 
+pub(super) fn pause(scope: PauseScope, reason: &str, by: &str) -> Pause {
+    Pause { scope, reason: reason.to_owned(), by: by.to_owned(), until: None }
+}
+
 async fn log(world: &World, name: &str) -> Vec<(String, String, Value)> {
     let id = InstanceId { kind: InstanceKind::Switch, name: name.to_owned() };
     let lines = world.handle.log(&id, 1, 100).await.expect("the switch has a log");
@@ -24,12 +28,12 @@ async fn pauses_and_resumes_are_entries() {
         (PauseScope::Connector("desk".into()), "connector.desk"),
     ];
     for (scope, name) in scopes {
-        world.handle.pause_scope(scope.clone(), "it smells", "ada").await.unwrap();
-        let again = world.handle.pause_scope(scope.clone(), "again", "bob").await.unwrap();
+        world.handle.pause_scope(pause(scope.clone(), "it smells", "ada")).await.unwrap();
+        let again = world.handle.pause_scope(pause(scope.clone(), "again", "bob")).await.unwrap();
         assert!(!again.applied && again.message.contains("ada"), "{}", again.message);
         let world_after = world.handle.status().await.unwrap().paused;
         assert_eq!((world_after[0].by.as_str(), world_after[0].reason.as_str()), ("ada", "it smells"));
-        world.handle.resume_because(scope, "it is clean", "bob").await.unwrap();
+        world.handle.resume_scope(scope, "it is clean", "bob").await.unwrap();
         let wanted = [("ada", "paused", json!("it smells")), ("bob", "resumed", json!("it is clean"))];
         let wanted = wanted.map(|(by, event, reason)| (by.to_owned(), event.to_owned(), reason));
         assert_eq!(log(&world, name).await, wanted);
@@ -46,9 +50,9 @@ async fn a_pause_with_an_end_ends_by_itself_and_its_log_says_so() {
         by: "ada".into(),
         until: Some(until),
     };
-    let past = world.handle.pause_until(pause(Stamp(1))).await;
+    let past = world.handle.pause_scope(pause(Stamp(1))).await;
     assert!(matches!(past, Err(Error::Invalid { .. })), "{past:?}");
-    world.handle.pause_until(pause(monday().plus(HOUR))).await.unwrap();
+    world.handle.pause_scope(pause(monday().plus(HOUR))).await.unwrap();
     let run = world.ran("put", "k").await;
     assert_eq!(run.effects[0].phase, "held");
     world.pass(HOUR - 1).await;
@@ -64,7 +68,11 @@ async fn a_pause_with_an_end_ends_by_itself_and_its_log_says_so() {
 async fn a_paused_connector_is_not_called_by_verbs_probes_undos_or_agents() {
     let world = World::with(&[("playbooks/thinks.toml", THINKS)]).await;
     for name in ["desk", "llm"] {
-        world.handle.pause_scope(PauseScope::Connector(name.into()), "stop", "operator").await.unwrap();
+        world
+            .handle
+            .pause_scope(pause(PauseScope::Connector(name.into()), "stop", "operator"))
+            .await
+            .unwrap();
     }
     for playbook in ["put", "post", "book", "thinks"] {
         let run = world.ran(playbook, "k").await;
@@ -72,10 +80,10 @@ async fn a_paused_connector_is_not_called_by_verbs_probes_undos_or_agents() {
         assert!(run.waiting[0].contains("is paused"), "{:?}", run.waiting);
     }
     assert!(world.script.seen.lock().unwrap().is_empty());
-    world.handle.resume_scope(PauseScope::Connector("desk".into()), "operator").await.unwrap();
+    world.handle.resume_scope(PauseScope::Connector("desk".into()), "", "operator").await.unwrap();
     world.rest().await;
     assert_eq!(world.script.calls("thinker"), [], "the model is still paused");
-    world.handle.resume_scope(PauseScope::Connector("llm".into()), "operator").await.unwrap();
+    world.handle.resume_scope(PauseScope::Connector("llm".into()), "", "operator").await.unwrap();
     world.rest().await;
     let runs = world.handle.status().await.unwrap().runs;
     assert_eq!(runs, BTreeMap::from([("done".to_owned(), 4)]));
@@ -108,7 +116,7 @@ async fn an_attempt_that_finds_its_door_shut_goes_again_and_costs_no_attempt() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pause_knows_its_playbook_and_its_connector_by_every_name() {
     let world = World::with(&[]).await;
-    world.handle.pause_scope(PauseScope::Playbook("put".into()), "stop", "operator").await.unwrap();
+    world.handle.pause_scope(pause(PauseScope::Playbook("put".into()), "stop", "operator")).await.unwrap();
     let run = world.ran("put", "k").await.line.id;
     let renamed = calls("put").replace("title = \"Calls\"", "title = \"Calls\"\nwas = [\"put\"]");
     let policy = format!("schema = \"adjutant/v1\"\ntitle = \"P\"\n{}", grants("store", &["desk.put"]));
@@ -128,7 +136,7 @@ async fn a_pause_knows_its_playbook_and_its_connector_by_every_name() {
     world.rest().await;
     assert_eq!(world.script.calls("desk.put"), [], "a new name ends no pause");
     assert_eq!(world.run(&run).await.effects[0].phase, "held");
-    world.handle.resume_scope(PauseScope::Playbook("store".into()), "operator").await.unwrap();
+    world.handle.resume_scope(PauseScope::Playbook("store".into()), "", "operator").await.unwrap();
     world.rest().await;
     assert!(world.handle.status().await.unwrap().paused.is_empty());
 }
@@ -139,12 +147,12 @@ async fn a_notice_waits_for_its_door_however_long_that_is() {
                 verb = \"desk.put\"\nlevel = \"notify\"\n";
     let world = World::with(&[("policies/tell.toml", tell)]).await;
     *world.script.is_shut.lock().unwrap() = true;
-    world.handle.pause_scope(PauseScope::Playbook("post".into()), "stop", "operator").await.unwrap();
+    world.handle.pause_scope(pause(PauseScope::Playbook("post".into()), "stop", "operator")).await.unwrap();
     world.ran("put", "k").await;
     world.pass(40 * 24 * HOUR).await;
     assert!(world.script.notices.lock().unwrap().is_empty());
     *world.script.is_shut.lock().unwrap() = false;
-    world.handle.resume_scope(PauseScope::Playbook("post".into()), "operator").await.unwrap();
+    world.handle.resume_scope(PauseScope::Playbook("post".into()), "", "operator").await.unwrap();
     world.until(|script| script.notices.lock().unwrap().len() == 1).await;
 }
 

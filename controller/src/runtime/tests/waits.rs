@@ -245,7 +245,7 @@ async fn a_wait_is_gone_with_its_run_and_those_behind_it_go_on() {
     // Both are let go at the same moment: which of them is called first is luck.
     let later = |run: &String| keys[2..].iter().any(|key| key.contains(run));
     assert!(later(&runs[4]) && later(&runs[5]), "{keys:?}");
-    world.handle.resume(&runs[3], "operator").await.unwrap();
+    world.handle.resume(&runs[3], "", "operator").await.unwrap();
     world.pass(2_100).await;
     assert_eq!(world.run(&runs[3]).await.line.status, "done");
     world.sound().await;
@@ -301,7 +301,7 @@ async fn a_change_that_nobody_waits_for_any_more_is_whole() {
     let world = World::with(&[]).await;
     let paused = || async { world.handle.status().await.unwrap().paused.len() };
     {
-        let mut asked = Box::pin(world.handle.pause_scope(PauseScope::Everything, "stop", "operator"));
+        let mut asked = Box::pin(world.handle.pause_scope(pause(PauseScope::Everything, "stop", "operator")));
         drop(futures::poll!(&mut asked));
     }
     world.rest().await;
@@ -324,7 +324,7 @@ async fn a_change_that_nobody_waits_for_any_more_is_whole() {
     world.rest().await;
     assert_eq!(world.handle.applied().unwrap().revision, "r2");
     {
-        let mut asked = Box::pin(world.handle.resume_scope(PauseScope::Everything, "operator"));
+        let mut asked = Box::pin(world.handle.resume_scope(PauseScope::Everything, "", "operator"));
         drop(futures::poll!(&mut asked));
     }
     world.rest().await;
