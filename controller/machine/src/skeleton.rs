@@ -327,7 +327,10 @@ mod tests {
         let found = read(&of_host(Stamp(7), HostEvent::ProposalMoved)).unwrap();
         let expected = Skeleton { at: Stamp(7), event: "proposal_moved", effect: None, facts: Vec::new() };
         assert_eq!(found, expected);
-        assert_eq!(read(&of_host(Stamp(7), HostEvent::DeliverySetAside)).unwrap().event, "delivery_set_aside");
+        assert_eq!(
+            read(&of_host(Stamp(7), HostEvent::DeliverySetAside)).unwrap().event,
+            "delivery_set_aside"
+        );
     }
 
     #[test]

@@ -45,7 +45,8 @@ fn records_of_every_released_version_are_read() {
     let fixture = |name: &str| fs::read(folder.join(name)).expect("the fixture exists");
     let run = decode_run(&fixture("run-v2.bin")).expect("readable");
     assert_eq!((run.id.as_str(), run.position.map(|at| at.step)), ("inbound-1", Some("send".to_owned())));
-    let entry = decode_entry(&Content { skeleton: Vec::new(), payload: fixture("entry-v2.bin") }).expect("readable");
+    let entry =
+        decode_entry(&Content { skeleton: Vec::new(), payload: fixture("entry-v2.bin") }).expect("readable");
     let bones = skeleton::read(&fixture("skeleton-v1.bin")).expect("readable");
     assert_eq!((bones.event, bones.at), (entry.envelope.event.word(), entry.envelope.at));
     assert_eq!(bones.facts.len(), entry.facts.len());

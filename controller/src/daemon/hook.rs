@@ -1,5 +1,6 @@
-//! `adjutant hook NAME`: what Git runs in `company.git`. It checks in its own process, where the push lies in quarantine, then asks
-//! the daemon for the plan. Whatever it tells, the pusher reads; without a daemon nothing is taken.
+//! `adjutant hook NAME`: what Git runs in `company.git`. It tells the daemon where the push lies in quarantine; the daemon checks it
+//! there once, with what it knows of all files that stay, and plans it. Whatever is told, the pusher reads; without a daemon nothing
+//! is taken.
 
 use std::{
     collections::BTreeMap,
@@ -7,14 +8,11 @@ use std::{
     io::{Read, Write},
 };
 
-use adjutant_spec::{load, shown};
+use adjutant_spec::shown;
 
 use crate::{
     desk::views::{Push, PushAnswer, PushedRef},
-    source::{
-        Destination, Dialogue, Error, Limits, RefReport, RefUpdate, Unreadable, Verdict, parse_updates,
-        read_pushed,
-    },
+    source::{Dialogue, Error, RefReport, RefUpdate, Unreadable, Verdict, parse_updates},
 };
 
 /// "No object", as Git writes it.
@@ -67,26 +65,11 @@ pub(crate) fn run(name: &str, between: Between<'_>, output: &mut impl Write) -> 
 
 fn pre_receive(between: Between<'_>) -> Result<(), String> {
     let updates = read_updates()?;
-    for update in &updates {
-        if let Destination::Main { commit } = update.destination().map_err(|refusal| refusal.to_string())? {
-            check(&commit)?;
-        }
-    }
     let answer = (between.ask)(&push("pre-receive", &updates, options_of_environment())).map_err(said)?;
     if !answer.ok {
         return Err(format!("{}nothing changed", answer.text));
     }
     between.say(answer.text.trim_end());
-    Ok(())
-}
-
-/// Checks a pushed commit as `adjutant check` does, with the same text.
-fn check(commit: &str) -> Result<(), String> {
-    let pushed = read_pushed(commit, None, Limits::default()).map_err(|error| explained(&error))?;
-    let loaded = load(&pushed.files);
-    if loaded.report.has_errors() {
-        return Err(format!("{}nothing changed", loaded.report.render()));
-    }
     Ok(())
 }
 

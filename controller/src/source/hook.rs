@@ -1,21 +1,11 @@
-//! The hook side of a push: what git tells a hook, and the pushed files while they are in quarantine.
+//! The hook side of a push: what git tells a hook.
 //!
-//! `pre-receive` sees every reference of a push, those of `refs/for/` too, before anything is taken. Objects are readable
-//! through the environment that git gives the hook, and vanish if the hook refuses.
+//! `pre-receive` sees every reference of a push, those of `refs/for/` too, before anything is taken. The objects lie in the
+//! quarantine that git names to the hook ([`super::Company::within`] reads there), and vanish if the hook refuses.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
-use adjutant_spec::files::FileSet;
-use git2::Repository;
-
-use super::{
-    company::MAIN,
-    error::{Error, store},
-    history,
-    revision::{Committed, Revision},
-    tree::{self, Cache},
-    walk::Limits,
-};
+use super::{company::MAIN, error::Error, history};
 
 const PROPOSALS: &str = "refs/for/";
 
@@ -134,41 +124,6 @@ impl RefUpdate {
 /// [`Error::Protocol`].
 pub fn parse_updates(stdin: &str) -> Result<Vec<RefUpdate>, Error> {
     stdin.lines().map(RefUpdate::parse).collect()
-}
-
-/// A pushed commit, read in quarantine.
-#[derive(Debug, Clone)]
-pub struct Pushed {
-    /// What the pushed commit says of itself.
-    pub revision: Revision,
-    /// Its files of the language.
-    pub files: Arc<FileSet>,
-    /// The files of the commit that it would replace.
-    pub before: Option<Arc<FileSet>>,
-    /// Whether the commit contains the one that it would replace.
-    pub is_fast_forward: bool,
-}
-
-/// Reads a pushed commit through the environment that git gives its hooks.
-///
-/// # Errors
-/// [`Error::Store`] outside a hook or if the push is damaged, [`Error::OverLimit`].
-pub fn read_pushed(commit: &str, replaces: Option<&str>, limits: Limits) -> Result<Pushed, Error> {
-    let here = std::path::Path::new(".");
-    let repository = Repository::open_from_env().map_err(store("open the quarantine of a push", here))?;
-    let read = |id: &str| -> Result<Committed, Error> {
-        let revision = history::describe(&repository, history::oid(id)?)?;
-        tree::measure(&repository, history::oid(&revision.tree)?, limits)?;
-        let files = tree::read(&repository, history::oid(&revision.tree)?, limits, &Cache::default())?;
-        Ok(Committed { revision, files })
-    };
-    let Committed { revision, files } = read(commit)?;
-    let before = replaces.map(read).transpose()?.map(|committed| committed.files);
-    let is_fast_forward = match replaces {
-        Some(old) => history::contains(&repository, history::oid(commit)?, history::oid(old)?)?,
-        None => true,
-    };
-    Ok(Pushed { revision, files, before, is_fast_forward })
 }
 
 #[cfg(test)]

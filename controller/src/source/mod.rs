@@ -47,7 +47,7 @@ pub use error::Error;
 pub use follow::{Mode, Observations, Settings, Source, Watching};
 pub use git::{Git, Invocation, Output};
 pub use history::{Change, ChangeKind};
-pub use hook::{Destination, Pushed, RefUpdate, Refusal, parse_updates, read_pushed};
+pub use hook::{Destination, RefUpdate, Refusal, parse_updates};
 pub use layout::{is_ignored_name, is_language_path, protection};
 pub use merge::{Landing, Merge};
 pub use mirror::Mirror;

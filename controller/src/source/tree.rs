@@ -10,7 +10,7 @@ use std::{
 };
 
 use adjutant_spec::files::{FileProblemKind, FileSet};
-use git2::{ObjectType, Oid, Repository, Tree, TreeEntry};
+use git2::{FileMode, ObjectType, Oid, Repository, Tree, TreeEntry, build::TreeUpdateBuilder};
 
 use super::{
     error::{Error, store},
@@ -180,7 +180,7 @@ impl Measuring<'_> {
 /// Writes a file set as a tree of blobs and returns its id.
 ///
 /// Content that is the very same in memory as at the last write is in the repository: asking git for it again costs a digest
-/// and two file operations each. The cache is as old as the repository: who makes a new one clears it.
+/// and two file operations each. Only folders with a change in them are written again. The cache is as old as the repository: who makes a new one clears it.
 pub(super) fn write(repository: &Repository, files: &FileSet, cache: &Cache) -> Result<Oid, git2::Error> {
     let (known, age) = {
         let held = cache.held();
@@ -189,17 +189,33 @@ pub(super) fn write(repository: &Repository, files: &FileSet, cache: &Cache) -> 
     if let Some(tree) = known.tree_of(files) {
         return Ok(tree);
     }
-    let mut index = git2::Index::new()?;
     let mut blobs = BTreeMap::new();
+    let mut changes = TreeUpdateBuilder::new();
     for (path, bytes) in files.iter() {
         let before = known.blobs.get(path).filter(|before| Arc::ptr_eq(&before.bytes, bytes));
         let id = before.map_or_else(|| repository.blob(bytes), |before| Ok(before.id))?;
-        index.add(&entry(path, id))?;
+        if known.blobs.get(path).is_none_or(|before| before.id != id) {
+            changes.upsert(path, id, FileMode::Blob);
+        }
         blobs.insert(path.to_owned(), WrittenBlob { bytes: Arc::clone(bytes), id });
     }
-    let tree = index.write_tree_to(repository)?;
+    // A file that went may have become a folder: then the tree is put together anew.
+    let has_all = known.blobs.keys().all(|path| blobs.contains_key(path));
+    let tree = match known.tree.filter(|_| has_all) {
+        Some(tree) => changes.create_updated(repository, &repository.find_tree(tree)?)?,
+        None => whole(repository, &blobs)?,
+    };
     cache.put(age, |held| held.written = Arc::new(Written { tree: Some(tree), blobs }));
     Ok(tree)
+}
+
+/// Writes a tree of which nothing is there yet.
+fn whole(repository: &Repository, blobs: &BTreeMap<String, WrittenBlob>) -> Result<Oid, git2::Error> {
+    let mut index = git2::Index::new()?;
+    for (path, blob) in blobs {
+        index.add(&entry(path, blob.id))?;
+    }
+    index.write_tree_to(repository)
 }
 
 fn entry(path: &str, id: Oid) -> git2::IndexEntry {
@@ -405,7 +421,10 @@ impl Listing<'_> {
         let objects = self.repository.odb().map_err(failed())?;
         let mut wanted = Vec::new();
         for (path, blob) in std::mem::take(&mut self.files) {
-            let size = objects.read_header(blob).map_err(failed())?.0 as u64;
+            let size = match known.get(&blob) {
+                Some(bytes) => bytes.len(),
+                None => objects.read_header(blob).map_err(failed())?.0,
+            } as u64;
             if self.budget.bytes(size)? {
                 wanted.push((path, blob));
             } else {

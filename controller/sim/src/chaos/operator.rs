@@ -173,7 +173,8 @@ impl<H: Host> Chaos<H> {
             late.into_iter().map(|(perform, event)| (perform.effect.run, event)).collect();
         if let Some(run) = self.pick_run() {
             let reason = "the operator wishes so".to_owned();
-            let event = self.pick(&[Event::RunResumed { reason: String::new() }, Event::RunPaused { reason }]);
+            let event =
+                self.pick(&[Event::RunResumed { reason: String::new() }, Event::RunPaused { reason }]);
             sent.extend(event.map(|event| (root_of(&run).to_owned(), event)));
         }
         self.host.crash(sent)
@@ -195,7 +196,9 @@ impl<H: Host> Chaos<H> {
             })
         };
         match &event {
-            Event::ChildEnded { effect, .. } if starts_child(effect) => Event::RunResumed { reason: String::new() },
+            Event::ChildEnded { effect, .. } if starts_child(effect) => {
+                Event::RunResumed { reason: String::new() }
+            }
             _ => event,
         }
     }

@@ -1,6 +1,6 @@
 //! The mirror is a cache: damage and locks are repaired, kept trees are bounded, a stuck git is ended.
 
-use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt, sync::Arc, time::Duration};
 
 use adjutant_spec::files::FileSet;
 
@@ -63,6 +63,65 @@ fn what_was_written_once_is_written_again_into_a_new_mirror() {
     mirror.rebuild().expect("made anew");
     assert_eq!(mirror.keep_tree(&files).expect("written again"), second);
     assert_eq!(*mirror.read_tree(&second).expect("every blob is there"), files);
+}
+
+/// Only folders with a change in them are written again: whatever changed, the tree is the one that a new mirror writes.
+#[test]
+fn a_tree_that_is_written_on_top_of_another_is_the_same_as_one_written_anew() {
+    let world = World::committed();
+    let mirror = world.mirror();
+    let steps: [&[(&str, &str)]; 7] = [
+        &[
+            ("adjutant.toml", "1"),
+            ("playbooks/a.toml", "1"),
+            ("playbooks/b.toml", "1"),
+            ("prompts/a.md", "1"),
+        ],
+        &[
+            ("adjutant.toml", "1"),
+            ("playbooks/a.toml", "1"),
+            ("playbooks/b.toml", "2"),
+            ("prompts/a.md", "1"),
+        ],
+        &[
+            ("adjutant.toml", "1"),
+            ("playbooks/a.toml", "1"),
+            ("playbooks/b.toml", "2"),
+            ("prompts/deep/er/c.md", "1"),
+        ],
+        &[
+            ("adjutant.toml", "2"),
+            ("playbooks/a.toml", "1"),
+            ("playbooks/b.toml", "2"),
+            ("prompts/deep/er/c.md", "1"),
+            ("zones/z", "1"),
+        ],
+        &[
+            ("adjutant.toml", "2"),
+            ("playbooks/a.toml/inner", "1"),
+            ("playbooks/b.toml", "2"),
+            ("prompts/deep/er", "1"),
+        ],
+        &[
+            ("adjutant.toml", "2"),
+            ("playbooks/a.toml", "1"),
+            ("prompts/deep/er/c.md", "1"),
+            ("prompts/deep/er/d.md", "1"),
+        ],
+        &[],
+    ];
+    let mut last = FileSet::new();
+    for step in steps {
+        let mut files = FileSet::new();
+        for (path, text) in step {
+            // What is the very same in memory stays so, as where a company is read again.
+            let known = last.get(path).filter(|bytes| ***bytes == *text.as_bytes());
+            files.insert(*path, known.map_or_else(|| Arc::from(text.as_bytes()), Arc::clone));
+        }
+        let fresh = World::committed().mirror().keep_tree(&files).expect("written anew");
+        assert_eq!(mirror.keep_tree(&files).expect("written"), fresh, "{step:?}");
+        last = files;
+    }
 }
 
 #[test]

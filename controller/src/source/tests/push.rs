@@ -8,7 +8,7 @@ use std::{
 
 use super::world::{Ran, World, run_git};
 use crate::source::{
-    Company, Destination, Dialogue, Git, HookSetup, Limits, RefReport, Verdict, parse_updates, read_pushed,
+    Company, Destination, Dialogue, Git, HookSetup, Limits, RefReport, Verdict, parse_updates,
 };
 
 /// A file with this text in a push is what the hook of these tests refuses.
@@ -59,7 +59,11 @@ fn pre_receive() -> bool {
             false
         }
         Ok(Destination::Main { commit } | Destination::Proposal { commit, .. }) => {
-            let pushed = read_pushed(&commit, update.old.as_deref(), Limits::default()).expect("readable");
+            let data = std::env::var_os("ADJUTANT_DATA").expect("the script names it");
+            let company = Company::open(data.as_ref(), Git::default(), Limits::default()).expect("opened");
+            let quarantine = std::env::var_os("GIT_QUARANTINE_PATH").expect("git names it");
+            let company = company.within(quarantine.as_ref()).expect("a quarantine of this repository");
+            let pushed = company.read_commit(&commit).expect("readable");
             tell(&format!("read {} files of \"{}\"", pushed.files.len(), pushed.revision.title));
             pushed.files.iter().all(|(_, bytes)| **bytes != *REFUSED)
         }
