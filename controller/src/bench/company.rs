@@ -71,19 +71,29 @@ fn playbook() -> String {
     text + "[[step]]\nid = \"done\"\nend = \"done\"\n"
 }
 
-/// Returns how many rounds make a run of about so many entries: each is one entry when its call begins and one when it is answered.
-pub(super) fn rounds(entries: u64) -> u64 {
+/// What the steps of the long run begin with.
+pub(super) const LOOK: &str = "look";
+const MOST_VISITS: u64 = 1_000;
+
+/// Returns how many calls make a run of about so many entries: each is one entry when it begins and one when it is answered.
+pub(super) fn calls(entries: u64) -> u64 {
     (entries / 2).max(10)
 }
 
-/// Looks so often as the desk says that there is more.
-fn round(rounds: u64) -> String {
-    format!(
-        "schema = \"adjutant/v1\"\ntitle = \"Round and round\"\ndeadline = \"30d\"\n\
-         [[step]]\nid = \"look\"\ncall = \"desk.look\"\nvisits = {rounds}\n\
-         [[step]]\nid = \"more\"\nchoose = [{{ when = \"steps.look.more\", to = \"look\" }}]\nelse = \"done\"\n\
-         [[step]]\nid = \"done\"\nend = \"done\"\n"
-    )
+/// Looks so often as the desk says that there is more: round a circle of steps, since one step is visited a thousand times at most.
+fn round(calls: u64) -> String {
+    let steps = calls.div_ceil(MOST_VISITS);
+    let visits = calls.div_ceil(steps);
+    let mut text = "schema = \"adjutant/v1\"\ntitle = \"Round and round\"\ndeadline = \"30d\"\n".to_owned();
+    for step in 1..=steps {
+        let next = if step == steps { 1 } else { step + 1 };
+        text += &format!(
+            "[[step]]\nid = \"{LOOK}{step}\"\ncall = \"desk.look\"\nvisits = {visits}\n\
+             [[step]]\nid = \"more{step}\"\nchoose = [{{ when = \"steps.{LOOK}{step}.more\", to = \"{LOOK}{next}\" }}]\n\
+             else = \"done\"\n"
+        );
+    }
+    text + "[[step]]\nid = \"done\"\nend = \"done\"\n"
 }
 
 /// Returns what is in force while it is measured; the long run has about so many entries.
@@ -94,7 +104,7 @@ pub(super) fn plan(entries: u64) -> Result<Arc<Plan>, Error> {
         ("connectors/desk.toml", DESK),
         ("policies/grant.toml", GRANT),
         ("playbooks/steps.toml", &playbook()),
-        ("playbooks/round.toml", &round(rounds(entries))),
+        ("playbooks/round.toml", &round(calls(entries))),
     ] {
         files.insert(path, text.as_bytes().to_vec());
     }

@@ -23,15 +23,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) async fn run(folder: &Path, entries: u64) -> Result<Long, Error> {
     let world = World::open(folder).await?;
     world.activate(entries).await?;
-    let rounds = company::rounds(entries);
-    world.desk.rounds.store(rounds, Ordering::Relaxed);
+    let calls = company::calls(entries);
+    world.desk.looks.store(calls, Ordering::Relaxed);
     let wish = StartRun { playbook: company::ROUND.to_owned(), ..StartRun::default() };
     let begun = Instant::now();
     let id = world.handle.start(wish).await?.run;
-    let tenth = rounds.div_ceil(10);
+    let tenth = calls.div_ceil(10);
     let first = until(&world, tenth).await? - begun;
-    let ninth = until(&world, rounds - tenth).await?;
-    let last = until(&world, rounds).await? - ninth;
+    let ninth = until(&world, calls - tenth).await?;
+    let last = until(&world, calls).await? - ninth;
     world.handle.settled().await;
     let found = world.handle.run(&id).await?;
     if found.line.status != "done" {

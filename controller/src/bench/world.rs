@@ -31,14 +31,14 @@ pub(super) struct Desk {
     pub(super) calls: AtomicU64,
     pub(super) is_open: watch::Sender<bool>,
     /// How many calls there are before it says that there is no more.
-    pub(super) rounds: AtomicU64,
+    pub(super) looks: AtomicU64,
 }
 
 impl Performer for Desk {
     fn perform(&self, _plan: Arc<Plan>, job: Perform, _until: Stamp) -> BoxFuture<'static, Event> {
         let calls = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
-        let value = if job.step == "look" {
-            json!({ "more": calls < self.rounds.load(Ordering::Relaxed) })
+        let value = if job.step.starts_with(company::LOOK) {
+            json!({ "more": calls < self.looks.load(Ordering::Relaxed) })
         } else {
             json!({ "id": "1" })
         };
@@ -84,7 +84,7 @@ impl World {
         let desk = Arc::new(Desk {
             calls: AtomicU64::new(0),
             is_open: watch::Sender::new(true),
-            rounds: AtomicU64::new(0),
+            looks: AtomicU64::new(0),
         });
         let settings = Settings {
             journal: Arc::clone(&tap) as Arc<dyn Journal>,

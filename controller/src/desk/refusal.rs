@@ -159,6 +159,10 @@ fn list_hint(what: &str) -> String {
         }
         "proposal" => Advice::Proposals,
         "delivery" => Advice::Deliveries,
+        "connector" => Advice::Connectors,
+        "revision" | "switch" | "schedule" | "bundle" => {
+            return format!("`{}` says what is in force, and what is paused", Advice::Status);
+        }
         _ => Advice::Runs,
     };
     format!("`{list}` shows those that there are")

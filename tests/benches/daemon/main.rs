@@ -69,12 +69,19 @@ impl Daemon {
     }
 
     fn ask(&self, path: &str) -> Option<Value> {
+        let body = self.text(path)?;
+        serde_json::from_str(&body[body.find('{')?..=body.rfind('}')?]).ok()
+    }
+
+    fn text(&self, path: &str) -> Option<String> {
         let mut stream = UnixStream::connect(self.world.data().join("control.sock")).ok()?;
         write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).ok()?;
-        let body = answer.split_once("\r\n\r\n")?.1;
-        serde_json::from_str(&body[body.find('{')?..=body.rfind('}')?]).ok()
+        answer
+            .starts_with("HTTP/1.1 200")
+            .then(|| answer.split_once("\r\n\r\n"))?
+            .map(|found| found.1.to_owned())
     }
 
     fn wait(&self, done: impl Fn(&Value) -> bool) {
@@ -225,7 +232,7 @@ fn lists(daemon: &Daemon) -> Value {
     let ask = |path: &str| {
         let times = (0..5).map(|_| {
             let start = Instant::now();
-            daemon.ask(path).expect("it is answered");
+            daemon.text(path).expect("it is answered");
             start.elapsed()
         });
         spread(times.collect())
