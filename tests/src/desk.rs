@@ -19,7 +19,7 @@ use adjutant::{
     },
 };
 use adjutant_machine::{
-    command::{Call, Notice, Perform, VerbCall},
+    call::{Call, Notice, Perform, VerbCall},
     event::{ErrorClass, Event},
     id::Stamp,
     memory::MemoryJournal,

@@ -2,7 +2,7 @@
 
 use adjutant_spec::plan::{NotifyRule, Plan, Risk};
 
-use crate::command::Notice;
+use crate::call::Notice;
 
 /// Returns the rules that carry a notice, each way out once. What was done under a grant of level `notify` is to be told in any
 /// case: where no rule is about it, those of gates carry it, whatever risk they begin at.

@@ -4,7 +4,7 @@
 //! the fold of the facts is the stored state (law 6) and not a second truth.
 
 use crate::{
-    command::Notice,
+    call::Notice,
     event::{Envelope, Event, RunStarted, TimerId},
     evolve::{close, evolve_run, opened},
     fact::{Entry, Fact},

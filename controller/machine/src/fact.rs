@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::{
     branch::Round,
-    command::{Approval, Call, Notice},
+    call::{Approval, Call, Notice},
     event::{Basis, Envelope, Event, Labelled, RunStarted, TimerId},
     id::{EffectId, InstanceId, Stamp},
     run::{

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::{
     branch::{Place, Round, is_branch},
-    command::Notice,
+    call::Notice,
     draft::Draft,
     event::{BranchEnded, Envelope, Event, Labelled},
     fact::Fact,

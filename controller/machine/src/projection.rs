@@ -7,7 +7,7 @@ use adjutant_spec::plan::{BundleId, OldestId, StepId};
 
 use crate::{
     branch::Place,
-    command::{Call, Notice, Perform},
+    call::{Call, Notice, Perform},
     event::{Event, TimerId},
     fact::{Entry, Fact},
     id::{EffectId, InstanceId, Stamp},

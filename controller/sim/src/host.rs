@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use adjutant_machine::{
-    command::Perform,
+    call::Perform,
     event::{Event, RunStarted},
     fact::Entry,
     id::{EffectId, Stamp},

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use adjutant_machine::{
     Definition, Refusal,
+    call::{Notice, Perform},
     codec::{canonical, decode_entry, decode_run, encode_entry, encode_run},
-    command::{Notice, Perform},
     event::{Envelope, Event, RunStarted, TimerId},
     fold,
     id::{EffectId, Stamp},

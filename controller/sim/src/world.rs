@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use adjutant_machine::id::EffectId;
 use adjutant_machine::{
-    command::{Approval, Perform, VerbCall},
+    call::{Approval, Perform, VerbCall},
     id::Stamp,
     sample,
 };

@@ -222,7 +222,7 @@ fn a_call_whose_records_moved_since_its_approval_asks_again_and_does_not_leave()
 
 fn args_of(world: &World) -> Value {
     match &*world.waiting().call {
-        adjutant_machine::command::Call::RecordWrite { value, .. } => value.clone(),
+        adjutant_machine::call::Call::RecordWrite { value, .. } => value.clone(),
         _ => args(&world.waiting()),
     }
 }

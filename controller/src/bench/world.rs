@@ -10,7 +10,7 @@ use std::{
 };
 
 use adjutant_machine::{
-    command::{Call, Notice, Perform},
+    call::{Call, Notice, Perform},
     event::Event,
     id::Stamp,
     journal::Journal,

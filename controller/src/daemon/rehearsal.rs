@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use adjutant_machine::command::Call;
+use adjutant_machine::call::Call;
 use adjutant_spec::{
     plan::{Id, Plan, Route},
     schema::mismatches,

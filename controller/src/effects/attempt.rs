@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use adjutant_machine::{
-    command::{AgentCall, Perform, VerbCall},
+    call::{AgentCall, Perform, VerbCall},
     event::Finding,
 };
 use adjutant_spec::plan::{Effect, Idempotency, Plan};

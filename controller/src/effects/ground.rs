@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use adjutant_machine::{command::Call, event::ErrorClass};
+use adjutant_machine::{call::Call, event::ErrorClass};
 use adjutant_spec::plan::{Connector, Plan};
 
 use super::{

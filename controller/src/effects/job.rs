@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use adjutant_machine::command::VerbCall;
+use adjutant_machine::call::VerbCall;
 use adjutant_spec::plan::{Connector, Verb};
 
 use super::{doors::Doors, folders::Folders, outcome::Fault, secrets::Secret};

@@ -9,7 +9,7 @@ use std::{
 };
 
 use adjutant_machine::{
-    command::{Notice, VerbCall},
+    call::{Notice, VerbCall},
     event::ErrorClass,
 };
 use adjutant_spec::{

@@ -1,7 +1,7 @@
 //! How one attempt ends: done, definitely not done, or unknown.
 
 use adjutant_machine::{
-    command::Perform,
+    call::Perform,
     event::{ErrorClass, Event},
 };
 use adjutant_spec::{plan::Idempotency, shown, value::Money};

@@ -7,7 +7,7 @@ use std::{
 };
 
 use adjutant_machine::{
-    command::{Call, Notice, Perform},
+    call::{Call, Notice, Perform},
     event::{Event, Finding},
 };
 use adjutant_spec::plan::{Connector, NotifyRule, Plan, Route};

@@ -9,7 +9,7 @@
 use std::{cell::LazyCell, ops::ControlFlow, sync::Arc, time::Instant};
 
 use adjutant_machine::{
-    command::AgentCall,
+    call::AgentCall,
     decided::{Decided, Near},
     eval::Scope,
 };

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use adjutant_machine::{
-    command::{Call, Perform},
+    call::{Call, Perform},
     event::{Denial, Envelope, ErrorClass, Event},
     id::{EffectId, Stamp},
     journal::{JournalError, Table},

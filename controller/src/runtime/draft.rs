@@ -8,9 +8,9 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use adjutant_machine::{
+    call::{Notice, Perform},
     channel::channels,
     codec,
-    command::{Notice, Perform},
     event::{Envelope, Event},
     fact::Entry,
     id::{EffectId, InstanceId, Stamp},

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use adjutant_machine::{
     Refusal,
     branch::{is_branch, root_of},
-    command::Call,
+    call::Call,
     event::{Decision, Envelope, Event, GateDecided, Settlement},
     id::{EffectId, InstanceId},
     verdict::Verdict,

@@ -7,7 +7,7 @@
 use std::sync::{Arc, PoisonError};
 
 use adjutant_machine::{
-    command::Notice,
+    call::Notice,
     id::{InstanceId, InstanceKind},
     journal::{Batch, RowWrite, Table},
 };

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use adjutant_machine::{
-    command::{Call, Perform, VerbCall},
+    call::{Call, Perform, VerbCall},
     event::Event,
     journal::{JournalError, Table},
 };

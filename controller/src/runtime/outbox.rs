@@ -7,7 +7,7 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use adjutant_machine::{
-    command::{Notice, Perform},
+    call::{Notice, Perform},
     event::{Envelope, ErrorClass, Event, TimerId},
     id::{EffectId, Stamp},
     journal::{Batch, RowWrite, Table},

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use adjutant_machine::{
-    command::{Call, Notice, Perform},
+    call::{Call, Notice, Perform},
     event::Event,
     id::Stamp,
 };

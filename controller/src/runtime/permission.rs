@@ -1,7 +1,7 @@
 //! What the grants in force say to a call, and the names that they call it by.
 
 use adjutant_machine::{
-    command::{Approval, Call},
+    call::{Approval, Call},
     money::policy::{self, Question},
 };
 use adjutant_spec::plan::{Effect, OldestId, Plan, Stage, Subject};

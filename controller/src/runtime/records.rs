@@ -4,7 +4,7 @@
 //! only observes are not written; its machine logs what it would have done.
 
 use adjutant_machine::{
-    command::{Call, Perform},
+    call::{Call, Perform},
     event::{Basis, ErrorClass, Event, Finding},
     id::{EffectId, Stamp},
     journal::{self, Guard, Journal, JournalError, RowWrite, Table},

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use adjutant_machine::{
-    command::{Call, Perform},
+    call::{Call, Perform},
     eval::{self, Scope},
     event::{Labelled, RunStarted},
     journal::Table,

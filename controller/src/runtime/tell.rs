@@ -2,7 +2,7 @@
 //! that it happened, so that neither a crash nor a repetition loses or doubles it.
 
 use adjutant_machine::{
-    command::Notice,
+    call::Notice,
     id::EffectId,
     money::policy,
     run::{EffectPhase, EffectState, Purpose, Run},

@@ -3,8 +3,9 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use adjutant_machine::{
-    Definition, codec,
-    command::{Call, Perform},
+    Definition,
+    call::{Call, Perform},
+    codec,
     event::{Envelope, Event},
     id::EffectId,
     journal::JournalError,

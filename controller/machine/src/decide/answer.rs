@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{Decider, Decision, effects::verdict, flow::Then, payload::of_answer, steps::parent_close};
 use crate::{
     branch::is_branch,
-    command::Call,
+    call::Call,
     event::{Denial, ErrorClass, Event, Finding, Labelled, Settlement},
     fact::Fact,
     id::{EffectId, InstanceId},

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{Decider, flow::Then};
 use crate::{
-    command::{Approval, Call},
+    call::{Approval, Call},
     event::{Basis, Labelled},
     fact::Fact,
     id::EffectId,

@@ -14,7 +14,7 @@ use super::{
     payload::{Payload, approved, verb_call},
 };
 use crate::{
-    command::Approval,
+    call::Approval,
     fact::Fact,
     id::EffectId,
     run::{Coverage, Purpose, UndoEntry, UndoState},

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{Decider, Decision};
 use crate::{
-    command::Call,
+    call::Call,
     event::{Basis, Denial, Event, Finding, Settlement, TimerId},
     fact::Fact,
     id::{EffectId, Stamp},

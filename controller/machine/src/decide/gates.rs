@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{Decider, Decision, ask::Wish, flow::Then};
 use crate::{
-    command::{Approval, Notice},
+    call::{Approval, Notice},
     definition::Definition,
     event::{Decision as Answered, GateDecided, Labelled, TimerId},
     fact::Fact,
@@ -441,8 +441,8 @@ fn proposal(step: &Step, wish: &Wish) -> CoveredCall {
 }
 
 /// Returns the verb and arguments of a call, as a card shows them.
-pub(super) fn described(call: &crate::command::Call) -> (String, Value) {
-    use crate::command::Call;
+pub(super) fn described(call: &crate::call::Call) -> (String, Value) {
+    use crate::call::Call;
     match call {
         Call::Verb(call) => (call.verb.clone(), call.args.clone()),
         Call::RecordWrite { record, key, value, .. } => {

@@ -31,7 +31,7 @@ mod unwind;
 use adjutant_spec::{advice::Advice, plan::Step};
 
 use crate::{
-    command::Notice,
+    call::Notice,
     definition::Definition,
     draft::Draft,
     eval::Scope,

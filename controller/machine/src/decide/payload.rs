@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::Decider;
 use crate::{
+    call::{Call, VerbCall},
     codec::canonical,
-    command::{Call, VerbCall},
     eval, labels,
     run::{Card, Coverage, CoveredCall, CoveredUndo, Shown},
 };

@@ -15,7 +15,7 @@ use super::{
     flow::{Then, nothing},
 };
 use crate::{
-    command::{AgentCall, Call},
+    call::{AgentCall, Call},
     eval::Scope,
     event::{Labelled, TimerId},
     id::Stamp,

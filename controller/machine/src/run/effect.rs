@@ -9,7 +9,7 @@ use adjutant_spec::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    command::{Approval, Call},
+    call::{Approval, Call},
     event::{Basis, Deferral, Denial, ErrorClass},
     id::{EffectId, Stamp},
     run::Part,

@@ -26,7 +26,7 @@ use serde_json::Value;
 use crate::{
     about::About,
     branch::Round,
-    command::Approval,
+    call::Approval,
     event::{Labelled, TimerId},
     id::{EffectId, Stamp},
     trust::Speaker,

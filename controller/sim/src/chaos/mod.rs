@@ -12,7 +12,7 @@ use std::{
 
 use adjutant_machine::{
     branch::{Place, is_branch},
-    command::{Call, Perform},
+    call::{Call, Perform},
     event::{Basis, Deferral, ErrorClass, Event, Finding, Labelled, RunStarted},
     id::EffectId,
     projection,

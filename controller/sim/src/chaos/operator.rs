@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use adjutant_machine::{
     branch::{Place, depth, root_of},
-    command::Call,
+    call::Call,
     event::{Decision, Event, Finding, GateDecided, Settlement, TimerId},
     fact::Fact,
     id::{EffectId, Stamp},

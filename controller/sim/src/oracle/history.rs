@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use adjutant_machine::{
     apply,
-    command::Call,
+    call::Call,
     event::{Decision, Event},
     fact::{Entry, Fact},
     id::{EffectId, Stamp},

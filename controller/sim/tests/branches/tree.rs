@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use adjutant_machine::{
     Verdict,
-    command::{Call, Perform},
+    call::{Call, Perform},
     event::{BranchEnded, Decision, Event, GateDecided, RunStarted},
     fact::Fact,
     id::EffectId,

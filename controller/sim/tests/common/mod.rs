@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use adjutant_machine::{
     Refusal, Verdict,
-    command::{Call, Perform},
+    call::{Call, Perform},
     event::{Decision, ErrorClass, Event, GateDecided},
     id::EffectId,
     run::{Gate, Run},

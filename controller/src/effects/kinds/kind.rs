@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use adjutant_machine::{command::VerbCall, event::Finding};
+use adjutant_machine::{call::VerbCall, event::Finding};
 use adjutant_spec::{
     kinds::{self, ConnectorKind},
     plan::{Connector, Plan, Verb},

@@ -1,6 +1,6 @@
 //! Who answers a question: the connector and the model, and what the prompt tells them.
 
-use adjutant_machine::command::AgentCall;
+use adjutant_machine::call::AgentCall;
 use adjutant_spec::plan::{Connector, Plan};
 use serde_json::Value;
 

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use adjutant_machine::command::AgentCall;
+use adjutant_machine::call::AgentCall;
 use adjutant_spec::{plan::Connector, value::Labels};
 
 use super::price::Tariff;

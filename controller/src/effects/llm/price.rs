@@ -1,7 +1,7 @@
 //! What a question may cost, and what it did cost. The arithmetic is the machine's; here is what a question consists of.
 
 use adjutant_machine::{
-    command::{AgentCall, Call},
+    call::{AgentCall, Call},
     money::price,
 };
 use adjutant_spec::{

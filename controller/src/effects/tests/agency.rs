@@ -2,7 +2,7 @@
 
 use adjutant_doubles::{BILLING_TOKEN, Doubles, MODEL_TOKEN, Options, fixtures};
 use adjutant_machine::{
-    command::{AgentCall, Call},
+    call::{AgentCall, Call},
     event::{Event, Finding},
 };
 use adjutant_spec::plan::{Effect, Idempotency};
@@ -53,7 +53,7 @@ async fn its_invoice_is_created_found_and_voided() {
     let Event::EffectProbed { finding: Finding::Happened(found), .. } = probed else { panic!("{probed:?}") };
     assert_eq!(found["id"], id);
     let void = verb_call("billing.void_invoice", json!({ "id": id }), Effect::Write, Idempotency::NativeKey);
-    let void = adjutant_machine::command::VerbCall { key: "adjutant-undo.1.0".into(), ..void };
+    let void = adjutant_machine::call::VerbCall { key: "adjutant-undo.1.0".into(), ..void };
     value_of(&perform(&room, Call::Verb(void)).await);
     assert!(doubles.billing().open_invoices().is_empty());
 }

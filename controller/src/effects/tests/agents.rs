@@ -2,7 +2,7 @@
 
 use adjutant_doubles::{Doubles, Fault, Fixtures, HttpFault, MODEL_TOKEN, Options, Script};
 use adjutant_machine::{
-    command::{AgentCall, Call},
+    call::{AgentCall, Call},
     event::{ErrorClass, Event},
 };
 use adjutant_spec::value::{Labels, Money};

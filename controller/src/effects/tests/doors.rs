@@ -3,7 +3,7 @@
 use std::{net::TcpListener, sync::Arc};
 
 use adjutant_machine::{
-    command::{Call, Notice},
+    call::{Call, Notice},
     event::Event,
 };
 use adjutant_spec::plan::{Effect, Idempotency, NotifyRule, Plan};
@@ -66,7 +66,7 @@ fn calls() -> Vec<(&'static str, Call)> {
     let question = agent_call("sorter", "What is it?", json!({ "type": "object" }));
     vec![
         ("a call", Call::Verb(invoice.clone())),
-        ("an undo", Call::Verb(adjutant_machine::command::VerbCall { undo_of: Some("act".into()), ..void })),
+        ("an undo", Call::Verb(adjutant_machine::call::VerbCall { undo_of: Some("act".into()), ..void })),
         ("a read", Call::Verb(get)),
         ("a probe", Call::Probe { of: invoice, probe: "billing.find".into() }),
         ("a mail", Call::Verb(send_call("ana@client.example"))),

@@ -2,7 +2,7 @@
 
 use adjutant_doubles::{BILLING_TOKEN, Doubles, Fault, HttpFault, Options, Script};
 use adjutant_machine::{
-    command::{Call, VerbCall},
+    call::{Call, VerbCall},
     event::{ErrorClass, Event, Finding},
 };
 use adjutant_spec::plan::{Effect, Idempotency, Mode};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use adjutant_doubles::{Doubles, Fault, Login, Options, Script, SmtpFault};
 use adjutant_machine::{
-    command::Call,
+    call::Call,
     event::{ErrorClass, Event},
 };
 use adjutant_spec::plan::Mode;

@@ -1,7 +1,7 @@
 //! Notices: by the rules, to the right address, never more than a day may carry, never a link that acts.
 
 use adjutant_doubles::{Doubles, Fault, Options, Script, SmtpFault};
-use adjutant_machine::{channel::channels, command::Notice};
+use adjutant_machine::{call::Notice, channel::channels};
 use adjutant_spec::plan::{NotifyRule, Risk};
 
 use crate::effects::NotifyFailure;

@@ -2,7 +2,7 @@
 //! secrets that they echo.
 
 use adjutant_machine::{
-    command::Call,
+    call::Call,
     event::{ErrorClass, Event},
 };
 use adjutant_spec::plan::{Effect, Idempotency};

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, str::FromStr, sync::Arc};
 
 use adjutant_machine::{
-    command::{AgentCall, Call, Notice, Perform, VerbCall},
+    call::{AgentCall, Call, Notice, Perform, VerbCall},
     event::Event,
     id::EffectId,
 };

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use adjutant_doubles::{Doubles, Fixtures, MODEL_TOKEN, Options};
 use adjutant_machine::{
-    command::{Call, Notice},
+    call::{Call, Notice},
     event::{ErrorClass, Event},
 };
 use adjutant_spec::plan::{Mode, NotifyRule, Plan};
@@ -94,10 +94,10 @@ async fn a_second_question_without_a_place_ends_the_call_to_be_tried_later() {
     assert_eq!(doubles.model().requests().len(), 1, "nothing more leaves");
 }
 
-fn routed(attempt: u32) -> adjutant_machine::command::Perform {
+fn routed(attempt: u32) -> adjutant_machine::call::Perform {
     let text = "Hmm, a word about Tuesday?".to_owned();
     let call = Call::Route { route: "inbound".into(), text, context: json!({}) };
-    adjutant_machine::command::Perform { attempt, ..job(call) }
+    adjutant_machine::call::Perform { attempt, ..job(call) }
 }
 
 /// A text that a route was asked about.

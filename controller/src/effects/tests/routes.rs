@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use adjutant_doubles::{Doubles, Fixtures, MODEL_TOKEN, Options};
-use adjutant_machine::{command::Call, event::Event};
+use adjutant_machine::{call::Call, event::Event};
 use adjutant_spec::{
     plan::{Bundle, OnUpdate, Plan, Playbook, Rule, Trigger},
     value::Template,

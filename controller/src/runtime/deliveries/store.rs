@@ -6,8 +6,8 @@ use std::{
 };
 
 use adjutant_machine::{
+    call::Notice,
     codec,
-    command::Notice,
     id::{InstanceId, InstanceKind},
     journal::{Append, Batch, Guard, JournalError, Row, RowWrite, Table},
     life::delivery::{Arrival, DeliveryEntry, DeliveryEvent, DeliveryPhase, Kept, name},

@@ -27,7 +27,7 @@ use std::{
 };
 
 use adjutant_machine::{
-    command::{Call, Notice, Perform},
+    call::{Call, Notice, Perform},
     event::{Decision, ErrorClass, Event, Finding, GateDecided},
     id::Stamp,
     journal::Journal,

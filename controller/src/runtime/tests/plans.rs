@@ -1,7 +1,7 @@
 //! The plan in force has one home, and travels with what it let go.
 
 use adjutant_machine::{
-    command::{Perform, VerbCall},
+    call::{Perform, VerbCall},
     id::EffectId,
     projection::Lane,
 };

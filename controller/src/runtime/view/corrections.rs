@@ -1,7 +1,7 @@
 //! What people said of a route's decisions: the lessons of a refit.
 
 use adjutant_machine::{
-    command::Call,
+    call::Call,
     decided::Decided,
     id::EffectId,
     journal::{self, Table},

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use adjutant_machine::{
     branch::is_branch,
+    call::Call,
     codec,
-    command::Call,
     fact::{Entry, Fact},
     fold,
     id::{EffectId, InstanceId},

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use adjutant_machine::{
-    command::{Approval, Call},
+    call::{Approval, Call},
     decided::Decided,
     event::{Denial, Event},
     fact::Entry,

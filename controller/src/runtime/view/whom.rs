@@ -1,6 +1,6 @@
 //! Whom a call is for: by its arguments that name somebody or some place, in the order in which people ask.
 
-use adjutant_machine::command::Call;
+use adjutant_machine::call::Call;
 use serde_json::Value;
 
 /// The arguments that name whom or what a call reaches.

@@ -18,7 +18,7 @@ use std::{
 };
 
 use adjutant_machine::{
-    command::{Call, Notice, Perform},
+    call::{Call, Notice, Perform},
     event::Event,
     id::Stamp,
     journal::Journal,

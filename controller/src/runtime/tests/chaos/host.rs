@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use adjutant_machine::{
-    command::{Call, Perform},
+    call::{Call, Perform},
     event::{Envelope, Event, RunStarted},
     id::{EffectId, InstanceId, Stamp},
     journal::{self, Content, Table},

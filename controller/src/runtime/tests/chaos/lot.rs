@@ -9,8 +9,8 @@ use std::{
 };
 
 use adjutant_machine::{
+    call::{Call, Notice, Perform},
     codec,
-    command::{Call, Notice, Perform},
     event::Event,
     id::{EffectId, Stamp},
     run::EffectPhase,
