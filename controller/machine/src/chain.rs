@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    id::InstanceId,
+    id::{EntryId, InstanceId},
     journal::{Append, Batch, ChainReport, Content, RowWrite, Table, Trim},
 };
 
@@ -60,6 +60,15 @@ pub struct Sealed {
     pub hash: Digest,
 }
 
+/// A stored link that was read again, with the hash that was stored with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// The link as it was written.
+    pub link: Link,
+    /// The hash that the bytes end with; whoever walks the chain compares it with the one that follows from the link.
+    pub hash: Digest,
+}
+
 impl Digest {
     /// Returns the digest of plain content.
     #[must_use]
@@ -77,14 +86,14 @@ impl Digest {
 
     /// Returns the digest of an entry in its place: of its skeleton and its sealed payload.
     #[must_use]
-    pub fn entry((instance, seq): (&InstanceId, u64), skeleton: &[u8], sealed: &Self) -> Self {
-        Self::placed(b'e', (instance, seq), [skeleton, &sealed.0])
+    pub fn entry(id: EntryId<'_>, skeleton: &[u8], sealed: &Self) -> Self {
+        Self::placed(b'e', id, [skeleton, &sealed.0])
     }
 
-    /// Returns the digest of a snapshot in its place.
+    /// Returns the digest of a snapshot in its place: the state after this entry.
     #[must_use]
-    pub fn snapshot((instance, seq): (&InstanceId, u64), sealed: &Self) -> Self {
-        Self::placed(b's', (instance, seq), [&[], &sealed.0])
+    pub fn snapshot(after: EntryId<'_>, sealed: &Self) -> Self {
+        Self::placed(b's', after, [&[], &sealed.0])
     }
 
     /// Returns the digest of a row in its place; `None` is its deletion.
@@ -102,7 +111,8 @@ impl Digest {
         blake3::Hash::from_bytes(self.0).to_hex().to_string()
     }
 
-    fn placed(kind: u8, (instance, seq): (&InstanceId, u64), [clear, sealed]: [&[u8]; 2]) -> Self {
+    fn placed(kind: u8, id: EntryId<'_>, [clear, sealed]: [&[u8]; 2]) -> Self {
+        let EntryId { instance, seq } = id;
         let word = instance.kind.word();
         let mut hasher = blake3::Hasher::new();
         hasher.update(&[kind, word.len() as u8]).update(word.as_bytes());
@@ -138,20 +148,6 @@ pub fn is_chained(table: Table) -> bool {
 }
 
 impl Link {
-    /// Returns the link of a batch with the digests of its parts, which brings these payloads (the others were there).
-    #[must_use]
-    pub fn of(batch: u64, (content, parts): (&Batch, &Parts), fresh: &BTreeSet<String>) -> Self {
-        let rows = content.writes.iter().zip(&parts.rows);
-        let chained = rows.filter(|(write, _)| is_chained(write.table));
-        Self {
-            batch,
-            sections: parts.sections.clone(),
-            rows: chained.map(|(_, digest)| *digest).collect(),
-            blobs: fresh_blobs(content, fresh),
-            trims: content.trims.clone(),
-        }
-    }
-
     /// Returns whether the batch wrote this entry.
     #[must_use]
     pub fn covers(&self, instance: &InstanceId, seq: u64) -> bool {
@@ -182,10 +178,10 @@ impl Link {
 
     /// Decodes a stored link with its hash; `None` where the bytes are no link.
     #[must_use]
-    pub fn open(bytes: &[u8]) -> Option<(Self, Digest)> {
+    pub fn open(bytes: &[u8]) -> Option<Opened> {
         let (body, hash) = bytes.split_at_checked(bytes.len().checked_sub(32)?)?;
         let link = Reader(body).link()?;
-        Some((link, Digest(hash.try_into().ok()?)))
+        Some(Opened { link, hash: Digest(hash.try_into().ok()?) })
     }
 
     fn encode(&self) -> Vec<u8> {
@@ -228,16 +224,18 @@ impl Section {
     pub fn of(append: &Append, salt: &Salt) -> Self {
         let instance = &append.instance;
         let entry = |(seq, content): (u64, &Content)| {
-            Digest::entry((instance, seq), &content.skeleton, &Digest::sealed(salt, &content.payload))
+            let sealed = Digest::sealed(salt, &content.payload);
+            Digest::entry(EntryId { instance, seq }, &content.skeleton, &sealed)
         };
         let last = append.expected + append.entries.len() as u64;
         // A state after no entry says nothing that an absent one does not.
         let snapshot = append.snapshot.as_ref().filter(|_| last > 0);
+        let after = EntryId { instance, seq: last };
         Self {
             instance: instance.clone(),
             after: append.expected,
             entries: (append.expected + 1..).zip(&append.entries).map(entry).collect(),
-            snapshot: snapshot.map(|state| Digest::snapshot((instance, last), &Digest::sealed(salt, state))),
+            snapshot: snapshot.map(|state| Digest::snapshot(after, &Digest::sealed(salt, state))),
         }
     }
 
@@ -265,6 +263,20 @@ impl Parts {
         let sections = batch.appends.iter().map(|append| Section::of(append, &salt(&append.instance)));
         Self { sections: sections.collect(), rows: batch.writes.iter().map(row_digest).collect() }
     }
+
+    /// Returns the link of the batch that these are the parts of, which brings these payloads (the others were there).
+    #[must_use]
+    pub fn link(&self, number: u64, batch: &Batch, fresh: &BTreeSet<String>) -> Link {
+        let rows = batch.writes.iter().zip(&self.rows);
+        let chained = rows.filter(|(write, _)| is_chained(write.table));
+        Link {
+            batch: number,
+            sections: self.sections.clone(),
+            rows: chained.map(|(_, digest)| *digest).collect(),
+            blobs: fresh_blobs(batch, fresh),
+            trims: batch.trims.clone(),
+        }
+    }
 }
 
 /// A walk along the chain from the first link.
@@ -284,7 +296,7 @@ impl Walk {
         if number != expected {
             self.broken(expected);
         }
-        let Some((link, stored)) = Link::open(bytes) else {
+        let Some(Opened { link, hash: stored }) = Link::open(bytes) else {
             self.broken(number);
             return None;
         };
@@ -326,9 +338,9 @@ fn row_digest(write: &RowWrite) -> Digest {
     Digest::row(write.table, &write.key, write.value.as_deref())
 }
 
-fn fresh_blobs(content: &Batch, fresh: &BTreeSet<String>) -> Vec<(String, Digest)> {
+fn fresh_blobs(batch: &Batch, fresh: &BTreeSet<String>) -> Vec<(String, Digest)> {
     let mut seen = BTreeSet::new();
-    let news = content.blobs.iter().filter(|(key, _)| fresh.contains(key) && seen.insert(key));
+    let news = batch.blobs.iter().filter(|(key, _)| fresh.contains(key) && seen.insert(key));
     news.map(|(key, bytes)| (key.clone(), Digest::of(bytes))).collect()
 }
 

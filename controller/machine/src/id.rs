@@ -129,6 +129,15 @@ impl FromStr for InstanceId {
     }
 }
 
+/// Names one entry, or the state after it: whose log it is in, and its number there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EntryId<'a> {
+    /// The instance whose log it is in.
+    pub instance: &'a InstanceId,
+    /// Its sequence number in that log, from 1.
+    pub seq: u64,
+}
+
 /// The identity of an effect: the idempotency key outside and the fence inside. Written `<run>.<seq>.<index>`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EffectId {

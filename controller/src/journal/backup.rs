@@ -8,10 +8,10 @@ use rocksdb::checkpoint::Checkpoint;
 use super::{
     database::Db,
     error::{Error, damage, refusal},
+    folder::DataFolder,
     mark::{Mark, MarkFile, this_version},
     open::{FORMAT, RocksJournal},
     options::Options,
-    place::Place,
     verify::verify,
 };
 
@@ -33,21 +33,27 @@ impl RocksJournal {
     /// not verify; [`JournalError::Disk`].
     pub fn backup(&self, folder: &Path) -> Result<Copied, Error> {
         let due = self.shared.tip();
-        let copy = Place::of(folder);
+        let copy = DataFolder::of(folder);
         if copy.store.exists() {
             return Err(Error::file(&copy.store)(std::io::ErrorKind::AlreadyExists.into()));
         }
         copy.create()?;
         let checkpoint = Checkpoint::new(self.db.raw()).map_err(|error| refusal(&error))?;
         checkpoint.create_checkpoint(&copy.store).map_err(|error| refusal(&error))?;
-        let (chain, mark) = checked(&copy, due.batch)?;
+        let Checked { chain, mark } = checked(&copy, due.batch)?;
         // The watermark comes last: a copy without one does not open.
         MarkFile::create(&copy.mark, mark).map_err(Error::file(&copy.mark))?;
-        Ok(Copied { chain, bytes: size(&copy.store)?.0 })
+        Ok(Copied { chain, bytes: size(&copy.store)?.bytes })
     }
 }
 
-fn checked(copy: &Place, due: u64) -> Result<(ChainReport, Mark), Error> {
+/// A copy that agrees with itself, and the watermark that it gets.
+struct Checked {
+    chain: ChainReport,
+    mark: Mark,
+}
+
+fn checked(copy: &DataFolder, due: u64) -> Result<Checked, Error> {
     let db = Db::open_read_only(&copy.store, &Options::default())?;
     let now = db.now();
     let tip = now.tip()?;
@@ -65,18 +71,27 @@ fn checked(copy: &Place, due: u64) -> Result<(ChainReport, Mark), Error> {
             tip.batch
         )));
     }
-    Ok((chain, Mark { format: FORMAT, version: this_version(), tip }))
+    Ok(Checked { chain, mark: Mark { format: FORMAT, version: this_version(), tip } })
 }
 
-/// Returns the bytes and the number of the files in a folder.
-pub(super) fn size(folder: &Path) -> Result<(u64, u64), Error> {
-    let mut sum = (0, 0);
+/// What the files of a folder take together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct FolderSize {
+    /// Their bytes.
+    pub(super) bytes: u64,
+    /// How many files there are.
+    pub(super) files: u64,
+}
+
+/// Measures the files that lie in a folder itself, not those of folders below it.
+pub(super) fn size(folder: &Path) -> Result<FolderSize, Error> {
+    let mut sum = FolderSize::default();
     for file in fs::read_dir(folder).map_err(Error::file(folder))? {
         // RocksDB deletes files while we look: an absent one has no size.
         if let Ok(known) = file.and_then(|file| file.metadata())
             && known.is_file()
         {
-            sum = (sum.0 + known.len(), sum.1 + 1);
+            sum = FolderSize { bytes: sum.bytes + known.len(), files: sum.files + 1 };
         }
     }
     Ok(sum)

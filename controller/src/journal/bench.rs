@@ -24,11 +24,11 @@ use super::{
     database::Db,
     dense,
     error::Error,
+    folder::DataFolder,
     group::Group,
     keys::{self, Family},
     open::RocksJournal,
     options::Options,
-    place::Place,
 };
 
 /// What to measure.
@@ -95,8 +95,8 @@ pub fn run(folder: &Path, plan: &Plan) -> Result<Report, Error> {
     let fsync_us = fsync_in(folder)?;
     let journal = RocksJournal::open(&folder.join("journal"), Options::default())?;
     let raw = Plain::open(&folder.join("raw"))?;
-    let mut load = Load::new();
-    let lines = plan.runs.iter().map(|runs| measure((&journal, &raw), &mut load, (*runs, plan)));
+    let mut sides = Sides { journal, raw, load: Load::new() };
+    let lines = plan.runs.iter().map(|runs| sides.measure(*runs, plan));
     let rows = lines.collect::<Result<_, _>>()?;
     Ok(Report { hardware: hardware(), sync: SYNC, fsync_us, rows })
 }
@@ -115,80 +115,83 @@ impl Tally {
     }
 }
 
-fn measure(
-    (journal, raw): (&RocksJournal, &Plain),
-    load: &mut Load,
-    (runs, plan): (usize, &Plan),
-) -> Result<Line, Error> {
-    let (mut ours, mut theirs) = (Tally::default(), Tally::default());
-    let groups = journal.stats()?.groups;
-    for _ in 0..plan.rounds {
-        journal_round(journal, load, (runs, plan.round, &mut ours))?;
-        raw_round(raw, load, (runs, plan.round, &mut theirs))?;
-    }
-    let groups = journal.stats()?.groups - groups;
-    ours.latencies.sort_unstable();
-    let spread = quantiles(&ours.latencies, 1e3);
-    Ok(Line {
-        runs,
-        transitions_per_s: ours.rate().round(),
-        raw_per_s: theirs.rate().round(),
-        p50_ms: spread.p50,
-        p99_ms: spread.p99,
-        group: ours.count as f64 / groups.max(1) as f64,
-    })
+/// What is compared: the store, RocksDB without its promises, and the work that both are given.
+struct Sides {
+    journal: RocksJournal,
+    raw: Plain,
+    load: Load,
 }
 
 /// What a finished transition sends to the loop.
-type Finished = (usize, Result<(), JournalError>);
+struct Finished {
+    run: usize,
+    outcome: Result<(), JournalError>,
+}
 
-fn journal_round(
-    journal: &RocksJournal,
-    load: &mut Load,
-    (runs, round, tally): (usize, Duration, &mut Tally),
-) -> Result<(), Error> {
-    let (sender, receiver) = channel();
-    let start = Instant::now();
-    let mut since = vec![start; runs];
-    (0..runs).for_each(|run| submit(journal, load.transition(run), (run, &sender)));
-    let mut flying = runs;
-    while flying > 0 {
-        // The sender lives in this function, so the channel is open.
-        let Ok((run, answer)) = receiver.recv() else { break };
-        answer?;
-        let now = Instant::now();
-        tally.latencies.push(now - since[run]);
-        tally.count += 1;
-        if now - start < round {
-            since[run] = now;
-            submit(journal, load.transition(run), (run, &sender));
-        } else {
-            flying -= 1;
+impl Sides {
+    fn measure(&mut self, runs: usize, plan: &Plan) -> Result<Line, Error> {
+        let (mut ours, mut theirs) = (Tally::default(), Tally::default());
+        let groups = self.journal.stats()?.groups;
+        for _ in 0..plan.rounds {
+            self.journal_round(runs, plan.round, &mut ours)?;
+            self.raw_round(runs, plan.round, &mut theirs)?;
         }
+        let groups = self.journal.stats()?.groups - groups;
+        ours.latencies.sort_unstable();
+        let spread = quantiles(&ours.latencies, 1e3);
+        Ok(Line {
+            runs,
+            transitions_per_s: ours.rate().round(),
+            raw_per_s: theirs.rate().round(),
+            p50_ms: spread.p50,
+            p99_ms: spread.p99,
+            group: ours.count as f64 / groups.max(1) as f64,
+        })
     }
-    tally.busy += start.elapsed();
-    Ok(())
-}
 
-fn submit(journal: &RocksJournal, batch: Batch, (run, sender): (usize, &Sender<Finished>)) {
-    let sender = sender.clone();
-    let done = move |answer: Result<_, _>| sender.send((run, answer.map(|_| ()))).unwrap_or_default();
-    journal.submit(batch, Box::new(done));
-}
-
-fn raw_round(
-    raw: &Plain,
-    load: &mut Load,
-    (runs, round, tally): (usize, Duration, &mut Tally),
-) -> Result<(), Error> {
-    let start = Instant::now();
-    while start.elapsed() < round {
-        let batches: Vec<Batch> = (0..runs).map(|run| load.raw_transition(run)).collect();
-        raw.write(&batches)?;
-        tally.count += runs as u64;
+    fn journal_round(&mut self, runs: usize, round: Duration, tally: &mut Tally) -> Result<(), Error> {
+        let (sender, receiver) = channel();
+        let start = Instant::now();
+        let mut since = vec![start; runs];
+        (0..runs).for_each(|run| self.submit(run, &sender));
+        let mut flying = runs;
+        while flying > 0 {
+            // The sender lives in this function, so the channel is open.
+            let Ok(Finished { run, outcome }) = receiver.recv() else { break };
+            outcome?;
+            let now = Instant::now();
+            tally.latencies.push(now - since[run]);
+            tally.count += 1;
+            if now - start < round {
+                since[run] = now;
+                self.submit(run, &sender);
+            } else {
+                flying -= 1;
+            }
+        }
+        tally.busy += start.elapsed();
+        Ok(())
     }
-    tally.busy += start.elapsed();
-    Ok(())
+
+    /// Submits the next transition of a run, whose end the loop hears of.
+    fn submit(&mut self, run: usize, sender: &Sender<Finished>) {
+        let (batch, sender) = (self.load.transition(run), sender.clone());
+        let done = move |outcome: Result<_, _>| {
+            sender.send(Finished { run, outcome: outcome.map(|_| ()) }).unwrap_or_default();
+        };
+        self.journal.submit(batch, Box::new(done));
+    }
+
+    fn raw_round(&mut self, runs: usize, round: Duration, tally: &mut Tally) -> Result<(), Error> {
+        let start = Instant::now();
+        while start.elapsed() < round {
+            let batches: Vec<Batch> = (0..runs).map(|run| self.load.raw_transition(run)).collect();
+            self.raw.write(&batches)?;
+            tally.count += runs as u64;
+        }
+        tally.busy += start.elapsed();
+        Ok(())
+    }
 }
 
 /// A store that writes the same bytes without checks, chain or answers: what a program without promises would do.
@@ -200,9 +203,9 @@ impl Plain {
     /// # Errors
     /// What RocksDB answers.
     pub(crate) fn open(folder: &Path) -> Result<Self, Error> {
-        let place = Place::of(folder);
-        place.create()?;
-        Db::open(&place, &Options::default(), true).map(Self)
+        let data = DataFolder::of(folder);
+        data.create()?;
+        Db::open(&data, &Options::default(), true).map(Self)
     }
 
     /// Writes batches as one synced write.

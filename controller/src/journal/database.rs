@@ -10,9 +10,9 @@ use rocksdb::{
 
 use super::{
     error::{Error, damage, refusal},
+    folder::DataFolder,
     keys::Family,
-    options::{Options, settings},
-    place::Place,
+    options::{Options, families, settings},
 };
 
 /// The open database.
@@ -46,23 +46,22 @@ pub(super) type Visit<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> Result<(), Journa
 
 impl Db {
     /// Opens the store, and makes it where it is absent and `create` says so.
-    pub(super) fn open(place: &Place, options: &Options, create: bool) -> Result<Self, Error> {
-        let (mut store, families) = settings(options);
+    pub(super) fn open(folder: &DataFolder, options: &Options, create: bool) -> Result<Self, Error> {
+        let mut store = settings(options);
         store.create_if_missing(create);
         store.create_missing_column_families(create);
-        match DB::open_cf_descriptors(&store, &place.store, families) {
+        match DB::open_cf_descriptors(&store, &folder.store, families(options)) {
             Ok(inner) => Ok(Self::of(inner)),
             Err(error) if is_lock(&error) => {
-                Err(Error::Locked { data: place.data.clone(), pid: place.read_pid() })
+                Err(Error::Locked { data: folder.data.clone(), pid: folder.read_pid() })
             }
-            Err(error) => Err(unopened(&place.store, &error).into()),
+            Err(error) => Err(unopened(&folder.store, &error).into()),
         }
     }
 
     /// Opens a copy that nobody writes.
     pub(super) fn open_read_only(store: &Path, options: &Options) -> Result<Self, Error> {
-        let (settings, families) = settings(options);
-        let opened = DB::open_cf_descriptors_read_only(&settings, store, families, false);
+        let opened = DB::open_cf_descriptors_read_only(&settings(options), store, families(options), false);
         opened.map(Self::of).map_err(|error| unopened(store, &error).into())
     }
 

@@ -24,7 +24,7 @@ use super::{
     mark::Tip,
     options::INLINE,
     texts,
-    value::Head as Value,
+    value::ValueHead,
 };
 
 /// The heads and salts of instances that were written lately. Only the writer changes them, so they are never stale.
@@ -42,10 +42,20 @@ struct Known {
 
 /// A payload in its stored form.
 struct Laid<'p> {
+    /// What the stored value begins with.
+    head: ValueHead,
     /// Where its long texts stand, and what they are.
     texts: Vec<u8>,
     /// What is left without them, packed where that makes it smaller.
     rest: Cow<'p, [u8]>,
+}
+
+/// What a group writes, in one synced write.
+pub(super) struct GroupWrite {
+    /// The write itself, as RocksDB takes it.
+    pub(super) write: WriteBatch,
+    /// The end of the chain once it is written.
+    pub(super) tip: Tip,
 }
 
 /// Above this many the memory of instances is dropped and read again.
@@ -127,14 +137,14 @@ impl<'a> Group<'a> {
             group.staged.entry(append.instance.clone()).or_insert(known);
         }
         group.stage(&Batch { guards: Vec::new(), ..batch.clone() })?;
-        Ok(group.finish().0.size_in_bytes())
+        Ok(group.finish().write.size_in_bytes())
     }
 
-    /// Returns the write and the tip after it.
-    pub(super) fn finish(self) -> (WriteBatch, Tip) {
+    /// Returns what is to be written.
+    pub(super) fn finish(self) -> GroupWrite {
         let Self { lately, staged, out, tip, .. } = self;
         staged.into_iter().for_each(|(instance, known)| lately.note(instance, known));
-        (out, tip)
+        GroupWrite { write: out, tip }
     }
 
     /// Returns what is known of an instance as the batches so far leave it.
@@ -173,56 +183,59 @@ impl<'a> Group<'a> {
         let trims = self.effective_trims(batch)?;
         let known = batch.appends.iter().map(|append| Ok((&append.instance, self.known(&append.instance)?)));
         let known = known.collect::<Result<BTreeMap<_, _>, JournalError>>()?;
-        let number = self.tip.batch + 1;
+        let number = self.number();
         let parts = Parts::of(batch, |instance| known[instance].salt);
-        let link = Link::of(number, (batch, &parts), &fresh);
+        let link = parts.link(number, batch, &fresh);
         let mut tail = 0;
         for (append, section) in batch.appends.iter().zip(&parts.sections) {
             let before = self.staged.get(&append.instance).copied();
             let known = before.unwrap_or_else(|| known[&append.instance]);
-            tail = self.append((number, known), append, section);
+            tail = self.append(known, append, section);
         }
         let mut place = 0;
         for (write, digest) in batch.writes.iter().zip(&parts.rows) {
-            self.row((number, place), write, digest);
+            self.row(place, write, digest);
             place += u32::from(is_chained(write.table));
         }
-        self.payloads(number, batch, &link);
-        trims.iter().for_each(|trim| self.trim(number, trim));
+        self.payloads(batch, &link);
+        trims.iter().for_each(|trim| self.trim(trim));
         let sealed = link.seal(&self.tip.hash);
         self.out.put_cf(self.db.family(Family::Log), keys::link(number), sealed.bytes);
         self.tip = Tip { batch: number, hash: sealed.hash };
         Ok(Receipt { batch: number, tail })
     }
 
+    /// Returns the number of the batch in the making.
+    fn number(&self) -> u64 {
+        self.tip.batch + 1
+    }
+
     /// Adds the entries of an instance, its snapshot where there is one, and its head; returns how many bytes lie behind it.
-    fn append(&mut self, (number, known): (u64, Known), append: &Append, section: &Section) -> u64 {
-        let instance = &append.instance;
+    fn append(&mut self, known: Known, append: &Append, section: &Section) -> u64 {
+        let (instance, number) = (&append.instance, self.number());
         let Known { mut head, salt, is_new } = known;
         if is_new {
             self.put(Family::State, keys::salt(instance), salt_value(instance, &salt, number));
         }
         for (content, digest) in append.entries.iter().zip(&section.entries) {
             head.seq += 1;
-            let (mut value, laid) =
-                self.lay((number, instance), Value::of(number, 0, digest), &content.payload);
-            value.spilled = laid.rest.len() > INLINE;
+            let laid = self.lay(instance, digest, &content.payload);
             let skeleton = &content.skeleton;
             let length = u32::try_from(skeleton.len()).expect("a skeleton fits into a batch").to_be_bytes();
             let key = keys::entry(instance, head.seq);
-            let stored = if value.spilled {
+            let stored = if laid.head.spilled {
                 let place = Digest::of(&laid.rest);
-                self.part((number, instance), &laid.rest, &place);
-                value.with(&[&length, skeleton, &laid.texts, &place.0])
+                self.part(instance, &laid.rest, &place);
+                laid.head.with(&[&length, skeleton, &laid.texts, &place.0])
             } else {
-                value.with(&[&length, skeleton, &laid.texts, &laid.rest])
+                laid.head.with(&[&length, skeleton, &laid.texts, &laid.rest])
             };
             head.tail += stored.len() as u64;
             self.put(Family::Log, key, stored);
         }
         if let (Some(state), Some(digest)) = (&append.snapshot, &section.snapshot) {
             (head.snapshot, head.tail) = (head.seq, 0);
-            self.snapshot(number, (instance, state), digest);
+            self.snapshot(instance, state, digest);
         }
         self.put(Family::State, keys::head(instance), head.value(instance, number));
         self.staged.insert(instance.clone(), Known { head, salt, is_new: false });
@@ -230,24 +243,22 @@ impl<'a> Group<'a> {
     }
 
     /// Brings a payload into its stored form: its long texts are put where they are there once, and the rest is packed.
-    fn lay<'p>(
-        &mut self,
-        (number, instance): (u64, &InstanceId),
-        mut value: Value,
-        payload: &'p [u8],
-    ) -> (Value, Laid<'p>) {
+    fn lay<'p>(&mut self, instance: &InstanceId, digest: &Digest, payload: &'p [u8]) -> Laid<'p> {
         let cut = texts::cut(payload);
         for text in &cut.texts {
-            self.part((number, instance), text.bytes, &text.digest);
+            self.part(instance, text.bytes, &text.digest);
         }
         let texts = cut.places();
         let packed = dense::pack(&cut.rest);
-        (value.parted, value.packed) = (!texts.is_empty(), packed.is_some());
-        (value, Laid { texts, rest: packed.map_or(cut.rest, Cow::Owned) })
+        let (parted, packs) = (!texts.is_empty(), packed.is_some());
+        let rest = packed.map_or(cut.rest, Cow::Owned);
+        let spilled = rest.len() > INLINE;
+        let head = ValueHead { parted, packed: packs, spilled, ..ValueHead::of(self.number(), 0, digest) };
+        Laid { head, texts, rest }
     }
 
     /// Puts what is too large for an entry where compaction does not copy it again and again, unless its run has it there already.
-    fn part(&mut self, (number, instance): (u64, &InstanceId), content: &[u8], digest: &Digest) {
+    fn part(&mut self, instance: &InstanceId, content: &[u8], digest: &Digest) {
         let key = keys::part(&instance.root(), digest);
         // Where the store cannot say, it is put again: twice is the same as once.
         let is_there = self.parts.contains(&key)
@@ -255,30 +266,31 @@ impl<'a> Group<'a> {
         if is_there {
             return;
         }
-        let mut value = Value::of(number, 0, digest);
+        let mut value = ValueHead::of(self.number(), 0, digest);
         let packed = dense::pack(content);
         value.packed = packed.is_some();
         self.put(Family::Blobs, key.clone(), value.with(&[packed.as_deref().unwrap_or(content)]));
         self.parts.insert(key);
     }
 
-    fn snapshot(&mut self, number: u64, (instance, state): (&InstanceId, &[u8]), digest: &Digest) {
-        let (mut value, laid) = self.lay((number, instance), Value::of(number, 0, digest), state);
-        value.spilled = laid.rest.len() > INLINE;
-        if value.spilled {
-            let content = Value::of(number, 0, &Digest::of(&laid.rest)).with(&[&laid.rest]);
+    fn snapshot(&mut self, instance: &InstanceId, state: &[u8], digest: &Digest) {
+        let laid = self.lay(instance, digest, state);
+        if laid.head.spilled {
+            let content = ValueHead::of(self.number(), 0, &Digest::of(&laid.rest)).with(&[&laid.rest]);
             self.put(Family::Blobs, keys::snapshot_content(instance), content);
         }
-        let inline = if value.spilled { &[][..] } else { &laid.rest };
-        self.put(Family::State, keys::snapshot(instance), value.with(&[&laid.texts, inline]));
+        let inline = if laid.head.spilled { &[][..] } else { &laid.rest };
+        self.put(Family::State, keys::snapshot(instance), laid.head.with(&[&laid.texts, inline]));
     }
 
-    fn row(&mut self, (number, place): (u64, u32), write: &RowWrite, digest: &Digest) {
+    /// Adds a row; `place` is its place among the chained rows of the batch.
+    fn row(&mut self, place: u32, write: &RowWrite, digest: &Digest) {
+        let number = self.number();
         let (family, _) = keys::table(write.table);
         let key = keys::row(write.table, &write.key);
         let version = match &write.value {
             Some(value) => {
-                self.put(family, key, Value::of(number, place, digest).with(&[value]));
+                self.put(family, key, ValueHead::of(number, place, digest).with(&[value]));
                 number
             }
             None => {
@@ -289,20 +301,21 @@ impl<'a> Group<'a> {
         self.versions.insert((write.table, write.key.clone()), version);
     }
 
-    fn payloads(&mut self, number: u64, batch: &Batch, link: &Link) {
+    fn payloads(&mut self, batch: &Batch, link: &Link) {
+        let number = self.number();
         for (key, digest) in &link.blobs {
             let Some((_, bytes)) = batch.blobs.iter().find(|(held, _)| held == key) else { continue };
-            self.put(Family::Blobs, keys::blob(key), Value::of(number, 0, digest).with(&[bytes]));
+            self.put(Family::Blobs, keys::blob(key), ValueHead::of(number, 0, digest).with(&[bytes]));
             self.blobs.insert(key.clone());
         }
     }
 
-    fn trim(&mut self, number: u64, trim: &Trim) {
+    fn trim(&mut self, trim: &Trim) {
         let log = self.db.family(Family::Log);
         let (from, to) = (keys::entry(&trim.instance, 0), keys::entry(&trim.instance, trim.through + 1));
         self.out.delete_range_cf(log, from, to);
         let through = trim.through.to_be_bytes();
-        let value = Value::of(number, 0, &Digest::of(&through)).with(&[&through]);
+        let value = ValueHead::of(self.number(), 0, &Digest::of(&through)).with(&[&through]);
         self.put(Family::Meta, keys::trimmed(&trim.instance), value);
         self.trims.insert(trim.instance.clone(), trim.through);
     }

@@ -9,7 +9,7 @@ use adjutant_machine::{
 
 use super::{
     keys,
-    value::{Flaw, Head as Value, split},
+    value::{Flaw, SplitValue, ValueHead, split},
 };
 
 /// The head of an instance.
@@ -30,7 +30,7 @@ impl Head {
     /// Returns what is stored.
     pub(super) fn value(&self, instance: &InstanceId, batch: u64) -> Vec<u8> {
         let content = self.content();
-        Value::of(batch, 0, &digest(&keys::head(instance), &content)).with(&[&content])
+        ValueHead::of(batch, 0, &digest(&keys::head(instance), &content)).with(&[&content])
     }
 
     /// Reads what is stored.
@@ -59,7 +59,7 @@ pub(super) fn new_salt() -> Salt {
 
 /// Returns a salt as it is stored.
 pub(super) fn salt_value(instance: &InstanceId, salt: &Salt, batch: u64) -> Vec<u8> {
-    Value::of(batch, 0, &digest(&keys::salt(instance), salt)).with(&[salt])
+    ValueHead::of(batch, 0, &digest(&keys::salt(instance), salt)).with(&[salt])
 }
 
 /// Reads a stored salt.
@@ -68,8 +68,8 @@ pub(super) fn read_salt(instance: &InstanceId, value: &[u8]) -> Result<Salt, Fla
 }
 
 fn checked<const N: usize>(key: &[u8], value: &[u8]) -> Result<[u8; N], Flaw> {
-    let (value, content) = split(value)?;
-    if !value.fits(&digest(key, content)) {
+    let SplitValue { head, content } = split(value)?;
+    if !head.fits(&digest(key, content)) {
         return Err(Flaw::Checksum);
     }
     content.try_into().map_err(|_| Flaw::Short)

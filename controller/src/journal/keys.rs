@@ -170,11 +170,6 @@ pub(super) fn instance(key: &[u8]) -> Option<InstanceId> {
     Some(InstanceId { kind: kind_of(*kind)?, name: unescape(name)? })
 }
 
-/// Reads the instance and sequence number of an entry's key.
-pub(super) fn entry_place(key: &[u8]) -> Option<(InstanceId, u64)> {
-    Some((instance(entry_prefix(key))?, number(key)?))
-}
-
 fn tagged(tag: &[u8], instance: &InstanceId) -> Vec<u8> {
     let mut key = Vec::with_capacity(16 + instance.name.len());
     key.extend_from_slice(tag);
@@ -255,7 +250,8 @@ mod tests {
         #[test]
         fn an_instance_is_read_back_from_its_key(id in ids(), seq: u64) {
             prop_assert_eq!(instance(&head(&id)), Some(id.clone()));
-            prop_assert_eq!(entry_place(&entry(&id, seq)), Some((id.clone(), seq)));
+            prop_assert_eq!(instance(entry_prefix(&entry(&id, seq))), Some(id.clone()));
+            prop_assert_eq!(number(&entry(&id, seq)), Some(seq));
             prop_assert!(entry(&id, seq).starts_with(&entries(&id)));
             let key = entry(&id, seq);
             prop_assert!(is_entry(&key) || id.name.is_empty());

@@ -127,7 +127,7 @@ impl MarkFile {
             marks.note(mark.tip)?;
             marks.sync()?;
         }
-        super::place::sync_folder(path)?;
+        super::folder::sync_folder(path)?;
         Ok(marks)
     }
 

@@ -19,12 +19,12 @@ use rocksdb::WriteBatch;
 use super::{
     database::Db,
     error::{Error, damage},
+    folder::DataFolder,
     keys::{self, Family},
     mark::{Mark, MarkFile, Tip, this_version},
     options::Options,
-    place::Place,
-    shared::{Answer, Message, Request, Shared},
-    value::{Head as Value, split},
+    shared::{Message, Request, Shared, Waiter},
+    value::{ValueHead, split},
     writer::Writer,
 };
 
@@ -37,7 +37,7 @@ const OLDEST: u32 = 2;
 pub struct RocksJournal {
     pub(super) db: Arc<Db>,
     pub(super) shared: Arc<Shared>,
-    pub(super) place: Place,
+    pub(super) folder: DataFolder,
     inbox: SyncSender<Message>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
@@ -51,28 +51,30 @@ impl RocksJournal {
     /// [`JournalError::Corrupt`] where it ends before an acknowledged batch or cannot be read; [`JournalError::Disk`] and
     /// [`Error::File`] where the disk refuses.
     pub fn open(data: &Path, options: Options) -> Result<Self, Error> {
-        let place = Place::of(data);
-        place.create()?;
-        let mark = Mark::read(&place.mark).map_err(Error::file(&place.mark))?;
+        let folder = DataFolder::of(data);
+        folder.create()?;
+        let mark = Mark::read(&folder.mark).map_err(Error::file(&folder.mark))?;
         mark.map_or(Ok(()), |mark| known_format(mark.format, || mark.needs()))?;
-        let db = Db::open(&place, &options, mark.is_none())?;
-        place.write_pid()?;
-        let tip = recovered(&db, &place, mark)?;
+        let db = Db::open(&folder, &options, mark.is_none())?;
+        folder.write_pid()?;
+        let tip = recovered(&db, &folder, mark)?;
         let written = Mark { format: FORMAT, version: this_version(), tip };
-        let file = MarkFile::create(&place.mark, written).map_err(Error::file(&place.mark))?;
-        if options.reserve > 0 && !place.take_reserve(options.reserve) {
+        let file = MarkFile::create(&folder.mark, written).map_err(Error::file(&folder.mark))?;
+        if options.reserve > 0 && !folder.take_reserve(options.reserve) {
             tracing::warn!(bytes = options.reserve, "disk too full for the reserve");
         }
-        Self::start((db, place, file), Shared::new(tip, options.on_failure), options.queue)
+        let shared = Arc::new(Shared::new(tip, options.on_failure));
+        Self::start(Writer { db: Arc::new(db), shared, mark: file, folder }, options.queue)
     }
 
-    fn start((db, place, mark): (Db, Place, MarkFile), shared: Shared, queue: usize) -> Result<Self, Error> {
-        let (db, shared) = (Arc::new(db), Arc::new(shared));
+    /// Starts the thread of a writer, whose queue holds so many batches.
+    fn start(writer: Writer, queue: usize) -> Result<Self, Error> {
+        let (db, shared, folder) =
+            (Arc::clone(&writer.db), Arc::clone(&writer.shared), writer.folder.clone());
         let (inbox, outbox) = sync_channel(queue);
-        let writer = Writer { db: Arc::clone(&db), shared: Arc::clone(&shared), mark, place: place.clone() };
         let thread = std::thread::Builder::new().name("journal".to_owned());
-        let thread = thread.spawn(move || writer.run(&outbox)).map_err(Error::file(&place.data))?;
-        Ok(Self { db, shared, place, inbox, writer: Mutex::new(Some(thread)) })
+        let thread = thread.spawn(move || writer.run(&outbox)).map_err(Error::file(&folder.data))?;
+        Ok(Self { db, shared, folder, inbox, writer: Mutex::new(Some(thread)) })
     }
 
     /// Returns why the store stopped for good, where it did. The process must end then, with the exit code for the disk.
@@ -95,8 +97,8 @@ impl RocksJournal {
                 tracing::error!("the writer's thread panicked");
             }
         }
-        if self.place.read_pid() == Some(std::process::id()) {
-            std::fs::remove_file(&self.place.pid).unwrap_or_default();
+        if self.folder.read_pid() == Some(std::process::id()) {
+            std::fs::remove_file(&self.folder.pid).unwrap_or_default();
         }
     }
 }
@@ -109,7 +111,7 @@ impl Drop for RocksJournal {
 
 impl Journal for RocksJournal {
     fn submit(&self, batch: Batch, done: Done) {
-        let request = Request { batch, answer: Answer::new(done) };
+        let request = Request { batch, waiter: Waiter::new(done) };
         // A closed queue gives the request back; dropping it answers `Busy`.
         drop(self.inbox.send(Message::Write(request)));
     }
@@ -173,18 +175,18 @@ fn known_format(found: u32, needs: impl FnOnce() -> String) -> Result<(), Journa
 }
 
 /// Checks what RocksDB recovered against what was acknowledged, and returns where the chain ends.
-fn recovered(db: &Db, place: &Place, mark: Option<Mark>) -> Result<Tip, JournalError> {
+fn recovered(db: &Db, folder: &DataFolder, mark: Option<Mark>) -> Result<Tip, JournalError> {
     let format = stored_format(db)?;
     let needs = || mark.map_or_else(|| "of its format".to_owned(), |mark| mark.needs());
     known_format(format.unwrap_or(FORMAT), needs)?;
     let tip = db.now().tip()?;
-    let store = || place.store.display().to_string();
+    let store = || folder.store.display().to_string();
     match (format, mark) {
         (None, None) if tip.batch == 0 => write_format(db)?,
         (None, _) => return Err(damage(store(), "it has no format version")),
         (Some(_), None) if tip.batch > 0 => {
             let problem = format!("it is missing or unreadable, but the store has {} batches", tip.batch);
-            return Err(damage(place.mark.display().to_string(), problem));
+            return Err(damage(folder.mark.display().to_string(), problem));
         }
         (Some(_), None) => {}
         (Some(_), Some(mark)) => {
@@ -206,7 +208,7 @@ fn not_shorter(db: &Db, acknowledged: Tip, found: Tip) -> Result<(), String> {
         return Ok(());
     }
     let link = db.now().link(acknowledged.batch).map_err(|error| error.to_string())?;
-    let hash = link.as_deref().and_then(Link::open).map(|(_, hash)| hash);
+    let hash = link.as_deref().and_then(Link::open).map(|opened| opened.hash);
     if hash != Some(acknowledged.hash) {
         return Err(format!("batch {} is not the one that was acknowledged", acknowledged.batch));
     }
@@ -216,14 +218,14 @@ fn not_shorter(db: &Db, acknowledged: Tip, found: Tip) -> Result<(), String> {
 fn stored_format(db: &Db) -> Result<Option<u32>, JournalError> {
     let now = db.now();
     let Some(value) = now.get(Family::Meta, keys::FORMAT)? else { return Ok(None) };
-    let (_, content) = split(&value).map_err(|flaw| damage("the format version", flaw.text()))?;
+    let content = split(&value).map_err(|flaw| damage("the format version", flaw.text()))?.content;
     let number = content.try_into().map_err(|_| damage("the format version", "it is no number"))?;
     Ok(Some(u32::from_be_bytes(number)))
 }
 
 fn write_format(db: &Db) -> Result<(), JournalError> {
     let content = FORMAT.to_be_bytes();
-    let value = Value::of(0, 0, &Digest::of(&content)).with(&[&content]);
+    let value = ValueHead::of(0, 0, &Digest::of(&content)).with(&[&content]);
     let mut batch = WriteBatch::default();
     batch.put_cf(db.family(Family::Meta), keys::FORMAT, value);
     db.write(batch)

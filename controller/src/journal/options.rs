@@ -38,14 +38,14 @@ pub(super) const INLINE: usize = 16 << 10;
 /// Logs are dropped when they hold more, so recovery reads at most so much.
 const WAL_BYTES: u64 = 48 << 20;
 
-/// Returns the settings of the whole store and of each family.
-pub(super) fn settings(options: &Options) -> (Settings, Vec<ColumnFamilyDescriptor>) {
+/// Returns each family with its settings.
+pub(super) fn families(options: &Options) -> Vec<ColumnFamilyDescriptor> {
     let cache = Cache::new_lru_cache(options.cache);
-    let families = Family::ALL.map(|of| ColumnFamilyDescriptor::new(of.name(), family(of, &cache)));
-    (store(options), families.into())
+    Family::ALL.map(|of| ColumnFamilyDescriptor::new(of.name(), family(of, &cache))).into()
 }
 
-fn store(options: &Options) -> Settings {
+/// Returns the settings of the whole store.
+pub(super) fn settings(options: &Options) -> Settings {
     let mut settings = Settings::default();
     settings
         .set_write_buffer_manager(&WriteBufferManager::new_write_buffer_manager(options.memtables, false));

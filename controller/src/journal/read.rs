@@ -2,7 +2,7 @@
 
 use adjutant_machine::{
     chain::{Digest, Link, Salt},
-    id::InstanceId,
+    id::{EntryId, InstanceId},
     journal::{Content, JournalError, PAGE, Row, Scan, Snapshot, Stored, Table, page},
 };
 
@@ -13,12 +13,17 @@ use super::{
     head::{Head, read_salt},
     keys::{self, Family},
     mark::Tip,
-    texts::{self, Places},
-    value::{Flaw, Head as Value, split},
+    texts::{self, Parted, Places},
+    value::{Flaw, SplitValue, ValueHead, split},
 };
 
-/// An entry or a snapshot with the head of its stored value.
-pub(super) type Read<T> = (Value, T);
+/// An entry, a snapshot or a row that was read, with the head of its stored value.
+pub(super) struct Read<T> {
+    /// Which batch wrote it, and where it stands among the rows of that batch.
+    pub(super) head: ValueHead,
+    /// What the value says, unpacked and checked.
+    pub(super) content: T,
+}
 
 impl View<'_> {
     /// Reads an instance: its last snapshot and what lies behind it. A damaged snapshot is passed over.
@@ -28,7 +33,7 @@ impl View<'_> {
             return if self.has_entries(instance)? { Err(flawed()) } else { Ok(None) };
         };
         let (snapshot, flaw) = match self.snapshot(instance, &head) {
-            Ok(snapshot) => (snapshot.map(|(_, snapshot)| snapshot), None),
+            Ok(snapshot) => (snapshot.map(|read| read.content), None),
             Err(JournalError::Corrupt { problem, .. }) => (None, Some(problem)),
             Err(error) => return Err(error),
         };
@@ -75,20 +80,20 @@ impl View<'_> {
         let flawed = |flaw: Flaw| damage(format!("the snapshot of \"{instance}\""), flaw.text());
         let value =
             self.get(Family::State, &keys::snapshot(instance))?.ok_or_else(|| flawed(Flaw::Missing))?;
-        let (value, rest) = split(&value).map_err(flawed)?;
-        let (texts, inline) = parted(&value, rest).map_err(flawed)?;
+        let SplitValue { head: value, content } = split(&value).map_err(flawed)?;
+        let Parted { texts, rest } = texts::part(content, value.parted).map_err(flawed)?;
         let state = if value.spilled {
             self.content(&keys::snapshot_content(instance))?.ok_or_else(|| flawed(Flaw::Missing))?
         } else {
-            inline.to_vec()
+            rest.to_vec()
         };
         let lying = Lying { is_packed: value.packed, texts, stored: state };
         let state = self.whole(instance, lying, flawed)?;
         let sealed = Digest::sealed(&self.salt_of(instance)?, &state);
-        if !value.fits(&Digest::snapshot((instance, head.snapshot), &sealed)) {
+        if !value.fits(&Digest::snapshot(EntryId { instance, seq: head.snapshot }, &sealed)) {
             return Err(flawed(Flaw::Checksum));
         }
-        Ok(Some((value, Snapshot { seq: head.snapshot, state })))
+        Ok(Some(Read { head: value, content: Snapshot { seq: head.snapshot, state } }))
     }
 
     /// Returns the number of the last entry: by the head, and where that is lost, by the entries' keys.
@@ -151,7 +156,7 @@ impl View<'_> {
         };
         self.walk(&range, &mut |key, value| {
             let seq = keys::number(key).unwrap_or_default();
-            found.push((seq, self.entry((instance, seq), &salt, value)?.1));
+            found.push((seq, self.entry(EntryId { instance, seq }, &salt, value)?.content));
             Ok(())
         })?;
         Ok(found)
@@ -160,28 +165,29 @@ impl View<'_> {
     /// Returns an entry from its stored value.
     pub(super) fn entry(
         &self,
-        (instance, seq): (&InstanceId, u64),
+        id: EntryId<'_>,
         salt: &Salt,
         value: &[u8],
     ) -> Result<Read<Content>, JournalError> {
+        let EntryId { instance, seq } = id;
         let flawed = |flaw: Flaw| damage(format!("entry {seq} of \"{instance}\""), flaw.text());
-        let (value, rest) = split(value).map_err(flawed)?;
-        let (length, rest) = rest.split_first_chunk::<4>().ok_or_else(|| flawed(Flaw::Short))?;
+        let SplitValue { head, content } = split(value).map_err(flawed)?;
+        let (length, rest) = content.split_first_chunk::<4>().ok_or_else(|| flawed(Flaw::Short))?;
         let length = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| flawed(Flaw::Short))?;
         let (skeleton, rest) = rest.split_at_checked(length).ok_or_else(|| flawed(Flaw::Short))?;
-        let (texts, inline) = parted(&value, rest).map_err(flawed)?;
-        let payload = if value.spilled {
-            let digest = Digest(inline.try_into().map_err(|_| flawed(Flaw::Short))?);
+        let Parted { texts, rest } = texts::part(rest, head.parted).map_err(flawed)?;
+        let payload = if head.spilled {
+            let digest = Digest(rest.try_into().map_err(|_| flawed(Flaw::Short))?);
             self.content(&keys::part(&instance.root(), &digest))?.ok_or_else(|| flawed(Flaw::Missing))?
         } else {
-            inline.to_vec()
+            rest.to_vec()
         };
-        let lying = Lying { is_packed: value.packed, texts, stored: payload };
+        let lying = Lying { is_packed: head.packed, texts, stored: payload };
         let payload = self.whole(instance, lying, flawed)?;
-        if !value.fits(&Digest::entry((instance, seq), skeleton, &Digest::sealed(salt, &payload))) {
+        if !head.fits(&Digest::entry(id, skeleton, &Digest::sealed(salt, &payload))) {
             return Err(flawed(Flaw::Checksum));
         }
-        Ok((value, Content { skeleton: skeleton.to_vec(), payload }))
+        Ok(Read { head, content: Content { skeleton: skeleton.to_vec(), payload } })
     }
 
     /// Returns a payload from its stored form: unpacked, with its long texts in their places.
@@ -225,14 +231,14 @@ impl View<'_> {
     /// Reads a row with its head.
     pub(super) fn row(&self, table: Table, key: &[u8]) -> Result<Option<Row>, JournalError> {
         let value = self.get(keys::table(table).0, &keys::row(table, key))?;
-        value.map(|value| Ok(row(table, key, &value)?.1)).transpose()
+        value.map(|value| Ok(row(table, key, &value)?.content)).transpose()
     }
 
     /// Returns a row's version without its value; 0 where there is none.
     pub(super) fn version(&self, table: Table, key: &[u8]) -> Result<u64, JournalError> {
         let Some(value) = self.get(keys::table(table).0, &keys::row(table, key))? else { return Ok(0) };
-        let (head, _) = split(&value).map_err(|flaw| damage(place(table, key), flaw.text()))?;
-        Ok(head.batch)
+        let value = split(&value).map_err(|flaw| damage(place(table, key), flaw.text()))?;
+        Ok(value.head.batch)
     }
 
     /// Reads a page of rows.
@@ -252,7 +258,7 @@ impl View<'_> {
         let mut found = Vec::new();
         self.walk(&range, &mut |key, value| {
             let key = &key[tag.len()..];
-            found.push(row(table, key, value).map_or_else(|error| flawed(key, &error), |(_, row)| row));
+            found.push(row(table, key, value).map_or_else(|error| flawed(key, &error), |read| read.content));
             Ok(())
         })?;
         Ok(found)
@@ -267,7 +273,7 @@ impl View<'_> {
     pub(super) fn trimmed(&self, instance: &InstanceId) -> Result<u64, JournalError> {
         let Some(value) = self.get(Family::Meta, &keys::trimmed(instance))? else { return Ok(0) };
         let flawed = |flaw: Flaw| damage(format!("the trim of \"{instance}\""), flaw.text());
-        let (_, content) = split(&value).map_err(flawed)?;
+        let content = split(&value).map_err(flawed)?.content;
         content.try_into().map(u64::from_be_bytes).map_err(|_| flawed(Flaw::Short))
     }
 
@@ -288,9 +294,10 @@ impl View<'_> {
         let mut tip = Tip::default();
         self.walk(&range, &mut |key, value| {
             let number = keys::number(key).unwrap_or_default();
-            let link = Link::open(value).filter(|(link, _)| link.batch == number);
+            let link = Link::open(value).filter(|opened| opened.link.batch == number);
             let flawed = || damage(format!("link {number}"), "it cannot be read");
-            tip = link.map(|(link, hash)| Tip { batch: link.batch, hash }).ok_or_else(flawed)?;
+            tip =
+                link.map(|opened| Tip { batch: opened.link.batch, hash: opened.hash }).ok_or_else(flawed)?;
             Ok(())
         })?;
         Ok(tip)
@@ -300,7 +307,7 @@ impl View<'_> {
         let Some(value) = self.get(Family::Blobs, key)? else { return Ok(None) };
         let flawed =
             |flaw: Flaw| damage(format!("payload \"{}\"", String::from_utf8_lossy(&key[2..])), flaw.text());
-        let (head, content) = split(&value).map_err(flawed)?;
+        let SplitValue { head, content } = split(&value).map_err(flawed)?;
         let content = if head.packed { dense::unpack(content).map_err(flawed)? } else { content.to_vec() };
         if !head.fits(&Digest::of(&content)) {
             return Err(flawed(Flaw::Checksum));
@@ -319,22 +326,15 @@ struct Lying<'a> {
     stored: Vec<u8>,
 }
 
-/// Splits the places of a stored payload's long texts from the rest of it.
-fn parted<'a>(value: &Value, stored: &'a [u8]) -> Result<(Option<Places<'a>>, &'a [u8]), Flaw> {
-    if !value.parted {
-        return Ok((None, stored));
-    }
-    texts::places(stored).map(|(places, rest)| (Some(places), rest))
-}
-
 /// Returns a row from its stored value, with its head.
 pub(super) fn row(table: Table, key: &[u8], value: &[u8]) -> Result<Read<Row>, JournalError> {
     let flawed = |flaw: Flaw| damage(place(table, key), flaw.text());
-    let (head, content) = split(value).map_err(flawed)?;
+    let SplitValue { head, content } = split(value).map_err(flawed)?;
     if !head.fits(&Digest::row(table, key, Some(content))) {
         return Err(flawed(Flaw::Checksum));
     }
-    Ok((head, Row { key: key.to_vec(), version: head.batch, value: content.to_vec(), flaw: None }))
+    let row = Row { key: key.to_vec(), version: head.batch, value: content.to_vec(), flaw: None };
+    Ok(Read { head, content: row })
 }
 
 /// A row whose value cannot be trusted: its key is what is left of it.

@@ -28,30 +28,30 @@ pub(super) enum Message {
 
 /// A batch with who waits for it.
 pub(super) struct Request {
-    /// What to write.
+    /// What to write, all of it or nothing.
     pub(super) batch: Batch,
-    /// Whom to tell.
-    pub(super) answer: Answer,
+    /// Who hears whether it is durable.
+    pub(super) waiter: Waiter,
 }
 
-/// Tells exactly once: a request that is dropped unanswered is told that the store takes no more work.
-pub(super) struct Answer(Option<Done>);
+/// Who waits for a batch. They are told exactly once: where the request is dropped before, that the store takes no more work.
+pub(super) struct Waiter(Option<Done>);
 
-impl Answer {
+impl Waiter {
     /// Wraps a callback.
     pub(super) fn new(done: Done) -> Self {
         Self(Some(done))
     }
 
-    /// Tells.
-    pub(super) fn give(mut self, answer: Result<Receipt, JournalError>) {
+    /// Tells them what became of their batch.
+    pub(super) fn tell(mut self, outcome: Result<Receipt, JournalError>) {
         if let Some(done) = self.0.take() {
-            done(answer);
+            done(outcome);
         }
     }
 }
 
-impl Drop for Answer {
+impl Drop for Waiter {
     fn drop(&mut self) {
         if let Some(done) = self.0.take() {
             done(Err(JournalError::Busy));

@@ -2,7 +2,12 @@
 
 use serde::Serialize;
 
-use super::{backup::size, error::Error, keys::Family, open::RocksJournal};
+use super::{
+    backup::{FolderSize, size},
+    error::Error,
+    keys::Family,
+    open::RocksJournal,
+};
 
 /// How the store is doing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -36,9 +41,9 @@ impl RocksJournal {
     /// [`Error::File`] where the folder cannot be read.
     pub fn stats(&self) -> Result<Stats, Error> {
         let tip = self.shared.tip();
-        let (bytes, files) = size(&self.place.store)?;
-        let disk = rustix::fs::statvfs(&self.place.data);
-        let disk = disk.map_err(|error| Error::file(&self.place.data)(error.into()))?;
+        let FolderSize { bytes, files } = size(&self.folder.store)?;
+        let disk = rustix::fs::statvfs(&self.folder.data);
+        let disk = disk.map_err(|error| Error::file(&self.folder.data)(error.into()))?;
         Ok(Stats {
             batches: tip.batch,
             head: tip.hash.hex(),
@@ -48,7 +53,7 @@ impl RocksJournal {
             files,
             memory: self.memory(),
             free: disk.f_bavail.saturating_mul(disk.f_frsize),
-            reserve: self.place.reserve.exists(),
+            reserve: self.folder.reserve.exists(),
             failed: self.failed().map(str::to_owned),
         })
     }

@@ -98,12 +98,23 @@ impl Cut<'_> {
 /// Where the texts of a stored payload stand, and what they are.
 pub(super) struct Places<'a>(&'a [u8]);
 
-/// Splits what [`Cut::places`] made from what follows it.
-pub(super) fn places(stored: &[u8]) -> Result<(Places<'_>, &[u8]), Flaw> {
+/// A stored payload, with the places of its long texts apart from the rest of it.
+pub(super) struct Parted<'a> {
+    /// Where its long texts stand; `None` where it has none.
+    pub(super) texts: Option<Places<'a>>,
+    /// What follows the places.
+    pub(super) rest: &'a [u8],
+}
+
+/// Splits what [`Cut::places`] made from what follows it; `has_texts` is what the value's head says.
+pub(super) fn part(stored: &[u8], has_texts: bool) -> Result<Parted<'_>, Flaw> {
+    if !has_texts {
+        return Ok(Parted { texts: None, rest: stored });
+    }
     let (count, rest) = stored.split_first_chunk::<4>().ok_or(Flaw::Short)?;
     let length = usize::try_from(u32::from_be_bytes(*count)).ok().and_then(|count| count.checked_mul(PLACE));
     let (places, rest) = rest.split_at_checked(length.ok_or(Flaw::Short)?).ok_or(Flaw::Short)?;
-    Ok((Places(places), rest))
+    Ok(Parted { texts: Some(Places(places)), rest })
 }
 
 impl Places<'_> {
@@ -146,9 +157,9 @@ mod tests {
             return (cut.rest.into_owned(), 0);
         }
         let stored = [cut.places(), cut.rest.to_vec()].concat();
-        let (places, rest) = places(&stored).unwrap();
+        let Parted { texts, rest } = part(&stored, true).unwrap();
         let flawed = |flaw: Flaw| JournalError::Disk(flaw.text());
-        let joined = places.join(rest, |digest| Ok(kept[digest].clone()), flawed).unwrap();
+        let joined = texts.unwrap().join(rest, |digest| Ok(kept[digest].clone()), flawed).unwrap();
         (joined, cut.texts.len())
     }
 
@@ -176,11 +187,11 @@ mod tests {
         let cut = cut(payload.as_bytes());
         let stored = cut.places();
         for length in 0..stored.len() {
-            assert!(matches!(places(&stored[..length]), Err(Flaw::Short)), "{length}");
+            assert!(matches!(part(&stored[..length], true), Err(Flaw::Short)), "{length}");
         }
-        let (places, _) = places(&stored).unwrap();
+        let texts = part(&stored, true).unwrap().texts.unwrap();
         let flawed = |flaw: Flaw| JournalError::Disk(flaw.text());
-        let joined = places.join(b"[", |_| Ok(Vec::new()), flawed);
+        let joined = texts.join(b"[", |_| Ok(Vec::new()), flawed);
         assert!(joined.is_err(), "a place behind the end of the rest");
     }
 

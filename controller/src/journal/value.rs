@@ -18,7 +18,7 @@ const LENGTH: usize = 22;
 
 /// The head of a stored value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Head {
+pub(super) struct ValueHead {
     /// The batch that wrote it: a row's version.
     pub(super) batch: u64,
     /// A chained row's place among those of its batch; 0 for whatever else has its number in its key.
@@ -31,6 +31,15 @@ pub(super) struct Head {
     pub(super) packed: bool,
     /// Whether long texts of the content lie elsewhere.
     pub(super) parted: bool,
+}
+
+/// A stored value, taken apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SplitValue<'a> {
+    /// What it begins with.
+    pub(super) head: ValueHead,
+    /// What follows: all of the content, or what does not lie elsewhere.
+    pub(super) content: &'a [u8],
 }
 
 /// What is wrong with a stored value.
@@ -69,7 +78,7 @@ impl Flaw {
     }
 }
 
-impl Head {
+impl ValueHead {
     /// Returns the head of content with this digest.
     pub(super) fn of(batch: u64, number: u32, digest: &Digest) -> Self {
         let [a, b, c, d, e, f, g, h, ..] = digest.0;
@@ -97,14 +106,14 @@ impl Head {
 }
 
 /// Splits a stored value into its head and what follows.
-pub(super) fn split(value: &[u8]) -> Result<(Head, &[u8]), Flaw> {
+pub(super) fn split(value: &[u8]) -> Result<SplitValue<'_>, Flaw> {
     let form = *value.first().ok_or(Flaw::Short)?;
     if form != FORM {
         return Err(Flaw::Version(form));
     }
     let (head, rest) = value.split_at_checked(LENGTH).ok_or(Flaw::Short)?;
     let eight = |at: usize| head[at..at + 8].try_into().map_err(|_| Flaw::Short);
-    let head = Head {
+    let head = ValueHead {
         batch: u64::from_be_bytes(eight(2)?),
         number: u32::from_be_bytes(head[10..14].try_into().map_err(|_| Flaw::Short)?),
         check: eight(14)?,
@@ -112,7 +121,7 @@ pub(super) fn split(value: &[u8]) -> Result<(Head, &[u8]), Flaw> {
         packed: head[1] & PACKED != 0,
         parted: head[1] & PARTED != 0,
     };
-    Ok((head, rest))
+    Ok(SplitValue { head, content: rest })
 }
 
 #[cfg(test)]
@@ -120,13 +129,13 @@ mod tests {
     use super::*;
 
     fn value() -> Vec<u8> {
-        Head::of(7, 3, &Digest::of(b"content")).with(&[b"con", b"tent"])
+        ValueHead::of(7, 3, &Digest::of(b"content")).with(&[b"con", b"tent"])
     }
 
     #[test]
     fn a_value_splits_as_it_was_made() {
         let value = value();
-        let (head, content) = split(&value).unwrap();
+        let SplitValue { head, content } = split(&value).unwrap();
         assert_eq!((head.batch, head.number, head.spilled, content), (7, 3, false, &b"content"[..]));
         assert!(head.fits(&Digest::of(content)));
         assert!(!head.fits(&Digest::of(b"contenT")));
@@ -137,7 +146,7 @@ mod tests {
         let value = value();
         for length in 0..value.len() {
             match split(&value[..length]) {
-                Ok((head, content)) => assert!(!head.fits(&Digest::of(content)), "{length}"),
+                Ok(SplitValue { head, content }) => assert!(!head.fits(&Digest::of(content)), "{length}"),
                 Err(flaw) => assert_eq!(flaw, Flaw::Short),
             }
         }

@@ -8,7 +8,8 @@
 use adjutant_machine::{
     chain::{Digest, Link, Section, Walk, is_chained},
     contract::TABLES,
-    journal::{ChainReport, JournalError, PAGE, Table},
+    id::EntryId,
+    journal::{ChainReport, Content, JournalError, PAGE, Table},
 };
 
 use super::{
@@ -68,10 +69,11 @@ fn entries_hold(view: &View<'_>, section: &Section) -> Result<bool, JournalError
             }
             return Ok(false);
         };
-        let place = (&section.instance, seq);
-        let content = intact(view.entry(place, &salt, &value))?;
-        let digest = content.map(|(_, content)| {
-            Digest::entry(place, &content.skeleton, &Digest::sealed(&salt, &content.payload))
+        let id = EntryId { instance: &section.instance, seq };
+        let entry = intact(view.entry(id, &salt, &value))?;
+        let digest = entry.map(|entry| {
+            let Content { skeleton, payload } = entry.content;
+            Digest::entry(id, &skeleton, &Digest::sealed(&salt, &payload))
         });
         if digest.as_ref() != section.entry(seq) {
             return Ok(false);
@@ -85,20 +87,23 @@ fn snapshot_holds(view: &View<'_>, link: &Link, section: &Section) -> Result<boo
     let Some(due) = section.snapshot else { return Ok(true) };
     let instance = &section.instance;
     let Some(head) = intact(view.head(instance))?.flatten() else { return Ok(false) };
-    let Some((value, snapshot)) = intact(view.snapshot(instance, &head))?.flatten() else { return Ok(false) };
-    if value.batch != link.batch || snapshot.seq != section.last() {
-        return Ok(value.batch >= link.batch);
+    let Some(found) = intact(view.snapshot(instance, &head))?.flatten() else { return Ok(false) };
+    let (batch, snapshot) = (found.head.batch, found.content);
+    if batch != link.batch || snapshot.seq != section.last() {
+        return Ok(batch >= link.batch);
     }
     let Some(salt) = intact(view.salt(instance))?.flatten() else { return Ok(false) };
-    Ok(Digest::snapshot((instance, snapshot.seq), &Digest::sealed(&salt, &snapshot.state)) == due)
+    let after = EntryId { instance, seq: snapshot.seq };
+    Ok(Digest::snapshot(after, &Digest::sealed(&salt, &snapshot.state)) == due)
 }
 
 fn entries_are_named(view: &View<'_>, walk: &mut Walk) -> Result<(), JournalError> {
     each(view, Family::Log, keys::ENTRIES, &mut |key, value| {
-        let place = keys::entry_place(key);
-        let batch = split(value).ok().map(|(head, _)| head.batch);
+        let id = keys::instance(keys::entry_prefix(key)).zip(keys::number(key));
+        let batch = split(value).ok().map(|value| value.head.batch);
         let link = link(view, batch)?;
-        let named = matches!((&link, &place), (Some(link), Some((id, seq))) if link.covers(id, *seq));
+        let named =
+            matches!((&link, &id), (Some(link), Some((instance, seq))) if link.covers(instance, *seq));
         if !named {
             walk.broken(batch.unwrap_or(1));
         }
@@ -108,7 +113,7 @@ fn entries_are_named(view: &View<'_>, walk: &mut Walk) -> Result<(), JournalErro
 
 fn snapshots_are_named(view: &View<'_>, walk: &mut Walk) -> Result<(), JournalError> {
     each(view, Family::State, keys::SNAPSHOTS, &mut |key, value| {
-        let batch = split(value).ok().map(|(head, _)| head.batch);
+        let batch = split(value).ok().map(|value| value.head.batch);
         let link = link(view, batch)?;
         let Some(instance) = keys::instance(key) else {
             walk.broken(batch.unwrap_or(1));
@@ -126,7 +131,7 @@ fn snapshots_are_named(view: &View<'_>, walk: &mut Walk) -> Result<(), JournalEr
 /// A head that was turned back would hide entries from whoever reads.
 fn heads_are_right(view: &View<'_>, walk: &mut Walk) -> Result<(), JournalError> {
     each(view, Family::State, keys::HEADS, &mut |key, value| {
-        let batch = split(value).ok().map(|(head, _)| head.batch);
+        let batch = split(value).ok().map(|value| value.head.batch);
         let instance = keys::instance(key);
         let right = match &instance {
             Some(instance) => match Head::read(instance, value) {
@@ -146,7 +151,7 @@ fn rows_are_named(view: &View<'_>, table: Table, walk: &mut Walk) -> Result<(), 
     let (family, tag) = keys::table(table);
     each(view, family, tag, &mut |key, value| {
         let key = &key[tag.len()..];
-        let batch = split(value).ok().map(|(head, _)| head.batch);
+        let batch = split(value).ok().map(|value| value.head.batch);
         let read = intact(row(table, key, value))?;
         if !is_chained(table) {
             // What it says follows from a state: here it only has to be whole.
@@ -156,9 +161,10 @@ fn rows_are_named(view: &View<'_>, table: Table, walk: &mut Walk) -> Result<(), 
             return Ok(());
         }
         let link = link(view, batch)?;
-        let named = read.zip(link).is_some_and(|((head, row), link)| {
-            let digest = usize::try_from(head.number).ok().and_then(|index| link.rows.get(index).copied());
-            digest == Some(Digest::row(table, key, Some(&row.value)))
+        let named = read.zip(link).is_some_and(|(read, link)| {
+            let index = usize::try_from(read.head.number).ok();
+            let digest = index.and_then(|index| link.rows.get(index).copied());
+            digest == Some(Digest::row(table, key, Some(&read.content.value)))
         });
         if !named {
             walk.broken(batch.unwrap_or(1));
@@ -170,7 +176,7 @@ fn rows_are_named(view: &View<'_>, table: Table, walk: &mut Walk) -> Result<(), 
 fn link(view: &View<'_>, batch: Option<u64>) -> Result<Option<Link>, JournalError> {
     let Some(batch) = batch else { return Ok(None) };
     let bytes = view.link(batch)?;
-    Ok(bytes.as_deref().and_then(Link::open).map(|(link, _)| link))
+    Ok(bytes.as_deref().and_then(Link::open).map(|opened| opened.link))
 }
 
 /// Damage is a finding here, not an error.

@@ -15,10 +15,10 @@ use adjutant_machine::journal::{Batch, JournalError, Receipt};
 
 use super::{
     database::Db,
-    group::{Group, Lately},
+    folder::DataFolder,
+    group::{Group, GroupWrite, Lately},
     mark::{MarkFile, Tip},
-    place::Place,
-    shared::{Answer, Message, Request, Shared},
+    shared::{Message, Request, Shared, Waiter},
 };
 
 /// The most batches in one group.
@@ -30,14 +30,14 @@ const MARK_EVERY: Duration = Duration::from_secs(1);
 
 /// The writer's thread.
 pub(super) struct Writer {
-    /// Where to write.
+    /// The store that the batches go to.
     pub(super) db: Arc<Db>,
-    /// Where to tell.
+    /// What the owners of the store see of its state.
     pub(super) shared: Arc<Shared>,
-    /// Where to note.
+    /// The file that the last acknowledged batch is noted in.
     pub(super) mark: MarkFile,
-    /// What to free when the disk is full.
-    pub(super) place: Place,
+    /// The data folder, whose reserve is freed when the disk is full.
+    pub(super) folder: DataFolder,
 }
 
 /// What the queue gave.
@@ -45,6 +45,12 @@ enum Taken {
     Group(Vec<Request>),
     Last(Vec<Request>),
     Nothing,
+}
+
+/// A batch that was judged, with who hears of it when its group is written.
+struct Judged {
+    waiter: Waiter,
+    result: Result<Receipt, JournalError>,
 }
 
 /// What the thread keeps between groups.
@@ -87,13 +93,13 @@ impl Writer {
 
     fn commit(&mut self, requests: Vec<Request>, progress: &mut Progress) {
         let mut group = Group::new(&self.db, &progress.lately, progress.tip);
-        let mut answers = Vec::with_capacity(requests.len());
-        for Request { batch, answer } in requests {
-            let staged =
+        let mut judged = Vec::with_capacity(requests.len());
+        for Request { batch, waiter } in requests {
+            let result =
                 if self.shared.failure().is_some() { Err(self.refusal()) } else { group.stage(&batch) };
-            answers.push((answer, staged));
+            judged.push(Judged { waiter, result });
         }
-        let (write, tip) = group.finish();
+        let GroupWrite { write, tip } = group.finish();
         if tip.batch > progress.tip.batch {
             let bytes = write.size_in_bytes();
             match self.db.write(write) {
@@ -101,7 +107,7 @@ impl Writer {
                 Err(error) => self.stop(&error),
             }
         }
-        self.answer(answers, progress.tip);
+        self.answer(judged, progress.tip);
         self.mark_in_time(progress);
     }
 
@@ -115,15 +121,15 @@ impl Writer {
         progress.unsynced_mark.get_or_insert_with(Instant::now);
     }
 
-    fn answer(&self, answers: Vec<(Answer, Result<Receipt, JournalError>)>, tip: Tip) {
-        for (answer, staged) in answers {
-            match staged {
-                Ok(receipt) if receipt.batch > tip.batch => answer.give(Err(self.refusal())),
+    fn answer(&self, judged: Vec<Judged>, tip: Tip) {
+        for Judged { waiter, result } in judged {
+            match result {
+                Ok(receipt) if receipt.batch > tip.batch => waiter.tell(Err(self.refusal())),
                 Err(JournalError::Disk(reason)) => {
                     self.shared.fail(&reason);
-                    answer.give(Err(JournalError::Disk(reason)));
+                    waiter.tell(Err(JournalError::Disk(reason)));
                 }
-                other => answer.give(other),
+                other => waiter.tell(other),
             }
         }
     }
@@ -146,7 +152,7 @@ impl Writer {
     fn stop(&self, error: &JournalError) {
         let reason = error.to_string();
         if is_full(&reason) {
-            self.place.release_reserve();
+            self.folder.release_reserve();
         }
         self.shared.fail(&reason);
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use adjutant_machine::{
     chain::{Digest, Salt},
     contract::{append, append_with_state, content, put},
-    id::InstanceId,
+    id::{EntryId, InstanceId},
     journal::{Batch, Content, Journal, JournalError, Table},
 };
 use tempfile::TempDir;
@@ -49,8 +49,11 @@ fn salt(folder: &Path) -> Salt {
 
 fn forged_entry(folder: &Path, (batch, seq): (u64, u64), text: &str) -> Vec<u8> {
     let Content { skeleton, payload } = content(text);
-    let place = (&InstanceId::run("a"), seq);
-    let digest = Digest::entry(place, &skeleton, &Digest::sealed(&salt(folder), &payload));
+    let digest = Digest::entry(
+        EntryId { instance: &InstanceId::run("a"), seq },
+        &skeleton,
+        &Digest::sealed(&salt(folder), &payload),
+    );
     let length = (skeleton.len() as u32).to_be_bytes();
     value((batch, 0), &[&length[..], &skeleton, &payload].concat(), &digest)
 }
@@ -123,8 +126,8 @@ fn a_forged_row_is_named_by_its_batch() {
 #[test]
 fn a_forged_snapshot_is_named_by_its_batch() {
     let folder = written();
-    let (place, state) = ((&InstanceId::run("a"), 3), b"state of a after nothing");
-    let digest = Digest::snapshot(place, &Digest::sealed(&salt(folder.path()), state));
+    let (instance, state) = (&InstanceId::run("a"), b"state of a after nothing");
+    let digest = Digest::snapshot(EntryId { instance, seq: 3 }, &Digest::sealed(&salt(folder.path()), state));
     change(folder.path(), "state", (b"ss\x01a\x00\x00", Some(value((3, 0), state, &digest))));
     assert_eq!(broken_at(folder.path()), Some(3));
 }

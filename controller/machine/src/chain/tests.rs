@@ -20,7 +20,7 @@ fn content(skeleton: &[u8], payload: &[u8]) -> Content {
 
 fn link_under(salt: Salt) -> Link {
     let batch = batch();
-    Link::of(9, (&batch, &Parts::of(&batch, |_| salt)), &BTreeSet::from(["d1".to_owned()]))
+    Parts::of(&batch, |_| salt).link(9, &batch, &BTreeSet::from(["d1".to_owned()]))
 }
 
 fn link() -> Link {
@@ -30,14 +30,14 @@ fn link() -> Link {
 #[test]
 fn a_sealed_link_opens_as_it_was() {
     let sealed = link().seal(&Digest::of(b"before"));
-    assert_eq!(Link::open(&sealed.bytes), Some((link(), sealed.hash)));
+    assert_eq!(Link::open(&sealed.bytes), Some(Opened { link: link(), hash: sealed.hash }));
 }
 
 #[test]
 fn a_cut_link_does_not_open() {
     let sealed = link().seal(&Digest::default());
     for length in 0..sealed.bytes.len() {
-        assert!(Link::open(&sealed.bytes[..length]).is_none_or(|(_, hash)| hash != sealed.hash));
+        assert!(Link::open(&sealed.bytes[..length]).is_none_or(|opened| opened.hash != sealed.hash));
     }
 }
 
@@ -63,9 +63,10 @@ fn a_digest_says_nothing_of_a_short_text_without_its_salt() {
 #[test]
 fn a_skeleton_and_a_sealed_payload_are_enough() {
     let sealed = Digest::sealed(&[7; 16], b"four");
-    let left = Digest::entry((&InstanceId::run("lead-1"), 4), b"k", &sealed);
+    let instance = &InstanceId::run("lead-1");
+    let left = Digest::entry(EntryId { instance, seq: 4 }, b"k", &sealed);
     assert_eq!(link().sections[0].entry(4), Some(&left));
-    assert_ne!(Digest::entry((&InstanceId::run("lead-1"), 4), b"x", &sealed), left);
+    assert_ne!(Digest::entry(EntryId { instance, seq: 4 }, b"x", &sealed), left);
 }
 
 #[test]

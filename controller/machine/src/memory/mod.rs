@@ -15,7 +15,7 @@ use std::{
 use crate::{
     accept::{Heads, accept},
     chain::{Digest, Link, Parts, Salt, Section, Walk},
-    id::InstanceId,
+    id::{EntryId, InstanceId},
     journal::{
         Append, Batch, ChainReport, Content as Entry, Done, Journal, JournalError, Receipt, Row, RowWrite,
         Scan, Snapshot, Stored, Table, page,
@@ -289,7 +289,7 @@ impl Content {
         let number = self.links.len() as u64 + 1;
         let fresh = self.fresh(batch);
         let parts = Parts::of(batch, salt);
-        let sealed = Link::of(number, (batch, &parts), &fresh).seal(&self.head);
+        let sealed = parts.link(number, batch, &fresh).seal(&self.head);
         batch.appends.iter().for_each(|append| self.append(append, number));
         batch.writes.iter().for_each(|write| self.put(write, number));
         for (key, bytes) in &batch.blobs {
@@ -410,14 +410,14 @@ impl Content {
         let mut entries = seqs.map(|seq| {
             let digest = held.entries.get(&seq).map(|entry| {
                 let sealed = Digest::sealed(&salt, &entry.payload);
-                Digest::entry((&section.instance, seq), &entry.skeleton, &sealed)
+                Digest::entry(EntryId { instance: &section.instance, seq }, &entry.skeleton, &sealed)
             });
             digest.as_ref() == section.entry(seq)
         });
         let snapshot = held.snapshot.as_ref().filter(|_| held.batch == link.batch);
         let snapshot_agrees = snapshot.is_none_or(|snapshot| {
-            let place = (&section.instance, snapshot.seq);
-            let digest = Digest::snapshot(place, &Digest::sealed(&salt, &snapshot.state));
+            let after = EntryId { instance: &section.instance, seq: snapshot.seq };
+            let digest = Digest::snapshot(after, &Digest::sealed(&salt, &snapshot.state));
             link.snapshot(&section.instance, snapshot.seq) == Some(digest)
         });
         entries.all(|same| same) && snapshot_agrees

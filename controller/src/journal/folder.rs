@@ -9,22 +9,22 @@ use std::{
 
 use super::error::Error;
 
-/// The data folder.
+/// The paths of a data folder: what the store keeps, and where.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
-    /// The folder.
+pub(super) struct DataFolder {
+    /// The folder that all of it lies in.
     pub(super) data: PathBuf,
-    /// RocksDB's folder.
+    /// The folder that RocksDB keeps its files in.
     pub(super) store: PathBuf,
-    /// The watermark.
+    /// The file that says which batch was acknowledged last.
     pub(super) mark: PathBuf,
-    /// Space that is freed when the disk is full.
+    /// A file whose space is freed when the disk is full.
     pub(super) reserve: PathBuf,
-    /// The process that has the store open.
+    /// The file that names the process that has the store open.
     pub(super) pid: PathBuf,
 }
 
-impl Place {
+impl DataFolder {
     /// Returns the places in a data folder.
     pub(super) fn of(data: &Path) -> Self {
         let at = |name: &str| data.join(name);
@@ -99,17 +99,17 @@ mod tests {
     #[test]
     fn the_reserve_is_taken_and_freed() {
         let folder = tempfile::tempdir().unwrap();
-        let place = Place::of(folder.path());
-        assert!(place.take_reserve(100_000));
-        assert_eq!(fs::metadata(&place.reserve).unwrap().len(), 100_000);
-        place.release_reserve();
-        assert!(!place.reserve.exists());
+        let data = DataFolder::of(folder.path());
+        assert!(data.take_reserve(100_000));
+        assert_eq!(fs::metadata(&data.reserve).unwrap().len(), 100_000);
+        data.release_reserve();
+        assert!(!data.reserve.exists());
     }
 
     #[test]
     fn a_reserve_that_does_not_fit_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let place = Place::of(&folder.path().join("absent"));
-        assert!(!place.take_reserve(10));
+        let data = DataFolder::of(&folder.path().join("absent"));
+        assert!(!data.take_reserve(10));
     }
 }
