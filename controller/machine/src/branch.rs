@@ -26,9 +26,9 @@ pub struct Round {
     pub number: u32,
 }
 
-/// Where a branch stands: what its name says.
+/// The identity of a branch: what its name says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct BranchId {
     /// The run or branch that it is a part of.
     pub parent: String,
     /// The step of its parent, and the round.
@@ -37,7 +37,7 @@ pub struct Place {
     pub index: u32,
 }
 
-impl Place {
+impl BranchId {
     /// Returns what a name says; `None` where it is no branch's.
     #[must_use]
     pub fn of(name: &str) -> Option<Self> {
@@ -47,7 +47,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for BranchId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{BELOW}{}.{}", self.parent, self.round, self.index)
     }
@@ -100,26 +100,26 @@ mod tests {
 
     #[test]
     fn a_name_is_read_as_it_was_made() {
-        let outer = Place {
+        let outer = BranchId {
             parent: "offer-4711".to_owned(),
             round: Round { step: "dig.deep".to_owned(), number: 1 },
             index: 7,
         };
         let name = outer.to_string();
         assert_eq!(name, "offer-4711~dig.deep.1.7");
-        assert_eq!(Place::of(&name), Some(outer));
+        assert_eq!(BranchId::of(&name), Some(outer));
         let inner =
-            Place { parent: name.clone(), round: Round { step: "ask".to_owned(), number: 2 }, index: 0 };
+            BranchId { parent: name.clone(), round: Round { step: "ask".to_owned(), number: 2 }, index: 0 };
         let inner_name = inner.to_string();
-        assert_eq!(Place::of(&inner_name), Some(inner));
+        assert_eq!(BranchId::of(&inner_name), Some(inner));
         assert_eq!((root_of(&inner_name), depth(&inner_name)), ("offer-4711", 2));
         assert_eq!((root_of("offer-4711"), depth("offer-4711")), ("offer-4711", 0));
     }
 
     #[test]
-    fn what_is_no_place_is_none() {
+    fn what_is_no_branch_has_no_id() {
         for name in ["offer-4711", "a~", "a~dig", "a~dig.1", "a~dig.x.1", "a~dig.1.x", "a~.1.1"] {
-            assert_eq!(Place::of(name), None, "{name}");
+            assert_eq!(BranchId::of(name), None, "{name}");
         }
     }
 

@@ -10,10 +10,10 @@ use crate::{
     event::{Envelope, Event, RunStarted, Settlement},
     evolve::evolve,
     fact::{Entry, Fact},
-    id::{EffectId, Stamp},
+    id::{AttemptId, EffectId, Stamp},
     kill::{doubt, tell_parent, tell_that_it_is_known},
     life::{
-        Kind, Lifecycle,
+        Driven, Kind, Lifecycle,
         effect::{EffectEvent, Failing, Moment},
     },
     run::{EffectPhase, EffectState, Life, Phase, Purpose, Run, Status, Traits},
@@ -30,7 +30,7 @@ pub struct Remains {
     /// The number of its last entry.
     pub seq: u64,
     /// What was under way, by attempt.
-    pub leased: Vec<(EffectId, u32)>,
+    pub leased: Vec<AttemptId>,
     /// What is wrong with its state.
     pub problem: String,
 }
@@ -48,7 +48,7 @@ pub fn step_bury(remains: &Remains, reason: &str, envelope: &Envelope, env: &Env
     evolve(&mut state, &buried);
     let run = state.unwrap_or_else(|| crate::evolve::opened(&remains.started, remains.at));
     let mut draft = Draft::new(run, envelope, *env);
-    for (effect, attempt) in &remains.leased {
+    for AttemptId { effect, attempt } in &remains.leased {
         let why = "it was under way when its run was killed, and the run\u{2019}s state could not be read";
         let state = in_doubt(effect, *attempt, why).into();
         draft.fact(Fact::EffectAsked { effect: effect.clone(), state });
@@ -115,7 +115,7 @@ pub fn step_buried(run: &Run, envelope: &Envelope, env: &Env) -> Step {
     let Some(state) = run.effects.get(effect) else {
         return Step::refused(Refusal::NoSuchEffect { effect: effect.clone() });
     };
-    let (life, answer) = state.traits.drive(&state.life, &event);
+    let Driven { state: life, answer } = state.traits.drive(&state.life, &event);
     match answer.kind {
         Kind::Refused => {
             let phase = state.life.phase.word().to_owned();

@@ -9,7 +9,7 @@ use adjutant_spec::{
 use minijinja::value::Value as Jinja;
 
 use crate::{
-    branch::{Place, is_branch},
+    branch::{BranchId, is_branch},
     eval::{Programs, company},
 };
 
@@ -106,7 +106,7 @@ impl Definition {
         if !is_branch(run) {
             return Some(Vec::new());
         }
-        let Place { round, index, .. } = Place::of(run)?;
+        let BranchId { round, index, .. } = BranchId::of(run)?;
         let spot = self.steps.get(&round.step)?;
         let holder = self.among(&spot.inside)?.get(spot.place)?;
         let fragment = match &holder.kind {

@@ -149,6 +149,15 @@ pub struct EffectId {
     pub index: u16,
 }
 
+/// Names one attempt at an effect.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AttemptId {
+    /// The effect that is attempted.
+    pub effect: EffectId,
+    /// Which attempt it is, from 1.
+    pub attempt: u32,
+}
+
 impl EffectId {
     /// Returns the instance that owns it.
     #[must_use]

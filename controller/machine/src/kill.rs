@@ -7,14 +7,14 @@
 use serde_json::json;
 
 use crate::{
-    branch::{Place, Round, is_branch},
+    branch::{BranchId, Round, is_branch},
     call::Notice,
     draft::Draft,
     event::{BranchEnded, Envelope, Event, Labelled},
     fact::Fact,
     id::{EffectId, InstanceId},
     life::{
-        Lifecycle,
+        Driven, Lifecycle,
         effect::{EffectAction, EffectEvent},
     },
     output::child_output,
@@ -56,8 +56,8 @@ fn end(draft: &mut Draft<'_>, status: Status, reason: Option<String>) {
 
 /// Tells the parent run how this one ended.
 pub(crate) fn tell_parent(draft: &mut Draft<'_>, status: Status) {
-    if let Some(place) = Place::of(&draft.run.id) {
-        return tell_parent_of_branch(draft, place, status);
+    if let Some(branch) = BranchId::of(&draft.run.id) {
+        return tell_parent_of_branch(draft, branch, status);
     }
     let Some(parent) = draft.run.parent.clone() else { return };
     let word = if status == Status::Killed { Status::Failed } else { status }.word();
@@ -74,7 +74,7 @@ pub(crate) fn tell_that_it_is_known(draft: &mut Draft<'_>) {
     }
 }
 
-fn tell_parent_of_branch(draft: &mut Draft<'_>, place: Place, status: Status) {
+fn tell_parent_of_branch(draft: &mut Draft<'_>, branch: BranchId, status: Status) {
     let run = &draft.run;
     let reason = match &run.phase {
         Phase::Ended { reason, .. } => reason.clone(),
@@ -89,9 +89,9 @@ fn tell_parent_of_branch(draft: &mut Draft<'_>, place: Place, status: Status) {
     };
     let (stands, doubt) = (status == Status::Done && run.stands(), run.is_in_doubt());
     let output = Labelled { value, labels: run.output_labels() };
-    let (round, index) = (place.round, place.index);
+    let (round, index) = (branch.round, branch.index);
     let ended = BranchEnded { round, index, status: word.to_owned(), stands, doubt, reason, output };
-    draft.post(InstanceId::run(place.parent), Event::BranchEnded(Box::new(ended)));
+    draft.post(InstanceId::run(branch.parent), Event::BranchEnded(Box::new(ended)));
 }
 
 /// Lets every effect go that is not settled, and keeps the doubt about those that had left.
@@ -105,7 +105,7 @@ fn abandon_effects(draft: &mut Draft<'_>) {
         .collect();
     for (effect, state) in open {
         let why = "its run was killed while it was under way".to_owned();
-        let (life, answer) = state.traits.drive(&state.life, &EffectEvent::Abandon(why));
+        let Driven { state: life, answer } = state.traits.drive(&state.life, &EffectEvent::Abandon(why));
         draft.fact(Fact::EffectMoved { effect: effect.clone(), life });
         for action in answer.actions {
             if let EffectAction::AskOperator(why) = action {
@@ -156,7 +156,7 @@ fn end_branches(draft: &mut Draft<'_>, reason: &str) {
         draft.fact(Fact::BranchesLetGo { round: round.clone() });
         for index in branches.live_ones().chain(branches.returning_ones()) {
             let (parent, round) = (draft.run.id.clone(), round.clone());
-            let name = Place { parent, round, index }.to_string();
+            let name = BranchId { parent, round, index }.to_string();
             let reason = format!("\"{}\" was killed: {reason}", draft.run.id);
             draft.post(InstanceId::run(name), Event::RunKilled { reason });
         }

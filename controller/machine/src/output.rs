@@ -2,6 +2,15 @@
 
 use serde_json::{Value, json};
 
+/// How a child run, or a branch, ended.
+#[derive(Clone, Copy)]
+pub(crate) struct ChildEnd<'a> {
+    /// The word for its status, such as `done`.
+    pub(crate) status: &'a str,
+    /// What it yields.
+    pub(crate) output: &'a Value,
+}
+
 /// Returns the answer of a child run, or of a branch, as its parent reads it.
 pub(crate) fn child_output(status: &str, output: &Value) -> Value {
     match output {

@@ -6,7 +6,7 @@
 use adjutant_spec::plan::{BundleId, OldestId, StepId};
 
 use crate::{
-    branch::Place,
+    branch::BranchId,
     call::{Call, Notice, Perform},
     event::{Event, TimerId},
     fact::{Entry, Fact},
@@ -166,8 +166,8 @@ pub enum Listed<'a> {
 /// and [`Listed::Branch`] has it under its parent. What waits for a person and what was judged is listed wherever it happens.
 #[must_use]
 pub fn index(run: &Run) -> Vec<Listed<'_>> {
-    let mut listed = match Place::of(&run.id) {
-        Some(place) => vec![Listed::Branch { parent: place.parent }],
+    let mut listed = match BranchId::of(&run.id) {
+        Some(branch) => vec![Listed::Branch { parent: branch.parent }],
         None => as_run(run),
     };
     listed.extend(run.open_gates().map(|gate| Listed::Gate { gate: &gate.id, opened: gate.opened }));

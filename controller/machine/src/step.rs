@@ -37,11 +37,7 @@ fn answer(def: &Definition, run: &Run, envelope: &Envelope, env: Env) -> Step {
         return Step::refused(Refusal::Ended { status: status.word().to_owned() });
     }
     let draft = Draft::new(run.clone(), envelope, env);
-    match (Decider { def, draft }).decide() {
-        Err(refusal) => Step::refused(refusal),
-        Ok((verdict, draft)) if draft.is_empty() => Step::nothing(verdict),
-        Ok((verdict, draft)) => draft.finish(verdict),
-    }
+    Decider { def, draft }.decide().unwrap_or_else(Step::refused)
 }
 
 /// Returns whether an event cannot matter to a run that has ended; answers of the world always may.

@@ -9,21 +9,20 @@ use crate::id::Stamp;
 #[must_use]
 pub fn parse(text: &str) -> Option<Stamp> {
     let text = text.trim();
-    let ((year, month, day), rest) = date(text)?;
+    let (date, rest) = date(text)?;
     let rest = rest.strip_prefix(['T', 't', ' '])?;
     let (clock, rest) = rest.split_at_checked(8)?;
-    let (hour, minute, second) = three(clock, ':')?;
+    let [hour, minute, second] = three(clock, ':')?;
     let (millis, offset) = fraction(rest)?;
-    let is_valid = (1..=12).contains(&month)
-        && (1..=days_in(year, month)).contains(&day)
+    let is_valid = (1..=12).contains(&date.month)
+        && (1..=days_in(date.year, date.month)).contains(&date.day)
         && hour < 24
         && minute < 60
         && second < 61;
     if !is_valid {
         return None;
     }
-    let seconds =
-        days(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second - offset_seconds(offset)?;
+    let seconds = date.number() * 86_400 + hour * 3_600 + minute * 60 + second - offset_seconds(offset)?;
     // The first moment that can be stored lies in a second whose beginning cannot.
     i64::try_from(i128::from(seconds) * 1_000 + i128::from(millis)).ok().map(Stamp)
 }
@@ -33,28 +32,38 @@ pub fn parse(text: &str) -> Option<Stamp> {
 pub fn write(moment: Stamp) -> String {
     let (seconds, millis) = (moment.0.div_euclid(1_000), moment.0.rem_euclid(1_000));
     let (day, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    let (year, month, day) = civil(day);
+    let Date { year, month, day } = Date::of(day);
     let year = if (0..=9_999).contains(&year) { format!("{year:04}") } else { format!("{year:+07}") };
     let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
     format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
 }
 
-/// Splits off the date; one with a sign has a year of more than four digits.
-fn date(text: &str) -> Option<((i64, i64, i64), &str)> {
-    let Some(unsigned) = text.strip_prefix(['+', '-']) else {
-        let (date, rest) = text.split_at_checked(10)?;
-        return Some((three(date, '-')?, rest));
-    };
-    let (date, rest) = unsigned.split_at_checked(unsigned.find(['T', 't', ' '])?)?;
-    let (year, month, day) = three(date, '-')?;
-    let sign = if text.starts_with('-') { -1 } else { 1 };
-    // The last moment that can be stored lies in the year 292278994.
-    (year < 300_000_000).then_some(((sign * year, month, day), rest))
+/// A day of the calendar.
+struct Date {
+    year: i64,
+    /// From 1 to 12.
+    month: i64,
+    /// From 1 on.
+    day: i64,
 }
 
-fn three(text: &str, separator: char) -> Option<(i64, i64, i64)> {
+/// Splits off the date; one with a sign has a year of more than four digits.
+fn date(text: &str) -> Option<(Date, &str)> {
+    let Some(unsigned) = text.strip_prefix(['+', '-']) else {
+        let (date, rest) = text.split_at_checked(10)?;
+        let [year, month, day] = three(date, '-')?;
+        return Some((Date { year, month, day }, rest));
+    };
+    let (date, rest) = unsigned.split_at_checked(unsigned.find(['T', 't', ' '])?)?;
+    let [year, month, day] = three(date, '-')?;
+    let sign = if text.starts_with('-') { -1 } else { 1 };
+    // The last moment that can be stored lies in the year 292278994.
+    (year < 300_000_000).then_some((Date { year: sign * year, month, day }, rest))
+}
+
+fn three(text: &str, separator: char) -> Option<[i64; 3]> {
     let mut parts = text.split(separator);
-    let found = (number(parts.next()?)?, number(parts.next()?)?, number(parts.next()?)?);
+    let found = [number(parts.next()?)?, number(parts.next()?)?, number(parts.next()?)?];
     parts.next().is_none().then_some(found)
 }
 
@@ -91,25 +100,30 @@ fn days_in(year: i64, month: i64) -> i64 {
     }
 }
 
-/// Days since 1970 (Howard Hinnant's `days_from_civil`: years begin in March, so that the leap day is the last one).
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;
-    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
-}
+impl Date {
+    /// Returns how many days it lies after 1970 (Howard Hinnant's `days_from_civil`: years begin in March, so that the leap day
+    /// is the last one).
+    fn number(&self) -> i64 {
+        let &Self { year, month, day } = self;
+        let year = if month <= 2 { year - 1 } else { year };
+        let era = year.div_euclid(400);
+        let year_of_era = year.rem_euclid(400);
+        let day_of_year = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;
+        era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+    }
 
-/// The date of a day since 1970: the way back of [`days`].
-fn civil(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+    /// Returns the date that lies so many days after 1970: the way back of [`Date::number`].
+    fn of(number: i64) -> Self {
+        let days = number + 719_468;
+        let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+        let year_of_era =
+            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let month = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * month + 2) / 5 + 1;
+        let month = if month < 10 { month + 3 } else { month - 9 };
+        Self { year: year_of_era + era * 400 + i64::from(month <= 2), month, day }
+    }
 }
 
 #[cfg(test)]

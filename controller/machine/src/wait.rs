@@ -104,9 +104,9 @@ impl From<Option<Stamp>> for Until {
     }
 }
 
-/// Where an effect stands.
+/// The place of an effect among those that wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct InLine {
     /// In which line.
     pub cause: Cause,
     /// How many stand before it.
@@ -115,8 +115,14 @@ pub struct Place {
     pub until: Option<Stamp>,
 }
 
-/// Somebody who goes on, with what the host keeps of it.
-pub type Next<T> = (EffectId, T);
+/// An effect that waits, or goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiter<T> {
+    /// Which effect it is.
+    pub effect: EffectId,
+    /// What the host keeps of it while it waits.
+    pub kept: T,
+}
 
 /// Everything that waits, in one line for each cause.
 #[derive(Debug)]
@@ -133,7 +139,7 @@ pub struct Lines<T> {
 
 #[derive(Debug)]
 struct Line<T> {
-    queue: VecDeque<Next<T>>,
+    queue: VecDeque<Waiter<T>>,
     alarm: Option<Stamp>,
     moved: u64,
     /// Whether somebody has its turn.
@@ -175,12 +181,13 @@ impl<T> Lines<T> {
     ///
     /// # Errors
     /// The effect, to be decided again.
-    pub fn stand(&mut self, (effect, kept): Next<T>, ticket: Ticket) -> Result<(), Next<T>> {
+    pub fn stand(&mut self, waiter: Waiter<T>, ticket: Ticket) -> Result<(), Waiter<T>> {
+        let effect = waiter.effect.clone();
         let Ticket { cause, seen, until } = ticket;
         let had_turn = self.turns.get(&effect) == Some(&cause);
         let is_alone = until == Until::Others && self.is_first(&cause, &effect);
         if is_alone || self.has_moved(&cause, seen) {
-            return Err((effect, kept));
+            return Err(waiter);
         }
         if had_turn {
             self.turns.remove(&effect);
@@ -189,7 +196,7 @@ impl<T> Lines<T> {
             Some(known) if *known == cause => return Ok(()),
             Some(known) => {
                 if let Some(line) = self.lines.get_mut(&known.clone()) {
-                    line.queue.retain(|(other, _)| *other != effect);
+                    line.queue.retain(|other| other.effect != effect);
                 }
             }
             None => {}
@@ -202,12 +209,12 @@ impl<T> Lines<T> {
         if !cause.is_counted() {
             // All of them go at its alarm, and whose own moment is later stands here again.
             line.alarm = line.alarm.into_iter().chain(until).min();
-            line.queue.push_back((effect.clone(), kept));
+            line.queue.push_back(waiter);
         } else if had_turn || line.queue.is_empty() {
             line.alarm = until;
-            line.queue.push_front((effect.clone(), kept));
+            line.queue.push_front(waiter);
         } else {
-            line.queue.push_back((effect.clone(), kept));
+            line.queue.push_back(waiter);
         }
         self.standing.insert(effect, cause);
         Ok(())
@@ -215,7 +222,7 @@ impl<T> Lines<T> {
 
     /// Notes that an effect was decided on, whatever came of it; returns who goes on in its place.
     #[must_use]
-    pub fn decided(&mut self, effect: &EffectId) -> Option<Next<T>> {
+    pub fn decided(&mut self, effect: &EffectId) -> Option<Waiter<T>> {
         let cause = self.turns.remove(effect)?;
         self.lines.get_mut(&cause)?.is_served = false;
         self.call(&cause)
@@ -223,7 +230,7 @@ impl<T> Lines<T> {
 
     /// Notes that a cause moved; returns who goes on.
     #[must_use]
-    pub fn moved(&mut self, cause: &Cause) -> Vec<Next<T>> {
+    pub fn moved(&mut self, cause: &Cause) -> Vec<Waiter<T>> {
         self.moves += 1;
         let moves = self.moves;
         let line = self.lines.entry(cause.clone()).or_default();
@@ -233,7 +240,7 @@ impl<T> Lines<T> {
 
     /// Notes that everything may have moved but the pauses: another revision is in force, or the clock was set.
     #[must_use]
-    pub fn all_moved(&mut self) -> Vec<Next<T>> {
+    pub fn all_moved(&mut self) -> Vec<Waiter<T>> {
         self.moves += 1;
         self.all = self.moves;
         let causes = self.lines.keys().filter(|cause| !matches!(cause, Cause::Pause(_)));
@@ -243,7 +250,7 @@ impl<T> Lines<T> {
 
     /// Returns who goes on because a moment has come.
     #[must_use]
-    pub fn due(&mut self, now: Stamp) -> Vec<Next<T>> {
+    pub fn due(&mut self, now: Stamp) -> Vec<Waiter<T>> {
         let due = self.lines.iter().filter(|(_, line)| line.alarm.is_some_and(|alarm| alarm <= now));
         let due: Vec<Cause> = due.map(|(cause, _)| cause.clone()).collect();
         due.iter().flat_map(|cause| self.release(cause)).collect()
@@ -263,38 +270,38 @@ impl<T> Lines<T> {
 
     /// Returns where an effect stands.
     #[must_use]
-    pub fn place(&self, effect: &EffectId) -> Option<Place> {
+    pub fn place(&self, effect: &EffectId) -> Option<InLine> {
         let cause = self.standing.get(effect)?;
         let line = self.lines.get(cause)?;
-        let before = line.queue.iter().position(|(other, _)| other == effect)?;
-        Some(Place { cause: cause.clone(), before, until: line.alarm })
+        let before = line.queue.iter().position(|other| other.effect == *effect)?;
+        Some(InLine { cause: cause.clone(), before, until: line.alarm })
     }
 
     /// Lets go on who may: all, or the first where a line is counted.
-    fn release(&mut self, cause: &Cause) -> Vec<Next<T>> {
+    fn release(&mut self, cause: &Cause) -> Vec<Waiter<T>> {
         let Some(line) = self.lines.get_mut(cause) else { return Vec::new() };
         line.alarm = None;
         if cause.is_counted() {
             return self.call(cause).into_iter().collect();
         }
-        let all: Vec<Next<T>> = line.queue.drain(..).collect();
-        for (effect, _) in &all {
-            self.standing.remove(effect);
+        let all: Vec<Waiter<T>> = line.queue.drain(..).collect();
+        for waiter in &all {
+            self.standing.remove(&waiter.effect);
         }
         all
     }
 
     /// Gives the first of a counted line its turn, unless somebody has it.
-    fn call(&mut self, cause: &Cause) -> Option<Next<T>> {
+    fn call(&mut self, cause: &Cause) -> Option<Waiter<T>> {
         let line = self.lines.get_mut(cause)?;
         if line.is_served || line.alarm.is_some() {
             return None;
         }
-        let (effect, kept) = line.queue.pop_front()?;
+        let waiter = line.queue.pop_front()?;
         line.is_served = true;
-        self.standing.remove(&effect);
-        self.turns.insert(effect.clone(), cause.clone());
-        Some((effect, kept))
+        self.standing.remove(&waiter.effect);
+        self.turns.insert(waiter.effect.clone(), cause.clone());
+        Some(waiter)
     }
 }
 
@@ -306,6 +313,10 @@ mod tests {
 
     fn effect(seq: u64) -> EffectId {
         EffectId { run: "r".to_owned(), seq, index: 0 }
+    }
+
+    fn waiter(seq: u64) -> Waiter<()> {
+        Waiter { effect: effect(seq), kept: () }
     }
 
     fn rate() -> Cause {
@@ -324,13 +335,13 @@ mod tests {
         let mut lines = Lines::default();
         for seq in 1..=count {
             let ticket = ticket(&lines, cause, until);
-            lines.stand((effect(seq), ()), ticket).unwrap();
+            lines.stand(waiter(seq), ticket).unwrap();
         }
         lines
     }
 
-    fn seqs(next: impl IntoIterator<Item = Next<()>>) -> Vec<u64> {
-        next.into_iter().map(|(effect, ())| effect.seq).collect()
+    fn seqs(next: impl IntoIterator<Item = Waiter<()>>) -> Vec<u64> {
+        next.into_iter().map(|waiter| waiter.effect.seq).collect()
     }
 
     #[test]
@@ -342,7 +353,7 @@ mod tests {
             assert_eq!(seqs(lines.due(Stamp(99))), NOBODY, "{cause}: its turn is not over");
             assert_eq!(seqs(lines.decided(&effect(1))), [2]);
             let again = ticket(&lines, &cause, Some(20));
-            lines.stand((effect(2), ()), again).unwrap();
+            lines.stand(waiter(2), again).unwrap();
             assert_eq!(
                 seqs(lines.decided(&effect(2))),
                 NOBODY,
@@ -380,14 +391,14 @@ mod tests {
             let mut lines: Lines<()> = Lines::default();
             let old = ticket(&lines, &cause, Some(10));
             drop(lines.moved(&cause));
-            assert_eq!(lines.stand((effect(1), ()), old), Err((effect(1), ())), "{cause}");
+            assert_eq!(lines.stand(waiter(1), old), Err(waiter(1)), "{cause}");
             let new = ticket(&lines, &cause, Some(10));
-            assert_eq!(lines.stand((effect(1), ()), new), Ok(()));
+            assert_eq!(lines.stand(waiter(1), new), Ok(()));
         }
         let mut lines: Lines<()> = Lines::default();
         let old = ticket(&lines, &Cause::Freeze, None);
         assert_eq!(seqs(lines.all_moved()), NOBODY);
-        assert!(lines.stand((effect(1), ()), old).is_err(), "another revision came meanwhile");
+        assert!(lines.stand(waiter(1), old).is_err(), "another revision came meanwhile");
     }
 
     #[test]
@@ -395,7 +406,7 @@ mod tests {
         let mut lines = line_of(&rate(), 2, Some(10));
         assert_eq!(seqs(lines.due(Stamp(10))), [1]);
         let frozen = ticket(&lines, &Cause::Freeze, None);
-        lines.stand((effect(1), ()), frozen).unwrap();
+        lines.stand(waiter(1), frozen).unwrap();
         assert_eq!(seqs(lines.decided(&effect(1))), [2]);
         assert_eq!(lines.place(&effect(1)).map(|place| place.cause), Some(Cause::Freeze));
     }
@@ -405,7 +416,7 @@ mod tests {
         let mut lines = line_of(&rate(), 2, Some(1_000));
         for (seq, cause) in [(7, Cause::Freeze), (8, Cause::Pause("everything".into()))] {
             let ticket = ticket(&lines, &cause, Some(2_000));
-            lines.stand((effect(seq), ()), ticket).unwrap();
+            lines.stand(waiter(seq), ticket).unwrap();
         }
         let mut woken = seqs(lines.all_moved());
         woken.sort_unstable();
@@ -420,14 +431,10 @@ mod tests {
             assert_eq!(seqs(lines.due(Stamp(10))), [1]);
             assert!(!lines.is_first(&cause, &effect(2)));
             let (late, seen) = (behind(&lines, &cause), behind(&lines, &cause));
-            lines.stand((effect(3), ()), seen).unwrap();
+            lines.stand(waiter(3), seen).unwrap();
             assert_eq!(seqs(lines.decided(&effect(1))), [3], "it stood behind, and has its turn");
             assert_eq!(seqs(lines.decided(&effect(3))), NOBODY);
-            assert_eq!(
-                lines.stand((effect(2), ()), late),
-                Err((effect(2), ())),
-                "{cause}: nobody would wake it"
-            );
+            assert_eq!(lines.stand(waiter(2), late), Err(waiter(2)), "{cause}: nobody would wake it");
         }
     }
 
@@ -435,7 +442,7 @@ mod tests {
     fn who_is_frozen_for_longer_holds_nobody() {
         let mut lines = line_of(&Cause::Freeze, 1, Some(1_000));
         let short = ticket(&lines, &Cause::Freeze, Some(10));
-        lines.stand((effect(2), ()), short).unwrap();
+        lines.stand(waiter(2), short).unwrap();
         assert_eq!(lines.next(), Some(Stamp(10)));
         assert_eq!(seqs(lines.due(Stamp(10))), [1, 2], "the first stands there again once it was decided on");
         assert_eq!(lines.next(), None);
@@ -445,7 +452,7 @@ mod tests {
     fn nobody_stands_twice() {
         let mut lines = line_of(&rate(), 2, Some(10));
         let again = ticket(&lines, &rate(), Some(10));
-        lines.stand((effect(1), ()), again).unwrap();
+        lines.stand(waiter(1), again).unwrap();
         assert_eq!(lines.count(), 2);
         assert_eq!(seqs(lines.due(Stamp(10))), [1]);
         assert_eq!(seqs(lines.decided(&effect(1))), [2]);

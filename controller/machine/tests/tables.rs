@@ -11,7 +11,7 @@ use adjutant_machine::{
         Lifecycle,
         breaker::{Breaker, BreakerEvent, BreakerPhase},
         delivery::{DeliveryEvent, DeliveryLife, DeliveryPhase, Unmet},
-        effect::{EffectEvent, Failing, Loss, Moment},
+        effect::{EffectEvent, Failing, Leasing, Losing, Loss, Moment},
         gate::{GateEvent, GateLife},
         proposal::{ProposalEvent, ProposalLife, ProposalPhase},
         revision::{RevisionEvent, RevisionLife, RevisionPhase},
@@ -179,12 +179,12 @@ fn what_dies_with_its_host_again_and_again_is_shown_to_a_person() {
     while !matches!(life.phase, EffectPhase::Unknown { .. }) {
         let attempt = life.attempt;
         let moment = Moment { at: AT, seed: 1 };
-        life = traits.drive(&life, &EffectEvent::Lease { attempt, at: AT, until: AT }).0;
-        let lost = EffectEvent::Lose { attempt, by: Loss::HostDied, message: "it died".to_owned(), moment };
-        life = traits.drive(&life, &lost).0;
+        life = traits.drive(&life, &EffectEvent::Lease(Leasing { attempt, at: AT, until: AT })).state;
+        let lost = Losing { attempt, by: Loss::HostDied, message: "it died".to_owned(), moment };
+        life = traits.drive(&life, &EffectEvent::Lose(lost)).state;
         deaths += 1;
         let next = life.attempt;
-        life = traits.drive(&life, &EffectEvent::Wake { attempt: next }).0;
+        life = traits.drive(&life, &EffectEvent::Wake { attempt: next }).state;
         assert!(deaths <= 21, "a loop of crashes ends: {life:?}");
     }
     assert_eq!((deaths, life.attempt), (21, 21), "three attempts are allowed, and deaths are none of them");
@@ -249,11 +249,11 @@ fn happenings() -> Vec<(&'static str, EffectEvent)> {
     let message = || "m".to_owned();
     let moment = Moment { at: AT, seed: 1 };
     let failing = |class| Failing { class, message: message(), retry_after: None, moment };
-    let lose = |attempt, by| EffectEvent::Lose { attempt, by, message: message(), moment };
+    let lose = |attempt, by| EffectEvent::Lose(Losing { attempt, by, message: message(), moment });
     let fail = |attempt, class| EffectEvent::Fail { attempt, failure: failing(class) };
     vec![
-        ("lease 1", EffectEvent::Lease { attempt: 1, at: AT, until: AT }),
-        ("lease 2", EffectEvent::Lease { attempt: 2, at: AT, until: AT }),
+        ("lease 1", EffectEvent::Lease(Leasing { attempt: 1, at: AT, until: AT })),
+        ("lease 2", EffectEvent::Lease(Leasing { attempt: 2, at: AT, until: AT })),
         ("defer", EffectEvent::Defer { reason: Deferral::WaitingForSlot, until: AT }),
         ("deny", EffectEvent::Deny { denial: Denial::Budget, message: message() }),
         ("ask", EffectEvent::Ask { gate: message() }),

@@ -29,7 +29,7 @@ impl Company {
         let mut company = Self::of("dig", DIG, places);
         company.change(|playbook| {
             let body = body(playbook, "dig", "dig-", &[("note", "{{ input.note }}")]);
-            hold(playbook, "dig", (each("{{ input.places }}", many, body), "after"));
+            hold(playbook, "dig", each("{{ input.places }}", many, body), "after");
         });
         company
     }
@@ -41,9 +41,9 @@ impl Company {
         company.change(|playbook| {
             let inner = body(playbook, "dig-in", "dig-in-", &[("note", "{{ input.note }}")]);
             let many = Many { max_parallel: 2, min_ok: Some(1) };
-            hold(playbook, "dig-in", (each("{{ input.item.parts }}", many, inner), "dig-seal"));
+            hold(playbook, "dig-in", each("{{ input.item.parts }}", many, inner), "dig-seal");
             let outer = body(playbook, "dig", "dig-", &[("note", "{{ input.note }}")]);
-            hold(playbook, "dig", (each("{{ input.places }}", many, outer), "after"));
+            hold(playbook, "dig", each("{{ input.places }}", many, outer), "after");
         });
         company
     }
@@ -58,7 +58,7 @@ impl Company {
                 body: body(playbook, "split", &format!("split-{lane}-"), &[("note", "{{ input.note }}")]),
             });
             let kind = StepKind::Parallel { lanes: lanes.into(), join };
-            hold(playbook, "split", (kind, "after"));
+            hold(playbook, "split", kind, "after");
         });
         company
     }
@@ -108,7 +108,7 @@ fn body(playbook: &mut Playbook, holder: &str, prefix: &str, inputs: &[(&str, &s
 }
 
 /// Gives a step that stood for its branches their kind, and lets it go on at another step.
-fn hold(playbook: &mut Playbook, holder: &str, (kind, next): (StepKind, &str)) {
+fn hold(playbook: &mut Playbook, holder: &str, kind: StepKind, next: &str) {
     let step = playbook.steps.iter_mut().find(|step| step.id == holder);
     let step = step.unwrap_or_else(|| panic!("there is no step {holder}"));
     step.kind = kind;

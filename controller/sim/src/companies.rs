@@ -62,7 +62,7 @@ impl Company {
     /// Where the plan has no bundle for the playbook.
     #[must_use]
     pub fn started(&self, number: u32) -> RunStarted {
-        let started = started(&self.plan.bundles[self.playbook], (self.playbook, Stage::Act), &self.inputs);
+        let started = started(&self.plan.bundles[self.playbook], Stage::Act, &self.inputs);
         RunStarted { run: format!("{}-{number}", self.playbook), key: format!("m-{number}"), ..started }
     }
 }
@@ -107,7 +107,8 @@ fn collect(folder: &Dir<'_>, files: &mut FileSet) {
 
 /// Returns what a run begins with.
 #[must_use]
-pub fn started(bundle: &Bundle, (playbook, stage): (&str, Stage), inputs: &[(&str, Value)]) -> RunStarted {
+pub fn started(bundle: &Bundle, stage: Stage, inputs: &[(&str, Value)]) -> RunStarted {
+    let playbook = &bundle.playbook.id;
     let labels = Labels { trust: Trust::External, privacy: Privacy::Client };
     let input: BTreeMap<String, Labelled> = inputs
         .iter()
@@ -115,7 +116,7 @@ pub fn started(bundle: &Bundle, (playbook, stage): (&str, Stage), inputs: &[(&st
         .collect();
     RunStarted {
         run: format!("{playbook}-1"),
-        playbook: playbook.to_owned(),
+        playbook: playbook.clone(),
         oldest: None,
         bundle: bundle.id(),
         key: "m-1".to_owned(),

@@ -33,6 +33,15 @@ pub struct Kept {
     pub log: Vec<Entry>,
 }
 
+/// An event that is on its way to a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OnItsWay {
+    /// The id of the run that it is for.
+    pub run: String,
+    /// What happened.
+    pub event: Event,
+}
+
 /// Something that keeps runs durable and brings them the world's answers.
 ///
 /// *Flow*: whoever drives it starts runs, takes up what is [`Host::ready`], answers it or does not, moves the clock and
@@ -118,5 +127,5 @@ pub trait Host {
     ///
     /// # Errors
     /// [`Broken`] where something acknowledged is missing afterwards.
-    fn crash(&mut self, on_their_way: Vec<(String, Event)>) -> Result<(), Broken>;
+    fn crash(&mut self, on_their_way: Vec<OnItsWay>) -> Result<(), Broken>;
 }

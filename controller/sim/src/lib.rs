@@ -24,7 +24,7 @@ pub use branching::Many;
 pub use chaos::{Chaos, Faults};
 pub use companies::Company;
 pub use dice::Dice;
-pub use host::{Broken, Host, Kept};
+pub use host::{Broken, Host, Kept, OnItsWay};
 pub use memory::MemoryHost;
 pub use oracle::judge;
 pub use world::{Act, World};

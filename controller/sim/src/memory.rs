@@ -8,7 +8,7 @@ use adjutant_machine::{
     codec::{canonical, decode_entry, decode_run, encode_entry, encode_run},
     event::{Envelope, Event, RunStarted, TimerId},
     fold,
-    id::{EffectId, Stamp},
+    id::{AttemptId, EffectId, Stamp},
     projection::{self, Message},
     run::{EffectPhase, LEASE_GRACE, Phase, Run, Status},
     step,
@@ -18,7 +18,7 @@ use adjutant_spec::plan::{Bundle, BundleId};
 
 use crate::{
     dice::Dice,
-    host::{Broken, Host, Kept},
+    host::{Broken, Host, Kept, OnItsWay},
 };
 
 /// What one run told another.
@@ -228,10 +228,10 @@ impl MemoryHost {
     }
 
     /// Returns the attempts that are under way.
-    fn under_way(&self) -> Vec<(EffectId, u32)> {
+    fn under_way(&self) -> Vec<AttemptId> {
         let all = self.runs.values().flat_map(|kept| projection::outbox(&kept.run));
         all.filter(|(_, waiting)| waiting.is_leased)
-            .map(|(effect, waiting)| (effect.clone(), waiting.attempt))
+            .map(|(effect, waiting)| AttemptId { effect: effect.clone(), attempt: waiting.attempt })
             .collect()
     }
 }
@@ -304,12 +304,12 @@ impl Host for MemoryHost {
     }
 
     /// Everything here is durable at once: what a crash loses is who performs, and what had not arrived.
-    fn crash(&mut self, on_their_way: Vec<(String, Event)>) -> Result<(), Broken> {
+    fn crash(&mut self, on_their_way: Vec<OnItsWay>) -> Result<(), Broken> {
         let arrived = usize::try_from(self.events).unwrap_or(0) % (on_their_way.len() + 1);
-        for (run, event) in on_their_way.into_iter().take(arrived) {
+        for OnItsWay { run, event } in on_their_way.into_iter().take(arrived) {
             self.send(&run, "host", event)?;
         }
-        for (effect, attempt) in self.under_way() {
+        for AttemptId { effect, attempt } in self.under_way() {
             let message = "the process stopped while the attempt was under way".to_owned();
             let run = effect.run.clone();
             self.send(&run, "host", Event::EffectUnknown { effect, attempt, message, host_died: true })?;

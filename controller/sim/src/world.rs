@@ -47,7 +47,7 @@ pub struct World {
 
 impl World {
     /// Writes down that a call happened now.
-    pub(crate) fn act(&mut self, (perform, call): (&Perform, &VerbCall), at: Stamp) {
+    pub(crate) fn act(&mut self, perform: &Perform, call: &VerbCall, at: Stamp) {
         self.acts.push(Act {
             key: call.key.clone(),
             effect: perform.effect.clone(),

@@ -9,7 +9,7 @@ use adjutant_machine::{
     eval::Scope,
     event::{Event, Settlement},
     projection::{self, Listed},
-    run::{Cause, Status, Wait},
+    run::{Status, Wait, WakeUp},
 };
 use adjutant_sim::{Company, Many};
 use adjutant_spec::{
@@ -32,7 +32,7 @@ fn items_begin_in_their_order_and_so_many_go_on_at_once() {
     assert_eq!(tree.branches().last().map(String::as_str), Some("dig-1~dig.1.3"));
     let causes = tree.root().waiting();
     let first = "dig-1~dig.1.2".to_owned();
-    assert_eq!(causes, [Cause::Branches { step: "dig".to_owned(), open: 2, first }]);
+    assert_eq!(causes, [WakeUp::Branches { step: "dig".to_owned(), open: 2, first }]);
 }
 
 #[test]

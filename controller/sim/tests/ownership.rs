@@ -43,7 +43,7 @@ fn parent(close: &str) -> World {
 
 fn begin_child(world: &mut World, of: &EffectId) {
     let bundle = world.host.definitions.values().find(|bundle| bundle.playbook.id == "child").cloned();
-    let mut started = started(&bundle.expect("a child"), ("child", adjutant_spec::plan::Stage::Act), &[]);
+    let mut started = started(&bundle.expect("a child"), adjutant_spec::plan::Stage::Act, &[]);
     started.parent = Some(of.clone());
     assert_eq!(world.host.start(started), Ok(Verdict::Applied));
 }

@@ -1,6 +1,6 @@
 //! Permissions: writes are denied unless granted, a stage only tightens, and a rename takes nothing away.
 
-use adjutant_machine::money::policy::{Question, Verdict, decide};
+use adjutant_machine::money::policy::{Permission, Question, decide};
 use adjutant_sim::companies::small;
 use adjutant_spec::plan::{Autonomy, Effect, Level, Plan, Stage, Subject};
 
@@ -21,7 +21,7 @@ fn plan(grants: &[(&str, &str, Level)]) -> Plan {
     plan
 }
 
-fn asked(plan: &Plan, (playbook, verb, effect): (&str, &str, Effect)) -> Verdict {
+fn asked(plan: &Plan, (playbook, verb, effect): (&str, &str, Effect)) -> Permission {
     decide(plan, question(&[plan.subject(&format!("playbook:{playbook}"))], verb, effect))
 }
 
@@ -34,10 +34,10 @@ const ADD: (&str, &str, Effect) = ("inbound", "crm.add", Effect::Write);
 #[test]
 fn writes_are_denied_unless_granted() {
     let verdict = |grants: &[(&str, &str, Level)]| asked(&plan(grants), ADD);
-    assert!(matches!(verdict(&[]), Verdict::Deny { .. }));
-    assert!(matches!(verdict(&[("playbook:inbound", "crm.*", Level::Act)]), Verdict::Allow { .. }));
-    assert!(matches!(verdict(&[("playbook:inbound", "crmx.*", Level::Act)]), Verdict::Deny { .. }));
-    assert!(matches!(verdict(&[("playbook:other", "crm.*", Level::Act)]), Verdict::Deny { .. }));
+    assert!(matches!(verdict(&[]), Permission::Deny { .. }));
+    assert!(matches!(verdict(&[("playbook:inbound", "crm.*", Level::Act)]), Permission::Allow { .. }));
+    assert!(matches!(verdict(&[("playbook:inbound", "crmx.*", Level::Act)]), Permission::Deny { .. }));
+    assert!(matches!(verdict(&[("playbook:other", "crm.*", Level::Act)]), Permission::Deny { .. }));
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn a_grant_holds_under_every_name_that_its_subject_or_its_connector_has_or_had()
                 for called in ["crm.add", "people.add"] {
                     let verdict = asked(&plan, (playbook, called, Effect::Write));
                     assert!(
-                        matches!(verdict, Verdict::Allow { .. }),
+                        matches!(verdict, Permission::Allow { .. }),
                         "{subject} {connector} {playbook} {called}"
                     );
                 }
@@ -61,7 +61,7 @@ fn a_grant_holds_under_every_name_that_its_subject_or_its_connector_has_or_had()
 #[test]
 fn the_tightest_grant_counts() {
     let both = [("playbook:mails", "crm.*", Level::Act), ("playbook:inbound", "crm.add", Level::Ask)];
-    assert!(matches!(asked(&plan(&both), ADD), Verdict::Ask { .. }));
+    assert!(matches!(asked(&plan(&both), ADD), Permission::Ask { .. }));
 }
 
 #[test]
@@ -70,9 +70,9 @@ fn no_grant_lets_a_guarded_verb_out_without_a_gate() {
     let subjects = [plan.subject("playbook:inbound")];
     for effect in [Effect::Send, Effect::Spend, Effect::Delete, Effect::Publish] {
         let verdict = decide(&plan, question(&subjects, "crm.add", effect));
-        assert!(matches!(verdict, Verdict::Deny { .. }), "{effect:?}");
+        assert!(matches!(verdict, Permission::Deny { .. }), "{effect:?}");
         let approved = Question { is_approved: true, ..question(&subjects, "crm.add", effect) };
-        assert!(matches!(decide(&plan, approved), Verdict::Allow { .. }), "{effect:?}");
+        assert!(matches!(decide(&plan, approved), Permission::Allow { .. }), "{effect:?}");
     }
 }
 
@@ -81,7 +81,7 @@ fn a_stage_only_tightens() {
     let plan = plan(&[("playbook:inbound", "crm.*", Level::Act)]);
     let subjects = [plan.subject("playbook:inbound")];
     let base = question(&subjects, "crm.add", Effect::Write);
-    assert!(matches!(decide(&plan, Question { stage: Stage::Advise, ..base }), Verdict::Ask { .. }));
+    assert!(matches!(decide(&plan, Question { stage: Stage::Advise, ..base }), Permission::Ask { .. }));
     let observe = Question { stage: Stage::Observe, is_approved: true, ..base };
-    assert!(matches!(decide(&plan, observe), Verdict::Deny { .. }));
+    assert!(matches!(decide(&plan, observe), Permission::Deny { .. }));
 }

@@ -64,7 +64,7 @@ fn run(bundle: &Arc<Bundle>, inputs: &[(&str, Value, Trust)]) -> World {
         let labels = Labels { trust: *trust, privacy: Privacy::Internal };
         ((*name).to_owned(), Labelled { value: value.clone(), labels })
     });
-    let begin = RunStarted { input: input.collect(), ..started(bundle, ("pay", Stage::Act), &[]) };
+    let begin = RunStarted { input: input.collect(), ..started(bundle, Stage::Act, &[]) };
     let run = begin.run.clone();
     assert_eq!(host.start(begin), Ok(Verdict::Applied));
     World { host, run }

@@ -10,7 +10,7 @@ use std::{cell::LazyCell, ops::ControlFlow, sync::Arc, time::Instant};
 
 use adjutant_machine::{
     call::AgentCall,
-    decided::{Decided, Near},
+    classified::{Classified, Near},
     eval::Scope,
 };
 use adjutant_models::{Decision, Neighbour};
@@ -104,7 +104,7 @@ pub(super) fn by_rule(
 ) -> Result<Option<Done>, Fault> {
     let started = Instant::now();
     let Some(Holding { index, rule }) = rule_for(route, text, context, patience)? else { return Ok(None) };
-    let decided = Decided {
+    let decided = Classified {
         class: rule.class.clone(),
         probability: 1.0,
         margin: 1.0,
@@ -176,7 +176,7 @@ impl Classification<'_> {
     pub(super) fn finish(self, class: &str, stage: &str) -> Done {
         let router = self.judged.fitted.router.as_ref();
         let decision = self.judged.decision.as_ref();
-        let decided = Decided {
+        let decided = Classified {
             class: class.to_owned(),
             probability: decision.map_or(0.0, |one| one.probability),
             margin: decision.map_or(0.0, |one| one.margin),

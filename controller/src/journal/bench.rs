@@ -103,13 +103,13 @@ pub fn run(folder: &Path, plan: &Plan) -> Result<Report, Error> {
 
 /// One side's work.
 #[derive(Default)]
-struct Tally {
+struct SideTally {
     count: u64,
     busy: Duration,
     latencies: Vec<Duration>,
 }
 
-impl Tally {
+impl SideTally {
     fn rate(&self) -> f64 {
         self.count as f64 / self.busy.as_secs_f64().max(1e-9)
     }
@@ -130,7 +130,7 @@ struct Finished {
 
 impl Sides {
     fn measure(&mut self, runs: usize, plan: &Plan) -> Result<Line, Error> {
-        let (mut ours, mut theirs) = (Tally::default(), Tally::default());
+        let (mut ours, mut theirs) = (SideTally::default(), SideTally::default());
         let groups = self.journal.stats()?.groups;
         for _ in 0..plan.rounds {
             self.journal_round(runs, plan.round, &mut ours)?;
@@ -149,7 +149,7 @@ impl Sides {
         })
     }
 
-    fn journal_round(&mut self, runs: usize, round: Duration, tally: &mut Tally) -> Result<(), Error> {
+    fn journal_round(&mut self, runs: usize, round: Duration, tally: &mut SideTally) -> Result<(), Error> {
         let (sender, receiver) = channel();
         let start = Instant::now();
         let mut since = vec![start; runs];
@@ -182,7 +182,7 @@ impl Sides {
         self.journal.submit(batch, Box::new(done));
     }
 
-    fn raw_round(&mut self, runs: usize, round: Duration, tally: &mut Tally) -> Result<(), Error> {
+    fn raw_round(&mut self, runs: usize, round: Duration, tally: &mut SideTally) -> Result<(), Error> {
         let start = Instant::now();
         while start.elapsed() < round {
             let batches: Vec<Batch> = (0..runs).map(|run| self.load.raw_transition(run)).collect();

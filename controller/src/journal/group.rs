@@ -19,7 +19,7 @@ use rocksdb::WriteBatch;
 use super::{
     database::Db,
     dense,
-    head::{Head, new_salt, salt_value},
+    head::{LogHead, new_salt, salt_value},
     keys::{self, Family},
     mark::Tip,
     options::INLINE,
@@ -29,12 +29,12 @@ use super::{
 
 /// The heads and salts of instances that were written lately. Only the writer changes them, so they are never stale.
 #[derive(Default)]
-pub(super) struct Lately(RefCell<HashMap<InstanceId, Known>>);
+pub(super) struct Lately(RefCell<HashMap<InstanceId, KnownLog>>);
 
 /// What the writer knows of an instance.
 #[derive(Debug, Clone, Copy)]
-struct Known {
-    head: Head,
+struct KnownLog {
+    head: LogHead,
     salt: Salt,
     /// Whether the salt is yet to be written.
     is_new: bool,
@@ -73,15 +73,15 @@ pub(super) struct Group<'a> {
     parts: HashSet<Vec<u8>>,
     trims: BTreeMap<InstanceId, u64>,
     /// The instances that the group appends to, as it leaves them: the store does not hold that yet.
-    staged: HashMap<InstanceId, Known>,
+    staged: HashMap<InstanceId, KnownLog>,
 }
 
 impl Lately {
-    fn get(&self, instance: &InstanceId) -> Option<Known> {
+    fn get(&self, instance: &InstanceId) -> Option<KnownLog> {
         self.0.borrow().get(instance).copied()
     }
 
-    fn note(&self, instance: InstanceId, known: Known) {
+    fn note(&self, instance: InstanceId, known: KnownLog) {
         let mut all = self.0.borrow_mut();
         if all.len() >= REMEMBERED && !all.contains_key(&instance) {
             all.clear();
@@ -132,8 +132,8 @@ impl<'a> Group<'a> {
         let lately = Lately::default();
         let mut group = Group::new(db, &lately, Tip::default());
         for append in &batch.appends {
-            let head = Head { seq: append.expected, ..Head::default() };
-            let known = Known { head, salt: new_salt(), is_new: append.expected == 0 };
+            let head = LogHead { seq: append.expected, ..LogHead::default() };
+            let known = KnownLog { head, salt: new_salt(), is_new: append.expected == 0 };
             group.staged.entry(append.instance.clone()).or_insert(known);
         }
         group.stage(&Batch { guards: Vec::new(), ..batch.clone() })?;
@@ -148,7 +148,7 @@ impl<'a> Group<'a> {
     }
 
     /// Returns what is known of an instance as the batches so far leave it.
-    fn known(&self, instance: &InstanceId) -> Result<Known, JournalError> {
+    fn known(&self, instance: &InstanceId) -> Result<KnownLog, JournalError> {
         if let Some(known) = self.staged.get(instance).copied().or_else(|| self.lately.get(instance)) {
             return Ok(known);
         }
@@ -163,14 +163,14 @@ impl<'a> Group<'a> {
         };
         let head = match now.head(instance) {
             Ok(Some(head)) => head,
-            Ok(None) if is_unknown && !now.has_first(instance)? => Head::default(),
+            Ok(None) if is_unknown && !now.has_first(instance)? => LogHead::default(),
             // Where it is lost the log says where it ends: the instance can still be ended, and nothing is written over.
             Ok(None) | Err(JournalError::Corrupt { .. }) => {
-                Head { seq: now.last_key(instance)?, ..Head::default() }
+                LogHead { seq: now.last_key(instance)?, ..LogHead::default() }
             }
             Err(error) => return Err(error),
         };
-        let known = Known { head, salt, is_new };
+        let known = KnownLog { head, salt, is_new };
         self.lately.note(instance.clone(), known);
         Ok(known)
     }
@@ -211,9 +211,9 @@ impl<'a> Group<'a> {
     }
 
     /// Adds the entries of an instance, its snapshot where there is one, and its head; returns how many bytes lie behind it.
-    fn append(&mut self, known: Known, append: &Append, section: &Section) -> u64 {
+    fn append(&mut self, known: KnownLog, append: &Append, section: &Section) -> u64 {
         let (instance, number) = (&append.instance, self.number());
-        let Known { mut head, salt, is_new } = known;
+        let KnownLog { mut head, salt, is_new } = known;
         if is_new {
             self.put(Family::State, keys::salt(instance), salt_value(instance, &salt, number));
         }
@@ -238,7 +238,7 @@ impl<'a> Group<'a> {
             self.snapshot(instance, state, digest);
         }
         self.put(Family::State, keys::head(instance), head.value(instance, number));
-        self.staged.insert(instance.clone(), Known { head, salt, is_new: false });
+        self.staged.insert(instance.clone(), KnownLog { head, salt, is_new: false });
         head.tail
     }
 

@@ -14,7 +14,7 @@ use super::{
 
 /// The head of an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Head {
+pub(super) struct LogHead {
     /// The number of the last entry.
     pub(super) seq: u64,
     /// The number of the entry that the last snapshot stands after; 0 where there is none.
@@ -26,7 +26,7 @@ pub(super) struct Head {
 /// How long a stored head is.
 const LENGTH: usize = 24;
 
-impl Head {
+impl LogHead {
     /// Returns what is stored.
     pub(super) fn value(&self, instance: &InstanceId, batch: u64) -> Vec<u8> {
         let content = self.content();
@@ -86,12 +86,12 @@ mod tests {
 
     #[test]
     fn a_head_is_read_in_its_own_place_only() {
-        let head = Head { seq: 9, snapshot: 4, tail: 700 };
+        let head = LogHead { seq: 9, snapshot: 4, tail: 700 };
         let value = head.value(&InstanceId::run("a"), 12);
-        assert_eq!(Head::read(&InstanceId::run("a"), &value), Ok(head));
-        assert_eq!(Head::read(&InstanceId::run("b"), &value), Err(Flaw::Checksum));
+        assert_eq!(LogHead::read(&InstanceId::run("a"), &value), Ok(head));
+        assert_eq!(LogHead::read(&InstanceId::run("b"), &value), Err(Flaw::Checksum));
         for length in 0..value.len() {
-            assert!(Head::read(&InstanceId::run("a"), &value[..length]).is_err());
+            assert!(LogHead::read(&InstanceId::run("a"), &value[..length]).is_err());
         }
     }
 
@@ -103,6 +103,6 @@ mod tests {
         let value = salt_value(&own, &salt, 12);
         assert_eq!(read_salt(&own, &value), Ok(salt));
         assert_eq!(read_salt(&other, &value), Err(Flaw::Checksum));
-        assert_eq!(Head::read(&own, &value), Err(Flaw::Checksum), "a salt is no head");
+        assert_eq!(LogHead::read(&own, &value), Err(Flaw::Checksum), "a salt is no head");
     }
 }

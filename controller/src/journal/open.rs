@@ -23,7 +23,7 @@ use super::{
     keys::{self, Family},
     mark::{Mark, MarkFile, Tip, this_version},
     options::Options,
-    shared::{Message, Request, Shared, Waiter},
+    shared::{Request, StoreState, ToWriter, Waiter},
     value::{ValueHead, split},
     writer::Writer,
 };
@@ -36,9 +36,9 @@ const OLDEST: u32 = 2;
 /// The store on disk. One process at a time has it open; its calls block.
 pub struct RocksJournal {
     pub(super) db: Arc<Db>,
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<StoreState>,
     pub(super) folder: DataFolder,
-    inbox: SyncSender<Message>,
+    inbox: SyncSender<ToWriter>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -63,7 +63,7 @@ impl RocksJournal {
         if options.reserve > 0 && !folder.take_reserve(options.reserve) {
             tracing::warn!(bytes = options.reserve, "disk too full for the reserve");
         }
-        let shared = Arc::new(Shared::new(tip, options.on_failure));
+        let shared = Arc::new(StoreState::new(tip, options.on_failure));
         Self::start(Writer { db: Arc::new(db), shared, mark: file, folder }, options.queue)
     }
 
@@ -92,7 +92,7 @@ impl RocksJournal {
         // queue's sender goes with this store.
         if writer.thread().id() != std::thread::current().id() {
             // An error means that the writer has ended already.
-            self.inbox.send(Message::Stop).unwrap_or_default();
+            self.inbox.send(ToWriter::Stop).unwrap_or_default();
             if writer.join().is_err() {
                 tracing::error!("the writer's thread panicked");
             }
@@ -113,7 +113,7 @@ impl Journal for RocksJournal {
     fn submit(&self, batch: Batch, done: Done) {
         let request = Request { batch, waiter: Waiter::new(done) };
         // A closed queue gives the request back; dropping it answers `Busy`.
-        drop(self.inbox.send(Message::Write(request)));
+        drop(self.inbox.send(ToWriter::Write(request)));
     }
 
     fn load(&self, instance: &InstanceId) -> Result<Option<Stored>, JournalError> {

@@ -10,7 +10,7 @@ use super::{
     database::{Range, View},
     dense,
     error::damage,
-    head::{Head, read_salt},
+    head::{LogHead, read_salt},
     keys::{self, Family},
     mark::Tip,
     texts::{self, Parted, Places},
@@ -49,10 +49,10 @@ impl View<'_> {
     }
 
     /// Reads the head of an instance.
-    pub(super) fn head(&self, instance: &InstanceId) -> Result<Option<Head>, JournalError> {
+    pub(super) fn head(&self, instance: &InstanceId) -> Result<Option<LogHead>, JournalError> {
         let Some(value) = self.get(Family::State, &keys::head(instance))? else { return Ok(None) };
         let flawed = |flaw: Flaw| damage(format!("the head of \"{instance}\""), flaw.text());
-        Head::read(instance, &value).map(Some).map_err(flawed)
+        LogHead::read(instance, &value).map(Some).map_err(flawed)
     }
 
     /// Reads the salt of an instance's payloads.
@@ -72,7 +72,7 @@ impl View<'_> {
     pub(super) fn snapshot(
         &self,
         instance: &InstanceId,
-        head: &Head,
+        head: &LogHead,
     ) -> Result<Option<Read<Snapshot>>, JournalError> {
         if head.snapshot == 0 {
             return Ok(None);

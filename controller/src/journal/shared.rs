@@ -10,7 +10,7 @@ use adjutant_machine::journal::{Batch, Done, JournalError, Receipt};
 use super::{mark::Tip, options::OnFailure};
 
 /// The state of the store beside its content.
-pub(super) struct Shared {
+pub(super) struct StoreState {
     tip: Mutex<Tip>,
     groups: AtomicU64,
     written: AtomicU64,
@@ -19,7 +19,7 @@ pub(super) struct Shared {
 }
 
 /// Something for the writer.
-pub(super) enum Message {
+pub(super) enum ToWriter {
     /// A batch with who waits for it.
     Write(Request),
     /// Finish what is queued and end.
@@ -59,7 +59,7 @@ impl Drop for Waiter {
     }
 }
 
-impl Shared {
+impl StoreState {
     /// Returns the state of a store that was opened at this tip.
     pub(super) fn new(tip: Tip, on_failure: Option<OnFailure>) -> Self {
         let (groups, written) = (AtomicU64::new(0), AtomicU64::new(0));

@@ -14,7 +14,7 @@ use adjutant_machine::{
 
 use super::{
     database::{Range, View},
-    head::Head,
+    head::LogHead,
     keys::{self, Family},
     read::row,
     value::split,
@@ -134,7 +134,7 @@ fn heads_are_right(view: &View<'_>, walk: &mut Walk) -> Result<(), JournalError>
         let batch = split(value).ok().map(|value| value.head.batch);
         let instance = keys::instance(key);
         let right = match &instance {
-            Some(instance) => match Head::read(instance, value) {
+            Some(instance) => match LogHead::read(instance, value) {
                 Ok(head) => head.seq == view.last_key(instance)? && head.snapshot <= head.seq,
                 Err(_) => false,
             },

@@ -18,7 +18,7 @@ use super::{
     folder::DataFolder,
     group::{Group, GroupWrite, Lately},
     mark::{MarkFile, Tip},
-    shared::{Message, Request, Shared, Waiter},
+    shared::{Request, StoreState, ToWriter, Waiter},
 };
 
 /// The most batches in one group.
@@ -33,7 +33,7 @@ pub(super) struct Writer {
     /// The store that the batches go to.
     pub(super) db: Arc<Db>,
     /// What the owners of the store see of its state.
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<StoreState>,
     /// The file that the last acknowledged batch is noted in.
     pub(super) mark: MarkFile,
     /// The data folder, whose reserve is freed when the disk is full.
@@ -41,7 +41,7 @@ pub(super) struct Writer {
 }
 
 /// What the queue gave.
-enum Taken {
+enum FromQueue {
     Group(Vec<Request>),
     Last(Vec<Request>),
     Nothing,
@@ -61,7 +61,7 @@ struct Progress {
 }
 
 /// Says that the store is gone when the thread ends by a panic.
-struct Obituary(Arc<Shared>);
+struct Obituary(Arc<StoreState>);
 
 impl Drop for Obituary {
     fn drop(&mut self) {
@@ -73,15 +73,15 @@ impl Drop for Obituary {
 
 impl Writer {
     /// Works until it is told to stop or nobody can submit any more.
-    pub(super) fn run(mut self, inbox: &Receiver<Message>) {
+    pub(super) fn run(mut self, inbox: &Receiver<ToWriter>) {
         let obituary = Obituary(Arc::clone(&self.shared));
         let mut progress =
             Progress { lately: Lately::default(), tip: self.shared.tip(), unsynced_mark: None };
         loop {
             match take(inbox, progress.unsynced_mark) {
-                Taken::Group(group) => self.commit(group, &mut progress),
-                Taken::Nothing => self.sync_mark(&mut progress),
-                Taken::Last(group) => {
+                FromQueue::Group(group) => self.commit(group, &mut progress),
+                FromQueue::Nothing => self.sync_mark(&mut progress),
+                FromQueue::Last(group) => {
                     self.commit(group, &mut progress);
                     break;
                 }
@@ -168,29 +168,29 @@ fn is_full(reason: &str) -> bool {
 }
 
 /// Waits for the first request (with an unsynced watermark no longer than it may stay so) and takes what is ready.
-fn take(inbox: &Receiver<Message>, unsynced: Option<Instant>) -> Taken {
+fn take(inbox: &Receiver<ToWriter>, unsynced: Option<Instant>) -> FromQueue {
     let first = match unsynced {
         Some(since) => inbox.recv_timeout(MARK_EVERY.saturating_sub(since.elapsed())),
         None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
     };
     let first = match first {
-        Ok(Message::Write(request)) => request,
-        Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return Taken::Last(Vec::new()),
-        Err(RecvTimeoutError::Timeout) => return Taken::Nothing,
+        Ok(ToWriter::Write(request)) => request,
+        Ok(ToWriter::Stop) | Err(RecvTimeoutError::Disconnected) => return FromQueue::Last(Vec::new()),
+        Err(RecvTimeoutError::Timeout) => return FromQueue::Nothing,
     };
     let mut bytes = weight(&first.batch);
     let mut group = vec![first];
     while group.len() < GROUP_BATCHES && bytes < GROUP_BYTES {
         match inbox.try_recv() {
-            Ok(Message::Write(request)) => {
+            Ok(ToWriter::Write(request)) => {
                 bytes += weight(&request.batch);
                 group.push(request);
             }
-            Ok(Message::Stop) => return Taken::Last(group),
+            Ok(ToWriter::Stop) => return FromQueue::Last(group),
             Err(_) => break,
         }
     }
-    Taken::Group(group)
+    FromQueue::Group(group)
 }
 
 fn weight(batch: &Batch) -> usize {

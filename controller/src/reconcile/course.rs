@@ -7,7 +7,7 @@ use std::{collections::VecDeque, ops::Deref};
 use adjutant_machine::{
     id::Stamp,
     life::{
-        Kind, Lifecycle,
+        Driven, Kind, Lifecycle,
         revision::{RevisionEvent, RevisionLife, RevisionPhase},
     },
     skeleton::HostEvent,
@@ -162,7 +162,7 @@ impl Course {
 
     fn live(&mut self, event: &RevisionEvent) -> bool {
         let Some(attempt) = &mut self.attempt else { return false };
-        let (phase, answer) = RevisionLife.drive(&attempt.phase, event);
+        let Driven { state: phase, answer } = RevisionLife.drive(&attempt.phase, event);
         attempt.phase = phase;
         answer.kind != Kind::Refused
     }

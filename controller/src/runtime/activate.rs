@@ -56,7 +56,7 @@ pub(super) async fn activate(core: &Arc<Core>, wish: Activation) -> Result<(), E
         detail: wish.detail,
     };
     let plan = Arc::clone(&wish.plan);
-    let (mut batch, ids) = {
+    let ActivationBatch { mut batch, bundles: ids } = {
         let (view, plan) = (view.clone(), Arc::clone(&plan));
         core.read(move |core| batch(core, view, &plan)).await?
     };
@@ -112,7 +112,13 @@ pub(super) fn plans(core: &Core) -> BoxStream<'static, Arc<Plan>> {
     plans.boxed()
 }
 
-fn batch(core: &Core, view: AppliedView, plan: &Plan) -> Result<(Batch, BTreeMap<Id, BundleId>), Error> {
+/// The batch of an activation, with what runs pin from then on.
+struct ActivationBatch {
+    batch: Batch,
+    bundles: BTreeMap<Id, BundleId>,
+}
+
+fn batch(core: &Core, view: AppliedView, plan: &Plan) -> Result<ActivationBatch, Error> {
     let journal = core.journal.as_ref();
     let (mut blobs, mut ids) = (Vec::new(), BTreeMap::new());
     let live = core.live();
@@ -126,7 +132,7 @@ fn batch(core: &Core, view: AppliedView, plan: &Plan) -> Result<(Batch, BTreeMap
         blobs.push((id.clone(), canonical));
         ids.insert(playbook.clone(), id);
     }
-    let (digest, bytes) = stored(plan, &ids)?;
+    let PlanBlob { digest, bytes } = stored(plan, &ids)?;
     blobs.push((digest.clone(), bytes));
     let row = journal.row(Table::Host, rows::host::APPLIED)?;
     let version = row.map_or(0, |row| row.version);
@@ -134,11 +140,17 @@ fn batch(core: &Core, view: AppliedView, plan: &Plan) -> Result<(Batch, BTreeMap
     let value = serde_json::to_vec(&AppliedRow { view, plan: digest }).ok();
     let mut writes = vec![RowWrite { table: Table::Host, key: rows::host::APPLIED.to_vec(), value }];
     writes.extend(schedule::arm(core, plan)?.writes);
-    Ok((Batch { writes, guards, blobs, ..Batch::default() }, ids))
+    Ok(ActivationBatch { batch: Batch { writes, guards, blobs, ..Batch::default() }, bundles: ids })
 }
 
-/// Returns a plan in the form in which it is stored, with its digest.
-fn stored(plan: &Plan, bundles: &BTreeMap<Id, BundleId>) -> Result<(String, Vec<u8>), Error> {
+/// A plan in the form in which it is stored.
+struct PlanBlob {
+    digest: String,
+    bytes: Vec<u8>,
+}
+
+/// Returns a plan in the form in which it is stored.
+fn stored(plan: &Plan, bundles: &BTreeMap<Id, BundleId>) -> Result<PlanBlob, Error> {
     let plan = Plan {
         playbooks: BTreeMap::new(),
         bundles: BTreeMap::new(),
@@ -155,19 +167,19 @@ fn stored(plan: &Plan, bundles: &BTreeMap<Id, BundleId>) -> Result<(String, Vec<
     };
     let bytes = serde_json::to_vec(&StoredPlan { plan, bundles: bundles.clone() })
         .map_err(|error| Error::Bug(format!("a plan has no JSON form: {error}")))?;
-    Ok((blake3::hash(&bytes).to_hex().to_string(), bytes))
+    Ok(PlanBlob { digest: blake3::hash(&bytes).to_hex().to_string(), bytes })
 }
 
 /// Reads a plan that was stored, with what its runs pin. A playbook whose bundle cannot be read is left out, and all else goes on:
 /// the plan is not what the revision says then, so the reconciler brings that in force once more.
-fn restored(journal: &dyn Journal, digest: &str) -> Result<(Plan, BTreeMap<Id, BundleId>), Flaw> {
+fn restored(journal: &dyn Journal, digest: &str) -> Result<StoredPlan, PlanFlaw> {
     let StoredPlan { mut plan, bundles } = serde_json::from_slice(&stored_blob(journal, digest)?)?;
     let mut found = BTreeMap::new();
     for (playbook, id) in bundles {
         let bundle: Bundle =
             match stored_blob(journal, &id).and_then(|bytes| Ok(serde_json::from_slice(&bytes)?)) {
                 Ok(bundle) => bundle,
-                Err(Flaw::Damaged(problem)) => {
+                Err(PlanFlaw::Damaged(problem)) => {
                     tracing::error!(
                         playbook,
                         bundle = id,
@@ -182,20 +194,20 @@ fn restored(journal: &dyn Journal, digest: &str) -> Result<(Plan, BTreeMap<Id, B
         plan.bundles.insert(playbook.clone(), Arc::new(bundle));
         found.insert(playbook, id);
     }
-    Ok((plan, found))
+    Ok(StoredPlan { plan, bundles: found })
 }
 
-fn stored_blob(journal: &dyn Journal, digest: &str) -> Result<Vec<u8>, Flaw> {
-    journal.blob(digest)?.ok_or_else(|| Flaw::Damaged("the store does not hold it".to_owned()))
+fn stored_blob(journal: &dyn Journal, digest: &str) -> Result<Vec<u8>, PlanFlaw> {
+    journal.blob(digest)?.ok_or_else(|| PlanFlaw::Damaged("the store does not hold it".to_owned()))
 }
 
 /// Why a stored plan cannot be read.
-enum Flaw {
+enum PlanFlaw {
     Store(JournalError),
     Damaged(String),
 }
 
-impl From<JournalError> for Flaw {
+impl From<JournalError> for PlanFlaw {
     fn from(error: JournalError) -> Self {
         match error {
             JournalError::Corrupt { problem, .. } => Self::Damaged(problem),
@@ -204,7 +216,7 @@ impl From<JournalError> for Flaw {
     }
 }
 
-impl From<serde_json::Error> for Flaw {
+impl From<serde_json::Error> for PlanFlaw {
     fn from(error: serde_json::Error) -> Self {
         Self::Damaged(error.to_string())
     }
@@ -222,9 +234,9 @@ pub(super) fn load(journal: &dyn Journal) -> Result<Live, Error> {
     let mut live = Live::default();
     if let Some(row) = journal.row(Table::Host, rows::host::APPLIED)? {
         let row: AppliedRow = parse(rows::host::APPLIED, &row.value)?;
-        let (plan, bundles) = restored(journal, &row.plan).map_err(|flaw| match flaw {
-            Flaw::Store(error) => Error::Journal(error),
-            Flaw::Damaged(problem) => {
+        let StoredPlan { plan, bundles } = restored(journal, &row.plan).map_err(|flaw| match flaw {
+            PlanFlaw::Store(error) => Error::Journal(error),
+            PlanFlaw::Damaged(problem) => {
                 let place = format!("the plan of revision {}", row.view.revision);
                 Error::Journal(JournalError::Corrupt { place, problem })
             }

@@ -12,12 +12,12 @@ use adjutant_machine::{
     id::{EffectId, Stamp},
     journal::{JournalError, Table},
     life::{
-        Lifecycle,
+        Driven, Lifecycle,
         breaker::{Breaker, BreakerAction, BreakerEvent, BreakerPhase},
     },
     money::{
         budget::{self, Account},
-        policy,
+        policy::Permission,
     },
     projection::connector,
     run::{EffectPhase, Run},
@@ -33,10 +33,10 @@ use super::{
     Worst,
     draft::Draft,
     loops,
-    money::{Place, Reservation, Spender, places},
+    money::{Reservation, Spender, SumsKey, places},
     pauses,
-    permission::{effect, permission, verb},
-    rates::{self, Taken},
+    permission::{Asking, effect, permission, verb},
+    rates::{self, CountedBy, RatePlace},
     rows,
 };
 
@@ -56,6 +56,10 @@ struct Look<'a> {
     plan: &'a Arc<Plan>,
     /// What had moved before anything was read: a wait that is decided on older things is decided again.
     seen: u64,
+    /// The playbook of its run, by the id that never changes.
+    playbook: &'a OldestId,
+    /// How far the run may reach the world.
+    stage: Stage,
 }
 
 impl Look<'_> {
@@ -81,13 +85,13 @@ pub(super) fn decide(draft: &mut Draft<'_>, perform: &Perform) -> Result<Admitte
     let Some(plan) = live.plan.clone() else {
         return Ok(Admitted::Wait(Ticket { cause: Cause::NoRevision, seen, until: Until::Moved }));
     };
-    let look = Look { perform, plan: &plan, seen };
-    let Some(run) = &draft.run else { return Ok(look.go(None)) };
+    let Some(run) = &draft.run else { return Ok(Admitted::Go { reserved: None, plan }) };
     let (run, playbook, stage) = (run.id.clone(), run.oldest(), run.stage);
-    if let Some((cause, _)) = pauses::holds(&live, &playbook, reaches(&plan, &perform.call)) {
+    let look = Look { perform, plan: &plan, seen, playbook: &playbook, stage };
+    if let Some(cause) = pauses::holds(&live, &playbook, reaches(&plan, &perform.call)) {
         return Ok(look.wait(cause, None));
     }
-    if let Some(stop) = forbidden(&look, (&playbook, stage), draft.now) {
+    if let Some(stop) = forbidden(&look, draft.now) {
         return Ok(stop);
     }
     if let Some(stop) = outdated(draft, &run, perform)? {
@@ -139,8 +143,8 @@ fn reaches<'a>(plan: &'a Plan, call: &'a Call) -> Option<&'a str> {
 }
 
 /// Returns what a freeze or a policy says against the call.
-fn forbidden(look: &Look<'_>, (playbook, stage): (&OldestId, Stage), now: Stamp) -> Option<Admitted> {
-    let Look { perform, plan, .. } = *look;
+fn forbidden(look: &Look<'_>, now: Stamp) -> Option<Admitted> {
+    let Look { perform, plan, playbook, stage, .. } = *look;
     let effect = effect(&perform.call);
     let is_undo = matches!(&*perform.call, Call::Verb(verb) if verb.undo_of.is_some());
     if effect != Effect::Read || agent(&perform.call).is_some() {
@@ -153,10 +157,11 @@ fn forbidden(look: &Look<'_>, (playbook, stage): (&OldestId, Stage), now: Stamp)
         // Taking back is never in the way of a policy: what it takes back was allowed.
         return None;
     }
-    match permission(plan, (&perform.call, perform.approval.as_ref()), (playbook, stage)) {
-        policy::Verdict::Allow { .. } => None,
-        policy::Verdict::Deny { rule } => Some(deny(perform, Denial::Policy, rule)),
-        policy::Verdict::Ask { rule } => {
+    let asked = Asking { call: &perform.call, approval: perform.approval.as_ref(), playbook, stage };
+    match permission(plan, &asked) {
+        Permission::Allow { .. } => None,
+        Permission::Deny { rule } => Some(deny(perform, Denial::Policy, rule)),
+        Permission::Ask { rule } => {
             let effect = perform.effect.clone();
             Some(Admitted::Stop { event: Event::EffectNeedsApproval { effect, rule } })
         }
@@ -175,11 +180,19 @@ fn frozen(plan: &Plan, scopes: &[Subject], now: Stamp) -> Option<Stamp> {
         .max()
 }
 
+/// A call that is a trial of a breaker.
+struct Trial {
+    /// The key of the breaker's row.
+    key: Vec<u8>,
+    /// The phase that the row holds once the call starts.
+    phase: BreakerPhase,
+}
+
 /// What a call takes of its breaker and its rates once it starts.
 #[derive(Default)]
 struct Pass {
-    trial: Option<(Vec<u8>, BreakerPhase)>,
-    places: Vec<Taken>,
+    trial: Option<Trial>,
+    places: Vec<RatePlace>,
 }
 
 impl Pass {
@@ -187,7 +200,7 @@ impl Pass {
         for place in &self.places {
             place.write(draft.shared());
         }
-        if let Some((key, phase)) = &self.trial {
+        if let Some(Trial { key, phase }) = &self.trial {
             draft.put(Table::Admission, key, Some(phase));
         }
     }
@@ -199,17 +212,19 @@ fn passes(draft: &mut Draft<'_>, look: &Look<'_>) -> Result<Result<Pass, Admitte
     if let Some(verb) = verb(&look.perform.call) {
         let verb = look.plan.oldest_verb(verb);
         match tried(draft, look, &verb)? {
-            Ok(trial) => pass.trial = trial.map(|phase| (rows::admission::breaker(&verb), phase)),
+            Ok(trial) => {
+                pass.trial = trial.map(|phase| Trial { key: rows::admission::breaker(&verb), phase });
+            }
             Err(stop) => return Ok(Err(stop)),
         }
     }
-    for (name, rate) in rates::of(look.plan, counted(look)) {
-        let cause = Cause::Rate(name.clone());
+    for rate in rates::of(look.plan, counted(look)) {
+        let cause = Cause::Rate(rate.name.clone());
         if let Some(stop) = look.behind(draft, &cause) {
             return Ok(Err(stop));
         }
         let (core, now) = (draft.core, draft.now);
-        match rates::ask(draft.shared(), core.journal.as_ref(), (&name, rate), now)? {
+        match rates::ask(draft.shared(), core.journal.as_ref(), &rate, now)? {
             Ok(place) => pass.places.push(place),
             Err(until) => return Ok(Err(look.wait(cause, Some(until)))),
         }
@@ -218,7 +233,7 @@ fn passes(draft: &mut Draft<'_>, look: &Look<'_>) -> Result<Result<Pass, Admitte
 }
 
 /// Returns the verb and the connector that a lease is counted by.
-fn counted<'a>(look: &Look<'a>) -> (Option<&'a str>, Option<&'a str>) {
+fn counted<'a>(look: &Look<'a>) -> CountedBy<'a> {
     let Look { perform, plan, .. } = *look;
     let connector = match &*perform.call {
         Call::Route { route, .. } if perform.counts_first_hop() => {
@@ -228,7 +243,7 @@ fn counted<'a>(look: &Look<'a>) -> (Option<&'a str>, Option<&'a str>) {
         }
         call => reaches(plan, call),
     };
-    (verb(&perform.call), connector)
+    CountedBy { verb: verb(&perform.call), connector }
 }
 
 /// Asks the breaker of a verb: the phase to write where the call is a trial, or the wait.
@@ -242,7 +257,7 @@ fn tried(
         return Ok(Err(stop));
     }
     let phase = breaker(draft, verb)?;
-    let (next, answer) = Breaker::default().drive(&phase, &BreakerEvent::Admit(draft.now));
+    let Driven { state: next, answer } = Breaker::default().drive(&phase, &BreakerEvent::Admit(draft.now));
     let wait = answer.actions.iter().find_map(|action| match action {
         BreakerAction::Wait(until) => Some(*until),
         BreakerAction::Pass | BreakerAction::Opened(_) => None,
@@ -308,7 +323,7 @@ fn hold(
     draft: &mut Draft<'_>,
     look: &Look<'_>,
     amount: Money,
-    places: Vec<Place>,
+    places: Vec<SumsKey>,
 ) -> Result<Admitted, JournalError> {
     for place in &places {
         let account = account(draft, place, amount)?;
@@ -318,7 +333,7 @@ fn hold(
             let message = format!("{amount} does not add up with what {} has spent", place.scope);
             return Ok(deny(look.perform, Denial::Budget, message));
         };
-        let key = rows::ledger::sums(&place.scope, &place.window, &place.slot);
+        let key = place.row();
         draft.put(Table::Ledger, &key, Some(&Account { reserved, ..account }));
     }
     let key = rows::ledger::lease(&look.perform.effect, look.perform.attempt);
@@ -326,8 +341,8 @@ fn hold(
     Ok(look.go(Some(amount)))
 }
 
-fn account(draft: &mut Draft<'_>, place: &Place, like: Money) -> Result<Account, JournalError> {
-    let key = rows::ledger::sums(&place.scope, &place.window, &place.slot);
+fn account(draft: &mut Draft<'_>, place: &SumsKey, like: Money) -> Result<Account, JournalError> {
+    let key = place.row();
     Ok(draft.get(Table::Ledger, &key)?.unwrap_or_else(|| Account::empty(like.currency)))
 }
 
@@ -389,7 +404,7 @@ pub(super) fn release(
     };
     for place in &held.places {
         let account = account(draft, place, held.amount)?;
-        let row = rows::ledger::sums(&place.scope, &place.window, &place.slot);
+        let row = place.row();
         // A cost in another currency cannot be counted here: the reservation stands for it.
         let settled = budget::settle(account, held.amount, Some(cost))
             .or_else(|_| budget::settle(account, held.amount, Some(held.amount)));
@@ -426,7 +441,7 @@ fn feed(draft: &mut Draft<'_>, effect: &EffectId, verb: &str, event: &Event) -> 
         _ => return Ok(()),
     };
     let phase = breaker(draft, verb)?;
-    let (next, _) = Breaker::default().drive(&phase, &told);
+    let next = Breaker::default().drive(&phase, &told).state;
     if next != phase {
         draft.put(Table::Admission, &rows::admission::breaker(verb), Some(&next));
         draft.lines.moved.insert(Cause::Breaker(verb.to_owned()));

@@ -2,11 +2,11 @@
 
 use adjutant_machine::{Refusal, verdict::Verdict};
 
-use super::{Answer, Error, mailbox::Told, views::When};
+use super::{Answer, Error, views::When};
 
 /// Returns the answer to an event; `word` is what it does, such as "approved".
-pub(super) fn of(told: Told, word: &str) -> Result<Answer, Error> {
-    match told.verdict {
+pub(super) fn of(verdict: Verdict, word: &str) -> Result<Answer, Error> {
+    match verdict {
         Verdict::Applied => Ok(Answer { applied: true, message: word.to_owned() }),
         Verdict::Duplicate { first: Some(first) } => {
             let message = format!("already {word} at {} by {}", When(first.at), first.by);

@@ -13,7 +13,7 @@ use adjutant_machine::{
     codec,
     event::{Envelope, Event},
     fact::Entry,
-    id::{EffectId, InstanceId, Stamp},
+    id::{EffectId, EntryId, InstanceId, Stamp},
     journal::{Content, Guard, Journal, JournalError, RowWrite, Table},
     projection::{self, Lane, Message},
     run::Run,
@@ -23,7 +23,15 @@ use adjutant_machine::{
 use adjutant_spec::plan::{NotifyRule, Plan};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{core::Core, pools::Permit, rows, shared::View};
+use super::{
+    core::Core,
+    pools::Permit,
+    rows::{
+        self,
+        outbox::{MessageId, MessageKey},
+    },
+    shared::SharedView,
+};
 
 /// The most entries of one batch: the rest waits in the outbox for the next.
 pub(super) const MOST_ENTRIES: usize = 64;
@@ -86,7 +94,7 @@ pub(super) struct Draft<'a> {
     /// Whether a gate was decided, or an effect answered: for the crash points.
     pub(super) decides: bool,
     pub(super) completes: bool,
-    shared: View<'a>,
+    shared: SharedView<'a>,
     /// Whether a record that is written here may have moved: then the batch is decided again.
     pub(super) writes_records: bool,
     /// Effects that this draft has dealt with already.
@@ -105,16 +113,26 @@ pub(super) struct Decisions {
     /// Effects that were looked at.
     pub(super) looked_at: BTreeSet<EffectId>,
     /// Those of them that wait.
-    pub(super) waits: Vec<(EffectId, Lane, Ticket)>,
+    pub(super) waits: Vec<Waits>,
     /// Causes that moved.
     pub(super) moved: BTreeSet<Cause>,
+}
+
+/// An effect that waits.
+pub(super) struct Waits {
+    /// Which effect it is.
+    pub(super) effect: EffectId,
+    /// The lane that it needs a place in when it goes on.
+    pub(super) lane: Lane,
+    /// What it waits for.
+    pub(super) ticket: Ticket,
 }
 
 impl Decisions {
     /// Puts into lines who waits, and lets go on who waited for what moved.
     pub(super) fn act(self, core: &Core) {
         let Self { mut looked_at, waits, moved } = self;
-        for (effect, lane, ticket) in waits {
+        for Waits { effect, lane, ticket } in waits {
             looked_at.remove(&effect);
             core.stand(effect, lane, ticket);
         }
@@ -151,7 +169,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Returns the shared rows: peeked at, and locked from the first change on until the batch is submitted.
-    pub(super) fn shared(&mut self) -> &mut View<'a> {
+    pub(super) fn shared(&mut self) -> &mut SharedView<'a> {
         &mut self.shared
     }
 
@@ -166,7 +184,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Returns the shared rows with their lock, for the submission.
-    pub(super) fn take_shared(&mut self) -> View<'a> {
+    pub(super) fn take_shared(&mut self) -> SharedView<'a> {
         std::mem::replace(&mut self.shared, self.core.shared.look())
     }
 
@@ -196,7 +214,7 @@ impl<'a> Draft<'a> {
     /// Puts what an entry tells others into the outbox. Effects and timers are rows of the state's projection.
     pub(super) fn messages(&mut self, seq: u64, entry: &Entry) {
         for (place, told) in projection::messages(entry) {
-            let message = message((&self.instance, seq, place), told, self.now);
+            let message = message(self.told(seq, place), told, self.now);
             self.post(seq, place, message);
         }
     }
@@ -216,10 +234,14 @@ impl<'a> Draft<'a> {
 
     /// Puts a message into the outbox; a notice once for each rule that carries it.
     fn post(&mut self, seq: u64, place: u16, message: Outgoing) {
-        for (row, action) in posted(self.core, (&self.instance, seq, place), message) {
+        for Posted { row, action } in posted(self.core, self.told(seq, place), message) {
             self.writes.push(row);
             self.actions.push(action);
         }
+    }
+
+    fn told(&self, seq: u64, index: u16) -> MessageId<'_> {
+        MessageId { entry: EntryId { instance: &self.instance, seq }, index }
     }
 
     /// Reads a shared row.
@@ -229,7 +251,7 @@ impl<'a> Draft<'a> {
         key: &[u8],
     ) -> Result<Option<T>, JournalError> {
         let core = self.core;
-        self.shared.read(core.journal.as_ref(), (table, key))
+        self.shared.read(core.journal.as_ref(), table, key)
     }
 
     /// Writes a shared row, or takes it away.
@@ -238,18 +260,22 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// Returns the row of a message and what sends it, once for each rule that carries it.
-pub(super) fn posted(
-    core: &Core,
-    (from, seq, place): (&InstanceId, u64, u16),
-    message: Outgoing,
-) -> Vec<(RowWrite, Action)> {
+/// A message that goes one of its ways out.
+pub(super) struct Posted {
+    /// Its row in the outbox.
+    pub(super) row: RowWrite,
+    /// What sends it once the row is durable.
+    pub(super) action: Action,
+}
+
+/// Puts a message into the outbox, once for each rule that carries it.
+pub(super) fn posted(core: &Core, id: MessageId<'_>, message: Outgoing) -> Vec<Posted> {
     let live = core.live();
     let one = |(channel, message): (u8, Outgoing)| {
-        let key = rows::outbox::message((from, seq), (place, channel));
+        let key = rows::outbox::message(id, channel);
         let value = serde_json::to_vec(&message).expect("a message has a JSON form");
         let row = RowWrite { table: Table::Outbox, key: key.clone(), value: Some(value) };
-        (row, Action::Message { key, message: Box::new(message) })
+        Posted { row, action: Action::Message { key, message: Box::new(message) } }
     };
     (0..=u8::MAX).zip(fanned_out(live.plan.as_deref(), message)).map(one).collect()
 }
@@ -266,10 +292,10 @@ fn fanned_out(plan: Option<&Plan>, message: Outgoing) -> Vec<Outgoing> {
 }
 
 /// Returns the message that carries what an entry tells.
-fn message((from, seq, place): (&InstanceId, u64, u16), told: Message<'_>, at: Stamp) -> Outgoing {
+fn message(id: MessageId<'_>, told: Message<'_>, at: Stamp) -> Outgoing {
     match told {
         Message::Post { to, event } => {
-            let id = format!("{}.{seq}.{place}", from.name);
+            let id = format!("{}.{}.{}", id.entry.instance.name, id.entry.seq, id.index);
             let envelope = Envelope { at, id, by: "host".to_owned(), event: event.clone() };
             Outgoing::Deliver { to: to.clone(), envelope }
         }
@@ -278,14 +304,11 @@ fn message((from, seq, place): (&InstanceId, u64, u16), told: Message<'_>, at: S
 }
 
 /// Makes a message again from the entry that tells it; `None` where that cannot be read, or the host itself told it.
-pub(super) fn message_of(
-    (journal, plan): (&dyn Journal, Option<&Plan>),
-    (from, seq): (&InstanceId, u64),
-    (place, channel): (u16, u8),
-) -> Option<Outgoing> {
-    let (_, bytes) = journal.entries(from, seq, 1).ok()?.into_iter().find(|(at, _)| *at == seq)?;
+pub(super) fn message_of(journal: &dyn Journal, plan: Option<&Plan>, key: &MessageKey) -> Option<Outgoing> {
+    let page = journal.entries(&key.from, key.seq, 1).ok()?;
+    let (_, bytes) = page.into_iter().find(|(seq, _)| *seq == key.seq)?;
     let entry = codec::decode_entry(&bytes).ok()?;
-    let (_, told) = projection::messages(&entry).find(|(index, _)| *index == place)?;
-    let message = message((from, seq, place), told, entry.envelope.at);
-    fanned_out(plan, message).into_iter().nth(usize::from(channel))
+    let (_, told) = projection::messages(&entry).find(|(index, _)| *index == key.index)?;
+    let message = message(key.id(), told, entry.envelope.at);
+    fanned_out(plan, message).into_iter().nth(usize::from(key.channel))
 }

@@ -73,11 +73,11 @@ impl JumpView {
 /// What is known of the clock.
 #[derive(Debug, Default)]
 pub(super) struct Drift {
-    known: Mutex<Known>,
+    known: Mutex<KnownTime>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct KnownTime {
     /// The wall clock and the steady one at the last look.
     looked: Option<(Stamp, u64)>,
     /// Whether the clock was set back, and not everything that follows is durable.
@@ -86,7 +86,7 @@ struct Known {
 }
 
 impl Drift {
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn known(&self) -> MutexGuard<'_, KnownTime> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -150,7 +150,7 @@ fn is_jump(expected: Stamp, now: Stamp) -> bool {
     !(-TOLERANCE..=FORWARD).contains(&off)
 }
 
-impl Known {
+impl KnownTime {
     fn judge(&mut self, expected: Stamp, now: Stamp) -> Option<JumpView> {
         if !is_jump(expected, now) {
             return None;

@@ -11,6 +11,7 @@ use adjutant_machine::{
     },
     projection::Lane,
     run::Run,
+    verdict::Verdict,
 };
 
 use super::{
@@ -20,8 +21,9 @@ use super::{
     draft::{Action, Draft},
     identity::Started,
     keys,
-    mailbox::{Job, Told, Written},
+    mailbox::{Job, Written},
     project::{self, Difference, Rows},
+    shared::Changes,
     wheel::Turns,
 };
 
@@ -101,7 +103,7 @@ pub(super) struct Flight {
 
 /// What a job's caller will be told.
 pub(super) enum Outcome {
-    Told(Result<Told, Error>),
+    Told(Result<Verdict, Error>),
     Started(Result<Started, Error>),
     Nothing,
 }
@@ -163,7 +165,7 @@ fn one(draft: &mut Draft<'_>, job: &mut Job) -> Result<Outcome, JournalError> {
                 draft.writes.push(RowWrite { table: *table, key: key.clone(), value: None });
             }
             draft.completes |= is_answer(&envelope.event);
-            Ok(Outcome::Told(Ok(Told { verdict })))
+            Ok(Outcome::Told(Ok(verdict)))
         }
         Job::Start { wish, reply } => Ok(match keys::start(draft, wish, reply)? {
             Some(started) => Outcome::Started(started),
@@ -206,7 +208,7 @@ pub(super) fn submit(slot: &Slot, mut draft: Draft<'_>, outcomes: Vec<Outcome>) 
         batch.appends.push(Append { instance, expected, entries, snapshot });
     }
     let mut view = draft.take_shared();
-    let (mut writes, mut guards, shared) = view.seal();
+    let Changes { mut writes, mut guards, keys: shared } = view.seal();
     batch.writes.append(&mut writes);
     batch.guards.append(&mut guards);
     if draft.completes {

@@ -21,8 +21,10 @@ use super::{
     StartRun, Started, activate, answer,
     core::{Core, Stop},
     identity::run_of,
-    mailbox::{Job, Told},
-    masked, open, pauses, quarantine, rates, start, switch, view,
+    mailbox::Job,
+    masked, open, pauses, quarantine,
+    rates::{self, Leaving},
+    start, switch, view,
     views::{
         AppliedView, AuditView, CorrectionView, DeadView, GateView, LogView, MonthView, Notification, Paged,
         PauseView, PinnedBy, RecordView, RunLine, RunView, SlotView, SpendView, StatusView, WhyView,
@@ -167,7 +169,7 @@ impl Handle {
     pub async fn correct(&self, run: &str, judged: CorrectWish, by: &str) -> Answered<Answer> {
         let CorrectWish { step, class } = judged;
         let (run_id, id, named) = (run.to_owned(), step.clone(), class.clone());
-        self.core.read(move |core| view::check_class(core, (&run_id, &id), named.as_deref())).await?;
+        self.core.read(move |core| view::check_class(core, &run_id, &id, named.as_deref())).await?;
         let word = format!("noted as {}", class.as_deref().unwrap_or("none of the classes"));
         let event = Event::ClassCorrected { step, class };
         answer::of(self.control(InstanceId::run(run), event, by).await?, &word)
@@ -206,7 +208,7 @@ impl Handle {
     /// As [`Handle::pause_scope`].
     pub async fn resume_scope(&self, scope: PauseScope, reason: &str, by: &str) -> Answered<Answer> {
         let (core, reason, by) = (Arc::clone(&self.core), reason.to_owned(), by.to_owned());
-        self.core.whole(async move { switch::resume(&core, scope, (&reason, &by)).await }).await
+        self.core.whole(async move { switch::resume(&core, scope, &reason, &by).await }).await
     }
 
     /// Returns why nothing may leave to a connector, where a pause shuts its door.
@@ -220,7 +222,7 @@ impl Handle {
     /// # Errors
     /// [`NoRoom`], which says why, and after how long to ask again.
     pub async fn take(&self, connector: &str, verb: Option<&str>) -> Result<(), NoRoom> {
-        let leaving = (connector.to_owned(), verb.map(str::to_owned));
+        let leaving = Leaving { connector: connector.to_owned(), verb: verb.map(str::to_owned) };
         let taken = rates::take(&self.core, leaving).await;
         // What cannot be counted does not leave.
         taken.unwrap_or_else(|error| Err(NoRoom { reason: error.to_string(), after: 1_000 }))
@@ -426,13 +428,13 @@ impl Handle {
     }
 
     /// Puts an event of a person into a mailbox and waits.
-    async fn control(&self, to: InstanceId, event: Event, by: &str) -> Answered<Told> {
+    async fn control(&self, to: InstanceId, event: Event, by: &str) -> Answered<Verdict> {
         let id = self.core.unique(event.word());
         let envelope = Envelope { at: self.core.clock.now(), id, by: by.to_owned(), event };
         self.put(to, envelope).await
     }
 
-    async fn put(&self, to: InstanceId, envelope: Envelope) -> Answered<Told> {
+    async fn put(&self, to: InstanceId, envelope: Envelope) -> Answered<Verdict> {
         self.core.check_open()?;
         if !to.is_run() {
             return Err(Error::NotFound { what: to.kind.word(), id: to.name });
@@ -445,9 +447,7 @@ impl Handle {
         let told = receiver.await.map_err(|_| Error::unavailable("the runtime is closing"))?;
         match told {
             // The machine knows no name of what it never began.
-            Ok(Told { verdict: Verdict::Refused(Refusal::NotStarted), .. }) => {
-                Err(Error::NotFound { what: "run", id: name })
-            }
+            Ok(Verdict::Refused(Refusal::NotStarted)) => Err(Error::NotFound { what: "run", id: name }),
             Err(Error::Quarantined { reason, .. }) => Err(Error::Quarantined { id: name, reason }),
             other => other,
         }

@@ -37,7 +37,7 @@ impl Head {
     }
 
     /// Returns whether a text stands in anything that the lists show of the run; letters count alike in both cases.
-    pub(super) fn says(&self, (id, title): (&str, &str), text: &str) -> bool {
+    pub(super) fn says(&self, id: &str, title: &str, text: &str) -> bool {
         let text = text.trim().to_lowercase();
         let about = self.about.iter().flat_map(|about| [about.kind.as_str(), about.key.as_str()]);
         [id, title, &self.playbook, &self.key]

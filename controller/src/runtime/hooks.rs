@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError};
 
 use adjutant_machine::{
     call::Notice,
-    id::{InstanceId, InstanceKind},
+    id::{EntryId, InstanceId, InstanceKind},
     journal::{Batch, RowWrite, Table},
 };
 use adjutant_spec::advice::Advice;
@@ -16,8 +16,9 @@ use adjutant_spec::advice::Advice;
 use super::{
     Error,
     core::Core,
-    draft::{Action, Outgoing, posted},
-    outbox, rows,
+    draft::{Outgoing, Posted, posted},
+    outbox,
+    rows::{self, outbox::MessageId},
     tallies::{Heard, TELLING, Tally},
     views::HookView,
 };
@@ -75,9 +76,12 @@ async fn write(core: &Arc<Core>, connector: &str) -> Result<(), Error> {
     };
     let row = |value| RowWrite { table: Table::Host, key: rows::host::hook(connector), value };
     let mut batch = Batch { writes: vec![row(serde_json::to_vec(&tally).ok())], ..Batch::default() };
-    let told = if tells { notice(core, connector, &tally) } else { Vec::new() };
-    let (rows, told): (Vec<_>, Vec<_>) = told.into_iter().unzip();
-    batch.writes.extend(rows);
+    let posted = if tells { notice(core, connector, &tally) } else { Vec::new() };
+    let mut told = Vec::with_capacity(posted.len());
+    for Posted { row, action } in posted {
+        batch.writes.push(row);
+        told.push(action);
+    }
     if let Err(error) = core.write(batch).await {
         again(core, connector, tells);
         return Err(error);
@@ -109,7 +113,7 @@ pub(super) async fn flush(core: &Arc<Core>) {
 }
 
 /// One notice for one row of refusals.
-fn notice(core: &Core, connector: &str, tally: &Tally) -> Vec<(RowWrite, Action)> {
+fn notice(core: &Core, connector: &str, tally: &Tally) -> Vec<Posted> {
     let id =
         InstanceId { kind: InstanceKind::Delivery, name: format!("hook-{}", connector.replace('/', "-")) };
     let reason = tally.last_reason.as_deref().unwrap_or_default();
@@ -123,7 +127,8 @@ fn notice(core: &Core, connector: &str, tally: &Tally) -> Vec<(RowWrite, Action)
         ),
         action: Advice::Connectors.into(),
     };
-    posted(core, (&id, tally.refused, 0), Outgoing::Notice { notice, rule: None })
+    let entry = EntryId { instance: &id, seq: tally.refused };
+    posted(core, MessageId { entry, index: 0 }, Outgoing::Notice { notice, rule: None })
 }
 
 /// Lists what every connector was told, by name.

@@ -66,7 +66,9 @@ pub(super) fn start(
 fn found(core: &Core, wish: &NewRun, known: KeyRow) -> Result<Started, Error> {
     match (&wish.meant, &known.meant) {
         (Some(given), Some(there)) if !given.is_same(there) => {
-            let reason = other_wish(core, wish, (&known.run, there.short(), given.short()));
+            let (run, there, here) = (&known.run, there.short(), given.short());
+            let differs = other_wish(core, wish, run);
+            let reason = format!("{differs} (digest {there} there, {here} here)");
             Err(Error::Conflict { reason })
         }
         _ => Ok(Started { run: known.run, created: false }),
@@ -75,7 +77,7 @@ fn found(core: &Core, wish: &NewRun, known: KeyRow) -> Result<Started, Error> {
 
 /// Says how a wish differs from the run that its key means already. What was given there is shown to the operator only: a key
 /// that was guessed tells nobody else what a run is about.
-fn other_wish(core: &Core, wish: &NewRun, (run, there, here): (&str, &str, &str)) -> String {
+fn other_wish(core: &Core, wish: &NewRun, run: &str) -> String {
     let mut text = format!("key \"{}\" is run {run} with other inputs", wish.started.key);
     let known = reads::load(core, run).ok();
     let known = known.as_ref().map(|known| &known.input);
@@ -102,5 +104,5 @@ fn other_wish(core: &Core, wish: &NewRun, (run, there, here): (&str, &str, &str)
             text.push_str(&format!("; {name} differs"));
         }
     }
-    format!("{text} (digest {there} there, {here} here)")
+    text
 }

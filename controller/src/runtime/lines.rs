@@ -5,7 +5,7 @@ use std::sync::{MutexGuard, PoisonError};
 use adjutant_machine::{
     id::{EffectId, Stamp},
     projection::Lane,
-    wait::{Cause, Lines, Next, Place, Ticket},
+    wait::{Cause, InLine, Lines, Ticket, Waiter},
 };
 
 use super::{core::Core, pauses};
@@ -29,7 +29,7 @@ impl Core {
     pub(super) fn stand(&self, effect: EffectId, lane: Lane, ticket: Ticket) {
         let (again, next) = {
             let mut lines = self.lines();
-            match lines.stand((effect.clone(), lane), ticket) {
+            match lines.stand(Waiter { effect: effect.clone(), kept: lane }, ticket) {
                 Ok(()) => (None, lines.decided(&effect)),
                 Err(moved) => (Some(moved), None),
             }
@@ -64,7 +64,7 @@ impl Core {
     }
 
     /// Returns where an effect stands, where it waits for something.
-    pub(super) fn place(&self, effect: &EffectId) -> Option<Place> {
+    pub(super) fn place(&self, effect: &EffectId) -> Option<InLine> {
         self.lines().place(effect)
     }
 
@@ -80,8 +80,8 @@ impl Core {
         [self.wheel.next(), lines, pauses].into_iter().flatten().min()
     }
 
-    fn go_on(&self, next: impl IntoIterator<Item = Next<Lane>>) {
-        for (effect, lane) in next {
+    fn go_on(&self, next: impl IntoIterator<Item = Waiter<Lane>>) {
+        for Waiter { effect, kept: lane } in next {
             self.enqueue(effect, &lane);
         }
     }

@@ -27,7 +27,7 @@ const DAY: i64 = 86_400_000;
 
 /// How many mails an address had on a day, counted from midnight in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
-struct Told {
+struct MailsOfDay {
     day: i64,
     count: u64,
 }
@@ -38,7 +38,7 @@ pub(super) fn stop(
     plan: &Plan,
     perform: &Perform,
 ) -> Result<Option<Event>, JournalError> {
-    let Some((connector, call)) = unapproved(plan, perform) else { return Ok(None) };
+    let Some(OwnMail { connector, call }) = unapproved(plan, perform) else { return Ok(None) };
     let most = connector.settings.get("per_address").and_then(Value::as_u64).unwrap_or(PER_ADDRESS);
     for address in addresses(call) {
         let told = told(draft, connector, &address)?;
@@ -57,29 +57,37 @@ pub(super) fn stop(
 
 /// Counts a mail that goes out.
 pub(super) fn count(draft: &mut Draft<'_>, plan: &Plan, perform: &Perform) -> Result<(), JournalError> {
-    let Some((connector, call)) = unapproved(plan, perform) else { return Ok(()) };
+    let Some(OwnMail { connector, call }) = unapproved(plan, perform) else { return Ok(()) };
     for address in addresses(call) {
         let told = told(draft, connector, &address)?;
         let key = rows::admission::told(&connector.id, &address);
-        draft.put(Table::Admission, &key, Some(&Told { count: told.count + 1, ..told }));
+        draft.put(Table::Admission, &key, Some(&MailsOfDay { count: told.count + 1, ..told }));
     }
     Ok(())
 }
 
+/// A mail that a call sends by itself.
+struct OwnMail<'a> {
+    /// What it leaves by.
+    connector: &'a Connector,
+    call: &'a VerbCall,
+}
+
 /// Returns the mail that a call sends by itself. What a person approved is theirs, and an attempt that is made again is the
 /// same mail.
-fn unapproved<'a>(plan: &'a Plan, perform: &'a Perform) -> Option<(&'a Connector, &'a VerbCall)> {
+fn unapproved<'a>(plan: &'a Plan, perform: &'a Perform) -> Option<OwnMail<'a>> {
     let Call::Verb(call) = &*perform.call else { return None };
     let (connector, _) = plan.verb(&call.verb)?;
     let is_approved = perform.approval.as_ref().is_some_and(|approval| approval.by != BY_CONDITION);
     let is_mail = connector.is_for(Role::SendsMails) && call.effect == Effect::Send;
-    (is_mail && !is_approved && !perform.dry && perform.attempt <= 1).then_some((connector, call))
+    (is_mail && !is_approved && !perform.dry && perform.attempt <= 1).then_some(OwnMail { connector, call })
 }
 
-fn told(draft: &mut Draft<'_>, connector: &Connector, address: &str) -> Result<Told, JournalError> {
+fn told(draft: &mut Draft<'_>, connector: &Connector, address: &str) -> Result<MailsOfDay, JournalError> {
     let day = draft.now.0.div_euclid(DAY);
-    let found: Option<Told> = draft.get(Table::Admission, &rows::admission::told(&connector.id, address))?;
-    Ok(found.filter(|told| told.day == day).unwrap_or(Told { day, count: 0 }))
+    let found: Option<MailsOfDay> =
+        draft.get(Table::Admission, &rows::admission::told(&connector.id, address))?;
+    Ok(found.filter(|told| told.day == day).unwrap_or(MailsOfDay { day, count: 0 }))
 }
 
 /// Returns to whom a mail goes: the addresses alone, each once.

@@ -19,12 +19,6 @@ use super::{
     pools::Permit,
 };
 
-/// What became of an event, once it is durable.
-#[derive(Debug, Clone)]
-pub(super) struct Told {
-    pub(super) verdict: Verdict,
-}
-
 /// Where an answer goes.
 pub(super) type Reply<T> = Option<oneshot::Sender<Result<T, Error>>>;
 
@@ -35,7 +29,8 @@ pub(super) enum Job {
         envelope: Box<Envelope>,
         /// A row that is used up when the event is recorded, or is nothing new.
         consume: Option<(Table, Vec<u8>)>,
-        reply: Reply<Told>,
+        /// Hears what became of the event, once that is durable.
+        reply: Reply<Verdict>,
     },
     /// A run shall begin.
     Start { wish: Arc<NewRun>, reply: Reply<Started> },

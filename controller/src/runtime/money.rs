@@ -12,23 +12,33 @@ use adjutant_spec::{
 use jiff::{Timestamp, ToSpan, Zoned, civil::Weekday, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
+use super::rows;
+
 /// Money that is held for one attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Reservation {
     pub(super) amount: Money,
     /// The rows that hold it: scope, window, slot.
-    pub(super) places: Vec<Place>,
+    pub(super) places: Vec<SumsKey>,
 }
 
-/// One row of sums; its scope is a [`Subject`], so a rename changes no sum.
+/// Names one row of sums; its scope is a [`Subject`], so a rename changes no sum.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct Place {
+pub(super) struct SumsKey {
+    /// Whose sums they are: `company`, `slice:<id>`, `playbook:<id>`, `agent:<id>`, by ids that never change.
     pub(super) scope: String,
+    /// The word of the window: `day`, `week`, `month`, `run`.
     pub(super) window: String,
+    /// Which of its windows, by its first day; of a run, the run's id.
     pub(super) slot: String,
 }
 
-impl Place {
+impl SumsKey {
+    /// Returns the key of the row in the ledger.
+    pub(super) fn row(&self) -> Vec<u8> {
+        rows::ledger::sums(&self.scope, &self.window, &self.slot)
+    }
+
     /// Returns what people call the cap on it.
     pub(super) fn name(&self) -> String {
         format!("the {} budget of {}", self.window, self.scope)
@@ -38,7 +48,7 @@ impl Place {
 /// A cap that a call falls under, with the place of its row.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Cap {
-    pub(super) place: Place,
+    pub(super) place: SumsKey,
     /// The scope as its file says it.
     pub(super) written: String,
     pub(super) limit: Money,
@@ -76,11 +86,11 @@ impl Spender<'_> {
     pub(super) fn caps(&self, plan: &Plan, now: Stamp) -> Vec<Cap> {
         let (scopes, zone) = (self.scopes(plan), zone(plan));
         let cap = |budget: &Budget| {
-            let (slot, ends) = slot(budget.window, now, &zone);
+            let CapWindow { name, ends } = slot(budget.window, now, &zone);
             // Branches spend what their run may spend.
-            let slot = if budget.window == Window::Run { root_of(self.run).to_owned() } else { slot };
+            let slot = if budget.window == Window::Run { root_of(self.run).to_owned() } else { name };
             let scope = plan.subject(&budget.scope).as_str().to_owned();
-            let place = Place { scope, window: word(budget.window).to_owned(), slot };
+            let place = SumsKey { scope, window: word(budget.window).to_owned(), slot };
             let written = budget.scope.clone();
             // A run has no next window: a plan of an older build that lets it wait for one is read as a refusal.
             let on_exceed = if ends.is_some() { budget.on_exceed } else { OnExceed::Refuse };
@@ -97,19 +107,19 @@ impl Spender<'_> {
     }
 
     /// Returns the rows of today that are kept for people, whether or not a cap is on them.
-    pub(super) fn today(&self, plan: &Plan, now: Stamp) -> Vec<Place> {
-        let (day, _) = slot(Window::Day, now, &zone(plan));
+    pub(super) fn today(&self, plan: &Plan, now: Stamp) -> Vec<SumsKey> {
+        let day = slot(Window::Day, now, &zone(plan)).name;
         let place = |scope: Subject| {
             let scope = scope.as_str().to_owned();
-            Place { scope, window: "day".to_owned(), slot: day.clone() }
+            SumsKey { scope, window: "day".to_owned(), slot: day.clone() }
         };
         self.scopes(plan).into_iter().map(place).collect()
     }
 }
 
 /// Returns each row once that a call's money is counted in: under its caps, and of today for people.
-pub(super) fn places(caps: Vec<Cap>, today: Vec<Place>) -> Vec<Place> {
-    let mut places: Vec<Place> = caps.into_iter().map(|cap| cap.place).chain(today).collect();
+pub(super) fn places(caps: Vec<Cap>, today: Vec<SumsKey>) -> Vec<SumsKey> {
+    let mut places: Vec<SumsKey> = caps.into_iter().map(|cap| cap.place).chain(today).collect();
     places.sort();
     places.dedup();
     places
@@ -130,12 +140,21 @@ pub(super) fn word(window: Window) -> &'static str {
     }
 }
 
-/// Returns the civil window that a moment lies in, by its first day, and when it ends.
-pub(super) fn slot(window: Window, now: Stamp, zone: &TimeZone) -> (String, Option<Stamp>) {
-    let Ok(moment) = Timestamp::from_millisecond(now.0) else { return (String::new(), None) };
+/// A civil window of a cap.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct CapWindow {
+    /// Its first day, such as `2026-11-26`; empty for the window of a run.
+    pub(super) name: String,
+    /// When it ends; never for the window of a run.
+    pub(super) ends: Option<Stamp>,
+}
+
+/// Returns the civil window that a moment lies in.
+pub(super) fn slot(window: Window, now: Stamp, zone: &TimeZone) -> CapWindow {
+    let Ok(moment) = Timestamp::from_millisecond(now.0) else { return CapWindow::default() };
     let today = moment.to_zoned(zone.clone()).date();
     let (first, length) = match window {
-        Window::Run => return (String::new(), None),
+        Window::Run => return CapWindow::default(),
         Window::Day => (today, 1.day()),
         Window::Week => {
             let since = i64::from(today.weekday().since(Weekday::Monday));
@@ -144,7 +163,8 @@ pub(super) fn slot(window: Window, now: Stamp, zone: &TimeZone) -> (String, Opti
         Window::Month => (today.first_of_month(), 1.month()),
     };
     let ends: Option<Zoned> = first.saturating_add(length).to_zoned(zone.clone()).ok();
-    (first.to_string(), ends.map(|ends| Stamp(ends.timestamp().as_millisecond())))
+    let ends = ends.map(|ends| Stamp(ends.timestamp().as_millisecond()));
+    CapWindow { name: first.to_string(), ends }
 }
 
 #[cfg(test)]
@@ -159,8 +179,9 @@ mod tests {
     fn windows_are_civil_time_of_the_company() {
         let zone = TimeZone::get("Europe/Berlin").unwrap();
         let now = at("2026-03-28T23:30:00Z");
-        assert_eq!(slot(Window::Day, now, &zone), ("2026-03-29".into(), Some(at("2026-03-29T22:00:00Z"))));
-        assert_eq!(slot(Window::Week, now, &zone), ("2026-03-23".into(), Some(at("2026-03-29T22:00:00Z"))));
-        assert_eq!(slot(Window::Month, now, &zone), ("2026-03-01".into(), Some(at("2026-03-31T22:00:00Z"))));
+        let expected = |name: &str, ends: &str| CapWindow { name: name.to_owned(), ends: Some(at(ends)) };
+        assert_eq!(slot(Window::Day, now, &zone), expected("2026-03-29", "2026-03-29T22:00:00Z"));
+        assert_eq!(slot(Window::Week, now, &zone), expected("2026-03-23", "2026-03-29T22:00:00Z"));
+        assert_eq!(slot(Window::Month, now, &zone), expected("2026-03-01", "2026-03-31T22:00:00Z"));
     }
 }

@@ -31,14 +31,21 @@ const SCHEDULE_PAUSE: u64 = 1_000;
 /// Opens a runtime on a store, with a thread for each of its shards.
 pub(super) async fn open(settings: Settings) -> Result<Arc<Core>, Error> {
     let count = std::thread::available_parallelism().map_or(2, |count| count.get().clamp(1, 8));
-    let (core, shards) = read(settings, count).await?;
+    let Opened { core, shards } = read(settings, count).await?;
     start(&core, shards)?;
     take_up(&core).await?;
     Ok(core)
 }
 
+/// A runtime that has read what was in force, and does nothing yet.
+pub(super) struct Opened {
+    pub(super) core: Arc<Core>,
+    /// What [`start`] gives a thread each.
+    pub(super) shards: Vec<Shard>,
+}
+
 /// Reads what was in force; nothing works yet.
-pub(super) async fn read(settings: Settings, count: usize) -> Result<(Arc<Core>, Vec<Shard>), Error> {
+pub(super) async fn read(settings: Settings, count: usize) -> Result<Opened, Error> {
     let journal = Arc::clone(&settings.journal);
     let read = tokio::task::spawn_blocking(move || {
         let journal = journal.as_ref();
@@ -57,7 +64,7 @@ pub(super) async fn read(settings: Settings, count: usize) -> Result<(Arc<Core>,
     }
     let shard = |inbox| Shard::new(Arc::clone(&core), inbox, most_bytes / count);
     let shards = inboxes.into_iter().map(shard).collect();
-    Ok((core, shards))
+    Ok(Opened { core, shards })
 }
 
 /// Gives each shard its thread.

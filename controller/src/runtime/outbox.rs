@@ -50,7 +50,7 @@ pub(super) fn send(core: &Arc<Core>, key: Vec<u8>, message: Outgoing) {
         }
         Outgoing::Notice { notice, rule } => {
             let busy = Busy::new(core);
-            core.spawn_quietly(notify(Arc::clone(core), key, (notice, rule), busy));
+            core.spawn_quietly(notify(Arc::clone(core), key, NoticeByRule { notice, rule }, busy));
         }
     }
 }
@@ -80,18 +80,18 @@ async fn attempt(core: Arc<Core>, leased: Leased) {
             tracing::warn!(%effect, attempt, "an attempt outlived its lease");
             drop(owner);
             let event = Event::TimerFired { timer: lease.clone() };
-            return tell(&core, &effect, (timer_event_id(&lease, until), event));
+            return tell(&core, &effect, timer_event_id(&lease, until), event);
         }
         () = core.gone() => return,
     };
     core.crash.at(Point::AfterSend);
     drop(owner);
     let event = fitting(&effect, attempt, answer);
-    tell(&core, &effect, (format!("{effect}#{attempt}"), event));
+    tell(&core, &effect, format!("{effect}#{attempt}"), event);
     drop(permit);
 }
 
-fn tell(core: &Core, effect: &EffectId, (id, event): (String, Event)) {
+fn tell(core: &Core, effect: &EffectId, id: String, event: Event) {
     let envelope = Box::new(Envelope { at: core.clock.now(), id, by: "host".to_owned(), event });
     core.send(effect.instance(), Job::Event { envelope, consume: None, reply: None });
 }
@@ -161,15 +161,23 @@ async fn child(core: &Arc<Core>, perform: Perform) {
     core.send(effect.instance(), Job::Event { envelope, consume: None, reply: None });
 }
 
+/// A notice with the way that it goes out by.
+#[derive(Clone)]
+struct NoticeByRule {
+    notice: Notice,
+    /// The rule that carries it; absent where no rule does.
+    rule: Option<NotifyRule>,
+}
+
 /// Tells the operator by one rule, again and again for a while; the row goes once that way has taken the notice.
-async fn notify(core: Arc<Core>, key: Vec<u8>, (notice, rule): (Notice, Option<NotifyRule>), busy: Busy) {
+async fn notify(core: Arc<Core>, key: Vec<u8>, letter: NoticeByRule, busy: Busy) {
     let (mut busy, mut tries) = (Some(busy), 0);
     while tries < NOTICE_TRIES {
         if core.is_stopped() || core.is_closing() {
             return;
         }
         let mut doors = core.doors.subscribe();
-        match told(&core, (&notice, rule.as_ref())).await {
+        match told(&core, letter.clone()).await {
             Told::Taken => break,
             Told::Held(after) => {
                 // It waits for the door, or for room, and no try is used up.
@@ -204,6 +212,7 @@ async fn notify(core: Arc<Core>, key: Vec<u8>, (notice, rule): (Notice, Option<N
 enum Told {
     /// It is over: taken, or never to be taken.
     Taken,
+    /// It did not go out, and may the next time.
     Later,
     /// A pause shuts the door that it leaves by, or its rates have no room for so many milliseconds.
     Held(Option<u64>),
@@ -217,32 +226,34 @@ async fn room_again(core: &Core, room: Option<Stamp>) {
     }
 }
 
-async fn told(core: &Arc<Core>, (notice, rule): (&Notice, Option<&NotifyRule>)) -> Told {
+async fn told(core: &Arc<Core>, letter: NoticeByRule) -> Told {
+    let NoticeByRule { notice, rule } = letter;
     // Each try is let go anew: one that waits for another address, or another door, leaves under the plan that brings it.
     let Some(plan) = core.live().plan.clone() else {
         tracing::info!(notice = notice.id, "no plan is in force that could carry the notice");
         return Told::Taken;
     };
+    let id = notice.id.clone();
     let work = {
-        let (core, notice, rule) = (Arc::clone(core), notice.clone(), rule.cloned());
+        let core = Arc::clone(core);
         AssertUnwindSafe(async move { core.performer.notify(plan, notice, rule).await }).catch_unwind()
     };
     match work.await {
         Ok(Ok(())) => Told::Taken,
         Ok(Err(failure)) if failure.is_held => {
-            tracing::info!(notice = notice.id, reason = %failure, "a notice waits for its door, or for room");
+            tracing::info!(notice = id, reason = %failure, "a notice waits for its door, or for room");
             Told::Held(failure.after)
         }
         Ok(Err(failure)) if failure.retry => {
-            tracing::warn!(notice = notice.id, error = %failure, "a notice did not go out yet");
+            tracing::warn!(notice = id, error = %failure, "a notice did not go out yet");
             Told::Later
         }
         Ok(Err(failure)) => {
-            tracing::error!(notice = notice.id, error = %failure, "a notice cannot go out");
+            tracing::error!(notice = id, error = %failure, "a notice cannot go out");
             Told::Taken
         }
         Err(_) => {
-            tracing::error!(notice = notice.id, "our own mistake: telling the operator panicked");
+            tracing::error!(notice = id, "our own mistake: telling the operator panicked");
             Told::Taken
         }
     }

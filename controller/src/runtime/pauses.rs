@@ -13,12 +13,8 @@ fn connector_key(live: &Live, id: &str) -> String {
     live.scope(&PauseScope::Connector(id.to_owned()))
 }
 
-/// Returns the pause that holds back a playbook's call of a connector, with what effects wait for.
-pub(super) fn holds<'a>(
-    live: &'a Live,
-    playbook: &OldestId,
-    connector: Option<&str>,
-) -> Option<(Cause, &'a PauseView)> {
+/// Returns what an effect waits for where a pause holds back its playbook, or the connector that it calls.
+pub(super) fn holds(live: &Live, playbook: &OldestId, connector: Option<&str>) -> Option<Cause> {
     if live.pauses.is_empty() {
         return None;
     }
@@ -27,7 +23,7 @@ pub(super) fn holds<'a>(
         Some(playbook_key(playbook)),
         connector.map(|id| connector_key(live, id)),
     ];
-    scopes.into_iter().flatten().find_map(|key| Some((Cause::Pause(key.clone()), live.pauses.get(&key)?)))
+    scopes.into_iter().flatten().find(|key| live.pauses.contains_key(key)).map(Cause::Pause)
 }
 
 /// The last door, asked when bytes are about to leave to a connector: the pause that shuts it.

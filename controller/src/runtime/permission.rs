@@ -2,19 +2,27 @@
 
 use adjutant_machine::{
     call::{Approval, Call},
-    money::policy::{self, Question},
+    money::policy::{self, Permission, Question},
 };
 use adjutant_spec::plan::{Effect, OldestId, Plan, Stage, Subject};
 
 /// Who approved what passed a gate by its condition.
 pub(super) const BY_CONDITION: &str = "auto";
 
+/// A call of a run, as grants judge it.
+pub(super) struct Asking<'a> {
+    pub(super) call: &'a Call,
+    /// What approved the call, where something did.
+    pub(super) approval: Option<&'a Approval>,
+    /// The playbook of the run, by the id that never changes.
+    pub(super) playbook: &'a OldestId,
+    /// How far the run may reach the world.
+    pub(super) stage: Stage,
+}
+
 /// Returns what the grants in force say to a call.
-pub(super) fn permission(
-    plan: &Plan,
-    (call, approval): (&Call, Option<&Approval>),
-    (playbook, stage): (&OldestId, Stage),
-) -> policy::Verdict {
+pub(super) fn permission(plan: &Plan, asking: &Asking<'_>) -> Permission {
+    let Asking { call, approval, playbook, stage } = *asking;
     let subjects = [Subject::playbook(playbook)];
     let slice = plan.slice_of(playbook).map_or(stage, |slice| slice.stage);
     let by = approval.map(|approval| approval.by.as_str());

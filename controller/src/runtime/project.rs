@@ -39,24 +39,32 @@ fn lists(run: &Run, rows: &mut Rows) {
     let head = serde_json::to_vec(&Head::of(run)).expect("a head has a JSON form");
     rows.stored.insert((Table::Index, rows::index::head(&run.id)), head);
     for listed in projection::index(run) {
-        let (key, value) = listed_at(run, &listed);
+        let ListRow { key, value } = listed_at(run, &listed);
         rows.stored.insert((Table::Index, key), value.into_bytes());
     }
 }
 
+/// A row of the index that names a run.
+struct ListRow {
+    key: Vec<u8>,
+    /// What the list reads without the run's state; empty where the key says it all.
+    value: String,
+}
+
 /// Returns the row under which a list finds a run.
-fn listed_at(run: &Run, listed: &Listed<'_>) -> (Vec<u8>, String) {
+fn listed_at(run: &Run, listed: &Listed<'_>) -> ListRow {
     use rows::index;
     let id = run.id.as_str();
+    let row = |key: Vec<u8>, value: String| ListRow { key, value };
     match listed {
-        Listed::Status { status, since } => (index::status(status, *since, id), String::new()),
-        Listed::Playbook { playbook, since } => (index::playbook(playbook, *since, id), String::new()),
-        Listed::Child { parent } => (index::child(&parent.run, id), parent.to_string()),
-        Listed::Branch { parent } => (index::branch(parent, id), String::new()),
-        Listed::Live { playbook, bundle } => (index::live(playbook, id), (*bundle).clone()),
-        Listed::Gate { gate, opened } => (index::gate(*opened, gate), id.to_owned()),
-        Listed::Dead { effect } => (index::dead(effect), id.to_owned()),
-        Listed::Judged { route, effect } => (index::judged(route, effect), id.to_owned()),
+        Listed::Status { status, since } => row(index::status(status, *since, id), String::new()),
+        Listed::Playbook { playbook, since } => row(index::playbook(playbook, *since, id), String::new()),
+        Listed::Child { parent } => row(index::child(&parent.run, id), parent.to_string()),
+        Listed::Branch { parent } => row(index::branch(parent, id), String::new()),
+        Listed::Live { playbook, bundle } => row(index::live(playbook, id), (*bundle).clone()),
+        Listed::Gate { gate, opened } => row(index::gate(*opened, gate), id.to_owned()),
+        Listed::Dead { effect } => row(index::dead(effect), id.to_owned()),
+        Listed::Judged { route, effect } => row(index::judged(route, effect), id.to_owned()),
     }
 }
 

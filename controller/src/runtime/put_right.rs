@@ -10,16 +10,12 @@ use adjutant_machine::{
     event::{Envelope, Event},
     id::InstanceId,
     journal::{self, Batch, Journal, RowWrite, Table},
+    verdict::Verdict,
 };
 
 use tokio::sync::oneshot;
 
-use super::{
-    Error,
-    core::Core,
-    mailbox::{Job, Told},
-    rows, schedule,
-};
+use super::{Error, core::Core, mailbox::Job, rows, schedule};
 
 /// How many runs are told at once: they are answered before the next ones are told.
 const TOLD_AT_ONCE: usize = 256;
@@ -72,7 +68,7 @@ async fn put_right(core: &Arc<Core>) -> Result<(), Error> {
 }
 
 /// Tells a run that the clock was set back: it knows what of its timers a clock that was ahead has set.
-pub(super) fn tell(core: &Core, run: &InstanceId) -> oneshot::Receiver<Result<Told, Error>> {
+pub(super) fn tell(core: &Core, run: &InstanceId) -> oneshot::Receiver<Result<Verdict, Error>> {
     let (sender, receiver) = oneshot::channel();
     let (at, id) = (core.clock.now(), core.unique("clock"));
     let envelope = Box::new(Envelope { at, id, by: "host".to_owned(), event: Event::ClockSetBack });

@@ -20,60 +20,85 @@ use super::{
     core::{Core, Stop},
     request::NoRoom,
     rows,
-    shared::{Key, View},
+    shared::{Changes, Key, SharedView},
     views::When,
 };
 
 /// A place in a rate: the row to write.
-pub(super) struct Taken {
+pub(super) struct RatePlace {
     key: Vec<u8>,
     cell: Cell,
 }
 
-impl Taken {
-    pub(super) fn write(&self, held: &mut View<'_>) {
+impl RatePlace {
+    pub(super) fn write(&self, held: &mut SharedView<'_>) {
         held.write(Table::Admission, &self.key, Some(&self.cell));
     }
 }
 
-/// Returns the rates that hold for a verb and a connector, by the names that never change.
-pub(super) fn of(plan: &Plan, (verb, connector): (Option<&str>, Option<&str>)) -> Vec<(String, Rate)> {
-    let of_verb = verb.and_then(|name| Some((plan.oldest_verb(name), plan.verb(name)?.1.rate?)));
-    let connector = connector.and_then(|id| plan.connector(id));
-    let of_connector = connector.and_then(|found| Some((found.oldest().to_string(), found.rate?)));
+/// What something that leaves is counted by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CountedBy<'a> {
+    /// The verb that it calls.
+    pub(super) verb: Option<&'a str>,
+    /// The connector that it leaves by.
+    pub(super) connector: Option<&'a str>,
+}
+
+/// A rate that holds.
+pub(super) struct NamedRate {
+    /// The name that never changes, of the verb or the connector that it is set for.
+    pub(super) name: String,
+    /// How much may leave in which time.
+    pub(super) rate: Rate,
+}
+
+/// Returns the rates that hold for what leaves.
+pub(super) fn of(plan: &Plan, counted: CountedBy<'_>) -> Vec<NamedRate> {
+    let of_verb = counted
+        .verb
+        .and_then(|name| Some(NamedRate { name: plan.oldest_verb(name), rate: plan.verb(name)?.1.rate? }));
+    let connector = counted.connector.and_then(|id| plan.connector(id));
+    let of_connector =
+        connector.and_then(|found| Some(NamedRate { name: found.oldest().to_string(), rate: found.rate? }));
     of_verb.into_iter().chain(of_connector).collect()
 }
 
 /// Asks for a place: the row to write where there is one, else when there may be one. What a clock that was ahead has left in
 /// the row is put right first.
 pub(super) fn ask(
-    held: &mut View<'_>,
+    shared: &mut SharedView<'_>,
     journal: &dyn Journal,
-    (name, rate): (&str, Rate),
+    rate: &NamedRate,
     now: Stamp,
-) -> Result<Result<Taken, Stamp>, JournalError> {
-    let key = rows::admission::rate(name);
-    let mut cell: Cell = held.read(journal, (Table::Admission, &key))?.unwrap_or_default();
+) -> Result<Result<RatePlace, Stamp>, JournalError> {
+    let key = rows::admission::rate(&rate.name);
+    let mut cell: Cell = shared.read(journal, Table::Admission, &key)?.unwrap_or_default();
     if let Some(right) = cell.drawn_in(now) {
-        held.write(Table::Admission, &key, Some(&right));
+        shared.write(Table::Admission, &key, Some(&right));
         cell = right;
     }
-    Ok(match rate::admit(&cell, rate, now) {
-        rate::Verdict::Admit(cell) => Ok(Taken { key, cell }),
+    Ok(match rate::admit(&cell, rate.rate, now) {
+        rate::Verdict::Admit(cell) => Ok(RatePlace { key, cell }),
         rate::Verdict::Wait(until) => Err(until),
     })
 }
 
+/// What leaves beside an effect.
+pub(super) struct Leaving {
+    /// The connector that it leaves by.
+    pub(super) connector: String,
+    /// The verb that it calls, where it calls one.
+    pub(super) verb: Option<String>,
+}
+
 /// Takes a place of every rate for what leaves beside an effect; when this returns, they are durable.
-pub(super) async fn take(
-    core: &Arc<Core>,
-    (connector, verb): (String, Option<String>),
-) -> Result<Result<(), NoRoom>, Error> {
+pub(super) async fn take(core: &Arc<Core>, leaving: Leaving) -> Result<Result<(), NoRoom>, Error> {
     let own = Arc::clone(core);
     // Whoever asked may give up meanwhile; what is in the store's queue is seen to its end.
     core.whole(async move {
         let (sender, receiver) = oneshot::channel();
-        let begun = own.read(move |core| begin(core, (&connector, verb.as_deref()), sender)).await?;
+        let begun = own.read(move |core| begin(core, &leaving, sender)).await?;
         let keys = match begun {
             Begun::Nothing => return Ok(Ok(())),
             Begun::NoRoom(no_room) => return Ok(Err(no_room)),
@@ -97,21 +122,22 @@ enum Begun {
 
 fn begin(
     core: &Core,
-    (connector, verb): (&str, Option<&str>),
+    leaving: &Leaving,
     sender: oneshot::Sender<Result<Receipt, JournalError>>,
 ) -> Result<Begun, Error> {
     let live = core.live();
-    let rates = live.plan.as_ref().map(|plan| of(plan, (verb, Some(connector)))).unwrap_or_default();
+    let counted = CountedBy { verb: leaving.verb.as_deref(), connector: Some(&leaving.connector) };
+    let rates = live.plan.as_ref().map(|plan| of(plan, counted)).unwrap_or_default();
     if rates.is_empty() {
         return Ok(Begun::Nothing);
     }
     let mut held = core.shared.hold();
     let (now, mut places) = (core.clock.now(), Vec::new());
-    for (name, rate) in &rates {
-        match ask(&mut held, core.journal.as_ref(), (name, *rate), now)? {
+    for rate in &rates {
+        match ask(&mut held, core.journal.as_ref(), rate, now)? {
             Ok(place) => places.push(place),
             Err(until) => {
-                let reason = format!("the rate of \"{name}\" is used up until {}", When(until));
+                let reason = format!("the rate of \"{}\" is used up until {}", rate.name, When(until));
                 let after = u64::try_from(until.0 - now.0).unwrap_or(0);
                 return Ok(Begun::NoRoom(NoRoom { reason, after }));
             }
@@ -120,7 +146,7 @@ fn begin(
     for place in &places {
         place.write(&mut held);
     }
-    let (writes, guards, keys) = held.seal();
+    let Changes { writes, guards, keys } = held.seal();
     let batch = Batch { writes, guards, ..Batch::default() };
     // Whoever asked may have gone; the rows stand all the same.
     core.journal.submit(batch, Box::new(move |outcome| drop(sender.send(outcome))));

@@ -22,7 +22,7 @@ pub(super) fn counted<T, E: Into<Error>>(list: impl Iterator<Item = Result<T, E>
 /// Returns the first live run under a prefix of the index that is not set aside.
 pub(super) fn first_live(core: &Core, prefix: &[u8]) -> Result<Option<String>, Error> {
     for row in journal::rows(core.journal.as_ref(), Table::Index, prefix) {
-        let run = rows::index::told(&row?.key).map(|told| told.run);
+        let run = rows::index::read(&row?.key).map(|row| row.run);
         if let Some(run) = run.filter(|run| !core.is_quarantined(run)) {
             return Ok(Some(run));
         }
@@ -55,16 +55,24 @@ fn damaged(id: &str, error: JournalError) -> Error {
     }
 }
 
-/// Returns the children of a run with the effect that started each.
-pub(super) fn children(journal: &dyn Journal, parent: &str) -> Result<Vec<(String, EffectId)>, JournalError> {
+/// A child of a run.
+pub(super) struct Child {
+    /// Its id.
+    pub(super) run: String,
+    /// The effect of the parent that started it.
+    pub(super) by: EffectId,
+}
+
+/// Returns the children of a run.
+pub(super) fn children(journal: &dyn Journal, parent: &str) -> Result<Vec<Child>, JournalError> {
     let prefix = rows::index::children(parent);
     let mut found = Vec::new();
     for row in journal::rows(journal, Table::Index, &prefix) {
         let row = row?;
         let name = row.key.get(prefix.len()..).map(String::from_utf8_lossy);
         let effect = std::str::from_utf8(&row.value).ok().and_then(|text| text.parse().ok());
-        if let Some((name, effect)) = name.zip(effect) {
-            found.push((name.into_owned(), effect));
+        if let Some((name, by)) = name.zip(effect) {
+            found.push(Child { run: name.into_owned(), by });
         }
     }
     Ok(found)

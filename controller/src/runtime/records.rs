@@ -35,12 +35,15 @@ pub(super) fn perform(draft: &mut Draft<'_>, perform: &Perform) -> Result<Event,
         Call::RecordWrite { record, key, value, expect } => {
             write(draft, perform, &Write { record, key, value, expect: *expect })?
         }
-        _ => Err((ErrorClass::Invalid, "no record call".to_owned())),
+        _ => {
+            let message = "no record call".to_owned();
+            Err(Unanswered { class: ErrorClass::Invalid, message })
+        }
     };
     let (effect, attempt) = (perform.effect.clone(), perform.attempt);
     Ok(match answer {
         Ok(value) => Event::EffectSucceeded { effect, attempt, value, cost: None, provenance: Value::Null },
-        Err((class, message)) => {
+        Err(Unanswered { class, message }) => {
             Event::EffectFailed { effect, attempt, class, message, retry_after: None, cost: None }
         }
     })
@@ -49,8 +52,8 @@ pub(super) fn perform(draft: &mut Draft<'_>, perform: &Perform) -> Result<Event,
 /// Looks whether an effect has started a run: its row in the index is written in the batch that opens the run.
 pub(super) fn find_child(draft: &Draft<'_>, probe: &EffectId, of: &EffectId) -> Result<Event, JournalError> {
     let children = super::reads::children(draft.core.journal.as_ref(), &of.run)?;
-    let child = children.into_iter().find(|(_, started_by)| started_by == of);
-    let finding = child.map_or(Finding::DidNotHappen, |(run, _)| Finding::Happened(json!({ "run": run })));
+    let child = children.into_iter().find(|child| child.by == *of);
+    let finding = child.map_or(Finding::DidNotHappen, |child| Finding::Happened(json!({ "run": child.run })));
     Ok(Event::EffectProbed { effect: probe.clone(), finding })
 }
 
@@ -59,7 +62,7 @@ pub(super) fn find_child(draft: &Draft<'_>, probe: &EffectId, of: &EffectId) -> 
 pub(super) fn moved(draft: &Draft<'_>, run: &str, basis: &[Basis]) -> Result<Vec<Basis>, JournalError> {
     let mut moved = Vec::new();
     for seen in basis {
-        let found = current(draft, &seen.record, &seen.key)?.map(|(record, _)| record);
+        let found = current(draft, &seen.record, &seen.key)?.map(|found| found.record);
         let is_own = found.as_ref().and_then(|record| record.effect.as_ref()).is_some_and(|by| by.run == run);
         let version = found.map_or(0, |record| record.version);
         if version != seen.version && !is_own {
@@ -69,16 +72,27 @@ pub(super) fn moved(draft: &Draft<'_>, run: &str, basis: &[Basis]) -> Result<Vec
     Ok(moved)
 }
 
-type Answer = Result<Value, (ErrorClass, String)>;
+/// What a record call answers.
+type Answered = Result<Value, Unanswered>;
+
+/// Why a record call has no answer.
+struct Unanswered {
+    class: ErrorClass,
+    /// What is wrong, for people.
+    message: String,
+}
+
+/// A record with what guards a write of it.
+pub(super) struct Found {
+    pub(super) record: Record,
+    /// The version of its row; absent where this draft wrote it itself.
+    row: Option<u64>,
+}
 
 /// Reads a stored record.
-pub(super) fn load(
-    journal: &dyn Journal,
-    kind: &str,
-    key: &str,
-) -> Result<Option<(Record, u64)>, JournalError> {
+pub(super) fn load(journal: &dyn Journal, kind: &str, key: &str) -> Result<Option<Found>, JournalError> {
     let Some(row) = journal.row(Table::Record, &rows::record::of(kind, key))? else { return Ok(None) };
-    Ok(Some((parse(kind, key, &row.value)?, row.version)))
+    Ok(Some(Found { record: parse(kind, key, &row.value)?, row: Some(row.version) }))
 }
 
 pub(super) fn parse(kind: &str, key: &str, bytes: &[u8]) -> Result<Record, JournalError> {
@@ -89,34 +103,32 @@ pub(super) fn parse(kind: &str, key: &str, bytes: &[u8]) -> Result<Record, Journ
 }
 
 /// Reads a record as this draft will leave it.
-fn current(draft: &Draft<'_>, kind: &str, key: &str) -> Result<Option<(Record, Option<u64>)>, JournalError> {
+fn current(draft: &Draft<'_>, kind: &str, key: &str) -> Result<Option<Found>, JournalError> {
     let place = rows::record::of(kind, key);
     let own = draft.writes.iter().rev().find(|write| write.table == Table::Record && write.key == place);
     if let Some(bytes) = own.and_then(|write| write.value.as_ref()) {
-        return Ok(Some((parse(kind, key, bytes)?, None)));
+        return Ok(Some(Found { record: parse(kind, key, bytes)?, row: None }));
     }
-    Ok(load(draft.core.journal.as_ref(), kind, key)?.map(|(record, version)| (record, Some(version))))
+    load(draft.core.journal.as_ref(), kind, key)
 }
 
-fn read_one(draft: &Draft<'_>, kind: &str, key: &str) -> Result<Answer, JournalError> {
-    let found = current(draft, kind, key)?;
-    Ok(Ok(
-        found.map_or(Value::Null, |(record, _)| json!({ "value": record.value, "version": record.version }))
-    ))
+fn read_one(draft: &Draft<'_>, kind: &str, key: &str) -> Result<Answered, JournalError> {
+    let found = current(draft, kind, key)?.map(|found| found.record);
+    Ok(Ok(found.map_or(Value::Null, |record| json!({ "value": record.value, "version": record.version }))))
 }
 
-fn read_list(draft: &Draft<'_>, kind: &str, filter: &Value) -> Result<Answer, JournalError> {
+fn read_list(draft: &Draft<'_>, kind: &str, filter: &Value) -> Result<Answered, JournalError> {
     let prefix = rows::record::kind(kind);
     let mut items = Vec::new();
     for row in journal::rows(draft.core.journal.as_ref(), Table::Record, &prefix) {
         let key = String::from_utf8_lossy(&row?.key[prefix.len()..]).into_owned();
-        let Some((record, _)) = current(draft, kind, &key)? else { continue };
+        let Some(Found { record, .. }) = current(draft, kind, &key)? else { continue };
         if matches(&record.value, filter) {
             items.push(json!({ "key": key, "value": record.value, "version": record.version }));
         }
         if items.len() > MOST_LISTED {
             let message = format!("more than {MOST_LISTED} records of kind \"{kind}\" match");
-            return Ok(Err((ErrorClass::Invalid, message)));
+            return Ok(Err(Unanswered { class: ErrorClass::Invalid, message }));
         }
     }
     Ok(Ok(json!({ "items": items })))
@@ -135,21 +147,21 @@ struct Write<'a> {
     expect: Option<u64>,
 }
 
-fn write(draft: &mut Draft<'_>, perform: &Perform, write: &Write<'_>) -> Result<Answer, JournalError> {
+fn write(draft: &mut Draft<'_>, perform: &Perform, write: &Write<'_>) -> Result<Answered, JournalError> {
     let found = current(draft, write.record, write.key)?;
-    let version = found.as_ref().map_or(0, |(record, _)| record.version);
+    let version = found.as_ref().map_or(0, |found| found.record.version);
     if write.expect.is_some_and(|expected| expected != version) {
         let expected = write.expect.unwrap_or_default();
         let message =
             format!("record {} \"{}\" is at version {version}, not {expected}", write.record, write.key);
-        return Ok(Err((ErrorClass::Conflict, message)));
+        return Ok(Err(Unanswered { class: ErrorClass::Conflict, message }));
     }
-    let merged = merge(found.as_ref().map(|(record, _)| &record.value), write.value);
-    if let Err(problem) = valid(draft, write.record, &merged)? {
-        return Ok(Err((ErrorClass::Invalid, problem)));
+    let merged = merge(found.as_ref().map(|found| &found.record.value), write.value);
+    if let Err(message) = valid(draft, write.record, &merged)? {
+        return Ok(Err(Unanswered { class: ErrorClass::Invalid, message }));
     }
     let place = rows::record::of(write.record, write.key);
-    let row_version = found.map_or(Some(0), |(_, row_version)| row_version);
+    let row_version = found.map_or(Some(0), |found| found.row);
     // What this draft wrote itself is guarded already.
     if let Some(version) = row_version {
         draft.guards.push(Guard { table: Table::Record, key: place.clone(), version });

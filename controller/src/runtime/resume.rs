@@ -48,14 +48,19 @@ fn row(core: &Arc<Core>, key: &[u8], value: &[u8]) {
 /// either, its instance is set aside.
 fn remake(core: &Arc<Core>, key: &[u8], flaw: &str) {
     let Some(effect) = rows::outbox::effect_of(key) else {
-        let Some((from, seq, place)) = rows::outbox::message_of(key) else {
+        let Some(named) = rows::outbox::message_of(key) else {
             tracing::error!(flaw, "a row of the outbox is not readable");
             return;
         };
         let live = core.live();
-        match message_of((core.journal.as_ref(), live.plan.as_deref()), (&from, seq), place) {
+        match message_of(core.journal.as_ref(), live.plan.as_deref(), &named) {
             Some(message) => outbox::send(core, key.to_vec(), message),
-            None => core.quarantine(&from, &format!("a message of its entry {seq} is lost: {flaw}")),
+            None => {
+                core.quarantine(
+                    &named.from,
+                    &format!("a message of its entry {} is lost: {flaw}", named.seq),
+                );
+            }
         }
         return;
     };

@@ -49,83 +49,7 @@ fn newest_first(at: Stamp) -> [u8; 8] {
     (!(at.0.cast_unsigned() ^ (1 << 63))).to_be_bytes()
 }
 
-pub(super) mod outbox {
-    use adjutant_machine::projection::{Lane, Waiting};
-
-    use super::{EffectId, InstanceId, key};
-
-    pub(in crate::runtime) const EFFECTS: &[u8] = b"p\0";
-    pub(in crate::runtime) const MESSAGES: &[u8] = b"m\0";
-
-    pub(in crate::runtime) fn effect(id: &EffectId) -> Vec<u8> {
-        let mut bytes = key(&[b"p", id.run.as_bytes(), b""]);
-        bytes.extend_from_slice(&id.seq.to_be_bytes());
-        bytes.extend_from_slice(&id.index.to_be_bytes());
-        bytes
-    }
-
-    /// The prefix of the rows of a run's effects.
-    pub(in crate::runtime) fn effects_of(run: &str) -> Vec<u8> {
-        key(&[b"p", run.as_bytes(), b""])
-    }
-
-    pub(in crate::runtime) fn effect_of(bytes: &[u8]) -> Option<EffectId> {
-        let rest = bytes.strip_prefix(EFFECTS)?;
-        let split = rest.len().checked_sub(11)?;
-        let (run, tail) = rest.split_at_checked(split)?;
-        let seq = u64::from_be_bytes(tail.get(1..9)?.try_into().ok()?);
-        let index = u16::from_be_bytes(tail.get(9..11)?.try_into().ok()?);
-        Some(EffectId { run: String::from_utf8(run.to_vec()).ok()?, seq, index })
-    }
-
-    pub(in crate::runtime) fn message(
-        (from, seq): (&InstanceId, u64),
-        (index, channel): (u16, u8),
-    ) -> Vec<u8> {
-        let mut bytes = key(&[b"m", from.to_string().as_bytes(), b""]);
-        bytes.extend_from_slice(&seq.to_be_bytes());
-        bytes.extend_from_slice(&index.to_be_bytes());
-        bytes.push(channel);
-        bytes
-    }
-
-    /// The instance, entry, place and channel that a message's key names.
-    pub(in crate::runtime) fn message_of(bytes: &[u8]) -> Option<(InstanceId, u64, (u16, u8))> {
-        let rest = bytes.strip_prefix(MESSAGES)?;
-        let (from, tail) = rest.split_at_checked(rest.len().checked_sub(12)?)?;
-        let seq = u64::from_be_bytes(tail.get(1..9)?.try_into().ok()?);
-        let index = u16::from_be_bytes(tail.get(9..11)?.try_into().ok()?);
-        Some((std::str::from_utf8(from).ok()?.parse().ok()?, seq, (index, *tail.get(11)?)))
-    }
-
-    /// The value of an effect's row: whether it is leased, its lane, its attempt.
-    pub(in crate::runtime) fn waiting(row: &Waiting) -> Vec<u8> {
-        let (letter, name) = match &row.lane {
-            Lane::Connector(name) => (b'v', name.as_str()),
-            Lane::Agent(name) => (b'a', name.as_str()),
-            Lane::Route(name) => (b'r', name.as_str()),
-            Lane::Local => (b'l', ""),
-        };
-        let mut bytes = vec![if row.is_leased { b'l' } else { b'q' }, letter];
-        bytes.extend_from_slice(&row.attempt.to_be_bytes());
-        bytes.extend_from_slice(name.as_bytes());
-        bytes
-    }
-
-    pub(in crate::runtime) fn waiting_of(bytes: &[u8]) -> Option<Waiting> {
-        let (head, name) = bytes.split_at_checked(6)?;
-        let name = std::str::from_utf8(name).ok()?.to_owned();
-        let lane = match head[1] {
-            b'v' => Lane::Connector(name),
-            b'a' => Lane::Agent(name),
-            b'r' => Lane::Route(name),
-            b'l' => Lane::Local,
-            _ => return None,
-        };
-        let attempt = u32::from_be_bytes(head[2..].try_into().ok()?);
-        Some(Waiting { is_leased: head[0] == b'l', attempt, lane })
-    }
-}
+pub(super) mod outbox;
 
 pub(super) mod timer {
     use super::{InstanceId, Stamp, TimerId, key, ordered, unordered};
@@ -257,14 +181,16 @@ pub(super) mod index {
 
     /// What a row of the index tells of the run that it belongs to.
     #[derive(Debug, Clone, PartialEq, Eq)]
-    pub(in crate::runtime) struct Told {
+    pub(in crate::runtime) struct IndexRow {
+        /// The run that the row belongs to.
         pub(in crate::runtime) run: String,
-        pub(in crate::runtime) what: What,
+        /// What it says of that run.
+        pub(in crate::runtime) meaning: Meaning,
     }
 
     /// What a row of the index tells.
     #[derive(Debug, Clone, PartialEq, Eq)]
-    pub(in crate::runtime) enum What {
+    pub(in crate::runtime) enum Meaning {
         /// Its playbook's oldest id, and when it began.
         Playbook(String, Stamp),
         /// It is live: the value names what it pins.
@@ -276,31 +202,31 @@ pub(super) mod index {
     }
 
     /// Reads whose a row is, from its key alone: its value may be damaged.
-    pub(in crate::runtime) fn told(bytes: &[u8]) -> Option<Told> {
+    pub(in crate::runtime) fn read(bytes: &[u8]) -> Option<IndexRow> {
         let (kind, rest) = bytes.split_at_checked(2)?;
         let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
         let pair = |bytes: &[u8]| {
             let split = bytes.iter().position(|byte| *byte == 0)?;
             Some((text(&bytes[..split])?, bytes[split + 1..].to_vec()))
         };
-        let (run, what) = match kind {
+        let (run, meaning) = match kind {
             b"s\0" | b"p\0" => {
                 let (group, tail) = pair(rest)?;
                 let (since, run) = tail.split_at_checked(8)?;
                 let since = super::unordered((!u64::from_be_bytes(since.try_into().ok()?)).to_be_bytes());
                 let is_playbook = kind == b"p\0";
-                (text(run)?, if is_playbook { What::Playbook(group, since) } else { What::Other })
+                (text(run)?, if is_playbook { Meaning::Playbook(group, since) } else { Meaning::Other })
             }
-            b"l\0" => (text(&pair(rest)?.1)?, What::Live),
-            b"c\0" => (text(&pair(rest)?.1)?, What::Child),
-            b"t\0" => (text(&pair(rest)?.1)?, What::Other),
-            b"g\0" => (run_of(&text(rest.get(8..)?)?).to_owned(), What::Other),
-            b"i\0" => (text(rest)?, What::Other),
-            b"d\0" => (run_of(&text(rest)?).to_owned(), What::Other),
-            b"r\0" => (run_of(&text(&pair(rest)?.1)?).to_owned(), What::Other),
+            b"l\0" => (text(&pair(rest)?.1)?, Meaning::Live),
+            b"c\0" => (text(&pair(rest)?.1)?, Meaning::Child),
+            b"t\0" => (text(&pair(rest)?.1)?, Meaning::Other),
+            b"g\0" => (run_of(&text(rest.get(8..)?)?).to_owned(), Meaning::Other),
+            b"i\0" => (text(rest)?, Meaning::Other),
+            b"d\0" => (run_of(&text(rest)?).to_owned(), Meaning::Other),
+            b"r\0" => (run_of(&text(&pair(rest)?.1)?).to_owned(), Meaning::Other),
             _ => return None,
         };
-        Some(Told { run, what })
+        Some(IndexRow { run, meaning })
     }
 
     pub(in crate::runtime) fn child(parent: &str, child: &str) -> Vec<u8> {
@@ -339,12 +265,20 @@ pub(super) mod ledger {
     /// What every row of sums begins with.
     pub(in crate::runtime) const SUMS: &[u8] = b"b\0";
 
-    /// Reads scope and day of a row of sums of a day.
-    pub(in crate::runtime) fn day_of(key: &[u8]) -> Option<(String, String)> {
+    /// What the key of a row of a day's sums says.
+    pub(in crate::runtime) struct DaySums {
+        /// Whose sums they are: `company`, `playbook:<id>`, `agent:<id>`.
+        pub(in crate::runtime) scope: String,
+        /// The day, such as `2026-11-26`.
+        pub(in crate::runtime) day: String,
+    }
+
+    /// Reads the key of a row of sums; `None` where they are not of a day.
+    pub(in crate::runtime) fn day_of(key: &[u8]) -> Option<DaySums> {
         let mut parts = key.strip_prefix(SUMS)?.split(|byte| *byte == super::END);
         let mut part = || String::from_utf8(parts.next()?.to_vec()).ok();
         let (scope, window, day) = (part()?, part()?, part()?);
-        (window == "day").then_some((scope, day))
+        (window == "day").then_some(DaySums { scope, day })
     }
 
     pub(in crate::runtime) fn sums(scope: &str, window: &str, slot: &str) -> Vec<u8> {
@@ -442,19 +376,6 @@ mod tests {
     }
 
     #[test]
-    fn effects_read_back_whatever_bytes_their_numbers_have() {
-        let id = EffectId { run: "lead-abc".into(), seq: 0x00ff_0000_0001, index: 256 };
-        assert_eq!(outbox::effect_of(&outbox::effect(&id)), Some(id));
-    }
-
-    #[test]
-    fn messages_say_whose_they_are_and_by_which_channel() {
-        let from = InstanceId::run("lead-abc");
-        let key = outbox::message((&from, 0x00ff_0001), (256, 7));
-        assert_eq!(outbox::message_of(&key), Some((from, 0x00ff_0001, (256, 7))));
-    }
-
-    #[test]
     fn every_row_of_the_index_says_whose_it_is() {
         use adjutant_spec::plan::OldestId;
         let (at, id) = (Stamp(5), EffectId { run: "lead-abc".into(), seq: 3, index: 0 });
@@ -469,13 +390,13 @@ mod tests {
             index::child("other-x", "lead-abc"),
         ];
         for key in &keys {
-            assert_eq!(index::told(key).map(|told| told.run).as_deref(), Some("lead-abc"), "{key:?}");
+            assert_eq!(index::read(key).map(|row| row.run).as_deref(), Some("lead-abc"), "{key:?}");
         }
-        let what = |key: &[u8]| index::told(key).map(|told| told.what);
-        assert_eq!(what(&keys[1]), Some(index::What::Playbook("lead".into(), at)));
-        assert_eq!(what(&keys[2]), Some(index::What::Live));
+        let meaning = |key: &[u8]| index::read(key).map(|row| row.meaning);
+        assert_eq!(meaning(&keys[1]), Some(index::Meaning::Playbook("lead".into(), at)));
+        assert_eq!(meaning(&keys[2]), Some(index::Meaning::Live));
         assert_eq!(index::live_run(&keys[2]), Some("lead-abc"));
-        assert_eq!(what(&keys[6]), Some(index::What::Child));
+        assert_eq!(meaning(&keys[6]), Some(index::Meaning::Child));
     }
 
     #[test]

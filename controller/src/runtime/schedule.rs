@@ -186,23 +186,22 @@ pub(super) async fn fire(core: &Arc<Core>, timer: Timer) -> Result<(), Error> {
     let live = core.live();
     let plan = live.plan.as_ref().ok_or_else(|| Error::unavailable("no revision is in force yet"))?;
     let found = plan.playbook_of(&OldestId::never_renamed(&oldest));
-    let Some((playbook, schedule)) = found.and_then(|playbook| Some((playbook, Schedule::of(playbook)?)))
-    else {
-        return Ok(());
-    };
-    let slots = Slots::parse(schedule.cron, schedule.zone)?;
-    let (slots, fate) = judge(core, slots, (schedule.catch_up, timer.at)).await?;
+    let Some(schedule) = found.map(Schedule::of).transpose()?.flatten() else { return Ok(()) };
+    let fate = judge(core, &schedule, timer.at).await?;
     let mut records: Vec<Recorded> = fate.skipped.into_iter().collect();
     let mut next = fate.next;
     if let Some(slot) = fate.fires {
-        records.push(begin(core, (&live, playbook), &schedule, (slot, &slots)).await?);
-        next = slots.after(slot);
+        records.push(begin(core, &live, &schedule, slot).await?);
+        next = schedule.slots.after(slot);
     }
-    settle(core, &schedule, &timer, Dealt { oldest, slots, records, next }).await
+    settle(core, &schedule, &timer, Dealt { oldest, records, next }).await
 }
 
 /// The schedule of a playbook.
 struct Schedule<'a> {
+    playbook: &'a Playbook,
+    /// When its slots are.
+    slots: Arc<Slots>,
     cron: &'a str,
     zone: &'a str,
     catch_up: &'a str,
@@ -211,28 +210,22 @@ struct Schedule<'a> {
 }
 
 impl<'a> Schedule<'a> {
-    fn of(playbook: &'a Playbook) -> Option<Self> {
+    /// Returns the schedule of a playbook; `None` where something else begins it.
+    fn of(playbook: &'a Playbook) -> Result<Option<Self>, Error> {
         match &playbook.trigger {
             Trigger::Schedule { cron, zone, catch_up, key, overlap } => {
-                Some(Self { cron, zone, catch_up, key, overlap: *overlap })
+                let slots = Arc::new(Slots::parse(cron, zone)?);
+                Ok(Some(Self { playbook, slots, cron, zone, catch_up, key, overlap: *overlap }))
             }
-            Trigger::Manual | Trigger::Event { .. } => None,
+            Trigger::Manual | Trigger::Event { .. } => Ok(None),
         }
     }
 }
 
 /// Counts what was missed off the async workers: a schedule of seconds misses 86,400 slots a day.
-async fn judge(
-    core: &Arc<Core>,
-    slots: Slots,
-    (catch_up, due): (&str, Stamp),
-) -> Result<(Slots, Fate), Error> {
-    let catch_up = catch_up.to_owned();
-    core.read(move |core| {
-        let fate = Fate::of(&slots, &catch_up, due, core.clock.now());
-        Ok((slots, fate))
-    })
-    .await
+async fn judge(core: &Arc<Core>, schedule: &Schedule<'_>, due: Stamp) -> Result<Fate, Error> {
+    let (slots, catch_up) = (Arc::clone(&schedule.slots), schedule.catch_up.to_owned());
+    core.read(move |core| Ok(Fate::of(&slots, &catch_up, due, core.clock.now()))).await
 }
 
 /// What becomes of a due slot and of those between it and now.
@@ -246,8 +239,10 @@ struct Fate {
 /// A slot with what became of it, or a span of slots that were skipped for one reason.
 struct Recorded {
     slot: Stamp,
-    /// The last slot of the span, and how many there are.
-    through: (Stamp, u64),
+    /// The last slot of the span; of one slot, the slot itself.
+    last: Stamp,
+    /// How many slots the span has.
+    count: u64,
     run: Option<String>,
     reason: Option<String>,
     late: i64,
@@ -256,7 +251,7 @@ struct Recorded {
 impl Fate {
     fn of(slots: &Slots, catch_up: &str, due: Stamp, now: Stamp) -> Self {
         let mut fate = Self { skipped: None, fires: None, next: Some(due) };
-        let mut span: Option<(Stamp, Stamp, u64)> = None;
+        let mut skipped: Option<Recorded> = None;
         while let Some(slot) = fate.next.filter(|slot| *slot <= now) {
             let after = slots.after(slot);
             let is_last = after.is_none_or(|after| after > now);
@@ -270,32 +265,32 @@ impl Fate {
                 fate.fires = Some(slot);
                 break;
             }
-            let (first, _, count) = span.unwrap_or((slot, slot, 0));
-            span = Some((first, slot, count + 1));
+            let span = skipped.get_or_insert_with(|| Recorded {
+                slot,
+                last: slot,
+                count: 0,
+                run: None,
+                reason: Some(format!("missed, and catch_up is \"{catch_up}\"")),
+                late: now.0 - slot.0,
+            });
+            (span.last, span.count) = (slot, span.count + 1);
             fate.next = after;
-            if count + 1 >= MOST_COUNTED {
+            if span.count >= MOST_COUNTED {
                 break;
             }
         }
-        fate.skipped = span.map(|(first, last, count)| Recorded {
-            slot: first,
-            through: (last, count),
-            run: None,
-            reason: Some(format!("missed, and catch_up is \"{catch_up}\"")),
-            late: now.0 - first.0,
-        });
-        fate
+        Self { skipped, ..fate }
     }
 }
 
 async fn begin(
     core: &Arc<Core>,
-    (live, playbook): (&Live, &Playbook),
+    live: &Live,
     schedule: &Schedule<'_>,
-    (slot, slots): (Stamp, &Slots),
+    slot: Stamp,
 ) -> Result<Recorded, Error> {
     let late = core.clock.now().0 - slot.0;
-    let event = json!({ "slot": slots.text(slot), "late_ms": late });
+    let event = json!({ "slot": schedule.slots.text(slot), "late_ms": late });
     // The event tells how late it is: a repetition after a crash is later, and the same slot all the same.
     let fired = Fired {
         key: schedule.key,
@@ -305,19 +300,18 @@ async fn begin(
         compares: false,
         speaker: Speaker::Operator,
     };
-    let (run, reason) = match start::triggered(core, live, playbook, &fired).await {
+    let (run, reason) = match start::triggered(core, live, schedule.playbook, &fired).await {
         Ok(Some(started)) => (Some(started.run), None),
         Ok(None) => (None, Some("another run of the playbook is live".to_owned())),
         Err(Error::Invalid { problems }) => (None, Some(problems.join("; "))),
         Err(error) => return Err(error),
     };
-    Ok(Recorded { slot, through: (slot, 1), run, reason, late })
+    Ok(Recorded { slot, last: slot, count: 1, run, reason, late })
 }
 
 /// What a batch says about a schedule.
 struct Dealt {
     oldest: String,
-    slots: Slots,
     records: Vec<Recorded>,
     next: Option<Stamp>,
 }
@@ -325,7 +319,8 @@ struct Dealt {
 /// Records the slots and arms the next one, in one batch.
 async fn settle(core: &Arc<Core>, schedule: &Schedule<'_>, timer: &Timer, dealt: Dealt) -> Result<(), Error> {
     let _one_at_a_time = core.host.lock().await;
-    let Dealt { oldest, slots, records, next } = dealt;
+    let Dealt { oldest, records, next } = dealt;
+    let slots = &schedule.slots;
     // An activation may have changed the schedule meanwhile: its slots are armed already.
     let known = core.read(|core| Ok(schedules(core.journal.as_ref())?)).await?;
     if known.get(&oldest).is_none_or(|known| known.next != Some(timer.at)) {
@@ -339,7 +334,7 @@ async fn settle(core: &Arc<Core>, schedule: &Schedule<'_>, timer: &Timer, dealt:
         .into_iter()
         .map(|record| {
             let outcome = if record.run.is_some() { "fired" } else { "skipped" }.to_owned();
-            let Recorded { slot, through: (last, count), run, reason, late } = record;
+            let Recorded { slot, last, count, run, reason, late } = record;
             let view = SlotView {
                 playbook: oldest.clone(),
                 slot: slots.text(slot),
@@ -400,7 +395,7 @@ mod tests {
     }
 
     fn count(fate: &Fate) -> u64 {
-        fate.skipped.as_ref().map_or(0, |skipped| skipped.through.1)
+        fate.skipped.as_ref().map_or(0, |skipped| skipped.count)
     }
 
     #[test]
@@ -409,8 +404,8 @@ mod tests {
         let (due, now) = (stamp("2026-05-04T06:00:00Z"), stamp("2026-05-04T08:00:00Z"));
         for policy in ["skip", "once"] {
             let fate = Fate::of(&seconds, policy, due, now);
-            let skipped = fate.skipped.as_ref().map(|skipped| (skipped.slot, skipped.through));
-            assert_eq!(skipped, Some((due, (Stamp(now.0 - 1_000), 7_200))), "{policy}");
+            let skipped = fate.skipped.as_ref().map(|skipped| (skipped.slot, skipped.last, skipped.count));
+            assert_eq!(skipped, Some((due, Stamp(now.0 - 1_000), 7_200)), "{policy}");
             assert_eq!(fate.fires, Some(now), "{policy}: the slot of this second is in time");
         }
     }

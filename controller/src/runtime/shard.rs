@@ -23,7 +23,7 @@ use super::{
     crash::Point,
     draft::{Action, Draft},
     group::{Flight, Made, Outcome, Slot, Weight, make, submit},
-    mailbox::{Inbox, Job, Message, Reply, Told, Written},
+    mailbox::{Inbox, Job, Message, Reply, Written},
     project::{self, Rows},
     tombstone,
     views::Notification,
@@ -96,8 +96,8 @@ impl Shard {
             }
             let most = slot.queue.len().min(MOST_JOBS);
             let jobs: Vec<Job> = slot.queue.drain(..most).collect();
-            if let Err(fault) = self.begin(instance) {
-                self.set_aside(instance, jobs, &fault);
+            if let Err(blocked) = self.begin(instance) {
+                self.set_aside(instance, jobs, &blocked);
                 continue;
             }
             self.process(instance, jobs);
@@ -120,12 +120,12 @@ impl Shard {
     }
 
     /// Loads a run's state where memory does not hold it.
-    fn begin(&mut self, instance: &InstanceId) -> Result<(), Fault> {
+    fn begin(&mut self, instance: &InstanceId) -> Result<(), Blocked> {
         if let Some(stop) = &*self.core.failure.borrow() {
-            return Err(Fault::Stopped(stop.clone()));
+            return Err(Blocked::Stopped(stop.clone()));
         }
         if let Some(found) = self.core.live().quarantined.get(instance) {
-            return Err(Fault::Quarantined(found.reason.clone()));
+            return Err(Blocked::Quarantined(found.reason.clone()));
         }
         let Some(slot) = self.slots.get_mut(instance) else { return Ok(()) };
         if slot.is_loaded {
@@ -154,11 +154,11 @@ impl Shard {
         Ok(())
     }
 
-    fn refuse(&self, jobs: Vec<Job>, fault: &Fault) {
+    fn refuse(&self, jobs: Vec<Job>, blocked: &Blocked) {
         for job in jobs {
             match job {
-                Job::Event { reply, .. } => answer(reply, Err(fault.error())),
-                Job::Start { reply, .. } => answer(reply, Err(fault.error())),
+                Job::Event { reply, .. } => answer(reply, Err(blocked.error())),
+                Job::Start { reply, .. } => answer(reply, Err(blocked.error())),
                 // Who stands behind it in a line goes on without it.
                 Job::Lease { effect, .. } => self.core.decided(&effect),
             }
@@ -167,20 +167,20 @@ impl Shard {
     }
 
     /// Refuses the jobs of a run that is set aside; but a kill always works.
-    fn set_aside(&mut self, instance: &InstanceId, mut jobs: Vec<Job>, fault: &Fault) {
+    fn set_aside(&mut self, instance: &InstanceId, mut jobs: Vec<Job>, blocked: &Blocked) {
         let kill = jobs
             .iter()
             .position(|job| matches!(job, Job::Event { envelope, .. } if is_kill(&envelope.event)));
-        let (Fault::Quarantined(problem), Some(kill)) = (fault, kill) else {
-            return self.refuse(jobs, fault);
+        let (Blocked::Quarantined(problem), Some(kill)) = (blocked, kill) else {
+            return self.refuse(jobs, blocked);
         };
         let job = jobs.remove(kill);
-        self.refuse(jobs, fault);
+        self.refuse(jobs, blocked);
         let core = Arc::clone(&self.core);
         match tombstone::dig(&core, instance, problem) {
             Ok(remains) => self.bury(instance, job, remains),
             Err(JournalError::Corrupt { place, problem }) => {
-                self.refuse(vec![job], &Fault::Refused(format!("{place}: {problem}")));
+                self.refuse(vec![job], &Blocked::Refused(format!("{place}: {problem}")));
             }
             Err(error) => self.refuse(vec![job], &core.stop(error)),
         }
@@ -193,11 +193,11 @@ impl Shard {
         // It is made once: what it reads of the shared rows must not move before it is submitted.
         draft.hold_shared();
         if let Err(error) = tombstone::raise(&mut draft, &mut job, left) {
-            let fault = core.stop(error);
-            return self.refuse(vec![job], &fault);
+            let blocked = core.stop(error);
+            return self.refuse(vec![job], &blocked);
         }
         (slot.run, slot.rows, slot.is_loaded) = (None, Rows::default(), true);
-        let told = Outcome::Told(Ok(Told { verdict: Verdict::Applied }));
+        let told = Outcome::Told(Ok(Verdict::Applied));
         let lines = std::mem::take(&mut draft.lines);
         let mut flight = submit(slot, draft, vec![told]);
         flight.jobs = vec![job];
@@ -210,7 +210,7 @@ impl Shard {
         let core = Arc::clone(&self.core);
         let slot = self.slots.get_mut(instance).expect("the slot exists: its jobs were just taken from it");
         let made = catch_unwind(AssertUnwindSafe(|| make(&core, instance, slot, &mut jobs)));
-        let fault = match made {
+        let blocked = match made {
             Ok(Ok(Made::Nothing { outcomes, actions })) => {
                 give_back(slot, &mut jobs, outcomes.len());
                 act(&core, actions);
@@ -226,7 +226,7 @@ impl Shard {
             Ok(Err(error)) => match error {
                 // Nothing has begun that could be set aside: whoever wants the start is told why it cannot be.
                 JournalError::Corrupt { place, problem } if slot.run.is_none() => {
-                    Fault::Refused(format!("{place}: {problem}"))
+                    Blocked::Refused(format!("{place}: {problem}"))
                 }
                 // What it needs cannot be read, its own or what it shares: its jobs must not be lost, so it waits as it is.
                 JournalError::Corrupt { place, problem } => {
@@ -236,7 +236,7 @@ impl Shard {
             },
             Err(_) => core.damaged(instance, "a transition of it panicked"),
         };
-        self.refuse(jobs, &fault);
+        self.refuse(jobs, &blocked);
     }
 
     /// Takes the answer of the store.
@@ -283,15 +283,15 @@ impl Shard {
             }
             return;
         }
-        let fault = match error {
-            JournalError::Busy if self.core.is_closing() => Fault::Closing,
+        let blocked = match error {
+            JournalError::Busy if self.core.is_closing() => Blocked::Closing,
             // A guard or a head of its own cannot be read. What others share may already rest on the batch: then all stops.
             JournalError::Corrupt { place, problem } if flight.shared.is_empty() => {
                 self.core.damaged(instance, &format!("{place} cannot be read: {problem}"))
             }
             error => self.core.stop(error),
         };
-        self.refuse(flight.jobs, &fault);
+        self.refuse(flight.jobs, &blocked);
     }
 
     fn touch(&mut self, instance: &InstanceId) {
@@ -325,14 +325,14 @@ impl Shard {
 }
 
 /// Why jobs are refused without being looked at.
-enum Fault {
+enum Blocked {
     Stopped(Stop),
     Quarantined(String),
     Refused(String),
     Closing,
 }
 
-impl Fault {
+impl Blocked {
     fn error(&self) -> Error {
         match self {
             Self::Stopped(stop) => stop.error(),
@@ -344,15 +344,15 @@ impl Fault {
 }
 
 impl Core {
-    fn stop(&self, error: JournalError) -> Fault {
+    fn stop(&self, error: JournalError) -> Blocked {
         let stop = Stop::from(error);
         self.fail(stop.clone());
-        Fault::Stopped(stop)
+        Blocked::Stopped(stop)
     }
 
-    fn damaged(&self, instance: &InstanceId, reason: &str) -> Fault {
+    fn damaged(&self, instance: &InstanceId, reason: &str) -> Blocked {
         self.quarantine(instance, reason);
-        Fault::Quarantined(reason.to_owned())
+        Blocked::Quarantined(reason.to_owned())
     }
 }
 

@@ -29,13 +29,13 @@ struct Cached {
 
 /// The rows in memory.
 #[derive(Debug, Default)]
-pub(super) struct Shared {
+pub(super) struct SharedRows {
     rows: Mutex<BTreeMap<Key, Cached>>,
 }
 
-/// What one decision sees of the rows, and what it changes; dropping it without [`View::submitted`] takes the changes back.
-pub(super) struct View<'a> {
-    shared: &'a Shared,
+/// What one decision sees of the rows, and what it changes; dropping it without [`SharedView::submitted`] takes the changes back.
+pub(super) struct SharedView<'a> {
+    shared: &'a SharedRows,
     /// The lock, from the first change on until the batch is submitted.
     held: Option<MutexGuard<'a, BTreeMap<Key, Cached>>>,
     /// What was seen before the lock was taken.
@@ -45,19 +45,30 @@ pub(super) struct View<'a> {
     has_moved: bool,
 }
 
-impl Shared {
+/// What a batch carries for the shared rows that it changes.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    /// The rows as they will be.
+    pub(super) writes: Vec<RowWrite>,
+    /// The versions that the decision rests on.
+    pub(super) guards: Vec<Guard>,
+    /// The keys to tell [`SharedRows::committed`] about once the batch is durable.
+    pub(super) keys: Vec<Key>,
+}
+
+impl SharedRows {
     /// Looks at the rows without a lock.
-    pub(super) fn look(&self) -> View<'_> {
+    pub(super) fn look(&self) -> SharedView<'_> {
         self.view(None)
     }
 
     /// Looks at the rows under the lock from the first look on: nothing moves while this one decides.
-    pub(super) fn hold(&self) -> View<'_> {
+    pub(super) fn hold(&self) -> SharedView<'_> {
         self.view(Some(self.lock()))
     }
 
-    fn view<'a>(&'a self, held: Option<MutexGuard<'a, BTreeMap<Key, Cached>>>) -> View<'a> {
-        View { shared: self, held, seen: BTreeMap::new(), before: BTreeMap::new(), has_moved: false }
+    fn view<'a>(&'a self, held: Option<MutexGuard<'a, BTreeMap<Key, Cached>>>) -> SharedView<'a> {
+        SharedView { shared: self, held, seen: BTreeMap::new(), before: BTreeMap::new(), has_moved: false }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Cached>> {
@@ -82,7 +93,7 @@ impl Shared {
     }
 }
 
-impl<'a> View<'a> {
+impl<'a> SharedView<'a> {
     /// Reads a row as the last submitted batch left it.
     fn get(
         &mut self,
@@ -125,7 +136,8 @@ impl<'a> View<'a> {
     pub(super) fn read<T: DeserializeOwned>(
         &mut self,
         journal: &dyn Journal,
-        (table, key): (Table, &[u8]),
+        table: Table,
+        key: &[u8],
     ) -> Result<Option<T>, JournalError> {
         let Some(bytes) = self.get(journal, table, key)? else { return Ok(None) };
         serde_json::from_slice(&bytes).map(Some).map_err(|error| JournalError::Corrupt {
@@ -154,21 +166,22 @@ impl<'a> View<'a> {
         !self.before.is_empty()
     }
 
-    /// Returns what the batch must carry for the changes, and the keys to tell [`Shared::committed`] about.
-    pub(super) fn seal(&mut self) -> (Vec<RowWrite>, Vec<Guard>, Vec<Key>) {
-        let (mut writes, mut guards) = (Vec::new(), Vec::new());
-        let Some(rows) = &mut self.held else { return (writes, guards, Vec::new()) };
+    /// Returns what the batch must carry for the changes.
+    pub(super) fn seal(&mut self) -> Changes {
+        let mut changes = Changes::default();
+        let Some(rows) = &mut self.held else { return changes };
         for ((table, key), before) in &self.before {
             let Some(row) = rows.get_mut(&(*table, key.clone())) else { continue };
             // What nobody had read must not be there: then the batch is refused, and nothing rests on it.
             let (version, pending) = before.as_ref().map_or((0, 0), |row| (row.version, row.pending));
             if pending == 0 {
-                guards.push(Guard { table: *table, key: key.clone(), version });
+                changes.guards.push(Guard { table: *table, key: key.clone(), version });
             }
             row.pending = pending + 1;
-            writes.push(RowWrite { table: *table, key: key.clone(), value: row.value.clone() });
+            changes.writes.push(RowWrite { table: *table, key: key.clone(), value: row.value.clone() });
         }
-        (writes, guards, self.before.keys().cloned().collect())
+        changes.keys = self.before.keys().cloned().collect();
+        changes
     }
 
     /// Lets the changes stand: their batch is in the store's queue.
@@ -197,7 +210,7 @@ fn known(
     Ok(value)
 }
 
-impl Drop for View<'_> {
+impl Drop for SharedView<'_> {
     fn drop(&mut self) {
         let Some(rows) = &mut self.held else { return };
         for (key, row) in std::mem::take(&mut self.before) {
@@ -229,16 +242,16 @@ mod tests {
         journal
     }
 
-    fn seen(view: &mut View<'_>, journal: &MemoryJournal, place: (Table, &[u8])) -> Option<u64> {
-        view.read(journal, place).unwrap()
+    fn seen(view: &mut SharedView<'_>, journal: &MemoryJournal, place: (Table, &[u8])) -> Option<u64> {
+        view.read(journal, place.0, place.1).unwrap()
     }
 
     /// Puts a value as a batch of its own.
-    fn change(shared: &Shared, journal: &MemoryJournal, (table, key): (Table, &[u8]), value: u64) {
+    fn change(shared: &SharedRows, journal: &MemoryJournal, (table, key): (Table, &[u8]), value: u64) {
         let mut view = shared.hold();
         seen(&mut view, journal, (table, key));
         view.write(table, key, Some(&value));
-        let (writes, guards, keys) = view.seal();
+        let Changes { writes, guards, keys } = view.seal();
         let receipt = journal.append(Batch { writes, guards, ..Batch::default() }).unwrap();
         view.submitted();
         shared.committed(&keys, receipt.batch);
@@ -246,7 +259,7 @@ mod tests {
 
     #[test]
     fn looking_holds_nobody_up_and_sees_one_moment() {
-        let (shared, journal) = (Shared::default(), store(&[(SPENT, 1)]));
+        let (shared, journal) = (SharedRows::default(), store(&[(SPENT, 1)]));
         let mut view = shared.look();
         assert_eq!(seen(&mut view, &journal, SPENT), Some(1));
         change(&shared, &journal, SPENT, 2);
@@ -258,7 +271,7 @@ mod tests {
     #[test]
     fn what_moved_between_the_look_and_the_change_is_found() {
         for moved in [SPENT, OTHER] {
-            let (shared, journal) = (Shared::default(), store(&[(SPENT, 1), (OTHER, 1)]));
+            let (shared, journal) = (SharedRows::default(), store(&[(SPENT, 1), (OTHER, 1)]));
             let mut view = shared.look();
             let before = (seen(&mut view, &journal, SPENT), seen(&mut view, &journal, OTHER));
             assert_eq!(before, (Some(1), Some(1)));
@@ -271,7 +284,7 @@ mod tests {
     #[test]
     fn what_is_dropped_was_never_changed() {
         for is_known in [true, false] {
-            let (shared, journal) = (Shared::default(), store(&[(SPENT, 5)]));
+            let (shared, journal) = (SharedRows::default(), store(&[(SPENT, 5)]));
             let mut view = shared.look();
             if is_known {
                 seen(&mut view, &journal, SPENT);
@@ -287,7 +300,7 @@ mod tests {
     /// Memory keeps few rows: one that it let go between the look and the change may have moved, and is not taken for absent.
     #[test]
     fn a_row_that_memory_let_go_is_read_again() {
-        let (shared, journal) = (Shared::default(), store(&[(SPENT, 5)]));
+        let (shared, journal) = (SharedRows::default(), store(&[(SPENT, 5)]));
         let mut view = shared.look();
         seen(&mut view, &journal, SPENT);
         shared.lock().clear();

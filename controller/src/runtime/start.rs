@@ -31,7 +31,7 @@ pub(super) async fn manual(core: &Arc<Core>, wish: StartRun) -> Result<Started, 
     let live = core.live();
     let playbook = known(&live, &wish.playbook)?;
     let speaker = wish.speaker;
-    let input = given(playbook, wish.input.clone(), (speaker, currency(&live)))?;
+    let input = given(playbook, wish.input.clone(), Giver { speaker, currency: currency(&live) })?;
     let meant = wish.key.as_ref().map(|_| Meant::of(&wish.input, &input, wish.dry));
     let key = match wish.key {
         Some(key) if key.trim().is_empty() => return Err(Error::invalid("the key is empty")),
@@ -170,7 +170,7 @@ pub(super) async fn triggered(
             scope.render(from).map_err(|error| Error::invalid(format!("input \"{name}\": {error}")))?;
         values.insert(name.clone(), value);
     }
-    let input = given(playbook, values.clone(), (fired.speaker, currency(live)))?;
+    let input = given(playbook, values.clone(), Giver { speaker: fired.speaker, currency: currency(live) })?;
     let meant = fired.compares.then(|| Meant::of(&values, &input, false));
     let trigger = json!({ "event": fired.event });
     let begin = Begin {
@@ -220,12 +220,22 @@ fn currency(live: &Live) -> Option<Currency> {
     live.plan.as_ref().map(|plan| plan.company.currency)
 }
 
+/// Who gives the inputs of a run.
+#[derive(Clone, Copy)]
+struct Giver {
+    /// How far their words are trusted.
+    speaker: Speaker,
+    /// The currency of amounts that name none.
+    currency: Option<Currency>,
+}
+
 /// Returns the inputs with their labels: all mistakes at once.
 fn given(
     playbook: &Playbook,
     mut values: BTreeMap<String, Value>,
-    (speaker, currency): (Speaker, Option<Currency>),
+    giver: Giver,
 ) -> Result<BTreeMap<String, Labelled>, Error> {
+    let Giver { speaker, currency } = giver;
     let (mut input, mut problems) = (BTreeMap::new(), Vec::new());
     for (name, wanted) in &playbook.inputs {
         let declared = Labels { trust: wanted.trust, privacy: wanted.privacy };
@@ -251,7 +261,7 @@ fn handed(
 ) -> Result<BTreeMap<String, Labelled>, Error> {
     let values = input.iter().map(|(name, labelled)| (name.clone(), labelled.value.clone())).collect();
     // The labels that each value came with say who spoke.
-    let mut settled = given(playbook, values, (Speaker::Operator, currency))?;
+    let mut settled = given(playbook, values, Giver { speaker: Speaker::Operator, currency })?;
     for (name, labelled) in &mut settled {
         if let Some(came) = input.get(name) {
             labelled.labels = labelled.labels.join(came.labels);

@@ -29,16 +29,17 @@ use super::{
 
 /// An entry of a switch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Entry {
+struct SwitchEntry {
     at: When,
     by: String,
     #[serde(flatten)]
-    what: What,
+    what: SwitchEvent,
 }
 
+/// What happened to a switch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "event")]
-enum What {
+enum SwitchEvent {
     Paused { scope: String, reason: String, until: Option<When> },
     Resumed { scope: String, reason: String },
 }
@@ -94,9 +95,9 @@ pub(super) async fn pause(core: &Arc<Core>, wish: Pause) -> Result<Answer, Error
     }
     let until = wish.until.map(When);
     let view = PauseView { scope: name.clone(), reason: wish.reason, by: wish.by, at: When(now), until };
-    let what = What::Paused { scope: name.clone(), reason: view.reason.clone(), until };
-    let entry = Entry { at: view.at, by: view.by.clone(), what };
-    let change = Change { key: key.clone(), entry, paused: Some(view.clone()) };
+    let what = SwitchEvent::Paused { scope: name.clone(), reason: view.reason.clone(), until };
+    let entry = SwitchEntry { at: view.at, by: view.by.clone(), what };
+    let change = SwitchChange { key: key.clone(), entry, paused: Some(view.clone()) };
     let batch = core.read(move |core| change.batch(core.journal.as_ref())).await?;
     core.commit(batch, move |core| core.set_live(|live| drop(live.pauses.insert(key, view)))).await?;
     core.wheel.look_again();
@@ -121,7 +122,8 @@ fn known(live: &Live, scope: &PauseScope) -> Result<(), Error> {
 pub(super) async fn resume(
     core: &Arc<Core>,
     scope: PauseScope,
-    (reason, by): (&str, &str),
+    reason: &str,
+    by: &str,
 ) -> Result<Answer, Error> {
     core.check_open()?;
     let _one_at_a_time = core.host.lock().await;
@@ -131,9 +133,9 @@ pub(super) async fn resume(
     if !live.pauses.contains_key(&key) {
         return Ok(Answer { applied: false, message: format!("{name} is not paused") });
     }
-    let what = What::Resumed { scope: name.clone(), reason: reason.to_owned() };
-    let entry = Entry { at: When(core.clock.now()), by: by.to_owned(), what };
-    let change = Change { key: key.clone(), entry, paused: None };
+    let what = SwitchEvent::Resumed { scope: name.clone(), reason: reason.to_owned() };
+    let entry = SwitchEntry { at: When(core.clock.now()), by: by.to_owned(), what };
+    let change = SwitchChange { key: key.clone(), entry, paused: None };
     let batch = core.read(move |core| change.batch(core.journal.as_ref())).await?;
     let commit = core.commit(batch, move |core| {
         // First the pause goes, then those it held: nobody can stand behind it in between and be forgotten.
@@ -148,13 +150,13 @@ pub(super) async fn resume(
 }
 
 /// One entry of a switch, with the row that follows.
-struct Change {
+struct SwitchChange {
     key: String,
-    entry: Entry,
+    entry: SwitchEntry,
     paused: Option<PauseView>,
 }
 
-impl Change {
+impl SwitchChange {
     fn batch(self, journal: &dyn Journal) -> Result<Batch, Error> {
         let json = |error: serde_json::Error| Error::Bug(format!("a pause has no JSON form: {error}"));
         let switch = instance(&self.key);
@@ -162,8 +164,8 @@ impl Change {
         let value = self.paused.as_ref().map(serde_json::to_vec).transpose().map_err(json)?;
         let row = RowWrite { table: Table::Host, key: rows::host::pause(&self.key), value };
         let word = match self.entry.what {
-            What::Paused { .. } => HostEvent::SwitchPaused,
-            What::Resumed { .. } => HostEvent::SwitchResumed,
+            SwitchEvent::Paused { .. } => HostEvent::SwitchPaused,
+            SwitchEvent::Resumed { .. } => HostEvent::SwitchResumed,
         };
         let entries = vec![codec::encode_host(self.entry.at.0, word, &self.entry).map_err(json)?];
         let snapshot = Some(serde_json::to_vec(&State { paused: self.paused }).map_err(json)?);
@@ -178,7 +180,7 @@ pub(super) async fn lapse(core: &Arc<Core>, now: Stamp) {
     let over = live.pauses.iter().filter(|(_, pause)| pause.until.is_some_and(|until| until.0 <= now));
     let over: Vec<PauseScope> = over.filter_map(|(key, _)| key.parse().ok()).collect();
     for scope in over {
-        if let Err(error) = resume(core, scope, ("its time is over", "host")).await {
+        if let Err(error) = resume(core, scope, "its time is over", "host").await {
             tracing::warn!(%error, "a pause could not be ended");
         }
     }

@@ -37,11 +37,12 @@ pub(super) struct Tally {
 /// The tallies of all connectors, with what the store knows of them.
 #[derive(Debug, Default)]
 pub(super) struct Tallies {
-    pub(super) all: BTreeMap<String, Entry>,
+    pub(super) all: BTreeMap<String, HookTally>,
 }
 
+/// The tally of one connector, with what the store knows of it.
 #[derive(Debug, Default)]
-pub(super) struct Entry {
+pub(super) struct HookTally {
     pub(super) tally: Tally,
     /// Whether the store has another one.
     pub(super) changed: bool,
@@ -109,7 +110,7 @@ impl Tallies {
             let row = row?;
             let name = String::from_utf8_lossy(row.key.get(prefix.len()..).unwrap_or_default()).into_owned();
             let tally = serde_json::from_slice(&row.value).unwrap_or_default();
-            all.insert(name, Entry { tally, ..Entry::default() });
+            all.insert(name, HookTally { tally, ..HookTally::default() });
         }
         Ok(Self { all })
     }

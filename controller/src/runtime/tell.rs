@@ -4,7 +4,7 @@
 use adjutant_machine::{
     call::Notice,
     id::EffectId,
-    money::policy,
+    money::policy::Permission,
     run::{EffectPhase, EffectState, Purpose, Run},
 };
 use adjutant_spec::{
@@ -14,7 +14,7 @@ use adjutant_spec::{
 
 use super::{
     draft::Draft,
-    permission::{name, permission},
+    permission::{Asking, name, permission},
 };
 
 /// Its place among the messages of an entry: after everything that the machine says.
@@ -45,9 +45,9 @@ fn has_happened(old: &EffectState, new: Option<&EffectState>) -> bool {
 
 fn notice(plan: &Plan, run: &Run, (id, effect): (&EffectId, &EffectState)) -> Option<Notice> {
     let call = effect.call.as_deref()?;
-    let asked = (call, effect.approval.as_ref());
-    match permission(plan, asked, (&run.oldest(), run.stage)) {
-        policy::Verdict::Allow { tells: true, .. } => Some(Notice {
+    let (approval, playbook) = (effect.approval.as_ref(), &run.oldest());
+    match permission(plan, &Asking { call, approval, playbook, stage: run.stage }) {
+        Permission::Allow { tells: true, .. } => Some(Notice {
             id: format!("{id}#act"),
             topic: "act".to_owned(),
             risk: None,

@@ -10,7 +10,7 @@ use adjutant_machine::{
     Remains,
     branch::{is_branch, root_of},
     event::{Event, RunStarted},
-    id::{EffectId, InstanceId},
+    id::{AttemptId, EffectId, InstanceId},
     journal::{self, Journal, JournalError, Row, RowWrite, Table},
     projection::{Lane, Waiting},
     run::Close,
@@ -20,7 +20,7 @@ use adjutant_machine::{
 use adjutant_spec::plan::{OldestId, Stage, StepKind};
 use serde_json::Value;
 
-use super::{admission, core::Core, draft::Draft, mailbox::Job, rows, rows::index::What};
+use super::{admission, core::Core, draft::Draft, mailbox::Job, rows, rows::index::Meaning};
 
 /// What is left of a run, and the rows that go with it.
 pub(super) struct Left {
@@ -42,8 +42,8 @@ pub(super) fn dig(core: &Core, instance: &InstanceId, problem: &str) -> Result<L
     };
     let mut gone = Vec::new();
     each(journal, Table::Index, Vec::new(), |row| {
-        let Some(told) = rows::index::told(&row.key).filter(|told| told.run == run) else { return };
-        learn(&mut remains, &told.what, &row);
+        let Some(found) = rows::index::read(&row.key).filter(|found| found.run == run) else { return };
+        learn(&mut remains, &found.meaning, &row);
         gone.push(RowWrite { table: Table::Index, key: row.key, value: None });
     })?;
     each(journal, Table::Timer, Vec::new(), |row| {
@@ -64,7 +64,7 @@ pub(super) fn dig(core: &Core, instance: &InstanceId, problem: &str) -> Result<L
         remains.started.playbook.clone_from(&playbook.id);
     }
     let mut children: Vec<String> =
-        super::reads::children(journal, run)?.into_iter().map(|(child, _)| child).collect();
+        super::reads::children(journal, run)?.into_iter().map(|child| child.run).collect();
     children.extend(super::reads::branches(journal, run)?);
     Ok(Left { remains, rows: gone, children })
 }
@@ -89,29 +89,31 @@ fn nothing_known(run: &str) -> RunStarted {
     }
 }
 
-fn learn(remains: &mut Remains, what: &What, row: &Row) {
-    match what {
-        What::Playbook(oldest, since) => {
+fn learn(remains: &mut Remains, meaning: &Meaning, row: &Row) {
+    match meaning {
+        Meaning::Playbook(oldest, since) => {
             remains.started.oldest = Some(OldestId::never_renamed(oldest));
             remains.started.playbook.clone_from(oldest);
             remains.at = *since;
         }
-        What::Live => {
+        Meaning::Live => {
             remains.started.bundle = String::from_utf8(row.value.clone()).unwrap_or_default();
         }
-        What::Child => {
+        Meaning::Child => {
             remains.started.parent = std::str::from_utf8(&row.value).ok().and_then(|text| text.parse().ok());
         }
-        What::Other => {}
+        Meaning::Other => {}
     }
 }
 
 /// A row that cannot be read may be a lease: nobody knows, and that is what is told.
-fn under_way(row: &Row, effect: EffectId) -> Option<(EffectId, u32)> {
+fn under_way(row: &Row, effect: EffectId) -> Option<AttemptId> {
     match rows::outbox::waiting_of(&row.value) {
-        Some(Waiting { is_leased: true, lane: Lane::Connector(_), attempt }) => Some((effect, attempt)),
+        Some(Waiting { is_leased: true, lane: Lane::Connector(_), attempt }) => {
+            Some(AttemptId { effect, attempt })
+        }
         Some(_) => None,
-        None => Some((effect, 1)),
+        None => Some(AttemptId { effect, attempt: 1 }),
     }
 }
 
@@ -121,7 +123,7 @@ pub(super) fn raise(draft: &mut Draft<'_>, job: &mut Job, left: Left) -> Result<
     let Event::RunKilled { reason } = &envelope.event else { return Ok(()) };
     let Left { remains, mut rows, children } = left;
     rows.extend(consume.take().map(|(table, key)| RowWrite { table, key, value: None }));
-    for (effect, attempt) in &remains.leased {
+    for AttemptId { effect, attempt } in &remains.leased {
         admission::release(draft, effect, *attempt, &envelope.event)?;
     }
     let env = Env { seq: remains.seq + 1, seed: draft.core.seed };

@@ -18,9 +18,16 @@ use adjutant_spec::plan::Idempotency;
 
 use super::{
     admission::{self, Admitted},
-    draft::{Action, Draft, Leased, MOST_ENTRIES},
+    draft::{Action, Draft, Leased, MOST_ENTRIES, Waits},
     pools::Permit,
 };
+
+/// An effect that may ride in a batch.
+struct Ready {
+    effect: EffectId,
+    /// The lane that it needs a place in.
+    lane: Lane,
+}
 
 impl Draft<'_> {
     /// Steps the machine once.
@@ -72,7 +79,8 @@ impl Draft<'_> {
         }
         match admission::decide(self, &perform)? {
             Admitted::Wait(ticket) => {
-                self.lines.waits.push((effect.clone(), Lane::of(&perform.call), ticket));
+                let lane = Lane::of(&perform.call);
+                self.lines.waits.push(Waits { effect: effect.clone(), lane, ticket });
                 Ok(())
             }
             Admitted::Go { reserved, plan } => {
@@ -142,7 +150,7 @@ impl Draft<'_> {
     /// Takes what may ride in this batch: what the runtime does itself, and leases of keyed and pure effects.
     pub(super) fn ride(&mut self) -> Result<(), JournalError> {
         while self.entries.len() < MOST_ENTRIES {
-            let Some((effect, lane)) = self.next_ride() else { return Ok(()) };
+            let Some(Ready { effect, lane }) = self.next_ride() else { return Ok(()) };
             self.tried.insert(effect.clone());
             if let Some(permit) = self.core.pools.try_take(&lane) {
                 self.lease(&effect, permit)?;
@@ -152,7 +160,7 @@ impl Draft<'_> {
     }
 
     /// A batch that changes shared rows must not be refused for a moved record, and the other way round: these two never ride together.
-    fn next_ride(&self) -> Option<(EffectId, Lane)> {
+    fn next_ride(&self) -> Option<Ready> {
         let run = self.run.as_deref()?;
         run.effects.iter().find_map(|(id, state)| {
             if !matches!(state.life.phase, EffectPhase::Queued) || self.tried.contains(id) {
@@ -168,14 +176,14 @@ impl Draft<'_> {
                         && matches!(state.traits.idempotency, Idempotency::NativeKey | Idempotency::Pure)
                 }
             };
-            rides.then(|| (id.clone(), lane))
+            rides.then(|| Ready { effect: id.clone(), lane })
         })
     }
 
     /// Queues the effects that became ready and did not ride.
     pub(super) fn queue_rest(&mut self, before: Option<&Run>) {
         let Some(run) = &self.run else { return };
-        let waits: BTreeSet<&EffectId> = self.lines.waits.iter().map(|(effect, ..)| effect).collect();
+        let waits: BTreeSet<&EffectId> = self.lines.waits.iter().map(|waits| &waits.effect).collect();
         let is_known = |id: &EffectId, attempt: u32| {
             let old = before.and_then(|before| before.effects.get(id));
             old.is_some_and(|old| {

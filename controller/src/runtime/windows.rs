@@ -30,10 +30,16 @@ pub(super) fn digest(event: &str, content: &Value) -> String {
     blake3::hash(&canonical(&json!({ "event": event, "content": content }))).to_hex().to_string()
 }
 
-/// Returns the delivery with an id, and what the sender is told where the same content came before; one that has an id of its
-/// sender's stays as it is.
-pub(super) async fn named(core: &Arc<Core>, delivery: Delivery) -> Result<(Delivery, Option<String>), Error> {
-    let Some(within) = delivery.within else { return Ok((delivery, None)) };
+/// A delivery that has its id.
+pub(super) struct Named {
+    pub(super) delivery: Delivery,
+    /// What the sender is told where the same content came before.
+    pub(super) repeated: Option<String>,
+}
+
+/// Gives a delivery its id; one that has an id of its sender's stays as it is.
+pub(super) async fn named(core: &Arc<Core>, delivery: Delivery) -> Result<Named, Error> {
+    let Some(within) = delivery.within else { return Ok(Named { delivery, repeated: None }) };
     let digest = digest(&delivery.event, &delivery.fields);
     let place = rows::dedupe::window(&delivery.connector, &digest);
     for _ in 0..MOST_TRIES {
@@ -47,14 +53,14 @@ pub(super) async fn named(core: &Arc<Core>, delivery: Delivery) -> Result<(Deliv
                 When(known.at),
                 within / 1_000
             );
-            return Ok((carrying(delivery, known.id), Some(told)));
+            return Ok(Named { delivery: carrying(delivery, known.id), repeated: Some(told) });
         }
         let window = Window { id: format!("{}@{}", &digest[..16], now.0), at: now };
         let guards = vec![Guard { table: Table::Dedupe, key: place.clone(), version }];
         let value = serde_json::to_vec(&window).ok();
         let writes = vec![RowWrite { table: Table::Dedupe, key: place.clone(), value }];
         match core.write(Batch { writes, guards, ..Batch::default() }).await {
-            Ok(_) => return Ok((carrying(delivery, window.id), None)),
+            Ok(_) => return Ok(Named { delivery: carrying(delivery, window.id), repeated: None }),
             // Another delivery of the same content was quicker: its id is ours.
             Err(Error::Journal(JournalError::Moved { .. })) => {}
             Err(error) => return Err(error),

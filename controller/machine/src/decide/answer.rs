@@ -8,7 +8,13 @@ use adjutant_spec::{
 };
 use serde_json::{Value, json};
 
-use super::{Decider, Decision, effects::verdict, flow::Then, payload::of_answer, steps::parent_close};
+use super::{
+    Decider, Decision,
+    effects::verdict,
+    flow::{Then, Trouble},
+    payload::of_answer,
+    steps::parent_close,
+};
 use crate::{
     branch::is_branch,
     call::Call,
@@ -16,7 +22,7 @@ use crate::{
     fact::Fact,
     id::{EffectId, InstanceId},
     life::{Kind, effect::EffectEvent},
-    output::child_output,
+    output::{ChildEnd, child_output},
     run::{Close, EffectState, Failure, Purpose, UndoState, Wait},
     trust::Speaker,
     verdict::Refusal,
@@ -90,30 +96,25 @@ impl<'a> Decider<'a> {
             Purpose::Undo(_) => self.undo_died(effect, &message),
             Purpose::Probe(of) => self.unclear(&of.clone(), &message),
             Purpose::Step if self.is_waited_for(effect) => {
-                self.step_went_wrong(effect, &state, (class, message));
+                let Some(step) = self.step(&state.step) else { return };
+                self.step_went_wrong(step, effect, Trouble { outcome: outcome_of(step, class), message });
             }
             Purpose::Step => {}
         }
     }
 
-    fn step_went_wrong(
-        &mut self,
-        effect: &EffectId,
-        state: &EffectState,
-        (class, message): (ErrorClass, String),
-    ) {
-        let Some(step) = self.step(&state.step) else { return };
-        let outcome = outcome_of(step, class);
+    fn step_went_wrong(&mut self, step: &'a Step, effect: &EffectId, trouble: Trouble<'_>) {
         let is_agent = matches!(step.kind, StepKind::Agent { .. });
-        let then = match outcome {
-            "error" if is_agent => self.without_agent(step, effect, (outcome, message)),
-            _ => self.trouble_of(step, effect, (outcome, message)),
+        let then = match trouble.outcome {
+            "error" if is_agent => self.without_agent(step, effect, trouble),
+            _ => self.trouble_of(step, effect, trouble),
         };
         self.follow(then);
     }
 
     /// As `trouble`, but an effect without an edge goes to the dead-letter list, and the operator hears of it.
-    fn trouble_of(&mut self, step: &Step, effect: &EffectId, (outcome, message): (&str, String)) -> Then {
+    fn trouble_of(&mut self, step: &Step, effect: &EffectId, trouble: Trouble<'_>) -> Then {
+        let Trouble { outcome, message } = trouble;
         if step.on.contains_key(outcome) {
             return self.trouble(step, outcome, message);
         }
@@ -145,7 +146,7 @@ impl<'a> Decider<'a> {
                 let is_agent = matches!(step.kind, StepKind::Agent { .. });
                 let then = match denial {
                     Denial::Budget if is_agent && !step.on.contains_key("over_budget") => {
-                        self.without_agent(step, effect, ("over_budget", message))
+                        self.without_agent(step, effect, Trouble { outcome: "over_budget", message })
                     }
                     Denial::Budget if is_agent => self.trouble(step, "over_budget", message),
                     Denial::Policy if is_agent => self.trouble(step, "refused", message),
@@ -221,7 +222,7 @@ impl<'a> Decider<'a> {
     }
 
     /// A child run ended; its start may not have been answered yet.
-    pub(super) fn child_ended(&mut self, effect: &EffectId, (status, output): (&str, &Value)) -> Decision {
+    pub(super) fn child_ended(&mut self, effect: &EffectId, end: ChildEnd<'_>) -> Decision {
         let known = self.draft.run.effects.get(effect).cloned();
         let Some(state) = known else {
             return Err(Refusal::NoSuchEffect { effect: effect.clone() });
@@ -241,12 +242,13 @@ impl<'a> Decider<'a> {
         }
         self.fact(Fact::ChildEnded { effect: effect.clone() });
         if self.is_waited_for(effect) {
-            self.child_answered(&state, (status, output));
+            self.child_answered(&state, end);
         }
         Ok(verdict(Kind::Taken))
     }
 
-    fn child_answered(&mut self, state: &EffectState, (status, output): (&str, &Value)) {
+    fn child_answered(&mut self, state: &EffectState, end: ChildEnd<'_>) {
+        let ChildEnd { status, output } = end;
         let Some(step) = self.step(&state.step) else { return };
         let then = if status == "done" {
             let labels = state.labels.join(Default::default());
@@ -277,7 +279,7 @@ impl<'a> Decider<'a> {
                 self.plain(effect, &EffectEvent::Settle(settlement.clone()))
             }
             (_, Settlement::DidNotHappen) => {
-                self.retry(Some(&state.step), (&Default::default(), Speaker::default()))
+                self.retry(Some(&state.step), &Default::default(), Speaker::default())
             }
             (_, Settlement::Happened(_) | Settlement::Undo) => {
                 let phase = "dead: it definitely failed; `retry` tries its step again".to_owned();

@@ -20,7 +20,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Decider, Decision, flow::Then};
 use crate::{
-    branch::{Place, Round, depth},
+    branch::{BranchId, Round, depth},
     event::{BranchEnded, Event, Labelled, RunStarted},
     fact::{BranchEnd, Fact},
     id::InstanceId,
@@ -379,5 +379,5 @@ fn end_of(ended: &BranchEnded) -> BranchEnd {
 }
 
 fn name(parent: &str, round: &Round, index: u32) -> String {
-    Place { parent: parent.to_owned(), round: round.clone(), index }.to_string()
+    BranchId { parent: parent.to_owned(), round: round.clone(), index }.to_string()
 }

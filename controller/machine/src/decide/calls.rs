@@ -11,7 +11,7 @@ use super::{
     Decider,
     ask::Wish,
     flow::Then,
-    payload::{Payload, approved, verb_call},
+    payload::{Payload, UndoPlan, approved, verb_call},
 };
 use crate::{
     call::Approval,
@@ -103,7 +103,7 @@ impl Decider<'_> {
     fn register_undo(&mut self, step: &Step, effect: EffectId, coverage: Option<&Coverage>) {
         let is_read =
             self.draft.run.effects.get(&effect).is_none_or(|state| state.traits.effect == Effect::Read);
-        let Some((verb, undo)) = self.undo_of(step).filter(|_| !is_read) else { return };
+        let Some(UndoPlan { verb, undo }) = self.undo_of(step).filter(|_| !is_read) else { return };
         let covered = coverage.and_then(|coverage| Some((approval(coverage), coverage.undo.clone()?)));
         let state = UndoState::Registered;
         let (step, round) = (step.id.clone(), None);

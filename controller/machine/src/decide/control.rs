@@ -13,7 +13,7 @@ use crate::{
         timer::{TimerEvent, TimerLife, TimerPhase},
     },
     run::{EffectPhase, Failure, Phase, Run, Status, Wait},
-    verdict::{Refusal, Verdict},
+    verdict::{Refusal, Step, Verdict},
 };
 
 impl<'a> Decider<'a> {
@@ -33,8 +33,8 @@ impl<'a> Decider<'a> {
         self.draft
     }
 
-    /// Answers an event of a run that exists.
-    pub(crate) fn decide(mut self) -> Result<(Verdict, Draft<'a>), Refusal> {
+    /// Answers an event of a run that exists; one that concludes nothing stores nothing.
+    pub(crate) fn decide(mut self) -> Result<Step, Refusal> {
         let event = &self.draft.envelope.event;
         let was_in_doubt = self.draft.run.is_ended() && self.draft.run.is_in_doubt();
         let verdict = match event {
@@ -56,7 +56,7 @@ impl<'a> Decider<'a> {
         if was_in_doubt && !self.draft.run.is_in_doubt() {
             crate::kill::tell_that_it_is_known(&mut self.draft);
         }
-        Ok((verdict, self.draft))
+        Ok(if self.draft.is_empty() { Step::nothing(verdict) } else { self.draft.finish(verdict) })
     }
 
     fn control(&mut self, event: &Event) -> Decision {
@@ -68,7 +68,7 @@ impl<'a> Decider<'a> {
             // Who takes a run back that is no branch must say more than that.
             Event::RunRolledBack { reason } if is_branch(&self.draft.run.id) => self.roll_back(reason),
             Event::RunRetried { step, edits, speaker } => {
-                return self.retry(step.as_ref(), (edits, *speaker));
+                return self.retry(step.as_ref(), edits, *speaker);
             }
             _ => Kind::Refused,
         };
@@ -104,7 +104,7 @@ impl<'a> Decider<'a> {
     fn timer(&mut self, timer: &TimerId) -> Decision {
         let stored = self.draft.run.timers.get(timer).copied();
         let phase = stored.map_or(TimerPhase::Absent, |at| TimerPhase::Armed { at });
-        let (_, answer) = TimerLife.drive(&phase, &TimerEvent::Fire(self.draft.at()));
+        let answer = TimerLife.drive(&phase, &TimerEvent::Fire(self.draft.at())).answer;
         match (answer.kind, stored) {
             (Kind::Refused, Some(at)) => Err(Refusal::TooEarly { timer: timer.clone(), at }),
             (Kind::Taken, _) => self.wake(timer),
@@ -124,7 +124,8 @@ impl<'a> Decider<'a> {
             TimerId::Lease(effect, attempt) => {
                 // What died with its host was told before any timer: here somebody lives and did not answer.
                 let message = "its lease lapsed: whoever performed it did not answer";
-                self.lost(effect, *attempt, (message, Loss::Unanswered))
+                let lost = self.losing(*attempt, Loss::Unanswered, message);
+                self.plain(effect, &lost)
             }
             TimerId::Backoff(effect, attempt) => self.plain(effect, &EffectEvent::Wake { attempt: *attempt }),
         }

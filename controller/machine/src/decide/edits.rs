@@ -18,6 +18,15 @@ use crate::{
     verdict::Refusal,
 };
 
+/// Where an edit comes from.
+#[derive(Clone, Copy)]
+pub(super) struct EditOrigin<'a> {
+    /// The gate at which it was made, or `retry`.
+    pub(super) at_gate: &'a str,
+    /// How far the words of whoever made it are trusted.
+    pub(super) speaker: Speaker,
+}
+
 impl Decider<'_> {
     /// Applies the edits of a card: only values that it shows, and only such that fit their schema.
     pub(super) fn edit(
@@ -30,7 +39,7 @@ impl Decider<'_> {
             if !gate.card.editable.iter().any(|shown| is_within(path, shown)) {
                 return Err(Refusal::NotEditable { path: path.clone() });
             }
-            self.change(path, value, (&gate.id, speaker))?;
+            self.change(path, value, EditOrigin { at_gate: &gate.id, speaker })?;
         }
         Ok(())
     }
@@ -40,8 +49,9 @@ impl Decider<'_> {
         &mut self,
         path: &Path,
         value: &Value,
-        (at_gate, speaker): (&str, Speaker),
+        origin: EditOrigin<'_>,
     ) -> Result<(), Refusal> {
+        let EditOrigin { at_gate, speaker } = origin;
         let original = eval::at_path(&self.draft.run, path).cloned();
         let original = original.ok_or_else(|| Refusal::NotEditable { path: path.clone() })?;
         let (by, at_gate) = (self.draft.envelope.by.clone(), at_gate.to_owned());

@@ -3,19 +3,30 @@
 use adjutant_spec::{plan::Idempotency, value::Money};
 use serde_json::Value;
 
-use super::{Decider, Decision};
+use super::{
+    Decider, Decision,
+    gates::{Asked, Described, described},
+};
 use crate::{
     call::Call,
     event::{Basis, Denial, Event, Finding, Settlement, TimerId},
     fact::Fact,
     id::{EffectId, Stamp},
     life::{
-        Kind, Lifecycle,
-        effect::{EffectAction, EffectEvent, Failing, Loss, Moment},
+        Driven, Kind, Lifecycle,
+        effect::{EffectAction, EffectEvent, Failing, Leasing, Losing, Loss, Moment},
     },
-    run::{EffectPhase, EffectState, Life, Part, Purpose},
+    output::ChildEnd,
+    run::{CoveredCall, EffectPhase, EffectState, Life, Part, Purpose},
     verdict::{Refusal, Verdict},
 };
+
+/// What an attempt that succeeded says.
+struct Success<'a> {
+    attempt: u32,
+    value: &'a Value,
+    cost: Option<Money>,
+}
 
 /// When the host looks again where it does not say itself: nothing waits without a wake-up cause.
 const LOOK_AGAIN: u64 = 60_000;
@@ -46,7 +57,7 @@ impl Decider<'_> {
             Event::EffectNeedsApproval { effect, rule } => self.needs_approval(effect, rule),
             Event::EffectOutdated { effect, moved } => self.outdated(effect, moved),
             Event::EffectSucceeded { effect, attempt, value, cost, .. } => {
-                self.succeeded(effect, *attempt, (value, *cost))
+                self.succeeded(effect, &Success { attempt: *attempt, value, cost: *cost })
             }
             Event::EffectFailed { effect, attempt, class, message, retry_after, cost } => {
                 let failure = Failing {
@@ -61,14 +72,17 @@ impl Decider<'_> {
             }
             Event::EffectUnknown { effect, attempt, message, host_died } => {
                 let by = if *host_died { Loss::HostDied } else { Loss::Unanswered };
-                self.lost(effect, *attempt, (message, by))
+                let lost = self.losing(*attempt, by, message);
+                self.plain(effect, &lost)
             }
             Event::EffectHeldBack { effect, attempt, .. } => {
                 self.plain(effect, &EffectEvent::HoldBack { attempt: *attempt })
             }
             Event::EffectProbed { effect, finding } => self.probed(effect, finding),
             Event::EffectSettled { effect, settlement } => self.settled(effect, settlement),
-            Event::ChildEnded { effect, status, output } => self.child_ended(effect, (status, output)),
+            Event::ChildEnded { effect, status, output } => {
+                self.child_ended(effect, ChildEnd { status, output })
+            }
             _ => Err(Refusal::Phase { phase: self.draft.run.status().to_owned() }),
         }
     }
@@ -98,20 +112,16 @@ impl Decider<'_> {
                 return Err(Refusal::WrongAttempt { effect: effect.clone(), expected, found: attempt });
             }
         }
-        self.plain(effect, &EffectEvent::Lease { attempt, at: self.draft.at(), until })
+        self.plain(effect, &EffectEvent::Lease(Leasing { attempt, at: self.draft.at(), until }))
     }
 
-    pub(super) fn lost(&mut self, effect: &EffectId, attempt: u32, (message, by): (&str, Loss)) -> Decision {
-        let (message, moment) = (message.to_owned(), self.moment_now());
-        self.plain(effect, &EffectEvent::Lose { attempt, by, message, moment })
+    /// Returns what is told to an effect one of whose attempts was lost just now.
+    pub(super) fn losing(&self, attempt: u32, by: Loss, message: &str) -> EffectEvent {
+        EffectEvent::Lose(Losing { attempt, by, message: message.to_owned(), moment: self.moment_now() })
     }
 
-    fn succeeded(
-        &mut self,
-        effect: &EffectId,
-        attempt: u32,
-        (value, cost): (&Value, Option<Money>),
-    ) -> Decision {
+    fn succeeded(&mut self, effect: &EffectId, success: &Success<'_>) -> Decision {
+        let Success { attempt, value, cost } = *success;
         let kind = self.drive_effect(effect, &EffectEvent::Succeed { attempt }, Some(value))?;
         self.spent(effect, cost);
         if kind == Kind::Late {
@@ -142,7 +152,7 @@ impl Decider<'_> {
         value: Option<&Value>,
     ) -> Result<Kind, Refusal> {
         let state = self.known(effect)?;
-        let (life, answer) = state.traits.drive(&state.life, event);
+        let Driven { state: life, answer } = state.traits.drive(&state.life, event);
         if answer.kind == Kind::Refused {
             let phase = state.life.phase.word().to_owned();
             return Err(Refusal::EffectPhase { effect: effect.clone(), phase });
@@ -359,17 +369,16 @@ impl Decider<'_> {
         let gate = self.next_gate(step);
         let kind = self.drive_effect(effect, &EffectEvent::Ask { gate }, None)?;
         if kind == Kind::Taken {
-            let (verb, args) = super::gates::described(&call);
-            let (step_id, labels, effect_class) = (step.id.clone(), state.labels, state.traits.effect);
-            let call = crate::run::CoveredCall {
-                step: step_id,
+            let Described { verb, args } = described(&call);
+            let call = CoveredCall {
+                step: step.id.clone(),
                 verb,
-                effect: effect_class,
+                effect: state.traits.effect,
                 args,
-                labels,
+                labels: state.labels,
                 undo: None,
             };
-            self.open_effect_gate(step, effect, (call, rule));
+            self.open_effect_gate(step, effect, Asked { call, why: rule.to_owned() });
         }
         Ok(verdict(kind))
     }

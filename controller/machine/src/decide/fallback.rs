@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use adjutant_spec::plan::{AgentContract, Fallback, Risk, Step, StepKind};
 use serde_json::Value;
 
-use super::{Decider, flow::Then, gates::Question};
+use super::{
+    Decider,
+    flow::{Then, Trouble},
+    gates::CardDraft,
+};
 use crate::{
     event::{Decision as Answered, Labelled},
     evolve::raised,
@@ -15,19 +19,15 @@ use crate::{
 
 impl<'a> Decider<'a> {
     /// An agent gave no answer: a person stands in, where the contract says so.
-    pub(super) fn without_agent(
-        &mut self,
-        step: &'a Step,
-        effect: &EffectId,
-        (outcome, message): (&str, String),
-    ) -> Then {
+    pub(super) fn without_agent(&mut self, step: &'a Step, effect: &EffectId, trouble: Trouble<'_>) -> Then {
+        let Trouble { outcome, message } = trouble;
         let contract = self.contract_of(step).filter(|contract| contract.fallback == Fallback::Operator);
         // A run that only observes must not wait for a person about nothing.
         let Some(contract) = contract.filter(|_| !self.draft.run.only_observes()) else {
             return self.trouble(step, outcome, message);
         };
         let StepKind::Agent { agent, .. } = &step.kind else { return Then::Stop };
-        let ask = Question {
+        let ask = CardDraft {
             subject: GateSubject::Agent(effect.clone()),
             question: asked_of(agent, &message),
             risk: Risk::Low,

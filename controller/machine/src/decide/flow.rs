@@ -26,6 +26,14 @@ pub(super) enum Then {
     Stop,
 }
 
+/// Why a step does not go on as it should.
+pub(super) struct Trouble<'a> {
+    /// The outcome that the step takes an edge by, such as `error`.
+    pub(super) outcome: &'a str,
+    /// What is wrong, for people.
+    pub(super) message: String,
+}
+
 impl<'a> Decider<'a> {
     /// Takes steps from one on.
     pub(super) fn walk(&mut self, from: StepId) {

@@ -12,13 +12,13 @@ use serde_json::{Value, json};
 
 use super::{Decider, Decision, ask::Wish, flow::Then};
 use crate::{
-    call::{Approval, Notice},
+    call::{Approval, Call, Notice},
     definition::Definition,
     event::{Decision as Answered, GateDecided, Labelled, TimerId},
     fact::Fact,
     id::EffectId,
     life::{
-        Kind, Lifecycle,
+        Driven, Kind, Lifecycle,
         effect::EffectEvent,
         gate::{GateEvent, GateLife},
     },
@@ -33,7 +33,7 @@ use crate::{
 const HOUR: u64 = 3_600_000;
 
 /// What a card is made of.
-pub(super) struct Question {
+pub(super) struct CardDraft {
     pub(super) subject: GateSubject,
     pub(super) question: String,
     pub(super) risk: Risk,
@@ -44,6 +44,22 @@ pub(super) struct Question {
     pub(super) form: Option<Value>,
     pub(super) changed: BTreeMap<String, Value>,
     pub(super) resume: Option<StepId>,
+}
+
+/// An effect that is put before a person.
+pub(super) struct Asked {
+    /// What it will do.
+    pub(super) call: CoveredCall,
+    /// Why it is asked: a rule, or what the run is about to do.
+    pub(super) why: String,
+}
+
+/// A call in words.
+pub(super) struct Described {
+    /// The verb's full name; of what is no verb, what stands for it.
+    pub(super) verb: String,
+    /// What it is called with.
+    pub(super) args: Value,
 }
 
 /// The written part of a gate step.
@@ -97,7 +113,7 @@ impl<'a> Decider<'a> {
         };
         let id = self.open_gate(
             step,
-            Question {
+            CardDraft {
                 subject: GateSubject::Step,
                 question,
                 risk: gate.risk,
@@ -146,7 +162,7 @@ impl<'a> Decider<'a> {
     }
 
     /// Writes a gate down, arms its expiry and tells the operator.
-    pub(super) fn open_gate(&mut self, step: &Step, ask: Question) -> String {
+    pub(super) fn open_gate(&mut self, step: &Step, ask: CardDraft) -> String {
         let number = self.draft.run.steps.get(&step.id).map_or(0, |state| state.gates) + 1;
         let id = format!("{}.{}.{number}", self.draft.run.id, step.id);
         let editable = if ask.subject == GateSubject::Step { ask.show.clone() } else { Vec::new() };
@@ -180,7 +196,7 @@ impl<'a> Decider<'a> {
         let gate = self.next_gate(step);
         let call = proposal(step, &wish);
         let effect = self.put(step, wish, EffectPhase::WaitingForApproval { gate });
-        self.open_effect_gate(step, &effect, (call, why));
+        self.open_effect_gate(step, &effect, Asked { call, why: why.to_owned() });
         effect
     }
 
@@ -190,20 +206,16 @@ impl<'a> Decider<'a> {
     }
 
     /// Opens the gate of one effect.
-    pub(super) fn open_effect_gate(
-        &mut self,
-        step: &Step,
-        effect: &EffectId,
-        (call, why): (CoveredCall, &str),
-    ) {
+    pub(super) fn open_effect_gate(&mut self, step: &Step, effect: &EffectId, asked: Asked) {
+        let Asked { call, why } = asked;
         let risk = if call.effect.is_guarded() { Risk::High } else { Risk::Medium };
         self.open_gate(
             step,
-            Question {
+            CardDraft {
                 subject: GateSubject::Effect(effect.clone()),
                 question: format!("{} by step \"{}\"?", call.verb, step.id),
                 risk,
-                why: why.to_owned(),
+                why,
                 show: Vec::new(),
                 effects: vec![call],
                 expires: expiry(risk),
@@ -217,7 +229,7 @@ impl<'a> Decider<'a> {
     /// Hands an event to a gate's life machine; returns what became of it.
     pub(super) fn move_gate(&mut self, id: &str, event: GateEvent, decided: Option<Decided>) -> Kind {
         let Some(gate) = self.draft.run.gates.get(id) else { return Kind::Refused };
-        let (phase, answer) = GateLife.drive(&gate.phase, &event);
+        let Driven { state: phase, answer } = GateLife.drive(&gate.phase, &event);
         if phase != gate.phase {
             self.fact(Fact::GateMoved { gate: id.to_owned(), phase, decided });
             self.draft.clear_timer(&TimerId::Gate(id.to_owned()));
@@ -435,20 +447,20 @@ fn expiry(risk: Risk) -> u64 {
 
 /// Returns what a proposed effect will do, as its card shows it.
 fn proposal(step: &Step, wish: &Wish) -> CoveredCall {
-    let (verb, args) = described(&wish.call);
+    let Described { verb, args } = described(&wish.call);
     let undo: Option<CoveredUndo> = None;
     CoveredCall { step: step.id.clone(), verb, effect: wish.effect, args, labels: wish.labels, undo }
 }
 
 /// Returns the verb and arguments of a call, as a card shows them.
-pub(super) fn described(call: &crate::call::Call) -> (String, Value) {
-    use crate::call::Call;
+pub(super) fn described(call: &Call) -> Described {
     match call {
-        Call::Verb(call) => (call.verb.clone(), call.args.clone()),
-        Call::RecordWrite { record, key, value, .. } => {
-            (super::payload::RECORD_WRITE.to_owned(), json!({ "record": record, "key": key, "value": value }))
-        }
-        Call::Agent(call) => (format!("agent {}", call.agent), call.input.clone()),
-        other => ("effect".to_owned(), json!(other)),
+        Call::Verb(call) => Described { verb: call.verb.clone(), args: call.args.clone() },
+        Call::RecordWrite { record, key, value, .. } => Described {
+            verb: super::payload::RECORD_WRITE.to_owned(),
+            args: json!({ "record": record, "key": key, "value": value }),
+        },
+        Call::Agent(call) => Described { verb: format!("agent {}", call.agent), args: call.input.clone() },
+        other => Described { verb: "effect".to_owned(), args: json!(other) },
     }
 }

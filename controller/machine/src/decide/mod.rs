@@ -37,7 +37,7 @@ use crate::{
     eval::Scope,
     fact::Fact,
     life::{
-        Kind, Lifecycle,
+        Driven, Kind, Lifecycle,
         run::{RunAction, RunEvent, RunLife},
     },
     run::{Failure, Phase, Position},
@@ -93,7 +93,7 @@ impl<'a> Decider<'a> {
 
     /// Hands an event to the run's life machine and does what it says.
     fn live(&mut self, event: &RunEvent) -> Kind {
-        let (phase, answer) = RunLife.drive(&self.draft.run.phase, event);
+        let Driven { state: phase, answer } = RunLife.drive(&self.draft.run.phase, event);
         if phase != self.draft.run.phase {
             self.fact(Fact::RunMoved { phase });
         }

@@ -12,7 +12,9 @@ use super::Decider;
 use crate::{
     call::{Call, VerbCall},
     codec::canonical,
-    eval, labels,
+    eval,
+    event::Labelled,
+    labels,
     run::{Card, Coverage, CoveredCall, CoveredUndo, Shown},
 };
 
@@ -27,6 +29,14 @@ pub(super) struct Payload {
     pub(super) args: Value,
     pub(super) labels: Labels,
     pub(super) timeout: u64,
+}
+
+/// What takes a step back.
+pub(super) struct UndoPlan {
+    /// The verb that is called then.
+    pub(super) verb: String,
+    /// The step's own undo; absent where it is the verb's default.
+    pub(super) undo: Option<Arc<Undo>>,
 }
 
 /// The verb under which a write of a business record is shown and granted.
@@ -76,12 +86,12 @@ impl<'a> Decider<'a> {
     }
 
     fn covered_record(&self, step: &Step, op: &RecordOp) -> Result<CoveredCall, String> {
-        let (args, labels) = self.record_payload(op)?;
+        let Labelled { value: args, labels } = self.record_payload(op)?;
         let (verb, effect) = (RECORD_WRITE.to_owned(), Effect::Write);
         Ok(CoveredCall { step: step.id.clone(), verb, effect, args, labels, undo: None })
     }
 
-    fn record_payload(&self, op: &RecordOp) -> Result<(Value, Labels), String> {
+    fn record_payload(&self, op: &RecordOp) -> Result<Labelled, String> {
         let RecordOp::Write { record, key, value, .. } = op else {
             return Err("nothing is written".to_owned());
         };
@@ -89,12 +99,12 @@ impl<'a> Decider<'a> {
         let fields = scope.args(value).map_err(|error| error.to_string())?;
         let key_text = scope.text(key).map_err(|error| error.to_string())?;
         let labels = self.labels_of(value).join(labels::of_reads(&self.draft.run, &key.reads));
-        Ok((json!({ "record": record, "key": key_text, "value": fields }), labels))
+        Ok(Labelled { value: json!({ "record": record, "key": key_text, "value": fields }), labels })
     }
 
     /// Renders a step's undo with holes for what only its own execution tells.
     pub(super) fn undo_with_holes(&self, step: &Step) -> Result<Option<CoveredUndo>, String> {
-        let Some((verb, undo)) = self.undo_of(step) else { return Ok(None) };
+        let Some(UndoPlan { verb, undo }) = self.undo_of(step) else { return Ok(None) };
         let Some(undo) = undo else {
             let args = json!({ "from": format!("⟨steps.{}⟩", step.id) });
             return Ok(Some(CoveredUndo { verb, args }));
@@ -105,12 +115,12 @@ impl<'a> Decider<'a> {
     }
 
     /// Returns what takes a step back: its own undo, else its verb's default.
-    pub(super) fn undo_of(&self, step: &Step) -> Option<(String, Option<Arc<Undo>>)> {
+    pub(super) fn undo_of(&self, step: &Step) -> Option<UndoPlan> {
         if let Some(undo) = self.def.undo(&step.id) {
-            return Some((undo.call.clone(), Some(Arc::clone(undo))));
+            return Some(UndoPlan { verb: undo.call.clone(), undo: Some(Arc::clone(undo)) });
         }
         let StepKind::Call { call, .. } = &step.kind else { return None };
-        self.def.verbs.get(call)?.undo.clone().map(|verb| (verb, None))
+        self.def.verbs.get(call)?.undo.clone().map(|verb| UndoPlan { verb, undo: None })
     }
 
     /// Returns the gate step whose approval covers a step.

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Decider, Decision, effects::is_pure, flow::Then};
+use super::{Decider, Decision, edits::EditOrigin, effects::is_pure, flow::Then};
 use crate::{
-    branch::{Place, is_branch, root_of},
+    branch::{BranchId, is_branch, root_of},
     fact::Fact,
     id::EffectId,
     life::{Kind, run::RunEvent},
@@ -29,7 +29,8 @@ impl Decider<'_> {
     pub(super) fn retry(
         &mut self,
         step: Option<&String>,
-        (edits, speaker): (&BTreeMap<String, Value>, Speaker),
+        edits: &BTreeMap<String, Value>,
+        speaker: Speaker,
     ) -> Decision {
         if is_branch(&self.draft.run.id) {
             return Err(Refusal::BranchAlone { root: root_of(&self.draft.run.id).to_owned() });
@@ -51,7 +52,7 @@ impl Decider<'_> {
         let (Onward::At(name) | Onward::Behind(name)) = &from;
         self.fact(Fact::Retried { step: name.clone() });
         for (path, value) in edits {
-            self.change(path, value, ("retry", speaker))?;
+            self.change(path, value, EditOrigin { at_gate: "retry", speaker })?;
         }
         self.forget_failures();
         self.arm_deadline();
@@ -67,7 +68,7 @@ impl Decider<'_> {
         let run = &self.draft.run;
         let mut found = run.branches.iter().filter_map(|(round, branches)| {
             let (parent, round, index) = (run.id.clone(), round.clone(), branches.doubtful()?);
-            Some(Place { parent, round, index }.to_string())
+            Some(BranchId { parent, round, index }.to_string())
         });
         found.next()
     }

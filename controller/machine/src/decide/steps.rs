@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use adjutant_spec::{
-    plan::{AgentContract, Effect, Idempotency, RecordOp, Step, StepKind, Until},
+    plan::{Effect, Idempotency, RecordOp, Step, StepKind, Until},
     schema::Schema,
     value::{Arg, Labels, Privacy, Template, moment},
 };
@@ -71,17 +71,11 @@ impl<'a> Decider<'a> {
     }
 
     pub(super) fn agent(&mut self, step: &Step, agent: &str, with: &BTreeMap<String, Arg>) -> Then {
-        let Some(contract) = self.def.agents.get(agent) else {
-            return self.trouble(step, "error", format!("the agent \"{agent}\" is not in the bundle"));
-        };
-        let labels = self.labels_of(with);
-        if labels.privacy == Privacy::Secret {
-            return self.trouble(step, "error", "a secret may not be shown to a model".to_owned());
-        }
-        match self.agent_call(step, (agent, contract), with) {
+        match self.agent_call(step, agent, with) {
             Err(Unasked::Refused(message)) => self.trouble(step, "refused", message),
             Ok(call) => {
                 let timeout = step.timeout.map_or(AGENT_TIMEOUT, |period| period.millis());
+                let labels = self.labels_of(with);
                 let call = Call::Agent(Box::new(call));
                 self.ask(step, Wish { labels, timeout, ..Wish::pure(call) })
             }
@@ -92,9 +86,14 @@ impl<'a> Decider<'a> {
     fn agent_call(
         &self,
         step: &Step,
-        (agent, contract): (&str, &AgentContract),
+        agent: &str,
         with: &BTreeMap<String, Arg>,
     ) -> Result<AgentCall, Unasked> {
+        let contract = self.def.agents.get(agent);
+        let contract = contract.ok_or_else(|| format!("the agent \"{agent}\" is not in the bundle"))?;
+        if self.labels_of(with).privacy == Privacy::Secret {
+            return Err("a secret may not be shown to a model".to_owned().into());
+        }
         let input = self.scope().args(with).map_err(|error| error.to_string())?;
         fits(self.def.agent_input(agent), &input, "the agent's input")?;
         let scope = Scope::of_inputs(&self.draft.run, self.def, &input);

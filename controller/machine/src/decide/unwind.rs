@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Decider, ask::Wish, effects::is_pure, payload::Payload};
 use crate::{
-    event::{ErrorClass, Event, TimerId},
+    event::{ErrorClass, Event, Labelled, TimerId},
     fact::Fact,
     id::{EffectId, InstanceId},
     life::{effect::EffectEvent, run::RunEvent},
@@ -150,11 +150,11 @@ impl<'a> Decider<'a> {
 
     fn undo_payload(&self, step: &Step, entry: &UndoEntry) -> Result<Payload, String> {
         let contract = self.contract(&entry.verb)?;
-        let (args, labels) = match &entry.undo {
+        let Labelled { value: args, labels } = match &entry.undo {
             Some(undo) => {
                 let scope = self.scope().with_key(&entry.effect.key());
-                let args = scope.args(&undo.with).map_err(|error| error.to_string())?;
-                (args, self.labels_of(&undo.with))
+                let value = scope.args(&undo.with).map_err(|error| error.to_string())?;
+                Labelled { value, labels: self.labels_of(&undo.with) }
             }
             None => self.default_undo(step, entry, &contract.input),
         };
@@ -172,15 +172,10 @@ impl<'a> Decider<'a> {
     }
 
     /// Fills the fields that a verb's default undo declares: from the answer that is taken back, else from what was sent.
-    fn default_undo(
-        &self,
-        step: &Step,
-        entry: &UndoEntry,
-        input: &Value,
-    ) -> (Value, adjutant_spec::value::Labels) {
+    fn default_undo(&self, step: &Step, entry: &UndoEntry, input: &Value) -> Labelled {
         let answer = self.draft.run.steps.get(&step.id).and_then(|state| state.value.as_ref());
         let state = self.draft.run.effects.get(&entry.effect);
-        let sent = state.and_then(|state| state.call.as_ref()).map(|call| super::gates::described(call).1);
+        let sent = state.and_then(|state| state.call.as_ref()).map(|call| super::gates::described(call).args);
         let mut labels = state.map_or_else(Default::default, |state| state.labels);
         if let Some(answer) = answer {
             labels = labels.join(answer.labels);
@@ -195,7 +190,7 @@ impl<'a> Decider<'a> {
         if input.pointer("/properties/key").is_some() {
             args.entry("key").or_insert(json!(entry.effect.key()));
         }
-        (Value::Object(args), labels)
+        Labelled { value: Value::Object(args), labels }
     }
 
     /// An undo that cannot even be written is dead at once: the operator decides.

@@ -80,7 +80,7 @@ fn both(call: &mut Call<'_, '_, '_>, question: fn(&str, &str) -> bool) -> Result
 fn divisible(call: &mut Call<'_, '_, '_>) -> Result<Value, Error> {
     let (left, right) = (call.subject()?, call.needed(1)?);
     let (Some(left), Some(right)) = (Num::of(&left), Num::of(&right)) else { return Ok(Value::from(false)) };
-    Ok(Value::from(left.parts(right)?.1.compare(Num::Whole(0)).is_eq()))
+    Ok(Value::from(left.divided(right)?.rest.compare(Num::Whole(0)).is_eq()))
 }
 
 fn parity(value: &Value) -> Option<i128> {

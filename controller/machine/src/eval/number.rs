@@ -12,7 +12,15 @@ use serde_json::Number;
 
 use super::meter::refuse;
 
-/// The highest power.
+/// What a division into whole parts gives.
+pub(super) struct Division {
+    /// How often the divisor goes into the number, rounded down.
+    pub(super) whole: Num,
+    /// What is left; it has the sign of the divisor.
+    pub(super) rest: Num,
+}
+
+/// The highest power that a number may be raised to.
 const HIGHEST: i128 = 400;
 
 /// A decimal as a value of a template.
@@ -108,16 +116,14 @@ impl Num {
     }
 
     /// Returns how often the other goes into it, rounded down, and what is left; the rest has the other's sign.
-    pub(super) fn parts(self, other: Self) -> Result<(Self, Self), Error> {
+    pub(super) fn divided(self, other: Self) -> Result<Division, Error> {
         if let (Whole(left), Whole(right)) = (self, other) {
             nonzero(other)?;
             let quotient = left.checked_div_euclid(right).ok_or_else(too_large)?;
             let rest = left.checked_rem_euclid(right).ok_or_else(too_large)?;
             let is_above = right < 0 && rest != 0;
-            return Ok((
-                Whole(quotient - i128::from(is_above)),
-                Whole(if is_above { rest + right } else { rest }),
-            ));
+            let whole = Whole(quotient - i128::from(is_above));
+            return Ok(Division { whole, rest: Whole(if is_above { rest + right } else { rest }) });
         }
         let (left, right) = (self.decimal()?, nonzero(other)?);
         let mut rest = left.checked_rem(right).ok_or_else(too_large)?;
@@ -127,7 +133,8 @@ impl Num {
             rest = rest.checked_add(right).ok_or_else(too_large)?;
             quotient = quotient.checked_sub(Decimal::ONE).ok_or_else(too_large)?;
         }
-        Ok((Whole(i128::try_from(quotient).map_err(|_| too_large())?), Point(rest)))
+        let whole = Whole(i128::try_from(quotient).map_err(|_| too_large())?);
+        Ok(Division { whole, rest: Point(rest) })
     }
 
     pub(super) fn power(self, other: Self) -> Result<Self, Error> {

@@ -31,8 +31,8 @@ pub(super) const ALL: &[(&str, Function)] = &[
     ("-", |call| numeric(call, "-", Num::minus)),
     ("*", multiply),
     ("/", |call| numeric(call, "/", Num::over)),
-    ("//", |call| numeric(call, "//", |left, right| Ok(left.parts(right)?.0))),
-    ("%", |call| numeric(call, "%", |left, right| Ok(left.parts(right)?.1))),
+    ("//", |call| numeric(call, "//", |left, right| Ok(left.divided(right)?.whole))),
+    ("%", |call| numeric(call, "%", |left, right| Ok(left.divided(right)?.rest))),
     ("**", |call| numeric(call, "**", Num::power)),
     ("~", join),
 ];
@@ -94,8 +94,8 @@ fn slice(call: &mut Call<'_, '_, '_>) -> Result<Value, Error> {
             .map(Some)
             .ok_or_else(|| wrong("a slice has whole bounds", &number)),
     };
-    let bounds = (bound(1)?, bound(2)?, bound(3)?.unwrap_or(1));
-    if bounds.2 == 0 {
+    let bounds = Bounds { start: bound(1)?, stop: bound(2)?, step: bound(3)?.unwrap_or(1) };
+    if bounds.step == 0 {
         return Err(refuse("a slice has no step of 0"));
     }
     if let Some(text) = value.as_str() {
@@ -108,11 +108,17 @@ fn slice(call: &mut Call<'_, '_, '_>) -> Result<Value, Error> {
     call.list(part)
 }
 
+/// What a slice takes of a list: from one place to before another, in steps that are not 0.
+#[derive(Clone, Copy)]
+struct Bounds {
+    start: Option<i128>,
+    stop: Option<i128>,
+    step: i128,
+}
+
 /// The places that a slice takes from so many.
-fn places(
-    len: usize,
-    (start, stop, step): (Option<i128>, Option<i128>, i128),
-) -> impl Iterator<Item = usize> {
+fn places(len: usize, bounds: Bounds) -> impl Iterator<Item = usize> {
+    let Bounds { start, stop, step } = bounds;
     let len = i128::try_from(len).unwrap_or(i128::MAX);
     let (low, high) = if step > 0 { (0, len) } else { (-1, len - 1) };
     let place = |bound: Option<i128>, absent: i128| {

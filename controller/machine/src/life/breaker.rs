@@ -142,15 +142,20 @@ fn on(
             open(at, pause.saturating_mul(2).min(breaker.longest), answer)
         }
         (BreakerPhase::Open { until, pause }, BreakerEvent::Admit(now)) => {
-            let trial = BreakerPhase::HalfOpen { until: now.plus(pause), pause, room: 1, out: 1 };
-            admit(now < until, (until, trial), answer)
+            if now < until {
+                return wait(until, answer);
+            }
+            pass(BreakerPhase::HalfOpen { until: now.plus(pause), pause, room: 1, out: 1 }, answer)
         }
         (BreakerPhase::HalfOpen { until, pause, room, out }, BreakerEvent::Admit(now)) => {
             let is_lost = now >= until;
             let out = if out < room { out + 1 } else { out };
             let until_then = if is_lost { now.plus(pause) } else { until };
             let trial = BreakerPhase::HalfOpen { until: until_then, pause, room, out };
-            admit(!is_lost && *phase == trial, (until, trial), answer)
+            if !is_lost && *phase == trial {
+                return wait(until, answer);
+            }
+            pass(trial, answer)
         }
         (BreakerPhase::Open { .. }, BreakerEvent::Success | BreakerEvent::Failure(_)) => answer.late(),
     }
@@ -172,15 +177,13 @@ fn open(at: Stamp, pause: u64, answer: &mut Answer<BreakerAction>) -> Outcome<Br
     Outcome::Transition(BreakerPhase::Open { until, pause })
 }
 
-fn admit(
-    waits: bool,
-    (until, trial): (Stamp, BreakerPhase),
-    answer: &mut Answer<BreakerAction>,
-) -> Outcome<BreakerPhase> {
-    if waits {
-        answer.act(BreakerAction::Wait(until));
-        return Outcome::Handled;
-    }
+fn wait(until: Stamp, answer: &mut Answer<BreakerAction>) -> Outcome<BreakerPhase> {
+    answer.act(BreakerAction::Wait(until));
+    Outcome::Handled
+}
+
+/// Lets a call pass as a trial.
+fn pass(trial: BreakerPhase, answer: &mut Answer<BreakerAction>) -> Outcome<BreakerPhase> {
     answer.act(BreakerAction::Pass);
     Outcome::Transition(trial)
 }
@@ -188,16 +191,16 @@ fn admit(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::life::Lifecycle;
+    use crate::life::{Driven, Lifecycle};
 
     fn passes(phase: &mut BreakerPhase, now: i64) -> bool {
-        let (next, answer) = Breaker::default().drive(phase, &BreakerEvent::Admit(Stamp(now)));
-        *phase = next;
+        let Driven { state, answer } = Breaker::default().drive(phase, &BreakerEvent::Admit(Stamp(now)));
+        *phase = state;
         answer.actions == [BreakerAction::Pass]
     }
 
     fn tell(phase: &mut BreakerPhase, event: BreakerEvent) {
-        (*phase, _) = Breaker::default().drive(phase, &event);
+        *phase = Breaker::default().drive(phase, &event).state;
     }
 
     /// Returns how many of a crowd pass at one moment.

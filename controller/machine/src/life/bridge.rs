@@ -14,6 +14,15 @@ pub struct Answer<A> {
     pub kind: Kind,
 }
 
+/// A machine after one event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Driven<S, A> {
+    /// The state that it is in now.
+    pub state: S,
+    /// What it says to the event.
+    pub answer: Answer<A>,
+}
+
 /// What became of an event of a life cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -76,7 +85,7 @@ pub trait Lifecycle: Clone + Sized {
 
     /// Runs the statig machine for one event and returns the state after it.
     #[must_use]
-    fn drive(&self, state: &Self::State, event: &Self::Event) -> (Self::State, Answer<Self::Action>);
+    fn drive(&self, state: &Self::State, event: &Self::Event) -> Driven<Self::State, Self::Action>;
 }
 
 /// The superstate above all states: it refuses what no state answered.
@@ -93,7 +102,7 @@ pub(crate) fn refuse<S, A>(answer: &mut Answer<A>) -> Outcome<S> {
 }
 
 /// Restores a machine in a state, hands it one event, and returns what is left.
-pub(crate) fn drive<M, S, E, A>(shared: &M, state: &S, event: &E) -> (S, Answer<A>)
+pub(crate) fn drive<M, S, E, A>(shared: &M, state: &S, event: &E) -> Driven<S, A>
 where
     M: Clone
         + for<'e, 'c> IntoStateMachine<Event<'e> = E, Context<'c> = Answer<A>, State = S>
@@ -106,7 +115,7 @@ where
     let mut answer = Answer::new();
     let mut machine = restored.init_with_context(&mut answer);
     machine.handle_with_context(event, &mut answer);
-    (machine.state().clone(), answer)
+    Driven { state: machine.state().clone(), answer }
 }
 
 /// Makes a [`Lifecycle`] out of a type, its state, its events and its actions.
@@ -130,7 +139,7 @@ macro_rules! machine {
                 $on(self, state, event, answer)
             }
 
-            fn drive(&self, state: &$state, event: &$event) -> ($state, $crate::life::Answer<$action>) {
+            fn drive(&self, state: &$state, event: &$event) -> $crate::life::Driven<$state, $action> {
                 $crate::life::bridge::drive(self, state, event)
             }
         }

@@ -180,7 +180,7 @@ impl Kept {
         if let Some(arrival) = &entry.arrival {
             kept.arrival.clone_from(arrival);
         }
-        kept.phase = DeliveryLife.drive(&kept.phase, &entry.event).0;
+        kept.phase = DeliveryLife.drive(&kept.phase, &entry.event).state;
         if let DeliveryEvent::SetAside { runs, .. } | DeliveryEvent::Started { runs } = &entry.event {
             kept.runs.clone_from(runs);
         }
@@ -213,7 +213,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::life::{Kind, Lifecycle as _};
+    use crate::life::{Driven, Kind, Lifecycle as _};
 
     fn unmet(reason: &str) -> Vec<Unmet> {
         vec![Unmet { playbook: None, reason: reason.to_owned() }]
@@ -244,8 +244,8 @@ mod tests {
                 DeliveryEvent::Started { runs: vec!["r".to_owned()] },
                 DeliveryEvent::Dropped { reason: "twice".to_owned() },
             ] {
-                let (next, answer) = DeliveryLife.drive(&ended, &event);
-                assert_eq!((next, answer.kind), (ended.clone(), Kind::Late));
+                let Driven { state, answer } = DeliveryLife.drive(&ended, &event);
+                assert_eq!((state, answer.kind), (ended.clone(), Kind::Late));
             }
         }
     }
@@ -254,10 +254,10 @@ mod tests {
     fn the_same_reasons_are_no_news() {
         let open = DeliveryPhase::Open { reasons: unmet("held") };
         let again = DeliveryEvent::SetAside { reasons: unmet("held"), runs: Vec::new() };
-        assert_eq!(DeliveryLife.drive(&open, &again).1.kind, Kind::Repeated);
+        assert_eq!(DeliveryLife.drive(&open, &again).answer.kind, Kind::Repeated);
         let other = DeliveryEvent::SetAside { reasons: unmet("wrong type"), runs: Vec::new() };
-        let (next, answer) = DeliveryLife.drive(&open, &other);
-        assert_eq!((next, answer.kind), (DeliveryPhase::Open { reasons: unmet("wrong type") }, Kind::Taken));
+        let Driven { state, answer } = DeliveryLife.drive(&open, &other);
+        assert_eq!((state, answer.kind), (DeliveryPhase::Open { reasons: unmet("wrong type") }, Kind::Taken));
     }
 
     #[test]

@@ -16,5 +16,5 @@ pub mod run;
 pub mod table;
 pub mod timer;
 
-pub use bridge::{Answer, Kind, Lifecycle};
+pub use bridge::{Answer, Driven, Kind, Lifecycle};
 pub(crate) use bridge::{Root, machine};

@@ -2,7 +2,7 @@
 
 use std::fmt::{Debug, Write};
 
-use super::{Lifecycle, bridge::Kind};
+use super::{Driven, Kind, Lifecycle};
 
 /// Samples of a machine.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ where
         format!("# {title}\n\n| state | event | next | answer | actions |\n|---|---|---|---|---|\n");
     for (state_name, state) in &samples.states {
         for (event_name, event) in &samples.events {
-            let (next, answer) = samples.machine.drive(state, event);
+            let Driven { state: next, answer } = samples.machine.drive(state, event);
             let next = if next == *state { "–".to_owned() } else { name(&next) };
             let actions: Vec<String> =
                 answer.actions.iter().map(|action| word(&format!("{action:?}"))).collect();

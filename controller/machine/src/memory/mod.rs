@@ -17,8 +17,8 @@ use crate::{
     chain::{Digest, Link, Parts, Salt, Section, Walk},
     id::{EntryId, InstanceId},
     journal::{
-        Append, Batch, ChainReport, Content as Entry, Done, Journal, JournalError, Receipt, Row, RowWrite,
-        Scan, Snapshot, Stored, Table, page,
+        Append, Batch, ChainReport, Content, Done, Journal, JournalError, Receipt, Row, RowWrite, Scan,
+        Snapshot, Stored, Table, page,
     },
 };
 
@@ -32,7 +32,7 @@ pub struct MemoryJournal {
 
 #[derive(Default)]
 struct Inner {
-    content: Content,
+    content: Durable,
     holding: bool,
     unsynced: VecDeque<(Batch, Done)>,
     /// Submissions that are still to pass before the fault, with the fault.
@@ -42,7 +42,7 @@ struct Inner {
 
 /// What is durable.
 #[derive(Debug, Clone, Default)]
-struct Content {
+struct Durable {
     instances: BTreeMap<InstanceId, Instance>,
     rows: BTreeMap<(Table, Vec<u8>), (u64, Vec<u8>)>,
     blobs: BTreeMap<String, Vec<u8>>,
@@ -58,7 +58,7 @@ struct Instance {
     /// The batch that brought the snapshot.
     batch: u64,
     trimmed: u64,
-    entries: BTreeMap<u64, Entry>,
+    entries: BTreeMap<u64, Content>,
 }
 
 impl Instance {
@@ -161,7 +161,7 @@ impl MemoryJournal {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn read<T>(&self, read: impl FnOnce(&Content) -> T) -> Result<T, JournalError> {
+    fn read<T>(&self, read: impl FnOnce(&Durable) -> T) -> Result<T, JournalError> {
         Ok(read(&self.lock().content))
     }
 }
@@ -194,7 +194,7 @@ impl Journal for MemoryJournal {
         instance: &InstanceId,
         from: u64,
         limit: usize,
-    ) -> Result<Vec<(u64, Entry)>, JournalError> {
+    ) -> Result<Vec<(u64, Content)>, JournalError> {
         self.read(|content| content.entries(instance, from, page(limit)))?
     }
 
@@ -228,7 +228,7 @@ impl Journal for MemoryJournal {
     }
 
     fn verify(&self) -> Result<ChainReport, JournalError> {
-        self.read(Content::verify)
+        self.read(Durable::verify)
     }
 }
 
@@ -269,7 +269,7 @@ fn refused() -> JournalError {
     JournalError::Disk("a fault was injected".to_owned())
 }
 
-impl Heads for Content {
+impl Heads for Durable {
     fn last(&self, instance: &InstanceId) -> Result<u64, JournalError> {
         Ok(self.instances.get(instance).map_or(0, |held| held.seq))
     }
@@ -283,7 +283,7 @@ impl Heads for Content {
     }
 }
 
-impl Content {
+impl Durable {
     fn write(&mut self, batch: &Batch) -> Result<Receipt, JournalError> {
         accept(batch, self)?;
         let number = self.links.len() as u64 + 1;
@@ -320,7 +320,7 @@ impl Content {
         instance: &InstanceId,
         from: u64,
         limit: usize,
-    ) -> Result<Vec<(u64, Entry)>, JournalError> {
+    ) -> Result<Vec<(u64, Content)>, JournalError> {
         let Some(held) = self.instances.get(instance) else { return Ok(Vec::new()) };
         let found = held.entries.range(from..).take(limit);
         found

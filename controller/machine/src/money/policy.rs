@@ -22,7 +22,7 @@ pub struct Question<'a> {
 
 /// Whether it may be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Permission {
     /// It may, by this rule.
     Allow {
         /// The rule.
@@ -44,12 +44,12 @@ pub enum Verdict {
 
 /// Decides by the grants of the plan in force, whatever a subject or a connector was called when they were written.
 #[must_use]
-pub fn decide(plan: &Plan, question: Question<'_>) -> Verdict {
+pub fn decide(plan: &Plan, question: Question<'_>) -> Permission {
     if question.effect == Effect::Read {
         return allow("reads are free", false);
     }
     if question.stage == Stage::Observe {
-        return Verdict::Deny { rule: "the slice only observes".to_owned() };
+        return Permission::Deny { rule: "the slice only observes".to_owned() };
     }
     if question.is_approved {
         return allow("a person approved this payload", false);
@@ -58,21 +58,21 @@ pub fn decide(plan: &Plan, question: Question<'_>) -> Verdict {
     let level = grant.map(|grant| grant.level);
     let rule = grant.map_or_else(|| format!("nothing grants \"{}\"", question.verb), rule_of);
     match level {
-        _ if question.stage == Stage::Advise => Verdict::Ask { rule: "the slice only advises".to_owned() },
+        _ if question.stage == Stage::Advise => Permission::Ask { rule: "the slice only advises".to_owned() },
         // Send, spend, delete and publish need a gate whatever is granted: a grant alone never lets them out.
         _ if question.effect.is_guarded() && !question.passed_by_condition => {
-            Verdict::Deny { rule: format!("\"{}\" needs a gate", question.verb) }
+            Permission::Deny { rule: format!("\"{}\" needs a gate", question.verb) }
         }
-        Some(Level::Advise | Level::Ask) => Verdict::Ask { rule },
+        Some(Level::Advise | Level::Ask) => Permission::Ask { rule },
         Some(Level::Notify) => allow(&rule, true),
         Some(Level::Act) => allow(&rule, false),
         None if question.passed_by_condition => allow("its gate let it pass", false),
-        None => Verdict::Deny { rule },
+        None => Permission::Deny { rule },
     }
 }
 
-fn allow(rule: &str, tells: bool) -> Verdict {
-    Verdict::Allow { rule: rule.to_owned(), tells }
+fn allow(rule: &str, tells: bool) -> Permission {
+    Permission::Allow { rule: rule.to_owned(), tells }
 }
 
 fn rule_of(grant: &Autonomy) -> String {

@@ -158,7 +158,7 @@ impl Bits {
     /// Returns whether a place is among them.
     #[must_use]
     pub fn contains(&self, place: u32) -> bool {
-        let (byte, bit) = parts(place);
+        let BitAt { byte, bit } = bit_at(place);
         self.0.get(byte).is_some_and(|held| held & bit != 0)
     }
 
@@ -171,7 +171,7 @@ impl Bits {
     /// Returns how many there are from a place on.
     #[must_use]
     pub fn count_from(&self, place: u32) -> u32 {
-        let (first, bit) = parts(place);
+        let BitAt { byte: first, bit } = bit_at(place);
         let held = self.0.iter().enumerate().skip(first);
         held.map(|(at, byte)| if at == first { byte & !(bit - 1) } else { *byte }.count_ones()).sum()
     }
@@ -190,7 +190,7 @@ impl Bits {
     }
 
     pub(crate) fn insert(&mut self, place: u32) {
-        let (byte, bit) = parts(place);
+        let BitAt { byte, bit } = bit_at(place);
         if self.0.len() <= byte {
             self.0.resize(byte + 1, 0);
         }
@@ -199,7 +199,7 @@ impl Bits {
 
     /// Takes one out; equal sets are equal bytes, so nothing is left behind the last one.
     pub(crate) fn remove(&mut self, place: u32) {
-        let (byte, bit) = parts(place);
+        let BitAt { byte, bit } = bit_at(place);
         if let Some(held) = self.0.get_mut(byte) {
             *held &= !bit;
         }
@@ -209,8 +209,16 @@ impl Bits {
     }
 }
 
-fn parts(place: u32) -> (usize, u8) {
-    (usize::try_from(place / 8).unwrap_or(usize::MAX), 1 << (place % 8))
+/// Where a place has its bit.
+struct BitAt {
+    /// The index of the byte that it is in.
+    byte: usize,
+    /// The byte with this bit alone.
+    bit: u8,
+}
+
+fn bit_at(place: u32) -> BitAt {
+    BitAt { byte: usize::try_from(place / 8).unwrap_or(usize::MAX), bit: 1 << (place % 8) }
 }
 
 impl Serialize for Bits {

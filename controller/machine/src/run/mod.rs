@@ -36,7 +36,7 @@ pub use branches::{Bits, Branches, Results};
 pub use effect::{Child, Close, EffectPhase, EffectState, Life, Purpose, Traits};
 pub use gate::{Card, Coverage, CoveredCall, CoveredUndo, Decided, Gate, GatePhase, GateSubject, Shown};
 pub use part::Part;
-pub use waiting::Cause;
+pub use waiting::WakeUp;
 
 /// How long after its timeout an attempt counts as lost, in milliseconds.
 pub const LEASE_GRACE: u64 = 5_000;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Branches, EffectPhase, EffectState, Phase, Purpose, Run, Wait};
 use crate::{
-    branch::{Place, Round},
+    branch::{BranchId, Round},
     event::TimerId,
     id::{EffectId, Stamp},
 };
@@ -12,7 +12,7 @@ use crate::{
 /// What will move a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "cause")]
-pub enum Cause {
+pub enum WakeUp {
     /// A stored timer.
     Timer {
         /// Which.
@@ -69,31 +69,31 @@ pub enum Cause {
 impl Run {
     /// Returns everything that will move the run, the nearest reason first; never empty before its end (law 11).
     #[must_use]
-    pub fn waiting(&self) -> Vec<Cause> {
+    pub fn waiting(&self) -> Vec<WakeUp> {
         if self.is_ended() {
             return Vec::new();
         }
         let mut causes = Vec::new();
         if let Phase::Paused { reason, .. } = &self.phase {
-            causes.push(Cause::Paused { reason: reason.clone() });
+            causes.push(WakeUp::Paused { reason: reason.clone() });
         }
         causes.extend(self.effects.iter().filter_map(|(id, state)| effect_cause(id, state)));
         causes.extend(
             self.branches.iter().filter_map(|(round, branches)| self.branches_cause(round, branches)),
         );
         causes.extend(
-            self.open_gates().map(|gate| Cause::Gate { gate: gate.id.clone(), expires: gate.card.expires }),
+            self.open_gates().map(|gate| WakeUp::Gate { gate: gate.id.clone(), expires: gate.card.expires }),
         );
         let timers = self.timers.iter().filter(|(timer, _)| matches!(timer, TimerId::Wait(_)));
-        causes.extend(timers.map(|(timer, at)| Cause::Timer { timer: timer.clone(), at: *at }));
+        causes.extend(timers.map(|(timer, at)| WakeUp::Timer { timer: timer.clone(), at: *at }));
         causes
     }
 
-    fn branches_cause(&self, round: &Round, branches: &Branches) -> Option<Cause> {
+    fn branches_cause(&self, round: &Round, branches: &Branches) -> Option<WakeUp> {
         let index = branches.live_ones().last().or_else(|| branches.returning_ones().last())?;
-        let place = Place { parent: self.id.clone(), round: round.clone(), index };
+        let first = BranchId { parent: self.id.clone(), round: round.clone(), index };
         let open = branches.live() + branches.returning();
-        Some(Cause::Branches { step: round.step.clone(), open, first: place.to_string() })
+        Some(WakeUp::Branches { step: round.step.clone(), open, first: first.to_string() })
     }
 
     /// Returns whether something other than the deadline will move the run (law 11).
@@ -107,24 +107,24 @@ impl Run {
     }
 }
 
-fn effect_cause(id: &EffectId, state: &EffectState) -> Option<Cause> {
+fn effect_cause(id: &EffectId, state: &EffectState) -> Option<WakeUp> {
     let effect = id.clone();
     let phase = &state.life.phase;
     if let Some(child) = state.child.as_ref().filter(|child| !child.has_ended) {
-        return Some(Cause::Child { effect, run: child.run.clone() });
+        return Some(WakeUp::Child { effect, run: child.run.clone() });
     }
     let until = match phase {
         EffectPhase::Dead { message, .. } if matches!(state.purpose, Purpose::Undo(_)) => {
-            return Some(Cause::Operator { effect, message: message.clone() });
+            return Some(WakeUp::Operator { effect, message: message.clone() });
         }
         EffectPhase::Queued => None,
         EffectPhase::Leased { until }
         | EffectPhase::BackingOff { until }
         | EffectPhase::Deferred { until, .. } => Some(*until),
         EffectPhase::Unknown { message, asked_operator: true } => {
-            return Some(Cause::Operator { effect, message: message.clone() });
+            return Some(WakeUp::Operator { effect, message: message.clone() });
         }
         _ => return None,
     };
-    Some(Cause::Effect { effect, phase: phase.word().to_owned(), until })
+    Some(WakeUp::Effect { effect, phase: phase.word().to_owned(), until })
 }

@@ -11,9 +11,9 @@ use std::{
 };
 
 use adjutant_machine::{
-    branch::{Place, is_branch},
+    branch::{BranchId, is_branch},
     call::{Call, Perform},
-    event::{Basis, Deferral, ErrorClass, Event, Finding, Labelled, RunStarted},
+    event::{Basis, Deferral, ErrorClass, Event, Finding, RunStarted},
     id::EffectId,
     projection,
     run::{Phase, Run},
@@ -166,9 +166,9 @@ impl<H: Host> Chaos<H> {
     fn no_orphans(&self) -> Result<(), Broken> {
         let live = self.runs().filter(|run| !run.is_ended());
         for run in live {
-            let Some(place) = Place::of(&run.id) else { continue };
-            if self.host.run(&place.parent).is_none_or(|parent| parent.is_ended()) {
-                let law = format!("it goes on, and {} has ended", place.parent);
+            let Some(branch) = BranchId::of(&run.id) else { continue };
+            if self.host.run(&branch.parent).is_none_or(|parent| parent.is_ended()) {
+                let law = format!("it goes on, and {} has ended", branch.parent);
                 return Err(Broken { run: run.id.clone(), seq: run.seq, law });
             }
         }
@@ -310,12 +310,19 @@ impl<H: Host> Chaos<H> {
             }
             Call::StartRun { playbook, bundle, input } => {
                 let run = format!("{playbook}-of-{}-{}", effect.run, effect.seq);
-                self.start_child(&run, (playbook, bundle), input, &effect)?;
+                if self.host.run(&run).is_none() {
+                    let (playbook, bundle, input) = (playbook.clone(), bundle.clone(), input.clone());
+                    let parent = Some(effect.clone());
+                    let key = effect.key();
+                    let child =
+                        RunStarted { run: run.clone(), playbook, bundle, key, input, parent, ..unstarted() };
+                    self.host.start(child)?;
+                }
                 json!({ "run": run })
             }
             Call::Verb(call) => {
                 let now = self.host.now();
-                self.world.act((perform, call), now);
+                self.world.act(perform, call, now);
                 self.sample(&call.verb)
             }
             Call::Agent(call) => {
@@ -338,33 +345,24 @@ impl<H: Host> Chaos<H> {
     fn sample(&self, verb: &str) -> Value {
         sample_of(&self.host.bundles(), verb)
     }
+}
 
-    fn start_child(
-        &mut self,
-        run: &str,
-        (playbook, bundle): (&str, &str),
-        input: &BTreeMap<String, Labelled>,
-        parent: &EffectId,
-    ) -> Result<(), Broken> {
-        if self.host.run(run).is_some() {
-            return Ok(());
-        }
-        let started = RunStarted {
-            run: run.to_owned(),
-            playbook: playbook.to_owned(),
-            oldest: None,
-            bundle: bundle.to_owned(),
-            key: parent.key(),
-            revision: "r1".to_owned(),
-            stage: Stage::Act,
-            input: input.clone(),
-            trigger: Value::Null,
-            parent: Some(parent.clone()),
-            dry: false,
-            about: None,
-            speaker: None,
-        };
-        self.host.start(started).map(drop)
+/// Returns the start of a run of which nothing is said.
+fn unstarted() -> RunStarted {
+    RunStarted {
+        run: String::new(),
+        playbook: String::new(),
+        oldest: None,
+        bundle: String::new(),
+        key: String::new(),
+        revision: "r1".to_owned(),
+        stage: Stage::Act,
+        input: BTreeMap::new(),
+        trigger: Value::Null,
+        parent: None,
+        dry: false,
+        about: None,
+        speaker: None,
     }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use adjutant_machine::{
-    branch::{Place, depth, root_of},
-    call::Call,
+    branch::{BranchId, depth, root_of},
+    call::{Call, Perform},
     event::{Decision, Event, Finding, GateDecided, Settlement, TimerId},
     fact::Fact,
     id::{EffectId, Stamp},
@@ -16,7 +16,7 @@ use adjutant_machine::{
 use serde_json::Value;
 
 use super::Chaos;
-use crate::host::{Broken, Host};
+use crate::host::{Broken, Host, OnItsWay};
 
 impl<H: Host> Chaos<H> {
     pub(super) fn decide_any(&mut self) -> Result<(), Broken> {
@@ -135,10 +135,10 @@ impl<H: Host> Chaos<H> {
                     .filter(|index| branches.over.contains(*index) && !branches.doubts.contains(*index));
                 ended.map(|index| (round.clone(), index)).collect::<Vec<_>>()
             });
-            let place = |(round, index)| Place { parent: run.id.clone(), round, index };
+            let place = |(round, index)| BranchId { parent: run.id.clone(), round, index };
             rounds.map(place).collect::<Vec<_>>()
         };
-        let all: Vec<Place> = self.runs().flat_map(|run| over(&run)).collect();
+        let all: Vec<BranchId> = self.runs().flat_map(|run| over(&run)).collect();
         let Some(place) = self.pick(&all) else { return Ok(()) };
         let told = self.host.kept(&place.to_string()).and_then(|kept| {
             kept.log.iter().flat_map(|entry| &entry.facts).find_map(|fact| match fact {
@@ -169,13 +169,13 @@ impl<H: Host> Chaos<H> {
     pub(super) fn crash(&mut self) -> Result<(), Broken> {
         self.crashes += 1;
         let late = self.late.split_off(self.late.len().saturating_sub(2));
-        let mut sent: Vec<(String, Event)> =
-            late.into_iter().map(|(perform, event)| (perform.effect.run, event)).collect();
+        let answer = |(perform, event): (Perform, Event)| OnItsWay { run: perform.effect.run, event };
+        let mut sent: Vec<OnItsWay> = late.into_iter().map(answer).collect();
         if let Some(run) = self.pick_run() {
             let reason = "the operator wishes so".to_owned();
             let event =
                 self.pick(&[Event::RunResumed { reason: String::new() }, Event::RunPaused { reason }]);
-            sent.extend(event.map(|event| (root_of(&run).to_owned(), event)));
+            sent.extend(event.map(|event| OnItsWay { run: root_of(&run).to_owned(), event }));
         }
         self.host.crash(sent)
     }

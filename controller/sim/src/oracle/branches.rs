@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use adjutant_machine::{
     apply,
-    branch::{Place, Round},
+    branch::{BranchId, Round},
     event::Event,
     fact::{Entry, Fact},
     id::EffectId,
@@ -34,8 +34,8 @@ pub(super) fn branched(cases: &BTreeMap<String, Case<'_>>) -> Vec<String> {
 
 /// What a branch's log and its parent's tell of each other.
 fn tree(cases: &BTreeMap<String, Case<'_>>, (id, case): (&String, &Case<'_>)) -> Vec<String> {
-    let Some(place) = Place::of(id) else { return Vec::new() };
-    let Some(parent) = cases.get(&place.parent) else { return vec![format!("{id} has no parent")] };
+    let Some(branch) = BranchId::of(id) else { return Vec::new() };
+    let Some(parent) = cases.get(&branch.parent) else { return vec![format!("{id} has no parent")] };
     let mut broken = Vec::new();
     let opened = facts(case).filter(|fact| matches!(fact, Fact::RunOpened { .. })).count();
     let told = facts(parent).filter(|fact| begins(fact).is_some_and(|begun| begun == id)).count();
@@ -47,7 +47,7 @@ fn tree(cases: &BTreeMap<String, Case<'_>>, (id, case): (&String, &Case<'_>)) ->
         _ => None,
     });
     let heard = facts(parent).find_map(|fact| match fact {
-        Fact::BranchEnded { round, index, end } if (round, *index) == (&place.round, place.index) => {
+        Fact::BranchEnded { round, index, end } if (round, *index) == (&branch.round, branch.index) => {
             Some(end.ok)
         }
         _ => None,

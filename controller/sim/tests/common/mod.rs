@@ -48,7 +48,7 @@ impl World {
         for bundle in plan.bundles.values() {
             host.define(Arc::clone(bundle));
         }
-        let mut started = started(&plan.bundles[playbook], (playbook, stage), inputs);
+        let mut started = started(&plan.bundles[playbook], stage, inputs);
         started.input.values_mut().for_each(|input| input.labels = labels);
         let run = started.run.clone();
         let mut world = Self { host, run };

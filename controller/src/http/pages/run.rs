@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use adjutant_machine::decided::Decided;
+use adjutant_machine::classified::Classified;
 use adjutant_spec::plan::{Playbook, Step, StepKind};
 use axum::extract::{Path, Query, State};
 use maud::{Markup, html};
@@ -235,7 +235,7 @@ fn step(frame: &Frame, shown: &OneRun, step: &StepView) -> Markup {
                 (parts::effect(frame, effect))
                 @if shown.at.is_none() { (settle::forms(frame, effect, &format!("/runs/{}", run.line.id))) }
             }
-            @if let Some(decided) = step.value.as_ref().and_then(Decided::read) {
+            @if let Some(decided) = step.value.as_ref().and_then(Classified::read) {
                 (decision(&decided))
                 @if let Some(judged) = &step.judged { (verdict(frame, judged)) }
                 @if let Some(asks) = shown.asks.get(&step.id).filter(|_| shown.at.is_none()) {
@@ -254,7 +254,7 @@ fn step(frame: &Frame, shown: &OneRun, step: &StepView) -> Markup {
 }
 
 /// Why a route said what it said.
-fn decision(decided: &Decided) -> Markup {
+fn decision(decided: &Classified) -> Markup {
     let number = |number: f64| format!("{number:.3}");
     html! {
         dl.fields.decision {
@@ -279,7 +279,11 @@ fn verdict(frame: &Frame, judged: &JudgedView) -> Markup {
 }
 
 /// Lets a person say what the text really is.
-fn correct(frame: &Frame, (run, step): (&RunView, &StepView), (decided, asks): (&Decided, &Asks)) -> Markup {
+fn correct(
+    frame: &Frame,
+    (run, step): (&RunView, &StepView),
+    (decided, asks): (&Classified, &Asks),
+) -> Markup {
     let id = format!("class-{}", step.id);
     let said = step.judged.as_ref().map_or(Some(&decided.class), |judged| judged.class.as_ref());
     let is_none = said.is_none_or(|said| !asks.classes.contains(said));

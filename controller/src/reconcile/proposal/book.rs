@@ -6,7 +6,7 @@ use adjutant_machine::{
     id::Stamp,
     journal::Journal,
     life::{
-        Kind, Lifecycle,
+        Driven, Kind, Lifecycle,
         proposal::{ProposalEvent, ProposalLife, ProposalPhase},
     },
     skeleton::HostEvent,
@@ -132,7 +132,7 @@ impl Proposal {
     }
 
     fn live(&mut self, event: &ProposalEvent) -> bool {
-        let (phase, answer) = ProposalLife.drive(&self.phase, event);
+        let Driven { state: phase, answer } = ProposalLife.drive(&self.phase, event);
         self.phase = phase;
         matches!(answer.kind, Kind::Taken | Kind::Repeated)
     }

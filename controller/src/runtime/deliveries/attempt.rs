@@ -31,12 +31,18 @@ pub(super) struct Tried {
     skipped: Vec<Unmet>,
 }
 
-/// Says what a try comes to: the answer, the event of the delivery, and who caused it.
-pub(super) fn conclude(
-    arrival: &Arrival,
-    before: Option<&Kept>,
-    tried: Tried,
-) -> (Taken, DeliveryEvent, String) {
+/// What a try comes to.
+pub(super) struct Conclusion {
+    /// What its sender is told.
+    pub(super) taken: Taken,
+    /// What happened to the delivery.
+    pub(super) event: DeliveryEvent,
+    /// Who caused that.
+    pub(super) by: String,
+}
+
+/// Says what a try comes to.
+pub(super) fn conclude(arrival: &Arrival, before: Option<&Kept>, tried: Tried) -> Conclusion {
     let Tried { started, unmet, skipped } = tried;
     let mut runs: Vec<String> = before.map(|kept| kept.runs.clone()).unwrap_or_default();
     for run in &started {
@@ -49,17 +55,19 @@ pub(super) fn conclude(
     if !unmet.is_empty() {
         let open = Some(name(&arrival.connector, &arrival.id));
         let event = DeliveryEvent::SetAside { reasons: unmet, runs };
-        return (Taken { runs: started, open, known: false, why }, event, arrival.by.clone());
+        let taken = Taken { runs: started, open, known: false, why };
+        return Conclusion { taken, event, by: arrival.by.clone() };
     }
     match (skipped.first(), runs.is_empty()) {
         (Some(skip), true) => {
             let by = skip.playbook.as_ref().map_or_else(|| arrival.by.clone(), |id| format!("playbook:{id}"));
             let event = DeliveryEvent::Dropped { reason: skip.reason.clone() };
-            (Taken { runs: started, open: None, known: false, why }, event, by)
+            Conclusion { taken: Taken { runs: started, open: None, known: false, why }, event, by }
         }
         _ => {
             let event = DeliveryEvent::Started { runs };
-            (Taken { runs: started, open: None, known, why: None }, event, arrival.by.clone())
+            let taken = Taken { runs: started, open: None, known, why: None };
+            Conclusion { taken, event, by: arrival.by.clone() }
         }
     }
 }
@@ -75,7 +83,8 @@ fn said(unmet: &Unmet) -> String {
 pub(super) async fn attempt(
     core: &Arc<Core>,
     live: &Arc<Live>,
-    (arrival, before): (&Arrival, Option<&Kept>),
+    arrival: &Arrival,
+    before: Option<&Kept>,
 ) -> Result<Tried, Error> {
     let mut tried = Tried { started: Vec::new(), unmet: Vec::new(), skipped: Vec::new() };
     if let Some(pause) = pauses::of_connector(live, &arrival.connector) {

@@ -83,6 +83,6 @@ impl Handle {
         let _seat = self.seat().await?;
         let (core, id) = (Arc::clone(&self.core), id.to_owned());
         let (reason, by) = (reason.to_owned(), by.to_owned());
-        self.core.whole(async move { super::drop(&core, &id, (&reason, &by)).await }).await
+        self.core.whole(async move { super::drop(&core, &id, &reason, &by).await }).await
     }
 }

@@ -26,19 +26,19 @@ use super::{
     core::Core,
     identity::Started,
     request::{Answer, Delivery, SetAside, Taken},
-    view,
+    view::{self, KeptAt},
     views::{DeliveryLine, When},
-    windows::{self, digest},
+    windows::{self, Named, digest},
 };
-use attempt::{attempt, conclude};
-use store::{Settled, Standing, look, write};
+use attempt::{Conclusion, attempt, conclude};
+use store::{Happened, Settled, Standing, look, write};
 
 /// How often a delivery is judged again because something moved meanwhile.
 const MOST_TRIES: usize = 16;
 
 /// Takes in what a connector tells.
 pub(super) async fn intake(core: &Arc<Core>, delivery: Delivery) -> Result<Taken, Error> {
-    let (delivery, repeated) = windows::named(core, delivery).await?;
+    let Named { delivery, repeated } = windows::named(core, delivery).await?;
     let Delivery { connector, event, id, fields, by, .. } = delivery;
     let digest = digest(&event, &fields);
     let at = core.clock.now();
@@ -65,7 +65,7 @@ pub(super) async fn set_aside(core: &Arc<Core>, wish: SetAside) -> Result<String
         }
         let reasons = vec![Unmet { playbook: None, reason: reason.clone() }];
         let event = DeliveryEvent::SetAside { reasons, runs: Vec::new() };
-        if write(core, &arrival, standing, (event, &arrival.by)).await? {
+        if write(core, &arrival, standing, Happened { event, by: &arrival.by }).await? {
             return Ok(name);
         }
     }
@@ -94,9 +94,9 @@ async fn take(core: &Arc<Core>, arrival: &Arrival) -> Result<Taken, Error> {
         {
             return Err(still_open(arrival, kept));
         }
-        let tried = attempt(core, &live, (arrival, before.as_ref())).await?;
-        let (taken, event, by) = conclude(arrival, before.as_ref(), tried);
-        if !write(core, arrival, standing, (event, &by)).await? {
+        let tried = attempt(core, &live, arrival, before.as_ref()).await?;
+        let Conclusion { taken, event, by } = conclude(arrival, before.as_ref(), tried);
+        if !write(core, arrival, standing, Happened { event, by: &by }).await? {
             continue;
         }
         // A revision that came into force meanwhile woke what was open then, and this one was not yet.
@@ -137,7 +137,7 @@ fn known(row: &Row, arrival: &Arrival) -> Result<Taken, Error> {
 
 /// Tries an open delivery again because the operator says so.
 pub(super) async fn start(core: &Arc<Core>, id: &str) -> Result<Answer, Error> {
-    let (kept, _) = open(core, id).await?;
+    let KeptAt { kept, .. } = open(core, id).await?;
     if !kept.arrival.readable {
         return Err(Error::Conflict {
             reason: "it could not be read: let its sender bring it again, or drop it".to_owned(),
@@ -153,16 +153,16 @@ pub(super) async fn start(core: &Arc<Core>, id: &str) -> Result<Answer, Error> {
 }
 
 /// Drops an open delivery: it starts nothing any more, and its repetition neither.
-pub(super) async fn drop(core: &Arc<Core>, id: &str, (reason, by): (&str, &str)) -> Result<Answer, Error> {
+pub(super) async fn drop(core: &Arc<Core>, id: &str, reason: &str, by: &str) -> Result<Answer, Error> {
     if reason.trim().is_empty() {
         return Err(Error::invalid("say why it is dropped"));
     }
     for _ in 0..MOST_TRIES {
-        let (kept, seq) = open(core, id).await?;
+        let KeptAt { kept, seq } = open(core, id).await?;
         let arrival = kept.arrival.clone();
         let standing = Standing { settled: None, kept: Some(kept), seq };
         let event = DeliveryEvent::Dropped { reason: reason.to_owned() };
-        if write(core, &arrival, standing, (event, by)).await? {
+        if write(core, &arrival, standing, Happened { event, by }).await? {
             return Ok(Answer { applied: true, message: "dropped: it starts nothing any more".to_owned() });
         }
     }
@@ -170,15 +170,15 @@ pub(super) async fn drop(core: &Arc<Core>, id: &str, (reason, by): (&str, &str))
 }
 
 /// Reads a delivery that is open.
-async fn open(core: &Arc<Core>, id: &str) -> Result<(Kept, u64), Error> {
+async fn open(core: &Arc<Core>, id: &str) -> Result<KeptAt, Error> {
     core.check_open()?;
     let named = id.to_owned();
     let found = core.read(move |core| view::kept(core, &named)).await?;
-    let (kept, seq) = found.ok_or_else(|| Error::NotFound { what: "delivery", id: id.to_owned() })?;
-    match &kept.phase {
-        DeliveryPhase::Open { .. } => Ok((kept, seq)),
+    let found = found.ok_or_else(|| Error::NotFound { what: "delivery", id: id.to_owned() })?;
+    match &found.kept.phase {
+        DeliveryPhase::Open { .. } => Ok(found),
         other => {
-            let (by, at) = &kept.changed;
+            let (by, at) = &found.kept.changed;
             Err(Error::Conflict { reason: format!("it was {} at {} by {by}", other.word(), When(*at)) })
         }
     }
@@ -216,6 +216,6 @@ async fn try_all(core: &Arc<Core>) -> Result<(), Error> {
 }
 
 async fn again(core: &Arc<Core>, id: &str) -> Result<Taken, Error> {
-    let (kept, _) = open(core, id).await?;
+    let KeptAt { kept, .. } = open(core, id).await?;
     take(core, &kept.arrival).await
 }

@@ -8,7 +8,7 @@ use std::{
 use adjutant_machine::{
     call::Notice,
     codec,
-    id::{InstanceId, InstanceKind},
+    id::{EntryId, InstanceId, InstanceKind},
     journal::{Append, Batch, Guard, JournalError, Row, RowWrite, Table},
     life::delivery::{Arrival, DeliveryEntry, DeliveryEvent, DeliveryPhase, Kept, name},
     skeleton::HostEvent,
@@ -19,8 +19,10 @@ use serde::{Deserialize, Serialize};
 use crate::runtime::{
     Error,
     core::Core,
-    draft::{Action, Outgoing, posted},
-    outbox, rows, view,
+    draft::{Action, Outgoing, Posted, posted},
+    outbox,
+    rows::{self, outbox::MessageId},
+    view,
     views::When,
 };
 
@@ -57,10 +59,17 @@ pub(super) async fn look(core: &Arc<Core>, arrival: &Arrival) -> Result<Standing
     core.read(move |core| {
         let settled = core.journal.row(Table::Dedupe, &place)?;
         let found = view::kept(core, &name)?;
-        let (kept, seq) = found.map_or((None, 0), |(kept, seq)| (Some(kept), seq));
-        Ok(Standing { settled, kept, seq })
+        let seq = found.as_ref().map_or(0, |found| found.seq);
+        Ok(Standing { settled, kept: found.map(|found| found.kept), seq })
     })
     .await
+}
+
+/// What happened to a delivery.
+pub(super) struct Happened<'a> {
+    pub(super) event: DeliveryEvent,
+    /// Who caused it.
+    pub(super) by: &'a str,
 }
 
 fn instance(name: &str) -> InstanceId {
@@ -72,12 +81,12 @@ pub(super) async fn write(
     core: &Arc<Core>,
     arrival: &Arrival,
     standing: Standing,
-    (event, by): (DeliveryEvent, &str),
+    happened: Happened<'_>,
 ) -> Result<bool, Error> {
     let was_open =
         standing.kept.as_ref().is_some_and(|kept| matches!(kept.phase, DeliveryPhase::Open { .. }));
-    let Some(change) = change(core, arrival, standing, (event, by))? else { return Ok(true) };
-    let Change { batch, is_open, told } = change;
+    let Some(change) = change(core, arrival, standing, happened)? else { return Ok(true) };
+    let DeliveryChange { batch, is_open, told } = change;
     match core.write(batch).await {
         Ok(_) => {}
         Err(Error::Journal(JournalError::Moved { .. } | JournalError::Conflict { .. })) => return Ok(false),
@@ -88,7 +97,7 @@ pub(super) async fn write(
     Ok(true)
 }
 
-struct Change {
+struct DeliveryChange {
     batch: Batch,
     is_open: bool,
     told: Vec<Action>,
@@ -99,8 +108,9 @@ fn change(
     core: &Core,
     arrival: &Arrival,
     standing: Standing,
-    (event, by): (DeliveryEvent, &str),
-) -> Result<Option<Change>, Error> {
+    happened: Happened<'_>,
+) -> Result<Option<DeliveryChange>, Error> {
+    let Happened { event, by } = happened;
     let key = rows::dedupe::delivery(&arrival.connector, &arrival.id);
     let at = core.clock.now();
     let Standing { kept, seq, .. } = standing;
@@ -127,7 +137,7 @@ fn change(
     }
     // What begins at once needs no instance: its runs tell its story.
     if kept.is_none() && matches!(event, DeliveryEvent::Started { .. }) {
-        return Ok(Some(Change { batch, is_open, told: Vec::new() }));
+        return Ok(Some(DeliveryChange { batch, is_open, told: Vec::new() }));
     }
     if kept.is_none() && is_open && core.open_of(&arrival.connector) >= MOST_OPEN {
         return Err(Error::unavailable(format!(
@@ -143,17 +153,24 @@ fn change(
     if kept.as_ref().is_some_and(|kept| kept.phase == next.phase && kept.runs == next.runs && !replaces) {
         return Ok(None);
     }
-    let told = append(core, &mut batch, (kept.as_ref(), &next), (seq, &entry))?;
-    Ok(Some(Change { batch, is_open, told }))
+    let step = KeptStep { before: kept.as_ref(), after: &next, seq, entry: &entry };
+    let told = append(core, &mut batch, &step)?;
+    Ok(Some(DeliveryChange { batch, is_open, told }))
+}
+
+/// An entry of a delivery, with the state before and after it.
+struct KeptStep<'a> {
+    /// The state before; absent for the first entry.
+    before: Option<&'a Kept>,
+    after: &'a Kept,
+    /// The number of the last entry before this one; 0 for the first.
+    seq: u64,
+    entry: &'a DeliveryEntry,
 }
 
 /// Adds the entry, the state and the index row of a delivery to its batch, and what the operator is told.
-fn append(
-    core: &Core,
-    batch: &mut Batch,
-    (kept, next): (Option<&Kept>, &Kept),
-    (seq, entry): (u64, &DeliveryEntry),
-) -> Result<Vec<Action>, Error> {
+fn append(core: &Core, batch: &mut Batch, step: &KeptStep<'_>) -> Result<Vec<Action>, Error> {
+    let KeptStep { before: kept, after: next, seq, entry } = *step;
     let bug = |error: serde_json::Error| Error::Bug(format!("a delivery has no JSON form: {error}"));
     let id = instance(&name(&next.arrival.connector, &next.arrival.id));
     let word = match &entry.event {
@@ -177,9 +194,13 @@ fn append(
         return Ok(Vec::new());
     }
     let message = Outgoing::Notice { notice: notice(&id, next), rule: None };
-    let (rows, told): (Vec<_>, Vec<_>) = posted(core, (&id, seq + 1, 0), message).into_iter().unzip();
-    batch.writes.extend(rows);
-    Ok(told)
+    let told = EntryId { instance: &id, seq: seq + 1 };
+    let posted = posted(core, MessageId { entry: told, index: 0 }, message);
+    let one = |Posted { row, action }| {
+        batch.writes.push(row);
+        action
+    };
+    Ok(posted.into_iter().map(one).collect())
 }
 
 fn notice(id: &InstanceId, kept: &Kept) -> Notice {

@@ -5,7 +5,11 @@ use adjutant_machine::{
     run::{Close, EffectPhase, Phase, Run, Wait},
 };
 
-use crate::runtime::{Error, core::Core, reads};
+use crate::runtime::{
+    Error,
+    core::Core,
+    reads::{self, Child},
+};
 
 /// Says what a kill leaves behind: doubts, children that end with it, and children that go on.
 pub(in crate::runtime) fn left_by_kill(core: &Core, id: &str) -> Result<String, Error> {
@@ -32,17 +36,10 @@ pub(in crate::runtime) fn left_by_kill(core: &Core, id: &str) -> Result<String, 
             ));
         }
     }
-    let (detached, ended): (Vec<String>, Vec<String>) = children(core, &run)?.into_iter().fold(
-        (Vec::new(), Vec::new()),
-        |(mut detached, mut ended), (child, close)| {
-            if close == Close::Detach {
-                detached.push(child);
-            } else {
-                ended.push(child);
-            }
-            (detached, ended)
-        },
-    );
+    let (mut detached, mut ended) = (Vec::new(), Vec::new());
+    for LiveChild { run, close } in children(core, &run)? {
+        if close == Close::Detach { &mut detached } else { &mut ended }.push(run);
+    }
     if !ended.is_empty() {
         said.push_str(&format!("; what it had started ends with it: {}", ended.join(", ")));
     }
@@ -53,18 +50,26 @@ pub(in crate::runtime) fn left_by_kill(core: &Core, id: &str) -> Result<String, 
     Ok(said)
 }
 
+/// A child of a run that was live when the run ended.
+struct LiveChild {
+    /// Its id.
+    run: String,
+    /// What becomes of it when its parent ends.
+    close: Close,
+}
+
 /// Returns the children of a run that were live when it ended; where its state was lost, all that the index names.
-fn children(core: &Core, run: &Run) -> Result<Vec<(String, Close)>, Error> {
+fn children(core: &Core, run: &Run) -> Result<Vec<LiveChild>, Error> {
     let mut found = Vec::new();
-    for (child, effect) in reads::children(core.journal.as_ref(), &run.id)? {
-        let close = run.effects.get(&effect).and_then(|state| state.child.as_ref()).map(|child| child.close);
+    for Child { run: child, by } in reads::children(core.journal.as_ref(), &run.id)? {
+        let close = run.effects.get(&by).and_then(|state| state.child.as_ref()).map(|child| child.close);
         let Phase::Ended { at: killed, .. } = run.phase else { continue };
         let is_over = match reads::load(core, &child) {
             Ok(child) => matches!(child.phase, Phase::Ended { at, .. } if at < killed),
             Err(_) => false,
         };
         if !is_over {
-            found.push((child, close.unwrap_or_default()));
+            found.push(LiveChild { run: child, close: close.unwrap_or_default() });
         }
     }
     Ok(found)

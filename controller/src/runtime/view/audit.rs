@@ -12,6 +12,7 @@ use adjutant_machine::{
     run::Run,
 };
 
+use super::KeptAt;
 use crate::runtime::{
     Error,
     core::Core,
@@ -124,7 +125,7 @@ fn folded(core: &Core, instance: &InstanceId) -> Result<Run, Error> {
     let damaged = |reason: String| Error::Quarantined { id: instance.name.clone(), reason };
     let run = reads::read_state(core, instance)?;
     let count = usize::try_from(run.seq).unwrap_or(usize::MAX);
-    let mut entries = super::run::readable(core, &instance.name, (1, count))?;
+    let mut entries = super::run::readable(core, &instance.name, 1, count)?;
     if entries.len() as u64 != run.seq {
         return Err(damaged(format!("it has {} entries, its state says {}", entries.len(), run.seq)));
     }
@@ -144,7 +145,7 @@ fn folded(core: &Core, instance: &InstanceId) -> Result<Run, Error> {
 fn delivery(core: &Core, instance: &InstanceId, expected: &mut BTreeMap<Table, u64>) -> Result<(), Finding> {
     let damaged = Finding::Damaged;
     let kept = super::kept(core, &instance.name)?;
-    let (kept, seq) = kept.ok_or_else(|| damaged("it has no state".to_owned()))?;
+    let KeptAt { kept, seq } = kept.ok_or_else(|| damaged("it has no state".to_owned()))?;
     let entries = super::deliveries::entries(core, &instance.name)?;
     if entries.len() as u64 != seq || Kept::fold(&entries).as_ref() != Some(&kept) {
         return Err(damaged("its entries do not add up to its state".to_owned()));

@@ -2,7 +2,7 @@
 
 use adjutant_machine::{
     call::Call,
-    decided::Decided,
+    classified::Classified,
     id::EffectId,
     journal::{self, Table},
     run::{Correction, Run},
@@ -55,7 +55,7 @@ fn names(core: &Core, route: &str) -> Vec<String> {
 
 fn view(run: &Run, (effect, said): (&EffectId, &Correction), text: String) -> CorrectionView {
     let step = run.steps.get(&said.step).filter(|step| step.effects.last() == Some(effect));
-    let decided = step.and_then(|step| Decided::read(&step.value.as_ref()?.value));
+    let decided = step.and_then(|step| Classified::read(&step.value.as_ref()?.value));
     CorrectionView {
         run: run.id.clone(),
         step: said.step.clone(),
@@ -70,7 +70,8 @@ fn view(run: &Run, (effect, said): (&EffectId, &Correction), text: String) -> Co
 /// Refuses a class that the route in force does not have: nobody could be taught it.
 pub(in crate::runtime) fn check_class(
     core: &Core,
-    (run, step): (&str, &str),
+    run: &str,
+    step: &str,
     class: Option<&str>,
 ) -> Result<(), Error> {
     let Some(class) = class else { return Ok(()) };

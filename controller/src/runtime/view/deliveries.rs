@@ -28,12 +28,21 @@ fn damaged(name: &str, problem: &serde_json::Error) -> Error {
     Error::Quarantined { id: instance(name).to_string(), reason: problem.to_string() }
 }
 
-/// Reads a delivery with the number of its last entry.
-pub(in crate::runtime) fn kept(core: &Core, name: &str) -> Result<Option<(Kept, u64)>, Error> {
+/// A delivery as it is kept.
+pub(in crate::runtime) struct KeptAt {
+    /// Its state.
+    pub(in crate::runtime) kept: Kept,
+    /// The number of its last entry.
+    pub(in crate::runtime) seq: u64,
+}
+
+/// Reads a delivery.
+pub(in crate::runtime) fn kept(core: &Core, name: &str) -> Result<Option<KeptAt>, Error> {
     let Some(stored) = core.journal.load(&instance(name))? else { return Ok(None) };
     let seq = stored.seq;
     let state = stored.state(&instance(name))?;
-    Ok(Some((serde_json::from_slice(&state).map_err(|error| damaged(name, &error))?, seq)))
+    let kept = serde_json::from_slice(&state).map_err(|error| damaged(name, &error))?;
+    Ok(Some(KeptAt { kept, seq }))
 }
 
 /// Reads the entries of a delivery.
@@ -136,7 +145,7 @@ fn every<'a>(
 ) -> impl Iterator<Item = Result<DeliveryLine, Error>> + 'a {
     let lines = ids(core, after).filter_map(|id| match id {
         // One that cannot be read never breaks a list.
-        Ok(id) => kept(core, &id.name).ok().flatten().map(|(kept, _)| Ok(delivery_line(&kept))),
+        Ok(id) => kept(core, &id.name).ok().flatten().map(|found| Ok(delivery_line(&found.kept))),
         Err(error) => Some(Err(error.into())),
     });
     lines.filter(|line| line.as_ref().map_or(true, |line| fits(filter, line)))
@@ -152,7 +161,7 @@ fn ids(core: &Core, after: Option<&str>) -> impl Iterator<Item = Result<Instance
 
 fn existing(core: &Core, id: &str) -> Result<Kept, Error> {
     let found = kept(core, id)?;
-    found.map(|(kept, _)| kept).ok_or_else(|| Error::NotFound { what: "delivery", id: id.to_owned() })
+    found.map(|found| found.kept).ok_or_else(|| Error::NotFound { what: "delivery", id: id.to_owned() })
 }
 
 /// Shows a delivery with its content.

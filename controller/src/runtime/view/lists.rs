@@ -65,7 +65,7 @@ pub(in crate::runtime) fn runs(core: &Core, filter: &RunFilter) -> Result<Vec<Ru
             let tail = place.get(rows::index::group(rows::index::STATUS, "").len()..).unwrap_or_default();
             [prefix.as_slice(), tail].concat()
         });
-        group(core, &Group { prefix, after, limit, filter }, &mut lines)?;
+        group(core, &RunGroup { prefix, after, limit, filter }, &mut lines)?;
     }
     lines.sort_by(|a: &RunLine, b| b.started.cmp(&a.started).then_with(|| a.id.cmp(&b.id)));
     lines.truncate(limit);
@@ -87,14 +87,14 @@ fn named(core: &Core, playbook: Option<&str>) -> Result<(), Error> {
     Ok(())
 }
 
-struct Group<'a> {
+struct RunGroup<'a> {
     prefix: Vec<u8>,
     after: Option<Vec<u8>>,
     limit: usize,
     filter: &'a RunFilter,
 }
 
-fn group(core: &Core, group: &Group<'_>, lines: &mut Vec<RunLine>) -> Result<(), Error> {
+fn group(core: &Core, group: &RunGroup<'_>, lines: &mut Vec<RunLine>) -> Result<(), Error> {
     let (mut after, mut found) = (group.after.clone(), 0);
     let live = core.live();
     let wanted = group.filter.playbook.as_ref().map(|playbook| live.oldest_playbook(playbook));
@@ -110,7 +110,7 @@ fn group(core: &Core, group: &Group<'_>, lines: &mut Vec<RunLine>) -> Result<(),
         after = Some(last.key.clone());
         for row in &page {
             let Some(id) = rows::index::listed_run(&row.key, &group.prefix) else { continue };
-            if !is_wanted(core, &id, (group.filter, wanted.as_ref()))? {
+            if !is_wanted(core, &id, group.filter, wanted.as_ref())? {
                 continue;
             }
             let since = rows::index::since(&row.key, &group.prefix);
@@ -123,11 +123,7 @@ fn group(core: &Core, group: &Group<'_>, lines: &mut Vec<RunLine>) -> Result<(),
 }
 
 /// Judges a run by its head: a search reads no state of a run that it does not find.
-fn is_wanted(
-    core: &Core,
-    id: &str,
-    (filter, playbook): (&RunFilter, Option<&OldestId>),
-) -> Result<bool, Error> {
+fn is_wanted(core: &Core, id: &str, filter: &RunFilter, playbook: Option<&OldestId>) -> Result<bool, Error> {
     if !filter.is_search() {
         return Ok(true);
     }
@@ -137,7 +133,7 @@ fn is_wanted(
     let about = |wanted: &String| head.about.as_ref().is_some_and(|about| about.is(wanted));
     let text = |wanted: &String| {
         let title = super::run::title(core, &head.bundle).unwrap_or_default();
-        head.says((id, &title), wanted)
+        head.says(id, &title, wanted)
     };
     Ok(playbook && filter.about.as_ref().is_none_or(about) && filter.text.as_ref().is_none_or(text))
 }
@@ -214,7 +210,7 @@ pub(in crate::runtime) fn live_runs(core: &Core) -> Result<BTreeMap<BundleId, Pi
 /// Lists the gates that wait, oldest first: only those of the page are read.
 pub(in crate::runtime) fn inbox(core: &Core, wish: &PageWish) -> Result<Paged<GateView>, Error> {
     let after = wish.after.as_deref().map(|id| place_of_gate(core, id)).transpose()?;
-    page(core, (rows::index::GATES, after, wish.size()), |key| {
+    page(core, IndexPage { prefix: rows::index::GATES, after, size: wish.size() }, |key| {
         let Some(id) = rows::index::gate_of(key) else { return Ok(None) };
         let found = gate(core, &id)?;
         // It may have been decided between the two reads.
@@ -222,12 +218,22 @@ pub(in crate::runtime) fn inbox(core: &Core, wish: &PageWish) -> Result<Paged<Ga
     })
 }
 
+/// Which rows of the index a page is made of.
+struct IndexPage<'a> {
+    prefix: &'a [u8],
+    /// The row that the page comes after; absent for the first page.
+    after: Option<Vec<u8>>,
+    /// How many items it has at most.
+    size: usize,
+}
+
 /// Reads a page of what rows of the index name, in their order; what is gone meanwhile, or set aside, is left out.
 fn page<T>(
     core: &Core,
-    (prefix, after, size): (&[u8], Option<Vec<u8>>, usize),
+    page: IndexPage<'_>,
     read: impl Fn(&[u8]) -> Result<Option<(String, T)>, Error>,
 ) -> Result<Paged<T>, Error> {
+    let IndexPage { prefix, after, size } = page;
     let scan = Scan { prefix: prefix.to_vec(), after, ..Scan::default() };
     let list = journal::rows_of(core.journal.as_ref(), Table::Index, scan).filter_map(|row| {
         match row.map_err(Error::from).and_then(|row| read(&row.key)) {
@@ -263,7 +269,7 @@ pub(in crate::runtime) fn gate(core: &Core, id: &str) -> Result<GateView, Error>
 /// Lists dead and unknown effects by their ids: only those of the page are read.
 pub(in crate::runtime) fn dead(core: &Core, wish: &PageWish) -> Result<Paged<DeadView>, Error> {
     let after = wish.after.as_deref().map(|id| place_of_effect(core, id)).transpose()?;
-    page(core, (rows::index::DEAD, after, wish.size()), |key| {
+    page(core, IndexPage { prefix: rows::index::DEAD, after, size: wish.size() }, |key| {
         let Some(id) = rows::index::dead_of(key) else { return Ok(None) };
         let run = reads::load(core, &id.run)?;
         // It may have been settled between the two reads.
@@ -341,8 +347,8 @@ fn count(core: &Core, prefix: &[u8]) -> Result<u64, Error> {
     let some_are_set_aside = !core.live().quarantined.is_empty();
     for row in journal::rows(core.journal.as_ref(), Table::Index, prefix) {
         let row = row?;
-        let told = rows::index::told(&row.key).filter(|_| some_are_set_aside);
-        count += u64::from(!told.is_some_and(|told| core.is_quarantined(&told.run)));
+        let of = rows::index::read(&row.key).filter(|_| some_are_set_aside);
+        count += u64::from(!of.is_some_and(|of| core.is_quarantined(&of.run)));
     }
     Ok(count)
 }

@@ -21,7 +21,7 @@ mod why;
 pub(super) use after::{after_retry, left_by_kill};
 pub(super) use audit::{audit, check_run};
 pub(super) use corrections::{check_class, corrections};
-pub(super) use deliveries::{deliveries, delivery, delivery_line, kept, open_deliveries};
+pub(super) use deliveries::{KeptAt, deliveries, delivery, delivery_line, kept, open_deliveries};
 pub use headline::{Headline, RECORD_WRITE, headline};
 pub use label::label;
 pub use lists::LIVE;

@@ -13,22 +13,29 @@ use crate::runtime::{
     views::{When, WhyLine},
 };
 
+/// A delivery with its id, as lists show it.
+pub(super) struct NamedDelivery {
+    pub(super) id: String,
+    pub(super) kept: Kept,
+}
+
 /// Reads the delivery that a text names: `delivery/ID`, or its id alone as lists show it.
-pub(super) fn named(core: &Core, id: &str) -> Result<Option<(String, Kept)>, Error> {
+pub(super) fn named(core: &Core, id: &str) -> Result<Option<NamedDelivery>, Error> {
     let name = match id.parse::<InstanceId>() {
         Ok(InstanceId { kind: InstanceKind::Delivery, name }) => name,
         Ok(_) => return Ok(None),
         Err(_) => id.to_owned(),
     };
     match super::kept(core, &name)? {
-        Some((kept, _)) => Ok(Some((name, kept))),
+        Some(found) => Ok(Some(NamedDelivery { id: name, kept: found.kept })),
         None if name == id => Ok(None),
         None => Err(Error::NotFound { what: "delivery", id: name }),
     }
 }
 
 /// Tells the story of a delivery, the nearest cause first.
-pub(super) fn tell(core: &Core, (id, kept): (&str, &Kept)) -> Result<Vec<WhyLine>, Error> {
+pub(super) fn tell(core: &Core, delivery: &NamedDelivery) -> Result<Vec<WhyLine>, Error> {
+    let NamedDelivery { id, kept } = delivery;
     let mut chain = vec![line("delivery", id, stands(kept), Some(When(kept.changed.1)))];
     if let DeliveryPhase::Open { reasons } = &kept.phase {
         chain.extend(reasons.iter().map(|unmet| {

@@ -12,14 +12,17 @@ use adjutant_machine::{
     journal::{Content, JournalError},
     projection,
     run::{
-        Cause, Correction, EffectPhase, EffectState, Gate, GatePhase, Part, Phase, Purpose, Run, StepState,
+        Correction, EffectPhase, EffectState, Gate, GatePhase, Part, Phase, Purpose, Run, StepState, WakeUp,
     },
-    wait::Place,
+    wait::InLine,
 };
 use adjutant_spec::plan::{Bundle, Step};
 use serde_json::Value;
 
-use super::said;
+use super::{
+    said,
+    whom::{Called, called},
+};
 use crate::runtime::{
     Error,
     core::Core,
@@ -38,7 +41,7 @@ const MOST_LINES: usize = 1_000;
 pub(in crate::runtime) fn run(core: &Core, id: &str) -> Result<RunView, Error> {
     let state = reads::load(core, id)?;
     let first = state.seq.saturating_sub(MOST_LINES as u64) + 1;
-    let entries: Vec<(u64, Entry)> = readable(core, id, (first, MOST_LINES))?
+    let entries: Vec<(u64, Entry)> = readable(core, id, first, MOST_LINES)?
         .into_iter()
         .filter_map(|(seq, entry)| Some((seq, entry.ok()?)))
         .collect();
@@ -53,14 +56,14 @@ pub(in crate::runtime) fn run(core: &Core, id: &str) -> Result<RunView, Error> {
 }
 
 /// Returns where an effect stands in line: it is queued, and the line is no part of the run.
-fn place(core: &Core, run: &Run, effect: &EffectId) -> Option<Place> {
+fn place(core: &Core, run: &Run, effect: &EffectId) -> Option<InLine> {
     let is_queued = run.effects.get(effect).is_some_and(|state| state.life.phase == EffectPhase::Queued);
     is_queued.then(|| core.place(effect)).flatten()
 }
 
 /// Says why a run waits now: for what, behind how many others, and until when.
-pub(super) fn cause_now(core: &Core, run: &Run, cause: &Cause) -> String {
-    let Cause::Effect { effect, .. } = cause else { return self::cause(cause) };
+pub(super) fn cause_now(core: &Core, run: &Run, cause: &WakeUp) -> String {
+    let WakeUp::Effect { effect, .. } = cause else { return self::cause(cause) };
     let Some(place) = place(core, run, effect) else { return self::cause(cause) };
     let before = match place.before {
         0 => String::new(),
@@ -88,11 +91,7 @@ pub(in crate::runtime) fn run_at(core: &Core, id: &str, seq: u64) -> Result<RunV
 type Line<T> = (u64, Result<T, String>);
 
 /// Reads entries of a run, at most so many; one that cannot be read says why, and hides no other.
-pub(super) fn readable(
-    core: &Core,
-    id: &str,
-    (first, most): (u64, usize),
-) -> Result<Vec<Line<Entry>>, Error> {
+pub(super) fn readable(core: &Core, id: &str, first: u64, most: usize) -> Result<Vec<Line<Entry>>, Error> {
     let instance = InstanceId::run(id);
     let last = core.journal.last(&instance)?;
     let (mut found, mut from) = (Vec::new(), first.max(1));
@@ -101,7 +100,7 @@ pub(super) fn readable(
         let page = match core.journal.entries(&instance, from, limit) {
             // One of the page is damaged: they are read one by one until it is behind.
             Err(JournalError::Corrupt { .. }) if limit > 1 => {
-                one_by_one(core, &instance, (from, last, limit))?
+                one_by_one(core, &instance, (from..=last).take(limit))?
             }
             Err(JournalError::Corrupt { problem, .. }) => vec![(from, Err(problem))],
             page => page?.into_iter().map(|(seq, bytes)| (seq, Ok(bytes))).collect(),
@@ -121,10 +120,10 @@ pub(super) fn readable(
 fn one_by_one(
     core: &Core,
     instance: &InstanceId,
-    (from, last, limit): (u64, u64, usize),
+    seqs: impl Iterator<Item = u64>,
 ) -> Result<Vec<Line<Content>>, Error> {
     let mut found = Vec::new();
-    for seq in (from..=last).take(limit) {
+    for seq in seqs {
         match core.journal.entries(instance, seq, 1) {
             Ok(page) => {
                 found
@@ -145,12 +144,12 @@ pub(super) fn entries(core: &Core, id: &str, first: u64, most: usize) -> Result<
             Err(Error::Quarantined { id: id.to_owned(), reason: format!("its entry {seq}: {problem}") })
         }
     };
-    readable(core, id, (first, most))?.into_iter().map(whole).collect()
+    readable(core, id, first, most)?.into_iter().map(whole).collect()
 }
 
 /// Returns what a run asked of the world.
 pub(in crate::runtime) fn calls(core: &Core, id: &str) -> Result<Vec<Call>, Error> {
-    let lines = readable(core, id, (1, reads::PAGE))?;
+    let lines = readable(core, id, 1, reads::PAGE)?;
     let entries = lines.iter().filter_map(|(_, entry)| entry.as_ref().ok());
     Ok(entries.flat_map(projection::calls).map(|(_, call)| call.clone()).collect())
 }
@@ -169,7 +168,7 @@ pub(in crate::runtime) fn log(
     if !id.is_run() {
         return host_log(core, id, from, limit);
     }
-    let lines = readable(core, &id.name, (from, limit))?;
+    let lines = readable(core, &id.name, from, limit)?;
     lines
         .into_iter()
         .map(|(seq, entry)| match entry {
@@ -232,7 +231,7 @@ fn show(core: &Core, run: &Run, entries: &[(u64, Entry)]) -> Result<RunView, Err
         timers: run.timers.iter().map(|(id, at)| TimerView { timer: id.clone(), at: When(*at) }).collect(),
         waiting: run.waiting().iter().map(cause).collect(),
         parent: run.parent.clone(),
-        children: children.into_iter().map(|(child, _)| child).collect(),
+        children: children.into_iter().map(|child| child.run).collect(),
         timeline: entries.iter().map(|(seq, entry)| timeline(*seq, entry)).collect(),
     })
 }
@@ -276,17 +275,27 @@ fn steps(run: &Run, bundle: Option<&Bundle>) -> Vec<StepView> {
     };
     let listed = known.iter().map(|step| {
         let state = run.steps.get(&step.id).map_or(&empty, |state| &**state);
-        (step.id.as_str(), step.kind.word(), step.title.clone(), state)
+        NamedStep { id: &step.id, kind: step.kind.word(), title: step.title.clone(), state }
     });
     let rest = run
         .steps
         .iter()
         .filter(|(id, _)| !known.iter().any(|step| step.id == **id))
-        .map(|(id, state)| (id.as_str(), "", None, &**state));
-    listed.chain(rest).map(|(id, kind, title, state)| step(run, (id, kind, title), state)).collect()
+        .map(|(id, state)| NamedStep { id, kind: "", title: None, state });
+    listed.chain(rest).map(|named| step(run, named)).collect()
 }
 
-fn step(run: &Run, (id, kind, title): (&str, &str, Option<String>), state: &StepState) -> StepView {
+/// A step of a run with what its playbook says of it.
+struct NamedStep<'a> {
+    id: &'a str,
+    /// The word for its kind; empty where the playbook does not know it any more.
+    kind: &'a str,
+    title: Option<String>,
+    state: &'a StepState,
+}
+
+fn step(run: &Run, named: NamedStep<'_>) -> StepView {
+    let NamedStep { id, kind, title, state } = named;
     let prefix = format!("steps.{id}");
     let originals: serde_json::Map<String, Value> = run
         .edits
@@ -318,7 +327,7 @@ fn judged(said: &Correction) -> JudgedView {
 
 /// Returns what an effect wanted done, as its run asked for it: a settled one has forgotten what it sent.
 pub(super) fn asked(core: &Core, effect: &EffectId) -> Result<Option<Part<Call>>, Error> {
-    let entries = readable(core, &effect.run, (effect.seq, 1))?;
+    let entries = readable(core, &effect.run, effect.seq, 1)?;
     let whole = |(seq, entry): (u64, Result<Entry, String>)| Some((seq, entry.ok()?));
     Ok(asked_in(&entries.into_iter().filter_map(whole).collect::<Vec<_>>(), effect))
 }
@@ -339,7 +348,7 @@ pub(super) fn effect(
     known: Option<Part<Call>>,
 ) -> EffectView {
     let call = state.call.as_deref().or(known.as_deref());
-    let (call, target) = call.map_or(("settled", ""), called);
+    let Called { call, target } = call.map_or(Called { call: "settled", target: "" }, called);
     let (until, error) = match &state.life.phase {
         EffectPhase::Leased { until }
         | EffectPhase::BackingOff { until }
@@ -378,20 +387,6 @@ fn ways(run: &Run, id: &EffectId, state: &EffectState) -> Vec<Way> {
     let has_undo = run.undo.iter().any(|entry| entry.effect == *id) && !run.is_ended() && !is_dead;
     let undo = has_undo.then_some(Way::Undo);
     [Way::Happened, Way::DidNotHappen, Way::Drop].into_iter().chain(undo).collect()
-}
-
-pub(super) fn called(call: &Call) -> (&'static str, &str) {
-    match call {
-        Call::Verb(verb) => ("verb", &verb.verb),
-        Call::Probe { probe, .. } => ("probe", probe),
-        Call::Agent(agent) => ("agent", &agent.agent),
-        Call::Route { route, .. } => ("route", route),
-        Call::RecordRead { record, .. } => ("record_read", record),
-        Call::RecordList { record, .. } => ("record_list", record),
-        Call::RecordWrite { record, .. } => ("record_write", record),
-        Call::StartRun { playbook, .. } => ("start_run", playbook),
-        Call::FindChild { of } => ("find_child", &of.run),
-    }
 }
 
 fn gates(run: &Run) -> Vec<GateView> {
@@ -434,23 +429,25 @@ fn given(run: &Run, gate: &Gate) -> BTreeMap<String, Value> {
 }
 
 /// Says why a run waits.
-pub(super) fn cause(cause: &Cause) -> String {
+pub(super) fn cause(cause: &WakeUp) -> String {
     match cause {
-        Cause::Timer { timer, at } => format!("{timer}, over at {}", When(*at)),
-        Cause::Effect { effect, phase, until: Some(until) } => {
+        WakeUp::Timer { timer, at } => format!("{timer}, over at {}", When(*at)),
+        WakeUp::Effect { effect, phase, until: Some(until) } => {
             format!("effect {effect}: {}, until {}", phase_in_words(phase), When(*until))
         }
-        Cause::Effect { effect, phase, until: None } => format!("effect {effect}: {}", phase_in_words(phase)),
-        Cause::Gate { gate, expires } => format!("gate {gate} waits for you until {}", When(*expires)),
-        Cause::Operator { effect, message } => {
+        WakeUp::Effect { effect, phase, until: None } => {
+            format!("effect {effect}: {}", phase_in_words(phase))
+        }
+        WakeUp::Gate { gate, expires } => format!("gate {gate} waits for you until {}", When(*expires)),
+        WakeUp::Operator { effect, message } => {
             format!("only you can say what became of effect {effect}: {message}")
         }
-        Cause::Child { effect, run } => format!("run {run}, started by effect {effect}, is not over"),
-        Cause::Branches { step, open: 1, first } => format!("branch {first} of step \"{step}\" is not over"),
-        Cause::Branches { step, open, first } => {
+        WakeUp::Child { effect, run } => format!("run {run}, started by effect {effect}, is not over"),
+        WakeUp::Branches { step, open: 1, first } => format!("branch {first} of step \"{step}\" is not over"),
+        WakeUp::Branches { step, open, first } => {
             format!("{open} branches of step \"{step}\" are not over, {first} the first of them")
         }
-        Cause::Paused { reason } => format!("paused: {reason}"),
+        WakeUp::Paused { reason } => format!("paused: {reason}"),
     }
 }
 

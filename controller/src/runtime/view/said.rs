@@ -31,8 +31,8 @@ pub(super) fn about(event: &Event) -> Option<String> {
 /// Says what an entry of the host tells: of a revision, a schedule, a pause, a delivery.
 pub(super) fn host(entry: &Value) -> String {
     let text = |key: &str| entry[key].as_str().filter(|text| !text.is_empty());
-    if let Some((what, told)) = named(&entry["what"]) {
-        return source(what, told);
+    if let Some(Tagged { word, told }) = named(&entry["what"]) {
+        return source(word, told);
     }
     if let Some(outcome) = text("outcome") {
         return slot(entry, outcome);
@@ -40,21 +40,30 @@ pub(super) fn host(entry: &Value) -> String {
     if let Some(revision) = text("revision") {
         return in_force(entry, revision);
     }
-    let (word, told) = named(&entry["event"]).unwrap_or(("changed", entry));
+    let tagged = named(&entry["event"]).unwrap_or(Tagged { word: "changed", told: entry });
+    let Tagged { word, told } = tagged;
     let reason = told["reason"].as_str().or_else(|| text("reason"));
     let end = text("until").map_or_else(String::new, |until| format!(" until {until}"));
     with_reason(&format!("{}{end}", word.replace('_', " ")), reason)
 }
 
+/// An entry of the host in two parts.
+struct Tagged<'a> {
+    /// The word for what happened.
+    word: &'a str,
+    /// The fields that say more of it; null where there are none.
+    told: &'a Value,
+}
+
 /// Splits an externally tagged value: `"released"`, or `{"held": {…}}`.
-fn named(value: &Value) -> Option<(&str, &Value)> {
+fn named(value: &Value) -> Option<Tagged<'_>> {
     match value {
-        Value::String(word) => Some((word, &Value::Null)),
+        Value::String(word) => Some(Tagged { word, told: &Value::Null }),
         Value::Object(fields) if fields.len() == 1 => {
-            fields.iter().next().map(|(word, told)| (word.as_str(), told))
+            fields.iter().next().map(|(word, told)| Tagged { word, told })
         }
         // Internally tagged: the word lies beside what it tells.
-        Value::Object(fields) => fields.get("event")?.as_str().map(|word| (word, value)),
+        Value::Object(fields) => fields.get("event")?.as_str().map(|word| Tagged { word, told: value }),
         _ => None,
     }
 }

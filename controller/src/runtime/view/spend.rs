@@ -14,7 +14,12 @@ use adjutant_spec::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::runtime::{Error, core::Core, money, rows};
+use crate::runtime::{
+    Error,
+    core::Core,
+    money::{self, SumsKey},
+    rows::{self, ledger::DaySums},
+};
 
 /// What was spent against the caps that are in force.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -74,14 +79,16 @@ pub(in crate::runtime) fn spend(core: &Core) -> Result<SpendView, Error> {
     let budgets = plan.policies.budgets.iter().filter(|budget| budget.window != Window::Run);
     let budgets = budgets
         .map(|budget| {
-            let (slot, _) = money::slot(budget.window, core.clock.now(), &money::zone(plan));
-            let window = money::word(budget.window);
-            let account = account(core, (plan.subject(&budget.scope).as_str(), window, &slot), budget.limit)?;
+            let slot = money::slot(budget.window, core.clock.now(), &money::zone(plan)).name;
+            let (scope, window) =
+                (plan.subject(&budget.scope).as_str().to_owned(), money::word(budget.window));
+            let key = SumsKey { scope, window: window.to_owned(), slot };
+            let account = account(core, &key, budget.limit)?;
             let money = |amount| Money { amount, currency: account.currency };
             Ok(BudgetView {
                 scope: budget.scope.clone(),
                 window: window.to_owned(),
-                slot,
+                slot: key.slot,
                 limit: budget.limit,
                 reserved: money(account.reserved),
                 settled: money(account.spent),
@@ -95,8 +102,9 @@ pub(in crate::runtime) fn spend(core: &Core) -> Result<SpendView, Error> {
 pub(super) fn today(core: &Core) -> Result<Option<Money>, Error> {
     let live = core.live();
     let Some(plan) = &live.plan else { return Ok(None) };
-    let (day, _) = money::slot(Window::Day, core.clock.now(), &money::zone(plan));
-    let account = account(core, ("company", "day", &day), Money::zero(plan.prices.currency))?;
+    let slot = money::slot(Window::Day, core.clock.now(), &money::zone(plan)).name;
+    let key = SumsKey { scope: "company".to_owned(), window: "day".to_owned(), slot };
+    let account = account(core, &key, Money::zero(plan.prices.currency))?;
     Ok(total(account))
 }
 
@@ -106,7 +114,7 @@ pub(in crate::runtime) fn month(core: &Core, month: Option<&str>) -> Result<Mont
         .live()
         .plan
         .as_ref()
-        .map(|plan| money::slot(Window::Month, core.clock.now(), &money::zone(plan)).0);
+        .map(|plan| money::slot(Window::Month, core.clock.now(), &money::zone(plan)).name);
     let present = present.unwrap_or_default();
     let month = month.unwrap_or_else(|| present.get(..7).unwrap_or_default());
     let is_month =
@@ -118,10 +126,8 @@ pub(in crate::runtime) fn month(core: &Core, month: Option<&str>) -> Result<Mont
         MonthView { month: month.to_owned(), total: None, by: BTreeMap::new(), days: BTreeMap::new() };
     for row in journal::rows(core.journal.as_ref(), Table::Ledger, rows::ledger::SUMS) {
         let row = row?;
-        let Some((scope, day)) = rows::ledger::day_of(&row.key).filter(|(_, day)| day.starts_with(month))
-        else {
-            continue;
-        };
+        let sums = rows::ledger::day_of(&row.key).filter(|sums| sums.day.starts_with(month));
+        let Some(DaySums { scope, day }) = sums else { continue };
         let account = serde_json::from_slice::<Account>(&row.value).ok();
         let Some(spent) = account.and_then(total).filter(|spent| !spent.amount.is_zero()) else { continue };
         if scope == "company" {
@@ -148,15 +154,15 @@ fn total(account: Account) -> Option<Money> {
     account.taken().map(|amount| Money { amount, currency: account.currency })
 }
 
-fn account(core: &Core, (scope, window, slot): (&str, &str, &str), like: Money) -> Result<Account, Error> {
-    let row = core.journal.row(Table::Ledger, &rows::ledger::sums(scope, window, slot))?;
+fn account(core: &Core, key: &SumsKey, like: Money) -> Result<Account, Error> {
+    let row = core.journal.row(Table::Ledger, &key.row())?;
     Ok(row
         .and_then(|row| serde_json::from_slice(&row.value).ok())
         .unwrap_or_else(|| Account::empty(like.currency)))
 }
 
 fn by_scope(core: &Core, plan: &Plan) -> Result<BTreeMap<String, Money>, Error> {
-    let (day, _) = money::slot(Window::Day, core.clock.now(), &money::zone(plan));
+    let day = money::slot(Window::Day, core.clock.now(), &money::zone(plan)).name;
     let playbooks = plan.playbooks.keys().map(|id| format!("playbook:{id}"));
     let agents = plan.agents.keys().map(|id| format!("agent:{id}"));
     let mut found = BTreeMap::new();

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use adjutant_machine::{
     call::{Approval, Call},
-    decided::Decided,
+    classified::Classified,
     event::{Denial, Event},
     fact::Entry,
     id::EffectId,
-    money::policy::Verdict,
+    money::policy::Permission,
     reads,
     run::{EffectPhase, EffectState, Run},
 };
@@ -23,6 +23,7 @@ use super::{
     line::{line, step},
     run::asked_in,
     said::about,
+    whom::{Called, called},
 };
 use crate::runtime::{
     Error,
@@ -37,7 +38,7 @@ const MOST_ENTRIES: usize = 10_000;
 const MOST_LETTERS: usize = 120;
 
 /// What is known of the run that an effect belongs to.
-struct Story<'a> {
+struct EffectStory<'a> {
     core: &'a Core,
     run: &'a Run,
     entries: Vec<(u64, Entry)>,
@@ -48,9 +49,9 @@ struct Story<'a> {
 pub(super) fn tell(core: &Core, run: &Run, id: &EffectId, chain: &mut Vec<WhyLine>) -> Result<(), Error> {
     let missing = || Error::NotFound { what: "effect", id: id.to_string() };
     let state = run.effects.get(id).ok_or_else(missing)?;
-    let entries = super::run::readable(core, &run.id, (1, MOST_ENTRIES))?;
+    let entries = super::run::readable(core, &run.id, 1, MOST_ENTRIES)?;
     let entries = entries.into_iter().filter_map(|(seq, entry)| Some((seq, entry.ok()?))).collect();
-    let story = Story { core, run, entries, bundle: core.bundle(&run.bundle)? };
+    let story = EffectStory { core, run, entries, bundle: core.bundle(&run.bundle)? };
     let call = state.call.clone().or_else(|| asked_in(&story.entries, id));
     chain.push(story.outcome(id, state, call.as_deref()));
     chain.extend(story.refusal(state));
@@ -61,7 +62,7 @@ pub(super) fn tell(core: &Core, run: &Run, id: &EffectId, chain: &mut Vec<WhyLin
     Ok(())
 }
 
-impl Story<'_> {
+impl EffectStory<'_> {
     /// What came of it, and when.
     fn outcome(&self, id: &EffectId, state: &EffectState, call: Option<&Call>) -> WhyLine {
         let phase = super::run::phase_in_words(state.life.phase.word());
@@ -103,11 +104,12 @@ impl Story<'_> {
     fn policy(&self, call: &Call, state: &EffectState) -> Option<WhyLine> {
         let plan = self.core.live().plan.clone()?;
         let name = permission::name(call);
-        let of = (&self.run.oldest(), self.run.stage);
-        let (word, rule) = match permission::permission(&plan, (call, state.approval.as_ref()), of) {
-            Verdict::Allow { rule, .. } => ("allows it", rule),
-            Verdict::Ask { rule } => ("asks you first", rule),
-            Verdict::Deny { rule } => ("forbids it", rule),
+        let (approval, playbook) = (state.approval.as_ref(), &self.run.oldest());
+        let asking = permission::Asking { call, approval, playbook, stage: self.run.stage };
+        let (word, rule) = match permission::permission(&plan, &asking) {
+            Permission::Allow { rule, .. } => ("allows it", rule),
+            Permission::Ask { rule } => ("asks you first", rule),
+            Permission::Deny { rule } => ("forbids it", rule),
         };
         Some(line("policy", name, format!("what is in force now {word}: {rule}"), None))
     }
@@ -153,7 +155,7 @@ impl Story<'_> {
                 Some(line("model", &step.id, by_model(agent, prompt, told), ended))
             }
             StepKind::Route { .. } => {
-                let decided = value.and_then(Decided::read)?;
+                let decided = value.and_then(Classified::read)?;
                 Some(line("route", &step.id, decided.sentence(), ended))
             }
             StepKind::Record { .. } => {
@@ -203,7 +205,7 @@ fn in_words(call: &Call) -> String {
             headline(RECORD_WRITE, Effect::Write, &args)
         }
         other => {
-            let (call, target) = super::run::called(other);
+            let Called { call, target } = called(other);
             return format!("{} {target}", call.replace('_', " "));
         }
     };

@@ -42,3 +42,25 @@ pub(super) fn of_call(call: &Call) -> Option<String> {
         | Call::RecordList { .. } => None,
     }
 }
+
+/// A call in two words, for lists.
+pub(super) struct Called<'a> {
+    /// What sort of call it is, such as `verb` or `agent`.
+    pub(super) call: &'static str,
+    /// What it calls, such as the verb's name.
+    pub(super) target: &'a str,
+}
+
+pub(super) fn called(call: &Call) -> Called<'_> {
+    match call {
+        Call::Verb(verb) => Called { call: "verb", target: &verb.verb },
+        Call::Probe { probe, .. } => Called { call: "probe", target: probe },
+        Call::Agent(agent) => Called { call: "agent", target: &agent.agent },
+        Call::Route { route, .. } => Called { call: "route", target: route },
+        Call::RecordRead { record, .. } => Called { call: "record_read", target: record },
+        Call::RecordList { record, .. } => Called { call: "record_list", target: record },
+        Call::RecordWrite { record, .. } => Called { call: "record_write", target: record },
+        Call::StartRun { playbook, .. } => Called { call: "start_run", target: playbook },
+        Call::FindChild { of } => Called { call: "find_child", target: &of.run },
+    }
+}

@@ -1,7 +1,7 @@
 //! The reason chain: from a run, gate or effect back to what started it, and to the file that says so.
 
 use adjutant_machine::{
-    decided::Decided,
+    classified::Classified,
     id::EffectId,
     run::{Phase, Run},
 };
@@ -23,8 +23,8 @@ const MOST_PARENTS: usize = 20;
 
 /// Explains a run, a gate, an effect or a delivery.
 pub(in crate::runtime) fn why(core: &Core, id: &str) -> Result<WhyView, Error> {
-    if let Some((name, kept)) = origin::named(core, id)? {
-        return Ok(WhyView { subject: id.to_owned(), chain: origin::tell(core, (&name, &kept))? });
+    if let Some(delivery) = origin::named(core, id)? {
+        return Ok(WhyView { subject: id.to_owned(), chain: origin::tell(core, &delivery)? });
     }
     let run = reads::load(core, run_of(id))?;
     let (mut chain, mut is_over) = (Vec::new(), false);
@@ -67,7 +67,7 @@ fn of_run(core: &Core, run: &Run, is_over: bool, chain: &mut Vec<WhyLine>) -> Re
             Err(error) => return Err(error),
         };
     }
-    let first = super::run::readable(core, &current.id, (1, 1))?;
+    let first = super::run::readable(core, &current.id, 1, 1)?;
     if let Some((_, Ok(entry))) = first.first() {
         let text = format!("started by {} with key \"{}\"", entry.envelope.by, current.key);
         chain.push(line("trigger", &entry.envelope.id, text, Some(When(entry.envelope.at))));
@@ -101,7 +101,7 @@ fn causes(core: &Core, run: &Run, chain: &mut Vec<WhyLine>) {
 /// What routes said in this run, the latest first: it is in the log, nobody is asked again.
 fn decisions(run: &Run, chain: &mut Vec<WhyLine>) {
     let decided = run.steps.iter().filter_map(|(id, state)| {
-        let decided = Decided::read(&state.value.as_ref()?.value)?;
+        let decided = Classified::read(&state.value.as_ref()?.value)?;
         Some((state.ended, line("route", id, decided.sentence(), state.ended.map(When))))
     });
     let mut decided: Vec<_> = decided.collect();

@@ -34,7 +34,7 @@ use crate::{
     run::{EffectPhase, Life, Traits},
 };
 
-pub use words::{EffectAction, EffectEvent, Failing, Loss, Moment};
+pub use words::{EffectAction, EffectEvent, Failing, Leasing, Losing, Loss, Moment};
 
 /// The longest pause that another side may ask for: a day.
 const LONGEST_PAUSE: u64 = 86_400_000;
@@ -49,10 +49,10 @@ type Reply = Answer<EffectAction>;
 
 fn on(traits: &Traits, life: &Life, event: &EffectEvent, answer: &mut Reply) -> Outcome<Life> {
     match event {
-        EffectEvent::Lease { attempt, at, until } => lease(traits, life, (*attempt, *at, *until), answer),
+        EffectEvent::Lease(leasing) => lease(traits, life, *leasing, answer),
         EffectEvent::Succeed { attempt } => succeed(life, *attempt, answer),
         EffectEvent::Fail { attempt, failure } => fail(traits, life, *attempt, failure, answer),
-        EffectEvent::Lose { attempt, .. } => lose(traits, life, (*attempt, event), answer),
+        EffectEvent::Lose(losing) => lose(traits, life, losing, answer),
         EffectEvent::HoldBack { attempt } => hold_back(traits, life, *attempt, answer),
         EffectEvent::Found(finding) => found(life, finding, answer),
         EffectEvent::Settle(settlement) => settle(life, settlement, answer),
@@ -77,12 +77,8 @@ fn on(traits: &Traits, life: &Life, event: &EffectEvent, answer: &mut Reply) -> 
     }
 }
 
-fn lease(
-    traits: &Traits,
-    life: &Life,
-    (attempt, at, until): (u32, Stamp, Stamp),
-    answer: &mut Reply,
-) -> Outcome<Life> {
+fn lease(traits: &Traits, life: &Life, leasing: Leasing, answer: &mut Reply) -> Outcome<Life> {
+    let Leasing { attempt, at, until } = leasing;
     if life.phase.is_settled() || attempt < life.attempt {
         return answer.late();
     }
@@ -201,12 +197,8 @@ fn back_off(traits: &Traits, life: &Life, asked: Option<u64>, moment: Moment) ->
     Outcome::Transition(Life { attempt: life.attempt + 1, ..life.to(phase) })
 }
 
-fn lose(
-    traits: &Traits,
-    life: &Life,
-    (attempt, event): (u32, &EffectEvent),
-    answer: &mut Reply,
-) -> Outcome<Life> {
+fn lose(traits: &Traits, life: &Life, losing: &Losing, answer: &mut Reply) -> Outcome<Life> {
+    let attempt = losing.attempt;
     if life.phase.is_settled() || attempt < life.attempt {
         return answer.late();
     }
@@ -215,16 +207,17 @@ fn lose(
         EffectPhase::Unknown { .. } if attempt == life.attempt => return answer.repeated(),
         _ => return Outcome::Super,
     }
-    let EffectEvent::Lose { by, message, moment, .. } = event else { return Outcome::Super };
     let mut next = life.clone();
     next.doubt.insert(attempt);
-    match by {
-        Loss::HostDied if next.deaths >= MOST_DEATHS => died_too_often(traits, &next, message, answer),
+    match losing.by {
+        Loss::HostDied if next.deaths >= MOST_DEATHS => {
+            died_too_often(traits, &next, &losing.message, answer)
+        }
         Loss::HostDied => {
             let (deaths, attempts) = (next.deaths + 1, next.attempts.saturating_add(1));
-            after_loss(traits, &Life { deaths, attempts, ..next }, (message, *moment), answer)
+            after_loss(traits, &Life { deaths, attempts, ..next }, losing, answer)
         }
-        Loss::Unanswered => after_loss(traits, &next, (message, *moment), answer),
+        Loss::Unanswered => after_loss(traits, &next, losing, answer),
     }
 }
 
@@ -248,20 +241,16 @@ fn hold_back(traits: &Traits, life: &Life, attempt: u32, answer: &mut Reply) -> 
 }
 
 /// Tries again what may be repeated; else asks whoever can know.
-fn after_loss(
-    traits: &Traits,
-    life: &Life,
-    (message, moment): (&str, Moment),
-    answer: &mut Reply,
-) -> Outcome<Life> {
+fn after_loss(traits: &Traits, life: &Life, losing: &Losing, answer: &mut Reply) -> Outcome<Life> {
+    let Losing { message, moment, .. } = losing;
     match traits.idempotency {
         Idempotency::Pure => {
             let class = ErrorClass::Transient;
-            let failure = Failing { class, message: message.to_owned(), retry_after: None, moment };
+            let failure = Failing { class, message: message.clone(), retry_after: None, moment: *moment };
             after_failure(traits, &Life { doubt: Default::default(), ..life.clone() }, &failure, answer)
         }
         Idempotency::NativeKey if life.attempt < life.attempts && !life.unwanted => {
-            back_off(traits, life, None, moment)
+            back_off(traits, life, None, *moment)
         }
         Idempotency::NativeKey | Idempotency::Probe | Idempotency::AtMostOnce => {
             doubt(traits, life, message, answer)

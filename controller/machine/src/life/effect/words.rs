@@ -9,14 +9,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq)]
 pub enum EffectEvent {
     /// The host takes it.
-    Lease {
-        /// The attempt that is meant, from 1.
-        attempt: u32,
-        /// The moment of the event.
-        at: Stamp,
-        /// When the host counts as dead.
-        until: Stamp,
-    },
+    Lease(Leasing),
     /// The host may not start it yet.
     Defer {
         /// What it waits for.
@@ -51,16 +44,7 @@ pub enum EffectEvent {
         failure: Failing,
     },
     /// An attempt is lost: nobody knows.
-    Lose {
-        /// The attempt that is meant, from 1.
-        attempt: u32,
-        /// Who fell silent.
-        by: Loss,
-        /// Why, for people.
-        message: String,
-        /// Now, with the seed of the pause.
-        moment: Moment,
-    },
+    Lose(Losing),
     /// Nothing of an attempt left: its door was shut.
     HoldBack {
         /// The attempt that is meant, from 1.
@@ -89,6 +73,30 @@ pub enum EffectEvent {
     Undone,
 }
 
+/// How the host takes an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Leasing {
+    /// The attempt that is meant, from 1.
+    pub attempt: u32,
+    /// The moment of the event.
+    pub at: Stamp,
+    /// When the host counts as dead.
+    pub until: Stamp,
+}
+
+/// How an attempt was lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Losing {
+    /// The attempt that is meant, from 1.
+    pub attempt: u32,
+    /// Who fell silent.
+    pub by: Loss,
+    /// Why nobody knows what became of it, for people.
+    pub message: String,
+    /// Now, with the seed of the next pause.
+    pub moment: Moment,
+}
+
 /// Who fell silent when an attempt was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loss {
@@ -101,9 +109,9 @@ pub enum Loss {
 /// How an attempt failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failing {
-    /// What sort of failure.
+    /// What sort of failure it was: whether another attempt may help.
     pub class: ErrorClass,
-    /// Why, for people.
+    /// What the other side said, for people.
     pub message: String,
     /// The pause that the other side asks for, in milliseconds.
     pub retry_after: Option<u64>,

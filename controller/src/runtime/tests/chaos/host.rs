@@ -14,7 +14,7 @@ use adjutant_machine::{
     run::{EffectPhase, Run},
     verdict::Verdict,
 };
-use adjutant_sim::{Broken, Dice, Host, Kept};
+use adjutant_sim::{Broken, Dice, Host, Kept, OnItsWay};
 use adjutant_spec::plan::{Bundle, Plan};
 use tokio::sync::oneshot;
 
@@ -28,8 +28,9 @@ use crate::runtime::{
     Activation, Clock, Error, ManualClock, Performer, Settings, activate,
     core::{Core, Stop},
     identity::NewRun,
-    mailbox::{Job, Message, Told},
-    open, rows,
+    mailbox::{Job, Message},
+    open::{self, Opened},
+    rows,
     start::begin_run,
     view,
 };
@@ -38,7 +39,7 @@ use crate::runtime::{
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Where the verdict on an event comes.
-type Answer = oneshot::Receiver<Result<Told, Error>>;
+type Reply = oneshot::Receiver<Result<Verdict, Error>>;
 
 /// How a runtime is driven.
 #[derive(Debug, Clone, Copy)]
@@ -121,7 +122,8 @@ impl RuntimeHost {
         };
         let setup = self.setup;
         let (core, lockstep) = self.tokio.block_on(async {
-            let (core, mut shards) = open::read(settings, setup.shards).await.expect("the store is readable");
+            let opened = open::read(settings, setup.shards).await.expect("the store is readable");
+            let Opened { core, mut shards } = opened;
             lot.serve(&core);
             let lockstep = setup.lockstep.then(|| Lockstep::new(shards.remove(0)));
             open::start(&core, shards).expect("threads start");
@@ -201,7 +203,7 @@ impl RuntimeHost {
         self.tokio.block_on(core.tasks_gone());
     }
 
-    fn post(&mut self, run: &str, event: Event) -> (String, Answer) {
+    fn post(&mut self, run: &str, event: Event) -> (String, Reply) {
         self.sent += 1;
         let (sender, receiver) = oneshot::channel();
         let (at, id) = (self.clock.now(), format!("driver-{}", self.sent));
@@ -352,7 +354,7 @@ impl Host for RuntimeHost {
         let (id, mut receiver) = self.post(run, event);
         self.settle()?;
         let verdict = match receiver.try_recv() {
-            Ok(Ok(told)) => told.verdict,
+            Ok(Ok(verdict)) => verdict,
             other => return Err(broken(&format!("{id} was answered {other:?}"))),
         };
         let is_there = self.known.get(run).is_some_and(|known| known.holds(&id));
@@ -408,10 +410,10 @@ impl Host for RuntimeHost {
         Ok(())
     }
 
-    fn crash(&mut self, on_their_way: Vec<(String, Event)>) -> Result<(), Broken> {
+    fn crash(&mut self, on_their_way: Vec<OnItsWay>) -> Result<(), Broken> {
         let will_answer = self.disk.will_tear(&mut self.dice);
         let receivers: Vec<_> =
-            on_their_way.into_iter().map(|(run, event)| self.post(&run, event).1).collect();
+            on_their_way.into_iter().map(|OnItsWay { run, event }| self.post(&run, event).1).collect();
         let yields = self.dice.below(20);
         match (&mut self.process.as_mut().expect("a process is there").lockstep, will_answer) {
             (Some(lockstep), false) => lockstep.drain(),

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 /// The value of a route step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Decided {
+pub struct Classified {
     /// The class, else `unsure`.
     pub class: String,
     /// The probability that the likeliest class is right.
@@ -43,7 +43,7 @@ pub struct Near {
     pub similarity: f64,
 }
 
-impl Decided {
+impl Classified {
     /// Reads the value of a route step; `None` where it is something else.
     #[must_use]
     pub fn read(value: &Value) -> Option<Self> {
@@ -86,14 +86,14 @@ mod tests {
     #[test]
     fn what_older_builds_recorded_can_be_read() {
         let value = json!({ "class": "lead", "probability": 1.0, "stage": "rule", "model": "rules" });
-        assert_eq!(Decided::read(&value).unwrap().sentence(), "\"lead\" by rule");
-        assert_eq!(Decided::read(&json!({ "text": "no decision" })), None);
+        assert_eq!(Classified::read(&value).unwrap().sentence(), "\"lead\" by rule");
+        assert_eq!(Classified::read(&json!({ "text": "no decision" })), None);
     }
 
     #[test]
     fn a_decision_is_told_with_what_it_was_compared_with() {
         let near = Near { class: "lead".to_owned(), text: "a quote?".to_owned(), similarity: 0.87 };
-        let decided = Decided {
+        let decided = Classified {
             class: "lead".to_owned(),
             probability: 0.98,
             margin: 0.9,
@@ -105,7 +105,7 @@ mod tests {
             micros: 5,
         };
         let value = serde_json::to_value(&decided).unwrap();
-        assert_eq!(Decided::read(&value), Some(decided.clone()));
+        assert_eq!(Classified::read(&value), Some(decided.clone()));
         let expected = "\"lead\" by router, probability 0.980 of at least 0.910, nearest lead 0.87 \"a quote?\", model m";
         assert_eq!(decided.sentence(), expected);
     }
