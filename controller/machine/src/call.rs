@@ -12,13 +12,13 @@ use crate::{id::EffectId, run::Part};
 /// An effect to perform.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Perform {
-    /// Its id.
+    /// The id of the effect that is performed: the same for every attempt.
     pub effect: EffectId,
     /// The step that wants it.
     pub step: StepId,
     /// The attempt that the next lease is, from 1.
     pub attempt: u32,
-    /// What to do.
+    /// What is done, shared with the run's state.
     pub call: Part<Call>,
     /// The labels of everything that is in it.
     pub labels: Labels,
@@ -42,11 +42,11 @@ impl Perform {
 /// The approval under which a guarded effect acts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approval {
-    /// The gate.
+    /// The id of the gate that let it pass.
     pub gate: String,
     /// The digest that was approved.
     pub digest: String,
-    /// Who approved.
+    /// Who approved; `auto` where a condition let it pass.
     pub by: String,
 }
 
@@ -75,32 +75,32 @@ pub enum Call {
     Agent(Box<AgentCall>),
     /// Classifies a text; answered with `{class, probability, …}`, class `unsure` where it abstains.
     Route {
-        /// The route.
+        /// The id of the route that is asked.
         route: String,
-        /// The text.
+        /// The text to classify, rendered.
         text: String,
         /// What its rules' conditions may read.
         context: Value,
     },
     /// Reads one business record: `{value, version}` or `null`.
     RecordRead {
-        /// The kind.
+        /// The kind of the record, such as `customer`.
         record: String,
-        /// The key.
+        /// The key that the record has among its kind.
         key: String,
     },
     /// Reads records by equal fields: `{items}`.
     RecordList {
-        /// The kind.
+        /// The kind of the records, such as `customer`.
         record: String,
-        /// Field to value.
+        /// The fields that a record must have, each with its value.
         filter: Value,
     },
     /// Writes one record in the batch that carries the answer; a moved version is `EffectFailed(Conflict)`.
     RecordWrite {
-        /// The kind.
+        /// The kind of the record, such as `customer`.
         record: String,
-        /// The key.
+        /// The key that the record has among its kind.
         key: String,
         /// The fields, merged into what is there.
         value: Value,
@@ -114,7 +114,7 @@ pub enum Call {
     },
     /// Starts a child run; answered by `ChildEnded`.
     StartRun {
-        /// The playbook.
+        /// The id of the playbook that the child takes.
         playbook: String,
         /// What the child pins.
         bundle: String,
@@ -128,7 +128,7 @@ pub enum Call {
 pub struct VerbCall {
     /// The verb's full name.
     pub verb: String,
-    /// Its arguments.
+    /// What it is called with, rendered.
     pub args: Value,
     /// The key that makes a repetition safe, where the other side knows keys.
     pub key: String,
@@ -143,7 +143,7 @@ pub struct VerbCall {
 /// A question to an agent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AgentCall {
-    /// The agent.
+    /// The id of the agent that is asked.
     pub agent: String,
     /// The rendered prompt.
     pub prompt: String,
@@ -170,7 +170,7 @@ pub struct Notice {
     pub topic: String,
     /// What is at stake, for gates.
     pub risk: Option<adjutant_spec::plan::Risk>,
-    /// One line.
+    /// What it says, in one line for people.
     pub title: String,
     /// What the operator can do next, as a command.
     pub action: String,

@@ -28,7 +28,7 @@ pub struct Digest(pub [u8; 32]);
 pub struct Link {
     /// The batch's number.
     pub batch: u64,
-    /// What it appended.
+    /// The entries and snapshots that it appended, by instance.
     pub sections: Vec<Section>,
     /// The chained rows that it put or deleted, in the batch's order.
     pub rows: Vec<Digest>,
@@ -41,7 +41,7 @@ pub struct Link {
 /// What a batch appended to one instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Section {
-    /// Whose.
+    /// The instance whose log the entries are in.
     pub instance: InstanceId,
     /// The sequence number before the first of them.
     pub after: u64,
@@ -56,7 +56,7 @@ pub struct Section {
 pub struct Sealed {
     /// The link and its hash.
     pub bytes: Vec<u8>,
-    /// The hash.
+    /// The hash of the link over the one before it.
     pub hash: Digest,
 }
 
@@ -250,7 +250,7 @@ impl Section {
 /// The digests of a batch's parts: made once, for the link and for what is stored, by whoever brings the batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parts {
-    /// What it appends.
+    /// The entries and snapshots that it appends, by instance.
     pub sections: Vec<Section>,
     /// Its rows, chained or not, in the batch's order.
     pub rows: Vec<Digest>,

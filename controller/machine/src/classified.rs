@@ -35,9 +35,9 @@ pub struct Classified {
 /// An example near the text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Near {
-    /// Its class.
+    /// The class that the example stands for.
     pub class: String,
-    /// Its text.
+    /// The text that was compared with.
     pub text: String,
     /// How alike the two are, from 0 to 1.
     pub similarity: f64,

@@ -24,13 +24,13 @@ pub enum CodecError {
     /// Written by a newer build, or before the first release.
     #[error("the record has version {found}, this build reads version {VERSION}")]
     Version {
-        /// Its version.
+        /// The version byte that the record begins with.
         found: u8,
     },
-    /// There is nothing.
+    /// There are no bytes.
     #[error("the record is empty")]
     Empty,
-    /// No such record.
+    /// The bytes are no record of this version.
     #[error("the record is not readable")]
     Form(#[source] serde_json::Error),
     /// A log that does not begin with the run's opening, or has a hole.

@@ -22,7 +22,7 @@ use crate::{
 /// A promise, by its name.
 pub type Promise = (&'static str, fn(&dyn Journal));
 
-/// Every promise.
+/// Every promise that a store keeps, each with what proves it.
 pub const PROMISES: &[Promise] = &[
     ("entries are numbered and read back", entries_are_numbered_and_read_back),
     ("entries come in pages", entries_come_in_pages),

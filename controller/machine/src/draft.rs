@@ -18,7 +18,7 @@ use crate::{
 pub(crate) struct Draft<'a> {
     /// The state so far.
     pub(crate) run: Run,
-    /// The event.
+    /// The event that is answered, with its moment.
     pub(crate) envelope: &'a Envelope,
     /// What the host gave.
     pub(crate) env: Env,
@@ -45,7 +45,7 @@ impl<'a> Draft<'a> {
         self.envelope.at
     }
 
-    /// Concludes.
+    /// Adds a fact, and applies it to the state at once.
     pub(crate) fn fact(&mut self, fact: Fact) {
         evolve_run(&mut self.run, &fact);
         self.facts.push(fact);

@@ -28,7 +28,7 @@ pub struct Envelope {
     pub id: String,
     /// Who caused it: `operator`, a persona, `connector:<id>`, `agent:<id>`, `host`.
     pub by: String,
-    /// What happened.
+    /// What happened, as data.
     pub event: Event,
 }
 
@@ -40,7 +40,7 @@ pub enum Event {
     RunStarted(Box<RunStarted>),
     /// The host took an effect to perform it; money is reserved in the same batch.
     EffectLeased {
-        /// Which effect.
+        /// The effect that is taken.
         effect: EffectId,
         /// Which attempt, from 1; the fence against late answers.
         attempt: u32,
@@ -51,7 +51,7 @@ pub enum Event {
     },
     /// The host may not start an effect yet.
     EffectDeferred {
-        /// Which effect.
+        /// The effect that has to wait.
         effect: EffectId,
         /// What it waits for.
         reason: Deferral,
@@ -60,7 +60,7 @@ pub enum Event {
     },
     /// A rule forbids an effect for good.
     EffectDenied {
-        /// Which effect.
+        /// The effect that is forbidden.
         effect: EffectId,
         /// Which sort of rule.
         denial: Denial,
@@ -69,21 +69,21 @@ pub enum Event {
     },
     /// A live policy lets an effect act only after a person agreed: a gate opens for it.
     EffectNeedsApproval {
-        /// Which effect.
+        /// The effect that a person must agree to.
         effect: EffectId,
         /// The rule and its facts, for people.
         rule: String,
     },
     /// Records that an approved effect was made of have moved since: it does not leave, and a person is asked again.
     EffectOutdated {
-        /// Which effect.
+        /// The effect whose approval rested on those records.
         effect: EffectId,
         /// The records that moved, as they are now.
         moved: Vec<Basis>,
     },
     /// An effect happened.
     EffectSucceeded {
-        /// Which effect.
+        /// The effect that happened.
         effect: EffectId,
         /// Which attempt answered.
         attempt: u32,
@@ -96,7 +96,7 @@ pub enum Event {
     },
     /// An effect definitely did not happen.
     EffectFailed {
-        /// Which effect.
+        /// The effect that did not happen.
         effect: EffectId,
         /// Which attempt answered.
         attempt: u32,
@@ -111,11 +111,11 @@ pub enum Event {
     },
     /// Nobody knows whether an effect happened.
     EffectUnknown {
-        /// Which effect.
+        /// The effect that is in doubt.
         effect: EffectId,
         /// Which attempt was lost.
         attempt: u32,
-        /// Why, for people.
+        /// Why nobody knows, for people.
         message: String,
         /// Whether its host died with it: that says nothing about the other side, so it uses up no attempt.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -123,30 +123,30 @@ pub enum Event {
     },
     /// An attempt found the door shut before anything of it left: a pause came after its lease. It uses up no attempt.
     EffectHeldBack {
-        /// Which effect.
+        /// The effect that was held back.
         effect: EffectId,
-        /// Which attempt.
+        /// The attempt that was held back, from 1.
         attempt: u32,
         /// What shuts the door, for people.
         reason: String,
     },
     /// The probe of an unknown effect answered.
     EffectProbed {
-        /// Which effect.
+        /// The effect in doubt that the probe was asked about.
         effect: EffectId,
-        /// What it found.
+        /// What the probe found: it happened, it did not, or it cannot tell.
         finding: Finding,
     },
     /// The operator settled an unknown or dead effect.
     EffectSettled {
-        /// Which effect.
+        /// The effect that is settled.
         effect: EffectId,
-        /// How.
+        /// What the operator knows or wants of it.
         settlement: Settlement,
     },
     /// A stored timer is due. Stale ones are ignored by the machine.
     TimerFired {
-        /// Which timer.
+        /// The timer whose moment has come.
         timer: TimerId,
     },
     /// A person decided a gate.
@@ -162,7 +162,7 @@ pub enum Event {
     },
     /// No further effect starts.
     RunPaused {
-        /// Why.
+        /// Why it is paused, for people.
         reason: String,
     },
     /// Effects start again.
@@ -173,12 +173,12 @@ pub enum Event {
     },
     /// The run unwinds and ends as cancelled.
     RunCancelled {
-        /// Why.
+        /// Why it is given up, for people.
         reason: String,
     },
     /// The run ends at once: nothing is undone, nothing is loaded.
     RunKilled {
-        /// Why.
+        /// Why it is ended at once, for people.
         reason: String,
     },
     /// A failed run, or a dead effect, is tried again from a step.
@@ -187,7 +187,7 @@ pub enum Event {
         step: Option<StepId>,
         /// Values corrected by the operator, by path.
         edits: BTreeMap<String, Value>,
-        /// Who corrected them.
+        /// Who corrected them, and so how far they are trusted.
         #[serde(default)]
         speaker: Speaker,
     },
@@ -266,15 +266,15 @@ pub struct RunStarted {
     /// The playbook's oldest id, which a rename does not change; absent where it never had another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oldest: Option<OldestId>,
-    /// What it pins.
+    /// The bundle that it pins: its playbook and everything structural, by content.
     pub bundle: BundleId,
-    /// Its idempotency key.
+    /// Its idempotency key: the same key is the same run.
     pub key: String,
     /// The company revision in force.
     pub revision: String,
     /// How far the slice's effects reach the world.
     pub stage: Stage,
-    /// Its inputs.
+    /// Its inputs by name, with their labels.
     pub input: BTreeMap<String, Labelled>,
     /// The trigger's event, for the record.
     pub trigger: Value,
@@ -322,7 +322,7 @@ pub struct GateDecided {
     pub gate: String,
     /// The digest of the card that the person saw.
     pub digest: String,
-    /// The answer.
+    /// What the person answers: yes, yes with changes, or no.
     pub decision: Decision,
     /// Why, for people.
     pub reason: Option<String>,
@@ -337,7 +337,7 @@ pub struct GateDecided {
 pub enum Decision {
     /// As shown; with the form's values where the gate has one.
     Approved {
-        /// The form.
+        /// The values of the form, where the gate has one.
         form: Option<Value>,
     },
     /// With changed values, by the path that `show` names.
@@ -345,7 +345,7 @@ pub enum Decision {
         /// Path to new value.
         values: BTreeMap<String, Value>,
     },
-    /// No.
+    /// No: what the gate asks about does not happen.
     Denied,
 }
 
@@ -379,7 +379,7 @@ pub enum Denial {
 pub enum ErrorClass {
     /// May work the next time.
     Transient,
-    /// Too fast.
+    /// The other side had too many calls in too short a time.
     RateLimited,
     /// The secret is wrong or has lapsed.
     Auth,

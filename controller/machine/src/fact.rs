@@ -25,13 +25,13 @@ use crate::{
 /// One transition, as stored: what happened, and what was concluded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
-    /// What happened.
+    /// The event, with its moment, its id and who caused it.
     pub envelope: Envelope,
     /// What the machine concluded, in order.
     pub facts: Vec<Fact>,
 }
 
-/// One conclusion.
+/// One conclusion that the machine drew from an event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "fact", rename_all = "snake_case")]
 pub enum Fact {
@@ -55,7 +55,7 @@ pub enum Fact {
     },
     /// The run's life went on.
     RunMoved {
-        /// To here.
+        /// The phase that the run is in from now on.
         phase: Phase,
     },
     /// The run stands elsewhere.
@@ -65,56 +65,56 @@ pub enum Fact {
     },
     /// A step began.
     StepStarted {
-        /// Which.
+        /// The step that began.
         step: StepId,
-        /// When.
+        /// When it began.
         at: Stamp,
     },
     /// A step's condition did not hold.
     StepSkipped {
-        /// Which.
+        /// The step that is passed over.
         step: StepId,
     },
     /// A step ended.
     StepEnded {
-        /// Which.
+        /// The step that ended.
         step: StepId,
-        /// Its outcome.
+        /// The word by which its edge is chosen, such as `ok` or `error`.
         outcome: String,
-        /// Its result.
+        /// What it yields, with its labels; nothing where it yields nothing.
         value: Option<Labelled>,
-        /// When.
+        /// When it ended.
         at: Stamp,
     },
     /// A visit that only opened a gate again does not count.
     VisitReturned {
-        /// The step.
+        /// The step whose visit is taken off its count.
         step: StepId,
     },
     /// An effect is wanted.
     EffectAsked {
-        /// Its id.
+        /// The id under which the effect is known from now on, inside and outside.
         effect: EffectId,
         /// It; shared with the state until that changes.
         state: Part<EffectState>,
     },
     /// An effect's life went on.
     EffectMoved {
-        /// Which.
+        /// The effect whose life went on.
         effect: EffectId,
-        /// To here.
+        /// Its life from now on: its phase, its attempts and its doubts.
         life: Life,
     },
     /// A person agreed to an effect.
     EffectApproved {
-        /// Which.
+        /// The effect that may be sent now.
         effect: EffectId,
         /// Who, and to what.
         approval: Approval,
     },
     /// Records that an approved payload was made of have moved, and a person is asked about it as they are now.
     BasisMoved {
-        /// Which effect.
+        /// The effect whose approval rested on those records.
         effect: EffectId,
         /// What it rests on from now on.
         basis: Vec<Basis>,
@@ -123,7 +123,7 @@ pub enum Fact {
     ChildStarted {
         /// The effect that started it.
         effect: EffectId,
-        /// The child's id.
+        /// The id of the child run.
         run: String,
         /// What becomes of it when its parent ends before it.
         #[serde(default)]
@@ -136,21 +136,21 @@ pub enum Fact {
     },
     /// An effect was logged and did not leave: the run only observes.
     Observed {
-        /// The step.
+        /// The step whose effect did not leave.
         step: StepId,
         /// What would have been done.
         call: Box<Call>,
     },
     /// A person is asked.
     GateOpened {
-        /// What.
+        /// The gate with its card, as the person sees it.
         gate: Part<Gate>,
     },
     /// A gate closed.
     GateMoved {
-        /// Which.
+        /// The id of the gate that closed.
         gate: String,
-        /// To here.
+        /// The phase that the gate is in from now on.
         phase: GatePhase,
         /// The answer, where a person gave one.
         decided: Option<Decided>,
@@ -164,23 +164,23 @@ pub enum Fact {
     },
     /// A payload is approved for a step.
     Covered {
-        /// The step.
+        /// The step that may act with this payload.
         step: StepId,
-        /// What is approved.
+        /// The payload that is approved, with the gate and the person.
         coverage: Part<Coverage>,
     },
     /// An approval holds no longer.
     CoverageLost {
-        /// The step.
+        /// The step whose approval is gone.
         step: StepId,
-        /// Why.
+        /// What has changed since it was approved, in words.
         reason: String,
     },
     /// An approval is used up by a call.
     CoverageUsed {
         /// The effect whose call used it.
         effect: EffectId,
-        /// Its step.
+        /// The step that the approval covered.
         step: StepId,
     },
     /// An approved call definitely did not happen: its approval was not used and covers the same payload again.
@@ -190,7 +190,7 @@ pub enum Fact {
     },
     /// The operator changed a value.
     Edited {
-        /// Its full path.
+        /// The full path of the value, such as `steps.quote.text`.
         path: Path,
         /// What it is now.
         value: Value,
@@ -199,43 +199,43 @@ pub enum Fact {
     },
     /// How to take an effect back is noted.
     UndoRegistered {
-        /// How.
+        /// The call that takes it back, and how far that is.
         entry: Part<UndoEntry>,
     },
     /// An undo went on.
     UndoMoved {
         /// The effect that is taken back.
         effect: EffectId,
-        /// To here.
+        /// How far the undo is from now on.
         state: UndoState,
     },
     /// A timer is stored.
     TimerSet {
-        /// Which.
+        /// The timer that is stored; one of the same name is moved.
         timer: TimerId,
-        /// When it fires.
+        /// The moment at which it fires.
         at: Stamp,
     },
     /// A timer is gone.
     TimerCleared {
-        /// Which.
+        /// The timer that does not fire any more.
         timer: TimerId,
     },
     /// Money was spent.
     Spent {
-        /// How much.
+        /// What the call cost, in its currency.
         cost: Money,
-        /// On what.
+        /// The effect whose attempt cost it.
         effect: EffectId,
     },
     /// The run cannot go on.
     Failed {
-        /// Why.
+        /// The step, the effect and the outcome that stopped it.
         failure: Failure,
     },
     /// The run is tried again.
     Retried {
-        /// From where.
+        /// The step at which the run goes on.
         step: StepId,
     },
     /// What a route step classified has another class, or was confirmed.
@@ -249,7 +249,7 @@ pub enum Fact {
     Posted {
         /// Its place among what the entry tells others; part of the message's key.
         index: u16,
-        /// Who is told.
+        /// The instance that is told.
         to: InstanceId,
         /// What happened, for them.
         event: Box<Event>,
@@ -263,7 +263,7 @@ pub enum Fact {
     },
     /// An answer came too late to matter.
     Ignored {
-        /// Why.
+        /// What came too late, in words.
         reason: String,
     },
     /// A step that has branches began.
@@ -344,6 +344,6 @@ pub struct BranchEnd {
     /// Why not, where it did not end well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
-    /// What it yielded.
+    /// What the branch yielded, with its labels.
     pub output: Labelled,
 }

@@ -51,7 +51,7 @@ pub enum InstanceKind {
 /// Anything with a machine: `run/<run id>`, `schedule/<playbook>`, …; written `kind/name`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InstanceId {
-    /// The sort.
+    /// The sort of machine that it is.
     pub kind: InstanceKind,
     /// The name, unique in its sort: letters, digits, `-`, `_`, `.`; a branch's has `~` ([`crate::branch`]).
     pub name: String,

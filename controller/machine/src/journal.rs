@@ -49,7 +49,7 @@ pub struct Batch {
 /// Entries to let go. They lie before the snapshot, which does not need them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trim {
-    /// Whose.
+    /// The instance whose entries go.
     pub instance: InstanceId,
     /// The last entry that goes; all before it go too.
     pub through: u64,
@@ -58,7 +58,7 @@ pub struct Trim {
 /// New entries of one instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Append {
-    /// Whose.
+    /// The instance whose log they are added to.
     pub instance: InstanceId,
     /// The sequence number of its last entry so far; 0 where it has none.
     pub expected: u64,
@@ -83,7 +83,7 @@ pub struct Content {
 /// A row to put or delete.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowWrite {
-    /// Where.
+    /// The table that the row is in.
     pub table: Table,
     /// Its key, ordered as bytes.
     pub key: Vec<u8>,
@@ -94,9 +94,9 @@ pub struct RowWrite {
 /// A row that must still be as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Guard {
-    /// Where.
+    /// The table that the row is in.
     pub table: Table,
-    /// Its key.
+    /// The key of the row, as bytes.
     pub key: Vec<u8>,
     /// The version that was read; 0 where there was no row.
     pub version: u64,
@@ -131,7 +131,7 @@ pub struct Stored {
 pub struct Snapshot {
     /// The number of that entry.
     pub seq: u64,
-    /// The state.
+    /// The state in its stored form.
     pub state: Vec<u8>,
 }
 
@@ -161,11 +161,11 @@ pub fn is_snapshot_due(tail: u64, last_snapshot: u64) -> bool {
 /// A row as read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// Its key.
+    /// The key of the row, ordered as bytes.
     pub key: Vec<u8>,
     /// The number of the batch that wrote it.
     pub version: u64,
-    /// Its value.
+    /// The value as bytes; empty where there is a flaw.
     pub value: Vec<u8>,
     /// What is wrong with it, where its value cannot be trusted: the key still says whose it is, the value is empty. One bad
     /// row must not hide the others.
@@ -192,7 +192,7 @@ pub struct Scan {
 pub struct ChainReport {
     /// How many batches there are.
     pub batches: u64,
-    /// How many entries.
+    /// How many entries the batches hold together.
     pub entries: u64,
     /// The hash of the last batch, as hex.
     pub head: String,
@@ -206,21 +206,21 @@ pub enum JournalError {
     /// The instance has other entries than the writer believed.
     #[error("instance \"{instance}\" is at {found}, not at {expected}")]
     Conflict {
-        /// Whose.
+        /// The instance that both wrote to.
         instance: InstanceId,
         /// What the writer believed.
         expected: u64,
-        /// What is there.
+        /// The number of the last entry that is there.
         found: u64,
     },
     /// A guarded row moved.
     #[error("a row of table {table:?} is at version {found}, not at {expected}")]
     Moved {
-        /// Where.
+        /// The table that the row is in.
         table: Table,
-        /// What was read.
+        /// The version that the writer had read.
         expected: u64,
-        /// What is there.
+        /// The version that is there.
         found: u64,
     },
     /// The disk refused: the process must stop.
@@ -229,17 +229,17 @@ pub enum JournalError {
     /// What is stored is damaged, with its place.
     #[error("stored data is damaged, {place}: {problem}")]
     Corrupt {
-        /// Where.
+        /// The place in the store, for people: a row, an entry, a snapshot.
         place: String,
-        /// What is wrong.
+        /// What is wrong there, for people.
         problem: String,
     },
     /// The store was written by a newer build.
     #[error("the store has format {found}, this build writes {known}: it needs Adjutant {needs} or newer")]
     Newer {
-        /// The store's format.
+        /// The format that the store has.
         found: u32,
-        /// This build's.
+        /// The format that this build writes.
         known: u32,
         /// The version that wrote it first in that format.
         needs: String,
@@ -249,7 +249,7 @@ pub enum JournalError {
         "the store has format {found}, which no release wrote; this build reads formats from {oldest} on"
     )]
     Older {
-        /// The store's format.
+        /// The format that the store has.
         found: u32,
         /// The oldest format that this build reads.
         oldest: u32,
@@ -271,7 +271,7 @@ pub fn page(limit: usize) -> usize {
 /// Called once when a batch is durable or refused; from the writer's thread, so it must not block.
 pub type Done = Box<dyn FnOnce(Result<Receipt, JournalError>) + Send>;
 
-/// The store.
+/// The store: an atomic, synced, chained batch for each transition, and reads of what is durable.
 pub trait Journal: Send + Sync + 'static {
     /// Queues a batch; blocks while the queue is full.
     fn submit(&self, batch: Batch, done: Done);

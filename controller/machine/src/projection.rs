@@ -117,7 +117,7 @@ pub enum Listed<'a> {
     },
     /// By its playbook, the newest first.
     Playbook {
-        /// The playbook's identity.
+        /// The playbook by the id that never changes.
         playbook: OldestId,
         /// When it began.
         since: Stamp,
@@ -134,7 +134,7 @@ pub enum Listed<'a> {
     },
     /// As a live run of its playbook.
     Live {
-        /// The playbook's identity.
+        /// The playbook by the id that never changes.
         playbook: OldestId,
         /// The id of the bundle that it pins, and its branches with it.
         bundle: &'a BundleId,
@@ -193,7 +193,7 @@ fn as_run(run: &Run) -> Vec<Listed<'_>> {
 pub enum Message<'a> {
     /// Another instance is told that something happened.
     Post {
-        /// Who is told.
+        /// The instance that is told.
         to: &'a InstanceId,
         /// What happened, for them.
         event: &'a Event,

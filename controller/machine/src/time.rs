@@ -43,7 +43,7 @@ struct Date {
     year: i64,
     /// From 1 to 12.
     month: i64,
-    /// From 1 on.
+    /// The day of its month, from 1 to 31.
     day: i64,
 }
 

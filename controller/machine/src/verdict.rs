@@ -34,7 +34,7 @@ pub struct Step {
 pub struct Next {
     /// The state after the event.
     pub run: Run,
-    /// The entry.
+    /// The entry to append to the run's log.
     pub entry: Entry,
 }
 
@@ -46,7 +46,7 @@ pub enum Verdict {
     Applied,
     /// It was applied before; the first one's author and moment, where they are known.
     Duplicate {
-        /// The first one.
+        /// The first one's author and moment, where they are known.
         first: Option<First>,
     },
     /// It comes too late to matter; recorded where it says something about the world.
@@ -60,7 +60,7 @@ pub enum Verdict {
 pub struct First {
     /// Who caused it.
     pub by: String,
-    /// When.
+    /// When the first one happened.
     pub at: Stamp,
 }
 
@@ -74,13 +74,13 @@ pub enum Refusal {
     /// The run is over.
     #[error("the run is over: it is {status}")]
     Ended {
-        /// How.
+        /// The word for how it ended, such as `done` or `killed`.
         status: String,
     },
     /// The run's phase does not allow it.
     #[error("the run is {phase}")]
     Phase {
-        /// The phase.
+        /// The phase that the run is in, in words.
         phase: String,
     },
     /// The run has no such effect.
@@ -94,13 +94,13 @@ pub enum Refusal {
     EffectPhase {
         /// The effect that was meant.
         effect: EffectId,
-        /// Its phase.
+        /// The phase that the effect is in, in words.
         phase: String,
     },
     /// The attempt is not the one that is due.
     #[error("effect \"{effect}\" is at attempt {expected}, not {found}")]
     WrongAttempt {
-        /// Which.
+        /// The effect that was meant.
         effect: EffectId,
         /// The one that is due.
         expected: u32,
@@ -110,27 +110,27 @@ pub enum Refusal {
     /// The run has no such gate.
     #[error("the run has no gate \"{gate}\"")]
     NoSuchGate {
-        /// Which.
+        /// The id of the gate that was meant.
         gate: String,
     },
     /// The gate was decided otherwise.
     #[error("gate \"{gate}\" was already {decision} by {by}")]
     Conflict {
-        /// Which.
+        /// The id of the gate that was meant.
         gate: String,
         /// The first decision: `approved`, `edited`, `denied`.
         decision: String,
-        /// By whom.
+        /// Who decided it first.
         by: String,
-        /// When.
+        /// When it was decided first.
         at: Stamp,
     },
     /// The gate closed without a decision.
     #[error("gate \"{gate}\" is {phase}")]
     GateClosed {
-        /// Which.
+        /// The id of the gate that was meant.
         gate: String,
-        /// `expired`, `superseded`, `withdrawn`.
+        /// How it closed: `expired`, `superseded`, `withdrawn`.
         phase: String,
         /// The gate that asks instead, where there is one.
         instead: Option<String>,
@@ -138,7 +138,7 @@ pub enum Refusal {
     /// The person saw another card.
     #[error("the card of gate \"{gate}\" has digest {found}, not {shown}")]
     StaleDigest {
-        /// Which.
+        /// The id of the gate that was meant.
         gate: String,
         /// The digest that the person named.
         shown: String,
@@ -148,39 +148,39 @@ pub enum Refusal {
     /// The path may not be edited.
     #[error("\"{path}\" may not be edited here: only what the card shows may")]
     NotEditable {
-        /// Which.
+        /// The full path of the value that was to be changed.
         path: String,
     },
     /// A value breaks its schema.
     #[error("\"{path}\" is not valid: {problem}")]
     Invalid {
-        /// Where.
+        /// The full path of the value, such as `input.price`.
         path: String,
-        /// What is wrong.
+        /// What is wrong with it, for people.
         problem: String,
     },
     /// The gate has a form and the answer has none.
     #[error("gate \"{gate}\" has a form: its values are missing")]
     FormMissing {
-        /// Which.
+        /// The id of the gate that was meant.
         gate: String,
     },
     /// The playbook has no such step.
     #[error("the playbook has no step \"{step}\"")]
     NoSuchStep {
-        /// Which.
+        /// The id of the step that was meant.
         step: StepId,
     },
     /// The step classifies nothing.
     #[error("step \"{step}\" asks no route, so there is no class to correct")]
     NotARoute {
-        /// Which.
+        /// The id of the step that was meant.
         step: StepId,
     },
     /// The route step has not answered.
     #[error("step \"{step}\" has not classified anything yet")]
     NotDecided {
-        /// Which.
+        /// The id of the step that was meant.
         step: StepId,
     },
     /// The run has no such branch.
@@ -200,13 +200,13 @@ pub enum Refusal {
     /// The run has no such timer.
     #[error("the run does not wait for {timer}")]
     NoSuchTimer {
-        /// Which.
+        /// The timer that was meant.
         timer: TimerId,
     },
     /// The timer is not due yet.
     #[error("{timer} is not over yet")]
     TooEarly {
-        /// Which.
+        /// The timer that was meant.
         timer: TimerId,
         /// When it is due.
         at: Stamp,
@@ -217,7 +217,7 @@ pub enum Refusal {
          `adjutant dead settle {effect} --happened` or `adjutant dead settle {effect} --did-not-happen`"
     )]
     InDoubt {
-        /// Which.
+        /// The effect that is in doubt.
         effect: EffectId,
     },
     /// A branch was killed, and nobody knows whether what it had begun happened: nothing is tried again before it is known.
@@ -244,13 +244,13 @@ pub enum Refusal {
          `adjutant dead settle {effect} --happened`"
     )]
     NothingTakenBack {
-        /// Which.
+        /// The effect that was to be taken back.
         effect: EffectId,
     },
     /// An effect without an undo cannot be taken back.
     #[error("effect \"{effect}\" cannot be taken back: it has no undo")]
     NoUndo {
-        /// Which.
+        /// The effect that was to be taken back.
         effect: EffectId,
     },
 }

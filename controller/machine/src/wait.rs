@@ -79,9 +79,9 @@ pub struct Ticket {
 /// What a wait ends by, if its cause does not move before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Until {
-    /// By nothing else.
+    /// By nothing else than its cause.
     Moved,
-    /// By a moment.
+    /// By a moment, if the cause does not move before.
     Moment(Stamp),
     /// By those who stand before it: the cause itself was not asked.
     Others,
@@ -107,7 +107,7 @@ impl From<Option<Stamp>> for Until {
 /// The place of an effect among those that wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InLine {
-    /// In which line.
+    /// What the line that it stands in waits for.
     pub cause: Cause,
     /// How many stand before it.
     pub before: usize,

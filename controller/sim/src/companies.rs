@@ -25,7 +25,7 @@ pub const LEAD: &str = "We need a website for our bakery, our budget is 4000 EUR
 pub struct Company {
     /// What is in force.
     pub plan: Plan,
-    /// The playbook.
+    /// The id of the playbook that it is about.
     pub playbook: &'static str,
     /// What its runs are given.
     pub inputs: Vec<(&'static str, Value)>,

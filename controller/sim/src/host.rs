@@ -16,7 +16,7 @@ use adjutant_spec::plan::Bundle;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("run \"{run}\" at {seq}: {law}")]
 pub struct Broken {
-    /// The run.
+    /// The id of the run that broke it.
     pub run: String,
     /// The sequence number.
     pub seq: u64,

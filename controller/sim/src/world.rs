@@ -16,11 +16,11 @@ use serde_json::Value;
 pub struct Act {
     /// The key under which it happened.
     pub key: String,
-    /// The effect.
+    /// The effect whose attempt did it.
     pub effect: EffectId,
     /// The attempt at it.
     pub attempt: u32,
-    /// The verb.
+    /// The full name of the verb that was called.
     pub verb: String,
     /// What it does to the world.
     pub class: Effect,

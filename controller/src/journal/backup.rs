@@ -77,7 +77,7 @@ fn checked(copy: &DataFolder, due: u64) -> Result<Checked, Error> {
 /// What the files of a folder take together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct FolderSize {
-    /// Their bytes.
+    /// How many bytes they have.
     pub(super) bytes: u64,
     /// How many files there are.
     pub(super) files: u64,

@@ -51,7 +51,7 @@ impl Default for Plan {
 /// What was measured.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
-    /// The machine.
+    /// The processor and how many cores may be used.
     pub hardware: String,
     /// What a durable write means here.
     pub sync: &'static str,
@@ -64,7 +64,7 @@ pub struct Report {
 /// The middle and the slow end.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Quantiles {
-    /// Half are faster.
+    /// The middle: half are faster.
     pub p50: f64,
     /// One in a hundred is slower.
     pub p99: f64,

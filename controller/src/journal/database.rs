@@ -29,9 +29,9 @@ pub(super) struct View<'a> {
 
 /// Which keys to walk, in a family.
 pub(super) struct Range {
-    /// Where.
+    /// The family whose keys are walked.
     pub(super) family: Family,
-    /// The first key.
+    /// The first key of the range.
     pub(super) lower: Vec<u8>,
     /// The key after the last.
     pub(super) upper: Vec<u8>,

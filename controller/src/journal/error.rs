@@ -19,9 +19,9 @@ pub enum Error {
     /// A file beside the store cannot be used.
     #[error("cannot use \"{}\"", path.display())]
     File {
-        /// Which.
+        /// The file or folder that could not be used.
         path: PathBuf,
-        /// Why.
+        /// What the system said.
         source: std::io::Error,
     },
     /// The store refuses.

@@ -23,7 +23,7 @@ pub(super) enum Family {
     Queue,
     /// Lists and seen keys.
     Index,
-    /// Payloads.
+    /// Payloads that are too large to lie with their entry or state, by digest.
     Blobs,
 }
 
@@ -42,7 +42,7 @@ pub(super) const SNAPSHOTS: &[u8] = b"ss";
 const END: [u8; 2] = [0, 0];
 
 impl Family {
-    /// Every family.
+    /// Every family, in the order of their numbers.
     pub(super) const ALL: [Self; 6] =
         [Self::Meta, Self::Log, Self::State, Self::Queue, Self::Index, Self::Blobs];
 

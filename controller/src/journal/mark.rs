@@ -28,7 +28,7 @@ const SLOTS: [u64; 2] = [0, 4096];
 pub(super) struct Tip {
     /// The last batch's number.
     pub(super) batch: u64,
-    /// Its hash.
+    /// The hash of its link, which the next one builds on.
     pub(super) hash: Digest,
 }
 

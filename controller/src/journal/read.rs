@@ -134,7 +134,7 @@ impl View<'_> {
         Ok(last.max(self.trimmed(instance)?))
     }
 
-    /// Reads entries.
+    /// Reads entries from a number on, at most a page of them.
     pub(super) fn entries(
         &self,
         instance: &InstanceId,
@@ -206,7 +206,7 @@ impl View<'_> {
         texts.join(&rest, read, &flawed)
     }
 
-    /// Lists instances.
+    /// Lists the instances after one, in the order of their ids.
     pub(super) fn instances(
         &self,
         after: Option<&InstanceId>,

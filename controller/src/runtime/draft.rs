@@ -63,14 +63,14 @@ pub(super) struct Leased {
 pub(super) enum Outgoing {
     /// To another instance.
     Deliver {
-        /// To whom.
+        /// The instance that is told.
         to: InstanceId,
-        /// What.
+        /// What happened, with its moment and its id.
         envelope: Envelope,
     },
     /// To the operator.
     Notice {
-        /// What.
+        /// What the operator is told.
         notice: Notice,
         /// The rule that carries it: one message for each, with tries and an end of its own. Absent where no rule does.
         #[serde(default)]
@@ -114,7 +114,7 @@ pub(super) struct Decisions {
     pub(super) looked_at: BTreeSet<EffectId>,
     /// Those of them that wait.
     pub(super) waits: Vec<Waits>,
-    /// Causes that moved.
+    /// Causes that moved: who waits for them goes on.
     pub(super) moved: BTreeSet<Cause>,
 }
 

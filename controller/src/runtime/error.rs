@@ -34,7 +34,7 @@ pub enum Error {
     /// Nothing is activated yet, the runtime is closing, or its queues are full: exit code 75.
     #[error("{reason}")]
     Unavailable {
-        /// Which of them.
+        /// Why nothing can be done now, for people.
         reason: String,
     },
     /// The instance is set aside; everything else goes on: exit code 65.
@@ -42,9 +42,9 @@ pub enum Error {
         "\"{id}\" was set aside: {reason}; type `adjutant kill {id}` to end it, or `adjutant release {id}` once it is repaired"
     )]
     Quarantined {
-        /// Which instance.
+        /// The id of the instance that is set aside.
         id: String,
-        /// Why.
+        /// Why it is set aside, for people.
         reason: String,
     },
     /// The store refuses: exit code 74 for the disk, 65 for damage.

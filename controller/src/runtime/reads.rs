@@ -57,7 +57,7 @@ fn damaged(id: &str, error: JournalError) -> Error {
 
 /// A child of a run.
 pub(super) struct Child {
-    /// Its id.
+    /// The id of the child.
     pub(super) run: String,
     /// The effect of the parent that started it.
     pub(super) by: EffectId,

@@ -44,7 +44,7 @@ pub struct Delivery {
     pub event: String,
     /// Its id, unique in the connector: a repeated one starts nothing.
     pub id: String,
-    /// Its fields.
+    /// What it says: the event's fields.
     pub fields: Value,
     /// Who brought it: `connector:<id>`.
     pub by: String,
@@ -57,7 +57,7 @@ pub struct Delivery {
 /// An item that came in and could not be read: it is kept as an open delivery and shown with its reason.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SetAside {
-    /// The connector.
+    /// The connector that it came by.
     pub connector: String,
     /// The event's name, where it is known; else empty.
     pub event: String,
@@ -107,7 +107,7 @@ pub struct DeliveryFilter {
 pub struct Activation {
     /// What it says.
     pub plan: Arc<Plan>,
-    /// Its id.
+    /// The id of the revision.
     pub revision: String,
     /// The revision that must be in force now; `None` for a fresh store.
     pub expected: Option<String>,

@@ -50,9 +50,9 @@ pub(crate) type Decision = Result<Verdict, Refusal>;
 /// A decision in the making.
 #[derive(Debug)]
 pub(crate) struct Decider<'a> {
-    /// The definition.
+    /// What the run pins, compiled.
     pub(crate) def: &'a Definition,
-    /// The transition.
+    /// The state so far, and the facts that made it.
     pub(crate) draft: Draft<'a>,
 }
 
@@ -67,7 +67,7 @@ impl<'a> Decider<'a> {
         Scope::of(&self.draft.run, self.def)
     }
 
-    /// Concludes.
+    /// Adds a fact, and applies it to the state at once.
     fn fact(&mut self, fact: Fact) {
         self.draft.fact(fact);
     }

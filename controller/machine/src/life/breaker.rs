@@ -37,14 +37,14 @@ impl Default for Breaker {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "breaker")]
 pub enum BreakerPhase {
-    /// Calls pass.
+    /// Calls pass, and failures are counted.
     Closed {
         /// Failures in a row.
         failures: u32,
     },
-    /// Calls wait.
+    /// Calls wait until a moment; then one is tried.
     Open {
-        /// Until then.
+        /// When a call may be tried again.
         until: Stamp,
         /// How long this time, in milliseconds.
         pause: u64,
@@ -58,7 +58,7 @@ pub enum BreakerPhase {
         /// How many may be under way at once.
         #[serde(default = "one")]
         room: u32,
-        /// How many are.
+        /// How many trials are under way.
         #[serde(default = "one")]
         out: u32,
     },

@@ -153,9 +153,9 @@ pub struct DeliveryEntry {
 /// A delivery with where it stands: the fold of its entries.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Kept {
-    /// What came in.
+    /// What came in, as it was verified.
     pub arrival: Arrival,
-    /// Where it stands.
+    /// The phase that its life is in.
     pub phase: DeliveryPhase,
     /// The runs that it has so far.
     pub runs: Vec<String>,

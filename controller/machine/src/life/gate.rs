@@ -23,7 +23,7 @@ pub enum GateEvent {
     Approve,
     /// Yes, with changed values.
     Edit,
-    /// No.
+    /// No: what it asks about does not happen.
     Deny,
     /// Its time is over.
     Expire,

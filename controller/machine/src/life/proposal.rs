@@ -32,7 +32,7 @@ pub enum ProposalPhase {
     Changed,
     /// It was approved, as the digest says.
     Approved {
-        /// The digest.
+        /// The digest of what the operator saw and approved.
         digest: String,
     },
     /// The truth contains it.
@@ -44,7 +44,7 @@ pub enum ProposalPhase {
     Applied,
     /// It was refused for good.
     Refused {
-        /// Why.
+        /// Why it was refused, for people.
         reason: String,
     },
 }
@@ -59,7 +59,7 @@ pub enum ProposalEvent {
     HeadReplaced,
     /// The operator approved what the digest names.
     Approved {
-        /// The digest.
+        /// The digest of what the operator saw and approves.
         digest: String,
     },
     /// The truth contains it.
@@ -73,7 +73,7 @@ pub enum ProposalEvent {
     Activated,
     /// The operator refused it.
     Refused {
-        /// Why.
+        /// Why it is refused, for people.
         reason: String,
     },
 }

@@ -55,7 +55,7 @@ pub enum RevisionPhase {
     },
     /// A newer one took its place.
     Superseded {
-        /// Which one.
+        /// The id of the newer revision.
         by: String,
     },
 }
@@ -91,7 +91,7 @@ pub enum RevisionEvent {
     Again,
     /// A newer one was read.
     Newer {
-        /// Which one.
+        /// The id of the newer revision.
         by: String,
     },
 }
@@ -99,7 +99,7 @@ pub enum RevisionEvent {
 /// What the reconciler does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RevisionAction {
-    /// Check it.
+    /// Check it for mistakes.
     Check,
     /// Work out what it would change.
     Plan,

@@ -55,7 +55,7 @@ pub enum RunAction {
     Unwind,
     /// Write the terminal record.
     End,
-    /// Begin again.
+    /// Take the step from which the run is tried again.
     Begin,
 }
 

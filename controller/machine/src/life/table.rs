@@ -7,7 +7,7 @@ use super::{Driven, Kind, Lifecycle};
 /// Samples of a machine.
 #[derive(Debug)]
 pub struct Samples<M: Lifecycle> {
-    /// What never changes.
+    /// The machine with what never changes of it.
     pub machine: M,
     /// States, with a name for the table.
     pub states: Vec<(&'static str, M::State)>,

@@ -14,7 +14,7 @@ pub struct Account {
     pub currency: Currency,
     /// Promised to calls that are under way.
     pub reserved: Decimal,
-    /// Gone.
+    /// Paid for calls that are over.
     pub spent: Decimal,
 }
 
@@ -23,7 +23,7 @@ pub struct Account {
 pub struct Cap {
     /// What it caps, for people: `company a month`.
     pub name: String,
-    /// The most.
+    /// The most that may be reserved and spent together.
     pub limit: Money,
     /// What happens to what would pass it.
     pub on_exceed: OnExceed,
@@ -41,10 +41,10 @@ pub enum Verdict {
     },
     /// It waits for the next window of this cap.
     Wait {
-        /// Which cap.
+        /// The name of the cap, for people.
         cap: String,
     },
-    /// It may not.
+    /// It may not start, now or later.
     Refuse {
         /// Which cap, or what is wrong.
         cap: String,

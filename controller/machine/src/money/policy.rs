@@ -3,7 +3,7 @@
 
 use adjutant_spec::plan::{Autonomy, Effect, Level, Plan, Stage, Subject};
 
-/// What is asked.
+/// What a call is judged by.
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
     /// Who, by oldest ids: the tightest grant of all counts.
@@ -25,19 +25,19 @@ pub struct Question<'a> {
 pub enum Permission {
     /// It may, by this rule.
     Allow {
-        /// The rule.
+        /// The rule that allows it, in words.
         rule: String,
         /// Whether the operator wants to hear of it.
         tells: bool,
     },
-    /// It may not.
+    /// It may not be called.
     Deny {
-        /// The rule.
+        /// The rule that forbids it, in words.
         rule: String,
     },
     /// A person must agree first.
     Ask {
-        /// The rule.
+        /// The rule that wants a person's word, in words.
         rule: String,
     },
 }

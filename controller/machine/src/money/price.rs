@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// Tokens of one call, normalised over providers; the four classes do not overlap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Usage {
-    /// Fresh input.
+    /// Input that the provider had not seen before.
     pub input: u64,
     /// Input read from the provider's cache.
     pub cache_read: u64,

@@ -20,7 +20,7 @@ const SLACK: (u64, u64) = (20, 250);
 /// What is kept of the calls of one verb, or of one connector.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Cell {
-    /// The oldest first.
+    /// The calls that count in the window, the oldest first.
     #[serde(default)]
     marks: Vec<Mark>,
 }
@@ -39,7 +39,7 @@ struct Mark {
 pub enum Verdict {
     /// It may: the row to write.
     Admit(Cell),
-    /// Not before then.
+    /// It may go when this moment has come, and not before.
     Wait(Stamp),
 }
 

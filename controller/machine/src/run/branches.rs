@@ -28,7 +28,7 @@ pub struct Branches {
     /// How many have begun: always the first ones.
     #[serde(default)]
     pub started: u32,
-    /// Which are over.
+    /// The branches that are over, by index.
     #[serde(default)]
     pub over: Bits,
     /// How many ended well.
@@ -68,7 +68,7 @@ pub struct Branches {
     /// What they are given beside it: the same for all items, and for each lane its own.
     #[serde(default)]
     pub given: Part<Vec<BTreeMap<String, Labelled>>>,
-    /// What they yielded.
+    /// What the branches yielded, by index.
     #[serde(default)]
     pub results: Results,
 }

@@ -20,7 +20,7 @@ use crate::{
 pub struct EffectState {
     /// The step that wants it.
     pub step: StepId,
-    /// Why it exists.
+    /// Why it exists: for its step, to take one back, or to probe one.
     pub purpose: Purpose,
     /// What never changes about it.
     pub traits: Traits,
@@ -35,7 +35,7 @@ pub struct EffectState {
     pub basis: Vec<Basis>,
     /// How long one attempt may take, in milliseconds.
     pub timeout: u64,
-    /// Where it stands.
+    /// Its life: phase, attempts and doubts.
     pub life: Life,
     /// The child run that it started, where it is one that does.
     pub child: Option<Child>,
@@ -60,7 +60,7 @@ pub enum Close {
     /// The parent waits for it.
     #[default]
     Wait,
-    /// It is cancelled.
+    /// The child is cancelled, and unwinds.
     Cancel,
     /// It goes on by itself.
     Detach,
@@ -126,7 +126,7 @@ pub struct Life {
     /// Whether its run unwinds or was killed: it is not sent again, whatever is learned of it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unwanted: bool,
-    /// Where it stands.
+    /// The phase that its life is in.
     pub phase: EffectPhase,
 }
 
@@ -134,7 +134,7 @@ pub struct Life {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "phase")]
 pub enum EffectPhase {
-    /// In the outbox.
+    /// It lies in the outbox and may be leased.
     Queued,
     /// The host performs it.
     Leased {
@@ -143,7 +143,7 @@ pub enum EffectPhase {
     },
     /// A pause before the next attempt.
     BackingOff {
-        /// Until then.
+        /// When the next attempt may begin.
         until: Stamp,
     },
     /// The host may not start it yet.
@@ -157,12 +157,12 @@ pub enum EffectPhase {
     Held,
     /// A person must agree first.
     WaitingForApproval {
-        /// The gate.
+        /// The id of the gate that asks the person.
         gate: String,
     },
     /// Nobody knows whether it happened.
     Unknown {
-        /// Why, for people.
+        /// Why nobody knows, for people.
         message: String,
         /// Whether the probe could not tell, or there is none: the operator was asked.
         asked_operator: bool,
@@ -171,23 +171,23 @@ pub enum EffectPhase {
     Dead {
         /// What sort of failure.
         class: ErrorClass,
-        /// For people.
+        /// What the last failure said, for people.
         message: String,
     },
-    /// It happened.
+    /// It happened, and its answer is the step's.
     Succeeded,
     /// It failed, and the run took another edge.
     Failed {
         /// What sort of failure.
         class: ErrorClass,
-        /// For people.
+        /// What the last failure said, for people.
         message: String,
     },
     /// A rule or a person forbade it.
     Denied {
         /// Which sort of rule.
         denial: Denial,
-        /// For people.
+        /// The rule and its facts, or the person's reason.
         message: String,
     },
     /// It happened and was taken back.

@@ -18,7 +18,7 @@ use crate::{
 /// A question to a person.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Gate {
-    /// `<run>.<step>.<number>`.
+    /// Its id, `<run>.<step>.<number>`: a later gate of the same step has a higher number.
     pub id: String,
     /// What it is about.
     pub subject: GateSubject,
@@ -28,7 +28,7 @@ pub struct Gate {
     pub digest: String,
     /// When it was opened.
     pub opened: Stamp,
-    /// Where it stands.
+    /// The phase that its life is in.
     pub phase: GatePhase,
     /// The answer, once there is one.
     pub decided: Option<Decided>,
@@ -40,7 +40,7 @@ pub struct Gate {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "subject", content = "of")]
 pub enum GateSubject {
-    /// A gate step.
+    /// A gate step of the playbook.
     Step,
     /// One effect: the slice only advises, or a policy asks.
     Effect(EffectId),
@@ -58,7 +58,7 @@ pub enum GatePhase {
     Approved,
     /// Yes, with changed values.
     Edited,
-    /// No.
+    /// No: what it asks about does not happen.
     Denied,
     /// Nobody answered in time.
     Expired,
@@ -71,13 +71,13 @@ pub enum GatePhase {
 /// What a person answered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Decided {
-    /// The answer.
+    /// What was answered: yes, yes with changes, or no.
     pub decision: Decision,
-    /// Who.
+    /// Who answered, such as `operator`.
     pub by: String,
-    /// When.
+    /// When it was answered.
     pub at: Stamp,
-    /// Why.
+    /// Why, where the person said so.
     pub reason: Option<String>,
     /// The digest of the card that was shown.
     pub digest: String,
@@ -91,9 +91,9 @@ pub struct Decided {
 /// What a person sees: its digest is what is approved.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Card {
-    /// The step.
+    /// The id of the step that asks, or whose effect is asked about.
     pub step: StepId,
-    /// The question.
+    /// The question, as one sentence for people.
     pub question: String,
     /// How much is at stake.
     pub risk: Risk,
@@ -101,9 +101,9 @@ pub struct Card {
     pub why: String,
     /// The values that it shows, by path.
     pub show: BTreeMap<Path, Shown>,
-    /// What will happen.
+    /// The calls that a yes lets happen.
     pub effects: Vec<CoveredCall>,
-    /// When it lapses.
+    /// The moment at which the question lapses.
     pub expires: Stamp,
     /// JSON Schema of what the person fills in.
     pub form: Option<Value>,
@@ -116,7 +116,7 @@ pub struct Card {
 /// A value on a card.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Shown {
-    /// The value.
+    /// The value as the person sees it.
     pub value: Value,
     /// Its labels: what comes from outside is marked.
     pub labels: Labels,
@@ -125,7 +125,7 @@ pub struct Shown {
 /// A call that a gate covers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CoveredCall {
-    /// Its step.
+    /// The id of the step that will make the call.
     pub step: StepId,
     /// The verb's full name.
     pub verb: String,
@@ -153,7 +153,7 @@ pub struct CoveredUndo {
 pub struct Coverage {
     /// The gate that covers.
     pub gate: String,
-    /// The gate's step.
+    /// The step of the gate that covers.
     pub gate_step: StepId,
     /// The digest that was approved.
     pub digest: String,
@@ -161,9 +161,9 @@ pub struct Coverage {
     pub by: String,
     /// Whether a person approved it: only then trust rises.
     pub raises_trust: bool,
-    /// The arguments.
+    /// What the verb is called with; the step's own rendering must give the same again.
     pub args: Value,
-    /// The undo.
+    /// What takes the call back, as the card showed it.
     pub undo: Option<CoveredUndo>,
     /// What the card showed, by path.
     pub shown: BTreeMap<Path, Value>,

@@ -47,16 +47,16 @@ pub const SEEN: usize = 32;
 /// One execution of a playbook.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
-    /// Its id.
+    /// Its id: `<playbook>-<letters>`, and of a branch its name.
     pub id: String,
     /// The playbook's id when it began: for people. What rules, lists and rows compare is [`Run::oldest`].
     pub playbook: String,
     /// The playbook's oldest id, where the run was told of it.
     #[serde(default, rename = "oldest", skip_serializing_if = "Option::is_none")]
     pub began_as: Option<OldestId>,
-    /// What it pins.
+    /// The bundle that it pins: its playbook and everything structural, by content.
     pub bundle: BundleId,
-    /// Its idempotency key.
+    /// Its idempotency key: the same key is the same run.
     pub key: String,
     /// The company revision that was in force when it started.
     pub revision: String,
@@ -68,7 +68,7 @@ pub struct Run {
     pub trigger: Part<Value>,
     /// The effect of the parent run that started it.
     pub parent: Option<EffectId>,
-    /// Its inputs.
+    /// Its inputs by name, with their labels.
     pub input: Part<BTreeMap<String, Labelled>>,
     /// Whom it is about, where its playbook says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,7 +85,7 @@ pub struct Run {
     pub position: Option<Position>,
     /// What is known of each step that was reached.
     pub steps: BTreeMap<StepId, Part<StepState>>,
-    /// Its effects.
+    /// What it asked of the world, by id; settled ones go when there are many.
     pub effects: BTreeMap<EffectId, Part<EffectState>>,
     /// Its gates by id.
     pub gates: BTreeMap<String, Part<Gate>>,
@@ -99,7 +99,7 @@ pub struct Run {
     /// The branches of its `each` and `parallel` steps: those of each step's last round, and those that can still be taken back.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub branches: BTreeMap<Round, Part<Branches>>,
-    /// Stored timers.
+    /// The timers that wake it, each with the moment at which it fires.
     #[serde(with = "pairs")]
     pub timers: BTreeMap<TimerId, Stamp>,
     /// Values that the operator changed, by full path such as `steps.quote.text`.
@@ -126,7 +126,7 @@ pub enum Phase {
     Active,
     /// No further effect starts.
     Paused {
-        /// Why.
+        /// Why it was paused, for people.
         reason: String,
         /// Whether the deadline passed meanwhile; it acts on resume.
         overdue: bool,
@@ -135,14 +135,14 @@ pub enum Phase {
     Unwinding {
         /// How the run ends afterwards.
         to: Status,
-        /// Why.
+        /// Why it ends so, for people.
         reason: String,
     },
-    /// Over.
+    /// It is over: nothing follows any more.
     Ended {
-        /// How.
+        /// The way in which it ended.
         status: Status,
-        /// When.
+        /// When it ended.
         at: Stamp,
         /// Why, where it was not the playbook's own end.
         reason: Option<String>,
@@ -168,11 +168,11 @@ pub enum Status {
 /// Where a run stands in its playbook.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
-    /// The step.
+    /// The id of the step that it stands at.
     pub step: StepId,
     /// Which visit of it, from 1; 0 while it has not begun.
     pub visit: u32,
-    /// Since when.
+    /// When it came to this step.
     pub since: Stamp,
     /// What it waits for.
     pub wait: Wait,
@@ -186,11 +186,11 @@ pub enum Wait {
     Effect(EffectId),
     /// The decision of a gate.
     Gate(String),
-    /// A moment.
+    /// A moment that has to come.
     Until {
-        /// When.
+        /// The moment that is waited for.
         at: Stamp,
-        /// The outcome then.
+        /// The outcome that the step has when the moment has come.
         outcome: String,
     },
     /// The end of a pause: the step has not begun.
@@ -238,7 +238,7 @@ pub struct Edit {
 /// What a person said of a route's decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Correction {
-    /// The step.
+    /// The id of the route step that decided.
     pub step: StepId,
     /// The route that decided.
     pub route: String,
@@ -246,7 +246,7 @@ pub struct Correction {
     pub class: Option<String>,
     /// Who says so.
     pub by: String,
-    /// Since when.
+    /// When the person said so.
     pub at: Stamp,
 }
 
@@ -276,9 +276,9 @@ pub struct UndoEntry {
 pub enum UndoState {
     /// Noted when its step began.
     Registered,
-    /// On its way.
+    /// The effect that takes it back is under way.
     Running(EffectId),
-    /// Taken back.
+    /// What it takes back is taken back.
     Done,
     /// Nothing was to be taken back: the effect never happened.
     NotNeeded,
@@ -289,13 +289,13 @@ pub enum UndoState {
 /// Why a run failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// The step.
+    /// The id of the step that failed; absent where the whole run did.
     pub step: Option<StepId>,
     /// The effect, where one failed.
     pub effect: Option<EffectId>,
     /// The outcome that had no edge, or what stood in the way.
     pub outcome: String,
-    /// For people.
+    /// What went wrong, for people.
     pub message: String,
 }
 

@@ -15,32 +15,32 @@ use crate::{
 pub enum WakeUp {
     /// A stored timer.
     Timer {
-        /// Which.
+        /// The timer that the run waits for.
         timer: TimerId,
         /// When it fires.
         at: Stamp,
     },
     /// An effect in the outbox, or one that the host performs.
     Effect {
-        /// Which.
+        /// The effect that the run waits for.
         effect: EffectId,
         /// `queued`, `leased`, `waiting_for_budget`, …
         phase: String,
         /// Until when, where that is known.
         until: Option<Stamp>,
     },
-    /// A gate.
+    /// A gate that waits for a person.
     Gate {
-        /// Which.
+        /// The id of that gate.
         gate: String,
         /// When it lapses.
         expires: Stamp,
     },
     /// An effect that only the operator can settle.
     Operator {
-        /// Which.
+        /// The effect that is dead or in doubt.
         effect: EffectId,
-        /// For people.
+        /// What is wrong with it, for people.
         message: String,
     },
     /// A child run.
@@ -59,9 +59,9 @@ pub enum WakeUp {
         /// The name of the first one.
         first: String,
     },
-    /// A pause.
+    /// The pause that the run is in.
     Paused {
-        /// Why.
+        /// Why it was paused, for people.
         reason: String,
     },
 }

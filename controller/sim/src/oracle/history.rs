@@ -47,7 +47,7 @@ pub(super) struct Wanted {
 pub(super) struct History {
     /// The attempts that were sent.
     pub(super) sent: BTreeMap<(EffectId, u32), Sent>,
-    /// The approvals.
+    /// What persons approved, in the order in which they did.
     pub(super) approved: Vec<Approved>,
     /// The calls of verbs that change the world.
     pub(super) wanted: BTreeMap<EffectId, Wanted>,

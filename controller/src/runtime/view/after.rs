@@ -52,7 +52,7 @@ pub(in crate::runtime) fn left_by_kill(core: &Core, id: &str) -> Result<String, 
 
 /// A child of a run that was live when the run ended.
 struct LiveChild {
-    /// Its id.
+    /// The id of the child.
     run: String,
     /// What becomes of it when its parent ends.
     close: Close,

@@ -30,7 +30,7 @@ fn damaged(name: &str, problem: &serde_json::Error) -> Error {
 
 /// A delivery as it is kept.
 pub(in crate::runtime) struct KeptAt {
-    /// Its state.
+    /// What it is and what became of it so far.
     pub(in crate::runtime) kept: Kept,
     /// The number of its last entry.
     pub(in crate::runtime) seq: u64,

@@ -21,12 +21,12 @@ pub enum EffectEvent {
     Deny {
         /// Which sort of rule.
         denial: Denial,
-        /// Why, for people.
+        /// The rule and its facts, for people.
         message: String,
     },
     /// A person must agree first.
     Ask {
-        /// At this gate.
+        /// The id of the gate that asks the person.
         gate: String,
     },
     /// A person agreed.
@@ -52,7 +52,7 @@ pub enum EffectEvent {
     },
     /// A pause is over.
     Wake {
-        /// Before which attempt.
+        /// The attempt that comes next, from 1.
         attempt: u32,
     },
     /// The probe answered.
@@ -89,7 +89,7 @@ pub struct Leasing {
 pub struct Losing {
     /// The attempt that is meant, from 1.
     pub attempt: u32,
-    /// Who fell silent.
+    /// Who fell silent: the other side, or our own host.
     pub by: Loss,
     /// Why nobody knows what became of it, for people.
     pub message: String,
@@ -124,7 +124,7 @@ pub struct Failing {
 pub struct Moment {
     /// The moment of the event: the only time that is known here.
     pub at: Stamp,
-    /// The journal's seed.
+    /// The journal's seed, of which the next pause is made.
     pub seed: u64,
 }
 
