@@ -2,6 +2,10 @@
 //! does not fit waits in memory; its outbox row stays.
 //!
 //! One side that hangs holds the places of its own lane and no others: whatever goes elsewhere goes on.
+//!
+//! Behind a backlog a run that has begun goes on before another one begins: so runs end one after the other, and what they are in
+//! memory is used while it is there. If all went in the order of their wishes, a thousand runs would do their first steps, then
+//! their second ones, and none would end.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -13,11 +17,50 @@ use adjutant_machine::{id::EffectId, projection::Lane};
 /// What becomes of an effect that got a place.
 type Grant = Box<dyn Fn(EffectId, Permit) + Send + Sync>;
 
+/// After so many places in a row for runs that have begun one goes to a run that begins: whoever waits gets a turn.
+const IN_A_ROW: u32 = 15;
+
 #[derive(Default)]
 struct Pool {
     busy: usize,
-    waiting: VecDeque<EffectId>,
+    waiting: Queue,
+}
+
+/// Those that wait for a place of a lane, each once.
+#[derive(Default)]
+struct Queue {
+    /// Of runs that have done something, in the order in which they came.
+    begun: VecDeque<EffectId>,
+    /// The first ones of their runs.
+    fresh: VecDeque<EffectId>,
     known: BTreeSet<EffectId>,
+    /// How many of `begun` were taken since one of `fresh` was.
+    in_a_row: u32,
+}
+
+impl Queue {
+    fn push(&mut self, effect: EffectId) {
+        if self.known.insert(effect.clone()) {
+            // A run's first entry asks for what it begins with.
+            if effect.seq > 1 { &mut self.begun } else { &mut self.fresh }.push_back(effect);
+        }
+    }
+
+    fn pop(&mut self) -> Option<EffectId> {
+        let is_fresh = self.begun.is_empty() || (self.in_a_row >= IN_A_ROW && !self.fresh.is_empty());
+        let effect = if is_fresh { self.fresh.pop_front() } else { self.begun.pop_front() }?;
+        self.in_a_row = if is_fresh { 0 } else { self.in_a_row + 1 };
+        self.known.remove(&effect);
+        Some(effect)
+    }
+
+    fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
 }
 
 /// How many may be under way at once.
@@ -82,10 +125,7 @@ impl Pools {
         }
         {
             let mut table = self.inner.table();
-            let pool = table.lanes.entry(lane.clone()).or_default();
-            if pool.known.insert(effect.clone()) {
-                pool.waiting.push_back(effect);
-            }
+            table.lanes.entry(lane.clone()).or_default().waiting.push(effect);
         }
         Inner::serve(&self.inner);
     }
@@ -109,8 +149,7 @@ impl Pools {
     /// Forgets everything that waits: the runtime closes, the rows stay.
     pub(super) fn clear(&self) {
         for pool in self.inner.table().lanes.values_mut() {
-            pool.waiting.clear();
-            pool.known.clear();
+            pool.waiting = Queue::default();
         }
     }
 }
@@ -145,8 +184,7 @@ impl Table {
             self.lanes.iter().filter(|(lane, pool)| !pool.waiting.is_empty() && self.has_room(lane));
         let lane = waiting.min_by_key(|(_, pool)| pool.busy).map(|(lane, _)| lane.clone())?;
         let pool = self.lanes.get_mut(&lane)?;
-        let effect = pool.waiting.pop_front()?;
-        pool.known.remove(&effect);
+        let effect = pool.waiting.pop()?;
         self.take(&lane);
         Some((effect, lane))
     }
@@ -209,15 +247,49 @@ mod tests {
     fn a_freed_place_goes_to_the_one_that_waited_longest() {
         let (pools, granted) = pools(1, 1);
         let first = pools.try_take(&desk()).expect("a place");
-        pools.request(&desk(), effect(1));
         pools.request(&desk(), effect(2));
-        pools.request(&desk(), effect(1));
+        pools.request(&desk(), effect(3));
+        pools.request(&desk(), effect(2));
         assert!(granted.lock().unwrap().is_empty());
         drop(first);
         let taken: Vec<_> = granted.lock().unwrap().iter().map(|(id, _)| id.seq).collect();
-        assert_eq!(taken, [1]);
+        assert_eq!(taken, [2]);
         assert_eq!(pools.waiting(), 1);
         assert!(pools.try_take(&desk()).is_none(), "those that wait come first");
+    }
+
+    /// Takes every place as it is given, and gives it back.
+    fn drained(pools: &Pools, granted: &Granted, first: Option<Permit>) -> Vec<u64> {
+        let mut taken = Vec::new();
+        drop(first);
+        while let Some((id, permit)) = { granted.lock().unwrap().pop() } {
+            taken.push(id.seq);
+            drop(permit);
+        }
+        assert_eq!(pools.waiting(), 0);
+        taken
+    }
+
+    #[test]
+    fn a_run_that_has_begun_goes_on_before_another_begins() {
+        let (pools, granted) = pools(1, 1);
+        let first = pools.try_take(&desk());
+        let begins = |run: &str| EffectId { run: run.into(), seq: 1, index: 0 };
+        for effect in [begins("a"), begins("b"), effect(5), effect(4)] {
+            pools.request(&desk(), effect);
+        }
+        assert_eq!(drained(&pools, &granted, first), [5, 4, 1, 1]);
+    }
+
+    #[test]
+    fn whoever_begins_gets_a_turn_however_many_go_on() {
+        let (pools, granted) = pools(1, 1);
+        let first = pools.try_take(&desk());
+        pools.request(&desk(), effect(1));
+        (2..=60).for_each(|seq| pools.request(&desk(), effect(seq)));
+        let taken = drained(&pools, &granted, first);
+        assert_eq!(taken.len(), 60);
+        assert_eq!(taken.iter().position(|seq| *seq == 1), Some(15));
     }
 
     #[test]
