@@ -387,9 +387,9 @@ impl Core {
     }
 
     /// Queues an effect for its place.
-    pub(super) fn enqueue(&self, effect: EffectId, lane: &Lane) {
+    pub(super) fn enqueue(&self, effect: EffectId, lane: &Lane, attempt: u32) {
         if !self.is_closing() {
-            self.pools.request(lane, effect);
+            self.pools.request(lane, effect, attempt);
         }
     }
 

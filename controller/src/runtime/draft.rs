@@ -43,7 +43,7 @@ pub(super) enum Action {
     /// A child run begins.
     Child { perform: Box<Perform> },
     /// An effect waits for a place in its pool.
-    Enqueue { effect: EffectId, lane: Lane },
+    Enqueue { effect: EffectId, lane: Lane, attempt: u32 },
     /// A message leaves.
     Message { key: Vec<u8>, message: Box<Outgoing> },
 }

@@ -177,8 +177,8 @@ fn one(draft: &mut Draft<'_>, job: &mut Job) -> Result<Outcome, JournalError> {
             if let Some(permit) = taken {
                 draft.lease(effect, permit)?;
             } else if let Some(perform) = draft.queued(effect) {
-                let lane = Lane::of(&perform.call);
-                draft.actions.push(Action::Enqueue { effect: effect.clone(), lane });
+                let (effect, lane) = (effect.clone(), Lane::of(&perform.call));
+                draft.actions.push(Action::Enqueue { effect, lane, attempt: perform.attempt });
             } else {
                 draft.core.decided(effect);
             }

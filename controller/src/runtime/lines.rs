@@ -82,7 +82,8 @@ impl Core {
 
     fn go_on(&self, next: impl IntoIterator<Item = Waiter<Lane>>) {
         for Waiter { effect, kept: lane } in next {
-            self.enqueue(effect, &lane);
+            // Whoever stood in a line has not tried: nothing says that it should let others pass again.
+            self.enqueue(effect, &lane, 1);
         }
     }
 }

@@ -31,7 +31,7 @@ const NOTICE_TRIES: u32 = 10;
 /// Does what a durable batch asks for.
 pub(super) fn act(core: &Arc<Core>, action: Action) {
     match action {
-        Action::Enqueue { effect, lane } => core.enqueue(effect, &lane),
+        Action::Enqueue { effect, lane, attempt } => core.enqueue(effect, &lane, attempt),
         Action::Send(leased) => core.spawn(attempt(Arc::clone(core), *leased)),
         Action::Child { perform } => {
             let own = Arc::clone(core);

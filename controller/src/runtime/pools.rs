@@ -31,7 +31,7 @@ struct Pool {
 struct Queue {
     /// Of runs that have done something, in the order in which they came.
     begun: VecDeque<EffectId>,
-    /// The first ones of their runs.
+    /// The first ones of their runs, and whoever tries again: what ends this process each time must not come first each time.
     fresh: VecDeque<EffectId>,
     known: BTreeSet<EffectId>,
     /// How many of `begun` were taken since one of `fresh` was.
@@ -39,10 +39,10 @@ struct Queue {
 }
 
 impl Queue {
-    fn push(&mut self, effect: EffectId) {
+    fn push(&mut self, effect: EffectId, attempt: u32) {
         if self.known.insert(effect.clone()) {
             // A run's first entry asks for what it begins with.
-            if effect.seq > 1 { &mut self.begun } else { &mut self.fresh }.push_back(effect);
+            if effect.seq > 1 && attempt <= 1 { &mut self.begun } else { &mut self.fresh }.push_back(effect);
         }
     }
 
@@ -119,13 +119,13 @@ impl Pools {
     }
 
     /// Queues an effect for a place; `grant` is called when it has one, perhaps at once.
-    pub(super) fn request(&self, lane: &Lane, effect: EffectId) {
+    pub(super) fn request(&self, lane: &Lane, effect: EffectId, attempt: u32) {
         if *lane == Lane::Local {
             return (self.inner.grant)(effect, Permit::new(&self.inner, Lane::Local));
         }
         {
             let mut table = self.inner.table();
-            table.lanes.entry(lane.clone()).or_default().waiting.push(effect);
+            table.lanes.entry(lane.clone()).or_default().waiting.push(effect, attempt);
         }
         Inner::serve(&self.inner);
     }
@@ -247,9 +247,9 @@ mod tests {
     fn a_freed_place_goes_to_the_one_that_waited_longest() {
         let (pools, granted) = pools(1, 1);
         let first = pools.try_take(&desk()).expect("a place");
-        pools.request(&desk(), effect(2));
-        pools.request(&desk(), effect(3));
-        pools.request(&desk(), effect(2));
+        pools.request(&desk(), effect(2), 1);
+        pools.request(&desk(), effect(3), 1);
+        pools.request(&desk(), effect(2), 1);
         assert!(granted.lock().unwrap().is_empty());
         drop(first);
         let taken: Vec<_> = granted.lock().unwrap().iter().map(|(id, _)| id.seq).collect();
@@ -275,18 +275,23 @@ mod tests {
         let (pools, granted) = pools(1, 1);
         let first = pools.try_take(&desk());
         let begins = |run: &str| EffectId { run: run.into(), seq: 1, index: 0 };
+        pools.request(&desk(), effect(6), 2);
         for effect in [begins("a"), begins("b"), effect(5), effect(4)] {
-            pools.request(&desk(), effect);
+            pools.request(&desk(), effect, 1);
         }
-        assert_eq!(drained(&pools, &granted, first), [5, 4, 1, 1]);
+        assert_eq!(
+            drained(&pools, &granted, first),
+            [5, 4, 6, 1, 1],
+            "who tries again waits with those that begin"
+        );
     }
 
     #[test]
     fn whoever_begins_gets_a_turn_however_many_go_on() {
         let (pools, granted) = pools(1, 1);
         let first = pools.try_take(&desk());
-        pools.request(&desk(), effect(1));
-        (2..=60).for_each(|seq| pools.request(&desk(), effect(seq)));
+        pools.request(&desk(), effect(1), 1);
+        (2..=60).for_each(|seq| pools.request(&desk(), effect(seq), 1));
         let taken = drained(&pools, &granted, first);
         assert_eq!(taken.len(), 60);
         assert_eq!(taken.iter().position(|seq| *seq == 1), Some(15));
@@ -299,7 +304,7 @@ mod tests {
         let lanes =
             |name: &str| [Lane::Connector(name.into()), Lane::Route(name.into()), Lane::Agent(name.into())];
         for (seq, lane) in (0..).zip(lanes("hangs").iter().cycle().take(60)) {
-            pools.request(lane, effect(seq));
+            pools.request(lane, effect(seq), 1);
         }
         assert_eq!(granted.lock().unwrap().len(), 6, "two of each: the rest waits");
         for lane in &lanes("healthy") {

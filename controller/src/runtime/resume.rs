@@ -38,7 +38,7 @@ fn row(core: &Arc<Core>, key: &[u8], value: &[u8]) {
         return;
     };
     if !waiting.is_leased {
-        core.enqueue(effect, &waiting.lane);
+        core.enqueue(effect, &waiting.lane, waiting.attempt);
         return;
     }
     lost(core, &effect, waiting.attempt);
@@ -74,7 +74,7 @@ fn remake(core: &Arc<Core>, key: &[u8], flaw: &str) {
 pub(super) fn take_up(core: &Arc<Core>, run: &Run, effect: &EffectId) {
     match run.effects.get(effect).and_then(|state| projection::waiting(state)) {
         Some(waiting) if waiting.is_leased => lost(core, effect, waiting.attempt),
-        Some(waiting) => core.enqueue(effect.clone(), &waiting.lane),
+        Some(waiting) => core.enqueue(effect.clone(), &waiting.lane, waiting.attempt),
         None => {}
     }
 }

@@ -9,7 +9,7 @@ use adjutant_machine::{
     event::{Envelope, Event},
     id::EffectId,
     journal::JournalError,
-    projection::{self, Lane},
+    projection::{self, Lane, Waiting},
     run::{EffectPhase, LEASE_GRACE, Run},
     step, step_buried, step_kill,
     verdict::{Env, Verdict},
@@ -190,7 +190,7 @@ impl Draft<'_> {
                 matches!(old.life.phase, EffectPhase::Queued) && old.life.attempt == attempt
             })
         };
-        let ready: Vec<(EffectId, Lane)> = run
+        let ready = run
             .effects
             .iter()
             .filter(|(id, state)| {
@@ -198,8 +198,11 @@ impl Draft<'_> {
                     && !waits.contains(id)
                     && (!is_known(id, state.life.attempt) || self.tried.contains(*id))
             })
-            .filter_map(|(id, state)| Some((id.clone(), Lane::of(state.call.as_ref()?))))
-            .collect();
-        self.actions.extend(ready.into_iter().map(|(effect, lane)| Action::Enqueue { effect, lane }));
+            .filter_map(|(id, state)| {
+                let Waiting { lane, attempt, .. } = projection::waiting(state)?;
+                Some(Action::Enqueue { effect: id.clone(), lane, attempt })
+            });
+        let ready: Vec<Action> = ready.collect();
+        self.actions.extend(ready);
     }
 }
