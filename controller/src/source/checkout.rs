@@ -3,7 +3,10 @@
 //! It is only read, and by the `git` program alone: every layout that git knows (linked work trees, submodules, other
 //! formats of references) is git's business.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use super::{
     error::Error,
@@ -13,6 +16,9 @@ use super::{
 
 /// So many files in conflict are named.
 const NAMED: usize = 5;
+
+/// So long git may take between two files that belong together.
+const BETWEEN_WRITES: Duration = Duration::from_millis(50);
 
 /// What can be under way in a work tree, by the file that git keeps meanwhile.
 const UNDER_WAY: &[(&str, &str)] = &[
@@ -91,7 +97,12 @@ impl Checkout {
         if paths.is_empty() {
             return Ok(());
         }
-        let known = UNDER_WAY.iter().find(|(file, _)| self.git_dir.join(file).exists());
+        let under_way = || UNDER_WAY.iter().find(|(file, _)| self.git_dir.join(file).exists());
+        // Git writes what is in conflict first, and then what it is doing: who looks in between looks once more.
+        let known = under_way().or_else(|| {
+            std::thread::sleep(BETWEEN_WRITES);
+            under_way()
+        });
         let more = paths.len().saturating_sub(NAMED);
         paths.truncate(NAMED);
         if more > 0 {
