@@ -11,9 +11,21 @@ const SHORT: usize = 12;
 /// Says what an entry of a run tells.
 pub(super) fn run(event: &Event) -> String {
     let word = event.word().replace('_', " ");
-    match about(event) {
-        Some(about) => format!("{word}: {about}"),
-        None => word,
+    match why(event) {
+        Some(why) => with_reason(&word, Some(why)),
+        None => with_reason(&word, about(event).as_deref()),
+    }
+}
+
+/// Returns why somebody steered a run, in their words.
+fn why(event: &Event) -> Option<&str> {
+    match event {
+        Event::RunPaused { reason }
+        | Event::RunResumed { reason }
+        | Event::RunCancelled { reason }
+        | Event::RunRolledBack { reason }
+        | Event::RunKilled { reason } => Some(reason),
+        _ => None,
     }
 }
 
@@ -145,6 +157,22 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn why_somebody_steered_a_run_is_told() {
+        let reason = || "the client called".to_owned();
+        for (event, said) in [
+            (Event::RunPaused { reason: reason() }, "run paused: the client called"),
+            (Event::RunResumed { reason: reason() }, "run resumed: the client called"),
+            (Event::RunCancelled { reason: reason() }, "run cancelled: the client called"),
+            (Event::RunKilled { reason: reason() }, "run killed: the client called"),
+            (Event::RunRolledBack { reason: reason() }, "run rolled back: the client called"),
+            (Event::RunResumed { reason: String::new() }, "run resumed"),
+            (Event::ClockSetBack, "clock set back"),
+        ] {
+            assert_eq!(run(&event), said);
+        }
+    }
 
     #[test]
     fn every_entry_of_the_host_says_something() {
