@@ -327,6 +327,25 @@ mod tests {
         let found = read(&of_host(Stamp(7), HostEvent::ProposalMoved)).unwrap();
         let expected = Skeleton { at: Stamp(7), event: "proposal_moved", effect: None, facts: Vec::new() };
         assert_eq!(found, expected);
+        for event in [
+            HostEvent::DeliverySetAside,
+            HostEvent::DeliveryStarted,
+            HostEvent::DeliveryDropped,
+            HostEvent::SwitchPaused,
+            HostEvent::SwitchResumed,
+            HostEvent::SlotFired,
+            HostEvent::SlotSkipped,
+            HostEvent::RevisionAttempted,
+            HostEvent::RevisionMoved,
+            HostEvent::RevisionApplied,
+            HostEvent::SourceHeld,
+            HostEvent::SourceReleased,
+            HostEvent::PlanConfirmed,
+            HostEvent::ProposalMoved,
+        ] {
+            let word = read(&of_host(Stamp(7), event)).unwrap().event.replace('_', "");
+            assert_eq!(format!("{event:?}").to_lowercase(), word);
+        }
         assert_eq!(
             read(&of_host(Stamp(7), HostEvent::DeliverySetAside)).unwrap().event,
             "delivery_set_aside"

@@ -143,6 +143,29 @@ async fn what_a_damaged_run_had_under_way_stays_in_doubt_and_can_be_settled() {
     }
 }
 
+/// The others are told when the clock is set back; a run that cannot be read then hears of it at its release.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_was_set_aside_while_the_clock_was_set_back_waits_no_year() {
+    for what in [Damage::NoEntry, Damage::Cut] {
+        let world = World::with(&[]).await;
+        world.clock.advance(365 * 86_400_000);
+        world.script.will("desk.put", [Turn::Fail(ErrorClass::Transient)]);
+        let run = world.ran("put", "k").await.line.id;
+        let id = InstanceId::run(run.clone());
+        let whole = payload(&world, &id);
+        damage(&world, &run, what);
+        world.clock.set(monday());
+        let world = world.killed().await;
+        world.pass(60_000).await;
+        assert!(world.journal.tamper(&id, ENTRY, &whole));
+        assert!(world.handle.release(&run, "operator").await.unwrap().applied, "{what:?}");
+        world.rest().await;
+        world.pass(60_000).await;
+        assert_eq!(world.run(&run).await.line.status, "done", "{what:?}");
+        world.sound().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repaired_run_is_released_and_goes_on_and_a_damaged_one_is_not() {
     for what in [Damage::NoEntry, Damage::Cut] {
