@@ -14,7 +14,7 @@ use adjutant_machine::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::store::Told;
+use super::store::HostEntry;
 use crate::runtime::views::Lineage;
 
 /// How many revisions that were in force stay revertible.
@@ -120,7 +120,7 @@ pub(super) enum What {
     Confirmed(String),
 }
 
-impl Told for Entry {
+impl HostEntry for Entry {
     fn at(&self) -> Stamp {
         self.at
     }

@@ -31,7 +31,7 @@ pub(super) struct Kept<T> {
 }
 
 /// An entry of this room, with what of it stays when its text is forgotten.
-pub(super) trait Told: Serialize {
+pub(super) trait HostEntry: Serialize {
     /// Returns when it happened.
     fn at(&self) -> Stamp;
 
@@ -69,7 +69,7 @@ pub(super) fn proposals(journal: &dyn Journal) -> Result<Vec<InstanceId>, Error>
 }
 
 /// Appends entries and waits until they are durable; returns the number of the last one.
-pub(super) async fn append<T: Serialize, E: Told>(
+pub(super) async fn append<T: Serialize, E: HostEntry>(
     journal: &Arc<dyn Journal>,
     change: Change<'_, T, E>,
 ) -> Result<u64, Error> {
@@ -89,7 +89,7 @@ pub(super) async fn append<T: Serialize, E: Told>(
 }
 
 /// Returns a change as the store takes it.
-pub(super) fn appended<T: Serialize, E: Told>(change: &Change<'_, T, E>) -> Result<Append, Error> {
+pub(super) fn appended<T: Serialize, E: HostEntry>(change: &Change<'_, T, E>) -> Result<Append, Error> {
     let bytes = |error: serde_json::Error| Error::Bug(format!("a record has no JSON form: {error}"));
     let content = |entry: &E| codec::encode_host(entry.at(), entry.event(), entry);
     let entries = change.entries.iter().map(content).collect::<Result<_, _>>().map_err(bytes)?;

@@ -82,7 +82,7 @@ impl Core {
 
     fn go_on(&self, next: impl IntoIterator<Item = Waiter<Lane>>) {
         for Waiter { effect, kept: lane } in next {
-            // Whoever stood in a line has not tried: nothing says that it should let others pass again.
+            // Whatever its attempt, it has let others pass in its line already.
             self.enqueue(effect, &lane, 1);
         }
     }

@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::{
     reconcile::{
         Error,
-        store::{self, Kept, Told},
+        store::{self, HostEntry, Kept},
     },
     runtime::{PageWish, views::Paged},
 };
@@ -82,7 +82,7 @@ pub(super) enum What {
     Life(ProposalEvent),
 }
 
-impl Told for Entry {
+impl HostEntry for Entry {
     fn at(&self) -> Stamp {
         self.at
     }
