@@ -115,6 +115,14 @@ pub(super) fn trimmed(instance: &InstanceId) -> Vec<u8> {
     tagged(b"mt", instance)
 }
 
+/// What the counts of groups begin with, in [`Family::Index`].
+pub(super) const COUNTS: &[u8] = b"ic";
+
+/// Returns the key of a group's count, in [`Family::Index`].
+pub(super) fn count(group: &[u8]) -> Vec<u8> {
+    [COUNTS, group].concat()
+}
+
 /// Returns the key of a payload that a caller named, in [`Family::Blobs`].
 pub(super) fn blob(digest: &str) -> Vec<u8> {
     [b"bb", digest.as_bytes()].concat()
@@ -275,8 +283,14 @@ mod tests {
     #[test]
     fn no_two_kinds_share_a_tag() {
         let id = InstanceId::run("a");
-        let mut tags =
-            vec![FORMAT.to_vec(), LINKS.to_vec(), ENTRIES.to_vec(), HEADS.to_vec(), SNAPSHOTS.to_vec()];
+        let mut tags = vec![
+            FORMAT.to_vec(),
+            COUNTS.to_vec(),
+            LINKS.to_vec(),
+            ENTRIES.to_vec(),
+            HEADS.to_vec(),
+            SNAPSHOTS.to_vec(),
+        ];
         tags.extend(adjutant_machine::contract::TABLES.map(|of| table(of).1.to_vec()));
         tags.extend([
             trimmed(&id),
