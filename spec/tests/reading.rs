@@ -76,9 +76,6 @@ fn each_step_kind_of_a_later_version_is_understood_and_refused_once() {
             "reconcile",
             "reconcile = { expected = \"{{ steps.a.items }}\", observed = \"{{ steps.b.items }}\", key = \"id\" }",
         ),
-        ("signal", "signal = \"signed\"\nto = \"{{ input.run }}\"\nwith = { a = 1 }"),
-        ("emit", "emit = \"signed\"\nwith = { a = 1 }"),
-        ("signal", "wait = { signal = \"signed\", expires = \"7d\" }"),
         ("tier", "end = \"done\"\ntier = \"batch\""),
         ("tier", "end = \"done\"\ntier = \"realtime\""),
         ("in", "end = \"done\"\nin = \"dig\""),
@@ -102,7 +99,6 @@ fn what_else_belongs_to_a_later_version_is_refused_at_its_place() {
     let end = "[[step]]\nid = \"done\"\nend = \"done\"\n";
     let cases = [
         ("playbooks/p.toml", format!("{head}[trigger]\nkind = \"record\"\nrecord = \"customer\"\n{end}")),
-        ("playbooks/p.toml", format!("{head}[trigger]\nkind = \"signal\"\nsignal = \"signed\"\n{end}")),
         (
             "agents/a.toml",
             format!(

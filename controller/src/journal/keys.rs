@@ -203,6 +203,7 @@ fn kind_tag(kind: InstanceKind) -> u8 {
         InstanceKind::Delivery => 6,
         InstanceKind::Switch => 7,
         InstanceKind::Branch => 8,
+        InstanceKind::Mailbox => 9,
     }
 }
 
@@ -216,6 +217,7 @@ fn kind_of(tag: u8) -> Option<InstanceKind> {
         6 => Some(InstanceKind::Delivery),
         7 => Some(InstanceKind::Switch),
         8 => Some(InstanceKind::Branch),
+        9 => Some(InstanceKind::Mailbox),
         _ => None,
     }
 }
@@ -250,6 +252,7 @@ mod tests {
             InstanceKind::Delivery,
             InstanceKind::Switch,
             InstanceKind::Branch,
+            InstanceKind::Mailbox,
         ]);
         (kinds, "[a\0/ü.-]{0,5}").prop_map(|(kind, name)| InstanceId { kind, name })
     }

@@ -43,6 +43,8 @@ pub(super) enum Action {
     Send(Box<Leased>),
     /// A child run begins.
     Child { perform: Box<Perform> },
+    /// A signal is sent.
+    Signal { perform: Box<Perform> },
     /// An effect waits for a place in its pool.
     Enqueue { effect: EffectId, lane: Lane, attempt: u32 },
     /// A message leaves.

@@ -51,6 +51,7 @@ mod schedule;
 mod settings;
 mod shard;
 mod shared;
+mod signals;
 mod start;
 mod switch;
 mod tallies;
@@ -73,7 +74,7 @@ pub use identity::Started;
 pub use performer::{NotifyFailure, Performer, Worst};
 pub use request::{
     Activation, Answer, CorrectWish, Delivery, DeliveryFilter, NoRoom, PageWish, Pause, PauseScope, Retry,
-    RunFilter, SetAside, StartRun, Story, Taken,
+    RunFilter, SetAside, SignalWish, StartRun, Story, Taken,
 };
 pub use settings::Settings;
 pub use tallies::Heard;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::graph::Graph;
 use crate::{
     draft::Draft,
-    plan::{RecordOp, Step, StepKind},
+    plan::{RecordOp, Step, StepKind, Until},
 };
 
 /// An edge from one step to another.
@@ -47,7 +47,9 @@ pub(crate) fn outcomes(draft: &Draft, step: &Step) -> Vec<Outcome> {
         StepKind::Gate { .. } => {
             vec![done("approved"), done("edited"), told("denied"), told("expired"), told("withdrawn")]
         }
+        StepKind::Wait { wait: Until::Signal { .. } } => vec![done("ok"), lost("expired")],
         StepKind::Wait { .. } => vec![done("ok"), told("expired")],
+        StepKind::Signal { .. } | StepKind::Emit { .. } => vec![done("ok"), lost("error")],
         StepKind::Run { .. } => vec![done("ok"), lost("failed")],
         StepKind::Each { .. } | StepKind::Parallel { .. } => vec![done("ok"), told("failed"), lost("error")],
         StepKind::Record { op: RecordOp::ReadOne { .. } } => vec![done("ok"), lost("missing")],

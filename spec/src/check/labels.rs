@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     diag::{Code, Diagnostic},
-    plan::{Effect, StepKind, Trigger, Verb},
+    plan::{Effect, StepKind, Trigger, Until, Verb},
     value::{Labels, Privacy, Trust},
 };
 
@@ -82,8 +82,8 @@ impl Flowing {
                 let trust = if looks { Trust::External } else { Trust::Verified };
                 read.join(labels_of(trust, Privacy::Internal))
             }
-            // A record may hold what any run ever wrote there.
-            StepKind::Record { .. } => {
+            // A record may hold what any run ever wrote there, and a signal what anybody sent.
+            StepKind::Record { .. } | StepKind::Wait { wait: Until::Signal { .. } } => {
                 Labels { trust: Trust::External, privacy: read.privacy.max(Privacy::Client) }
             }
             // What comes out of branches is made of what they looked up, and of what their own steps did.
@@ -289,8 +289,14 @@ fn secret(cx: &Cx<'_>, labels: &Flowing, inflow: &Inflow<'_>, out: &mut Out) {
 
 /// Only a gate, or an extractor with a schema, raises trust: an event may not claim more than its connector can check.
 fn claims_of_trigger(cx: &Cx<'_>, out: &mut Out) {
-    let Trigger::Event { connector, .. } = &cx.playbook.trigger else { return };
-    let signed = cx.draft.connectors.get(connector).is_some_and(|at| at.senders_are_checked());
+    let signed = match &cx.playbook.trigger {
+        Trigger::Event { connector, .. } => {
+            cx.draft.connectors.get(connector).is_some_and(|at| at.senders_are_checked())
+        }
+        // What a signal carries may come from anywhere.
+        Trigger::Signal { .. } => false,
+        Trigger::Manual | Trigger::Schedule { .. } => return,
+    };
     let most = if signed { Trust::Verified } else { Trust::External };
     for (name, _) in cx.playbook.inputs.iter().filter(|(_, input)| input.from.is_some() && input.trust > most)
     {

@@ -78,13 +78,20 @@ fn waits(cx: &Cx<'_>, deadline: Period, out: &mut Out) {
             StepKind::Wait { wait: Until::For(period) } => {
                 (Code::E0602, step.timeout.map_or(*period, |limit| limit.min(*period)), "ends its wait")
             }
+            StepKind::Wait { wait: Until::Signal { expires, .. } } => {
+                (Code::E0602, step.timeout.map_or(*expires, |limit| limit.min(*expires)), "ends its wait")
+            }
             StepKind::Gate { expires, .. } => (Code::E0603, *expires, "expires"),
             _ => continue,
         };
         if before.saturating_add(own.millis()) <= deadline.millis() {
             continue;
         }
-        let below = if code == Code::E0602 { "wait" } else { "expires" };
+        let below = match &step.kind {
+            StepKind::Wait { wait: Until::Signal { .. } } => "wait.expires",
+            StepKind::Wait { .. } => "wait",
+            _ => "expires",
+        };
         let after = match before {
             0 => String::new(),
             before => format!(", after waits of {}", in_words(before)),

@@ -8,7 +8,7 @@ use crate::{
     diag::{Code, Diagnostic, Spot},
     draft::{At, Draft, Kind},
     kinds::Role,
-    plan::{Agent, Connector, RecordOp, Route, StepKind},
+    plan::{Agent, Connector, RecordOp, Route, StepKind, Until},
 };
 
 /// A name as written, with its place.
@@ -57,8 +57,15 @@ fn check_kind<'a>(
             | RecordOp::Write { record, .. }) = op;
             object(draft, out, Kind::Record, &written(record, "record.kind"));
         }
+        StepKind::Wait { wait: Until::Signal { signal, .. } } => {
+            if let Some((connector, _)) = signal.split_once('.') {
+                object(draft, out, Kind::Connector, &written(connector, "wait.signal"));
+            }
+        }
         StepKind::Gate { .. }
         | StepKind::Wait { .. }
+        | StepKind::Signal { .. }
+        | StepKind::Emit { .. }
         | StepKind::Choose { .. }
         | StepKind::End { .. }
         | StepKind::Each { .. }

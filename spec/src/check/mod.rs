@@ -24,6 +24,7 @@ mod promises;
 mod reach;
 mod reads;
 mod shape;
+mod signals;
 pub(crate) mod times;
 mod uses;
 mod walk;
@@ -41,6 +42,7 @@ use crate::{
 pub(crate) fn company(draft: &Draft, resolved: &Rows<Resolved>) -> Vec<Diagnostic> {
     let mut out = Out::default();
     links::check_objects(draft, &mut out);
+    signals::check_connectors(draft, &mut out);
     reads::check_agents(draft, &mut out);
     effects::check_connectors(draft, &mut out);
     reach::check(draft, &mut out);
@@ -57,6 +59,7 @@ pub(crate) fn playbook(draft: &Draft, found: &Resolved, children: &Children<'_>)
     let cx = Cx::new(draft, found);
     links::check_playbook(&cx, &mut out);
     edges::check_steps(&cx, &mut out);
+    signals::check(&cx, &mut out);
     args::check(&cx, children, &mut out);
     effects::check_calls(&cx, &mut out);
     if found.whole && !cx.playbook.steps.is_empty() && targets_exist(&cx) {

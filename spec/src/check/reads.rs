@@ -13,7 +13,7 @@ use super::{
 use crate::{
     diag::{Code, Diagnostic, Spot},
     draft::{At, Draft},
-    plan::{Agent, RecordOp, Step, StepKind},
+    plan::{Agent, RecordOp, Step, StepKind, Until},
     value::Template,
 };
 
@@ -224,7 +224,12 @@ fn result<'a>(cx: &Cx<'a>, place: usize) -> Shape<'a> {
         StepKind::Run { .. } => Shape::Unknown,
         StepKind::Each { .. } => Shape::Fields(&["items", "ok", "failed", "error"]),
         StepKind::Parallel { .. } => Shape::Fields(&["lanes", "ok", "failed", "error"]),
-        StepKind::Wait { .. } | StepKind::Choose { .. } | StepKind::End { .. } => Shape::Fields(&[]),
+        StepKind::Wait { wait: Until::Signal { .. } } => Shape::Fields(&["by", "at", "data"]),
+        StepKind::Wait { .. }
+        | StepKind::Signal { .. }
+        | StepKind::Emit { .. }
+        | StepKind::Choose { .. }
+        | StepKind::End { .. } => Shape::Fields(&[]),
     }
 }
 

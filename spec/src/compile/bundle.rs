@@ -168,6 +168,8 @@ impl Parts<'_> {
             | StepKind::Run { .. }
             | StepKind::End { .. }
             | StepKind::Each { .. }
+            | StepKind::Signal { .. }
+            | StepKind::Emit { .. }
             | StepKind::Parallel { .. } => {}
         }
         if let Some(undo) = &step.undo {

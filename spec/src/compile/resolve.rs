@@ -11,7 +11,9 @@ use crate::{
         names::{self, Found},
     },
     draft::{At, Draft, Kind, RawKind, RawPlaybook, RawStep, RawTrigger},
-    plan::{Agent, Backoff, Effect, Fragment, Id, Playbook, RecordOp, Retry, Step, StepKind, Trigger, Undo},
+    plan::{
+        Agent, Backoff, Effect, Fragment, Id, Playbook, RecordOp, Retry, Step, StepKind, Trigger, Undo, Until,
+    },
     value::Period,
 };
 
@@ -120,7 +122,13 @@ fn resolve_kind(draft: &Draft, slice: &str, kind: &mut StepKind) {
         StepKind::Parallel { lanes, .. } => {
             lanes.iter_mut().for_each(|lane| inside(draft, slice, &mut lane.body));
         }
-        StepKind::Gate { .. } | StepKind::Wait { .. } | StepKind::Choose { .. } | StepKind::End { .. } => {}
+        StepKind::Wait { wait: Until::Signal { signal, .. } } => settle_event(draft, slice, signal),
+        StepKind::Gate { .. }
+        | StepKind::Wait { .. }
+        | StepKind::Signal { .. }
+        | StepKind::Emit { .. }
+        | StepKind::Choose { .. }
+        | StepKind::End { .. } => {}
     }
 }
 
@@ -133,6 +141,14 @@ fn record_of(op: &mut RecordOp) -> &mut String {
         RecordOp::ReadOne { record, .. }
         | RecordOp::ReadList { record, .. }
         | RecordOp::Write { record, .. } => record,
+    }
+}
+
+/// Resolves the connector of a signal that is an event, `connector.event`; any other signal is what it is called.
+fn settle_event(draft: &Draft, slice: &str, signal: &mut String) {
+    let Some((connector, event)) = signal.split_once('.') else { return };
+    if let Found::Id(id) | Found::Broken(id) = names::find(draft, Kind::Connector, slice, connector) {
+        *signal = format!("{id}.{event}");
     }
 }
 
@@ -157,6 +173,9 @@ fn trigger(draft: &Draft, raw: &RawPlaybook) -> Trigger {
             settle(&mut id, names::find(draft, Kind::Connector, &raw.slice, connector));
             let (event, key, accept) = (event.clone(), key.clone(), accept.clone());
             Trigger::Event { connector: id, event, key, overlap: *overlap, accept }
+        }
+        RawTrigger::Signal { signal, key, overlap } => {
+            Trigger::Signal { signal: signal.clone(), key: key.clone(), overlap: *overlap }
         }
         RawTrigger::Schedule { cron, zone, catch_up, key, overlap } => Trigger::Schedule {
             cron: cron.clone(),

@@ -113,6 +113,7 @@ codes! {
     E0222 "a class with a name that routes keep for themselves"
     E0223 "an input that an event may not have"
     E0224 "an input of another type than what it is made from"
+    E0225 "a wait for something that nothing tells apart"
     E0301 "two steps with one id"
     E0302 "a step that leads nowhere"
     E0303 "an outcome that a step cannot have"

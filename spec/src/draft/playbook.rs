@@ -69,6 +69,15 @@ pub enum RawTrigger {
         /// What to do while another run is live.
         overlap: Overlap,
     },
+    /// A signal that is emitted.
+    Signal {
+        /// The signal's name.
+        signal: Id,
+        /// The run's idempotency key.
+        key: Template,
+        /// What to do while another run is live.
+        overlap: Overlap,
+    },
     /// A kind that this version refuses (E0900 has been reported).
     Unsupported,
 }
@@ -110,7 +119,7 @@ pub enum RawKind {
     /// A kind that this version runs. Ids, verbs, paths, `to` and `else` in it are as written.
     Known(StepKind),
     /// A kind that is understood and refused (E0900 has been reported): `each`, `parallel`, `scope`, `recall`, `remember`,
-    /// `reconcile`, `signal`, `emit`, or `wait` for a signal.
+    /// `reconcile`.
     Unsupported {
         /// The kind's key.
         word: &'static str,

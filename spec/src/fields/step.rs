@@ -164,9 +164,20 @@ static WAIT_UNTIL: Table = Table::new(
 
 static WAIT_SIGNAL: Table = Table::new(
     "signal",
-    "Waits for a signal.",
+    "Waits for a signal. The result has `by`, `at` and `data`: what was sent with it.",
     &[
-        Field::req("signal", Ty::Id, "\"signed\"", "The signal's name.").later(),
+        Field::req(
+            "signal",
+            Ty::Signal,
+            "\"signed\"",
+            "The signal's name: a word of yours, `reply` (a mail that answers one of ours), or an event, `billing.paid`.",
+        ),
+        Field::opt(
+            "key",
+            Ty::Template(STEP_ROOTS),
+            "\"{{ steps.invoice.id }}\"",
+            "What tells it from others of its name; without a key it is sent to this very run.",
+        ),
         Field::req("expires", Ty::Period, "\"7d\"", "When the wait ends without it."),
     ],
 );
@@ -381,14 +392,23 @@ static SIGNAL: Table = Table::new(
     "signal",
     "Tells another run something.",
     &[
-        Field::req("signal", Ty::Id, "\"signed\"", "The signal's name.").later(),
-        Field::req("to", Ty::Template(STEP_ROOTS), "\"{{ input.run }}\"", "The run."),
+        Field::req("signal", Ty::Id, "\"signed\"", "The signal's name."),
+        Field::req("to", Ty::Template(STEP_ROOTS), "\"{{ input.run }}\"", "The id of the run that is told."),
         WITH,
     ],
 );
 
 static EMIT: Table = Table::new(
     "emit",
-    "Tells triggers something.",
-    &[Field::req("emit", Ty::Id, "\"signed\"", "The signal's name.").later(), WITH],
+    "Tells whoever waits for it, and starts the playbooks that it triggers.",
+    &[
+        Field::req("emit", Ty::Id, "\"signed\"", "The signal's name."),
+        Field::opt(
+            "key",
+            Ty::Template(STEP_ROOTS),
+            "\"{{ steps.invoice.id }}\"",
+            "What those who wait know it by; without a key it is for triggers alone.",
+        ),
+        WITH,
+    ],
 );

@@ -101,6 +101,8 @@ pub enum Ty {
     Step,
     /// A verb's full name, such as `mail.send`.
     Verb,
+    /// A signal's name: an id, or an event's full name such as `billing.paid`.
+    Signal,
     /// A path of the repository with one of these endings.
     Path(&'static [&'static str]),
     /// Money, such as `"20.00 EUR"`.

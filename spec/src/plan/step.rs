@@ -87,10 +87,28 @@ pub enum StepKind {
         /// JSON Schema of what the person fills in, for a form.
         form: Option<Value>,
     },
-    /// Waits for a while, or for a moment.
+    /// Waits for a while, for a moment, or for a signal.
     Wait {
-        /// How long, or until when.
+        /// How long, until when, or for what.
         wait: Until,
+    },
+    /// Tells one run something: what it waits for, or will wait for.
+    Signal {
+        /// The signal's name.
+        signal: Id,
+        /// The id of the run that is told.
+        to: Template,
+        /// What it is told.
+        with: BTreeMap<String, Arg>,
+    },
+    /// Tells whoever waits for it by its key, and starts the playbooks that it triggers.
+    Emit {
+        /// The signal's name.
+        emit: Id,
+        /// What those who wait for it know it by; nobody but triggers hears one without a key.
+        key: Option<Template>,
+        /// What is told.
+        with: BTreeMap<String, Arg>,
     },
     /// Takes the first arm that holds.
     Choose {
@@ -153,6 +171,8 @@ impl StepKind {
             Self::Render { .. } => "render",
             Self::Gate { .. } => "gate",
             Self::Wait { .. } => "wait",
+            Self::Signal { .. } => "signal",
+            Self::Emit { .. } => "emit",
             Self::Choose { .. } => "choose",
             Self::Record { .. } => "record",
             Self::Run { .. } => "run",
@@ -171,6 +191,15 @@ pub enum Until {
     For(Period),
     /// A moment: RFC 3339 with offset.
     Until(Template),
+    /// A signal: `{by, at, data}` is the step's result.
+    Signal {
+        /// Its name: a word of the company's own, `reply`, or `<connector>.<event>`.
+        signal: String,
+        /// What it is told apart by, such as the id of an invoice; without a key it is sent to this very run.
+        key: Option<Template>,
+        /// When the wait ends without it.
+        expires: Period,
+    },
 }
 
 /// An arm of a `choose`.
@@ -346,6 +375,8 @@ impl StepKind {
             | Self::Render { .. }
             | Self::Gate { .. }
             | Self::Wait { .. }
+            | Self::Signal { .. }
+            | Self::Emit { .. }
             | Self::Choose { .. }
             | Self::Record { .. }
             | Self::Run { .. }

@@ -113,6 +113,7 @@ fn written(ty: &Ty, text: &str, cx: &Cx<'_>) -> Option<Fault> {
         Ty::Id | Ty::Step => (!is_id(text)).then(|| bad_id(text)),
         Ty::Name(kind) => name(text, kind),
         Ty::Verb => verb(text),
+        Ty::Signal => signal(text),
         Ty::Path(endings) => path(text, endings),
         Ty::Money => {
             Money::limit(text, Some(cx.currency)).err().map(|error| money_fault(text, &error.to_string()))
@@ -142,6 +143,19 @@ fn written(ty: &Ty, text: &str, cx: &Cx<'_>) -> Option<Fault> {
         }),
         _ => None,
     }
+}
+
+fn signal(text: &str) -> Option<Fault> {
+    let event = text.split_once('.').map(|(_, event)| event);
+    let is_name = match event {
+        // The connector's name is looked for where others are; an event's name is whatever its connector calls it.
+        Some(event) => !event.is_empty() && !text.starts_with('.'),
+        None => is_id(text),
+    };
+    (!is_name).then(|| {
+        Fault::new(Code::E0105, format!("\"{text}\" is no signal"), "not a signal's name")
+            .help("write a word of yours, `reply`, or an event of a connector: \"billing.paid\"")
+    })
 }
 
 fn is_sha256(text: &str) -> bool {

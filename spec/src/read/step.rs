@@ -57,6 +57,14 @@ fn known(view: &View<'_>, word: &str) -> Option<StepKind> {
             with: view.args("with"),
             parent_close: view.text("parent_close").unwrap_or_else(|| "cancel".to_owned()),
         },
+        "signal" => StepKind::Signal {
+            signal: view.text("signal")?,
+            to: view.template("to")?,
+            with: view.args("with"),
+        },
+        "emit" => {
+            StepKind::Emit { emit: view.text("emit")?, key: view.template("key"), with: view.args("with") }
+        }
         "end" => StepKind::End { end: view.text("end")? },
         _ => return None,
     })
@@ -91,6 +99,11 @@ fn read_auto(view: &View<'_>) -> Option<Auto> {
 
 fn until(view: &View<'_>) -> Option<Until> {
     match view.table("wait") {
+        Some(table) if table.node("signal").is_some() => Some(Until::Signal {
+            signal: table.text("signal")?,
+            key: table.template("key"),
+            expires: table.period("expires")?,
+        }),
         Some(table) => table.template("until").map(Until::Until),
         None => view.period("wait").map(Until::For),
     }

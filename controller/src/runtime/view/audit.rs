@@ -16,7 +16,7 @@ use super::KeptAt;
 use crate::runtime::{
     Error,
     core::Core,
-    counts, project, reads, rows,
+    counts, project, reads, rows, signals,
     views::{AuditView, QuarantineView, When},
 };
 
@@ -57,6 +57,7 @@ fn look(core: &Core) -> Result<AuditView, Error> {
         let checked = match instance.kind {
             InstanceKind::Run | InstanceKind::Branch => one(core, &instance, &mut expected),
             InstanceKind::Delivery => delivery(core, &instance, &mut expected),
+            InstanceKind::Mailbox => mailbox(core, &instance),
             _ => continue,
         };
         match checked {
@@ -158,6 +159,15 @@ fn delivery(core: &Core, instance: &InstanceId, expected: &mut BTreeMap<Table, u
         }
     }
     Ok(())
+}
+
+/// Checks one mailbox: what its last state and the entries since add up to is what all of its entries do.
+fn mailbox(core: &Core, instance: &InstanceId) -> Result<(), Finding> {
+    let (read, folded) = (signals::look(core, instance)?, signals::folded(core, instance)?);
+    if read == folded {
+        return Ok(());
+    }
+    Err(Finding::Damaged("its entries do not add up to its state".to_owned()))
 }
 
 /// Finds rows that no run or delivery accounts for.
