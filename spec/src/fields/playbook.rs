@@ -85,7 +85,7 @@ const OVERLAP: Field = Field::opt(
         Word::new("allow", "Start another run."),
         Word::new("skip", "Record the event and start nothing."),
         Word::later("queue", "Start when the other has ended."),
-        Word::later("replace", "Cancel the other run."),
+        Word::new("replace", "Cancel the other run: it takes back what it did, and this one starts at once."),
     ]),
     "\"allow\"",
     "What happens while another run of the playbook is live.",

@@ -171,4 +171,6 @@ pub enum Overlap {
     Allow,
     /// Record the event and start nothing.
     Skip,
+    /// Cancel those that are live, and start.
+    Replace,
 }
