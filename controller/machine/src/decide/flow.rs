@@ -187,7 +187,7 @@ impl<'a> Decider<'a> {
         }
         let falls_through =
             matches!(outcome, "ok" | "approved" | "edited") || matches!(step.kind, StepKind::Route { .. });
-        if falls_through && step.next.is_some() {
+        if falls_through && (step.next.is_some() || is_branch(&self.draft.run.id)) {
             return self.go_next(step, outcome);
         }
         self.fail_step(&step.id, outcome, message)
@@ -196,6 +196,11 @@ impl<'a> Decider<'a> {
     fn go_next(&mut self, step: &Step, outcome: &str) -> Then {
         match &step.next {
             Some(next) => Then::Go(next.clone()),
+            // A branch that has nothing more to do has ended well.
+            None if is_branch(&self.draft.run.id) => {
+                self.live(&RunEvent::Finish(self.draft.at()));
+                Then::Stop
+            }
             None => self.fail_step(&step.id, outcome, "nothing follows it".to_owned()),
         }
     }
