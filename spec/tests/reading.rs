@@ -60,12 +60,7 @@ fn own_keys_are_ignored_everywhere() {
 #[test]
 fn each_step_kind_of_a_later_version_is_understood_and_refused_once() {
     let steps = [
-        (
-            "each",
-            "each = \"{{ steps.r.items }}\"\nas = \"topic\"\nmax_items = 20\nmax_parallel = 4\nmin_ok = 5\nbudget = \"1.00 EUR\"",
-        ),
-        ("parallel", "parallel = [\"web\", \"mail\"]\njoin = \"all\""),
-        ("parallel", "parallel = [\"web\", \"mail\"]\njoin = 1"),
+        ("budget", "budget = \"1.00 EUR\"\neach = \"{{ steps.r.items }}\"\nas = \"topic\"\nmax_items = 20"),
         (
             "scope",
             "scope = \"research\"\ndeadline = \"2h\"\nbudget = \"1.00 EUR\"\non = { error = \"done\" }",
@@ -78,7 +73,6 @@ fn each_step_kind_of_a_later_version_is_understood_and_refused_once() {
         ),
         ("tier", "end = \"done\"\ntier = \"batch\""),
         ("tier", "end = \"done\"\ntier = \"realtime\""),
-        ("in", "end = \"done\"\nin = \"dig\""),
     ];
     for (word, body) in steps {
         let text = format!("schema = \"adjutant/v1\"\n[[step]]\nid = \"a\"\n{body}\n");

@@ -3,6 +3,8 @@
 mod common;
 #[path = "branches/tree.rs"]
 mod tree;
+#[path = "branches/written.rs"]
+mod written;
 
 use adjutant_machine::{
     Refusal, Verdict,

@@ -151,8 +151,8 @@ fn own_wait(step: &Step) -> u64 {
 }
 
 fn least_waits(cx: &Cx<'_>) -> Vec<Option<u64>> {
-    let mut least: Vec<Option<u64>> = vec![None; cx.playbook.steps.len()];
-    if let Some(first) = least.first_mut() {
+    let mut least: Vec<Option<u64>> = vec![None; cx.flat.len()];
+    if let Some(first) = least.get_mut(cx.flow.start) {
         *first = Some(0);
     }
     // Each round lowers a number or fills a hole, and numbers are sums over paths without cycles at the least: it ends.
@@ -163,7 +163,7 @@ fn least_waits(cx: &Cx<'_>) -> Vec<Option<u64>> {
             let Some(before) = least[from] else { continue };
             let own = own_wait(cx.step(from));
             for edge in &cx.flow.edges[from] {
-                let own = if edge.outcome == "skip" { 0 } else { own };
+                let own = if edge.outcome == "skip" || edge.enters { 0 } else { own };
                 let total = before.saturating_add(own);
                 if least[edge.to].is_none_or(|known| total < known) {
                     least[edge.to] = Some(total);

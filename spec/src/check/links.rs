@@ -71,9 +71,6 @@ fn check_kind<'a>(
         | StepKind::Each { .. }
         | StepKind::Parallel { .. } => {}
     }
-    for step in kind.fragments().into_iter().flat_map(|body| &body.steps) {
-        check_kind(draft, out, &step.kind, written);
-    }
 }
 
 fn code_of(kind: Kind) -> Code {

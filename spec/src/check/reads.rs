@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{
     cx::{Cx, Out},
+    items::{self, Rooted},
     names::{self, hint, list},
     shape::{self, NoField},
     uses::{self, Purpose, Use},
@@ -81,9 +82,61 @@ impl StepReads<'_, '_> {
                 ["input", name, ..] if !self.cx.playbook.inputs.contains_key(*name) => {
                     no_input(self.cx, out, name, spot(read));
                 }
-                _ => {}
+                [root @ ("input" | "steps")] => self.whole(out, root, spot(read)),
+                [root, ..] => {
+                    items::visible(self.cx, Rooted { place: self.place, root, spot: spot(read) }, out);
+                }
+                [] => {}
             }
         }
+    }
+
+    /// A branch is given what its steps name, so all of it cannot be read there.
+    fn whole(&self, out: &mut Out, root: &str, spot: Spot) {
+        let Some(home) = self.cx.homes.home(self.place) else { return };
+        let reader = self.cx.id(self.place);
+        let container = self.cx.container(home);
+        out.push(
+            Diagnostic::new(
+                Code::E0225,
+                spot,
+                format!(
+                    "step \"{reader}\" reads all of `{root}`, and in {container} there is only what is named"
+                ),
+            )
+            .label("says no name")
+            .help(format!("name what is read: `{root}.…`")),
+        );
+    }
+
+    /// What a step in a branch gives is known to the steps that stand beside it, and to those further in.
+    fn sees(&self, place: usize) -> bool {
+        let homes = self.cx.homes;
+        let own = std::iter::once(homes.home(self.place));
+        let around = homes.around(self.place).map(|home| homes.home(home.holder));
+        own.chain(around).any(|home| home == homes.home(place))
+    }
+
+    fn inside(&self, out: &mut Out, place: usize, at: &Read<'_>, spot: Spot) {
+        let (cx, reader) = (self.cx, self.cx.id(self.place));
+        let Some(home) = cx.homes.home(place) else { return };
+        let (container, holder) = (cx.container(home), cx.step(home.holder));
+        let results = match &holder.kind {
+            StepKind::Parallel { lanes, .. } => {
+                let lane = lanes.get(home.lane).map_or("", |lane| lane.id.as_str());
+                format!("steps.{}.lanes.{lane}.value.{}", holder.id, at.step)
+            }
+            _ => format!("steps.{}.items", holder.id),
+        };
+        out.push(
+            Diagnostic::new(
+                Code::E0225,
+                spot,
+                format!("step \"{reader}\" reads `{}`, which stands in {container}", at.read),
+            )
+            .label("known inside only")
+            .help(format!("read what comes out of it: `{results}`")),
+        );
     }
 
     fn step(&self, out: &mut Out, at: &Read<'_>, spot: &dyn Fn() -> Spot) {
@@ -94,6 +147,9 @@ impl StepReads<'_, '_> {
             }
             return;
         };
+        if !self.sees(place) {
+            return self.inside(out, place, at, spot());
+        }
         if let Err(missing) = field(cx, place, at.fields) {
             out.push(no_field(cx.step(place), at, &missing, spot()));
         }
@@ -106,7 +162,8 @@ impl StepReads<'_, '_> {
     fn not_there(&self, out: &mut Out, place: usize, at: &Read<'_>, spot: Spot) {
         let (cx, id) = (self.cx, at.step);
         let reader = cx.id(self.place);
-        let around = cx.flow.graph_of(|from, edge| !(from == place && edge.gives)).path(0, self.place);
+        let around =
+            cx.flow.graph_of(|from, edge| !(from == place && edge.gives)).path(cx.flow.start, self.place);
         let message = match around {
             _ if place == self.place => format!("step \"{id}\" reads its own result"),
             Some(path) => format!(
@@ -144,7 +201,7 @@ struct Read<'a> {
 }
 
 fn no_step(cx: &Cx<'_>, out: &mut Out, at: &Read<'_>, spot: Spot) {
-    let known = cx.playbook.steps.iter().map(|step| step.id.as_str());
+    let known = cx.flat.iter().map(|step| step.id.as_str());
     out.push(
         Diagnostic::new(
             Code::E0212,
@@ -172,6 +229,12 @@ fn field(cx: &Cx<'_>, place: usize, fields: &[&str]) -> Result<(), NoField> {
     let Some(first) = fields.first() else { return Ok(()) };
     match result(cx, place) {
         Shape::Schema(schema) => shape::walk(schema, &fields),
+        Shape::Lanes(lanes) if fields.len() > 1 && *first == "lanes" => lane(&lanes, fields[1]),
+        Shape::Lanes(_) if ROUND.contains(first) || *first == "lanes" => Ok(()),
+        Shape::Lanes(_) => Err(NoField {
+            field: (*first).to_owned(),
+            known: ["lanes"].iter().chain(ROUND).map(|&name| name.to_owned()).collect(),
+        }),
         Shape::Fields(known) if known.contains(first) => Ok(()),
         Shape::Fields(known) => Err(NoField {
             field: (*first).to_owned(),
@@ -189,8 +252,18 @@ fn field(cx: &Cx<'_>, place: usize, fields: &[&str]) -> Result<(), NoField> {
     }
 }
 
+/// What the result of an `each` and of a `parallel` says beside what came out of the branches.
+const ROUND: &[&str] = &["ok", "failed", "error"];
+
+fn lane(lanes: &[&str], name: &str) -> Result<(), NoField> {
+    let known = || lanes.iter().map(|&lane| lane.to_owned()).collect();
+    if lanes.contains(&name) { Ok(()) } else { Err(NoField { field: name.to_owned(), known: known() }) }
+}
+
 /// What the result of a step looks like.
 enum Shape<'a> {
+    /// What came out of lanes, by their names.
+    Lanes(Vec<&'a str>),
     /// An output schema.
     Schema(&'a Value),
     /// Exactly these fields.
@@ -223,7 +296,7 @@ fn result<'a>(cx: &Cx<'a>, place: usize) -> Shape<'a> {
         // A child's values by step: what it ends with is not declared, so nothing can be said of it.
         StepKind::Run { .. } => Shape::Unknown,
         StepKind::Each { .. } => Shape::Fields(&["items", "ok", "failed", "error"]),
-        StepKind::Parallel { .. } => Shape::Fields(&["lanes", "ok", "failed", "error"]),
+        StepKind::Parallel { lanes, .. } => Shape::Lanes(lanes.iter().map(|lane| lane.id.as_str()).collect()),
         StepKind::Wait { wait: Until::Signal { .. } } => Shape::Fields(&["by", "at", "data"]),
         StepKind::Wait { .. }
         | StepKind::Signal { .. }

@@ -25,7 +25,7 @@ pub(crate) fn check(cx: &Cx<'_>, out: &mut Out) {
         if key.is_none() && (signal == REPLY || is_event) {
             out.push(
                 Diagnostic::new(
-                    Code::E0225,
+                    Code::E0226,
                     spot(),
                     format!("step \"{}\" waits for \"{signal}\" and does not say which one", step.id),
                 )
@@ -46,7 +46,7 @@ fn event_of(out: &mut Out, at: &At<Connector>, event: &str, spot: &dyn Fn() -> S
     }
     out.push(
         Diagnostic::new(
-            Code::E0225,
+            Code::E0226,
             spot(),
             format!("connector \"{}\" does not say by which field a \"{event}\" is known", at.id),
         )

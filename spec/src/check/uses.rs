@@ -81,14 +81,11 @@ fn of_kind(kind: &StepKind, uses: &mut Vec<Use>) {
             }
         }
         StepKind::Record { op } => of_record(op, uses),
-        StepKind::Each { items, .. } => uses.push(of_template("items", items, Purpose::Argument)),
+        StepKind::Each { items, .. } => uses.push(of_template("each", items, Purpose::Argument)),
         StepKind::Wait { .. }
         | StepKind::Render { .. }
         | StepKind::End { .. }
         | StepKind::Parallel { .. } => {}
-    }
-    for body in kind.fragments() {
-        of_args("inputs", &body.inputs, Purpose::Argument, uses);
     }
 }
 

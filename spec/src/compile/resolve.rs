@@ -3,18 +3,20 @@
 //! A name that leads nowhere stays as written; the checks of links report it. So this never fails, and the checks of flow run
 //! over the same types that the plan holds.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
+use super::{
+    homes::Homes,
+    nest::{self, Nested},
+};
 use crate::{
     check::{
         flow,
         names::{self, Found},
     },
     draft::{At, Draft, Kind, RawKind, RawPlaybook, RawStep, RawTrigger},
-    plan::{
-        Agent, Backoff, Effect, Fragment, Id, Playbook, RecordOp, Retry, Step, StepKind, Trigger, Undo, Until,
-    },
-    value::Period,
+    plan::{Agent, Backoff, Effect, Id, Playbook, RecordOp, Retry, Step, StepKind, Trigger, Undo, Until},
+    value::{Period, Template},
 };
 
 /// A playbook with its names resolved, and where its steps stand in the file.
@@ -24,9 +26,18 @@ pub(crate) struct Resolved {
     pub(crate) at: Arc<At<RawPlaybook>>,
     /// As resolved; steps of kinds that this version refuses are left out.
     pub(crate) playbook: Arc<Playbook>,
+    /// Every step as it is written, in the order of the file: what checks look at. Those in containers are beside the others, and
+    /// read by the names that people wrote.
+    pub(crate) flat: Vec<Step>,
+    /// What each of them stands in.
+    pub(crate) homes: Homes,
+    /// The templates that read otherwise in a branch, by the names that its `render` steps have for them.
+    pub(crate) texts: BTreeMap<String, Template>,
+    /// The positions of steps whose templates are too large to stand in a branch.
+    pub(crate) unfit: Vec<usize>,
     /// The position in the file of each step.
     pub(crate) index: Vec<usize>,
-    /// Whether every step is there, so that flow can be judged.
+    /// Whether every step is there and in its place, so that flow can be judged.
     pub(crate) whole: bool,
     /// What its steps name.
     pub(crate) names: Names,
@@ -62,11 +73,13 @@ impl Names {
 pub(crate) fn playbook(draft: &Draft, at: &Arc<At<RawPlaybook>>) -> Resolved {
     let raw = &at.value;
     let known = |(index, step)| known_step(draft, raw, step).map(|step| (index, step));
-    let (index, mut steps): (Vec<usize>, Vec<Step>) = raw.steps.iter().enumerate().filter_map(known).unzip();
-    let whole = steps.len() == raw.steps.len() && raw.steps.iter().all(|step| step.container.is_none());
-    link_next(draft, &mut steps);
-    bound_visits(draft, &mut steps);
-    let names = Names::of(&steps);
+    let (index, mut flat): (Vec<usize>, Vec<Step>) = raw.steps.iter().enumerate().filter_map(known).unzip();
+    let homes = Homes::of(&raw.steps, &index);
+    let whole = flat.len() == raw.steps.len() && homes.is_whole();
+    link_next(draft, &mut flat, &homes);
+    bound_visits(draft, &mut flat, &homes);
+    let names = Names::of(&flat);
+    let Nested { steps, texts, unfit } = nest::nest(draft, &flat, &homes);
     let playbook = Playbook {
         id: raw.id.clone(),
         was: raw.was.clone(),
@@ -81,7 +94,17 @@ pub(crate) fn playbook(draft: &Draft, at: &Arc<At<RawPlaybook>>) -> Resolved {
         inputs: raw.inputs.clone(),
         steps,
     };
-    Resolved { at: Arc::clone(at), playbook: Arc::new(playbook), index, whole, names }
+    Resolved {
+        at: Arc::clone(at),
+        playbook: Arc::new(playbook),
+        flat,
+        homes,
+        texts,
+        unfit,
+        index,
+        whole,
+        names,
+    }
 }
 
 fn known_step(draft: &Draft, playbook: &RawPlaybook, raw: &RawStep) -> Option<Step> {
@@ -118,10 +141,8 @@ fn resolve_kind(draft: &Draft, slice: &str, kind: &mut StepKind) {
             let found = names::find(draft, Kind::Record, slice, record);
             settle(record, found);
         }
-        StepKind::Each { body, .. } => inside(draft, slice, body),
-        StepKind::Parallel { lanes, .. } => {
-            lanes.iter_mut().for_each(|lane| inside(draft, slice, &mut lane.body));
-        }
+        // What stands in them is written beside them, and put there when its own names are resolved.
+        StepKind::Each { .. } | StepKind::Parallel { .. } => {}
         StepKind::Wait { wait: Until::Signal { signal, .. } } => settle_event(draft, slice, signal),
         StepKind::Gate { .. }
         | StepKind::Wait { .. }
@@ -130,10 +151,6 @@ fn resolve_kind(draft: &Draft, slice: &str, kind: &mut StepKind) {
         | StepKind::Choose { .. }
         | StepKind::End { .. } => {}
     }
-}
-
-fn inside(draft: &Draft, slice: &str, body: &mut Fragment) {
-    body.steps.iter_mut().for_each(|step| resolve_kind(draft, slice, &mut step.kind));
 }
 
 fn record_of(op: &mut RecordOp) -> &mut String {
@@ -208,10 +225,11 @@ fn retry(attempts: u32, first: u64, longest: u64) -> Retry {
     Retry { attempts, backoff: Backoff { first: period(first), longest: period(longest) } }
 }
 
-/// Sets `next` where it is not written: the step that follows, unless nothing falls through.
-fn link_next(draft: &Draft, steps: &mut [Step]) {
+/// Sets `next` where it is not written: the step that follows in the same container, unless nothing falls through.
+fn link_next(draft: &Draft, steps: &mut [Step], homes: &Homes) {
+    let following = |place: usize| homes.members(homes.home(place)).find(|other| *other > place);
     let following: Vec<Option<String>> =
-        (1..=steps.len()).map(|next| steps.get(next).map(|step| step.id.clone())).collect();
+        (0..steps.len()).map(|place| following(place).map(|next| steps[next].id.clone())).collect();
     for (step, following) in steps.iter_mut().zip(following) {
         if step.next.is_none() && flow::falls_through(draft, step) {
             step.next = following;
@@ -222,9 +240,9 @@ fn link_next(draft: &Draft, steps: &mut [Step]) {
 /// Gives the steps of a bounded cycle that name no bound the most visits that the bounded ones allow them.
 ///
 /// Between two visits of bounded steps such a step is passed at most once, for without them there is no cycle.
-fn bound_visits(draft: &Draft, steps: &mut [Step]) {
+fn bound_visits(draft: &Draft, steps: &mut [Step], homes: &Homes) {
     let written: Vec<u32> = steps.iter().map(|step| step.visits).collect();
-    for cycle in flow::Flow::of(draft, steps).graph().cycles() {
+    for cycle in flow::Flow::of(draft, steps, homes).graph().cycles() {
         let bounds = cycle.iter().map(|node| written[*node]).filter(|visits| *visits > 1);
         let most = bounds.fold(1_u32, u32::saturating_add);
         for node in cycle.iter().filter(|node| written[**node] == 1) {

@@ -34,9 +34,8 @@ pub static STEP: Table = Table {
             "in",
             Ty::Text,
             "\"dig\"",
-            "The `each`, `scope` or lane of a `parallel` that it belongs to.",
-        )
-        .later(),
+            "The `each` that it belongs to, or the lane of a `parallel`: `\"fan.web\"`. It runs in a branch of its own there.",
+        ),
     ],
     cases: Cases::ByKey(STEP_KINDS),
 };
@@ -307,22 +306,40 @@ static END: Table = Table::new(
 
 static EACH: Table = Table::new(
     "each",
-    "Maps over a list.",
+    "Does the steps with `in = \"<its id>\"` for every item of a list, each in a branch. Its result: `items`, in the order of the \
+     list, each with `ok`, `status`, `value` (by step) and `error`; how many are `ok`, how many `failed`.",
     &[
-        Field::req("each", Ty::Template(STEP_ROOTS), "\"{{ steps.read.items }}\"", "The list.").later(),
-        Field::req("as", Ty::Id, "\"topic\"", "The name of the item."),
-        Field::req("max_items", Ty::Integer(1, 10_000), "20", "The most items."),
-        Field::opt("max_parallel", Ty::Integer(1, 1000), "4", "The most at once."),
-        Field::opt("min_ok", Ty::Integer(0, 10_000), "5", "How many must be well."),
-        Field::opt("budget", Ty::Money, "\"1.00 EUR\"", "The most that all items may cost."),
+        Field::req("each", Ty::Template(STEP_ROOTS), "\"{{ steps.read.items }}\"", "The list."),
+        Field::req(
+            "as",
+            Ty::Id,
+            "\"topic\"",
+            "The name of the item in the steps inside, letters, digits and `_`; its place, from 0, is called so with `_index` \
+             behind it: `topic_index`.",
+        ),
+        Field::req(
+            "max_items",
+            Ty::Integer(1, 10_000),
+            "20",
+            "The most items; a longer list is the outcome `error`.",
+        ),
+        Field::opt("max_parallel", Ty::Integer(1, 1000), "4", "The most at once; 4 when absent."),
+        Field::opt(
+            "min_ok",
+            Ty::Integer(0, 10_000),
+            "5",
+            "How many must end well, all when absent; else the outcome is `some_failed`.",
+        ),
+        Field::opt("budget", Ty::Money, "\"1.00 EUR\"", "The most that all items may cost.").later(),
     ],
 );
 
 static PARALLEL: Table = Table::new(
     "parallel",
-    "Named lanes side by side.",
+    "Does several things side by side: a lane is made of the steps with `in = \"<its id>.<lane>\"`, in a branch of its own. Its \
+     result: `lanes.<lane>`, each with `ok`, `status`, `value` (by step) and `error`; how many are `ok`, how many `failed`.",
     &[
-        Field::req("parallel", Ty::List(&Ty::Id), "[\"web\", \"mail\"]", "The lanes.").later(),
+        Field::req("parallel", Ty::List(&Ty::Id), "[\"web\", \"mail\"]", "The lanes."),
         Field::opt(
             "join",
             Ty::Either(&[
@@ -330,7 +347,7 @@ static PARALLEL: Table = Table::new(
                 Ty::Words(&[Word::new("all", "All lanes."), Word::new("any", "The first lane.")]),
             ]),
             "\"all\"",
-            "How many lanes it waits for.",
+            "How many lanes must end well, all when absent; those that are not needed any more take back what they did.",
         ),
     ],
 );

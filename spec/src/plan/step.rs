@@ -140,7 +140,7 @@ pub enum StepKind {
     Each {
         /// The list, evaluated once when the step begins.
         items: Template,
-        /// The input under which the body reads its item; its place is `input.index`.
+        /// The input under which the body reads its item; its place, from 0, is the input of this name with `_index` behind it.
         item: Id,
         /// The most items that there may be.
         max_items: u32,
@@ -319,13 +319,13 @@ pub enum Tier {
 pub const DEEPEST_BRANCH: usize = 4;
 
 /// Steps that run in a branch of their own, by themselves.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct Fragment {
     /// What its steps read from outside, by the name of the input under which they read it: it is taken once, when the step that
     /// holds the fragment begins, and keeps its labels.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub inputs: BTreeMap<String, Arg>,
-    /// The steps; a branch begins at the first.
+    /// The steps; a branch begins at the first, and has ended well where nothing follows one that is done.
     pub steps: Vec<Step>,
 }
 
@@ -382,6 +382,14 @@ impl StepKind {
             | Self::Run { .. }
             | Self::End { .. } => Vec::new(),
         }
+    }
+}
+
+impl StepKind {
+    /// Returns whether other steps stand in such a step.
+    #[must_use]
+    pub fn holds_steps(&self) -> bool {
+        matches!(self, Self::Each { .. } | Self::Parallel { .. })
     }
 }
 
