@@ -454,3 +454,25 @@ fn what_stands_in_a_branch_is_pinned_and_compared_like_everything_else() {
     assert!(changes.contains(&"step \"note\" of playbook \"hello\" changes".to_owned()), "{changes:#?}");
     assert!(!changes.contains(&"step \"dig\" of playbook \"hello\" changes".to_owned()), "{changes:#?}");
 }
+
+#[test]
+fn the_rules_of_a_route_are_given_inputs_in_a_branch_and_no_step_outside() {
+    let ask = "id = \"sort\"\nin = \"dig\"\nroute = \"kind\"\ntext = \"{{ topic.name }}\"\non = { a = \"over\", unsure = \"over\" }";
+    let over = "id = \"over\"\nin = \"dig\"\nend = \"done\"";
+    let asked = |condition: &str| {
+        let mut files = files(&[INTRO, DIG, ask, over, DONE]);
+        let route = format!(
+            "schema = \"adjutant/v1\"\n[[class]]\nid = \"a\"\ndescription = \"a\"\nexamples = [\"one\", \"two\", \"three\"]\n\
+             [[rule]]\nwhen = \"{condition}\"\nclass = \"a\"\n"
+        );
+        files.insert("routes/kind.toml", route.into_bytes());
+        load(&files)
+    };
+    let plan = asked("input.note == 'x'").plan.expect("it has no mistakes");
+    assert_eq!(inputs(body(&plan.playbooks["hello"], "dig")), ["note = {{ input.note }}"]);
+    let text = asked("steps.intro.text == 'x'").report.render();
+    assert!(
+        text.contains("E0225") && text.contains("a rule of route \"kind\" reads `steps.intro.text`"),
+        "{text}"
+    );
+}

@@ -219,10 +219,42 @@ fn costs(cx: &Cx<'_>, out: &mut Out) {
                     .related(cx.draft.spot(at, "limit"), "the budget")
                     .help("lower `max_cost`, or raise the budget"),
                 );
+            } else {
+                for_all_items(cx, place, at, out);
             }
         }
         agent_cost(cx, agent, &cap, out);
     }
+}
+
+/// Warns where a budget that nothing waits for has room for a few of the items that there may be.
+fn for_all_items(cx: &Cx<'_>, place: usize, at: &At<Budget>, out: &mut Out) {
+    let step = cx.step(place);
+    let times = cx.homes.around(place).map(|home| match &cx.step(home.holder).kind {
+        StepKind::Each { max_items, .. } => u64::from(*max_items),
+        _ => 1,
+    });
+    let times = times.fold(1_u64, u64::saturating_mul);
+    let is_waited_for = at.on_exceed == OnExceed::Wait && at.window != Window::Run;
+    let Some(cost) = step.max_cost.filter(|_| times > 1 && !is_waited_for) else { return };
+    let Some(amount) = cost.amount.checked_mul(Decimal::from(times)) else { return };
+    let total = Money { amount, ..cost };
+    if !total.exceeds(at.limit).unwrap_or(false) {
+        return;
+    }
+    out.push(
+        Diagnostic::new(
+            Code::W0605,
+            cx.spot(place, "max_cost"),
+            format!(
+                "step \"{}\" may cost {total} for {times} items, more than the budget of {} for {}",
+                step.id, at.limit, at.scope
+            ),
+        )
+        .label("enough for a few of them")
+        .related(cx.draft.spot(at, "limit"), "the budget")
+        .help("lower `max_items` or `max_cost`, raise the budget, or say with `min_ok` how many will do"),
+    );
 }
 
 fn concerns(cx: &Cx<'_>, agent: Option<&str>, scope: &str) -> bool {

@@ -26,8 +26,10 @@ pub(crate) fn check(cx: &Cx<'_>, out: &mut Out) {
         for used in uses::of_step(step) {
             reader.check(out, &used, &|read| cx.spot_in(place, &used, read));
         }
-        if let StepKind::Render { render } = &step.kind {
-            rendered(&reader, out, render);
+        match &step.kind {
+            StepKind::Render { render } => rendered(&reader, out, render),
+            StepKind::Route { route, .. } => ruled(&reader, out, route),
+            _ => {}
         }
     }
     about(cx, out);
@@ -56,6 +58,34 @@ fn rendered(reader: &StepReads<'_, '_>, out: &mut Out, path: &str) {
         Some(start) => Spot::new(path, start..start + read.len()),
         None => Spot::file(path),
     });
+}
+
+/// The rules of a route stand in a file of their own and are nobody's: in a branch they can be given inputs, but no step outside.
+fn ruled(reader: &StepReads<'_, '_>, out: &mut Out, route: &str) {
+    let (cx, place) = (reader.cx, reader.place);
+    let (Some(home), Some(at)) = (cx.homes.home(place), cx.draft.routes.get(route)) else { return };
+    let conditions = at.rules.iter().enumerate().filter_map(|(rule, one)| Some((rule, one.when.as_ref()?)));
+    for (rule, read) in conditions.flat_map(|(rule, when)| when.reads.iter().map(move |read| (rule, read))) {
+        let path: Vec<&str> = read.split('.').collect();
+        let is_known = match path.as_slice() {
+            ["steps", step, ..] => cx.ids.get(step).is_none_or(|read| cx.homes.home(*read) == Some(home)),
+            ["steps"] => false,
+            _ => true,
+        };
+        if !is_known {
+            let (reader, container) = (cx.id(place), cx.container(home));
+            out.push(
+                Diagnostic::new(
+                    Code::E0225,
+                    cx.spot(place, "route"),
+                    format!("a rule of route \"{route}\" reads `{read}`, and step \"{reader}\" asks it in {container}"),
+                )
+                .label("not known there")
+                .related(cx.draft.spot(at, &format!("rule[{rule}].when")), "the rule")
+                .help("let the rule read `text` or an input, or ask the route outside of the container"),
+            );
+        }
+    }
 }
 
 struct StepReads<'a, 'b> {

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use super::homes::{Home, Homes};
 use crate::{
-    draft::Draft,
+    draft::{Draft, RawPlaybook},
     plan::{Fragment, RecordOp, Step, StepKind, Until},
     value::{
         Arg, Template, TemplateError,
@@ -40,9 +40,10 @@ pub(crate) fn place_of(item: &str) -> String {
 }
 
 /// Puts flat steps into the steps that hold them.
-pub(super) fn nest(draft: &Draft, flat: &[Step], homes: &Homes) -> Nested {
+pub(super) fn nest(draft: &Draft, playbook: &RawPlaybook, flat: &[Step], homes: &Homes) -> Nested {
     let ids = flat.iter().enumerate().rev().map(|(place, step)| (step.id.as_str(), place)).collect();
-    let mut nest = Nest { draft, flat, homes, ids, done: Nested::default() };
+    let inputs = playbook.inputs.keys().map(String::as_str).collect();
+    let mut nest = Nest { draft, flat, homes, ids, inputs, done: Nested::default() };
     let body = nest.fragment(None);
     Nested { steps: body.steps, ..nest.done }
 }
@@ -52,6 +53,8 @@ struct Nest<'a> {
     flat: &'a [Step],
     homes: &'a Homes,
     ids: BTreeMap<&'a str, usize>,
+    /// The names of the playbook's inputs.
+    inputs: Vec<&'a str>,
     done: Nested,
 }
 
@@ -119,7 +122,23 @@ impl Nest<'_> {
                 step.kind = StepKind::Render { render: name };
             }
         }
+        if let StepKind::Route { route, .. } = &step.kind {
+            self.ruled(home, route, needs);
+        }
         rename_step(step, &mut |names| self.instead(home, names, needs))
+    }
+
+    /// The conditions of a route's rules read the inputs of whoever asks, under their own names.
+    fn ruled(&self, home: Option<Home>, route: &str, needs: &mut Needs) {
+        let rules = self.draft.routes.get(route).map(|at| at.rules.as_slice()).unwrap_or_default();
+        for read in rules.iter().filter_map(|rule| rule.when.as_ref()).flat_map(|when| &when.reads) {
+            let names: Vec<&str> = read.split('.').collect();
+            match names.as_slice() {
+                ["input"] => self.inputs.iter().for_each(|name| need(needs, name, &["input", name])),
+                ["input", ..] => drop(self.instead(home, &names, needs)),
+                _ => {}
+            }
+        }
     }
 
     /// Returns how `in` names a container.

@@ -79,7 +79,7 @@ pub(crate) fn playbook(draft: &Draft, at: &Arc<At<RawPlaybook>>) -> Resolved {
     link_next(draft, &mut flat, &homes);
     bound_visits(draft, &mut flat, &homes);
     let names = Names::of(&flat);
-    let Nested { steps, texts, unfit } = nest::nest(draft, &flat, &homes);
+    let Nested { steps, texts, unfit } = nest::nest(draft, raw, &flat, &homes);
     let playbook = Playbook {
         id: raw.id.clone(),
         was: raw.was.clone(),

@@ -168,6 +168,7 @@ codes! {
     W0602 "a schedule that never fires"
     W0603 "a wait of more than a year"
     W0604 "a span of time that is over"
+    W0605 "more items than a budget has room for"
 }
 
 impl Code {
