@@ -1,5 +1,8 @@
 //! `each` and `parallel` in a file: what stands in them, what it may read, and what the plan makes of it.
 
+#[path = "branches/closed.rs"]
+mod closed;
+
 use adjutant_company::{MAIL, company, plan};
 use adjutant_spec::{
     files::FileSet,
@@ -54,6 +57,7 @@ fn errors(steps: &[&str]) -> Vec<String> {
 
 fn hello(steps: &[&str]) -> Playbook {
     let plan = plan(&files(steps));
+    closed::assert_closed(&plan.bundles["hello"]);
     (*plan.playbooks["hello"]).clone()
 }
 
