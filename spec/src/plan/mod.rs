@@ -34,7 +34,7 @@ pub use policy::{
 pub use route::{Class, Route, RouteCalibration, Rule};
 pub use step::{
     Auto, Backoff, Choice, DEEPEST_BRANCH, Fragment, Join, Lane, RecordOp, Retry, Risk, Step, StepKind, Tier,
-    Undo, Until,
+    Undo, Until, as_written,
 };
 
 /// The signal that a mail sends which answers one of ours: its key is the id of the mail that it answers.

@@ -4,7 +4,7 @@
 //! outside alike, so an id alone says which step is meant. The edges of a fragment lead to its own steps: nothing goes out of it,
 //! and nothing comes in but at its first step.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -329,6 +329,16 @@ pub struct Fragment {
     pub steps: Vec<Step>,
 }
 
+/// Returns what a path of a branch was written as: `input.steps:read:text` is `steps.read.text` for whoever wrote it.
+#[must_use]
+pub fn as_written(path: &str) -> Cow<'_, str> {
+    let given = path.strip_prefix("input.").unwrap_or(path);
+    if !given.starts_with("steps:") {
+        return Cow::Borrowed(path);
+    }
+    Cow::Owned(given.replace(':', "."))
+}
+
 /// One lane of a `parallel`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lane {
@@ -418,6 +428,14 @@ mod tests {
         assert_eq!(retry.longest(period("10s")), 40_000 + 1_000 + 2_000 + 3_000);
         let many = Retry { attempts: u32::MAX, ..retry };
         assert!(many.longest(period("10s")) > 40_000_000_000);
+    }
+
+    #[test]
+    fn what_a_branch_is_given_is_shown_as_it_was_written() {
+        assert_eq!(as_written("input.steps:read:text.x"), "steps.read.text.x");
+        assert_eq!(as_written("steps:dig-in:items"), "steps.dig-in.items");
+        assert_eq!(as_written("input.topic.name"), "input.topic.name");
+        assert_eq!(as_written("steps.read.text"), "steps.read.text");
     }
 
     #[test]
