@@ -20,6 +20,7 @@ mod mailboxes;
 mod memory;
 mod oracle;
 mod world;
+mod written;
 
 pub use branching::Many;
 pub use chaos::{Chaos, Faults};

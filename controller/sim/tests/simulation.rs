@@ -215,3 +215,21 @@ fn lanes_keep_every_promise_however_they_join() {
         }
     }
 }
+
+#[test]
+fn branches_that_a_file_has_keep_every_promise() {
+    let places: Vec<Value> = (0..5).map(|at| json!({ "name": format!("place {at}") })).collect();
+    let mut company = Company::books(&places);
+    let in_time = many(&company, 17_000..17_020, (FAIR, 500));
+    company.change(|playbook| playbook.deadline = None);
+    let tally = in_time.with(many(&company, 17_100..17_130, (FAIR, 500))).with(many(
+        &company,
+        17_200..17_220,
+        (HARSH, 500),
+    ));
+    tally.tell("five places, each with a gate and two lanes");
+    assert!(tally.ends["done"] > 10, "{tally:?}");
+    for end in ["done", "failed", "cancelled", "killed", "rolled_back"] {
+        assert!(tally.branch_ends.contains_key(end), "{end} was never met: {tally:?}");
+    }
+}
