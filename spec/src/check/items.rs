@@ -6,9 +6,9 @@ use super::cx::{Cx, Out, Say};
 use crate::{
     compile::{nest::place_of, resolve::Resolved},
     diag::{Code, Diagnostic, Spot},
-    draft::{Draft, RawKind, Rows},
+    draft::{Draft, Rows},
     fields::{EVENT_ROOTS, STEP_ROOTS, UNDO_ROOTS},
-    plan::{Step, StepKind},
+    plan::StepKind,
     read::{Fault, Known, PathKind, classify, unknown_roots},
 };
 
@@ -103,17 +103,11 @@ pub(crate) fn visible(cx: &Cx<'_>, read: Rooted<'_>, out: &mut Out) {
 
 /// Checks the roots of templates: those of steps, and the names of items of the playbooks.
 pub(crate) fn check_texts(draft: &Draft, resolved: &Rows<Resolved>, out: &mut Out) {
-    let steps = resolved.values().flat_map(|found| &found.flat);
-    let items: BTreeSet<String> =
-        steps.filter_map(item).flat_map(|item| [item.to_owned(), place_of(item)]).collect();
-    let items: Vec<String> = items.into_iter().collect();
-    // An item of a step that could not be read may have any name.
-    let lacks_each = |found: &Resolved| {
-        found.at.steps.iter().any(|step| matches!(&step.kind, RawKind::Unsupported { word: "each", .. }))
-    };
-    if resolved.values().any(|found| lacks_each(found)) {
+    if resolved.values().any(|found| found.names.has_unread_items) {
         return;
     }
+    let items: BTreeSet<&String> = resolved.values().flat_map(|found| &found.names.items).collect();
+    let items: Vec<String> = items.into_iter().cloned().collect();
     for (path, text) in draft.texts.iter().filter(|(path, _)| classify(path) == PathKind::Template) {
         let Some(template) = &text.template else { continue };
         for fault in unknown_roots(template, &text.text, &Known { roots: STEP_ROOTS, items: &items }) {
@@ -124,12 +118,5 @@ pub(crate) fn check_texts(draft: &Draft, resolved: &Rows<Resolved>, out: &mut Ou
                     .help_if(help),
             );
         }
-    }
-}
-
-fn item(step: &Step) -> Option<&str> {
-    match &step.kind {
-        StepKind::Each { item, .. } => Some(item),
-        _ => None,
     }
 }

@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    homes::Homes,
+    homes::{Home, Homes},
     nest::{self, Nested},
 };
 use crate::{
@@ -15,7 +15,9 @@ use crate::{
         names::{self, Found},
     },
     draft::{At, Draft, Kind, RawKind, RawPlaybook, RawStep, RawTrigger},
-    plan::{Agent, Backoff, Effect, Id, Playbook, RecordOp, Retry, Step, StepKind, Trigger, Undo, Until},
+    plan::{
+        Agent, Backoff, Effect, Id, Playbook, RecordOp, Retry, Step, StepId, StepKind, Trigger, Undo, Until,
+    },
     value::{Period, Template},
 };
 
@@ -51,17 +53,23 @@ pub(crate) struct Names {
     /// The paths of templates.
     pub(crate) texts: Vec<String>,
     pub(crate) playbooks: Vec<Id>,
+    /// What items are called, and their places.
+    pub(crate) items: Vec<String>,
+    /// Whether there is an `each` that could not be read, whose item may have any name.
+    pub(crate) has_unread_items: bool,
 }
 
 impl Names {
-    fn of(steps: &[Step]) -> Self {
-        let mut names = Self::default();
+    fn of(raw: &[RawStep], steps: &[Step]) -> Self {
+        let is_unread = |step: &RawStep| matches!(step.kind, RawKind::Unsupported { word: "each", .. });
+        let mut names = Self { has_unread_items: raw.iter().any(is_unread), ..Self::default() };
         for step in steps {
             match &step.kind {
                 StepKind::Agent { agent, .. } => names.agents.push(agent.clone()),
                 StepKind::Route { route, .. } => names.routes.push(route.clone()),
                 StepKind::Render { render } => names.texts.push(render.clone()),
                 StepKind::Run { run, .. } => names.playbooks.push(run.clone()),
+                StepKind::Each { item, .. } => names.items.extend([item.clone(), nest::place_of(item)]),
                 _ => {}
             }
         }
@@ -78,7 +86,7 @@ pub(crate) fn playbook(draft: &Draft, at: &Arc<At<RawPlaybook>>) -> Resolved {
     let whole = flat.len() == raw.steps.len() && homes.is_whole();
     link_next(draft, &mut flat, &homes);
     bound_visits(draft, &mut flat, &homes);
-    let names = Names::of(&flat);
+    let names = Names::of(&raw.steps, &flat);
     let Nested { steps, texts, unfit } = nest::nest(draft, raw, &flat, &homes);
     let playbook = Playbook {
         id: raw.id.clone(),
@@ -227,12 +235,11 @@ fn retry(attempts: u32, first: u64, longest: u64) -> Retry {
 
 /// Sets `next` where it is not written: the step that follows in the same container, unless nothing falls through.
 fn link_next(draft: &Draft, steps: &mut [Step], homes: &Homes) {
-    let following = |place: usize| homes.members(homes.home(place)).find(|other| *other > place);
-    let following: Vec<Option<String>> =
-        (0..steps.len()).map(|place| following(place).map(|next| steps[next].id.clone())).collect();
-    for (step, following) in steps.iter_mut().zip(following) {
+    let mut following: BTreeMap<Option<Home>, StepId> = BTreeMap::new();
+    for (place, step) in steps.iter_mut().enumerate().rev() {
+        let next = following.insert(homes.home(place), step.id.clone());
         if step.next.is_none() && flow::falls_through(draft, step) {
-            step.next = following;
+            step.next = next;
         }
     }
 }
