@@ -221,6 +221,17 @@ fn rename_step(step: &mut Step, rename: &mut Rename<'_>) -> Result<(), TemplateE
             auto.iter_mut().try_for_each(|auto| again(&mut auto.when, rename))?;
         }
         StepKind::Wait { wait: Until::Until(moment) } => again(moment, rename)?,
+        StepKind::Wait { wait: Until::Signal { key, .. } } => {
+            key.iter_mut().try_for_each(|key| again(key, rename))?;
+        }
+        StepKind::Signal { to, with, .. } => {
+            again(to, rename)?;
+            *with = renamed::args(with, rename)?;
+        }
+        StepKind::Emit { key, with, .. } => {
+            key.iter_mut().try_for_each(|key| again(key, rename))?;
+            *with = renamed::args(with, rename)?;
+        }
         StepKind::Choose { arms, .. } => arms.iter_mut().try_for_each(|arm| again(&mut arm.when, rename))?,
         StepKind::Record { op } => rename_record(op, rename)?,
         StepKind::Each { items, .. } => again(items, rename)?,
