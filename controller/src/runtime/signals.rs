@@ -334,11 +334,13 @@ pub(super) async fn wished(core: &Arc<Core>, wish: SignalWish) -> Result<Answer,
     }
     let id = id.unwrap_or_else(|| core.unique("signal"));
     let sent = send(core, Sending { id, signal, to, triggers, data, by, speaker }).await?;
-    Ok(Answer { applied: sent.told.is_some() || !sent.started.is_empty(), message: in_words(&sent) })
+    let is_new = sent.told.is_some() || sent.started.iter().any(|started| started.created);
+    Ok(Answer { applied: is_new, message: in_words(&sent) })
 }
 
 fn in_words(sent: &Sent) -> String {
-    let runs: Vec<&str> = sent.started.iter().map(|started| started.run.as_str()).collect();
+    let begun = sent.started.iter().filter(|started| started.created);
+    let runs: Vec<&str> = begun.map(|started| started.run.as_str()).collect();
     let told = match sent.told {
         Some(0) => "nobody waits for it yet: it is kept for 30 days".to_owned(),
         Some(1) => "1 run that waited for it goes on".to_owned(),

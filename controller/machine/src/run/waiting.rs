@@ -96,7 +96,10 @@ impl Run {
         if let Some(Wait::Signal { mailbox, until }) = wait {
             causes.push(WakeUp::Signal { mailbox: mailbox.clone(), until: *until });
         }
-        let timers = self.timers.iter().filter(|(timer, _)| matches!(timer, TimerId::Wait(_)));
+        // The end of a wait for a signal is told with the signal.
+        let is_told = |wait: Option<&Wait>| matches!(wait, Some(Wait::Signal { .. }));
+        let timers =
+            self.timers.iter().filter(|(timer, _)| matches!(timer, TimerId::Wait(_)) && !is_told(wait));
         causes.extend(timers.map(|(timer, at)| WakeUp::Timer { timer: timer.clone(), at: *at }));
         causes
     }
