@@ -6,8 +6,8 @@ use utoipa::IntoParams;
 
 use super::{Answered, CorrectWish, Desk, Reason, Refusal, RetryWish, Scope, SendSignal, StartWish, Who};
 use crate::runtime::{
-    Answer, Retry, RunFilter, SignalWish, StartRun, Started,
-    views::{LogView, RunLine, RunView, WhyView},
+    Answer, PageWish, Retry, RunFilter, SignalWish, StartRun, Started,
+    views::{LogView, Paged, RunLine, RunView, WhyView},
 };
 
 /// The most entries of a log that are read at once, and how many where nobody says.
@@ -65,6 +65,15 @@ impl Desk {
             Some(seq) => self.handle.run_at(id, seq).await?,
             None => self.handle.run(id).await?,
         })
+    }
+
+    /// Lists the branches of a run, each before its own, page by page.
+    ///
+    /// # Errors
+    /// Without the scope, and for a run, or a branch to go on after, that is not there.
+    pub async fn branches(&self, who: &Who, id: &str, page: PageWish) -> Answered<Paged<RunLine>> {
+        who.must(Scope::Read)?;
+        Ok(self.handle.branches(id, page).await?)
     }
 
     /// Shows the entries of an instance.

@@ -204,7 +204,7 @@ impl From<&Playbook> for PlaybookView {
                 Trigger::Schedule { cron, zone, .. } => format!("{cron} {zone}"),
             },
             inputs: playbook.inputs.iter().map(|(name, input)| (name.clone(), type_word(input))).collect(),
-            steps: playbook.steps.len(),
+            steps: playbook.every_step().len(),
         }
     }
 }

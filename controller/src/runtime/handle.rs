@@ -309,6 +309,15 @@ impl Handle {
         self.core.read(move |core| view::log(core, &id, from, limit)).await
     }
 
+    /// Lists the branches of a run, each before its own, page by page.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where the run, or the branch to go on after, is not there.
+    pub async fn branches(&self, id: &str, wish: PageWish) -> Answered<Paged<RunLine>> {
+        let id = id.to_owned();
+        self.core.read(move |core| view::branches(core, &id, &wish)).await
+    }
+
     /// Lists the gates that wait, oldest first, page by page.
     ///
     /// # Errors

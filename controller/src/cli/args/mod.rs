@@ -89,6 +89,9 @@ pub(crate) enum Command {
         /// From this sequence number on.
         #[arg(long, default_value_t = 1)]
         from: u64,
+        /// Those of all its branches too.
+        #[arg(long, conflicts_with = "from")]
+        tree: bool,
     },
     /// Follow a run until it ends.
     Watch {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use adjutant_machine::run::{Card, CoveredCall};
-use adjutant_spec::{shown::look_twice_at, value::Labels};
+use adjutant_spec::{plan::as_written, shown::look_twice_at, value::Labels};
 use serde_json::{Map, Value};
 
 use super::show::{full, maybe, short, word};
@@ -38,6 +38,9 @@ fn head(out: &Out, gate: &GateView, text: &mut Words) {
     ];
     for (name, value) in rows {
         *text += words!("  {:<9} {}\n", name, value);
+    }
+    if let Some(part) = &gate.part {
+        *text += words!("  about     {}\n", part);
     }
     if let Some(mark) = &gate.mark {
         *text += words!("  marked    {}: a yes does not simply act\n", mark);
@@ -86,7 +89,8 @@ fn shown(out: &Out, card: &Card, text: &mut Words) {
     }
     section(out, "What it rests on", text);
     for (path, shown) in &card.show {
-        *text += words!("  {}{}: {}\n", path, marks(shown.labels), full(out, &shown.value, 4));
+        let written = as_written(path);
+        *text += words!("  {}{}: {}\n", written, marks(shown.labels), full(out, &shown.value, 4));
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     cli::{
         args::{ApproveArgs, PageArgs},
         failure::{Exit, Failure, Outcome},
-        out::{Table, words},
+        out::{Cell, Table, words},
     },
     desk::{
         Approve, Deny,
@@ -38,14 +38,18 @@ pub(crate) async fn inbox(cx: &Cx, page: &PageArgs) -> Outcome {
         }
         return Ok(Exit::Done);
     };
-    let mut table = Table::new(&["gate", "risk", "expires", "question"]);
+    // Only a branch's gate is about a part of its run.
+    let has_part = gates.iter().any(|gate| gate.part.is_some());
+    let mut head = vec!["gate", "risk", "expires"];
+    head.extend(has_part.then_some("about"));
+    head.push("question");
+    let mut table = Table::new(&head);
     for gate in &gates {
-        table.row([
-            gate.id.as_str().into(),
-            word(&gate.risk).into(),
-            maybe(gate.expires).into(),
-            gate.question.as_str().into(),
-        ]);
+        let mut cells: Vec<Cell> =
+            vec![gate.id.as_str().into(), word(&gate.risk).into(), maybe(gate.expires).into()];
+        cells.extend(has_part.then(|| Cell::from(gate.part.as_deref().unwrap_or("-"))));
+        cells.push(gate.question.as_str().into());
+        table.row(cells);
     }
     cx.out.table(&table)?;
     listed.say_next(&cx.out, "inbox");

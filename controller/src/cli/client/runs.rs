@@ -1,5 +1,7 @@
 //! `run`, `runs`, `log`, `why`.
 
+use serde_json::Value;
+
 use super::{
     Cx,
     api::read,
@@ -9,14 +11,17 @@ use super::{
 use crate::{
     cli::{
         args::{RunArgs, RunsArgs, SignalArgs},
-        failure::{Exit, Outcome},
+        failure::{Exit, Failure, Outcome},
         out::{Cell, Out, Paint, Table, Words, words},
     },
     desk::{
         LogWish, PageWish, RunFilter, SendSignal, StartWish, Started,
-        views::{LogView, RunLine, RunView, WhyView},
+        views::{LogView, RoundView, RunLine, RunView, WhyView},
     },
 };
+
+/// How much of a list is asked for at once where all of it is wanted.
+const PAGE: usize = 1_000;
 
 /// Starts a run.
 pub(crate) async fn run(cx: &Cx, args: &RunArgs) -> Outcome {
@@ -148,6 +153,7 @@ fn text_of(out: &Out, run: &RunView) -> Words {
     let mut text = words!("{}  {}\n", out.paint(Paint::Bold, &line.id), marked(out, line));
     let rows = [
         ("title", line.title.clone()),
+        ("part", line.part.clone().unwrap_or_else(|| "-".to_owned())),
         ("about", about(line)),
         ("amount", line.amount.clone().unwrap_or_else(|| "-".to_owned())),
         ("playbook", line.playbook.clone()),
@@ -159,15 +165,49 @@ fn text_of(out: &Out, run: &RunView) -> Words {
         ("revision", short(&line.revision).to_owned()),
         ("entries", run.seq.to_string()),
     ];
-    for (name, value) in rows {
+    // Only a branch is a part of something.
+    for (name, value) in rows.into_iter().filter(|(name, _)| *name != "part" || line.part.is_some()) {
         text += words!("  {:<9} {}\n", name, value);
     }
     for reason in &run.waiting {
         text += words!("  waits     {}\n", reason);
     }
     steps(out, run, &mut text);
+    run.rounds.iter().for_each(|round| branches(out, round, &mut text));
     effects(out, run, &mut text);
     text
+}
+
+/// Says how far the branches of a step are, and lists the first that are not over.
+fn branches(out: &Out, round: &RoundView, text: &mut Words) {
+    let RoundView { step, number, count, begun, ok, failed, open, unfinished } = round;
+    let again = if *number > 1 { format!(", round {number}") } else { String::new() };
+    *text += words!(
+        "\n{}: {} of {} begun, {} ok, {} failed, {} open\n",
+        format!("branches of \"{step}\"{again}"),
+        begun.to_string(),
+        count.to_string(),
+        ok.to_string(),
+        failed.to_string(),
+        open.to_string()
+    );
+    let mut table = Table::new(&["branch", "about", "status", "step", "since"]);
+    for branch in unfinished {
+        table.row([
+            branch.id.as_str().into(),
+            Cell::from(branch.part.as_deref().unwrap_or("-")),
+            marked(out, branch).into(),
+            Cell::from(branch.step.as_deref().unwrap_or("-")),
+            when(branch.since).into(),
+        ]);
+    }
+    if !table.is_empty() {
+        *text += table.render(out.window);
+    }
+    let more = usize::try_from(*open).unwrap_or(usize::MAX).saturating_sub(unfinished.len());
+    if more > 0 && !unfinished.is_empty() {
+        *text += words!("and {} more\n", more.to_string());
+    }
 }
 
 fn steps(out: &Out, run: &RunView, text: &mut Words) {
@@ -202,6 +242,51 @@ fn effects(out: &Out, run: &RunView, text: &mut Words) {
     }
 }
 
+/// Shows the entries of a run and of all its branches, each behind its name.
+pub(crate) async fn log_tree(cx: &Cx, id: &str) -> Outcome {
+    let mut wish = PageWish { after: None, limit: PAGE };
+    let mut names = vec![id.to_owned()];
+    loop {
+        let page = cx.client.page(&["runs", id, "branches"], &wish).await?;
+        let lines: Vec<RunLine> = read(page.items)?;
+        names.extend(lines.into_iter().map(|line| line.id));
+        match page.next {
+            Some(next) => wish.after = Some(next),
+            None => break,
+        }
+    }
+    let mut all = Vec::new();
+    for name in names {
+        let entries = whole_log(cx, &name).await?;
+        if cx.out.json {
+            all.push(serde_json::json!({ "run": name, "entries": entries }));
+            continue;
+        }
+        cx.out.data(cx.out.paint(Paint::Bold, &name))?;
+        let entries: Vec<LogView> = read(entries.into())?;
+        entries.iter().try_for_each(|entry| cx.out.data(show::entry(&cx.out, entry)).map(drop))?;
+    }
+    if cx.out.json {
+        return cx.out.value(&all);
+    }
+    Ok(Exit::Done)
+}
+
+/// Reads all entries of a run, page by page.
+async fn whole_log(cx: &Cx, id: &str) -> Result<Vec<Value>, Failure> {
+    let mut entries: Vec<Value> = Vec::new();
+    loop {
+        let from = entries.last().and_then(|last| last["seq"].as_u64()).map_or(1, |seq| seq + 1);
+        let wish = LogWish { from: Some(from), limit: Some(PAGE) };
+        let page: Vec<Value> = read(cx.client.find(&["runs", id, "log"], &wish).await?)?;
+        let is_last = page.len() < PAGE;
+        entries.extend(page);
+        if is_last {
+            return Ok(entries);
+        }
+    }
+}
+
 /// Shows the entries of a run, or of any instance by `kind/name`.
 pub(crate) async fn log(cx: &Cx, id: &str, from: u64) -> Outcome {
     let wish = LogWish { from: Some(from), limit: None };
@@ -227,7 +312,7 @@ pub(crate) async fn why(cx: &Cx, id: &str) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 

@@ -37,6 +37,7 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(runs::list, runs::start))
         .routes(routes!(runs::signal))
         .routes(routes!(runs::show))
+        .routes(routes!(runs::branches))
         .routes(routes!(runs::log))
         .routes(routes!(runs::log_of))
         .routes(routes!(runs::why_run))

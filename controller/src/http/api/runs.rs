@@ -9,9 +9,11 @@ use axum::{
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::paged::{Listed, listed};
 use crate::{
     desk::{
-        Answer, CorrectWish, LogWish, Reason, RetryWish, RunFilter, SendSignal, StartWish, Started, split_at,
+        Answer, CorrectWish, LogWish, PageWish, Reason, RetryWish, RunFilter, SendSignal, StartWish, Started,
+        split_at,
         views::{LogView, RunLine, RunView, WhyView},
     },
     http::{
@@ -82,6 +84,21 @@ pub(super) async fn show(
 ) -> Answered<RunView> {
     let (id, at) = split_at(&id)?;
     Ok(Json(app.desk.run(&who, id, asked.at.or(at)).await?))
+}
+
+/// Lists the branches of a run, each before its own, page by page.
+#[utoipa::path(get, path = "/api/v1/runs/{id}/branches", tag = "runs", params(("id" = String, Path), PageWish),
+    responses((status = 200, body = Vec<RunLine>, headers(
+        ("x-total-count" = u64, description = "how many there are in all"),
+        ("x-next" = Option<String>, description = "what to name as `after` for the next page"))),
+        (status = 404, body = Refusal, description = "the run, or the branch to go on after, is not there")))]
+pub(super) async fn branches(
+    State(app): State<App>,
+    who: Principal,
+    Path(id): Path<String>,
+    Asked(page): Asked<PageWish>,
+) -> Result<Listed<RunLine>, Refusal> {
+    Ok(listed(app.desk.branches(&who, &id, page).await?))
 }
 
 /// Shows the entries of a run.

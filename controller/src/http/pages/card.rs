@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use adjutant_machine::run::{Card, CoveredCall, Shown};
 use adjutant_spec::{
-    plan::{Effect, Risk},
+    plan::{Effect, Risk, as_written},
     shown::{self, look_twice_at},
 };
 use maud::{Markup, html};
@@ -37,6 +37,7 @@ pub(super) fn card(posting: &Posting<'_>, gate: &GateView) -> Markup {
                     " " a.soft href={ "/runs/" (gate.run) } { (gate.run) }
                     span.soft { " · " (gate.step) }
                 }
+                @if let Some(part) = &gate.part { p { "About " bdi { (part) } } }
                 @if posting.is_alone { h1 id={ (id) "-q" } { (gate.question) } }
                 @else { h3 id={ (id) "-q" } { a href={ "/gates/" (gate.id) } { (gate.question) } } }
                 @if let Some(expires) = gate.expires.filter(|_| gate.state == "open") {
@@ -83,7 +84,7 @@ fn given(posting: &Posting<'_>, given: &BTreeMap<String, Value>) -> Markup {
         @if !given.is_empty() {
             section.part.came {
                 (title(posting, "What came in"))
-                dl.fields { @for (name, value) in given { dt { (name.replace('_', " ")) } dd { (parts::value(value)) } } }
+                dl.fields { @for (name, value) in given { dt { (as_written(name).replace('_', " ")) } dd { (parts::value(value)) } } }
             }
         }
     }
@@ -154,7 +155,7 @@ fn shown_value(card: &Card, path: &str, shown: &Shown) -> Markup {
     let is_above = shown.value.as_str().is_some_and(|text| text.len() > 80 && is_sent(card, text));
     html! {
         div.shown {
-            p.shown-head { span title=(path) { (label(path)) } " " (parts::labels(shown.labels)) }
+            p.shown-head { span title=(path) { (label(&as_written(path))) } " " (parts::labels(shown.labels)) }
             @if is_above { details { summary.soft { "The same text as above" } (parts::value(&shown.value)) } }
             @else { (parts::value(&shown.value)) }
         }

@@ -35,7 +35,7 @@ pub(super) fn list_content(playbooks: &[&Playbook]) -> Markup {
                     h2 { a href={ "/playbooks/" (playbook.id) } { (playbook.title) } }
                     p.soft { code { (playbook.id) } " · " (playbook.slice) " · " (playbook.owner) }
                     p { (started_by(&playbook.trigger)) }
-                    p.soft { (playbook.steps.len()) " steps" @if let Some(outcome) = &playbook.outcome { " · judged by " (outcome) } }
+                    p.soft { (playbook.every_step().len()) " steps" @if let Some(outcome) = &playbook.outcome { " · judged by " (outcome) } }
                 }
             }
         }

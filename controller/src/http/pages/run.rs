@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use adjutant_machine::classified::Classified;
+use adjutant_machine::{
+    branch::{root_of, steps_of},
+    classified::Classified,
+};
 use adjutant_spec::plan::{Playbook, Step, StepKind};
 use axum::extract::{Path, Query, State};
 use maud::{Markup, html};
@@ -18,7 +21,7 @@ use super::{
 use crate::{
     desk::{
         split_at,
-        views::{EffectView, JudgedView, RunView, StepView, WhyView},
+        views::{EffectView, JudgedView, RoundView, RunView, StepView, WhyView},
     },
     http::{App, auth::Principal},
 };
@@ -87,21 +90,23 @@ pub(super) async fn page(
     Ok(Page(frame.page(Tab::Runs, &shown.run.line.id, &content(&frame, &shown))))
 }
 
-/// Returns the playbook that the run pins where it is in force, else the one in force where it has the same steps.
+/// Returns the playbook that the run pins where it is in force, else the one in force where it has the same steps; of a branch with
+/// the steps of its container.
 fn playbook_of(app: &App, run: &RunView) -> Option<(Playbook, Match)> {
     let plan = app.desk.plan()?;
     let bundle = plan.bundles.get(&run.line.playbook)?;
+    let steps = steps_of(&bundle.playbook, &run.line.id)?.to_vec();
+    let present = Playbook { steps, ..bundle.playbook.clone() };
     if bundle.id() == run.line.bundle {
-        return Some((bundle.playbook.clone(), Match::Pinned));
+        return Some((present, Match::Pinned));
     }
-    let present = &bundle.playbook;
     let is_same = present.steps.len() == run.steps.len()
         && present
             .steps
             .iter()
             .zip(&run.steps)
             .all(|(step, view)| step.id == view.id && step.kind.word() == view.kind);
-    is_same.then(|| (present.clone(), Match::SameSteps))
+    is_same.then_some((present, Match::SameSteps))
 }
 
 /// Returns the routes in force, by the step that asks them.
@@ -133,7 +138,9 @@ pub(super) fn content(frame: &Frame, shown: &OneRun) -> Markup {
                        @if let Some(amount) = &run.line.amount { " · " strong.amount { (amount) } }
                    }
                }
+               @if let Some(part) = &run.line.part { p { "About " bdi { (part) } } }
                p.soft { code { (run.line.id) } " · key " code { (run.line.key) } " · revision " code { (short(&run.line.revision)) } " · bundle " code { (short(&run.line.bundle)) }
+                   @if root_of(&run.line.id) != run.line.id { " · a branch of " a href={ "/runs/" (root_of(&run.line.id)) } { (root_of(&run.line.id)) } }
                    @if let Some(parent) = &run.parent { " · started by " a href={ "/runs/" (parent.run) } { (parent.run) } } }
            }
            (scrubber(shown))
@@ -142,6 +149,7 @@ pub(super) fn content(frame: &Frame, shown: &OneRun) -> Markup {
                    @if shown.at.is_none() { (waiting(frame, shown)) }
                    (gates(frame, run))
                    (steps(frame, shown))
+                   @for round in &run.rounds { (branches(frame, round)) }
                    (timeline(frame, run))
                }
                div.aside {
@@ -207,6 +215,27 @@ fn steps(frame: &Frame, shown: &OneRun) -> Markup {
             h2 #steps { "Steps" }
             ol.steps {
                 @for step in &shown.run.steps { (self::step(frame, shown, step)) }
+            }
+        }
+    }
+}
+
+/// How far the branches of a step are, and the first that are not over.
+fn branches(frame: &Frame, round: &RoundView) -> Markup {
+    let id = format!("branches-{}-{}", round.step, round.number);
+    html! {
+        section.panel aria-labelledby=(id) {
+            h2 id=(id) { "Branches of " (round.step) @if round.number > 1 { ", round " (round.number) } }
+            p { (round.begun) " of " (round.count) " begun · " (round.ok) " ok · " (round.failed) " failed · " (round.open) " open" }
+            @if !round.unfinished.is_empty() {
+                ul.lines { @for branch in &round.unfinished {
+                    li {
+                        (parts::status(&branch.status)) " "
+                        a href={ "/runs/" (branch.id) } { bdi { (branch.part.as_deref().unwrap_or(&branch.id)) } }
+                        @if let Some(step) = &branch.step { span.soft { " · " (step) } }
+                        span.soft.when { (frame.time(branch.since)) }
+                    }
+                } }
             }
         }
     }

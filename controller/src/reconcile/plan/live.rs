@@ -1,8 +1,11 @@
 //! Live runs against a plan: each stays on the bundle that it began with, and the plan says how far that is from the new one.
 
-use std::{collections::BTreeSet, mem::discriminant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem::discriminant,
+};
 
-use adjutant_spec::plan::{Bundle, BundleId, Id, Plan, Playbook};
+use adjutant_spec::plan::{Bundle, BundleId, Id, Plan, Playbook, Step, StepId};
 use serde::{Deserialize, Serialize};
 
 use crate::{reconcile::files::digest, runtime::views::PinnedBy};
@@ -28,7 +31,7 @@ pub enum Class {
     Same,
     /// Every step that it can be in is there still, and of the same kind.
     Compatible,
-    /// A step that it can be in is gone, or of another kind.
+    /// A step that it can be in is gone, of another kind, or in another container.
     Incompatible,
     /// The playbook is no longer in the company.
     Retired,
@@ -111,13 +114,37 @@ fn retained(live: &LiveRuns, after: &Plan) -> Retained {
 /// Says why a run of the old definition could not go on in the new one, if so.
 fn mismatch(old: Option<&Bundle>, new: &Playbook) -> Option<String> {
     let Some(old) = old else { return Some("what it began with is no longer stored".to_owned()) };
-    old.playbook.steps.iter().find_map(|step| match new.step(&step.id) {
+    let (before, after) = (holders(&old.playbook.steps), holders(&new.steps));
+    old.playbook.every_step().into_iter().find_map(|step| match new.step(&step.id) {
         None => Some(format!("step \"{}\" is gone", step.id)),
         Some(other) if discriminant(&other.kind) != discriminant(&step.kind) => {
             Some(format!("step \"{}\" is of another kind", step.id))
         }
+        Some(_) if before.get(&step.id) != after.get(&step.id) => {
+            Some(format!("step \"{}\" stands in another container", step.id))
+        }
         Some(_) => None,
     })
+}
+
+/// What a step stands in.
+#[derive(PartialEq, Eq)]
+struct Holder<'a> {
+    step: &'a StepId,
+    /// Which of its fragments.
+    fragment: usize,
+}
+
+/// Returns what each step stands in, of those that stand in another one.
+fn holders(steps: &[Step]) -> BTreeMap<&StepId, Holder<'_>> {
+    let mut found = BTreeMap::new();
+    for step in steps {
+        for (fragment, body) in step.kind.fragments().into_iter().enumerate() {
+            found.extend(body.steps.iter().map(|inner| (&inner.id, Holder { step: &step.id, fragment })));
+            found.extend(holders(&body.steps));
+        }
+    }
+    found
 }
 
 /// Lists what a bundle uses live and the plan does not have: such a call could only fail.

@@ -20,6 +20,7 @@ mod schedules;
 mod signals;
 mod switches;
 mod waits;
+mod written;
 
 use std::{
     collections::{BTreeMap, VecDeque},

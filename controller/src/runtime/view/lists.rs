@@ -158,9 +158,9 @@ fn head(core: &Core, id: &str) -> Result<Option<Head>, Error> {
 }
 
 /// Returns a run's line; a damaged run is listed as quarantined.
-fn line(core: &Core, id: &str, started: Stamp) -> Result<Option<RunLine>, Error> {
+pub(super) fn line(core: &Core, id: &str, started: Stamp) -> Result<Option<RunLine>, Error> {
     match reads::load(core, id) {
-        Ok(run) => Ok(Some(super::run::line_of(core, &run))),
+        Ok(run) => Ok(Some(super::run::line_of(core, &run)?)),
         Err(Error::Quarantined { .. }) => Ok(Some(RunLine {
             id: id.to_owned(),
             playbook: Head::unread(id).playbook,
@@ -176,6 +176,7 @@ fn line(core: &Core, id: &str, started: Stamp) -> Result<Option<RunLine>, Error>
             amount: None,
             stage: Stage::Act,
             dry: false,
+            part: None,
         })),
         Err(Error::NotFound { .. }) => Ok(None),
         Err(error) => Err(error),
@@ -252,7 +253,8 @@ pub(in crate::runtime) fn gate(core: &Core, id: &str) -> Result<GateView, Error>
         other => other?,
     };
     let gate = run.gates.get(id).ok_or_else(missing)?;
-    Ok(super::run::gate(&run, gate))
+    let part = super::part::part(core, &run)?;
+    Ok(GateView { part, ..super::run::gate(&run, gate) })
 }
 
 /// Lists dead and unknown effects by their ids: only those of the page are read.

@@ -4,6 +4,7 @@
 
 mod after;
 mod audit;
+mod branches;
 mod corrections;
 mod deliveries;
 mod headline;
@@ -11,6 +12,7 @@ mod label;
 mod line;
 mod lists;
 mod origin;
+mod part;
 mod run;
 mod said;
 mod spend;
@@ -20,13 +22,14 @@ mod why;
 
 pub(super) use after::{after_retry, left_by_kill};
 pub(super) use audit::{audit, check_run};
+pub(super) use branches::{branches, run};
 pub(super) use corrections::{check_class, corrections};
 pub(super) use deliveries::{KeptAt, deliveries, delivery, delivery_line, kept, open_deliveries};
 pub use headline::{Headline, RECORD_WRITE, headline};
 pub use label::label;
 pub use lists::LIVE;
 pub(super) use lists::{dead, gate, inbox, live_runs, records, runs, slots, status};
-pub(super) use run::{calls, log, run, run_at};
+pub(super) use run::{calls, log, run_at};
 pub use spend::{BudgetView, MonthView, SpendView};
 pub(super) use spend::{month, spend};
 pub use whom::{in_words, whom};

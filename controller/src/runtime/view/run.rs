@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use adjutant_machine::{
-    branch::is_branch,
+    branch::steps_of,
     call::Call,
     codec,
     fact::{Entry, Fact},
@@ -20,7 +20,7 @@ use adjutant_spec::plan::{Bundle, Step};
 use serde_json::Value;
 
 use super::{
-    said,
+    part, said,
     whom::{Called, called},
 };
 use crate::runtime::{
@@ -37,8 +37,8 @@ use crate::runtime::{
 /// The most lines of a timeline: the newest.
 const MOST_LINES: usize = 1_000;
 
-/// Shows a run as it is.
-pub(in crate::runtime) fn run(core: &Core, id: &str) -> Result<RunView, Error> {
+/// Shows a run as it is, without the branches that are not over.
+pub(super) fn run(core: &Core, id: &str) -> Result<RunView, Error> {
     let state = reads::load(core, id)?;
     let first = state.seq.saturating_sub(MOST_LINES as u64) + 1;
     let entries: Vec<(u64, Entry)> = readable(core, id, first, MOST_LINES)?
@@ -217,7 +217,7 @@ fn show(core: &Core, run: &Run, entries: &[(u64, Entry)]) -> Result<RunView, Err
     let ended = if let Phase::Ended { at, .. } = &run.phase { Some(When(*at)) } else { None };
     let children = reads::children(core.journal.as_ref(), &run.id)?;
     Ok(RunView {
-        line: self::line_of(core, run),
+        line: self::line_of(core, run)?,
         seq: run.seq,
         ended,
         input: run.input.iter().map(|(name, value)| (name.clone(), value.value.clone())).collect(),
@@ -227,19 +227,20 @@ fn show(core: &Core, run: &Run, entries: &[(u64, Entry)]) -> Result<RunView, Err
             .iter()
             .map(|(id, state)| effect(run, (id, state), asked_in(entries, id)))
             .collect(),
-        gates: gates(run),
+        gates: gates(core, run)?,
         timers: run.timers.iter().map(|(id, at)| TimerView { timer: id.clone(), at: When(*at) }).collect(),
         waiting: run.waiting().iter().map(cause).collect(),
         parent: run.parent.clone(),
         children: children.into_iter().map(|child| child.run).collect(),
+        rounds: part::rounds(run),
         timeline: entries.iter().map(|(seq, entry)| timeline(*seq, entry)).collect(),
     })
 }
 
 /// Returns the line of a run in lists.
-pub(super) fn line_of(core: &Core, run: &Run) -> RunLine {
+pub(super) fn line_of(core: &Core, run: &Run) -> Result<RunLine, Error> {
     let since = run.position.as_ref().map_or(run.updated_at, |position| position.since);
-    RunLine {
+    Ok(RunLine {
         id: run.id.clone(),
         playbook: run.playbook.clone(),
         status: run.status().to_owned(),
@@ -254,7 +255,8 @@ pub(super) fn line_of(core: &Core, run: &Run) -> RunLine {
         amount: Head::of(run).amount,
         stage: run.stage,
         dry: run.dry,
-    }
+        part: part::part(core, run)?,
+    })
 }
 
 /// Returns what a bundle's playbook is called; bundles are kept in memory, so a list reads each once.
@@ -262,17 +264,10 @@ pub(super) fn title(core: &Core, bundle: &str) -> Option<String> {
     Some(core.bundle(bundle).ok()??.playbook.title.clone())
 }
 
-/// Lists the steps in the order of the playbook, of a branch those that it reached; those that it does not know any more come last.
+/// Lists the steps in the order of the playbook, of a branch those of its container; those that it does not know any more come last.
 fn steps(run: &Run, bundle: Option<&Bundle>) -> Vec<StepView> {
     let empty = StepState::default();
-    let known: Vec<&Step> = match bundle {
-        Some(bundle) if is_branch(&run.id) => {
-            let all = bundle.playbook.every_step().into_iter();
-            all.filter(|step| run.steps.contains_key(&step.id)).collect()
-        }
-        Some(bundle) => bundle.playbook.steps.iter().collect(),
-        None => Vec::new(),
-    };
+    let known: &[Step] = bundle.and_then(|bundle| steps_of(&bundle.playbook, &run.id)).unwrap_or_default();
     let listed = known.iter().map(|step| {
         let state = run.steps.get(&step.id).map_or(&empty, |state| &**state);
         NamedStep { id: &step.id, kind: step.kind.word(), title: step.title.clone(), state }
@@ -389,13 +384,14 @@ fn ways(run: &Run, id: &EffectId, state: &EffectState) -> Vec<Way> {
     [Way::Happened, Way::DidNotHappen, Way::Drop].into_iter().chain(undo).collect()
 }
 
-fn gates(run: &Run) -> Vec<GateView> {
+fn gates(core: &Core, run: &Run) -> Result<Vec<GateView>, Error> {
     let mut gates: Vec<&Gate> = run.gates.values().map(|gate| &**gate).collect();
     gates.sort_by_key(|gate| gate.opened);
-    gates.into_iter().map(|gate| self::gate(run, gate)).collect()
+    let part = part::part(core, run)?;
+    Ok(gates.into_iter().map(|gate| GateView { part: part.clone(), ..self::gate(run, gate) }).collect())
 }
 
-/// Returns what people see of a gate.
+/// Returns what people see of a gate, but for the part of its run that it is about.
 pub(in crate::runtime) fn gate(run: &Run, gate: &Gate) -> GateView {
     let state = match gate.phase {
         GatePhase::Open => "open",
@@ -409,6 +405,7 @@ pub(in crate::runtime) fn gate(run: &Run, gate: &Gate) -> GateView {
         step: gate.card.step.clone(),
         question: gate.card.question.clone(),
         mark: mark(run.stage, run.dry).map(str::to_owned),
+        part: None,
         risk: gate.card.risk,
         digest: gate.digest.clone(),
         expires: Some(When(gate.card.expires)),

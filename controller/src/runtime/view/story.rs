@@ -13,7 +13,7 @@ use adjutant_machine::{
     run::{EffectPhase, EffectState, Run},
 };
 use adjutant_spec::{
-    plan::{Bundle, Effect, Step, StepKind},
+    plan::{Bundle, Effect, Step, StepKind, as_written},
     shown,
     value::Trust,
 };
@@ -182,7 +182,7 @@ impl EffectStory<'_> {
         let text = input.value.as_str().map_or_else(|| input.value.to_string(), str::to_owned);
         let from = if input.labels.trust == Trust::External { "from outside: " } else { "" };
         let text = format!("{from}{}", shown::excerpt(&text, MOST_LETTERS));
-        Some(line("input", name, text, Some(When(self.run.started_at))))
+        Some(line("input", &as_written(name), text, Some(When(self.run.started_at))))
     }
 }
 

@@ -7,8 +7,10 @@ use adjutant_machine::{
 };
 
 use super::{
+    branches::{self, BranchCause},
     line::{file, line, path, step, summary},
     origin,
+    part::{self, Above},
 };
 use crate::runtime::{
     Error,
@@ -18,6 +20,8 @@ use crate::runtime::{
     views::{When, WhyLine, WhyView},
 };
 
+/// How many branches that are not over say why.
+const MOST_BRANCHES: usize = 3;
 /// How far up a chain of parent runs is followed.
 const MOST_PARENTS: usize = 20;
 
@@ -33,14 +37,15 @@ pub(in crate::runtime) fn why(core: &Core, id: &str) -> Result<WhyView, Error> {
         let text = format!("it is {phase}: {} ({})", gate.card.question, gate.card.why);
         chain.push(line("gate", id, text, Some(When(gate.opened))));
         chain.push(step(core, &run, &gate.card.step)?);
-    } else if let Ok(effect) = id.parse::<EffectId>() {
+    } else if let Some(effect) = id.parse::<EffectId>().ok().filter(|_| run.id != id) {
+        // The name of a branch could be read as an effect's id, too.
         super::story::tell(core, &run, &effect, &mut chain)?;
         is_over = run.effects.get(&effect).is_some_and(|state| state.is_settled());
     }
     // What is over did not come of what the run waits for now.
     if !is_over {
         pauses(core, &run, &mut chain);
-        causes(core, &run, &mut chain);
+        causes(core, &run, &mut chain)?;
         decisions(&run, &mut chain);
     }
     of_run(core, &run, is_over, &mut chain)?;
@@ -54,10 +59,20 @@ fn of_run(core: &Core, run: &Run, is_over: bool, chain: &mut Vec<WhyLine>) -> Re
         if let Some(position) = current.position.as_ref().filter(|_| !is_over) {
             chain.push(step(core, &current, &position.step)?);
         }
-        let Some(parent) = current.parent.clone() else { break };
-        let text = format!("started by a step of run \"{}\"", parent.run);
-        chain.push(line("effect", &parent.to_string(), text, None));
-        current = match reads::load(core, &parent.run) {
+        let parent = match (part::above(&current.id), current.parent.clone()) {
+            (Some(Above { parent, text }), _) => {
+                let part = part::part(core, &current)?.unwrap_or_default();
+                chain.push(line("branch", &current.id, format!("{part}, {text}"), None));
+                parent
+            }
+            (None, Some(parent)) => {
+                let text = format!("started by a step of run \"{}\"", parent.run);
+                chain.push(line("effect", &parent.to_string(), text, None));
+                parent.run
+            }
+            (None, None) => break,
+        };
+        current = match reads::load(core, &parent) {
             Ok(found) => found,
             // A parent that cannot be read hides nothing of its child.
             Err(Error::Quarantined { id, reason }) => {
@@ -84,7 +99,10 @@ fn pauses(core: &Core, run: &Run, chain: &mut Vec<WhyLine>) {
     }
 }
 
-fn causes(core: &Core, run: &Run, chain: &mut Vec<WhyLine>) {
+fn causes(core: &Core, run: &Run, chain: &mut Vec<WhyLine>) -> Result<(), Error> {
+    for BranchCause { branch, text, since } in branches::nearest_causes(core, run, MOST_BRANCHES)? {
+        chain.push(line("branch", &branch, format!("{branch} is not over: {text}"), since));
+    }
     for cause in run.waiting() {
         chain.push(line("waits", &run.id, super::run::cause_now(core, run, &cause), None));
     }
@@ -96,6 +114,7 @@ fn causes(core: &Core, run: &Run, chain: &mut Vec<WhyLine>) {
         let reason = reason.as_deref().map_or_else(String::new, |reason| format!(": {reason}"));
         chain.push(line("end", &run.id, format!("it ended, {}{reason}", status.word()), Some(When(*at))));
     }
+    Ok(())
 }
 
 /// What routes said in this run, the latest first: it is in the log, nobody is asked again.

@@ -3,6 +3,7 @@
 //! Field names are the contract of the operator's surface: they are only added to.
 
 mod lineage;
+mod rows;
 mod status;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ use utoipa::{
 };
 
 pub use lineage::Lineage;
+pub use rows::{RecordView, SlotView};
 pub use status::{AppliedView, AuditView, PauseView, PinnedBy, QuarantineView, StatusView};
 
 pub use super::{
@@ -137,6 +139,9 @@ pub struct RunLine {
     pub stage: Stage,
     /// Whether effects other than reads are only logged.
     pub dry: bool,
+    /// Which part of its run it is, where it is a branch: the item, or the lane.
+    #[serde(default)]
+    pub part: Option<String>,
 }
 
 impl RunLine {
@@ -196,8 +201,33 @@ pub struct RunView {
     pub parent: Option<EffectId>,
     /// The runs that it started.
     pub children: Vec<String>,
+    /// What goes on in its branches: the rounds of its `each` and `parallel` steps.
+    #[serde(default)]
+    #[schema(required)]
+    pub rounds: Vec<RoundView>,
     /// What happened, one line each.
     pub timeline: Vec<TimelineLine>,
+}
+
+/// The branches that a step began in one go.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct RoundView {
+    /// The `each` or `parallel`.
+    pub step: String,
+    /// How often it has begun its branches, from 1.
+    pub number: u32,
+    /// How many there are to be.
+    pub count: u32,
+    /// How many have begun.
+    pub begun: u32,
+    /// How many ended well.
+    pub ok: u32,
+    /// How many did not.
+    pub failed: u32,
+    /// How many go on.
+    pub open: u32,
+    /// The first of those that go on; a run as it was names none.
+    pub unfinished: Vec<RunLine>,
 }
 
 /// One step of a run.
@@ -345,6 +375,9 @@ pub struct GateView {
     /// How its run is marked, where a yes does not simply act: `dry run`, `only observes`, `only advises`.
     #[serde(default)]
     pub mark: Option<String>,
+    /// Which part of the run it is about, where it is a branch's: the item, or the lane.
+    #[serde(default)]
+    pub part: Option<String>,
     /// How much is at stake.
     #[schema(value_type = String)]
     pub risk: Risk,
@@ -403,28 +436,6 @@ pub struct LogView {
     pub facts: Value,
 }
 
-/// A business record with where it comes from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct RecordView {
-    /// The kind.
-    pub kind: String,
-    /// The key.
-    pub key: String,
-    /// Its version, from 1.
-    pub version: u64,
-    /// Its fields.
-    pub value: Value,
-    /// Who wrote it last: the run's effect.
-    #[schema(value_type = Option<String>)]
-    pub effect: Option<EffectId>,
-    /// The run that wrote it last.
-    pub run: Option<String>,
-    /// The step that wrote it last.
-    pub step: Option<String>,
-    /// When.
-    pub at: When,
-}
-
 /// The reason chain of a run, gate, effect or delivery: each line is the cause of the one before it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct WhyView {
@@ -445,34 +456,6 @@ pub struct WhyLine {
     pub text: String,
     /// When, where known.
     pub at: Option<When>,
-}
-
-/// A slot of a schedule as it was dealt with.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct SlotView {
-    /// The playbook.
-    pub playbook: String,
-    /// The slot, with its zone's offset; the first one of a span.
-    pub slot: String,
-    /// The last slot of a span that was skipped as a whole.
-    #[serde(default)]
-    pub through: Option<String>,
-    /// How many slots it is about.
-    #[serde(default = "one")]
-    #[schema(required)]
-    pub count: u64,
-    /// `fired` or `skipped`.
-    pub outcome: String,
-    /// Why it was skipped.
-    pub reason: Option<String>,
-    /// How late it was dealt with, in milliseconds.
-    pub late_ms: i64,
-    /// The run.
-    pub run: Option<String>,
-}
-
-fn one() -> u64 {
-    1
 }
 
 /// Something changed: for watching.

@@ -89,6 +89,7 @@ pub(super) fn quote_gate() -> GateView {
         step: "approve".into(),
         question: "Send this quote to ada@engines.example, and invoice the deposit?".into(),
         mark: None,
+        part: None,
         risk: Risk::High,
         digest: "9f3c51d2a7".repeat(6) + "beef",
         expires: Some(ago(-71 * 60)),
@@ -287,6 +288,7 @@ pub(super) fn lines() -> Vec<RunLine> {
         amount: None,
         stage: Stage::Act,
         dry: status == "done",
+        part: None,
     };
     rows.into_iter().map(line).collect()
 }
@@ -395,6 +397,7 @@ pub(super) fn run() -> OneRun {
         waiting: vec!["billing.create_invoice failed and is tried again in 2 min (attempt 3 of 5)".into()],
         parent: None,
         children: vec!["support-e5f6g7h8".into()],
+        rounds: Vec::new(),
         timeline: timeline.collect(),
         line,
     };
