@@ -5,111 +5,10 @@
 //! without holes and chained by hash. *Assumptions*: one writer process; each instance has one writer at a time.
 //! *Errors*: [`JournalError`] tells what the caller can do.
 
-mod walk;
-
 use serde::{Deserialize, Serialize};
 
-pub use walk::{Instances, Rows, instances, rows, rows_of};
-
-use crate::{
-    count::{Count, CountChanges},
-    id::InstanceId,
-};
-
-/// A table of rows beside the instances' entries and states. The words are on disk: only added to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Table {
-    /// Effects and messages that wait for the world, by their ids.
-    Outbox,
-    /// Timers, by due moment (big-endian) first.
-    Timer,
-    /// Lists for people, such as runs by status.
-    Index,
-    /// Business records, by kind and key.
-    Record,
-    /// Money: reserved and settled, by scope and window.
-    Ledger,
-    /// What has been seen: run keys, webhook deliveries.
-    Dedupe,
-    /// Rates, pools and breakers.
-    Admission,
-    /// The host's own rows: applied revision, holds, tokens.
-    Host,
-}
-
-/// One atomic write.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Batch {
-    /// Entries of instances, with snapshots where they are due.
-    pub appends: Vec<Append>,
-    /// Rows to put (`Some`) or delete (`None`).
-    pub writes: Vec<RowWrite>,
-    /// What changes in the counts of groups.
-    pub counts: CountChanges,
-    /// Rows that must still be as they were read.
-    pub guards: Vec<Guard>,
-    /// Payloads by digest; storing one twice is one: the first stays.
-    pub blobs: Vec<(String, Vec<u8>)>,
-    /// Old entries that retention lets go; their links in the chain stay.
-    pub trims: Vec<Trim>,
-}
-
-/// Entries to let go. They lie before the snapshot, which does not need them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trim {
-    /// The instance whose entries go.
-    pub instance: InstanceId,
-    /// The last entry that goes; all before it go too.
-    pub through: u64,
-}
-
-/// New entries of one instance.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Append {
-    /// The instance whose log they are added to.
-    pub instance: InstanceId,
-    /// The sequence number of its last entry so far; 0 where it has none.
-    pub expected: u64,
-    /// The entries, numbered from `expected + 1`.
-    pub entries: Vec<Content>,
-    /// The state after them, where it is to be kept: a reader begins there and folds what comes later.
-    pub snapshot: Option<Vec<u8>>,
-}
-
-/// What an entry holds: a skeleton that stays, and a payload that can be forgotten.
-///
-/// The chain covers the skeleton and a salted digest of the payload, so that it holds when the payload is gone, and nobody can
-/// confirm a guess at a short text from what is left.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Content {
-    /// What may stay for good: moments, kinds, numbers; no text and no value from outside.
-    pub skeleton: Vec<u8>,
-    /// All that the entry says; what forgetting takes away.
-    pub payload: Vec<u8>,
-}
-
-/// A row to put or delete.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RowWrite {
-    /// The table that the row is in.
-    pub table: Table,
-    /// Its key, ordered as bytes.
-    pub key: Vec<u8>,
-    /// Its value; `None` deletes.
-    pub value: Option<Vec<u8>>,
-}
-
-/// A row that must still be as it was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Guard {
-    /// The table that the row is in.
-    pub table: Table,
-    /// The key of the row, as bytes.
-    pub key: Vec<u8>,
-    /// The version that was read; 0 where there was no row.
-    pub version: u64,
-}
+pub use crate::batch::{Append, Batch, Content, Guard, RowWrite, Table, Trim};
+use crate::{count::Count, id::InstanceId};
 
 /// What a committed batch got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -362,5 +261,151 @@ pub trait Journal: Send + Sync + 'static {
         let (sender, receiver) = std::sync::mpsc::sync_channel(1);
         self.submit(batch, Box::new(move |answer| sender.send(answer).unwrap_or_default()));
         receiver.recv().map_err(|_| JournalError::Busy)?
+    }
+}
+
+/// Every row under a prefix, page behind page: what is read so can never be taken for everything when it is a page.
+///
+/// A read that wants one page only, for a list with a cursor, calls [`Journal::scan`] and says so.
+#[derive(Debug)]
+pub struct Rows<'a, J: ?Sized> {
+    journal: &'a J,
+    table: Table,
+    scan: Scan,
+    page: std::vec::IntoIter<Row>,
+    is_last: bool,
+}
+
+/// Returns every row of a table whose key begins so, in key order.
+pub fn rows<'a, J: Journal + ?Sized>(journal: &'a J, table: Table, prefix: &[u8]) -> Rows<'a, J> {
+    rows_of(journal, table, Scan { prefix: prefix.to_vec(), ..Scan::default() })
+}
+
+/// Returns every row that a scan means, whatever its limit says.
+pub fn rows_of<J: Journal + ?Sized>(journal: &J, table: Table, scan: Scan) -> Rows<'_, J> {
+    Rows { journal, table, scan: Scan { limit: PAGE, ..scan }, page: Vec::new().into_iter(), is_last: false }
+}
+
+impl<J: Journal + ?Sized> Iterator for Rows<'_, J> {
+    type Item = Result<Row, JournalError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(row) = self.page.next() {
+            return Some(Ok(row));
+        }
+        if self.is_last {
+            return None;
+        }
+        let page = match self.journal.scan(self.table, &self.scan) {
+            Ok(page) => page,
+            Err(error) => {
+                // Nobody shall take what came before for everything: after the error there is nothing.
+                self.is_last = true;
+                return Some(Err(error));
+            }
+        };
+        self.is_last = page.len() < PAGE;
+        if let Some(last) = page.last() {
+            // The next page begins after this key, or ends before it.
+            let edge = Some(last.key.clone());
+            if self.scan.backwards { self.scan.before = edge } else { self.scan.after = edge }
+        }
+        self.page = page.into_iter();
+        self.page.next().map(Ok)
+    }
+}
+
+/// Every instance after one, page behind page.
+#[derive(Debug)]
+pub struct Instances<'a, J: ?Sized> {
+    journal: &'a J,
+    after: Option<InstanceId>,
+    page: std::vec::IntoIter<InstanceId>,
+    is_last: bool,
+}
+
+/// Returns the ids of all instances after one, in order.
+pub fn instances<J: Journal + ?Sized>(journal: &J, after: Option<InstanceId>) -> Instances<'_, J> {
+    Instances { journal, after, page: Vec::new().into_iter(), is_last: false }
+}
+
+impl<J: Journal + ?Sized> Iterator for Instances<'_, J> {
+    type Item = Result<InstanceId, JournalError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(id) = self.page.next() {
+            return Some(Ok(id));
+        }
+        if self.is_last {
+            return None;
+        }
+        let page = match self.journal.instances(self.after.as_ref(), PAGE) {
+            Ok(page) => page,
+            Err(error) => {
+                self.is_last = true;
+                return Some(Err(error));
+            }
+        };
+        self.is_last = page.len() < PAGE;
+        self.after = page.last().cloned().or(self.after.take());
+        self.page = page.into_iter();
+        self.page.next().map(Ok)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{id::InstanceKind, memory::MemoryJournal};
+
+    const MANY: usize = 2 * PAGE + 345;
+
+    fn key(number: usize) -> Vec<u8> {
+        format!("a{number:06}").into_bytes()
+    }
+
+    fn stored(count: usize) -> MemoryJournal {
+        let journal = MemoryJournal::new();
+        let row = |key| RowWrite { table: Table::Host, key, value: Some(Vec::new()) };
+        let mut writes: Vec<RowWrite> = (0..count).map(|number| row(key(number))).collect();
+        writes.push(row(b"b".to_vec()));
+        journal.append(Batch { writes, ..Batch::default() }).expect("it is stored");
+        journal
+    }
+
+    fn keys(rows: Rows<'_, MemoryJournal>) -> Vec<Vec<u8>> {
+        rows.map(|row| row.expect("it is read").key).collect()
+    }
+
+    #[test]
+    fn everything_is_read_however_many_pages_that_are() {
+        for count in [0, 1, PAGE - 1, PAGE, PAGE + 1, MANY] {
+            let wanted: Vec<Vec<u8>> = (0..count).map(key).collect();
+            assert_eq!(keys(rows(&stored(count), Table::Host, b"a")), wanted, "{count}");
+        }
+    }
+
+    #[test]
+    fn a_limit_and_a_direction_take_nothing_away() {
+        let scan = Scan { prefix: b"a".to_vec(), limit: 3, backwards: true, ..Scan::default() };
+        let wanted: Vec<Vec<u8>> = (0..MANY).rev().map(key).collect();
+        assert_eq!(keys(rows_of(&stored(MANY), Table::Host, scan)), wanted);
+    }
+
+    #[test]
+    fn every_instance_is_met_once() {
+        let journal = MemoryJournal::new();
+        let id = |number: usize| InstanceId { kind: InstanceKind::Switch, name: format!("s{number:06}") };
+        let append = |number| Append {
+            instance: id(number),
+            expected: 0,
+            entries: vec![Content { skeleton: Vec::new(), payload: vec![1] }],
+            snapshot: None,
+        };
+        let appends = (0..MANY).map(append).collect();
+        journal.append(Batch { appends, ..Batch::default() }).expect("it is stored");
+        let all: Vec<InstanceId> = instances(&journal, None).map(|id| id.expect("it is read")).collect();
+        assert_eq!(all, (0..MANY).map(id).collect::<Vec<_>>());
+        assert_eq!(instances(&journal, Some(id(MANY - 2))).count(), 1);
     }
 }

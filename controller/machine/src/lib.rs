@@ -29,6 +29,7 @@
 
 pub mod about;
 pub mod accept;
+mod batch;
 pub mod branch;
 mod bury;
 pub mod call;

@@ -1,15 +1,11 @@
 //! The mailboxes of the host in memory: each is a list of entries and what they add up to.
 
 use adjutant_machine::{
-    event::{Envelope, Event},
     id::Stamp,
     life::mailbox::{Answered, Mailbox, MailboxEntry, MailboxEvent, MailboxTold, Signal, ToldRun},
 };
 
-use crate::{
-    host::Broken,
-    memory::{MemoryHost, Posted},
-};
+use crate::host::Broken;
 
 /// A mailbox as it is kept: its state and its whole log.
 #[derive(Debug, Clone, Default)]
@@ -20,34 +16,22 @@ pub struct KeptMailbox {
     pub log: Vec<MailboxEntry>,
 }
 
-impl MemoryHost {
-    /// Tells a mailbox that somebody waits or that something was sent; what it tells runs is posted.
-    ///
-    /// # Errors
-    /// [`Broken`] where a law does not hold.
-    pub fn tell_mailbox(&mut self, by: &str, told: MailboxTold) -> Result<(), Broken> {
-        let name = told.mailbox.instance().name;
-        let kept = self.mailboxes.entry(name.clone()).or_default();
-        let told = dated(told, self.now);
-        let entry = MailboxEntry { at: self.now, by: by.to_owned(), told };
-        let Answered { next, told, is_repeated } = Mailbox::answer(kept.mailbox.clone(), &entry);
+impl KeptMailbox {
+    /// Takes what the mailbox is told at a moment, and returns the runs that are told of it.
+    pub(crate) fn tell(&mut self, at: Stamp, by: &str, told: MailboxTold) -> Result<Vec<ToldRun>, Broken> {
+        let entry = MailboxEntry { at, by: by.to_owned(), told: dated(told, at) };
+        let Answered { next, told, is_repeated } = Mailbox::answer(self.mailbox.clone(), &entry);
         if is_repeated {
-            return Ok(());
+            return Ok(Vec::new());
         }
-        kept.log.push(entry);
-        kept.mailbox = Some(next);
-        if Mailbox::fold(&kept.log) != kept.mailbox {
-            let law = "the fold of its log is not its state (law 6)".to_owned();
-            return Err(Broken { run: name, seq: kept.log.len() as u64, law });
+        self.log.push(entry);
+        self.mailbox = Some(next);
+        if Mailbox::fold(&self.log) == self.mailbox {
+            return Ok(told);
         }
-        let seq = kept.log.len();
-        for (place, ToldRun { run, came }) in told.into_iter().enumerate() {
-            let id = format!("{name}.{seq}.{place}");
-            let event = Event::SignalCame(Box::new(came));
-            let envelope = Envelope { at: self.now, id, by: "host".to_owned(), event };
-            self.post.push(Posted { from: name.clone(), to: run, envelope });
-        }
-        Ok(())
+        let run = self.mailbox.as_ref().map(|mailbox| mailbox.id.in_words()).unwrap_or_default();
+        let law = "the fold of its log is not its state (law 6)".to_owned();
+        Err(Broken { run, seq: self.log.len() as u64, law })
     }
 }
 

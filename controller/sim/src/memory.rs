@@ -9,7 +9,7 @@ use adjutant_machine::{
     event::{Envelope, Event, RunStarted, TimerId},
     fold,
     id::{AttemptId, EffectId, Stamp},
-    life::mailbox::MailboxTold,
+    life::mailbox::{MailboxTold, ToldRun},
     projection::{self, Message},
     run::{EffectPhase, LEASE_GRACE, Phase, Run, Status},
     step,
@@ -26,9 +26,9 @@ use crate::{
 /// What one run told another.
 #[derive(Debug, Clone)]
 pub struct Posted {
-    pub(crate) from: String,
-    pub(crate) to: String,
-    pub(crate) envelope: Envelope,
+    from: String,
+    to: String,
+    envelope: Envelope,
 }
 
 /// A host in memory, which checks the laws at every step.
@@ -154,6 +154,24 @@ impl MemoryHost {
         }
         let timers = projection::timers(run).map(|(timer, at)| ((run.id.clone(), timer.clone()), at));
         self.timers.extend(timers);
+    }
+
+    /// Tells a mailbox that somebody waits or that something was sent; what it tells runs is posted.
+    ///
+    /// # Errors
+    /// [`Broken`] where a law does not hold.
+    pub fn tell_mailbox(&mut self, by: &str, told: MailboxTold) -> Result<(), Broken> {
+        let name = told.mailbox.instance().name;
+        let kept = self.mailboxes.entry(name.clone()).or_default();
+        let told = kept.tell(self.now, by, told)?;
+        let seq = kept.log.len();
+        for (place, ToldRun { run, came }) in told.into_iter().enumerate() {
+            let id = format!("{name}.{seq}.{place}");
+            let event = Event::SignalCame(Box::new(came));
+            let envelope = Envelope { at: self.now, id, by: "host".to_owned(), event };
+            self.post.push(Posted { from: name.clone(), to: run, envelope });
+        }
+        Ok(())
     }
 
     /// Leases an effect as the runtime does.

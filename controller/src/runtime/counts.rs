@@ -5,7 +5,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, PoisonError},
+    sync::Arc,
 };
 
 use adjutant_machine::{
@@ -14,7 +14,7 @@ use adjutant_machine::{
     journal::{self, Batch, GroupCount, Journal, JournalError, RowWrite, Table},
 };
 
-use super::{Error, core::Core, rows};
+use super::{Error, rows};
 
 /// The counts of groups by their names.
 pub(super) type Counts = BTreeMap<Vec<u8>, Count>;
@@ -23,8 +23,9 @@ pub(super) type Counts = BTreeMap<Vec<u8>, Count>;
 #[derive(Default)]
 pub(super) struct SetAside {
     /// Who they are.
-    who: BTreeSet<InstanceId>,
-    counts: Arc<Counts>,
+    pub(super) who: BTreeSet<InstanceId>,
+    /// What they would count for.
+    pub(super) counts: Arc<Counts>,
 }
 
 /// Makes sure that the lists are counted: a store of format 2 has no counts yet, and one that cannot be read is counted again.
@@ -43,7 +44,7 @@ pub(super) fn open(journal: &dyn Journal) -> Result<(), Error> {
     let mut known: BTreeMap<Vec<u8>, Option<Count>> =
         stored.into_iter().map(|GroupCount { group, count }| (group, count)).collect();
     for (group, right) in right {
-        let stored = known.remove(&group).map_or_else(|| Some(Count::default()), |stored| stored);
+        let stored = known.remove(&group).unwrap_or_else(|| Some(Count::default()));
         counts.put_right(&group, stored, right);
     }
     for (group, stored) in known {
@@ -83,47 +84,4 @@ pub(super) fn recounted(journal: &dyn Journal) -> Result<Counts, JournalError> {
         rows::record::group_of(&row.key).into_iter().for_each(|group| found.join(&group, &row.key));
     }
     Ok(found.iter().map(|change| (change.group.to_vec(), Count::default().after(&change))).collect())
-}
-
-impl Core {
-    /// Returns how many members a group has that are not set aside.
-    pub(super) fn counted(&self, group: &[u8]) -> Result<u64, Error> {
-        let aside = self.set_aside()?.get(group).copied().unwrap_or_default();
-        let found = self.counts(group)?.remove(group).unwrap_or_default();
-        Ok(found.without(aside).members)
-    }
-
-    /// Returns the counts of the groups whose names begin so, with those that are set aside.
-    pub(super) fn counts(&self, prefix: &[u8]) -> Result<Counts, Error> {
-        let found = self.journal.counts(prefix)?.into_iter();
-        let found: Option<Counts> = found.map(|GroupCount { group, count }| Some((group, count?))).collect();
-        if let Some(found) = found {
-            return Ok(found);
-        }
-        // The next start writes it anew.
-        tracing::error!("a count cannot be read: its rows are counted");
-        let mut found = recounted(self.journal.as_ref())?;
-        found.retain(|group, _| group.starts_with(prefix));
-        Ok(found)
-    }
-
-    /// Returns what the runs that are set aside would count for. Their rows do not change while they are, so they are looked for once.
-    fn set_aside(&self) -> Result<Arc<Counts>, Error> {
-        let who: BTreeSet<InstanceId> = self.live().quarantined.keys().cloned().collect();
-        let mut known = self.set_aside.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.who != who {
-            let mut counts = CountChanges::default();
-            for row in journal::rows(self.journal.as_ref(), Table::Index, b"") {
-                let row = row?;
-                let of = rows::index::read(&row.key);
-                if of.is_some_and(|of| who.contains(&InstanceId::run(of.run))) {
-                    let group = rows::index::group_of(&row.key);
-                    group.into_iter().for_each(|group| counts.join(group, &row.key));
-                }
-            }
-            let counts = counts.iter().map(|change| (change.group.to_vec(), Count::default().after(&change)));
-            *known = SetAside { who, counts: Arc::new(counts.collect()) };
-        }
-        Ok(Arc::clone(&known.counts))
-    }
 }

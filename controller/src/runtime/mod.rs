@@ -13,6 +13,7 @@ mod admission;
 mod answer;
 mod clock;
 mod core;
+mod counted;
 mod counts;
 mod crash;
 mod deliveries;

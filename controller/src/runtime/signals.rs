@@ -32,7 +32,7 @@ use super::{
     draft::{Action, Outgoing, Posted, posted},
     identity::Started,
     mailbox::Job,
-    outbox, reads,
+    reads,
     request::{Answer, SignalWish},
     rows::outbox::MessageId,
     start::{self, Fired},
@@ -117,7 +117,7 @@ async fn put(core: &Arc<Core>, post: Post) -> Result<Option<usize>, Error> {
         match core.write(batch).await {
             Ok(_) => {
                 let count = told.len();
-                told.into_iter().for_each(|action| outbox::act(core, action));
+                told.into_iter().for_each(|action| tell_run(core, action));
                 return Ok(Some(count).filter(|_| !is_repeated));
             }
             // Somebody else came first: what they left is read again.
@@ -132,6 +132,16 @@ async fn put(core: &Arc<Core>, post: Post) -> Result<Option<usize>, Error> {
 #[cfg(test)]
 pub(super) async fn tell(core: &Arc<Core>, by: &str, told: MailboxTold) -> Result<Option<usize>, Error> {
     put(core, Post { by: by.to_owned(), told, consume: None }).await
+}
+
+/// Tells a run what is durable; its row in the outbox goes with the run's own batch.
+fn tell_run(core: &Core, action: Action) {
+    if let Action::Message { key, message } = action
+        && let Outgoing::Deliver { to, envelope } = *message
+    {
+        let consume = Some((Table::Outbox, key));
+        core.send(to, Job::Event { envelope: Box::new(envelope), consume, reply: None });
+    }
 }
 
 /// What is written for something that was put into a mailbox.

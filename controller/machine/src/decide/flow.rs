@@ -6,7 +6,7 @@ use adjutant_spec::{
 };
 use serde_json::{Value, json};
 
-use super::{Decider, signals::Sending};
+use super::Decider;
 use crate::{
     branch::is_branch,
     eval::EvalError,
@@ -103,12 +103,7 @@ impl<'a> Decider<'a> {
             StepKind::Route { route, text } => self.route(step, route, text),
             StepKind::Record { op } => self.record(step, op),
             StepKind::Run { run, with, .. } => self.child(step, run, with),
-            StepKind::Signal { signal, to, with } => {
-                self.send_to_run(step, &Sending { signal, address: Some(to), with })
-            }
-            StepKind::Emit { emit, key, with } => {
-                self.emit(step, &Sending { signal: emit, address: key.as_ref(), with })
-            }
+            StepKind::Signal { .. } | StepKind::Emit { .. } => self.signal(step),
             StepKind::Each { .. } | StepKind::Parallel { .. } => self.branches(step),
         }
     }

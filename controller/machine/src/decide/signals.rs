@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use adjutant_spec::{
-    plan::{Effect, Idempotency, Step},
+    plan::{Effect, Idempotency, Step, StepKind},
     value::{Arg, Labels, Period, Privacy, Template, Trust},
 };
 use serde_json::json;
@@ -33,11 +33,11 @@ pub(super) struct Awaited<'a> {
 }
 
 /// What a step sends.
-pub(super) struct Sending<'a> {
-    pub(super) signal: &'a str,
+struct Sending<'a> {
+    signal: &'a str,
     /// The run, or the key.
-    pub(super) address: Option<&'a Template>,
-    pub(super) with: &'a BTreeMap<String, Arg>,
+    address: Option<&'a Template>,
+    with: &'a BTreeMap<String, Arg>,
 }
 
 impl Decider<'_> {
@@ -85,19 +85,17 @@ impl Decider<'_> {
         Verdict::Applied
     }
 
-    /// Sends a signal to a run.
-    pub(super) fn send_to_run(&mut self, step: &Step, sending: &Sending<'_>) -> Then {
+    /// Sends what a step says: to a run, or to all that wait for it by its key and to what it triggers.
+    pub(super) fn signal(&mut self, step: &Step) -> Then {
+        let sending = match &step.kind {
+            StepKind::Signal { signal, to, with } => Sending { signal, address: Some(to), with },
+            StepKind::Emit { emit, key, with } => Sending { signal: emit, address: key.as_ref(), with },
+            _ => return self.trouble(step, "error", "it sends no signal".to_owned()),
+        };
+        let is_to_run = matches!(step.kind, StepKind::Signal { .. });
         match self.address(sending.address) {
-            Ok(Some(run)) => self.send_signal(step, sending, Some(Addressed::Run(run))),
-            Ok(None) => self.trouble(step, "error", "it does not say which run is told".to_owned()),
-            Err(message) => self.trouble(step, "error", message),
-        }
-    }
-
-    /// Sends a signal to all that wait for it by its key, and to what it triggers.
-    pub(super) fn emit(&mut self, step: &Step, sending: &Sending<'_>) -> Then {
-        match self.address(sending.address) {
-            Ok(key) => self.send_signal(step, sending, key.map(Addressed::Key)),
+            Ok(Some(run)) if is_to_run => self.send_signal(step, &sending, Some(Addressed::Run(run))),
+            Ok(key) => self.send_signal(step, &sending, key.map(Addressed::Key)),
             Err(message) => self.trouble(step, "error", message),
         }
     }
