@@ -23,6 +23,7 @@ pub(crate) mod names;
 mod promises;
 mod reach;
 mod reads;
+mod scenarios;
 mod shape;
 pub(crate) mod times;
 mod uses;
@@ -30,6 +31,7 @@ mod walk;
 
 pub(crate) use children::Children;
 use cx::{Cx, Out};
+pub(crate) use scenarios::check as scenario;
 
 use crate::{
     compile::resolve::Resolved,
