@@ -18,6 +18,7 @@ mod dice;
 mod host;
 mod memory;
 mod oracle;
+pub mod scenario;
 mod world;
 
 pub use branching::Many;

@@ -302,10 +302,7 @@ impl OfAnswer<'_> {
     }
 
     fn happened(&self, step: &Step, with: &Value, out: &mut Out) {
-        let word = match &self.answer.reply {
-            Reply::Probe { word, .. } | Reply::Settle { word, .. } => word,
-            _ => return,
-        };
+        let (Reply::Probe { word, .. } | Reply::Settle { word, .. }) = &self.answer.reply else { return };
         if word == "happened" {
             let with = (!with.is_null()).then_some(with);
             self.result(step, "ok", with, out);
