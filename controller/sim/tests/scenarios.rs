@@ -1,8 +1,13 @@
 //! Scenarios that are played: what holds, what does not and why, and that time costs none.
 
 use adjutant_company::{company, example};
-use adjutant_sim::scenario::{Played, Playhouse, play};
-use adjutant_spec::{Loaded, diag::Code, diag::Page, diag::Report, files::FileSet, load, scenario};
+use adjutant_sim::scenario::{Known, Played, Playhouse, play};
+use adjutant_spec::{
+    Loaded,
+    diag::{Code, Page, Report},
+    files::FileSet,
+    load, scenario,
+};
 
 fn loaded(files: &FileSet) -> Loaded {
     let loaded = load(files);
@@ -267,4 +272,62 @@ fn the_course_is_told_with_its_moments() {
         "+365d  the run ended as done",
     ];
     assert_eq!(lines, expected);
+}
+
+#[test]
+fn a_scenario_is_played_again_only_where_what_decides_is_another() {
+    let mut known = Known::default();
+    let mut judge = |loaded: &Loaded| {
+        let plan = loaded.plan.as_ref().expect("it checks");
+        let not_held = known.judge(plan, &scenario::all(&loaded.draft)).len();
+        (not_held, known.played())
+    };
+    let agency = example("agency");
+    let (all, first) = judge(&loaded(&agency));
+    assert!(all == 0 && first >= 4, "{first}");
+    assert_eq!(judge(&loaded(&agency)), (0, 0));
+    let mut other = agency.clone();
+    other.insert("tests/silence.toml", "schema = \"adjutant/v1\"\nplaybook = \"inbound\"\ninput = { message = \"\", sender = \"\", name = \"\" }\n".as_bytes());
+    assert_eq!(judge(&loaded(&other)), (1, 1));
+    assert_eq!(judge(&loaded(&other)), (1, 0), "what does not hold is known too");
+    // A grant that is taken away is a rule of another company.
+    other.remove("policies/permissions.toml");
+    other.insert("tests/silence.toml", agency.get("tests/silence.toml").expect("there").to_vec());
+    let (_, again) = judge(&loaded(&other));
+    assert_eq!(again, first);
+}
+
+#[test]
+fn a_thousand_looks_within_a_year_are_played_in_an_instant() {
+    let tick = r#"schema = "adjutant/v1"
+title = "Looks three times a day"
+deadline = "3650d"
+
+[trigger]
+kind = "manual"
+
+[[step]]
+id = "rest"
+wait = "8h"
+visits = 1000
+
+[[step]]
+id = "look"
+record = { kind = "booking", read = "one", key = "blue" }
+visits = 1000
+on = { missing = "rest" }
+next = "done"
+
+[[step]]
+id = "done"
+end = "done"
+"#;
+    let mut files = desk("");
+    files.insert("playbooks/desk.toml", tick.as_bytes());
+    let given = "[[given]]\nkind = \"booking\"\nkey = \"blue\"\nvalue = { by = \"me\" }\nafter = \"320d\"\n";
+    let test = format!(
+        "schema = \"adjutant/v1\"\nplaybook = \"desk\"\nend = \"done\"\n{given}[[expect]]\nstep = \"done\"\nafter = \"320d\"\nbefore = \"321d\"\n"
+    );
+    files.insert("tests/desk.toml", test.as_bytes());
+    assert_eq!(found(&files), "it holds");
 }

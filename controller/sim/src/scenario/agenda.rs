@@ -14,6 +14,8 @@ use adjutant_spec::scenario::Given;
 pub(super) enum Due {
     /// The answer of an attempt.
     Answer(Box<Answered>),
+    /// An answer that comes once more, or after nobody waits for it.
+    Late(Box<Answered>),
     /// A person decides a gate.
     Decision(Box<Decided>),
     /// A child run that is not played tells its end.
@@ -79,6 +81,19 @@ impl Agenda {
     /// Takes the next thing.
     pub(super) fn take(&mut self) -> Option<Due> {
         self.rows.pop_first().map(|(_, due)| due)
+    }
+
+    /// Takes the answers that are on their way.
+    pub(super) fn take_answers(&mut self) -> Vec<Answered> {
+        let (answers, rest) =
+            std::mem::take(&mut self.rows).into_iter().partition(|(_, due)| matches!(due, Due::Answer(_)));
+        self.rows = rest;
+        let answers: BTreeMap<Moment, Due> = answers;
+        let answer = |due| match due {
+            Due::Answer(answered) => Some(*answered),
+            _ => None,
+        };
+        answers.into_values().filter_map(answer).collect()
     }
 
     /// Returns whether the operator has still to cancel the run.

@@ -77,7 +77,7 @@ pub(super) fn begin<'a>(house: &'a mut Playhouse<'_>, scenario: &'a Scenario) ->
     let started = started(plan, bundle, scenario)?;
     let start = Stamp(scenario.starts);
     let mut host = MemoryHost::seeded(1);
-    (host.now, host.definitions) = (start, definitions);
+    (host.now, host.definitions, host.is_quick) = (start, definitions, true);
     let run = run_of(plan, bundle, started);
     let id = run.run.clone();
     let mut store = Store::default();

@@ -11,7 +11,12 @@
 
 mod agenda;
 mod begin;
+mod children;
 mod course;
+mod coverage;
+mod faults;
+mod known;
+mod people;
 mod player;
 mod reply;
 mod script;
@@ -22,7 +27,10 @@ mod words;
 use adjutant_spec::scenario::{Finding, Scenario};
 
 pub use begin::Playhouse;
-pub use course::{Course, Visit};
+pub use course::{Course, Ending, Visit};
+pub use coverage::{Coverage, Covered, Way};
+pub use faults::{Explorer, Fault, Sort, Tried, Trouble};
+pub use known::{Known, NotHeld};
 pub use words::since;
 
 /// A scenario that was played.

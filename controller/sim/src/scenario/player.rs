@@ -4,27 +4,23 @@ use std::collections::BTreeSet;
 
 use adjutant_machine::{
     call::{Call, Perform},
-    eval,
-    event::{Decision, Event, Finding as Found, GateDecided, RunStarted, Settlement},
-    given::handed,
+    event::{Denial, Event, Finding as Found},
     id::EffectId,
     money::{
         permission::{Asking, permission},
         policy::Permission,
     },
-    run::{EffectPhase, Gate, Run},
-    trust::Speaker,
-    verdict::Verdict,
+    run::Run,
 };
 use adjutant_spec::{
-    plan::{Plan, Renamed, Stage},
-    scenario::{Finding, Reply, Scenario},
+    plan::Plan,
+    scenario::{Finding, Scenario},
 };
-use serde_json::{Value, json};
 
 use super::{
-    agenda::{Agenda, Answered, ChildEnd, Decided, Due},
+    agenda::{Agenda, Answered, Due},
     course::Course,
+    faults::Faults,
     reply::{self, Doing},
     script::{Asked, Question, Script, Taken},
     store::{Store, Unanswered},
@@ -59,11 +55,13 @@ pub(super) struct Player<'a> {
     pub(super) course: Course,
     /// Whether the run came to the step at which the play stops.
     pub(super) has_stopped: bool,
-    agenda: Agenda,
+    pub(super) agenda: Agenda,
     /// Gates that were answered, or that nobody answers.
-    dealt: BTreeSet<String>,
+    pub(super) dealt: BTreeSet<String>,
     /// The attempts of which nobody knows whether they happened.
-    doubts: Vec<Perform>,
+    pub(super) doubts: Vec<Perform>,
+    /// What is disturbed; nothing in a play.
+    pub(super) faults: Faults,
 }
 
 impl From<Broken> for Box<Finding> {
@@ -73,13 +71,26 @@ impl From<Broken> for Box<Finding> {
 }
 
 /// What a turn comes to; what does not hold ends the play.
-type Turn<T = ()> = Result<T, Box<Finding>>;
+pub(super) type Turn<T = ()> = Result<T, Box<Finding>>;
 
 impl<'a> Player<'a> {
     pub(super) fn new(plan: &'a Plan, scenario: &'a Scenario, host: MemoryHost, props: Props) -> Self {
         let Props { world, store, script, agenda, course } = props;
         let (dealt, doubts) = (BTreeSet::new(), Vec::new());
-        Self { plan, scenario, host, world, store, script, course, has_stopped: false, agenda, dealt, doubts }
+        Self {
+            plan,
+            scenario,
+            host,
+            world,
+            store,
+            script,
+            course,
+            has_stopped: false,
+            agenda,
+            dealt,
+            doubts,
+            faults: Faults::default(),
+        }
     }
 
     /// Plays to the end, or to the step at which the play stops.
@@ -90,7 +101,9 @@ impl<'a> Player<'a> {
             if self.stops() || self.is_over() {
                 return self.uncancelled();
             }
-            self.turn()?;
+            if !self.disturb()? {
+                self.turn()?;
+            }
         }
         Err(Box::new(finding("playbook", format!("the run does not end: {MOST} things have happened"))))
     }
@@ -103,7 +116,8 @@ impl<'a> Player<'a> {
     }
 
     fn stops(&mut self) -> bool {
-        let Some(until) = &self.scenario.until else { return false };
+        // What is disturbed is played to its end.
+        let Some(until) = self.scenario.until.as_ref().filter(|_| !self.faults.is_on) else { return false };
         let root = self.host.run(&self.course.root);
         let position = root.and_then(|run| run.position.as_ref());
         self.has_stopped = position.is_some_and(|position| position.step == *until);
@@ -115,7 +129,7 @@ impl<'a> Player<'a> {
     }
 
     fn uncancelled(&self) -> Turn {
-        if !self.agenda.has_cancel() || self.has_stopped {
+        if !self.agenda.has_cancel() || self.has_stopped || self.faults.is_on {
             return Ok(());
         }
         Err(Box::new(finding("cancel", "the run had ended before it could be cancelled".to_owned())))
@@ -145,13 +159,13 @@ impl<'a> Player<'a> {
     }
 
     /// Asks somebody who is asked about a step.
-    fn ask(&mut self, run: &Run, step: &str, who: Who) -> Option<Taken> {
+    pub(super) fn ask(&mut self, run: &Run, step: &str, who: Who) -> Option<Taken> {
         let visit = run.steps.get(step).map_or(1, |state| state.visits);
         let question = Question { playbook: &run.playbook, step, visit, undo: who.undo, asked: who.asked };
-        self.script.take(&question)
+        self.script.take(&question).or_else(|| self.script.again(&question).filter(|_| self.faults.is_on))
     }
 
-    fn run_of(&self, effect: &EffectId) -> Turn<std::sync::Arc<Run>> {
+    pub(super) fn run_of(&self, effect: &EffectId) -> Turn<std::sync::Arc<Run>> {
         let run = Host::run(&self.host, &effect.run);
         run.ok_or_else(|| Box::new(verdict::our_bug(&format!("there is no run of {effect}"))))
     }
@@ -185,11 +199,7 @@ impl<'a> Player<'a> {
         match permission(self.plan, &Asking { call, approval, playbook, stage: run.stage }) {
             Permission::Allow { .. } => {}
             Permission::Deny { rule } => {
-                return Some(Event::EffectDenied {
-                    effect,
-                    denial: adjutant_machine::event::Denial::Policy,
-                    message: rule,
-                });
+                return Some(Event::EffectDenied { effect, denial: Denial::Policy, message: rule });
             }
             Permission::Ask { rule } => return Some(Event::EffectNeedsApproval { effect, rule }),
         }
@@ -214,97 +224,21 @@ impl<'a> Player<'a> {
         self.does(&perform, doing)
     }
 
-    fn find_child(&mut self, perform: &Perform, of: &EffectId) -> Turn {
-        let Some(perform) = self.host.lease(&perform.effect)? else { return Ok(()) };
-        let child = self.host.runs.values().find(|kept| kept.run.parent.as_ref() == Some(of));
-        let finding =
-            child.map_or(Found::DidNotHappen, |kept| Found::Happened(json!({ "run": kept.run.id })));
-        let effect = perform.effect.clone();
-        Ok(self.host.answer(&perform, Event::EffectProbed { effect, finding })?)
-    }
-
-    /// A child run is played, unless the scenario answers for it.
-    fn child(&mut self, run: &Run, perform: &Perform) -> Turn {
-        let who = Who { undo: false, asked: Asked::World };
-        let taken = self.ask(run, &perform.step, who);
-        let stands_in =
-            matches!(taken.as_ref().map(|taken| &taken.answer.reply), Some(Reply::Outcome { .. }));
-        match taken {
-            Some(taken) if stands_in => self.stand_in(perform, &taken),
-            Some(taken) => self.answered(perform, &taken),
-            None => self.start_child(run, perform),
-        }
-    }
-
-    fn start_child(&mut self, parent: &Run, perform: &Perform) -> Turn {
-        let Call::StartRun { playbook, bundle, input } = &*perform.call else { return Ok(()) };
-        let Some(perform) = self.host.lease(&perform.effect)? else { return Ok(()) };
-        let Some(definition) = self.host.definitions.get(bundle).cloned() else {
-            return Err(Box::new(verdict::our_bug(&format!(
-                "there is no bundle of playbook \"{playbook}\""
-            ))));
-        };
-        let child = &definition.bundle().playbook;
-        let input = match handed(child, input, Some(self.plan.company.currency)) {
-            Ok(input) => input,
-            Err(problems) => {
-                let class = adjutant_machine::event::ErrorClass::Invalid;
-                let doing = reply::failed(&perform, class, &problems.join("; "));
-                return self.does(&perform, doing);
-            }
-        };
-        let oldest = child.oldest();
-        let run = format!("{playbook}-of-{}-{}", parent.id, perform.effect.seq);
-        let started = RunStarted {
-            run: run.clone(),
-            about: eval::about(definition.bundle(), &input),
-            playbook: playbook.clone(),
-            stage: self.plan.slice_of(&oldest).map_or(Stage::Act, |slice| slice.stage),
-            oldest: Some(oldest),
-            bundle: bundle.clone(),
-            key: perform.effect.key(),
-            revision: parent.revision.clone(),
-            input,
-            trigger: json!({ "parent": perform.effect }),
-            parent: Some(perform.effect.clone()),
-            dry: perform.dry,
-            speaker: None,
-        };
-        self.host.start(started)?;
-        let doing = reply::succeeded(&perform, json!({ "run": run }));
-        self.does(&perform, doing)
-    }
-
-    /// Answers for a child run that is not played.
-    fn stand_in(&mut self, perform: &Perform, taken: &Taken) -> Turn {
-        let Some(perform) = self.host.lease(&perform.effect)? else { return Ok(()) };
-        let Reply::Outcome { word, with, .. } = &taken.answer.reply else { return Ok(()) };
-        let effect = perform.effect.clone();
-        let run = format!("not-played-{}", effect.seq);
-        let status = if word == "ok" { "done" } else { "failed" };
-        let event = Event::ChildEnded {
-            effect: effect.clone(),
-            status: status.to_owned(),
-            output: with.clone().unwrap_or_else(|| json!({})),
-        };
-        let doing = reply::succeeded(&perform, json!({ "run": run }));
-        self.does(&perform, doing)?;
-        let at = taken.answer.after.map_or(self.host.now, |after| self.host.now.plus(after.millis()));
-        self.agenda.put(at, Due::ChildEnd(Box::new(ChildEnd { run: effect.run, event })));
-        Ok(())
-    }
-
     /// Asks the outside.
     fn world(&mut self, run: &Run, perform: &Perform, asked: Asked) -> Turn {
         let who = Who { undo: is_undo(perform), asked };
+        if self.faults.is_on && asked == Asked::Probe {
+            return self.probed(perform);
+        }
         match self.ask(run, &perform.step, who) {
             Some(taken) => self.answered(perform, &taken),
+            None if self.faults.is_on => self.invented(run, perform),
             None => Err(Box::new(verdict::unanswered(self, run, perform))),
         }
     }
 
     /// Lets an attempt begin, and brings the scenario's answer when it is time.
-    fn answered(&mut self, perform: &Perform, taken: &Taken) -> Turn {
+    pub(super) fn answered(&mut self, perform: &Perform, taken: &Taken) -> Turn {
         let doing = reply::doing(perform, &taken.answer.reply);
         if let Doing::Forbid(event) = doing {
             self.host.send(&perform.effect.run, "host", event)?;
@@ -324,14 +258,14 @@ impl<'a> Player<'a> {
         Ok(())
     }
 
-    fn does(&mut self, perform: &Perform, doing: Doing) -> Turn {
+    pub(super) fn does(&mut self, perform: &Perform, doing: Doing) -> Turn {
         let Doing::Answer { event, acts } = doing else { return Ok(()) };
         self.arrive(Answered { perform: perform.clone(), event, acts })
     }
 
     /// Brings an answer.
     fn arrive(&mut self, answered: Answered) -> Turn {
-        let Answered { perform, event, acts } = answered;
+        let Some(Answered { perform, event, acts }) = self.disturbed(answered)? else { return Ok(()) };
         if let (true, Call::Verb(call)) = (acts, &*perform.call) {
             self.world.act(&perform, call, self.host.now);
         }
@@ -352,7 +286,7 @@ impl<'a> Player<'a> {
         self.happens(lost.as_ref());
     }
 
-    fn happens(&mut self, lost: Option<&Perform>) {
+    pub(super) fn happens(&mut self, lost: Option<&Perform>) {
         if let Some(perform) = lost
             && let Call::Verb(call) = &*perform.call
         {
@@ -360,29 +294,10 @@ impl<'a> Player<'a> {
         }
     }
 
-    fn open_gate(&self) -> Option<Gate> {
-        let mut gates = self.host.runs.values().flat_map(|kept| kept.run.open_gates());
-        gates.find(|gate| !self.dealt.contains(&gate.id)).cloned()
-    }
-
-    fn gate(&mut self, gate: &Gate) -> Turn {
-        let run = self.host.runs.values().find(|kept| kept.run.gates.contains_key(&gate.id));
-        let Some(run) = run.map(|kept| std::sync::Arc::clone(&kept.run)) else { return Ok(()) };
-        let who = Who { undo: false, asked: Asked::Person };
-        let Some(taken) = self.ask(&run, &gate.card.step, who) else {
-            return Err(Box::new(verdict::undecided(self, &run, gate)));
-        };
-        self.dealt.insert(gate.id.clone());
-        let Some(decision) = decision(&taken.answer.reply) else { return Ok(()) };
-        let at = taken.answer.after.map_or(self.host.now, |after| self.host.now.plus(after.millis()));
-        let (run, gate) = (run.id.clone(), gate.id.clone());
-        self.agenda.put(at, Due::Decision(Box::new(Decided { run, gate, decision, place: taken.place })));
-        Ok(())
-    }
-
     fn due(&mut self) -> Turn {
         match self.agenda.take() {
             Some(Due::Answer(answered)) => self.arrive(*answered),
+            Some(Due::Late(late)) => Ok(self.host.answer(&late.perform, late.event)?),
             Some(Due::Decision(decided)) => self.decide(*decided),
             Some(Due::ChildEnd(end)) => Ok(self.host.send(&end.run, "host", end.event).map(drop)?),
             Some(Due::Record(given)) => {
@@ -397,87 +312,19 @@ impl<'a> Player<'a> {
             None => Ok(()),
         }
     }
-
-    fn decide(&mut self, decided: Decided) -> Turn {
-        let Decided { run, gate, decision, place } = decided;
-        let open = self.host.run(&run).and_then(|run| run.gates.get(&gate));
-        let Some(digest) = open.map(|gate| gate.digest.clone()) else { return Ok(()) };
-        let decided = GateDecided { gate, digest, decision, reason: None, speaker: Speaker::Operator };
-        match self.host.send(&run, "operator", Event::GateDecided(Box::new(decided)))? {
-            Verdict::Applied | Verdict::Duplicate { .. } | Verdict::Stale => Ok(()),
-            Verdict::Refused(refusal) => {
-                let message = format!("this cannot be decided so: {refusal}");
-                Err(Box::new(finding(&format!("answer[{place}]"), message)))
-            }
-        }
-    }
-
-    /// Returns a call that only the operator can settle and whose run waits for that.
-    fn doubt(&self) -> Option<EffectId> {
-        let live = self.host.runs.values().filter(|kept| !kept.run.is_ended());
-        let mut open = live.flat_map(|kept| kept.run.dead_letters());
-        open.find(|(_, state)| {
-            matches!(state.life.phase, EffectPhase::Unknown { .. } | EffectPhase::Dead { .. })
-        })
-        .map(|(effect, _)| effect.clone())
-    }
-
-    fn settle(&mut self, effect: &EffectId) -> Turn {
-        let run = self.run_of(effect)?;
-        let Some(state) = run.effects.get(effect) else { return Ok(()) };
-        let undo = matches!(state.purpose, adjutant_machine::run::Purpose::Undo(_));
-        let who = Who { undo, asked: Asked::Operator };
-        let Some(taken) = self.ask(&run, &state.step, who) else {
-            return Err(Box::new(verdict::unsettled(self, &run, state)));
-        };
-        let Reply::Settle { word, with } = &taken.answer.reply else { return Ok(()) };
-        let settlement = settlement(word, with);
-        if matches!(settlement, Settlement::Happened(_)) {
-            let lost = self.doubts.iter().rev().find(|perform| perform.effect == *effect).cloned();
-            self.happens(lost.as_ref());
-        }
-        let event = Event::EffectSettled { effect: effect.clone(), settlement };
-        match self.host.send(&run.id, "operator", event)? {
-            Verdict::Refused(refusal) => {
-                let message = format!("this cannot be settled so: {refusal}");
-                Err(Box::new(finding(&format!("answer[{}]", taken.place), message)))
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
 /// Who is asked about a step.
 #[derive(Debug, Clone, Copy)]
-struct Who {
+pub(super) struct Who {
     /// Whether the step is taken back.
-    undo: bool,
-    asked: Asked,
+    pub(super) undo: bool,
+    pub(super) asked: Asked,
 }
 
-fn is_undo(perform: &Perform) -> bool {
+pub(super) fn is_undo(perform: &Perform) -> bool {
     match &*perform.call {
         Call::Verb(call) | Call::Probe { of: call, .. } => call.undo_of.is_some(),
         _ => false,
-    }
-}
-
-/// Returns what a person decides; `None` where nobody answers.
-fn decision(reply: &Reply) -> Option<Decision> {
-    let Reply::Outcome { word, with, edit } = reply else { return None };
-    match word.as_str() {
-        "approved" => Some(Decision::Approved { form: with.clone() }),
-        "edited" => Some(Decision::Edited { values: edit.clone() }),
-        "denied" => Some(Decision::Denied),
-        _ => None,
-    }
-}
-
-fn settlement(word: &str, with: &Value) -> Settlement {
-    match word {
-        "happened" => Settlement::Happened(if with.is_null() { json!({}) } else { with.clone() }),
-        "did_not_happen" => Settlement::DidNotHappen,
-        "undo" => Settlement::Undo,
-        _ => Settlement::Drop,
     }
 }

@@ -61,6 +61,16 @@ impl Script {
         Some(Taken { place, answer: row.answer.clone() })
     }
 
+    /// Returns the last outcome that is for a question, used up or not: what goes wrong is not answered so for ever.
+    pub(super) fn again(&self, question: &Question<'_>) -> Option<Taken> {
+        let any = |answer: &Answer| Answer { visit: None, ..answer.clone() };
+        let mut rows = self.rows.iter().enumerate().rev();
+        let (place, row) = rows.find(|(_, row)| {
+            matches!(row.answer.reply, Reply::Outcome { .. }) && is_for(&any(&row.answer), question)
+        })?;
+        Some(Taken { place, answer: row.answer.clone() })
+    }
+
     /// Returns the first answer that was not asked for as often as it is there.
     pub(super) fn unused(&self) -> Option<Taken> {
         let mut rows = self.rows.iter().enumerate();

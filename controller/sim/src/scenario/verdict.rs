@@ -315,6 +315,9 @@ fn laws(player: &Player<'_>) -> Option<Finding> {
     if player.has_stopped {
         return None;
     }
+    if let Err(broken) = player.host.check_folds() {
+        return Some(our_bug(&broken.to_string()));
+    }
     let broken = oracle::judge_acts(&player.host, &player.world.acts);
     broken.first().map(|law| our_bug(law))
 }
