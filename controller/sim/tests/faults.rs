@@ -36,6 +36,12 @@ fn told(troubles: &[Trouble]) -> String {
 }
 
 #[test]
+fn a_call_that_may_be_repeated_counts_once() {
+    let troubles = explore(&loaded(&example("hello")), "tests/hello.toml", 100);
+    assert!(troubles.is_empty(), "{}", told(&troubles));
+}
+
+#[test]
 fn nothing_goes_wrong_twice_or_stands_in_the_examples_whatever_fails() {
     let agency = loaded(&example("agency"));
     for file in ["tests/lead.toml", "slices/support/tests/answered.toml"] {

@@ -28,9 +28,8 @@ use crate::{
     diag::Spot,
     plan::{
         Agent, Autonomy, Budget, Company, Connector, Freeze, Id, Limit, NotifyRule, Prices, Retention, Route,
-        Slice,
+        Slice, scenario::Scenario,
     },
-    scenario::Scenario,
     value::Template,
 };
 

@@ -12,14 +12,13 @@ use super::{
     layout::{self, PathKind, classify},
     leaf, object,
     parsed::{Files, Surroundings},
-    playbook, policy, shape, text,
+    playbook, policy, scenario, shape, text,
 };
 use crate::{
     diag::{Code, Diagnostic, Report, Spot},
     draft::{At, Draft, Kind, Node, Text},
     fields::{self, Table},
     files::slice_of,
-    scenario,
 };
 
 /// Reads files one by one.
@@ -217,7 +216,7 @@ impl<'a> Reader<'a> {
 
     fn scenario(&mut self, path: &str, bytes: &[u8]) {
         let Some(node) = self.toml(path, bytes, &fields::SCENARIO) else { return };
-        if let Some(value) = scenario::read(&self.cx(path).view(&node), path) {
+        if let Some(value) = scenario::scenario(&self.cx(path).view(&node), path) {
             self.draft.scenarios.insert(path, at(path, value));
         }
     }

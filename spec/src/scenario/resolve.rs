@@ -1,11 +1,11 @@
 //! Names of a scenario: what they lead to from the slice that the file is in. One that leads nowhere stays as written, and the
 //! checks report it.
 
-use super::Scenario;
 use crate::{
     check::names::{self, Found},
     draft::{Draft, Kind},
     files::slice_of,
+    plan::scenario::Scenario,
 };
 
 /// Returns a scenario with its names resolved.

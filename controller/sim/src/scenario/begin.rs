@@ -21,10 +21,10 @@ use serde_json::{Value, json};
 use super::{
     agenda::{Agenda, Due},
     course::Course,
+    finding::finding,
     player::Player,
     script::Script,
     store::Store,
-    verdict::finding,
 };
 use crate::{memory::MemoryHost, world::World};
 

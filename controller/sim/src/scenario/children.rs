@@ -16,10 +16,10 @@ use serde_json::json;
 
 use super::{
     agenda::{ChildEnd, Due},
+    finding::our_bug,
     player::{Player, Turn, Who},
     reply,
     script::{Asked, Taken},
-    verdict,
 };
 use crate::host::Host;
 
@@ -50,9 +50,7 @@ impl Player<'_> {
         let Call::StartRun { playbook, bundle, input } = &*perform.call else { return Ok(()) };
         let Some(perform) = self.host.lease(&perform.effect)? else { return Ok(()) };
         let Some(definition) = self.host.definitions.get(bundle).cloned() else {
-            return Err(Box::new(verdict::our_bug(&format!(
-                "there is no bundle of playbook \"{playbook}\""
-            ))));
+            return Err(Box::new(our_bug(&format!("there is no bundle of playbook \"{playbook}\""))));
         };
         let child = &definition.bundle().playbook;
         let input = match handed(child, input, Some(self.plan.company.currency)) {

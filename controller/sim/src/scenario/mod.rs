@@ -15,12 +15,14 @@ mod children;
 mod course;
 mod coverage;
 mod faults;
+mod finding;
 mod known;
 mod people;
 mod player;
 mod reply;
 mod script;
 mod store;
+mod unsaid;
 mod verdict;
 mod words;
 

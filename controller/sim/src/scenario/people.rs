@@ -15,9 +15,10 @@ use serde_json::{Value, json};
 use super::{
     agenda::{Decided, Due},
     faults::approved,
+    finding::finding,
     player::{Player, Turn, Who},
     script::Asked,
-    verdict::{self, finding},
+    unsaid,
 };
 
 impl Player<'_> {
@@ -33,7 +34,7 @@ impl Player<'_> {
         let taken = match self.ask(&run, &gate.card.step, who) {
             Some(taken) => taken,
             None if self.faults.is_on => approved(gate),
-            None => return Err(Box::new(verdict::undecided(self, &run, gate))),
+            None => return Err(Box::new(unsaid::undecided(&self.asker(), &run, gate))),
         };
         self.dealt.insert(gate.id.clone());
         let times = self.faults.decisions(gate);
@@ -79,7 +80,7 @@ impl Player<'_> {
         }
         let who = Who { undo, asked: Asked::Operator };
         let Some(taken) = self.ask(&run, &state.step, who) else {
-            return Err(Box::new(verdict::unsettled(self, &run, state)));
+            return Err(Box::new(unsaid::unsettled(&self.asker(), &run, state)));
         };
         let Reply::Settle { word, with } = &taken.answer.reply else { return Ok(()) };
         let settlement = settlement(word, with);

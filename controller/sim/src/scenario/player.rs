@@ -21,10 +21,11 @@ use super::{
     agenda::{Agenda, Answered, Due},
     course::Course,
     faults::Faults,
+    finding::{finding, our_bug},
     reply::{self, Doing},
     script::{Asked, Question, Script, Taken},
     store::{Store, Unanswered},
-    verdict::{self, finding},
+    unsaid,
 };
 use crate::{
     host::{Broken, Host},
@@ -66,7 +67,7 @@ pub(super) struct Player<'a> {
 
 impl From<Broken> for Box<Finding> {
     fn from(broken: Broken) -> Self {
-        Box::new(verdict::our_bug(&broken.to_string()))
+        Box::new(our_bug(&broken.to_string()))
     }
 }
 
@@ -158,6 +159,11 @@ impl<'a> Player<'a> {
         }
     }
 
+    /// Returns where something is asked, for what is told of it.
+    pub(super) fn asker(&self) -> unsaid::Asker<'_> {
+        unsaid::Asker { host: &self.host, scenario: self.scenario }
+    }
+
     /// Asks somebody who is asked about a step.
     pub(super) fn ask(&mut self, run: &Run, step: &str, who: Who) -> Option<Taken> {
         let visit = run.steps.get(step).map_or(1, |state| state.visits);
@@ -167,7 +173,7 @@ impl<'a> Player<'a> {
 
     pub(super) fn run_of(&self, effect: &EffectId) -> Turn<std::sync::Arc<Run>> {
         let run = Host::run(&self.host, &effect.run);
-        run.ok_or_else(|| Box::new(verdict::our_bug(&format!("there is no run of {effect}"))))
+        run.ok_or_else(|| Box::new(our_bug(&format!("there is no run of {effect}"))))
     }
 
     fn effect(&mut self, effect: &EffectId) -> Turn {
@@ -233,7 +239,7 @@ impl<'a> Player<'a> {
         match self.ask(run, &perform.step, who) {
             Some(taken) => self.answered(perform, &taken),
             None if self.faults.is_on => self.invented(run, perform),
-            None => Err(Box::new(verdict::unanswered(self, run, perform))),
+            None => Err(Box::new(unsaid::unanswered(&self.asker(), run, perform))),
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Look, Wanted};
+use super::look::{Look, Wanted};
 use crate::{
     check::{
         cx::{Out, Say},

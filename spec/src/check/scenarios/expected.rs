@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Look;
+use super::look::Look;
 use crate::{
     check::{
         cx::Out,

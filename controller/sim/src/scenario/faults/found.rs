@@ -68,12 +68,13 @@ impl Payload {
 /// How often each call happens.
 pub(super) type Counts = BTreeMap<Payload, usize>;
 
-/// Counts the calls that change the world. What is sent again under a key that the other side knows happens once.
+/// Counts the calls that change the world. What is sent again under a key that the other side knows happens once, and so does what
+/// may be repeated as it is, such as writing a file.
 pub(super) fn counts(acts: &[Act]) -> Counts {
     let mut keys: BTreeMap<Payload, Vec<String>> = BTreeMap::new();
     for (place, act) in acts.iter().filter(|act| act.class != Effect::Read).enumerate() {
         let payload = Payload::of(act);
-        let is_known = act.idempotency == Idempotency::NativeKey;
+        let is_known = matches!(act.idempotency, Idempotency::NativeKey | Idempotency::Pure);
         let key = if is_known { act.key.clone() } else { format!("{}#{place}", act.key) };
         let known = keys.entry(payload).or_default();
         if !known.contains(&key) {

@@ -4,11 +4,15 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{Answer, BEGINS, Begin, Expectation, Given, RecordWanted, Reply, Scenario};
-use crate::{draft::NodeKind, read::View, value::moment};
+use super::view::View;
+use crate::{
+    draft::NodeKind,
+    plan::scenario::{Answer, BEGINS, Begin, Expectation, Given, RecordWanted, Reply, Scenario},
+    value::moment,
+};
 
 /// Builds a scenario; names in it are as written, and an answer that names no playbook is for the one that is played.
-pub(crate) fn scenario(view: &View<'_>, file: &str) -> Option<Scenario> {
+pub(super) fn scenario(view: &View<'_>, file: &str) -> Option<Scenario> {
     let playbook = view.text("playbook")?;
     let stem = file.rsplit('/').next().and_then(|name| name.strip_suffix(".toml")).unwrap_or(file);
     let begins = moment(BEGINS).expect("the text is a moment");
