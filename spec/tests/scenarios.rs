@@ -1,6 +1,6 @@
 //! Scenarios: what is read, and what is refused before anything is played.
 
-use adjutant_company::example;
+use adjutant_company::{company, example};
 use adjutant_spec::{
     Loaded, Memo,
     diag::Code,
@@ -134,4 +134,22 @@ fn a_test_that_changes_leaves_the_plan_as_it_is_and_is_judged_anew() {
     let wrong = memo.load(&agency(&format!("{input}until = \"nowhere\"\n")));
     assert_eq!(found(&wrong), [Code::E0212]);
     assert_eq!(found(&memo.load(&agency(input))), []);
+}
+
+#[test]
+fn a_slot_is_one_of_the_schedule() {
+    let weekly = "schema = \"adjutant/v1\"\n[trigger]\nkind = \"schedule\"\ncron = \"0 0 8 * * MON\"\n\
+                  [[step]]\nid = \"done\"\nend = \"done\"\n";
+    let at = |slot: &str| {
+        let test = format!("schema = \"adjutant/v1\"\nplaybook = \"weekly\"\nslot = \"{slot}\"\n");
+        load(&company(&[("playbooks/weekly.toml", weekly), (TEST, &test)]))
+    };
+    assert_eq!(found(&at("2026-03-02T08:00:00+01:00")), []);
+    let other = at("2026-03-03T08:00:00+01:00");
+    assert_eq!(found(&other), [Code::E0704]);
+    assert!(
+        other.report.render().contains("the next one is 2026-03-09T08:00:00+01:00"),
+        "{}",
+        other.report.render()
+    );
 }

@@ -1,8 +1,17 @@
 //! Fault exploration of playbooks that an operator wrote, and what their scenarios come through.
 
 use adjutant_company::{company, example};
-use adjutant_sim::scenario::{Coverage, Explorer, Fault, Playhouse, Sort, Trouble, play};
-use adjutant_spec::{Loaded, files::FileSet, load, scenario};
+use adjutant_sim::{
+    Company,
+    scenario::{Coverage, Explorer, Fault, Playhouse, Sort, Trouble, play},
+};
+use adjutant_spec::{
+    Loaded,
+    files::FileSet,
+    load,
+    scenario::{self, Answer, Begin, Reply, Scenario},
+};
+use serde_json::json;
 
 fn loaded(files: &FileSet) -> Loaded {
     let loaded = load(files);
@@ -225,4 +234,44 @@ fn what_no_scenario_comes_through_is_counted() {
         "sure -expired-> again",
     ];
     assert_eq!(missed, expected);
+}
+
+/// A scenario of the workshop, whose verbs are of every class: each step is answered well.
+fn workshop() -> Scenario {
+    let answer = |step: &str, word: &str, with: serde_json::Value| Answer {
+        playbook: "workshop".to_owned(),
+        step: step.to_owned(),
+        visit: None,
+        times: 1,
+        undo: false,
+        after: None,
+        reply: Reply::Outcome { word: word.to_owned(), with: Some(with), edit: Default::default() },
+    };
+    let done = |step: &str| answer(step, "ok", json!({ "id": step }));
+    Scenario {
+        file: "tests/workshop.toml".to_owned(),
+        title: "Books, charges and tells".to_owned(),
+        playbook: "workshop".to_owned(),
+        starts: 0,
+        begin: Begin::Input([("note".to_owned(), json!("a table"))].into()),
+        given: Vec::new(),
+        answers: vec![answer("ask", "approved", json!({})), done("book"), done("charge"), done("announce")],
+        cancel: None,
+        expect: Vec::new(),
+        never: Vec::new(),
+        records: Vec::new(),
+        until: None,
+        end: Some("done".to_owned()),
+    }
+}
+
+#[test]
+fn verbs_of_every_class_happen_once_and_are_taken_back_whatever_fails() {
+    let (plan, scenario) = (Company::workshop().plan, workshop());
+    let mut house = Playhouse::new(&plan);
+    let mut explorer = Explorer::new(&mut house, &scenario, 3).expect("it holds");
+    for _ in 0..explorer.singles() + 200 {
+        let tried = explorer.try_next().expect("there is something to disturb");
+        assert!(tried.troubles.is_empty(), "{:?}\n{}", tried.faults, told(&tried.troubles));
+    }
 }

@@ -331,3 +331,53 @@ end = "done"
     files.insert("tests/desk.toml", test.as_bytes());
     assert_eq!(found(&files), "it holds");
 }
+
+#[test]
+fn a_slot_goes_through_the_trigger_and_its_inputs() {
+    let weekly = r#"schema = "adjutant/v1"
+title = "Every Monday"
+
+[trigger]
+kind = "schedule"
+cron = "0 0 8 * * MON"
+key = "{{ event.slot }}"
+
+[input.slot]
+from = "{{ event.slot }}"
+type = "string"
+trust = "operator"
+
+[[step]]
+id = "text"
+render = "templates/weekly.md"
+
+[[step]]
+id = "done"
+end = "done"
+"#;
+    let test = r#"schema = "adjutant/v1"
+playbook = "weekly"
+slot = "2026-03-02T07:00:00Z"
+end = "done"
+
+[[expect]]
+step = "text"
+at = "2026-03-02T08:00:00+01:00"
+with = { text = "The week of 2026-03-02T08:00:00+01:00" }
+"#;
+    let files = [
+        ("playbooks/weekly.toml", weekly),
+        ("templates/weekly.md", "The week of {{ input.slot }}"),
+        ("tests/weekly.toml", test),
+    ];
+    assert_eq!(found(&company(&files)), "it holds");
+}
+
+#[test]
+fn a_rule_of_the_company_holds_in_a_play_too() {
+    let mut files = desk(&format!("{YES}{BOOKED}[[answer]]\nstep = \"book\"\nundo = true\n"));
+    let asks = GRANT.replace("level = \"act\"", "level = \"ask\"");
+    files.insert("policies/grants.toml", asks.as_bytes());
+    let asked = found(&files);
+    assert!(asked.contains("step \"keep\" asks a person (autonomy of playbook:desk"), "{asked}");
+}

@@ -9,7 +9,7 @@ use crate::{
         Children,
         cx::{Out, Say},
         names::{self, Found, hint},
-        shape,
+        shape, times,
     },
     diag::{Code, Diagnostic, Spot},
     draft::{At, Draft, Kind},
@@ -17,6 +17,7 @@ use crate::{
     plan::{Playbook, Step, Trigger},
     scenario::{Begin, Scenario},
     schema,
+    value::civil,
 };
 
 /// One scenario under check.
@@ -134,10 +135,27 @@ impl<'a> Look<'a> {
                 let what = format!("event \"{name}\" of connector \"{connector}\"");
                 self.fits("event", &event, &Wanted { what, schema }, out);
             }
-            (Begin::Slot(_), Trigger::Schedule { .. }) => {}
+            (Begin::Slot(slot), Trigger::Schedule { cron, zone, .. }) => {
+                self.slot(*slot, Slots { cron, zone }, out);
+            }
             (Begin::Event(_), _) => self.no_such_begin(playbook, "event", out),
             (Begin::Slot(_), _) => self.no_such_begin(playbook, "slot", out),
         }
+    }
+
+    /// A slot is a moment at which the schedule fires.
+    fn slot(&self, slot: i64, slots: Slots<'_>, out: &mut Out) {
+        let Slots { cron, zone } = slots;
+        let Some(next) = times::slot_from(cron, zone, slot).filter(|next| *next != slot) else { return };
+        out.say(
+            Code::E0704,
+            self.spot("slot"),
+            Say {
+                message: format!("the schedule `{cron}` has no slot at this moment"),
+                label: "starts nothing",
+                help: format!("the next one is {}", civil(next, zone).unwrap_or_default()),
+            },
+        );
     }
 
     pub(super) fn no_such_begin(&self, playbook: &Playbook, key: &str, out: &mut Out) {
@@ -233,6 +251,12 @@ impl<'a> Look<'a> {
             out.push(found.label("no such verb").help_if(help));
         }
     }
+}
+
+/// When a schedule fires.
+struct Slots<'a> {
+    cron: &'a str,
+    zone: &'a str,
 }
 
 /// What a value has to fit.
