@@ -80,7 +80,7 @@ fn what_can_never_be_answered_or_met_is_refused() {
         ("[[answer]]\nstep = \"qualify\"\nwith = { fit = \"perfect\" }\n", Code::E0702),
         ("[[answer]]\nstep = \"approve\"\nedit = { \"steps.qualify.fit\" = \"no\" }\n", Code::E0703),
         ("[[answer]]\nstep = \"approve\"\nerror = \"gone\"\noutcome = \"denied\"\n", Code::E0120),
-        ("[[answer]]\nstep = \"dig[3].ask\"\n", Code::E0900),
+        ("[[answer]]\nstep = \"qualify[3].approve\"\n", Code::E0212),
         ("[[answer]]\nstep = \"send\"\nplaybook = \"nowhere\"\n", Code::E0205),
         ("[[expect]]\nstep = \"sent\"\n", Code::E0212),
         ("[[expect]]\nstep = \"send\"\noutcome = \"approved\"\n", Code::E0303),

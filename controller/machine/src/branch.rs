@@ -11,7 +11,7 @@
 
 use std::{fmt, str::FromStr};
 
-use adjutant_spec::plan::StepId;
+use adjutant_spec::plan::{Playbook, Step, StepId, StepKind};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use crate::id::is_branch;
@@ -91,6 +91,21 @@ pub fn root_of(name: &str) -> &str {
 #[must_use]
 pub fn depth(name: &str) -> usize {
     name.matches(BELOW).count()
+}
+
+/// Returns the steps among which a run moves, or a branch; `None` where the playbook has no such branch.
+#[must_use]
+pub fn steps_of<'a>(playbook: &'a Playbook, name: &str) -> Option<&'a [Step]> {
+    let Some(branch) = BranchId::of(name) else {
+        return (!is_branch(name)).then_some(playbook.steps.as_slice());
+    };
+    let beside = steps_of(playbook, &branch.parent)?;
+    let holder = beside.iter().find(|step| step.id == branch.round.step)?;
+    let fragment = match &holder.kind {
+        StepKind::Each { .. } => 0,
+        _ => usize::try_from(branch.index).ok()?,
+    };
+    Some(&holder.kind.fragments().get(fragment)?.steps)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use adjutant_spec::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{id::EffectId, run::Part};
+use crate::{id::EffectId, life::mailbox::Addressed, run::Part};
 
 /// An effect to perform.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -106,6 +106,18 @@ pub enum Call {
         value: Value,
         /// The version that must be there; `0` for none.
         expect: Option<u64>,
+    },
+    /// Sends a signal: to a run, or to all that wait for it by its key and to the playbooks that it triggers.
+    Signal {
+        /// The signal's name.
+        signal: String,
+        /// What it is addressed by; absent where it is for playbooks that it triggers alone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<Addressed>,
+        /// Whether it may start playbooks.
+        triggers: bool,
+        /// What is sent with it.
+        data: Value,
     },
     /// Looks whether a child run began; answered by `EffectProbed` with `{run}`.
     FindChild {

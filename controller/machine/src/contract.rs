@@ -12,6 +12,7 @@ use dump::{all_entries, all_rows};
 
 use crate::{
     chain::Digest,
+    count::CountChanges,
     id::{InstanceId, InstanceKind},
     journal::{
         Append, Batch, Content, Guard, Journal, JournalError, PAGE, Receipt, Row, RowWrite, Scan, Snapshot,
@@ -47,6 +48,7 @@ pub const PROMISES: &[Promise] = &[
     ("the chain covers every batch", chain_covers_every_batch),
     ("an empty batch gets a number", empty_batch_gets_a_number),
     ("the last write of a batch to a row counts", last_write_counts),
+    ("counts are added up and read by the beginnings of their names", counts_are_added_up),
 ];
 
 /// Returns a batch with one entry of a run.
@@ -450,4 +452,37 @@ fn last_write_counts(journal: &dyn Journal) {
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0].value, b"second");
     assert_eq!(journal.verify().expect("reads").broken_at, None);
+}
+
+fn counts_are_added_up(journal: &dyn Journal) {
+    let change = |joins: &[&str], leaves: &[&str]| {
+        let mut changes = CountChanges::default();
+        joins.iter().for_each(|name| changes.join(name.as_bytes(), b"one more"));
+        leaves.iter().for_each(|name| changes.leave(name.as_bytes(), b"one more"));
+        Batch { counts: changes, ..Batch::default() }
+    };
+    let told = |prefix: &str| -> Vec<(String, u64)> {
+        let counts = journal.counts(prefix.as_bytes()).expect("reads");
+        let name = |group| String::from_utf8(group).expect("a text");
+        counts
+            .into_iter()
+            .map(|found| (name(found.group), found.count.expect("it is read").members))
+            .collect()
+    };
+    assert_eq!(told(""), []);
+    written(journal, change(&["s/a", "s/a", "s/b", "t"], &[]));
+    written(journal, change(&["s/b", "t"], &["s/a"]));
+    let named = |names: &[(&str, u64)]| -> Vec<(String, u64)> {
+        names.iter().map(|(name, members)| ((*name).to_owned(), *members)).collect()
+    };
+    assert_eq!(told(""), named(&[("s/a", 1), ("s/b", 2), ("t", 2)]));
+    assert_eq!(told("s/"), named(&[("s/a", 1), ("s/b", 2)]));
+    let counts = journal.counts(b"").expect("reads");
+    assert_eq!(counts[1].count, counts[2].count, "equal members have equal digests");
+    // A refused batch counts for nothing, and a group whose last member leaves is gone.
+    let mut moved = change(&["t"], &[]);
+    moved.guards.push(guard(Table::Host, "absent", 7));
+    refused(journal, moved);
+    written(journal, change(&[], &["s/a", "t", "t"]));
+    assert_eq!(told(""), named(&[("s/b", 2)]));
 }

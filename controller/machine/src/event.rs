@@ -16,6 +16,7 @@ use crate::{
     about::About,
     branch::Round,
     id::{EffectId, Stamp},
+    life::mailbox::{MailboxTold, SignalCame},
     trust::Speaker,
 };
 
@@ -207,6 +208,10 @@ pub enum Event {
         /// Why its run is taken back, for people.
         reason: String,
     },
+    /// For a mailbox, and for no run: somebody waits for a signal, or sends one.
+    MailboxTold(Box<MailboxTold>),
+    /// A signal that a step waits for came.
+    SignalCame(Box<SignalCame>),
 }
 
 /// A business record that a payload was made of, as it was read.
@@ -251,6 +256,8 @@ impl Event {
             | Self::ClassCorrected { .. }
             | Self::ClockSetBack
             | Self::BranchEnded(_)
+            | Self::MailboxTold(_)
+            | Self::SignalCame(_)
             | Self::RunRolledBack { .. } => None,
         }
     }

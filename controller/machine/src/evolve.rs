@@ -89,6 +89,7 @@ pub(crate) fn opened(started: &RunStarted, at: Stamp) -> Run {
         used: Default::default(),
         undo: Vec::new(),
         branches: Default::default(),
+        heard: Default::default(),
         timers: Default::default(),
         edits: Default::default(),
         corrections: Default::default(),
@@ -149,6 +150,7 @@ pub(crate) fn evolve_run(run: &mut Run, fact: &Fact) {
         | Fact::BranchesClosed { .. }
         | Fact::BranchesLetGo { .. }
         | Fact::BranchCleared { .. } => branches::evolve_branches(run, fact),
+        Fact::SignalTaken { mailbox, number } => drop(run.heard.insert(mailbox.clone(), *number)),
         Fact::RunOpened { .. }
         | Fact::Buried { .. }
         | Fact::Observed { .. }

@@ -321,6 +321,13 @@ pub enum Fact {
         /// The step and its round.
         round: Round,
     },
+    /// The run was given a signal, and is given none up to it again.
+    SignalTaken {
+        /// The name of the mailbox's instance.
+        mailbox: String,
+        /// The signal's number in it.
+        number: u64,
+    },
     /// Nothing that a branch began is in doubt any more.
     BranchCleared {
         /// The step and its round.

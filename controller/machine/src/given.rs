@@ -86,7 +86,7 @@ pub fn handed(
 pub fn fired(bundle: &Bundle, event: &Value, giver: Giver) -> Result<Fired, Vec<String>> {
     let playbook = &bundle.playbook;
     let key = match &playbook.trigger {
-        Trigger::Event { key, .. } | Trigger::Schedule { key, .. } => key,
+        Trigger::Event { key, .. } | Trigger::Schedule { key, .. } | Trigger::Signal { key, .. } => key,
         Trigger::Manual => return Err(vec![format!("no event starts playbook \"{}\"", playbook.id)]),
     };
     let scope = Scope::of_event(bundle, event);

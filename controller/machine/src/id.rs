@@ -46,6 +46,8 @@ pub enum InstanceKind {
     Switch,
     /// One item of an `each`, or one lane of a `parallel`: a run inside another.
     Branch,
+    /// Where signals of a name and an address are sent and waited for.
+    Mailbox,
 }
 
 /// Anything with a machine: `run/<run id>`, `schedule/<playbook>`, …; written `kind/name`.
@@ -58,7 +60,7 @@ pub struct InstanceId {
 }
 
 impl InstanceKind {
-    const ALL: [(Self, &str); 8] = [
+    const ALL: [(Self, &str); 9] = [
         (Self::Run, "run"),
         (Self::Schedule, "schedule"),
         (Self::Breaker, "breaker"),
@@ -67,6 +69,7 @@ impl InstanceKind {
         (Self::Delivery, "delivery"),
         (Self::Switch, "switch"),
         (Self::Branch, "branch"),
+        (Self::Mailbox, "mailbox"),
     ];
 
     /// Returns the word that ids begin with.

@@ -4,7 +4,7 @@
 //! the operator tells. Child runs are killed with their parent, but for those that were told to go on by themselves; branches
 //! are always killed with it.
 
-use serde_json::json;
+use serde_json::Value;
 
 use crate::{
     branch::{BranchId, Round, is_branch},
@@ -17,7 +17,7 @@ use crate::{
         Driven, Lifecycle,
         effect::{EffectAction, EffectEvent},
     },
-    output::child_output,
+    output::branch_output,
     run::{Branches, Child, Close, EffectState, GatePhase, Part, Phase, Run, Status},
     verdict::{Env, Refusal, Step, Verdict},
 };
@@ -81,10 +81,11 @@ fn tell_parent_of_branch(draft: &mut Draft<'_>, branch: BranchId, status: Status
         Phase::Active | Phase::Paused { .. } | Phase::Unwinding { .. } => None,
     };
     let word = status.word();
+    // What a branch did that did not end well is taken back: its results say nothing any more.
     let value = match status {
-        Status::Done => child_output(word, &run.output()),
+        Status::Done => branch_output(word, run.output(), None),
         Status::Failed | Status::Cancelled | Status::Killed | Status::RolledBack => {
-            json!({ "status": word, "error": reason })
+            branch_output(word, Value::Null, reason.clone())
         }
     };
     let (stands, doubt) = (status == Status::Done && run.stands(), run.is_in_doubt());

@@ -37,6 +37,7 @@ pub mod channel;
 pub mod classified;
 pub mod codec;
 pub mod contract;
+pub mod count;
 mod decide;
 mod definition;
 mod draft;

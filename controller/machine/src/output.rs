@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-/// How a child run, or a branch, ended.
+/// How a child run ended.
 #[derive(Clone, Copy)]
 pub(crate) struct ChildEnd<'a> {
     /// The word for its status, such as `done`.
@@ -11,7 +11,7 @@ pub(crate) struct ChildEnd<'a> {
     pub(crate) output: &'a Value,
 }
 
-/// Returns the answer of a child run, or of a branch, as its parent reads it.
+/// Returns the answer of a child run as its parent reads it.
 pub(crate) fn child_output(status: &str, output: &Value) -> Value {
     match output {
         Value::Object(fields) => {
@@ -21,4 +21,9 @@ pub(crate) fn child_output(status: &str, output: &Value) -> Value {
         }
         other => json!({ "status": status, "output": other }),
     }
+}
+
+/// Returns what came out of a branch as the step that began it has it: every field is always there, so that a template may ask for it.
+pub(crate) fn branch_output(status: &str, value: Value, error: Option<String>) -> Value {
+    json!({ "ok": status == "done", "status": status, "value": value, "error": error })
 }

@@ -39,6 +39,7 @@ impl Lane {
             Call::RecordRead { .. }
             | Call::RecordList { .. }
             | Call::RecordWrite { .. }
+            | Call::Signal { .. }
             | Call::FindChild { .. }
             | Call::StartRun { .. } => Self::Local,
         }

@@ -13,6 +13,10 @@ pub fn of_step(step: &Step, bundle: &Bundle) -> Vec<String> {
     let args = |with: &BTreeMap<String, Arg>| with.values().flat_map(Arg::reads).collect::<Vec<_>>();
     match &step.kind {
         StepKind::Call { with, .. } | StepKind::Agent { with, .. } | StepKind::Run { with, .. } => args(with),
+        StepKind::Signal { to, with, .. } => to.reads.iter().cloned().chain(args(with)).collect(),
+        StepKind::Emit { key, with, .. } => {
+            key.iter().flat_map(|key| key.reads.iter().cloned()).chain(args(with)).collect()
+        }
         StepKind::Route { text, .. } => text.reads.iter().cloned().collect(),
         StepKind::Render { render } => {
             let template = bundle.templates.get(render);

@@ -14,7 +14,7 @@ use crate::{
 const FORM: u8 = 1;
 
 /// The words of events, by their places.
-const EVENTS: [&str; 38] = [
+const EVENTS: [&str; 42] = [
     "run_started",
     "effect_leased",
     "effect_deferred",
@@ -53,6 +53,10 @@ const EVENTS: [&str; 38] = [
     "source_released",
     "plan_confirmed",
     "proposal_moved",
+    "mailbox_told",
+    "signal_came",
+    "signal_awaited",
+    "signal_sent",
 ];
 
 /// What happens to an instance that is no run: deliveries, switches, schedules, revisions and proposals. A number is a place in the
@@ -88,10 +92,14 @@ pub enum HostEvent {
     PlanConfirmed = 36,
     /// The life of a proposal went on.
     ProposalMoved = 37,
+    /// A run begins to wait for a signal.
+    SignalAwaited = 40,
+    /// A signal was sent to those who wait for it.
+    SignalSent = 41,
 }
 
 /// The words of facts, by their places.
-const FACTS: [&str; 43] = [
+const FACTS: [&str; 44] = [
     "run_opened",
     "buried",
     "run_moved",
@@ -135,6 +143,7 @@ const FACTS: [&str; 43] = [
     "branches_closed",
     "branches_let_go",
     "branch_cleared",
+    "signal_taken",
 ];
 
 /// What is left of an entry for good.
@@ -234,6 +243,8 @@ fn event(event: &Event) -> u8 {
         Event::ClockSetBack => 21,
         Event::BranchEnded(_) => 22,
         Event::RunRolledBack { .. } => 23,
+        Event::MailboxTold(_) => 38,
+        Event::SignalCame(_) => 39,
     }
 }
 
@@ -282,6 +293,7 @@ fn fact(fact: &Fact) -> u8 {
         Fact::BranchesClosed { .. } => 40,
         Fact::BranchesLetGo { .. } => 41,
         Fact::BranchCleared { .. } => 42,
+        Fact::SignalTaken { .. } => 43,
     }
 }
 
@@ -342,6 +354,8 @@ mod tests {
             HostEvent::SourceReleased,
             HostEvent::PlanConfirmed,
             HostEvent::ProposalMoved,
+            HostEvent::SignalAwaited,
+            HostEvent::SignalSent,
         ] {
             let word = read(&of_host(Stamp(7), event)).unwrap().event.replace('_', "");
             assert_eq!(format!("{event:?}").to_lowercase(), word);

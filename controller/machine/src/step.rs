@@ -66,6 +66,8 @@ fn is_too_late(event: &Event) -> bool {
         | Event::RunRetried { .. }
         | Event::ClassCorrected { .. }
         | Event::BranchEnded(_)
+        | Event::MailboxTold(_)
+        | Event::SignalCame(_)
         | Event::RunRolledBack { .. } => false,
     }
 }

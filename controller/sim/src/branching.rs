@@ -1,7 +1,8 @@
 //! Companies whose runs have branches: an `each` with failing and nested items, and `parallel`s that join in every way.
 //!
-//! The language does not write branches yet, so a company is written with flat steps, and what stands inside is moved there as the
-//! compiler will: a step whose id begins with `<holder>-` is part of the holder's body.
+//! What stands in a branch here does what no check lets pass without a gate, and lists grow past what a file may ask for. So a company
+//! is written with flat steps, and what stands inside is moved there: a step whose id begins with `<holder>-` is part of the
+//! holder's body.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -63,7 +64,9 @@ impl Company {
         company
     }
 
-    fn of(playbook: &'static str, text: &str, places: &[Value]) -> Self {
+    /// Returns a company whose playbook is written as it stands, with a `note` and `places` as inputs.
+    #[must_use]
+    pub fn of(playbook: &'static str, text: &str, places: &[Value]) -> Self {
         let policies = GRANT.replace("PLAYBOOK", playbook);
         let plan = small(&[
             (&format!("playbooks/{playbook}.toml"), text),
@@ -80,9 +83,7 @@ impl Company {
         let mut bundle = (*self.plan.bundles[id]).clone();
         change(&mut bundle.playbook);
         // What a branch is given is no input of the run.
-        for given in ["item", "index"] {
-            bundle.playbook.inputs.remove(given);
-        }
+        bundle.playbook.inputs.remove("item");
         self.plan.playbooks.insert(id.to_owned(), Arc::new(bundle.playbook.clone()));
         self.plan.bundles.insert(id.to_owned(), Arc::new(bundle));
     }

@@ -56,6 +56,14 @@ impl Company {
         Self { plan, playbook: "workshop", inputs, answers: BTreeMap::new() }
     }
 
+    /// Returns a meeting: each run says that it is there, waits for another one, says so again, and books once.
+    #[must_use]
+    pub fn meeting() -> Self {
+        let plan = small(&[("playbooks/meeting.toml", MEETING), ("connectors/desk.toml", DESK)]);
+        let inputs = vec![("note", json!("a room"))];
+        Self { plan, playbook: "meeting", inputs, answers: BTreeMap::new() }
+    }
+
     /// Returns what its run with this number begins with.
     ///
     /// # Panics
@@ -193,6 +201,68 @@ id = "announce"
 call = "desk.announce"
 with = { note = "{{ input.note }}" }
 retry = { attempts = 2, backoff = "1s..5s" }
+next = "done"
+
+[[step]]
+id = "close"
+end = "cancelled"
+
+[[step]]
+id = "done"
+end = "done"
+"#;
+
+const MEETING: &str = r#"schema = "adjutant/v1"
+title = "Waits for the others"
+deadline = "30d"
+
+[input.note]
+type = "string"
+trust = "external"
+privacy = "client"
+
+[[step]]
+id = "here"
+emit = "here"
+key = "{{ input.note }}"
+with = { who = "{{ run.id }}" }
+
+[[step]]
+id = "other"
+wait = { signal = "here", key = "{{ input.note }}", expires = "2d" }
+on = { expired = "alone" }
+
+[[step]]
+id = "greet"
+signal = "greeted"
+to = "{{ steps.other.data.who }}"
+with = { who = "{{ run.id }}" }
+
+[[step]]
+id = "greeted"
+wait = { signal = "greeted", expires = "1d" }
+on = { expired = "alone" }
+next = "ask"
+
+[[step]]
+id = "alone"
+wait = "1h"
+next = "ask"
+
+[[step]]
+id = "ask"
+gate = "Book {{ input.note }}?"
+show = ["input.note"]
+risk = "low"
+expires = "7d"
+on = { denied = "close", expired = "close" }
+
+[[step]]
+id = "book"
+call = "desk.charge"
+with = { note = "{{ input.note }}" }
+retry = { attempts = 3, backoff = "1s..5s" }
+undo = { call = "desk.refund", with = { id = "{{ steps.book.id }}" } }
 next = "done"
 
 [[step]]

@@ -7,6 +7,7 @@ use adjutant_machine::{
     event::{Event, RunStarted},
     fact::Entry,
     id::{EffectId, Stamp},
+    life::mailbox::MailboxTold,
     run::Run,
     verdict::Verdict,
 };
@@ -107,6 +108,12 @@ pub trait Host {
     /// # Errors
     /// [`Broken`] where a law does not hold.
     fn fire_next(&mut self) -> Result<bool, Broken>;
+
+    /// Tells a mailbox that something was sent to it.
+    ///
+    /// # Errors
+    /// [`Broken`] where a law does not hold.
+    fn tell_mailbox(&mut self, told: MailboxTold) -> Result<(), Broken>;
 
     /// Delivers what runs told each other and is not delivered yet: what one told another in the order in which it was told.
     ///

@@ -10,6 +10,7 @@ use adjutant_machine::{
     fact::Entry,
     fold,
     id::{AttemptId, EffectId, Stamp},
+    life::mailbox::MailboxTold,
     projection::{self, Message},
     run::{EffectPhase, LEASE_GRACE, Phase, Run, Status},
     step,
@@ -20,14 +21,15 @@ use adjutant_spec::plan::{Bundle, BundleId};
 use crate::{
     dice::Dice,
     host::{Broken, Host, Kept, OnItsWay},
+    mailboxes::KeptMailbox,
 };
 
 /// What one run told another.
 #[derive(Debug, Clone)]
 pub struct Posted {
-    from: String,
-    to: String,
-    envelope: Envelope,
+    pub(crate) from: String,
+    pub(crate) to: String,
+    pub(crate) envelope: Envelope,
 }
 
 /// A host in memory, which checks the laws at every step.
@@ -44,6 +46,8 @@ pub struct MemoryHost {
     /// What runs told each other and is not delivered yet. What one tells another arrives in the order in which it was told; who
     /// is heard first is chance.
     pub post: Vec<Posted>,
+    /// The mailboxes by the names of their instances.
+    pub mailboxes: BTreeMap<String, KeptMailbox>,
     /// What the operator was told.
     pub notices: Vec<Notice>,
     /// The moment that it is.
@@ -217,6 +221,10 @@ impl MemoryHost {
         let first = self.post.iter().position(|posted| (&posted.from, &posted.to) == (from, to));
         let Posted { to, envelope, .. } = self.post.remove(first.unwrap_or(0));
         self.events += 1;
+        if let Event::MailboxTold(told) = envelope.event {
+            self.tell_mailbox(&envelope.by, *told)?;
+            return Ok(true);
+        }
         let begins = matches!(envelope.event, Event::RunStarted(_));
         if begins || self.runs.contains_key(&to) {
             self.deliver(&to, &Envelope { at: self.now, ..envelope })?;
@@ -313,6 +321,10 @@ impl Host for MemoryHost {
 
     fn fire_next(&mut self) -> Result<bool, Broken> {
         self.fire_next()
+    }
+
+    fn tell_mailbox(&mut self, told: MailboxTold) -> Result<(), Broken> {
+        self.tell_mailbox("operator", told)
     }
 
     fn deliver_post(&mut self) -> Result<(), Broken> {

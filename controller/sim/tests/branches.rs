@@ -3,6 +3,8 @@
 mod common;
 #[path = "branches/tree.rs"]
 mod tree;
+#[path = "branches/written.rs"]
+mod written;
 
 use adjutant_machine::{
     Refusal, Verdict,
@@ -45,9 +47,9 @@ fn results_are_read_by_place_whoever_ends_first() {
     assert_eq!((&value["ok"], &value["failed"]), (&json!(3), &json!(0)));
     for (place, item) in value["items"].as_array().expect("a list").iter().enumerate() {
         assert_eq!(item["status"], "done");
-        assert_eq!(item["dig-mark"]["id"], format!("dig-1~dig.1.{place}"));
+        assert_eq!(item["value"]["dig-mark"]["id"], format!("dig-1~dig.1.{place}"));
     }
-    let read = Template::parse("{{ steps.dig.items[2]['dig-mark'].id }}").expect("a template");
+    let read = Template::parse("{{ steps.dig.items[2].value['dig-mark'].id }}").expect("a template");
     let def = &tree.host().definitions[&tree.root().bundle];
     assert_eq!(Scope::of(tree.root(), def).render(&read), Ok(json!("dig-1~dig.1.2")));
     assert_eq!(tree.root().position.as_ref().map(|at| at.step.as_str()), Some("after"));
@@ -59,7 +61,7 @@ fn results_are_read_by_place_whoever_ends_first() {
 fn what_a_branch_is_given_keeps_its_labels_and_its_value() {
     let tree = Tree::digs(&places(1), TWO);
     let branch = tree.run("dig-1~dig.1.0");
-    let (item, index) = (&branch.input["item"], &branch.input["index"]);
+    let (item, index) = (&branch.input["item"], &branch.input["item_index"]);
     assert_eq!(item.labels, Labels { trust: Trust::External, privacy: Privacy::Client }, "as the list was");
     assert_eq!(index.labels, Labels { trust: Trust::Operator, privacy: Privacy::Client }, "a place is ours");
     assert_eq!((&item.value["name"], &index.value), (&json!("place 0"), &json!(0)));

@@ -240,6 +240,7 @@ fn what_no_scenario_comes_through_is_counted() {
 fn workshop() -> Scenario {
     let answer = |step: &str, word: &str, with: serde_json::Value| Answer {
         playbook: "workshop".to_owned(),
+        branches: Vec::new(),
         step: step.to_owned(),
         visit: None,
         times: 1,

@@ -381,3 +381,61 @@ fn a_rule_of_the_company_holds_in_a_play_too() {
     let asked = found(&files);
     assert!(asked.contains("step \"keep\" asks a person (autonomy of playbook:desk"), "{asked}");
 }
+
+#[test]
+fn each_branch_has_answers_of_its_own_or_takes_the_next() {
+    let dig = r#"schema = "adjutant/v1"
+title = "Asks about every place"
+
+[trigger]
+kind = "manual"
+
+[input.places]
+type = "list"
+trust = "operator"
+
+[[step]]
+id = "dig"
+each = "{{ input.places }}"
+as = "place"
+max_items = 5
+on = { some_failed = "close" }
+next = "done"
+
+[[step]]
+id = "ask"
+in = "dig"
+gate = "Dig at {{ place.name }}?"
+risk = "low"
+expires = "7d"
+on = { denied = "no", expired = "no" }
+next = "yes"
+
+[[step]]
+id = "no"
+in = "dig"
+end = "failed"
+
+[[step]]
+id = "yes"
+in = "dig"
+end = "done"
+
+[[step]]
+id = "close"
+end = "cancelled"
+
+[[step]]
+id = "done"
+end = "done"
+"#;
+    let play = |answers: &str| {
+        let input = "input = { places = [{ name = \"a\" }, { name = \"b\" }] }\n";
+        let test = format!("schema = \"adjutant/v1\"\nplaybook = \"dig\"\n{input}{answers}");
+        found(&company(&[("playbooks/dig.toml", dig), ("tests/dig.toml", &test)]))
+    };
+    let yes = "[[answer]]\nstep = \"ask\"\noutcome = \"approved\"\n";
+    let second = "[[answer]]\nstep = \"dig[1].ask\"\noutcome = \"denied\"\n";
+    assert_eq!(play(&format!("end = \"done\"\n{yes}times = 2\n")), "it holds");
+    assert_eq!(play(&format!("end = \"cancelled\"\n{second}{yes}")), "it holds");
+}

@@ -15,14 +15,26 @@ fn simulate(company: &Company, seed: u64) -> Chaos<MemoryHost> {
     weather(company, seed, (Faults::HARSH, 150))
 }
 
-fn weather(company: &Company, seed: u64, (faults, disturbances): (Faults, u32)) -> Chaos<MemoryHost> {
+fn weather(company: &Company, seed: u64, storm: (Faults, u32)) -> Chaos<MemoryHost> {
+    weather_together(company, seed, storm, 1)
+}
+
+/// Drives several runs of one company through the same storm.
+fn weather_together(
+    company: &Company,
+    seed: u64,
+    (faults, disturbances): (Faults, u32),
+    runs: u32,
+) -> Chaos<MemoryHost> {
     let mut host = MemoryHost::seeded(seed);
     for bundle in company.plan.bundles.values() {
         host.define(Arc::clone(bundle));
     }
     let mut chaos = Chaos::new(host, seed, faults);
     chaos.world.answers.clone_from(&company.answers);
-    chaos.host.start(company.started(1)).unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
+    for number in 1..=runs {
+        chaos.host.start(company.started(number)).unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
+    }
     chaos.storm(disturbances).unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
     let broken = judge(&chaos);
     assert!(broken.is_empty(), "seed {seed}: {broken:#?}");
@@ -42,6 +54,21 @@ fn a_parent_and_its_child_end_together_whatever_the_world_does() {
     let company = Company::agency_with_child();
     for seed in 1_000..1_050 {
         simulate(&company, seed);
+    }
+}
+
+#[test]
+fn who_waits_for_another_run_keeps_every_promise() {
+    let company = Company::meeting();
+    let (mut heard, mut ends) = (0, BTreeSet::new());
+    for seed in 3_000..3_080 {
+        let chaos = weather_together(&company, seed, (FAIR, 250), 3);
+        heard += chaos.host.runs.values().filter(|kept| kept.run.heard.len() == 2).count();
+        ends.extend(chaos.host.runs.values().map(|kept| kept.run.status()));
+    }
+    assert!(heard > 20, "only {heard} runs met another one and were greeted");
+    for end in ["done", "failed", "cancelled", "killed"] {
+        assert!(ends.contains(end), "{end} was never met: {ends:?}");
     }
 }
 
@@ -186,5 +213,23 @@ fn lanes_keep_every_promise_however_they_join() {
         for end in ["done", "failed", "cancelled", "killed", "rolled_back"] {
             assert!(tally.branch_ends.contains_key(end), "{join:?}: {end} was never met: {tally:?}");
         }
+    }
+}
+
+#[test]
+fn branches_that_a_file_has_keep_every_promise() {
+    let places: Vec<Value> = (0..5).map(|at| json!({ "name": format!("place {at}") })).collect();
+    let mut company = Company::books(&places);
+    let in_time = many(&company, 17_000..17_020, (FAIR, 500));
+    company.change(|playbook| playbook.deadline = None);
+    let tally = in_time.with(many(&company, 17_100..17_130, (FAIR, 500))).with(many(
+        &company,
+        17_200..17_220,
+        (HARSH, 500),
+    ));
+    tally.tell("five places, each with a gate and two lanes");
+    assert!(tally.ends["done"] > 10, "{tally:?}");
+    for end in ["done", "failed", "cancelled", "killed", "rolled_back"] {
+        assert!(tally.branch_ends.contains_key(end), "{end} was never met: {tally:?}");
     }
 }

@@ -7,7 +7,9 @@ use std::sync::{
 
 use adjutant_machine::{
     id::InstanceId,
-    journal::{Batch, ChainReport, Content, Done, Journal, JournalError, Row, Scan, Stored, Table},
+    journal::{
+        Batch, ChainReport, Content, Done, GroupCount, Journal, JournalError, Row, Scan, Stored, Table,
+    },
 };
 use tokio::sync::Semaphore;
 
@@ -114,6 +116,10 @@ impl Journal for Tap {
 
     fn scan(&self, table: Table, scan: &Scan) -> Result<Vec<Row>, JournalError> {
         self.store.scan(table, scan)
+    }
+
+    fn counts(&self, prefix: &[u8]) -> Result<Vec<GroupCount>, JournalError> {
+        self.store.counts(prefix)
     }
 
     fn blob(&self, digest: &str) -> Result<Option<Vec<u8>>, JournalError> {

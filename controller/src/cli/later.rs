@@ -24,7 +24,6 @@ const LATER: &[(&str, &str)] = &[
     ),
     ("freeze", "`adjutant pause all` stops every effect, `adjutant resume all` ends it"),
     ("ask", "`adjutant deny GATE -m WHY` with the question; `adjutant run PLAYBOOK` starts again"),
-    ("signal", "a webhook or a mail drop starts a run; see `adjutant connectors`"),
     ("memory", "`adjutant records KIND` lists business records with where they come from"),
     ("find", "`adjutant runs`, `adjutant records KIND` and `adjutant log RUN` list what there is"),
     ("budget", "`adjutant cost` shows what was spent against the caps; caps are `[[budget]]` in `policies/`"),

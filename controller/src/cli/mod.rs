@@ -181,6 +181,7 @@ async fn ask(cx: &Cx, command: &Command) -> Outcome {
 
 async fn steer(cx: &Cx, command: &Command) -> Outcome {
     match command {
+        Command::Signal(args) => client::signal(cx, args).await,
         Command::Pause(args) => client::pause(cx, args).await,
         Command::Resume(args) => client::resume(cx, args).await,
         Command::Cancel { run, reason } => client::cancel(cx, run, reason).await,

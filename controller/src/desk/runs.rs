@@ -4,9 +4,9 @@ use adjutant_machine::id::InstanceId;
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
-use super::{Answered, CorrectWish, Desk, Reason, Refusal, RetryWish, Scope, StartWish, Who};
+use super::{Answered, CorrectWish, Desk, Reason, Refusal, RetryWish, Scope, SendSignal, StartWish, Who};
 use crate::runtime::{
-    Answer, Retry, RunFilter, StartRun, Started,
+    Answer, Retry, RunFilter, SignalWish, StartRun, Started,
     views::{LogView, RunLine, RunView, WhyView},
 };
 
@@ -87,6 +87,18 @@ impl Desk {
     pub async fn why(&self, who: &Who, id: &str) -> Answered<WhyView> {
         who.must(Scope::Read)?;
         Ok(self.handle.why(id).await?)
+    }
+
+    /// Sends a signal to those who wait for it, and starts what it triggers.
+    ///
+    /// # Errors
+    /// Without the scope, for a run that is not there, and for a signal that could be for nobody.
+    pub async fn signal(&self, who: &Who, wish: SendSignal) -> Answered<Answer> {
+        who.must(Scope::Run)?;
+        let SendSignal { signal, to, key, data, id } = wish;
+        let (by, speaker) = (who.by.clone(), who.speaker());
+        let data = serde_json::Value::Object(data.into_iter().collect());
+        Ok(self.handle.signal(SignalWish { signal, to, key, data, id, by, speaker }).await?)
     }
 
     /// Pauses a run: no further effect starts.

@@ -200,6 +200,7 @@ impl From<&Playbook> for PlaybookView {
             trigger: match &playbook.trigger {
                 Trigger::Manual => "manual".to_owned(),
                 Trigger::Event { connector, event, .. } => format!("{connector}.{event}"),
+                Trigger::Signal { signal, .. } => format!("signal {signal}"),
                 Trigger::Schedule { cron, zone, .. } => format!("{cron} {zone}"),
             },
             inputs: playbook.inputs.iter().map(|(name, input)| (name.clone(), type_word(input))).collect(),

@@ -32,6 +32,26 @@ pub struct StartWish {
     pub dry: bool,
 }
 
+/// A wish to send a signal: to a run, or by a key to all that wait for it and to the playbooks that it triggers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SendSignal {
+    /// The signal's name.
+    pub signal: String,
+    /// The id of the run that is told.
+    #[serde(default)]
+    pub to: Option<String>,
+    /// What those who wait for it know it by, such as the id of an invoice.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// What is sent with it.
+    #[serde(default)]
+    pub data: BTreeMap<String, Value>,
+    /// Its id: the same one twice is one.
+    #[serde(default)]
+    pub id: Option<String>,
+}
+
 /// Why somebody steers a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default, ToSchema)]
 #[serde(deny_unknown_fields, default)]

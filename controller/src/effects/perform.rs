@@ -91,9 +91,10 @@ impl Effects {
             Call::RecordRead { .. }
             | Call::RecordList { .. }
             | Call::RecordWrite { .. }
+            | Call::Signal { .. }
             | Call::FindChild { .. }
             | Call::StartRun { .. } => {
-                Err(Fault::invalid("records and runs are the host's own, no effect on the world"))
+                Err(Fault::invalid("records, signals and runs are the host's own, no effect on the world"))
             }
         };
         outcome::event(job, answer, &redactor)

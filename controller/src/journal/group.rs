@@ -11,6 +11,7 @@ use std::{
 use adjutant_machine::{
     accept::{Heads, accept},
     chain::{Digest, Link, Parts, Salt, Section, is_chained},
+    count::Count,
     id::InstanceId,
     journal::{Append, Batch, JournalError, Receipt, RowWrite, Table, Trim},
 };
@@ -19,7 +20,7 @@ use rocksdb::WriteBatch;
 use super::{
     database::Db,
     dense,
-    head::{LogHead, new_salt, salt_value},
+    head::{LogHead, count_value, new_salt, salt_value},
     keys::{self, Family},
     mark::Tip,
     options::INLINE,
@@ -27,9 +28,13 @@ use super::{
     value::ValueHead,
 };
 
-/// The heads and salts of instances that were written lately. Only the writer changes them, so they are never stale.
+/// The heads and salts of instances that were written lately, and counts of groups. Only the writer changes them, so they are
+/// never stale.
 #[derive(Default)]
-pub(super) struct Lately(RefCell<HashMap<InstanceId, KnownLog>>);
+pub(super) struct Lately {
+    logs: RefCell<HashMap<InstanceId, KnownLog>>,
+    counts: RefCell<HashMap<Vec<u8>, Count>>,
+}
 
 /// What the writer knows of an instance.
 #[derive(Debug, Clone, Copy)]
@@ -74,19 +79,29 @@ pub(super) struct Group<'a> {
     trims: BTreeMap<InstanceId, u64>,
     /// The instances that the group appends to, as it leaves them: the store does not hold that yet.
     staged: HashMap<InstanceId, KnownLog>,
+    /// The counts that the group changes, as it leaves them: each is written once, however many batches change it.
+    counts: BTreeMap<Vec<u8>, Count>,
 }
 
 impl Lately {
     fn get(&self, instance: &InstanceId) -> Option<KnownLog> {
-        self.0.borrow().get(instance).copied()
+        self.logs.borrow().get(instance).copied()
     }
 
     fn note(&self, instance: InstanceId, known: KnownLog) {
-        let mut all = self.0.borrow_mut();
+        let mut all = self.logs.borrow_mut();
         if all.len() >= REMEMBERED && !all.contains_key(&instance) {
             all.clear();
         }
         all.insert(instance, known);
+    }
+
+    fn note_count(&self, group: Vec<u8>, count: Count) {
+        let mut all = self.counts.borrow_mut();
+        if all.len() >= REMEMBERED && !all.contains_key(&group) {
+            all.clear();
+        }
+        all.insert(group, count);
     }
 }
 
@@ -121,6 +136,7 @@ impl<'a> Group<'a> {
             parts: HashSet::new(),
             trims: BTreeMap::new(),
             staged: HashMap::new(),
+            counts: BTreeMap::new(),
         }
     }
 
@@ -141,7 +157,16 @@ impl<'a> Group<'a> {
     }
 
     /// Returns what is to be written.
-    pub(super) fn finish(self) -> GroupWrite {
+    pub(super) fn finish(mut self) -> GroupWrite {
+        for (group, count) in std::mem::take(&mut self.counts) {
+            let key = keys::count(&group);
+            if count.is_empty() {
+                self.out.delete_cf(self.db.family(Family::Index), key);
+            } else {
+                self.put(Family::Index, key, count_value(&group, count, self.tip.batch));
+            }
+            self.lately.note_count(group, count);
+        }
         let Self { lately, staged, out, tip, .. } = self;
         staged.into_iter().for_each(|(instance, known)| lately.note(instance, known));
         GroupWrite { write: out, tip }
@@ -179,6 +204,8 @@ impl<'a> Group<'a> {
     pub(super) fn stage(&mut self, batch: &Batch) -> Result<Receipt, JournalError> {
         accept(batch, self)?;
         // Everything that can fail stands before the first put.
+        let counts = batch.counts.iter().map(|change| Ok((change, self.count(change.group)?)));
+        let counts = counts.collect::<Result<Vec<_>, JournalError>>()?;
         let fresh = self.fresh(batch)?;
         let trims = self.effective_trims(batch)?;
         let known = batch.appends.iter().map(|append| Ok((&append.instance, self.known(&append.instance)?)));
@@ -196,6 +223,9 @@ impl<'a> Group<'a> {
         for (write, digest) in batch.writes.iter().zip(&parts.rows) {
             self.row(place, write, digest);
             place += u32::from(is_chained(write.table));
+        }
+        for (change, before) in counts {
+            self.counts.insert(change.group.to_vec(), before.after(&change));
         }
         self.payloads(batch, &link);
         trims.iter().for_each(|trim| self.trim(trim));
@@ -281,6 +311,13 @@ impl<'a> Group<'a> {
         }
         let inline = if laid.head.spilled { &[][..] } else { &laid.rest };
         self.put(Family::State, keys::snapshot(instance), laid.head.with(&[&laid.texts, inline]));
+    }
+
+    /// Returns a group's count as the batches so far leave it.
+    fn count(&self, group: &[u8]) -> Result<Count, JournalError> {
+        let known =
+            self.counts.get(group).copied().or_else(|| self.lately.counts.borrow().get(group).copied());
+        known.map_or_else(|| self.db.now().count(group), Ok)
     }
 
     /// Adds a row; `place` is its place among the chained rows of the batch.

@@ -1,9 +1,11 @@
 //! The head of an instance: where its log ends and where a reader begins. It follows from the entries, so it is not chained; it
 //! answers what an append, a list of instances and a reader ask first, without a look at the log. The salt of its payloads lies
-//! beside it: it is written once, and a damaged head does not take it along.
+//! beside it: it is written once, and a damaged head does not take it along. Counts of groups are stored in the same form: they
+//! follow from the rows that they count.
 
 use adjutant_machine::{
     chain::{Digest, Salt},
+    count::Count,
     id::InstanceId,
 };
 
@@ -67,6 +69,17 @@ pub(super) fn read_salt(instance: &InstanceId, value: &[u8]) -> Result<Salt, Fla
     checked(&keys::salt(instance), value)
 }
 
+/// Returns a group's count as it is stored.
+pub(super) fn count_value(group: &[u8], count: Count, batch: u64) -> Vec<u8> {
+    let content = count.bytes();
+    ValueHead::of(batch, 0, &digest(&keys::count(group), &content)).with(&[&content])
+}
+
+/// Reads a stored count.
+pub(super) fn read_count(group: &[u8], value: &[u8]) -> Result<Count, Flaw> {
+    checked(&keys::count(group), value).map(Count::read)
+}
+
 fn checked<const N: usize>(key: &[u8], value: &[u8]) -> Result<[u8; N], Flaw> {
     let SplitValue { head, content } = split(value)?;
     if !head.fits(&digest(key, content)) {
@@ -104,5 +117,13 @@ mod tests {
         assert_eq!(read_salt(&own, &value), Ok(salt));
         assert_eq!(read_salt(&other, &value), Err(Flaw::Checksum));
         assert_eq!(LogHead::read(&own, &value), Err(Flaw::Checksum), "a salt is no head");
+    }
+
+    #[test]
+    fn a_count_is_read_in_its_own_place_only() {
+        let count = Count { members: 3, digest: 1 << 100 };
+        let value = count_value(b"s\0done\0", count, 12);
+        assert_eq!(read_count(b"s\0done\0", &value), Ok(count));
+        assert_eq!(read_count(b"s\0failed\0", &value), Err(Flaw::Checksum));
     }
 }

@@ -115,6 +115,14 @@ pub(super) fn trimmed(instance: &InstanceId) -> Vec<u8> {
     tagged(b"mt", instance)
 }
 
+/// What the counts of groups begin with, in [`Family::Index`].
+pub(super) const COUNTS: &[u8] = b"ic";
+
+/// Returns the key of a group's count, in [`Family::Index`].
+pub(super) fn count(group: &[u8]) -> Vec<u8> {
+    [COUNTS, group].concat()
+}
+
 /// Returns the key of a payload that a caller named, in [`Family::Blobs`].
 pub(super) fn blob(digest: &str) -> Vec<u8> {
     [b"bb", digest.as_bytes()].concat()
@@ -195,6 +203,7 @@ fn kind_tag(kind: InstanceKind) -> u8 {
         InstanceKind::Delivery => 6,
         InstanceKind::Switch => 7,
         InstanceKind::Branch => 8,
+        InstanceKind::Mailbox => 9,
     }
 }
 
@@ -208,6 +217,7 @@ fn kind_of(tag: u8) -> Option<InstanceKind> {
         6 => Some(InstanceKind::Delivery),
         7 => Some(InstanceKind::Switch),
         8 => Some(InstanceKind::Branch),
+        9 => Some(InstanceKind::Mailbox),
         _ => None,
     }
 }
@@ -242,6 +252,7 @@ mod tests {
             InstanceKind::Delivery,
             InstanceKind::Switch,
             InstanceKind::Branch,
+            InstanceKind::Mailbox,
         ]);
         (kinds, "[a\0/ü.-]{0,5}").prop_map(|(kind, name)| InstanceId { kind, name })
     }
@@ -275,8 +286,14 @@ mod tests {
     #[test]
     fn no_two_kinds_share_a_tag() {
         let id = InstanceId::run("a");
-        let mut tags =
-            vec![FORMAT.to_vec(), LINKS.to_vec(), ENTRIES.to_vec(), HEADS.to_vec(), SNAPSHOTS.to_vec()];
+        let mut tags = vec![
+            FORMAT.to_vec(),
+            COUNTS.to_vec(),
+            LINKS.to_vec(),
+            ENTRIES.to_vec(),
+            HEADS.to_vec(),
+            SNAPSHOTS.to_vec(),
+        ];
         tags.extend(adjutant_machine::contract::TABLES.map(|of| table(of).1.to_vec()));
         tags.extend([
             trimmed(&id),

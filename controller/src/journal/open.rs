@@ -12,7 +12,9 @@ use std::{
 use adjutant_machine::{
     chain::{Digest, Link},
     id::InstanceId,
-    journal::{Batch, ChainReport, Content, Done, Journal, JournalError, Row, Scan, Stored, Table},
+    journal::{
+        Batch, ChainReport, Content, Done, GroupCount, Journal, JournalError, Row, Scan, Stored, Table,
+    },
 };
 use rocksdb::WriteBatch;
 
@@ -28,8 +30,8 @@ use super::{
     writer::Writer,
 };
 
-/// The format of the store that this build writes.
-pub(super) const FORMAT: u32 = 2;
+/// The format of the store that this build writes. The third has counts of groups; whoever opens one of the second adds them.
+pub(super) const FORMAT: u32 = 3;
 /// The oldest format that this build reads: the first was never released, and went without a reader.
 const OLDEST: u32 = 2;
 
@@ -151,6 +153,10 @@ impl Journal for RocksJournal {
         self.db.now().scan(table, scan)
     }
 
+    fn counts(&self, prefix: &[u8]) -> Result<Vec<GroupCount>, JournalError> {
+        self.db.now().counts(prefix)
+    }
+
     fn blob(&self, digest: &str) -> Result<Option<Vec<u8>>, JournalError> {
         self.db.now().blob(digest)
     }
@@ -192,6 +198,10 @@ fn recovered(db: &Db, folder: &DataFolder, mark: Option<Mark>) -> Result<Tip, Jo
         (Some(_), Some(mark)) => {
             not_shorter(db, mark.tip, tip).map_err(|problem| damage(store(), problem))?;
         }
+    }
+    if format.is_some_and(|format| format < FORMAT) {
+        // From here on an older build must not write: it would not keep the counts.
+        write_format(db)?;
     }
     Ok(tip)
 }

@@ -2,15 +2,16 @@
 
 use adjutant_machine::{
     chain::{Digest, Link, Salt},
+    count::Count,
     id::{EntryId, InstanceId},
-    journal::{Content, JournalError, PAGE, Row, Scan, Snapshot, Stored, Table, page},
+    journal::{Content, GroupCount, JournalError, PAGE, Row, Scan, Snapshot, Stored, Table, page},
 };
 
 use super::{
     database::{Range, View},
     dense,
     error::damage,
-    head::{LogHead, read_salt},
+    head::{LogHead, read_count, read_salt},
     keys::{self, Family},
     mark::Tip,
     texts::{self, Parted, Places},
@@ -262,6 +263,26 @@ impl View<'_> {
             Ok(())
         })?;
         Ok(found)
+    }
+
+    /// Reads the counts of the groups whose names begin so.
+    pub(super) fn counts(&self, prefix: &[u8]) -> Result<Vec<GroupCount>, JournalError> {
+        let lower = keys::count(prefix);
+        let upper = keys::after_prefix(&lower);
+        let range = Range { family: Family::Index, lower, upper, limit: usize::MAX, backwards: false };
+        let mut found = Vec::new();
+        self.walk(&range, &mut |key, value| {
+            let group = key.get(keys::COUNTS.len()..).unwrap_or_default();
+            found.push(GroupCount { group: group.to_vec(), count: read_count(group, value).ok() });
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// Reads the count of a group; one that cannot be read is none.
+    pub(super) fn count(&self, group: &[u8]) -> Result<Count, JournalError> {
+        let Some(value) = self.get(Family::Index, &keys::count(group))? else { return Ok(Count::default()) };
+        Ok(read_count(group, &value).unwrap_or_default())
     }
 
     /// Reads a payload that a caller named.

@@ -21,6 +21,7 @@ use tokio::sync::{Notify, broadcast, oneshot, watch};
 
 use super::{
     Clock, Error, Performer,
+    counts::SetAside,
     crash::Crash,
     drift::Drift,
     identity,
@@ -96,6 +97,8 @@ pub(super) struct Core {
     pub(super) open_deliveries: Mutex<BTreeMap<String, u64>>,
     /// What connectors were told.
     pub(super) tallies: Mutex<Tallies>,
+    /// What the runs that are set aside would count for in lists.
+    pub(super) set_aside: Mutex<SetAside>,
     /// Serialises what reads many rows and then writes host rows.
     pub(super) host: tokio::sync::Mutex<()>,
     /// Makes ids of events that the host sends more than once in a millisecond.
@@ -209,6 +212,7 @@ impl Core {
             doors: watch::Sender::new(0),
             open_deliveries: Mutex::default(),
             tallies: Mutex::new(tallies),
+            set_aside: Mutex::default(),
             host: tokio::sync::Mutex::new(()),
             counter: AtomicU64::new(0),
             bundles: Mutex::new(BTreeMap::new()),

@@ -11,6 +11,7 @@ use adjutant_machine::{
     call::{Notice, Perform},
     channel::channels,
     codec,
+    count::CountChanges,
     event::{Envelope, Event},
     fact::Entry,
     id::{EffectId, EntryId, InstanceId, Stamp},
@@ -42,6 +43,8 @@ pub(super) enum Action {
     Send(Box<Leased>),
     /// A child run begins.
     Child { perform: Box<Perform> },
+    /// A signal is sent.
+    Signal { perform: Box<Perform> },
     /// An effect waits for a place in its pool.
     Enqueue { effect: EffectId, lane: Lane, attempt: u32 },
     /// A message leaves.
@@ -87,6 +90,8 @@ pub(super) struct Draft<'a> {
     pub(super) run: Option<Arc<Run>>,
     pub(super) entries: Vec<Content>,
     pub(super) writes: Vec<RowWrite>,
+    /// Who joins and leaves the groups of the lists with these writes.
+    pub(super) counts: CountChanges,
     pub(super) guards: Vec<Guard>,
     pub(super) actions: Vec<Action>,
     /// The last event's word.
@@ -156,6 +161,7 @@ impl<'a> Draft<'a> {
             run,
             entries: Vec::new(),
             writes: Vec::new(),
+            counts: CountChanges::default(),
             guards: Vec::new(),
             actions: Vec::new(),
             word: "",
@@ -203,6 +209,12 @@ impl<'a> Draft<'a> {
         self.buries = true;
         self.word = "run_killed";
         self.entries.push(codec::encode_entry(&next.entry));
+        let counted = rows.iter().filter(|row| row.table == Table::Index);
+        for row in counted {
+            // Those that stay join again with the tombstone's own.
+            let group = rows::index::group_of(&row.key);
+            group.into_iter().for_each(|group| self.counts.leave(group, &row.key));
+        }
         // Rows that follow from the tombstone, too, stay.
         let stay = super::project::rows(&next.run);
         self.writes

@@ -196,9 +196,10 @@ pub(super) fn submit(slot: &Slot, mut draft: Draft<'_>, outcomes: Vec<Outcome>) 
     let core = Arc::clone(draft.core);
     let mut batch = Batch { guards: std::mem::take(&mut draft.guards), ..Batch::default() };
     let rows = draft.run.as_deref().map(project::rows).unwrap_or_default();
-    let Difference { writes, turns } = project::difference(&slot.rows, &rows);
-    batch.writes = writes;
+    let Difference { writes, counts, turns } = project::difference(&slot.rows, &rows);
+    (batch.writes, batch.counts) = (writes, counts);
     batch.writes.append(&mut draft.writes);
+    batch.counts.extend(std::mem::take(&mut draft.counts));
     let entries = std::mem::take(&mut draft.entries);
     let mut weight = slot.weight;
     if let Some(run) = draft.run.as_deref().filter(|_| !entries.is_empty()) {

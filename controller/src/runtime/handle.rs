@@ -18,13 +18,13 @@ use tokio::sync::{Semaphore, SemaphorePermit, broadcast, oneshot};
 
 use super::{
     Activation, Answer, CorrectWish, Error, NoRoom, PageWish, Pause, PauseScope, Retry, RunFilter, Settings,
-    StartRun, Started, activate, answer,
+    SignalWish, StartRun, Started, activate, answer,
     core::{Core, Stop},
     identity::run_of,
     mailbox::Job,
     masked, open, pauses, quarantine,
     rates::{self, Leaving},
-    start, switch, view,
+    signals, start, switch, view,
     views::{
         AppliedView, AuditView, CorrectionView, DeadView, GateView, LogView, MonthView, Notification, Paged,
         PauseView, PinnedBy, RecordView, RunLine, RunView, SlotView, SpendView, StatusView, WhyView,
@@ -71,6 +71,16 @@ impl Handle {
         let _seat = self.seat().await?;
         let (core, wish) = (Arc::clone(&self.core), masked::wish(&self.core, wish));
         self.core.whole(async move { start::manual(&core, wish).await }).await
+    }
+
+    /// Sends a signal to those who wait for it, and starts what it triggers; the same id is the same signal.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for the run, [`Error::Invalid`] for what is sent.
+    pub async fn signal(&self, wish: SignalWish) -> Answered<Answer> {
+        let _seat = self.seat().await?;
+        let core = Arc::clone(&self.core);
+        self.core.whole(async move { signals::wished(&core, wish).await }).await
     }
 
     /// Puts an event into an instance's mailbox and waits until it is durable.

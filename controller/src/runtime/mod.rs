@@ -13,6 +13,7 @@ mod admission;
 mod answer;
 mod clock;
 mod core;
+mod counts;
 mod crash;
 mod deliveries;
 mod draft;
@@ -49,6 +50,7 @@ mod schedule;
 mod settings;
 mod shard;
 mod shared;
+mod signals;
 mod start;
 mod switch;
 mod tallies;
@@ -71,7 +73,7 @@ pub use identity::Started;
 pub use performer::{NotifyFailure, Performer, Worst};
 pub use request::{
     Activation, Answer, CorrectWish, Delivery, DeliveryFilter, NoRoom, PageWish, Pause, PauseScope, Retry,
-    RunFilter, SetAside, StartRun, Story, Taken,
+    RunFilter, SetAside, SignalWish, StartRun, Story, Taken,
 };
 pub use settings::Settings;
 pub use tallies::Heard;

@@ -14,7 +14,7 @@ use adjutant_machine::{
 use super::{
     Error, Settings, activate,
     core::{Busy, Core, Parts, timer_event_id},
-    deliveries, hooks,
+    counts, deliveries, hooks,
     mailbox::{self, Job, Message},
     pools::Pools,
     put_right, resume, rows,
@@ -49,6 +49,7 @@ pub(super) async fn read(settings: Settings, count: usize) -> Result<Opened, Err
     let journal = Arc::clone(&settings.journal);
     let read = tokio::task::spawn_blocking(move || {
         let journal = journal.as_ref();
+        counts::open(journal)?;
         Ok::<_, Error>((seed(journal)?, activate::load(journal)?, Tallies::load(journal)?))
     });
     let (seed, live, tallies) = read.await.map_err(|error| Error::Bug(error.to_string()))??;

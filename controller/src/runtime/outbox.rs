@@ -9,7 +9,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use adjutant_machine::{
     call::{Notice, Perform},
     event::{Envelope, ErrorClass, Event, TimerId},
-    id::{EffectId, Stamp},
+    id::{EffectId, InstanceKind, Stamp},
     journal::{Batch, RowWrite, Table},
 };
 use adjutant_spec::plan::NotifyRule;
@@ -37,6 +37,10 @@ pub(super) fn act(core: &Arc<Core>, action: Action) {
             let own = Arc::clone(core);
             core.spawn(async move { child(&own, *perform).await });
         }
+        Action::Signal { perform } => {
+            let own = Arc::clone(core);
+            core.spawn(async move { super::signals::perform(&own, *perform).await });
+        }
         Action::Message { key, message } => send(core, key, *message),
     }
 }
@@ -44,6 +48,10 @@ pub(super) fn act(core: &Arc<Core>, action: Action) {
 /// Sends a message to whom it is for.
 pub(super) fn send(core: &Arc<Core>, key: Vec<u8>, message: Outgoing) {
     match message {
+        Outgoing::Deliver { to, envelope } if to.kind == InstanceKind::Mailbox => {
+            let own = Arc::clone(core);
+            core.spawn(async move { super::signals::deliver(&own, key, envelope).await });
+        }
         Outgoing::Deliver { to, envelope } => {
             let consume = Some((Table::Outbox, key));
             core.send(to, Job::Event { envelope: Box::new(envelope), consume, reply: None });

@@ -8,6 +8,7 @@ use std::{
 };
 
 use adjutant_machine::{
+    count::CountChanges,
     event::TimerId,
     id::InstanceId,
     journal::{RowWrite, Table},
@@ -61,7 +62,7 @@ fn listed_at(run: &Run, listed: &Listed<'_>) -> ListRow {
         Listed::Playbook { playbook, since } => row(index::playbook(playbook, *since, id), String::new()),
         Listed::Child { parent } => row(index::child(&parent.run, id), parent.to_string()),
         Listed::Branch { parent } => row(index::branch(parent, id), String::new()),
-        Listed::Live { playbook, bundle } => row(index::live(playbook, id), (*bundle).clone()),
+        Listed::Live { playbook, bundle } => row(index::live(playbook, bundle, id), String::new()),
         Listed::Gate { gate, opened } => row(index::gate(*opened, gate), id.to_owned()),
         Listed::Dead { effect } => row(index::dead(effect), id.to_owned()),
         Listed::Judged { route, effect } => row(index::judged(route, effect), id.to_owned()),
@@ -89,13 +90,15 @@ fn work(run: &Run, rows: &mut Rows) {
 pub(super) struct Difference {
     /// What the batch writes.
     pub(super) writes: Vec<RowWrite>,
+    /// Who joins and leaves the groups of the lists with it.
+    pub(super) counts: CountChanges,
     /// What the wheel is told once the batch is durable.
     pub(super) turns: Turns,
 }
 
 /// Returns what leads from one projection to the other. Both are in order, so they are walked side by side.
 pub(super) fn difference(before: &Rows, after: &Rows) -> Difference {
-    let mut writes = Vec::new();
+    let (mut writes, mut counts) = (Vec::new(), CountChanges::default());
     let (mut old, mut new) = (before.stored.iter().peekable(), after.stored.iter().peekable());
     loop {
         let order = match (old.peek(), new.peek()) {
@@ -107,17 +110,26 @@ pub(super) fn difference(before: &Rows, after: &Rows) -> Difference {
         let gone = if order.is_le() { old.next() } else { None };
         let come = if order.is_ge() { new.next() } else { None };
         match (gone, come) {
-            (Some((key, _)), None) => writes.push(write(key, None)),
-            (gone, Some((key, value))) if gone.is_none_or(|(_, old)| old != value) => {
-                writes.push(write(key, Some(value)));
+            (Some((key, _)), None) => {
+                writes.push(write(key, None));
+                group_of(key).into_iter().for_each(|group| counts.leave(group, &key.1));
             }
+            (None, Some((key, value))) => {
+                writes.push(write(key, Some(value)));
+                group_of(key).into_iter().for_each(|group| counts.join(group, &key.1));
+            }
+            (Some((_, old)), Some((key, value))) if old != value => writes.push(write(key, Some(value))),
             _ => {}
         }
     }
     let stored = writes.iter().filter(|write| write.table == Table::Timer).cloned().collect();
     let leased = after.leases.difference(&before.leases).cloned().collect();
     let released = before.leases.difference(&after.leases).cloned().collect();
-    Difference { writes, turns: Turns { stored, leased, released } }
+    Difference { writes, counts, turns: Turns { stored, leased, released } }
+}
+
+fn group_of((table, key): &(Table, Vec<u8>)) -> Option<&[u8]> {
+    rows::index::group_of(key).filter(|_| *table == Table::Index)
 }
 
 fn write((table, key): &(Table, Vec<u8>), value: Option<&Vec<u8>>) -> RowWrite {

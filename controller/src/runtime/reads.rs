@@ -5,7 +5,7 @@
 use adjutant_machine::{
     codec,
     id::{EffectId, InstanceId},
-    journal::{self, Journal, JournalError, Table},
+    journal::{self, Journal, JournalError, Row, Table},
     run::Run,
 };
 
@@ -19,15 +19,14 @@ pub(super) fn counted<T, E: Into<Error>>(list: impl Iterator<Item = Result<T, E>
     list.map(|found| found.map_err(Into::into)).try_fold(0, |total, found| found.map(|_| total + 1))
 }
 
-/// Returns the first live run under a prefix of the index that is not set aside.
-pub(super) fn first_live(core: &Core, prefix: &[u8]) -> Result<Option<String>, Error> {
-    for row in journal::rows(core.journal.as_ref(), Table::Index, prefix) {
-        let run = rows::index::read(&row?.key).map(|row| row.run);
-        if let Some(run) = run.filter(|run| !core.is_quarantined(run)) {
-            return Ok(Some(run));
-        }
-    }
-    Ok(None)
+/// Returns the live runs under a prefix of the index that are not set aside.
+pub(super) fn live<'a>(core: &'a Core, prefix: &[u8]) -> impl Iterator<Item = Result<String, Error>> + 'a {
+    let rows = journal::rows(core.journal.as_ref(), Table::Index, prefix);
+    let run = |row: Result<Row, JournalError>| row.map(|row| rows::index::read(&row.key).map(|row| row.run));
+    rows.map(run).filter_map(|run| match run {
+        Ok(run) => run.filter(|run| !core.is_quarantined(run)).map(Ok),
+        Err(error) => Some(Err(error.into())),
+    })
 }
 
 /// Reads a run's state.

@@ -170,6 +170,11 @@ fn write(draft: &mut Draft<'_>, perform: &Perform, write: &Write<'_>) -> Result<
     };
     let answer = json!({ "value": record.value, "version": record.version });
     let value = Some(serde_json::to_vec(&record).expect("a record has a JSON form"));
+    if version == 0
+        && let Some(group) = rows::record::group_of(&place)
+    {
+        draft.counts.join(&group, &place);
+    }
     draft.writes.retain(|write| write.table != Table::Record || write.key != place);
     draft.writes.push(RowWrite { table: Table::Record, key: place, value });
     draft.writes_records = true;

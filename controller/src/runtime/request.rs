@@ -35,6 +35,31 @@ pub struct StartRun {
     pub trigger: Value,
 }
 
+/// A wish to send a signal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct SignalWish {
+    /// The signal's name.
+    pub signal: String,
+    /// The run that is told.
+    #[serde(default)]
+    pub to: Option<String>,
+    /// What those who wait for it know it by.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// What is sent with it.
+    #[serde(default)]
+    pub data: Value,
+    /// Its id: the same one twice is one; made where it is absent.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// Who sends it.
+    #[serde(default)]
+    pub by: String,
+    /// How their words are trusted.
+    #[serde(default)]
+    pub speaker: Speaker,
+}
+
 /// Something that a connector tells, verified by its room.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct Delivery {

@@ -6,7 +6,7 @@
 //! | outbox | `m` instance, seq, index, channel | a message to another instance, or to the operator by one rule |
 //! | timer | due moment, instance, timer | – |
 //! | index | `s` status, newest first, run · `p` playbook's oldest id, newest first, run | – |
-//! | index | `l` playbook's oldest id, live run | the bundle that it pins; `b` was its row before, and stays reserved |
+//! | index | `v` playbook's oldest id, bundle, live run that pins it | – ; `b` and `l` were its rows before, and stay reserved |
 //! | index | `g` opened, gate · `d` effect that is dead or unknown · `c` parent run, child run | run, or the parent's effect |
 //! | index | `i` run | its head: what lists find it by |
 //! | index | `o` came, open delivery | its line in lists |
@@ -15,7 +15,7 @@
 //! | ledger | `b` scope, window, slot · `l` effect, attempt | sums · a reservation |
 //! | dedupe | `r` playbook's oldest id, key · `d` connector, delivery id · `w` connector, digest of a content | the runs · its present id |
 //! | admission | `r` verb or connector · `b` verb | rate · breaker |
-//! | host | `applied` · `seed` · `clock` · `pause` scope · `quarantine` instance · `schedule` playbook · `slot` playbook, slot · `hook` connector | JSON |
+//! | host | `counted`: the groups of format 3 are counted · `applied` · `seed` · `clock` · `pause` scope · `quarantine` instance · `schedule` playbook · `slot` playbook, slot · `hook` connector | JSON |
 
 use adjutant_machine::{
     event::TimerId,
@@ -49,6 +49,7 @@ fn newest_first(at: Stamp) -> [u8; 8] {
     (!(at.0.cast_unsigned() ^ (1 << 63))).to_be_bytes()
 }
 
+pub(super) mod index;
 pub(super) mod outbox;
 
 pub(super) mod timer {
@@ -82,171 +83,6 @@ pub(super) mod timer {
     }
 }
 
-pub(super) mod index {
-    use adjutant_spec::plan::OldestId;
-
-    use super::{EffectId, Stamp, key, newest_first, ordered};
-    use crate::runtime::identity::run_of;
-
-    pub(in crate::runtime) const GATES: &[u8] = b"g\0";
-    pub(in crate::runtime) const DEAD: &[u8] = b"d\0";
-    pub(in crate::runtime) const STATUS: &[u8] = b"s\0";
-    pub(in crate::runtime) const PLAYBOOK: &[u8] = b"p\0";
-
-    fn listed(kind: &[u8], group: &str, started: Stamp, run: &str) -> Vec<u8> {
-        let mut bytes = key(&[kind, group.as_bytes(), &newest_first(started)]);
-        bytes.extend_from_slice(run.as_bytes());
-        bytes
-    }
-
-    pub(in crate::runtime) fn status(status: &str, started: Stamp, run: &str) -> Vec<u8> {
-        listed(b"s", status, started, run)
-    }
-
-    pub(in crate::runtime) fn playbook(playbook: &OldestId, started: Stamp, run: &str) -> Vec<u8> {
-        listed(b"p", playbook.as_str(), started, run)
-    }
-
-    /// The prefix of one group of a list.
-    pub(in crate::runtime) fn group(kind: &[u8], group: &str) -> Vec<u8> {
-        [kind, group.as_bytes(), b"\0"].concat()
-    }
-
-    /// The run that a row of a group names.
-    pub(in crate::runtime) fn listed_run(bytes: &[u8], prefix: &[u8]) -> Option<String> {
-        String::from_utf8(bytes.strip_prefix(prefix)?.get(8..)?.to_vec()).ok()
-    }
-
-    /// When the run began that a row of a group names.
-    pub(in crate::runtime) fn since(bytes: &[u8], prefix: &[u8]) -> Stamp {
-        let since = bytes.strip_prefix(prefix).and_then(|rest| rest.get(..8)?.try_into().ok());
-        since.map_or(Stamp(0), |since| super::unordered((!u64::from_be_bytes(since)).to_be_bytes()))
-    }
-
-    pub(in crate::runtime) fn live(playbook: &OldestId, run: &str) -> Vec<u8> {
-        key(&[b"l", playbook.as_str().as_bytes(), run.as_bytes()])
-    }
-
-    pub(in crate::runtime) fn live_of(playbook: &OldestId) -> Vec<u8> {
-        key(&[b"l", playbook.as_str().as_bytes(), b""])
-    }
-
-    pub(in crate::runtime) const LIVE: &[u8] = b"l\0";
-
-    /// The live run that a row names.
-    pub(in crate::runtime) fn live_run(bytes: &[u8]) -> Option<&str> {
-        let text = std::str::from_utf8(bytes.strip_prefix(LIVE)?).ok()?;
-        text.split_once('\0').map(|(_, run)| run)
-    }
-
-    pub(in crate::runtime) fn gate(opened: Stamp, gate: &str) -> Vec<u8> {
-        let mut bytes = key(&[b"g", &ordered(opened)]);
-        bytes.extend_from_slice(gate.as_bytes());
-        bytes
-    }
-
-    pub(in crate::runtime) fn gate_of(bytes: &[u8]) -> Option<String> {
-        String::from_utf8(bytes.strip_prefix(GATES)?.get(8..)?.to_vec()).ok()
-    }
-
-    pub(in crate::runtime) fn dead(effect: &EffectId) -> Vec<u8> {
-        key(&[b"d", effect.to_string().as_bytes()])
-    }
-
-    pub(in crate::runtime) fn dead_of(bytes: &[u8]) -> Option<EffectId> {
-        std::str::from_utf8(bytes.strip_prefix(DEAD)?).ok()?.parse().ok()
-    }
-
-    pub(in crate::runtime) const OPEN: &[u8] = b"o\0";
-
-    /// A delivery that waits for a playbook.
-    pub(in crate::runtime) fn delivery(came: Stamp, name: &str) -> Vec<u8> {
-        let mut bytes = key(&[b"o", &ordered(came)]);
-        bytes.extend_from_slice(name.as_bytes());
-        bytes
-    }
-
-    /// A decision of a route that a person judged.
-    pub(in crate::runtime) fn judged(route: &str, effect: &EffectId) -> Vec<u8> {
-        key(&[b"r", route.as_bytes(), effect.to_string().as_bytes()])
-    }
-
-    pub(in crate::runtime) fn judged_of(route: &str) -> Vec<u8> {
-        key(&[b"r", route.as_bytes(), b""])
-    }
-
-    pub(in crate::runtime) fn head(run: &str) -> Vec<u8> {
-        key(&[b"i", run.as_bytes()])
-    }
-
-    /// What a row of the index tells of the run that it belongs to.
-    #[derive(Debug, Clone, PartialEq, Eq)]
-    pub(in crate::runtime) struct IndexRow {
-        /// The run that the row belongs to.
-        pub(in crate::runtime) run: String,
-        /// What it says of that run.
-        pub(in crate::runtime) meaning: Meaning,
-    }
-
-    /// What a row of the index tells.
-    #[derive(Debug, Clone, PartialEq, Eq)]
-    pub(in crate::runtime) enum Meaning {
-        /// Its playbook's oldest id, and when it began.
-        Playbook(String, Stamp),
-        /// It is live: the value names what it pins.
-        Live,
-        /// It is a child: the value names the effect that started it.
-        Child,
-        /// Something that is of no use without its state.
-        Other,
-    }
-
-    /// Reads whose a row is, from its key alone: its value may be damaged.
-    pub(in crate::runtime) fn read(bytes: &[u8]) -> Option<IndexRow> {
-        let (kind, rest) = bytes.split_at_checked(2)?;
-        let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
-        let pair = |bytes: &[u8]| {
-            let split = bytes.iter().position(|byte| *byte == 0)?;
-            Some((text(&bytes[..split])?, bytes[split + 1..].to_vec()))
-        };
-        let (run, meaning) = match kind {
-            b"s\0" | b"p\0" => {
-                let (group, tail) = pair(rest)?;
-                let (since, run) = tail.split_at_checked(8)?;
-                let since = super::unordered((!u64::from_be_bytes(since.try_into().ok()?)).to_be_bytes());
-                let is_playbook = kind == b"p\0";
-                (text(run)?, if is_playbook { Meaning::Playbook(group, since) } else { Meaning::Other })
-            }
-            b"l\0" => (text(&pair(rest)?.1)?, Meaning::Live),
-            b"c\0" => (text(&pair(rest)?.1)?, Meaning::Child),
-            b"t\0" => (text(&pair(rest)?.1)?, Meaning::Other),
-            b"g\0" => (run_of(&text(rest.get(8..)?)?).to_owned(), Meaning::Other),
-            b"i\0" => (text(rest)?, Meaning::Other),
-            b"d\0" => (run_of(&text(rest)?).to_owned(), Meaning::Other),
-            b"r\0" => (run_of(&text(&pair(rest)?.1)?).to_owned(), Meaning::Other),
-            _ => return None,
-        };
-        Some(IndexRow { run, meaning })
-    }
-
-    pub(in crate::runtime) fn child(parent: &str, child: &str) -> Vec<u8> {
-        key(&[b"c", parent.as_bytes(), child.as_bytes()])
-    }
-
-    pub(in crate::runtime) fn children(parent: &str) -> Vec<u8> {
-        key(&[b"c", parent.as_bytes(), b""])
-    }
-
-    /// A branch, under the run or the branch that it is a part of.
-    pub(in crate::runtime) fn branch(parent: &str, branch: &str) -> Vec<u8> {
-        key(&[b"t", parent.as_bytes(), branch.as_bytes()])
-    }
-
-    pub(in crate::runtime) fn branches(parent: &str) -> Vec<u8> {
-        key(&[b"t", parent.as_bytes(), b""])
-    }
-}
-
 pub(super) mod record {
     use super::key;
 
@@ -256,6 +92,17 @@ pub(super) mod record {
 
     pub(in crate::runtime) fn kind(kind: &str) -> Vec<u8> {
         key(&[kind.as_bytes(), b""])
+    }
+
+    /// The group in which the records of a kind are counted.
+    pub(in crate::runtime) fn group(kind: &[u8]) -> Vec<u8> {
+        key(&[b"record", kind, b""])
+    }
+
+    /// The group in which a record is counted, by the key of its row.
+    pub(in crate::runtime) fn group_of(row: &[u8]) -> Option<Vec<u8>> {
+        let kind = row.iter().position(|byte| *byte == super::END)?;
+        Some(group(&row[..kind]))
     }
 }
 
@@ -330,6 +177,7 @@ pub(super) mod host {
 
     pub(in crate::runtime) const APPLIED: &[u8] = b"applied";
     pub(in crate::runtime) const SEED: &[u8] = b"seed";
+    pub(in crate::runtime) const COUNTED: &[u8] = b"counted";
     pub(in crate::runtime) const CLOCK: &[u8] = b"clock";
     pub(in crate::runtime) const PAUSES: &[u8] = b"pause\0";
     pub(in crate::runtime) const QUARANTINES: &[u8] = b"quarantine\0";
@@ -383,7 +231,7 @@ mod tests {
         let keys = [
             index::status("running", at, "lead-abc"),
             index::playbook(&oldest, at, "lead-abc"),
-            index::live(&oldest, "lead-abc"),
+            index::live(&oldest, "bundle", "lead-abc"),
             index::gate(at, "lead-abc.ask.1"),
             index::dead(&id),
             index::judged("inbound", &id),
@@ -394,9 +242,26 @@ mod tests {
         }
         let meaning = |key: &[u8]| index::read(key).map(|row| row.meaning);
         assert_eq!(meaning(&keys[1]), Some(index::Meaning::Playbook("lead".into(), at)));
-        assert_eq!(meaning(&keys[2]), Some(index::Meaning::Live));
-        assert_eq!(index::live_run(&keys[2]), Some("lead-abc"));
+        assert_eq!(meaning(&keys[2]), Some(index::Meaning::Live("bundle".into())));
         assert_eq!(meaning(&keys[6]), Some(index::Meaning::Child));
+    }
+
+    #[test]
+    fn a_list_counts_its_rows_in_groups() {
+        use adjutant_spec::plan::OldestId;
+        let (at, oldest) = (Stamp(5), OldestId::never_renamed("lead"));
+        let id = EffectId { run: "lead-abc".into(), seq: 3, index: 0 };
+        let status = index::group(index::STATUS, "running");
+        assert_eq!(index::group_of(&index::status("running", at, "lead-abc")), Some(&status[..]));
+        assert_eq!(index::group_of(&index::gate(at, "lead-abc.ask.1")), Some(index::GATES));
+        assert_eq!(index::group_of(&index::dead(&id)), Some(index::DEAD));
+        assert_eq!(index::group_of(&index::delivery(at, "inbox/1")), Some(index::OPEN));
+        assert_eq!(index::group_of(&index::child("other-x", "lead-abc")), None);
+        let live = index::live(&oldest, "bundle", "lead-abc");
+        let group = index::group_of(&live).expect("it is counted");
+        assert!(live.ends_with(b"lead-abc") && live.len() == group.len() + 8);
+        assert_eq!(index::live_bundle(group).as_deref(), Some("bundle"));
+        assert_eq!(index::live_from_before(b"l\0lead\0lead-abc", b"bundle"), Some(live));
     }
 
     #[test]

@@ -216,7 +216,7 @@ impl<'a> Schedule<'a> {
                 let slots = Arc::new(Slots::parse(cron, zone)?);
                 Ok(Some(Self { playbook, slots, cron, zone, catch_up, overlap: *overlap }))
             }
-            Trigger::Manual | Trigger::Event { .. } => Ok(None),
+            Trigger::Manual | Trigger::Event { .. } | Trigger::Signal { .. } => Ok(None),
         }
     }
 }

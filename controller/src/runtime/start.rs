@@ -6,8 +6,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use adjutant_machine::{
     call::{Call, Perform},
     eval,
-    event::{Labelled, RunStarted},
+    event::{Envelope, Event, Labelled, RunStarted},
     given::{self, Giver},
+    id::InstanceId,
     journal::Table,
     trust::Speaker,
 };
@@ -177,20 +178,39 @@ pub(super) async fn triggered(
     }
     // One at a time: between the look and the start nothing else may begin.
     let _one_at_a_time = core.host.lock().await;
-    if is_live(core, &run).await? { Ok(None) } else { begin_run(core, run).await.map(Some) }
+    let most = if fired.overlap == Overlap::Skip { 1 } else { usize::MAX };
+    let others = others(core, &run, most).await?;
+    if fired.overlap == Overlap::Skip && !others.is_empty() {
+        return Ok(None);
+    }
+    // First those that are there: a process that dies in between is told of the event again, and starts this one then.
+    for other in others {
+        replace(core, &other, &run).await?;
+    }
+    begin_run(core, run).await.map(Some)
 }
 
-/// Returns whether another run of the playbook is live; the run of the same key is not another one.
-async fn is_live(core: &Arc<Core>, run: &NewRun) -> Result<bool, Error> {
+/// Cancels a run in whose place another begins; one that has ended meanwhile needs nothing.
+async fn replace(core: &Arc<Core>, other: &str, by: &NewRun) -> Result<(), Error> {
+    let reason = format!("a newer run of playbook \"{}\" takes its place", by.started.playbook);
+    let (sender, receiver) = oneshot::channel();
+    let event = Event::RunCancelled { reason };
+    let id = core.unique("replaced");
+    let envelope = Box::new(Envelope { at: core.clock.now(), id, by: by.by.clone(), event });
+    core.send(InstanceId::run(other), Job::Event { envelope, consume: None, reply: Some(sender) });
+    receiver.await.map_err(|_| Error::unavailable("the runtime is closing"))?.map(drop)
+}
+
+/// Returns the other live runs of the playbook, at most so many; the run of the same key is not another one.
+async fn others(core: &Arc<Core>, run: &NewRun, most: usize) -> Result<Vec<String>, Error> {
     let prefix = rows::index::live_of(&run.oldest);
     let known = rows::dedupe::run(&run.oldest, &run.started.key);
     core.read(move |core| {
         if core.journal.row(Table::Dedupe, &known)?.is_some() {
-            return Ok(false);
+            return Ok(Vec::new());
         }
         // A run that is set aside does nothing any more: it does not hold its playbook up.
-        let live = super::reads::first_live(core, &prefix)?;
-        Ok(live.is_some())
+        super::reads::live(core, &prefix).take(most).collect()
     })
     .await
 }

@@ -96,9 +96,7 @@ fn learn(remains: &mut Remains, meaning: &Meaning, row: &Row) {
             remains.started.playbook.clone_from(oldest);
             remains.at = *since;
         }
-        Meaning::Live => {
-            remains.started.bundle = String::from_utf8(row.value.clone()).unwrap_or_default();
-        }
+        Meaning::Live(bundle) => remains.started.bundle.clone_from(bundle),
         Meaning::Child => {
             remains.started.parent = std::str::from_utf8(&row.value).ok().and_then(|text| text.parse().ok());
         }

@@ -113,6 +113,10 @@ impl Draft<'_> {
                 self.actions.push(Action::Child { perform: Box::new(leased.perform) });
                 Ok(())
             }
+            Call::Signal { .. } => {
+                self.actions.push(Action::Signal { perform: Box::new(leased.perform) });
+                Ok(())
+            }
             Call::FindChild { ref of } => {
                 let event = super::records::find_child(self, &perform.effect, of)?;
                 let id = format!("{}#{}", perform.effect, perform.attempt);

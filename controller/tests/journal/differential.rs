@@ -6,6 +6,7 @@ use adjutant::journal::RocksJournal;
 use adjutant_machine::{
     chain::Digest,
     contract::{TABLES, dump},
+    count::CountChanges,
     id::{InstanceId, InstanceKind},
     journal::{Append, Batch, Content, Guard, Journal, Receipt, RowWrite, Scan, Table, Trim},
     memory::MemoryJournal,
@@ -25,6 +26,8 @@ struct Wish {
     guards: Vec<(Table, Vec<u8>, bool)>,
     blobs: Vec<Vec<u8>>,
     trims: Vec<(InstanceId, i8)>,
+    /// Groups that a member joins or leaves.
+    counts: Vec<(&'static str, bool, u8)>,
 }
 
 #[derive(Debug, Clone)]
@@ -76,13 +79,15 @@ fn wishes() -> impl Strategy<Value = Wish> {
         prop::collection::vec(guard, 0..2),
         prop::collection::vec(content(), 0..2),
         prop::collection::vec(trim, 0..2),
+        prop::collection::vec((prop::sample::select(vec!["s", "s\0a", "g"]), any::<bool>(), 0..4_u8), 0..4),
     )
-        .prop_map(|(appends, writes, guards, blobs, trims)| Wish {
+        .prop_map(|(appends, writes, guards, blobs, trims, counts)| Wish {
             appends,
             writes,
             guards,
             blobs,
             trims,
+            counts,
         })
 }
 
@@ -108,7 +113,13 @@ impl Wish {
     fn exact(self, model: &MemoryJournal) -> Batch {
         let last = |id: &InstanceId| model.load(id).unwrap().map_or(0, |stored| stored.seq);
         let version = |table, key: &[u8]| model.row(table, key).unwrap().map_or(0, |row| row.version);
+        let mut counts = CountChanges::default();
+        for (group, joins, member) in self.counts {
+            let (group, member) = (group.as_bytes(), [member]);
+            if joins { counts.join(group, &member) } else { counts.leave(group, &member) }
+        }
         Batch {
+            counts,
             appends: self
                 .appends
                 .into_iter()

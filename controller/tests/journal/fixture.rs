@@ -8,6 +8,7 @@ use std::{
 use adjutant_machine::{
     chain::Digest,
     contract::{TABLES, append, append_with_state, dump},
+    count::CountChanges,
     id::InstanceId,
     journal::{Append, Batch, Content, Journal, RowWrite, Trim},
     memory::MemoryJournal,
@@ -62,8 +63,17 @@ fn acts() -> Vec<Batch> {
     ]
 }
 
-fn played(journal: &dyn Journal) {
-    for batch in acts() {
+/// What a store of format 3 holds beside it.
+fn counted() -> Batch {
+    let mut counts = CountChanges::default();
+    counts.join(b"s\0running\0", b"a");
+    counts.join(b"s\0running\0", b"b");
+    counts.join(b"g\0", b"a.ask.1");
+    Batch { counts, ..Batch::default() }
+}
+
+fn played(journal: &dyn Journal, acts: Vec<Batch>) {
+    for batch in acts {
         journal.append(batch).expect("it is written");
     }
 }
@@ -72,27 +82,41 @@ fn fixture(format: u32) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/journal/fixtures/format-{format}"))
 }
 
-#[test]
-fn a_store_of_format_2_is_read_as_it_was_written() {
-    if option_env!("ADJUTANT_WRITE_FIXTURES").is_some() {
-        let folder = empty();
-        let journal = open(folder.path()).unwrap();
-        played(&journal);
-        journal.backup(&fixture(2)).unwrap();
-        // RocksDB opens without its options: they would be most of the fixture.
-        let files = fs::read_dir(fixture(2).join("store")).unwrap().map(|file| file.unwrap().path());
-        let is_options = |file: &PathBuf| file.file_name().unwrap().to_string_lossy().starts_with("OPTIONS");
-        files.filter(is_options).for_each(|file| fs::remove_file(file).unwrap());
-    }
+/// Opens a copy of a fixture, and compares it with a model of what was written; then both go on from there.
+fn is_read_as_it_was_written(format: u32, acts: Vec<Batch>) {
     let model = MemoryJournal::new();
-    played(&model);
-    let folder = copy(&fixture(2));
+    played(&model, acts);
+    let folder = copy(&fixture(format));
     let journal = open(folder.path()).unwrap();
     assert_eq!(dump(&journal).unwrap(), dump(&model).unwrap());
-    // And it goes on from there.
-    let more = || Batch { appends: vec![append("a", 4, &["five"])], ..Batch::default() };
+    let more = || Batch { appends: vec![append("a", 4, &["five"])], ..counted() };
     journal.append(more()).unwrap();
     model.append(more()).unwrap();
     assert_eq!(dump(&journal).unwrap(), dump(&model).unwrap());
     assert_eq!(journal.verify().unwrap().broken_at, None);
+    drop(journal);
+    // It has this build's format from now on: an older one would not keep the counts.
+    let journal = open(folder.path()).unwrap();
+    assert_eq!(dump(&journal).unwrap(), dump(&model).unwrap());
+}
+
+#[test]
+fn a_store_of_format_2_is_read_as_it_was_written() {
+    is_read_as_it_was_written(2, acts());
+}
+
+#[test]
+fn a_store_of_format_3_is_read_as_it_was_written() {
+    let acts = || acts().into_iter().chain([counted()]).collect();
+    if option_env!("ADJUTANT_WRITE_FIXTURES").is_some() {
+        let folder = empty();
+        let journal = open(folder.path()).unwrap();
+        played(&journal, acts());
+        journal.backup(&fixture(3)).unwrap();
+        // RocksDB opens without its options: they would be most of the fixture.
+        let files = fs::read_dir(fixture(3).join("store")).unwrap().map(|file| file.unwrap().path());
+        let is_options = |file: &PathBuf| file.file_name().unwrap().to_string_lossy().starts_with("OPTIONS");
+        files.filter(is_options).for_each(|file| fs::remove_file(file).unwrap());
+    }
+    is_read_as_it_was_written(3, acts());
 }

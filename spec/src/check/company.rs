@@ -189,7 +189,7 @@ fn recursion(draft: &Draft, resolved: &Rows<Resolved>, out: &mut Out) {
         let names: Vec<&str> = cycle.iter().map(|place| ids[*place]).collect();
         for place in &cycle {
             let Some(found) = resolved.get(ids[*place]) else { continue };
-            let step = found.playbook.steps.iter().position(
+            let step = found.flat.iter().position(
                 |step| matches!(&step.kind, StepKind::Run { run, .. } if names.contains(&run.as_str())),
             );
             let Some(step) = step else { continue };

@@ -2,7 +2,8 @@
 //!
 //! The gate in force is followed along the edges: `approved` and `edited` put a gate in force, its other outcomes put none, and
 //! every other step leaves what was. A step is covered when exactly one gate is in force whichever way a run comes to it. A gate
-//! with `when` covers nothing and takes nothing away, unless it is refused.
+//! with `when` covers nothing and takes nothing away, unless it is refused. No gate is in force where a branch begins: what a
+//! person saw outside says nothing of each item.
 
 use std::collections::BTreeSet;
 
@@ -63,7 +64,7 @@ impl Cover {
     /// read live, and a bundle must not change with them.
     pub(crate) fn of(cx: &Cx<'_>, labels: &Flowing) -> Self {
         let in_force = in_force(cx);
-        let mut cover = Self { in_force, gate_of: vec![None; cx.playbook.steps.len()] };
+        let mut cover = Self { in_force, gate_of: vec![None; cx.flat.len()] };
         for (place, step) in cx.steps().filter(|(place, _)| cx.reachable.contains(place)) {
             let gate = cover.lone_gate(place).filter(|_| !cover.repeats(cx, place));
             cover.gate_of[place] = gate.filter(|gate| match cx.effect_of(step) {
@@ -89,10 +90,15 @@ impl Cover {
         self.in_force[place].iter().copied().flatten().collect()
     }
 
+    /// Returns a gate that is in force outside where a branch begins that a step stands in: it covers nothing inside.
+    pub(crate) fn outer_gate(&self, cx: &Cx<'_>, place: usize) -> Option<usize> {
+        cx.homes.around(place).find_map(|home| self.gates(home.holder).first().copied())
+    }
+
     /// Returns whether an effect can happen again under the approval of the first time.
     pub(crate) fn repeats(&self, cx: &Cx<'_>, place: usize) -> bool {
         self.lone_gate(place)
-            .is_some_and(|gate| cx.flow.graph().without(|node| node == gate).after(place).contains(&place))
+            .is_some_and(|gate| cx.flow.own().without(|node| node == gate).after(place).contains(&place))
     }
 
     /// Returns the effects that a gate covers, in the order in which a run comes to them.
@@ -107,8 +113,8 @@ impl Cover {
 }
 
 fn in_force(cx: &Cx<'_>) -> InForce {
-    let mut before: InForce = vec![BTreeSet::new(); cx.playbook.steps.len()];
-    if let Some(first) = before.first_mut() {
+    let mut before: InForce = vec![BTreeSet::new(); cx.flat.len()];
+    if let Some(first) = before.get_mut(cx.flow.start) {
         first.insert(None);
     }
     // Each round only adds, so it ends.
@@ -117,7 +123,10 @@ fn in_force(cx: &Cx<'_>) -> InForce {
         moved = false;
         for from in 0..before.len() {
             for edge in &cx.flow.edges[from] {
-                let after = after(cx.step(from), from, &edge.outcome, &before[from]);
+                let after = match edge.enters {
+                    true if !before[from].is_empty() => BTreeSet::from([None]),
+                    _ => after(cx.step(from), from, &edge.outcome, &before[from]),
+                };
                 let had = before[edge.to].len();
                 before[edge.to].extend(after);
                 moved |= before[edge.to].len() != had;
@@ -187,7 +196,8 @@ pub(crate) fn external_context(cx: &Cx<'_>, labels: &Flowing, place: usize) -> b
     let guarded = cx.effect_of(cx.step(place)).is_some_and(Effect::is_guarded);
     let arguments =
         uses::of_step(cx.step(place)).into_iter().filter(|used| used.purpose == Purpose::Argument);
-    let external =
-        arguments.flat_map(|used| used.all).any(|read| labels.of_path(cx, &read).trust == Trust::External);
+    let external = arguments
+        .flat_map(|used| used.all)
+        .any(|read| labels.of_path(cx, place, &read).trust == Trust::External);
     (guarded && external) || labels.tainted_sink(cx, place).is_some()
 }

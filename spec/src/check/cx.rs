@@ -4,7 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{flow::Flow, names, uses::Use};
 use crate::{
-    compile::resolve::Resolved,
+    compile::{
+        homes::{Home, Homes},
+        nest::place_of,
+        resolve::Resolved,
+    },
     diag::{Code, Diagnostic, Spot},
     draft::{At, Draft, RawPlaybook},
     plan::{Effect, Playbook, RecordOp, Step, StepId, StepKind},
@@ -18,6 +22,10 @@ pub(crate) struct Cx<'a> {
     pub(crate) at: &'a At<RawPlaybook>,
     /// The playbook with its names resolved.
     pub(crate) playbook: &'a Playbook,
+    /// Every step as written, in the order of the file, whatever it stands in.
+    pub(crate) flat: &'a [Step],
+    /// What each of them stands in.
+    pub(crate) homes: &'a Homes,
     /// The position in the file of each step.
     pub(crate) index: &'a [usize],
     /// The edges between steps.
@@ -31,27 +39,60 @@ pub(crate) struct Cx<'a> {
 impl<'a> Cx<'a> {
     /// Prepares the checks of a playbook.
     pub(crate) fn new(draft: &'a Draft, resolved: &'a Resolved) -> Self {
-        let steps = &resolved.playbook.steps;
-        let flow = Flow::of(draft, steps);
-        let ids = steps.iter().enumerate().rev().map(|(place, step)| (step.id.as_str(), place)).collect();
-        let reachable = flow.graph().from(0);
-        let Resolved { at, playbook, index, .. } = resolved;
-        Self { draft, at, playbook, index, flow, ids, reachable }
+        let Resolved { at, playbook, index, flat, homes, .. } = resolved;
+        let flow = Flow::of(draft, flat, homes);
+        let ids = flat.iter().enumerate().rev().map(|(place, step)| (step.id.as_str(), place)).collect();
+        let reachable = flow.graph().from(flow.start);
+        Self { draft, at, playbook, flat, homes, index, flow, ids, reachable }
     }
 
     /// Returns a step by position.
     pub(crate) fn step(&self, place: usize) -> &'a Step {
-        &self.playbook.steps[place]
+        &self.flat[place]
     }
 
     /// Returns the steps with their positions.
     pub(crate) fn steps(&self) -> impl Iterator<Item = (usize, &'a Step)> + use<'a> {
-        self.playbook.steps.iter().enumerate()
+        self.flat.iter().enumerate()
     }
 
     /// Returns the id of a step by position.
     pub(crate) fn id(&self, place: usize) -> &'a StepId {
         &self.step(place).id
+    }
+
+    /// Returns how a container is called for people: `each "dig"`, `lane "web" of parallel "fan"`.
+    pub(crate) fn container(&self, home: Home) -> String {
+        let holder = self.step(home.holder);
+        match &holder.kind {
+            StepKind::Parallel { lanes, .. } => {
+                let lane = lanes.get(home.lane).map_or("", |lane| lane.id.as_str());
+                format!("lane \"{lane}\" of parallel \"{}\"", holder.id)
+            }
+            kind => format!("{} \"{}\"", kind.word(), holder.id),
+        }
+    }
+
+    /// Returns what a step in a container writes as `in`.
+    pub(crate) fn within(&self, home: Home) -> String {
+        let holder = self.step(home.holder);
+        match &holder.kind {
+            StepKind::Parallel { lanes, .. } => {
+                format!("{}.{}", holder.id, lanes.get(home.lane).map_or("", |lane| lane.id.as_str()))
+            }
+            _ => holder.id.clone(),
+        }
+    }
+
+    /// Returns the position of the `each` around a step whose item, or the place of whose item, has a name.
+    pub(crate) fn item(&self, place: usize, name: &str) -> Option<usize> {
+        let holders = self.homes.around(place).map(|home| home.holder);
+        holders.into_iter().find(|holder| self.names_item(*holder, name))
+    }
+
+    /// Returns whether a step is an `each` that gives its steps something under a name.
+    pub(crate) fn names_item(&self, holder: usize, name: &str) -> bool {
+        matches!(&self.step(holder).kind, StepKind::Each { item, .. } if item == name || place_of(item) == name)
     }
 
     /// Returns the effect of a step on the world, `None` where it has none.

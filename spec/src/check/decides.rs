@@ -29,8 +29,9 @@ pub(crate) fn check(cx: &Cx<'_>, labels: &Flowing, cover: &Cover, out: &mut Out)
         let decided = cx.steps().find_map(|(from, step)| {
             let leads = from == place || unseen.after(from).contains(&place);
             let decides = leads && (from == place && step.when.is_some() || settles(cx, from, place));
-            let read =
-                decision(step).into_iter().find(|read| labels.of_path(cx, read).trust < Trust::Verified);
+            let read = decision(step)
+                .into_iter()
+                .find(|read| labels.of_path(cx, from, read).trust < Trust::Verified);
             read.filter(|_| decides).map(|read| Decision { place, from, read })
         });
         if let Some(decision) = decided {
@@ -56,9 +57,10 @@ fn say(cx: &Cx<'_>, labels: &Flowing, decision: &Decision, out: &mut Out) {
         _ if decider.when.is_some() => "when",
         StepKind::Choose { .. } => "choose",
         StepKind::Route { .. } => "text",
+        StepKind::Each { .. } => "each",
         _ => "id",
     };
-    let way = labels.trace(cx, read, &|labels| labels.trust < Trust::Verified);
+    let way = labels.trace(cx, *from, read, &|labels| labels.trust < Trust::Verified);
     out.push(
         Diagnostic::new(
             Code::W0401,
@@ -76,8 +78,10 @@ fn say(cx: &Cx<'_>, labels: &Flowing, decision: &Decision, out: &mut Out) {
 fn decision(step: &Step) -> BTreeSet<String> {
     let uses = uses::of_step(step).into_iter().filter(|used| match used.purpose {
         Purpose::Condition => !used.key.starts_with("auto."),
-        // The class of a text, and whether an agent answers at all, follow from what they read.
-        Purpose::Argument => matches!(step.kind, StepKind::Route { .. } | StepKind::Agent { .. }),
+        // The class of a text, whether an agent answers at all, and for what branches begin follow from what they read.
+        Purpose::Argument => {
+            matches!(step.kind, StepKind::Route { .. } | StepKind::Agent { .. } | StepKind::Each { .. })
+        }
         Purpose::Shown | Purpose::Undo | Purpose::Rendered => false,
     });
     uses.flat_map(|used| used.all).collect()

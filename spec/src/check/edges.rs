@@ -28,7 +28,7 @@ pub(crate) fn check_steps(cx: &Cx<'_>, out: &mut Out) {
 /// Checks of the playbook as a whole.
 pub(crate) fn check_flow(cx: &Cx<'_>, out: &mut Out) {
     fall_through(cx, out);
-    let steps = (0..cx.playbook.steps.len()).filter(|place| !cx.reachable.contains(place));
+    let steps = (0..cx.flat.len()).filter(|place| !cx.reachable.contains(place));
     for place in steps {
         let id = cx.id(place);
         out.say(
@@ -98,8 +98,40 @@ fn targets(cx: &Cx<'_>, out: &mut Out, place: usize) {
                 .label("no such step")
                 .help_if(hint(to, known.iter().copied())),
             );
+        } else if cx.ids.get(to).is_some_and(|target| cx.homes.home(*target) != cx.homes.home(place)) {
+            leaves(cx, out, place, &Target { key, to });
         }
     }
+}
+
+/// A branch is a run of its own: nothing goes out of it but its end, and nothing comes in but at its first step.
+fn leaves(cx: &Cx<'_>, out: &mut Out, place: usize, target: &Target<'_>) {
+    let Target { key, to } = target;
+    let where_is = |place: usize| match cx.homes.home(place) {
+        Some(home) => format!("in {}", cx.container(home)),
+        None => "outside".to_owned(),
+    };
+    let there = cx.ids.get(to).copied().unwrap_or(place);
+    let help = match cx.homes.home(place) {
+        Some(_) => {
+            "end the branch with `end = \"done\"` or `end = \"failed\"`; what comes after it follows the step that holds it"
+        }
+        None => "go to the step that holds it: its steps are done from the first one on",
+    };
+    out.say(
+        Code::E0314,
+        cx.spot(place, key),
+        Say {
+            message: format!(
+                "step \"{}\" stands {} and goes to step \"{to}\", which stands {}",
+                cx.id(place),
+                where_is(place),
+                where_is(there)
+            ),
+            label: "leads over the edge of a branch",
+            help: help.to_owned(),
+        },
+    );
 }
 
 fn outcomes(cx: &Cx<'_>, out: &mut Out, place: usize) {
@@ -208,6 +240,8 @@ fn fall_through(cx: &Cx<'_>, out: &mut Out) {
             continue;
         }
         match &step.next {
+            // A branch that has nothing more to do has ended well.
+            None if cx.homes.home(place).is_some() => {}
             None => falls_off(cx, out, place),
             Some(next) => {
                 if let Some(from) = aimed_at.get(next.as_str()) {
@@ -253,7 +287,7 @@ fn falls_into(cx: &Cx<'_>, out: &mut Out, place: usize, from: usize) {
 
 fn cycles(cx: &Cx<'_>, out: &mut Out) {
     let bounded = |place: usize| cx.at.steps[cx.index[place]].visits.is_some_and(|visits| visits > 1);
-    for cycle in cx.flow.graph().without(bounded).cycles() {
+    for cycle in cx.flow.own().without(bounded).cycles() {
         let Some(first) = cycle.first().copied().filter(|first| cx.reachable.contains(first)) else {
             continue;
         };
@@ -272,12 +306,16 @@ fn cycles(cx: &Cx<'_>, out: &mut Out) {
 
 /// A step from which no end can be reached, although every target exists: a cycle without a way out.
 fn no_end(cx: &Cx<'_>, out: &mut Out) {
-    let graph = cx.flow.graph();
+    let graph = cx.flow.own();
     let stops = |place: &usize| match cx.flow.edges[*place].is_empty() {
         true => matches!(cx.step(*place).kind, StepKind::End { .. }),
         false => false,
     };
-    let dangling = |place: &usize| cx.flow.edges[*place].is_empty();
+    let falls_off = |place: &usize| {
+        let step = cx.step(*place);
+        cx.homes.home(*place).is_some() && step.next.is_none() && falls_through(cx.draft, step)
+    };
+    let dangling = |place: &usize| cx.flow.edges[*place].is_empty() || falls_off(place);
     for place in &cx.reachable {
         let ahead = graph.from(*place);
         let lost = !ahead.iter().any(stops) && !ahead.iter().any(dangling);

@@ -22,7 +22,7 @@ pub(crate) fn check(cx: &Cx<'_>, out: &mut Out) {
     let Some(schema) = schema_of(cx) else { return };
     let event = Event { cx, schema: &schema };
     match &cx.playbook.trigger {
-        Trigger::Event { key, .. } | Trigger::Schedule { key, .. } => {
+        Trigger::Event { key, .. } | Trigger::Schedule { key, .. } | Trigger::Signal { key, .. } => {
             event.fields(out, "trigger.key", key);
             event.key(out, key);
         }
@@ -45,6 +45,14 @@ fn schema_of(cx: &Cx<'_>) -> Option<Value> {
         Trigger::Event { connector, event, .. } => {
             cx.draft.connectors.get(connector)?.events.get(event).cloned()
         }
+        Trigger::Signal { .. } => Some(serde_json::json!({
+            "type": "object",
+            "properties": {
+                "id": {"type": "string"}, "key": {"type": "string"}, "by": {"type": "string"},
+                "data": {"type": "object", "additionalProperties": {}}
+            },
+            "required": ["id", "key", "by", "data"]
+        })),
         Trigger::Schedule { .. } => Some(serde_json::json!({
             "type": "object",
             "properties": {"slot": {"type": "string"}, "late_by": {"type": "integer"}},

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::graph::Graph;
 use crate::{
+    compile::homes::{Home, Homes},
     draft::Draft,
-    plan::{RecordOp, Step, StepKind},
+    plan::{RecordOp, Step, StepKind, Until},
 };
 
 /// An edge from one step to another.
@@ -17,6 +18,8 @@ pub(crate) struct Edge {
     pub(crate) outcome: String,
     /// Whether the step's result is there after it.
     pub(crate) gives: bool,
+    /// Whether it leads into a branch. No edge leads out of one: a branch ends, and the step that began it goes on.
+    pub(crate) enters: bool,
 }
 
 /// The edges of a playbook by the position of the step that they leave.
@@ -24,6 +27,8 @@ pub(crate) struct Edge {
 pub(crate) struct Flow {
     /// By position.
     pub(crate) edges: Vec<Vec<Edge>>,
+    /// Where a run begins: the first step that stands in no container.
+    pub(crate) start: usize,
 }
 
 /// An outcome of a step.
@@ -47,9 +52,12 @@ pub(crate) fn outcomes(draft: &Draft, step: &Step) -> Vec<Outcome> {
         StepKind::Gate { .. } => {
             vec![done("approved"), done("edited"), told("denied"), told("expired"), told("withdrawn")]
         }
+        StepKind::Wait { wait: Until::Signal { .. } } => vec![done("ok"), lost("expired")],
         StepKind::Wait { .. } => vec![done("ok"), told("expired")],
+        StepKind::Signal { .. } | StepKind::Emit { .. } => vec![done("ok"), lost("error")],
         StepKind::Run { .. } => vec![done("ok"), lost("failed")],
-        StepKind::Each { .. } | StepKind::Parallel { .. } => vec![done("ok"), told("failed"), lost("error")],
+        StepKind::Each { .. } => vec![done("ok"), told("some_failed"), lost("error")],
+        StepKind::Parallel { .. } => vec![done("ok"), told("failed"), lost("error")],
         StepKind::Record { op: RecordOp::ReadOne { .. } } => vec![done("ok"), lost("missing")],
         StepKind::Record { op: RecordOp::ReadList { .. } } => vec![done("ok")],
         StepKind::Record { op: RecordOp::Write { .. } } => vec![done("ok"), lost("conflict")],
@@ -97,11 +105,27 @@ pub(crate) fn falls_through(draft: &Draft, step: &Step) -> bool {
 
 impl Flow {
     /// Returns the edges of steps whose `next` is resolved; a target that does not exist has no edge.
-    pub(crate) fn of(draft: &Draft, steps: &[Step]) -> Self {
+    pub(crate) fn of(draft: &Draft, steps: &[Step], homes: &Homes) -> Self {
         let ids: BTreeMap<&str, usize> =
             steps.iter().enumerate().rev().map(|(place, step)| (step.id.as_str(), place)).collect();
-        let edges = steps.iter().map(|step| leaving(draft, step, &ids)).collect();
-        Self { edges }
+        let mut edges: Vec<Vec<Edge>> = steps.iter().map(|step| leaving(draft, step, &ids)).collect();
+        let mut entered: BTreeSet<Home> = BTreeSet::new();
+        for (place, home) in (0..steps.len()).filter_map(|place| Some((place, homes.home(place)?))) {
+            if entered.insert(home) {
+                edges[home.holder].push(Edge {
+                    to: place,
+                    outcome: String::new(),
+                    gives: false,
+                    enters: true,
+                });
+            }
+        }
+        Self { edges, start: homes.members(None).next().unwrap_or(0) }
+    }
+
+    /// Returns the edges that a run takes itself, without those into its branches.
+    pub(crate) fn own(&self) -> Graph {
+        self.graph_of(|_, edge| !edge.enters)
     }
 
     /// Returns the edges without their outcomes.
@@ -122,7 +146,7 @@ impl Flow {
     pub(crate) fn there_before(&self) -> Vec<BTreeSet<usize>> {
         let all: BTreeSet<usize> = (0..self.edges.len()).collect();
         let mut before = vec![all; self.edges.len()];
-        if let Some(first) = before.first_mut() {
+        if let Some(first) = before.get_mut(self.start) {
             first.clear();
         }
         // Each round only takes away, so it ends.
@@ -149,7 +173,7 @@ fn leaving(draft: &Draft, step: &Step, ids: &BTreeMap<&str, usize>) -> Vec<Edge>
     let mut edges = Vec::new();
     let mut add = |target: Option<&String>, outcome: &str, gives: bool| {
         if let Some(to) = target.and_then(|id| ids.get(id.as_str())) {
-            edges.push(Edge { to: *to, outcome: outcome.to_owned(), gives });
+            edges.push(Edge { to: *to, outcome: outcome.to_owned(), gives, enters: false });
         }
     };
     let next = step.next.as_ref();

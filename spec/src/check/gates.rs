@@ -64,12 +64,41 @@ fn uncovered(cx: &Cx<'_>, cover: &Cover, place: usize, out: &mut Out) {
         }
         _ => format!("step \"{id}\" calls \"{verb}\", which {why}, and no gate covers it{}", path(cx, place)),
     };
-    let help = match gates.len() {
-        0 | 1 => format!("put a gate before it on every path: `gate = \"…\"`, then `next = \"{id}\"`"),
+    let (message, help) = match outside(cx, cover, place).filter(|_| gates.len() < 2) {
+        Some(Outside { why, help }) => (format!("{message}; {why}"), Some(help)),
+        None => (message, None),
+    };
+    let help = match (help, gates.len()) {
+        (Some(help), _) => help,
+        (None, 0 | 1) => {
+            format!("put a gate before it on every path: `gate = \"…\"`, then `next = \"{id}\"`")
+        }
         _ => "bring the paths together before one gate, or give each path a step of its own".to_owned(),
     };
     let below = if matches!(cx.step(place).kind, StepKind::Call { .. }) { "call" } else { "id" };
     out.push(Diagnostic::new(Code::E0402, cx.spot(place, below), message).label("not approved").help(help));
+}
+
+/// What to say of a gate that stands outside of the branch.
+struct Outside {
+    why: String,
+    help: String,
+}
+
+/// A person who looks outside of a branch has not seen what each item does.
+fn outside(cx: &Cx<'_>, cover: &Cover, place: usize) -> Option<Outside> {
+    let gate = cx.id(cover.outer_gate(cx, place)?);
+    let home = cx.homes.home(place)?;
+    let (container, within) = (cx.container(home), cx.within(home));
+    Some(Outside {
+        why: format!(
+            "gate \"{gate}\" stands outside of {container}, and what it approves is not what a branch does"
+        ),
+        help: format!(
+            "put a gate into the branch: `gate = \"…\"` with `in = \"{within}\"` before \"{id}\"; or do it outside of {container}, after \"{gate}\"",
+            id = cx.id(place),
+        ),
+    })
 }
 
 /// Returns a path to a step that no gate approves, for the message.
@@ -79,7 +108,7 @@ fn path(cx: &Cx<'_>, place: usize) -> String {
         let gate = matches!(step.kind, StepKind::Gate { .. }) && step.when.is_none();
         !(gate && matches!(edge.outcome.as_str(), "approved" | "edited"))
     });
-    match open.path(0, place) {
+    match open.path(cx.flow.start, place) {
         Some(path) if path.len() > 1 => format!(" on the path {}", cx.route(&path)),
         _ => String::new(),
     }
@@ -145,7 +174,10 @@ fn denied(cx: &Cx<'_>, cover: &Cover, place: usize, out: &mut Out) {
     );
     let help = match cover.lone_gate(place).and_then(|gate| cover::late(cx, gate, place).into_iter().next()) {
         Some(late) => format!("{grant}; a gate could cover it if `{}` were known there", late.read),
-        None => format!("{grant}; or put a gate before it on every path"),
+        None => match outside(cx, cover, place) {
+            Some(Outside { help, .. }) => format!("{grant}; or {help}"),
+            None => format!("{grant}; or put a gate before it on every path"),
+        },
     };
     let below = if matches!(cx.step(place).kind, StepKind::Call { .. }) { "call" } else { "id" };
     out.push(
@@ -162,8 +194,10 @@ fn denied(cx: &Cx<'_>, cover: &Cover, place: usize, out: &mut Out) {
 fn auto(cx: &Cx<'_>, labels: &Flowing, cover: &Cover, gate: usize, out: &mut Out) {
     let StepKind::Gate { auto: Some(auto), .. } = &cx.step(gate).kind else { return };
     // The condition lets what follows pass: who writes what it reads decides in your place.
-    if let Some(read) = auto.when.reads.iter().find(|read| labels.of_path(cx, read).trust < Trust::Verified) {
-        let way = labels.trace(cx, read, &|labels| labels.trust < Trust::Verified);
+    if let Some(read) =
+        auto.when.reads.iter().find(|read| labels.of_path(cx, gate, read).trust < Trust::Verified)
+    {
+        let way = labels.trace(cx, gate, read, &|labels| labels.trust < Trust::Verified);
         out.push(
             Diagnostic::new(
                 Code::E0404,

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     diag::{Code, Diagnostic},
-    plan::{Effect, StepKind, Trigger, Verb},
+    plan::{Effect, StepKind, Trigger, Until, Verb},
     value::{Labels, Privacy, Trust},
 };
 
@@ -58,7 +58,7 @@ pub(crate) struct Flowing {
 impl Flowing {
     /// Follows the labels through a playbook until nothing moves any more: joins only lower trust and raise privacy.
     pub(crate) fn of(cx: &Cx<'_>) -> Self {
-        let mut flowing = Self { results: vec![Labels::OPERATOR; cx.playbook.steps.len()] };
+        let mut flowing = Self { results: vec![Labels::OPERATOR; cx.flat.len()] };
         let mut moved = true;
         while moved {
             moved = false;
@@ -73,7 +73,7 @@ impl Flowing {
 
     fn result(&self, cx: &Cx<'_>, place: usize) -> Labels {
         let step = cx.step(place);
-        let read = self.join(cx, reads(cx, place));
+        let read = self.join(cx, place, reads(cx, place));
         match &step.kind {
             StepKind::Gate { .. } => Labels { trust: Trust::Operator, privacy: Privacy::Internal },
             // What a verb did is told by a system of record; what it looked up may have been written by anybody.
@@ -82,25 +82,36 @@ impl Flowing {
                 let trust = if looks { Trust::External } else { Trust::Verified };
                 read.join(labels_of(trust, Privacy::Internal))
             }
-            // A record may hold what any run ever wrote there.
-            StepKind::Record { .. } => {
+            // A record may hold what any run ever wrote there, and a signal what anybody sent.
+            StepKind::Record { .. } | StepKind::Wait { wait: Until::Signal { .. } } => {
                 Labels { trust: Trust::External, privacy: read.privacy.max(Privacy::Client) }
             }
-            // What comes out of branches is made of what they looked up, and of what their own steps did.
-            StepKind::Run { .. } | StepKind::Each { .. } | StepKind::Parallel { .. } => {
-                read.join(Labels { trust: Trust::External, privacy: Privacy::Internal })
+            StepKind::Run { .. } => read.join(labels_of(Trust::External, Privacy::Internal)),
+            // What comes out of branches is what all their steps gave, and why some of them did not end well.
+            StepKind::Each { .. } | StepKind::Parallel { .. } => {
+                let read = read.join(labels_of(Trust::External, Privacy::Internal));
+                let is_inside =
+                    |inner: &usize| cx.homes.home(*inner).is_some_and(|home| home.holder == place);
+                let inside = (0..self.results.len()).filter(is_inside);
+                inside.fold(read, |all, inner| all.join(self.results[inner]))
             }
             _ => read,
         }
     }
 
-    fn join(&self, cx: &Cx<'_>, reads: impl IntoIterator<Item = String>) -> Labels {
-        reads.into_iter().fold(Labels::OPERATOR, |labels, read| labels.join(self.of_path(cx, &read)))
+    fn join(&self, cx: &Cx<'_>, place: usize, reads: impl IntoIterator<Item = String>) -> Labels {
+        reads.into_iter().fold(Labels::OPERATOR, |labels, read| labels.join(self.of_path(cx, place, &read)))
     }
 
-    /// Returns the labels of what a path names.
-    pub(crate) fn of_path(&self, cx: &Cx<'_>, path: &str) -> Labels {
-        self.of_parts(cx, &path.split('.').collect::<Vec<_>>())
+    /// Returns the labels of what a path names where a step reads it.
+    pub(crate) fn of_path(&self, cx: &Cx<'_>, place: usize, path: &str) -> Labels {
+        let parts: Vec<&str> = path.split('.').collect();
+        let item = parts.first().and_then(|root| Some(root).zip(cx.item(place, root)));
+        let Some((root, holder)) = item else { return self.of_parts(cx, &parts) };
+        let StepKind::Each { items, item, .. } = &cx.step(holder).kind else { return Labels::OPERATOR };
+        // An item is what its list is; how many there are is not somebody's text, and is as private as they are.
+        let list = self.join(cx, holder, items.reads.iter().cloned());
+        if root == item { list } else { Labels { trust: Labels::OPERATOR.trust, ..list } }
     }
 
     fn of_parts(&self, cx: &Cx<'_>, path: &[&str]) -> Labels {
@@ -128,38 +139,50 @@ impl Flowing {
         let reads = sinks.flat_map(|used| {
             used.all.iter().map(|read| Sink { key: used.key.clone(), read: read.clone() }).collect::<Vec<_>>()
         });
-        reads.into_iter().find(|sink| self.of_path(cx, &sink.read).trust < Trust::Verified)
+        reads.into_iter().find(|sink| self.of_path(cx, place, &sink.read).trust < Trust::Verified)
     }
 
     /// Returns where what a step hands on came from outside, for a message.
     pub(crate) fn why(&self, cx: &Cx<'_>, place: usize) -> String {
         let external =
-            reads(cx, place).into_iter().find(|read| self.of_path(cx, read).trust == Trust::External);
+            reads(cx, place).into_iter().find(|read| self.of_path(cx, place, read).trust == Trust::External);
         external.map_or_else(String::new, |read| {
-            format!(": {}", self.trace(cx, &read, &|labels| labels.trust == Trust::External))
+            format!(": {}", self.trace(cx, place, &read, &|labels| labels.trust == Trust::External))
         })
     }
 
     /// Returns the way of a label to where it began: `steps.a.x <- steps.b.text <- input.message`.
-    pub(crate) fn trace(&self, cx: &Cx<'_>, read: &str, carries: &dyn Fn(Labels) -> bool) -> String {
+    pub(crate) fn trace(
+        &self,
+        cx: &Cx<'_>,
+        place: usize,
+        read: &str,
+        carries: &dyn Fn(Labels) -> bool,
+    ) -> String {
         let mut way = vec![read.to_owned()];
         let mut seen = BTreeSet::new();
-        let mut here = read.to_owned();
-        while let Some(place) = step_of(cx, &here).filter(|place| seen.insert(*place)) {
-            let before = reads(cx, place).into_iter().find(|read| carries(self.of_path(cx, read)));
+        let mut here = made_by(cx, place, read);
+        while let Some(maker) = here.filter(|maker| seen.insert(*maker)) {
+            let before = reads(cx, maker).into_iter().find(|read| carries(self.of_path(cx, maker, read)));
             match before {
                 Some(read) => {
-                    way.push(read.clone());
-                    here = read;
+                    here = made_by(cx, maker, &read);
+                    way.push(read);
                 }
                 None => {
-                    way.push(format!("the answer of `{}` \"{}\"", cx.step(place).kind.word(), cx.id(place)));
+                    way.push(format!("the answer of `{}` \"{}\"", cx.step(maker).kind.word(), cx.id(maker)));
                     break;
                 }
             }
         }
         way.join(" <- ")
     }
+}
+
+/// Returns the step that gives what a path names where a step reads it: an item comes from the list of its `each`.
+fn made_by(cx: &Cx<'_>, place: usize, read: &str) -> Option<usize> {
+    let root = read.split('.').next().unwrap_or(read);
+    cx.item(place, root).or_else(|| step_of(cx, read))
 }
 
 fn labels_of(trust: Trust, privacy: Privacy) -> Labels {
@@ -222,7 +245,7 @@ pub(crate) fn check(cx: &Cx<'_>, labels: &Flowing, covered: &[Option<usize>], ou
 /// Whom a run is about stands in every list: no secret may name it.
 fn about(cx: &Cx<'_>, labels: &Flowing, out: &mut Out) {
     let Some(about) = &cx.playbook.about else { return };
-    let secret = |read: &&String| labels.of_path(cx, read).privacy == Privacy::Secret;
+    let secret = |read: &&String| labels.of_path(cx, cx.flow.start, read).privacy == Privacy::Secret;
     let Some(read) = about.key.reads.iter().find(secret) else { return };
     out.push(
         Diagnostic::new(
@@ -237,7 +260,7 @@ fn about(cx: &Cx<'_>, labels: &Flowing, out: &mut Out) {
 
 fn sink(cx: &Cx<'_>, labels: &Flowing, place: usize, out: &mut Out) {
     let Some(Sink { key, read }) = labels.tainted_sink(cx, place) else { return };
-    let way = labels.trace(cx, &read, &|labels| labels.trust < Trust::Verified);
+    let way = labels.trace(cx, place, &read, &|labels| labels.trust < Trust::Verified);
     let name = key.rsplit('.').next().unwrap_or(&key);
     out.push(
         Diagnostic::new(
@@ -272,10 +295,11 @@ struct Inflow<'a> {
 
 fn secret(cx: &Cx<'_>, labels: &Flowing, inflow: &Inflow<'_>, out: &mut Out) {
     let Inflow { place, key, reads } = *inflow;
-    let Some(read) = reads.iter().find(|read| labels.of_path(cx, read).privacy == Privacy::Secret) else {
+    let Some(read) = reads.iter().find(|read| labels.of_path(cx, place, read).privacy == Privacy::Secret)
+    else {
         return;
     };
-    let way = labels.trace(cx, read, &|labels| labels.privacy == Privacy::Secret);
+    let way = labels.trace(cx, place, read, &|labels| labels.privacy == Privacy::Secret);
     out.push(
         Diagnostic::new(
             Code::E0502,
@@ -289,8 +313,14 @@ fn secret(cx: &Cx<'_>, labels: &Flowing, inflow: &Inflow<'_>, out: &mut Out) {
 
 /// Only a gate, or an extractor with a schema, raises trust: an event may not claim more than its connector can check.
 fn claims_of_trigger(cx: &Cx<'_>, out: &mut Out) {
-    let Trigger::Event { connector, .. } = &cx.playbook.trigger else { return };
-    let signed = cx.draft.connectors.get(connector).is_some_and(|at| at.senders_are_checked());
+    let signed = match &cx.playbook.trigger {
+        Trigger::Event { connector, .. } => {
+            cx.draft.connectors.get(connector).is_some_and(|at| at.senders_are_checked())
+        }
+        // What a signal carries may come from anywhere.
+        Trigger::Signal { .. } => false,
+        Trigger::Manual | Trigger::Schedule { .. } => return,
+    };
     let most = if signed { Trust::Verified } else { Trust::External };
     for (name, _) in cx.playbook.inputs.iter().filter(|(_, input)| input.from.is_some() && input.trust > most)
     {
@@ -317,7 +347,7 @@ pub(crate) fn check_children(cx: &Cx<'_>, labels: &Flowing, children: &Children<
         let Some(child) = children.get(run.as_str()) else { continue };
         for (name, arg) in with {
             let Some(input) = child.inputs.get(name) else { continue };
-            let given = labels.join(cx, arg.reads());
+            let given = labels.join(cx, place, arg.reads());
             let claim = labels_of(input.trust, input.privacy);
             if given.trust < claim.trust || given.privacy > claim.privacy {
                 let key = format!("with.{name}");
@@ -330,8 +360,10 @@ pub(crate) fn check_children(cx: &Cx<'_>, labels: &Flowing, children: &Children<
 
 fn claim_of_child(cx: &Cx<'_>, labels: &Flowing, inflow: &Inflow<'_>, claim: Labels) -> Diagnostic {
     let weaker = |labels: Labels| labels.trust < claim.trust || labels.privacy > claim.privacy;
-    let read = inflow.reads.iter().find(|read| weaker(labels.of_path(cx, read))).map_or("", String::as_str);
-    let way = labels.trace(cx, read, &weaker);
+    let place = inflow.place;
+    let read =
+        inflow.reads.iter().find(|read| weaker(labels.of_path(cx, place, read))).map_or("", String::as_str);
+    let way = labels.trace(cx, place, read, &weaker);
     let name = inflow.key.strip_prefix("with.").unwrap_or(inflow.key);
     Diagnostic::new(
         Code::E0503,

@@ -78,13 +78,20 @@ fn waits(cx: &Cx<'_>, deadline: Period, out: &mut Out) {
             StepKind::Wait { wait: Until::For(period) } => {
                 (Code::E0602, step.timeout.map_or(*period, |limit| limit.min(*period)), "ends its wait")
             }
+            StepKind::Wait { wait: Until::Signal { expires, .. } } => {
+                (Code::E0602, step.timeout.map_or(*expires, |limit| limit.min(*expires)), "ends its wait")
+            }
             StepKind::Gate { expires, .. } => (Code::E0603, *expires, "expires"),
             _ => continue,
         };
         if before.saturating_add(own.millis()) <= deadline.millis() {
             continue;
         }
-        let below = if code == Code::E0602 { "wait" } else { "expires" };
+        let below = match &step.kind {
+            StepKind::Wait { wait: Until::Signal { .. } } => "wait.expires",
+            StepKind::Wait { .. } => "wait",
+            _ => "expires",
+        };
         let after = match before {
             0 => String::new(),
             before => format!(", after waits of {}", in_words(before)),
@@ -144,8 +151,8 @@ fn own_wait(step: &Step) -> u64 {
 }
 
 fn least_waits(cx: &Cx<'_>) -> Vec<Option<u64>> {
-    let mut least: Vec<Option<u64>> = vec![None; cx.playbook.steps.len()];
-    if let Some(first) = least.first_mut() {
+    let mut least: Vec<Option<u64>> = vec![None; cx.flat.len()];
+    if let Some(first) = least.get_mut(cx.flow.start) {
         *first = Some(0);
     }
     // Each round lowers a number or fills a hole, and numbers are sums over paths without cycles at the least: it ends.
@@ -156,7 +163,7 @@ fn least_waits(cx: &Cx<'_>) -> Vec<Option<u64>> {
             let Some(before) = least[from] else { continue };
             let own = own_wait(cx.step(from));
             for edge in &cx.flow.edges[from] {
-                let own = if edge.outcome == "skip" { 0 } else { own };
+                let own = if edge.outcome == "skip" || edge.enters { 0 } else { own };
                 let total = before.saturating_add(own);
                 if least[edge.to].is_none_or(|known| total < known) {
                     least[edge.to] = Some(total);
@@ -212,10 +219,42 @@ fn costs(cx: &Cx<'_>, out: &mut Out) {
                     .related(cx.draft.spot(at, "limit"), "the budget")
                     .help("lower `max_cost`, or raise the budget"),
                 );
+            } else {
+                for_all_items(cx, place, at, out);
             }
         }
         agent_cost(cx, agent, &cap, out);
     }
+}
+
+/// Warns where a budget that nothing waits for has room for a few of the items that there may be.
+fn for_all_items(cx: &Cx<'_>, place: usize, at: &At<Budget>, out: &mut Out) {
+    let step = cx.step(place);
+    let times = cx.homes.around(place).map(|home| match &cx.step(home.holder).kind {
+        StepKind::Each { max_items, .. } => u64::from(*max_items),
+        _ => 1,
+    });
+    let times = times.fold(1_u64, u64::saturating_mul);
+    let is_waited_for = at.on_exceed == OnExceed::Wait && at.window != Window::Run;
+    let Some(cost) = step.max_cost.filter(|_| times > 1 && !is_waited_for) else { return };
+    let Some(amount) = cost.amount.checked_mul(Decimal::from(times)) else { return };
+    let total = Money { amount, ..cost };
+    if !total.exceeds(at.limit).unwrap_or(false) {
+        return;
+    }
+    out.push(
+        Diagnostic::new(
+            Code::W0605,
+            cx.spot(place, "max_cost"),
+            format!(
+                "step \"{}\" may cost {total} for {times} items, more than the budget of {} for {}",
+                step.id, at.limit, at.scope
+            ),
+        )
+        .label("enough for a few of them")
+        .related(cx.draft.spot(at, "limit"), "the budget")
+        .help("lower `max_items` or `max_cost`, raise the budget, or say with `min_ok` how many will do"),
+    );
 }
 
 fn concerns(cx: &Cx<'_>, agent: Option<&str>, scope: &str) -> bool {

@@ -8,7 +8,7 @@ use crate::{
     diag::{Code, Diagnostic, Spot},
     draft::{At, Draft, Kind},
     kinds::Role,
-    plan::{Agent, Connector, RecordOp, Route, StepKind},
+    plan::{Agent, Connector, RecordOp, Route, StepKind, Until},
 };
 
 /// A name as written, with its place.
@@ -57,15 +57,19 @@ fn check_kind<'a>(
             | RecordOp::Write { record, .. }) = op;
             object(draft, out, Kind::Record, &written(record, "record.kind"));
         }
+        StepKind::Wait { wait: Until::Signal { signal, .. } } => {
+            if let Some((connector, _)) = signal.split_once('.') {
+                object(draft, out, Kind::Connector, &written(connector, "wait.signal"));
+            }
+        }
         StepKind::Gate { .. }
         | StepKind::Wait { .. }
+        | StepKind::Signal { .. }
+        | StepKind::Emit { .. }
         | StepKind::Choose { .. }
         | StepKind::End { .. }
         | StepKind::Each { .. }
         | StepKind::Parallel { .. } => {}
-    }
-    for step in kind.fragments().into_iter().flat_map(|body| &body.steps) {
-        check_kind(draft, out, &step.kind, written);
     }
 }
 

@@ -6,6 +6,7 @@
 mod args;
 mod children;
 mod company;
+mod containers;
 pub(crate) mod cover;
 pub(crate) mod cx;
 mod decides;
@@ -16,6 +17,7 @@ pub(crate) mod flow;
 mod gates;
 mod graph;
 mod hooks;
+mod items;
 pub(crate) mod labels;
 pub(crate) mod limits;
 mod links;
@@ -25,6 +27,7 @@ mod reach;
 mod reads;
 mod scenarios;
 mod shape;
+mod signals;
 pub(crate) mod times;
 mod uses;
 mod walk;
@@ -37,12 +40,14 @@ use crate::{
     compile::resolve::Resolved,
     diag::Diagnostic,
     draft::{Draft, Rows},
+    plan::{Step, StepKind},
 };
 
 /// Checks what concerns more than one object, and objects that are no playbooks.
 pub(crate) fn company(draft: &Draft, resolved: &Rows<Resolved>) -> Vec<Diagnostic> {
     let mut out = Out::default();
     links::check_objects(draft, &mut out);
+    signals::check_connectors(draft, &mut out);
     reads::check_agents(draft, &mut out);
     effects::check_connectors(draft, &mut out);
     reach::check(draft, &mut out);
@@ -50,6 +55,7 @@ pub(crate) fn company(draft: &Draft, resolved: &Rows<Resolved>) -> Vec<Diagnosti
     limits::check_company(draft, &mut out);
     times::check(draft, &mut out);
     company::check(draft, resolved, &mut out);
+    items::check_texts(draft, resolved, &mut out);
     out.found
 }
 
@@ -58,10 +64,16 @@ pub(crate) fn playbook(draft: &Draft, found: &Resolved, children: &Children<'_>)
     let mut out = Out::default();
     let cx = Cx::new(draft, found);
     links::check_playbook(&cx, &mut out);
+    containers::check(&cx, found, &mut out);
+    items::check(&cx, &mut out);
     edges::check_steps(&cx, &mut out);
+    signals::check(&cx, &mut out);
     args::check(&cx, children, &mut out);
     effects::check_calls(&cx, &mut out);
-    if found.whole && !cx.playbook.steps.is_empty() && targets_exist(&cx) {
+    if found.whole {
+        containers::check_filled(&cx, &mut out);
+    }
+    if found.whole && !cx.flat.is_empty() && targets_exist(&cx) {
         flowing(&cx, children, &mut out);
     }
     out.found
@@ -81,19 +93,24 @@ fn flowing(cx: &Cx<'_>, children: &Children<'_>, out: &mut Out) {
     walk::check(cx, out);
 }
 
-/// Flow over edges that lead nowhere, or to one of two steps with an id, would report their consequences as mistakes.
+/// Flow over edges that lead nowhere, out of a branch, or to one of two steps with an id, would report their consequences as mistakes.
 fn targets_exist(cx: &Cx<'_>) -> bool {
-    let unique = cx.ids.len() == cx.playbook.steps.len();
-    let known = |id: &String| cx.ids.contains_key(id.as_str());
-    unique
-        && cx.steps().all(|(_, step)| step.on.values().chain(&step.next).all(known) && arms_exist(cx, step))
+    cx.ids.len() == cx.flat.len()
+        && cx
+            .steps()
+            .all(|(place, step)| step.on.values().chain(&step.next).all(|to| is_beside(cx, place, to)))
+        && cx.steps().all(|(place, step)| arms_exist(cx, place, step))
 }
 
-fn arms_exist(cx: &Cx<'_>, step: &crate::plan::Step) -> bool {
-    let known = |id: &String| cx.ids.contains_key(id.as_str());
+/// Returns whether there is a step with an id that stands in the same as another one.
+fn is_beside(cx: &Cx<'_>, place: usize, id: &str) -> bool {
+    cx.ids.get(id).is_some_and(|target| cx.homes.home(*target) == cx.homes.home(place))
+}
+
+fn arms_exist(cx: &Cx<'_>, place: usize, step: &Step) -> bool {
     match &step.kind {
-        crate::plan::StepKind::Choose { arms, otherwise } => {
-            arms.iter().all(|arm| known(&arm.to)) && otherwise.iter().all(known)
+        StepKind::Choose { arms, otherwise } => {
+            arms.iter().map(|arm| &arm.to).chain(otherwise).all(|to| is_beside(cx, place, to))
         }
         _ => true,
     }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{
     cx::{Cx, Out},
+    items::{self, Rooted},
     names::{self, hint, list},
     shape::{self, NoField},
     uses::{self, Purpose, Use},
@@ -13,7 +14,7 @@ use super::{
 use crate::{
     diag::{Code, Diagnostic, Spot},
     draft::{At, Draft},
-    plan::{Agent, RecordOp, Step, StepKind},
+    plan::{Agent, RecordOp, Step, StepKind, Until},
     value::Template,
 };
 
@@ -25,8 +26,10 @@ pub(crate) fn check(cx: &Cx<'_>, out: &mut Out) {
         for used in uses::of_step(step) {
             reader.check(out, &used, &|read| cx.spot_in(place, &used, read));
         }
-        if let StepKind::Render { render } = &step.kind {
-            rendered(&reader, out, render);
+        match &step.kind {
+            StepKind::Render { render } => rendered(&reader, out, render),
+            StepKind::Route { route, .. } => ruled(&reader, out, route),
+            _ => {}
         }
     }
     about(cx, out);
@@ -57,6 +60,34 @@ fn rendered(reader: &StepReads<'_, '_>, out: &mut Out, path: &str) {
     });
 }
 
+/// The rules of a route stand in a file of their own and are nobody's: in a branch they can be given inputs, but no step outside.
+fn ruled(reader: &StepReads<'_, '_>, out: &mut Out, route: &str) {
+    let (cx, place) = (reader.cx, reader.place);
+    let (Some(home), Some(at)) = (cx.homes.home(place), cx.draft.routes.get(route)) else { return };
+    let conditions = at.rules.iter().enumerate().filter_map(|(rule, one)| Some((rule, one.when.as_ref()?)));
+    for (rule, read) in conditions.flat_map(|(rule, when)| when.reads.iter().map(move |read| (rule, read))) {
+        let path: Vec<&str> = read.split('.').collect();
+        let is_known = match path.as_slice() {
+            ["steps", step, ..] => cx.ids.get(step).is_none_or(|read| cx.homes.home(*read) == Some(home)),
+            ["steps"] => false,
+            _ => true,
+        };
+        if !is_known {
+            let (reader, container) = (cx.id(place), cx.container(home));
+            out.push(
+                Diagnostic::new(
+                    Code::E0225,
+                    cx.spot(place, "route"),
+                    format!("a rule of route \"{route}\" reads `{read}`, and step \"{reader}\" asks it in {container}"),
+                )
+                .label("not known there")
+                .related(cx.draft.spot(at, &format!("rule[{rule}].when")), "the rule")
+                .help("let the rule read `text` or an input, or ask the route outside of the container"),
+            );
+        }
+    }
+}
+
 struct StepReads<'a, 'b> {
     cx: &'a Cx<'b>,
     place: usize,
@@ -81,9 +112,61 @@ impl StepReads<'_, '_> {
                 ["input", name, ..] if !self.cx.playbook.inputs.contains_key(*name) => {
                     no_input(self.cx, out, name, spot(read));
                 }
-                _ => {}
+                [root @ ("input" | "steps")] => self.whole(out, root, spot(read)),
+                [root, ..] => {
+                    items::visible(self.cx, Rooted { place: self.place, root, spot: spot(read) }, out);
+                }
+                [] => {}
             }
         }
+    }
+
+    /// A branch is given what its steps name, so all of it cannot be read there.
+    fn whole(&self, out: &mut Out, root: &str, spot: Spot) {
+        let Some(home) = self.cx.homes.home(self.place) else { return };
+        let reader = self.cx.id(self.place);
+        let container = self.cx.container(home);
+        out.push(
+            Diagnostic::new(
+                Code::E0225,
+                spot,
+                format!(
+                    "step \"{reader}\" reads all of `{root}`, and in {container} there is only what is named"
+                ),
+            )
+            .label("says no name")
+            .help(format!("name what is read: `{root}.…`")),
+        );
+    }
+
+    /// What a step in a branch gives is known to the steps that stand beside it, and to those further in.
+    fn sees(&self, place: usize) -> bool {
+        let homes = self.cx.homes;
+        let own = std::iter::once(homes.home(self.place));
+        let around = homes.around(self.place).map(|home| homes.home(home.holder));
+        own.chain(around).any(|home| home == homes.home(place))
+    }
+
+    fn inside(&self, out: &mut Out, place: usize, at: &Read<'_>, spot: Spot) {
+        let (cx, reader) = (self.cx, self.cx.id(self.place));
+        let Some(home) = cx.homes.home(place) else { return };
+        let (container, holder) = (cx.container(home), cx.step(home.holder));
+        let results = match &holder.kind {
+            StepKind::Parallel { lanes, .. } => {
+                let lane = lanes.get(home.lane).map_or("", |lane| lane.id.as_str());
+                format!("steps.{}.lanes.{lane}.value.{}", holder.id, at.step)
+            }
+            _ => format!("steps.{}.items", holder.id),
+        };
+        out.push(
+            Diagnostic::new(
+                Code::E0225,
+                spot,
+                format!("step \"{reader}\" reads `{}`, which stands in {container}", at.read),
+            )
+            .label("known inside only")
+            .help(format!("read what comes out of it: `{results}`")),
+        );
     }
 
     fn step(&self, out: &mut Out, at: &Read<'_>, spot: &dyn Fn() -> Spot) {
@@ -94,6 +177,9 @@ impl StepReads<'_, '_> {
             }
             return;
         };
+        if !self.sees(place) {
+            return self.inside(out, place, at, spot());
+        }
         if let Err(missing) = field(cx, place, at.fields) {
             out.push(no_field(cx.step(place), at, &missing, spot()));
         }
@@ -106,7 +192,8 @@ impl StepReads<'_, '_> {
     fn not_there(&self, out: &mut Out, place: usize, at: &Read<'_>, spot: Spot) {
         let (cx, id) = (self.cx, at.step);
         let reader = cx.id(self.place);
-        let around = cx.flow.graph_of(|from, edge| !(from == place && edge.gives)).path(0, self.place);
+        let around =
+            cx.flow.graph_of(|from, edge| !(from == place && edge.gives)).path(cx.flow.start, self.place);
         let message = match around {
             _ if place == self.place => format!("step \"{id}\" reads its own result"),
             Some(path) => format!(
@@ -144,7 +231,7 @@ struct Read<'a> {
 }
 
 fn no_step(cx: &Cx<'_>, out: &mut Out, at: &Read<'_>, spot: Spot) {
-    let known = cx.playbook.steps.iter().map(|step| step.id.as_str());
+    let known = cx.flat.iter().map(|step| step.id.as_str());
     out.push(
         Diagnostic::new(
             Code::E0212,
@@ -172,6 +259,12 @@ fn field(cx: &Cx<'_>, place: usize, fields: &[&str]) -> Result<(), NoField> {
     let Some(first) = fields.first() else { return Ok(()) };
     match result(cx, place) {
         Shape::Schema(schema) => shape::walk(schema, &fields),
+        Shape::Lanes(lanes) if fields.len() > 1 && *first == "lanes" => lane(&lanes, fields[1]),
+        Shape::Lanes(_) if ROUND.contains(first) || *first == "lanes" => Ok(()),
+        Shape::Lanes(_) => Err(NoField {
+            field: (*first).to_owned(),
+            known: ["lanes"].iter().chain(ROUND).map(|&name| name.to_owned()).collect(),
+        }),
         Shape::Fields(known) if known.contains(first) => Ok(()),
         Shape::Fields(known) => Err(NoField {
             field: (*first).to_owned(),
@@ -189,8 +282,18 @@ fn field(cx: &Cx<'_>, place: usize, fields: &[&str]) -> Result<(), NoField> {
     }
 }
 
+/// What the result of an `each` and of a `parallel` says beside what came out of the branches.
+const ROUND: &[&str] = &["ok", "failed", "error"];
+
+fn lane(lanes: &[&str], name: &str) -> Result<(), NoField> {
+    let known = || lanes.iter().map(|&lane| lane.to_owned()).collect();
+    if lanes.contains(&name) { Ok(()) } else { Err(NoField { field: name.to_owned(), known: known() }) }
+}
+
 /// What the result of a step looks like.
 enum Shape<'a> {
+    /// What came out of lanes, by their names.
+    Lanes(Vec<&'a str>),
     /// An output schema.
     Schema(&'a Value),
     /// Exactly these fields.
@@ -223,8 +326,13 @@ fn result<'a>(cx: &Cx<'a>, place: usize) -> Shape<'a> {
         // A child's values by step: what it ends with is not declared, so nothing can be said of it.
         StepKind::Run { .. } => Shape::Unknown,
         StepKind::Each { .. } => Shape::Fields(&["items", "ok", "failed", "error"]),
-        StepKind::Parallel { .. } => Shape::Fields(&["lanes", "ok", "failed", "error"]),
-        StepKind::Wait { .. } | StepKind::Choose { .. } | StepKind::End { .. } => Shape::Fields(&[]),
+        StepKind::Parallel { lanes, .. } => Shape::Lanes(lanes.iter().map(|lane| lane.id.as_str()).collect()),
+        StepKind::Wait { wait: Until::Signal { .. } } => Shape::Fields(&["by", "at", "data"]),
+        StepKind::Wait { .. }
+        | StepKind::Signal { .. }
+        | StepKind::Emit { .. }
+        | StepKind::Choose { .. }
+        | StepKind::End { .. } => Shape::Fields(&[]),
     }
 }
 

@@ -64,20 +64,28 @@ fn of_kind(kind: &StepKind, uses: &mut Vec<Use>) {
         StepKind::Wait { wait: Until::Until(until) } => {
             uses.push(of_template("wait.until", until, Purpose::Condition));
         }
+        StepKind::Wait { wait: Until::Signal { key: Some(key), .. } } => {
+            uses.push(of_template("wait.key", key, Purpose::Condition));
+        }
+        StepKind::Signal { to, with, .. } => {
+            uses.push(of_template("to", to, Purpose::Argument));
+            of_args("with", with, Purpose::Argument, uses);
+        }
+        StepKind::Emit { key, with, .. } => {
+            uses.extend(key.iter().map(|key| of_template("key", key, Purpose::Argument)));
+            of_args("with", with, Purpose::Argument, uses);
+        }
         StepKind::Choose { arms, .. } => {
             for (arm, choice) in arms.iter().enumerate() {
                 uses.push(of_template(&format!("choose[{arm}].when"), &choice.when, Purpose::Condition));
             }
         }
         StepKind::Record { op } => of_record(op, uses),
-        StepKind::Each { items, .. } => uses.push(of_template("items", items, Purpose::Argument)),
+        StepKind::Each { items, .. } => uses.push(of_template("each", items, Purpose::Argument)),
         StepKind::Wait { .. }
         | StepKind::Render { .. }
         | StepKind::End { .. }
         | StepKind::Parallel { .. } => {}
-    }
-    for body in kind.fragments() {
-        of_args("inputs", &body.inputs, Purpose::Argument, uses);
     }
 }
 

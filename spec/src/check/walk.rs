@@ -13,7 +13,7 @@ use crate::{
 
 /// Checks that no run can take more pure steps in one go than the machine does.
 pub(crate) fn check(cx: &Cx<'_>, out: &mut Out) {
-    let graph = cx.flow.graph().without(|place| !is_pure(cx.step(place)));
+    let graph = cx.flow.own().without(|place| !is_pure(cx.step(place)));
     let stretches = stretches(cx, &graph);
     let Some(Walk { length, heaviest }) = longest(&graph, &stretches) else { return };
     if length <= u64::from(PURE_STEPS) {
@@ -44,6 +44,8 @@ fn is_pure(step: &Step) -> bool {
                 | StepKind::Choose { .. }
                 | StepKind::Gate { .. }
                 | StepKind::Wait { wait: Until::Until(_) }
+                // A list may be empty.
+                | StepKind::Each { .. }
         )
 }
 

@@ -168,6 +168,8 @@ impl Parts<'_> {
             | StepKind::Run { .. }
             | StepKind::End { .. }
             | StepKind::Each { .. }
+            | StepKind::Signal { .. }
+            | StepKind::Emit { .. }
             | StepKind::Parallel { .. } => {}
         }
         if let Some(undo) = &step.undo {
@@ -184,7 +186,8 @@ impl Parts<'_> {
     }
 
     fn template(&self, path: &str, bundle: &mut Bundle) {
-        let text = self.draft.texts.get(path).and_then(|text| text.template.clone());
+        let in_branch = self.found.texts.get(path).cloned();
+        let text = in_branch.or_else(|| self.draft.texts.get(path)?.template.clone());
         bundle.templates.extend(text.map(|template| (path.to_owned(), template)));
     }
 

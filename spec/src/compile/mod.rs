@@ -1,6 +1,8 @@
 //! From a draft that checks clean to the plan: the only form that other rooms see.
 
 mod bundle;
+pub(crate) mod homes;
+pub(crate) mod nest;
 pub(crate) mod resolve;
 
 use std::{collections::BTreeMap, sync::Arc};

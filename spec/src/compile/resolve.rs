@@ -3,16 +3,22 @@
 //! A name that leads nowhere stays as written; the checks of links report it. So this never fails, and the checks of flow run
 //! over the same types that the plan holds.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
+use super::{
+    homes::{Home, Homes},
+    nest::{self, Nested},
+};
 use crate::{
     check::{
         flow,
         names::{self, Found},
     },
     draft::{At, Draft, Kind, RawKind, RawPlaybook, RawStep, RawTrigger},
-    plan::{Agent, Backoff, Effect, Fragment, Id, Playbook, RecordOp, Retry, Step, StepKind, Trigger, Undo},
-    value::Period,
+    plan::{
+        Agent, Backoff, Effect, Id, Playbook, RecordOp, Retry, Step, StepId, StepKind, Trigger, Undo, Until,
+    },
+    value::{Period, Template},
 };
 
 /// A playbook with its names resolved, and where its steps stand in the file.
@@ -22,9 +28,18 @@ pub(crate) struct Resolved {
     pub(crate) at: Arc<At<RawPlaybook>>,
     /// As resolved; steps of kinds that this version refuses are left out.
     pub(crate) playbook: Arc<Playbook>,
+    /// Every step as it is written, in the order of the file: what checks look at. Those in containers are beside the others, and
+    /// read by the names that people wrote.
+    pub(crate) flat: Vec<Step>,
+    /// What each of them stands in.
+    pub(crate) homes: Homes,
+    /// The templates that read otherwise in a branch, by the names that its `render` steps have for them.
+    pub(crate) texts: BTreeMap<String, Template>,
+    /// The positions of steps whose templates are too large to stand in a branch.
+    pub(crate) unfit: Vec<usize>,
     /// The position in the file of each step.
     pub(crate) index: Vec<usize>,
-    /// Whether every step is there, so that flow can be judged.
+    /// Whether every step is there and in its place, so that flow can be judged.
     pub(crate) whole: bool,
     /// What its steps name.
     pub(crate) names: Names,
@@ -38,17 +53,23 @@ pub(crate) struct Names {
     /// The paths of templates.
     pub(crate) texts: Vec<String>,
     pub(crate) playbooks: Vec<Id>,
+    /// What items are called, and their places.
+    pub(crate) items: Vec<String>,
+    /// Whether there is an `each` that could not be read, whose item may have any name.
+    pub(crate) has_unread_items: bool,
 }
 
 impl Names {
-    fn of(steps: &[Step]) -> Self {
-        let mut names = Self::default();
+    fn of(raw: &[RawStep], steps: &[Step]) -> Self {
+        let is_unread = |step: &RawStep| matches!(step.kind, RawKind::Unsupported { word: "each", .. });
+        let mut names = Self { has_unread_items: raw.iter().any(is_unread), ..Self::default() };
         for step in steps {
             match &step.kind {
                 StepKind::Agent { agent, .. } => names.agents.push(agent.clone()),
                 StepKind::Route { route, .. } => names.routes.push(route.clone()),
                 StepKind::Render { render } => names.texts.push(render.clone()),
                 StepKind::Run { run, .. } => names.playbooks.push(run.clone()),
+                StepKind::Each { item, .. } => names.items.extend([item.clone(), nest::place_of(item)]),
                 _ => {}
             }
         }
@@ -60,11 +81,13 @@ impl Names {
 pub(crate) fn playbook(draft: &Draft, at: &Arc<At<RawPlaybook>>) -> Resolved {
     let raw = &at.value;
     let known = |(index, step)| known_step(draft, raw, step).map(|step| (index, step));
-    let (index, mut steps): (Vec<usize>, Vec<Step>) = raw.steps.iter().enumerate().filter_map(known).unzip();
-    let whole = steps.len() == raw.steps.len() && raw.steps.iter().all(|step| step.container.is_none());
-    link_next(draft, &mut steps);
-    bound_visits(draft, &mut steps);
-    let names = Names::of(&steps);
+    let (index, mut flat): (Vec<usize>, Vec<Step>) = raw.steps.iter().enumerate().filter_map(known).unzip();
+    let homes = Homes::of(&raw.steps, &index);
+    let whole = flat.len() == raw.steps.len() && homes.is_whole();
+    link_next(draft, &mut flat, &homes);
+    bound_visits(draft, &mut flat, &homes);
+    let names = Names::of(&raw.steps, &flat);
+    let Nested { steps, texts, unfit } = nest::nest(draft, raw, &flat, &homes);
     let playbook = Playbook {
         id: raw.id.clone(),
         was: raw.was.clone(),
@@ -79,7 +102,17 @@ pub(crate) fn playbook(draft: &Draft, at: &Arc<At<RawPlaybook>>) -> Resolved {
         inputs: raw.inputs.clone(),
         steps,
     };
-    Resolved { at: Arc::clone(at), playbook: Arc::new(playbook), index, whole, names }
+    Resolved {
+        at: Arc::clone(at),
+        playbook: Arc::new(playbook),
+        flat,
+        homes,
+        texts,
+        unfit,
+        index,
+        whole,
+        names,
+    }
 }
 
 fn known_step(draft: &Draft, playbook: &RawPlaybook, raw: &RawStep) -> Option<Step> {
@@ -116,16 +149,16 @@ fn resolve_kind(draft: &Draft, slice: &str, kind: &mut StepKind) {
             let found = names::find(draft, Kind::Record, slice, record);
             settle(record, found);
         }
-        StepKind::Each { body, .. } => inside(draft, slice, body),
-        StepKind::Parallel { lanes, .. } => {
-            lanes.iter_mut().for_each(|lane| inside(draft, slice, &mut lane.body));
-        }
-        StepKind::Gate { .. } | StepKind::Wait { .. } | StepKind::Choose { .. } | StepKind::End { .. } => {}
+        // What stands in them is written beside them, and put there when its own names are resolved.
+        StepKind::Each { .. } | StepKind::Parallel { .. } => {}
+        StepKind::Wait { wait: Until::Signal { signal, .. } } => settle_event(draft, slice, signal),
+        StepKind::Gate { .. }
+        | StepKind::Wait { .. }
+        | StepKind::Signal { .. }
+        | StepKind::Emit { .. }
+        | StepKind::Choose { .. }
+        | StepKind::End { .. } => {}
     }
-}
-
-fn inside(draft: &Draft, slice: &str, body: &mut Fragment) {
-    body.steps.iter_mut().for_each(|step| resolve_kind(draft, slice, &mut step.kind));
 }
 
 fn record_of(op: &mut RecordOp) -> &mut String {
@@ -133,6 +166,14 @@ fn record_of(op: &mut RecordOp) -> &mut String {
         RecordOp::ReadOne { record, .. }
         | RecordOp::ReadList { record, .. }
         | RecordOp::Write { record, .. } => record,
+    }
+}
+
+/// Resolves the connector of a signal that is an event, `connector.event`; any other signal is what it is called.
+fn settle_event(draft: &Draft, slice: &str, signal: &mut String) {
+    let Some((connector, event)) = signal.split_once('.') else { return };
+    if let Found::Id(id) | Found::Broken(id) = names::find(draft, Kind::Connector, slice, connector) {
+        *signal = format!("{id}.{event}");
     }
 }
 
@@ -157,6 +198,9 @@ fn trigger(draft: &Draft, raw: &RawPlaybook) -> Trigger {
             settle(&mut id, names::find(draft, Kind::Connector, &raw.slice, connector));
             let (event, key, accept) = (event.clone(), key.clone(), accept.clone());
             Trigger::Event { connector: id, event, key, overlap: *overlap, accept }
+        }
+        RawTrigger::Signal { signal, key, overlap } => {
+            Trigger::Signal { signal: signal.clone(), key: key.clone(), overlap: *overlap }
         }
         RawTrigger::Schedule { cron, zone, catch_up, key, overlap } => Trigger::Schedule {
             cron: cron.clone(),
@@ -189,13 +233,13 @@ fn retry(attempts: u32, first: u64, longest: u64) -> Retry {
     Retry { attempts, backoff: Backoff { first: period(first), longest: period(longest) } }
 }
 
-/// Sets `next` where it is not written: the step that follows, unless nothing falls through.
-fn link_next(draft: &Draft, steps: &mut [Step]) {
-    let following: Vec<Option<String>> =
-        (1..=steps.len()).map(|next| steps.get(next).map(|step| step.id.clone())).collect();
-    for (step, following) in steps.iter_mut().zip(following) {
+/// Sets `next` where it is not written: the step that follows in the same container, unless nothing falls through.
+fn link_next(draft: &Draft, steps: &mut [Step], homes: &Homes) {
+    let mut following: BTreeMap<Option<Home>, StepId> = BTreeMap::new();
+    for (place, step) in steps.iter_mut().enumerate().rev() {
+        let next = following.insert(homes.home(place), step.id.clone());
         if step.next.is_none() && flow::falls_through(draft, step) {
-            step.next = following;
+            step.next = next;
         }
     }
 }
@@ -203,9 +247,9 @@ fn link_next(draft: &Draft, steps: &mut [Step]) {
 /// Gives the steps of a bounded cycle that name no bound the most visits that the bounded ones allow them.
 ///
 /// Between two visits of bounded steps such a step is passed at most once, for without them there is no cycle.
-fn bound_visits(draft: &Draft, steps: &mut [Step]) {
+fn bound_visits(draft: &Draft, steps: &mut [Step], homes: &Homes) {
     let written: Vec<u32> = steps.iter().map(|step| step.visits).collect();
-    for cycle in flow::Flow::of(draft, steps).graph().cycles() {
+    for cycle in flow::Flow::of(draft, steps, homes).graph().cycles() {
         let bounds = cycle.iter().map(|node| written[*node]).filter(|visits| *visits > 1);
         let most = bounds.fold(1_u32, u32::saturating_add);
         for node in cycle.iter().filter(|node| written[**node] == 1) {

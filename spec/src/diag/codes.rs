@@ -113,6 +113,8 @@ codes! {
     E0222 "a class with a name that routes keep for themselves"
     E0223 "an input that an event may not have"
     E0224 "an input of another type than what it is made from"
+    E0225 "a reference over the edge of a branch"
+    E0226 "a wait for something that nothing tells apart"
     E0301 "two steps with one id"
     E0302 "a step that leads nowhere"
     E0303 "an outcome that a step cannot have"
@@ -125,6 +127,11 @@ codes! {
     E0310 "a cycle without a bound"
     E0311 "a step without a way out"
     E0312 "a playbook that runs itself"
+    E0313 "a step that stands nowhere"
+    E0314 "an edge out of a branch, or into one"
+    E0315 "a container in which nothing stands"
+    E0316 "a name of an item or a lane that is taken"
+    E0317 "a number that can never be reached"
     E0401 "a gate without an edge for denied or expired"
     E0402 "an effect that no gate covers"
     E0403 "an argument that is not known at its gate"
@@ -166,6 +173,7 @@ codes! {
     W0602 "a schedule that never fires"
     W0603 "a wait of more than a year"
     W0604 "a span of time that is over"
+    W0605 "more items than a budget has room for"
 }
 
 impl Code {

@@ -1,6 +1,7 @@
 //! Resources: added, changed, renamed, retired; and what that means for gates, schedules and bundles.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
@@ -183,7 +184,7 @@ fn schedule(playbook: &Playbook) -> Option<String> {
         Trigger::Schedule { cron, zone, .. } => {
             Some(format!("schedule of playbook \"{}\", `{cron}` in {zone},", playbook.id))
         }
-        Trigger::Manual | Trigger::Event { .. } => None,
+        Trigger::Manual | Trigger::Event { .. } | Trigger::Signal { .. } => None,
     }
 }
 
@@ -208,14 +209,31 @@ fn details(was: &Playbook, is: &Playbook, out: &mut Vec<Change>) {
         _ => {}
     }
     gates(was, is, out);
-    let steps = |playbook: &Playbook| playbook.steps.iter().map(|step| step.id.clone()).collect::<Vec<_>>();
+    let steps = |playbook: &Playbook| {
+        playbook.every_step().into_iter().map(|step| step.id.clone()).collect::<Vec<_>>()
+    };
     let (before, after) = (steps(was), steps(is));
     let text = |id: &str, what: &str| format!("step \"{id}\" of playbook \"{}\" {what}", is.id);
     let step = |id: &str, what: &str| Change::new(ChangeKind::Changed, subject(&is.id), text(id, what));
     out.extend(after.iter().filter(|id| !before.contains(id)).map(|id| step(id, "is new")));
     out.extend(before.iter().filter(|id| !after.contains(id)).map(|id| step(id, "is removed")));
-    let moved = is.steps.iter().filter(|step| was.step(&step.id).is_some_and(|before| before != *step));
+    let moved = is.every_step().into_iter();
+    let moved = moved.filter(|step| was.step(&step.id).is_some_and(|before| own(before) != own(step)));
     out.extend(moved.map(|moved| step(&moved.id, "changes")));
+}
+
+/// Returns a step without the steps that stand in it: those are told of by themselves.
+fn own(step: &Step) -> Cow<'_, Step> {
+    if !step.kind.holds_steps() {
+        return Cow::Borrowed(step);
+    }
+    let mut own = step.clone();
+    match &mut own.kind {
+        StepKind::Each { body, .. } => body.steps.clear(),
+        StepKind::Parallel { lanes, .. } => lanes.iter_mut().for_each(|lane| lane.body.steps.clear()),
+        _ => {}
+    }
+    Cow::Owned(own)
 }
 
 fn gates(was: &Playbook, is: &Playbook, out: &mut Vec<Change>) {
@@ -227,7 +245,7 @@ fn gates(was: &Playbook, is: &Playbook, out: &mut Vec<Change>) {
             format!("gate \"{id}\" of playbook \"{}\" {what}", is.id),
         )
     };
-    for step in is.steps.iter().filter(gate) {
+    for step in is.every_step().into_iter().filter(gate) {
         match was.step(&step.id).filter(gate) {
             None => out.push(say(&step.id, "is new").tightened()),
             Some(before) => match (has_auto(before), has_auto(step)) {
@@ -237,7 +255,8 @@ fn gates(was: &Playbook, is: &Playbook, out: &mut Vec<Change>) {
             },
         }
     }
-    for step in was.steps.iter().filter(gate).filter(|before| is.step(&before.id).filter(gate).is_none()) {
+    let before = was.every_step().into_iter().filter(gate);
+    for step in before.filter(|before| is.step(&before.id).filter(gate).is_none()) {
         out.push(say(&step.id, "is removed").widened());
     }
 }

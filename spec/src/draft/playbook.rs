@@ -69,6 +69,15 @@ pub enum RawTrigger {
         /// What to do while another run is live.
         overlap: Overlap,
     },
+    /// A signal that is emitted.
+    Signal {
+        /// The signal's name.
+        signal: Id,
+        /// The run's idempotency key.
+        key: Template,
+        /// What to do while another run is live.
+        overlap: Overlap,
+    },
     /// A kind that this version refuses (E0900 has been reported).
     Unsupported,
 }
@@ -107,10 +116,10 @@ pub struct RawStep {
 /// What a step does.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RawKind {
-    /// A kind that this version runs. Ids, verbs, paths, `to` and `else` in it are as written.
+    /// A kind that this version runs. Ids, verbs, paths, `to` and `else` in it are as written; nothing stands in an `each` or a
+    /// `parallel` yet, for the steps of it are listed beside it.
     Known(StepKind),
-    /// A kind that is understood and refused (E0900 has been reported): `each`, `parallel`, `scope`, `recall`, `remember`,
-    /// `reconcile`, `signal`, `emit`, or `wait` for a signal.
+    /// A kind that is understood and refused (E0900 has been reported): `scope`, `recall`, `remember`, `reconcile`.
     Unsupported {
         /// The kind's key.
         word: &'static str,

@@ -43,6 +43,12 @@ pub static CONNECTOR: Table = Table {
             "The most calls of all its verbs together in a window, with the agents that ask it, hops of routes, second questions, notices and looks.",
         ),
         Field::opt(
+            "signals",
+            Ty::Map(&Ty::Text),
+            "{ paid = \"invoice_id\" }",
+            "By which field of an event those who wait for it as a signal know it.",
+        ),
+        Field::opt(
             "fixture",
             Ty::Map(&Ty::Any),
             "{ send = { message_id = \"1\" } }",

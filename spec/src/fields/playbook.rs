@@ -76,7 +76,7 @@ const TRIGGERS: Ty = Ty::Words(&[
     Word::new("event", "An event of a connector."),
     Word::new("schedule", "Slots of civil time."),
     Word::later("record", "A change of a business record."),
-    Word::later("signal", "An emitted signal."),
+    Word::new("signal", "An emitted signal."),
 ]);
 
 const OVERLAP: Field = Field::opt(
@@ -85,7 +85,7 @@ const OVERLAP: Field = Field::opt(
         Word::new("allow", "Start another run."),
         Word::new("skip", "Record the event and start nothing."),
         Word::later("queue", "Start when the other has ended."),
-        Word::later("replace", "Cancel the other run."),
+        Word::new("replace", "Cancel the other run: it takes back what it did, and this one starts at once."),
     ]),
     "\"allow\"",
     "What happens while another run of the playbook is live.",
@@ -169,10 +169,15 @@ static RECORD: Table = Table::new(
 
 static SIGNAL: Table = Table::new(
     "signal",
-    "Started by a signal that another playbook emits.",
+    "Started by a signal that another playbook, or `adjutant signal`, emits. `event` has `id`, `key`, `by` and `data`.",
     &[
         Field::req("signal", Ty::Id, "\"signed\"", "The signal's name."),
-        Field::opt("key", Ty::Template(EVENT_ROOTS), "\"{{ event.id }}\"", "The run's idempotency key."),
+        Field::opt(
+            "key",
+            Ty::Template(EVENT_ROOTS),
+            "\"{{ event.id }}\"",
+            "The run's idempotency key; the signal's id when absent.",
+        ),
         OVERLAP,
     ],
 );

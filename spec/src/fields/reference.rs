@@ -106,6 +106,7 @@ fn type_word(ty: &Ty) -> String {
         Ty::Name(kind) => format!("name of a {kind}"),
         Ty::Step => "step".to_owned(),
         Ty::Verb => "verb".to_owned(),
+        Ty::Signal => "signal".to_owned(),
         Ty::Path(_) => "path".to_owned(),
         Ty::Money | Ty::MoneyPer => "money".to_owned(),
         Ty::Period => "period".to_owned(),

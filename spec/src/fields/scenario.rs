@@ -101,7 +101,12 @@ static ANSWER: Table = Table::new(
     "answer",
     "What a step is answered. The answers of a step are used in the order of the file, one for each time that it asks.",
     &[
-        Field::req("step", Ty::Text, "\"qualify\"", "The step."),
+        Field::req(
+            "step",
+            Ty::Text,
+            "\"qualify\"",
+            "The step; in one branch alone as `dig[3].ask`, counted from 0, else in any.",
+        ),
         Field::opt(
             "playbook",
             Ty::Name("playbook"),

@@ -34,9 +34,8 @@ pub static STEP: Table = Table {
             "in",
             Ty::Text,
             "\"dig\"",
-            "The `each`, `scope` or lane of a `parallel` that it belongs to.",
-        )
-        .later(),
+            "The `each` that it belongs to, or the lane of a `parallel`: `\"fan.web\"`. It runs in a branch of its own there.",
+        ),
     ],
     cases: Cases::ByKey(STEP_KINDS),
 };
@@ -164,9 +163,20 @@ static WAIT_UNTIL: Table = Table::new(
 
 static WAIT_SIGNAL: Table = Table::new(
     "signal",
-    "Waits for a signal.",
+    "Waits for a signal. The result has `by`, `at` and `data`: what was sent with it.",
     &[
-        Field::req("signal", Ty::Id, "\"signed\"", "The signal's name.").later(),
+        Field::req(
+            "signal",
+            Ty::Signal,
+            "\"signed\"",
+            "The signal's name: a word of yours, `reply` (a mail that answers one of ours), or an event, `billing.paid`.",
+        ),
+        Field::opt(
+            "key",
+            Ty::Template(STEP_ROOTS),
+            "\"{{ steps.invoice.id }}\"",
+            "What tells it from others of its name; without a key it is sent to this very run.",
+        ),
         Field::req("expires", Ty::Period, "\"7d\"", "When the wait ends without it."),
     ],
 );
@@ -296,22 +306,40 @@ static END: Table = Table::new(
 
 static EACH: Table = Table::new(
     "each",
-    "Maps over a list.",
+    "Does the steps with `in = \"<its id>\"` for every item of a list, each in a branch. Its result: `items`, in the order of the \
+     list, each with `ok`, `status`, `value` (by step) and `error`; how many are `ok`, how many `failed`.",
     &[
-        Field::req("each", Ty::Template(STEP_ROOTS), "\"{{ steps.read.items }}\"", "The list.").later(),
-        Field::req("as", Ty::Id, "\"topic\"", "The name of the item."),
-        Field::req("max_items", Ty::Integer(1, 10_000), "20", "The most items."),
-        Field::opt("max_parallel", Ty::Integer(1, 1000), "4", "The most at once."),
-        Field::opt("min_ok", Ty::Integer(0, 10_000), "5", "How many must be well."),
-        Field::opt("budget", Ty::Money, "\"1.00 EUR\"", "The most that all items may cost."),
+        Field::req("each", Ty::Template(STEP_ROOTS), "\"{{ steps.read.items }}\"", "The list."),
+        Field::req(
+            "as",
+            Ty::Id,
+            "\"topic\"",
+            "The name of the item in the steps inside, letters, digits and `_`; its place, from 0, is called so with `_index` \
+             behind it: `topic_index`.",
+        ),
+        Field::req(
+            "max_items",
+            Ty::Integer(1, 10_000),
+            "20",
+            "The most items; a longer list is the outcome `error`.",
+        ),
+        Field::opt("max_parallel", Ty::Integer(1, 1000), "4", "The most at once; 4 when absent."),
+        Field::opt(
+            "min_ok",
+            Ty::Integer(0, 10_000),
+            "5",
+            "How many must end well, all when absent; else the outcome is `some_failed`.",
+        ),
+        Field::opt("budget", Ty::Money, "\"1.00 EUR\"", "The most that all items may cost.").later(),
     ],
 );
 
 static PARALLEL: Table = Table::new(
     "parallel",
-    "Named lanes side by side.",
+    "Does several things side by side: a lane is made of the steps with `in = \"<its id>.<lane>\"`, in a branch of its own. Its \
+     result: `lanes.<lane>`, each with `ok`, `status`, `value` (by step) and `error`; how many are `ok`, how many `failed`.",
     &[
-        Field::req("parallel", Ty::List(&Ty::Id), "[\"web\", \"mail\"]", "The lanes.").later(),
+        Field::req("parallel", Ty::List(&Ty::Id), "[\"web\", \"mail\"]", "The lanes."),
         Field::opt(
             "join",
             Ty::Either(&[
@@ -319,7 +347,7 @@ static PARALLEL: Table = Table::new(
                 Ty::Words(&[Word::new("all", "All lanes."), Word::new("any", "The first lane.")]),
             ]),
             "\"all\"",
-            "How many lanes it waits for.",
+            "How many lanes must end well, all when absent; those that are not needed any more take back what they did.",
         ),
     ],
 );
@@ -381,14 +409,23 @@ static SIGNAL: Table = Table::new(
     "signal",
     "Tells another run something.",
     &[
-        Field::req("signal", Ty::Id, "\"signed\"", "The signal's name.").later(),
-        Field::req("to", Ty::Template(STEP_ROOTS), "\"{{ input.run }}\"", "The run."),
+        Field::req("signal", Ty::Id, "\"signed\"", "The signal's name."),
+        Field::req("to", Ty::Template(STEP_ROOTS), "\"{{ input.run }}\"", "The id of the run that is told."),
         WITH,
     ],
 );
 
 static EMIT: Table = Table::new(
     "emit",
-    "Tells triggers something.",
-    &[Field::req("emit", Ty::Id, "\"signed\"", "The signal's name.").later(), WITH],
+    "Tells whoever waits for it, and starts the playbooks that it triggers.",
+    &[
+        Field::req("emit", Ty::Id, "\"signed\"", "The signal's name."),
+        Field::opt(
+            "key",
+            Ty::Template(STEP_ROOTS),
+            "\"{{ steps.invoice.id }}\"",
+            "What those who wait know it by; without a key it is for triggers alone.",
+        ),
+        WITH,
+    ],
 );

@@ -6,10 +6,10 @@ pub const SCHEMA: &str = "adjutant/v1";
 /// The names that a template may begin a path with.
 pub type Roots = &'static [&'static str];
 
-/// What a step may read.
-pub const STEP_ROOTS: Roots = &["input", "steps", "run", "company", "item"];
+/// What a step may read; the steps inside an `each` read its item too, by the name that it has there.
+pub const STEP_ROOTS: Roots = &["input", "steps", "run", "company"];
 /// What an undo may read.
-pub const UNDO_ROOTS: Roots = &["input", "steps", "run", "company", "item", "effect"];
+pub const UNDO_ROOTS: Roots = &["input", "steps", "run", "company", "effect"];
 /// What a trigger's key and an input's `from` may read.
 pub const EVENT_ROOTS: Roots = &["event", "company"];
 /// What the name of whom a run is about may read.
@@ -101,6 +101,8 @@ pub enum Ty {
     Step,
     /// A verb's full name, such as `mail.send`.
     Verb,
+    /// A signal's name: an id, or an event's full name such as `billing.paid`.
+    Signal,
     /// A path of the repository with one of these endings.
     Path(&'static [&'static str]),
     /// Money, such as `"20.00 EUR"`.

@@ -36,6 +36,9 @@ pub struct Connector {
     pub verbs: BTreeMap<String, Verb>,
     /// What it can tell: JSON Schema of each event's fields by event name.
     pub events: BTreeMap<String, Value>,
+    /// By which field of an event those who wait for it as a signal know it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub signals: BTreeMap<String, String>,
     /// Further settings of the kind, such as `from` of a mail connector.
     pub settings: BTreeMap<String, Value>,
 }

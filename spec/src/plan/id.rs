@@ -8,7 +8,7 @@ pub type StepId = String;
 
 /// Returns whether a text has the form of an id.
 #[must_use]
-pub(crate) fn is_id(text: &str) -> bool {
+pub fn is_id(text: &str) -> bool {
     let mut chars = text.chars();
     chars.next().is_some_and(|first| first.is_ascii_lowercase())
         && text.len() <= 64

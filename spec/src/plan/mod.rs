@@ -24,7 +24,7 @@ pub use agent::{Agent, Fallback, ModelChoice, Sla};
 pub use bundle::{AgentContract, Bundle, BundleId, Covered, RouteRules, VerbContract};
 pub use company::{Company, Persona, Slice, Stage};
 pub use connector::{Connector, Effect, Idempotency, Mode, Rate, Verb};
-pub(crate) use id::is_id;
+pub use id::is_id;
 pub use id::{Id, StepId};
 pub use input::{Input, ValueType};
 pub use oldest::{OldestId, Renamed, Subject};
@@ -35,8 +35,11 @@ pub use policy::{
 pub use route::{Class, Route, RouteCalibration, Rule};
 pub use step::{
     Auto, Backoff, Choice, DEEPEST_BRANCH, Fragment, Join, Lane, RecordOp, Retry, Risk, Step, StepKind, Tier,
-    Undo, Until,
+    Undo, Until, as_written,
 };
+
+/// The signal that a mail sends which answers one of ours: its key is the id of the mail that it answers.
+pub const REPLY: &str = "reply";
 
 /// How many steps that wait for nothing a run takes in one go: far more than any playbook has, far less than a hang. `check`
 /// refuses what could pass it, and the machine stops there.

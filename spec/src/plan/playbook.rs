@@ -109,6 +109,15 @@ pub enum Trigger {
         /// What to do while another run is live.
         overlap: Overlap,
     },
+    /// A signal that a playbook or the operator emits.
+    Signal {
+        /// The signal's name.
+        signal: Id,
+        /// The run's idempotency key; `event.id` is the signal's own id.
+        key: Template,
+        /// What to do while another run is live.
+        overlap: Overlap,
+    },
 }
 
 /// A kind of mail that no person wrote to us: nothing answers it unless a trigger asks for it.
@@ -162,4 +171,6 @@ pub enum Overlap {
     Allow,
     /// Record the event and start nothing.
     Skip,
+    /// Cancel those that are live, and start.
+    Replace,
 }

@@ -74,6 +74,9 @@ pub struct Given {
 pub struct Answer {
     /// The playbook whose step it is.
     pub playbook: Id,
+    /// In which branch of which step it stands, the outermost first; in any when empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub branches: Vec<BranchOf>,
     /// The step.
     pub step: StepId,
     /// The visit that it is for; any when absent.
@@ -86,6 +89,15 @@ pub struct Answer {
     pub after: Option<Period>,
     /// What is answered.
     pub reply: Reply,
+}
+
+/// One branch of a step: the body of one item of an `each`, or one lane of a `parallel`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BranchOf {
+    /// The step that has branches.
+    pub step: StepId,
+    /// Which of them, from 0.
+    pub index: u32,
 }
 
 /// What is answered.

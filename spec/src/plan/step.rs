@@ -4,7 +4,7 @@
 //! outside alike, so an id alone says which step is meant. The edges of a fragment lead to its own steps: nothing goes out of it,
 //! and nothing comes in but at its first step.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -87,10 +87,28 @@ pub enum StepKind {
         /// JSON Schema of what the person fills in, for a form.
         form: Option<Value>,
     },
-    /// Waits for a while, or for a moment.
+    /// Waits for a while, for a moment, or for a signal.
     Wait {
-        /// How long, or until when.
+        /// How long, until when, or for what.
         wait: Until,
+    },
+    /// Tells one run something: what it waits for, or will wait for.
+    Signal {
+        /// The signal's name.
+        signal: Id,
+        /// The id of the run that is told.
+        to: Template,
+        /// What it is told.
+        with: BTreeMap<String, Arg>,
+    },
+    /// Tells whoever waits for it by its key, and starts the playbooks that it triggers.
+    Emit {
+        /// The signal's name.
+        emit: Id,
+        /// What those who wait for it know it by; nobody but triggers hears one without a key.
+        key: Option<Template>,
+        /// What is told.
+        with: BTreeMap<String, Arg>,
     },
     /// Takes the first arm that holds.
     Choose {
@@ -122,7 +140,7 @@ pub enum StepKind {
     Each {
         /// The list, evaluated once when the step begins.
         items: Template,
-        /// The input under which the body reads its item; its place is `input.index`.
+        /// The input under which the body reads its item; its place, from 0, is the input of this name with `_index` behind it.
         item: Id,
         /// The most items that there may be.
         max_items: u32,
@@ -153,6 +171,8 @@ impl StepKind {
             Self::Render { .. } => "render",
             Self::Gate { .. } => "gate",
             Self::Wait { .. } => "wait",
+            Self::Signal { .. } => "signal",
+            Self::Emit { .. } => "emit",
             Self::Choose { .. } => "choose",
             Self::Record { .. } => "record",
             Self::Run { .. } => "run",
@@ -171,6 +191,15 @@ pub enum Until {
     For(Period),
     /// A moment: RFC 3339 with offset.
     Until(Template),
+    /// A signal: `{by, at, data}` is the step's result.
+    Signal {
+        /// Its name: a word of the company's own, `reply`, or `<connector>.<event>`.
+        signal: String,
+        /// What it is told apart by, such as the id of an invoice; without a key it is sent to this very run.
+        key: Option<Template>,
+        /// When the wait ends without it.
+        expires: Period,
+    },
 }
 
 /// An arm of a `choose`.
@@ -290,14 +319,24 @@ pub enum Tier {
 pub const DEEPEST_BRANCH: usize = 4;
 
 /// Steps that run in a branch of their own, by themselves.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct Fragment {
     /// What its steps read from outside, by the name of the input under which they read it: it is taken once, when the step that
     /// holds the fragment begins, and keeps its labels.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub inputs: BTreeMap<String, Arg>,
-    /// The steps; a branch begins at the first.
+    /// The steps; a branch begins at the first, and has ended well where nothing follows one that is done.
     pub steps: Vec<Step>,
+}
+
+/// Returns what a path of a branch was written as: `input.steps:read:text` is `steps.read.text` for whoever wrote it.
+#[must_use]
+pub fn as_written(path: &str) -> Cow<'_, str> {
+    let given = path.strip_prefix("input.").unwrap_or(path);
+    if !given.starts_with("steps:") {
+        return Cow::Borrowed(path);
+    }
+    Cow::Owned(given.replace(':', "."))
 }
 
 /// One lane of a `parallel`.
@@ -346,11 +385,21 @@ impl StepKind {
             | Self::Render { .. }
             | Self::Gate { .. }
             | Self::Wait { .. }
+            | Self::Signal { .. }
+            | Self::Emit { .. }
             | Self::Choose { .. }
             | Self::Record { .. }
             | Self::Run { .. }
             | Self::End { .. } => Vec::new(),
         }
+    }
+}
+
+impl StepKind {
+    /// Returns whether other steps stand in such a step.
+    #[must_use]
+    pub fn holds_steps(&self) -> bool {
+        matches!(self, Self::Each { .. } | Self::Parallel { .. })
     }
 }
 
@@ -379,6 +428,14 @@ mod tests {
         assert_eq!(retry.longest(period("10s")), 40_000 + 1_000 + 2_000 + 3_000);
         let many = Retry { attempts: u32::MAX, ..retry };
         assert!(many.longest(period("10s")) > 40_000_000_000);
+    }
+
+    #[test]
+    fn what_a_branch_is_given_is_shown_as_it_was_written() {
+        assert_eq!(as_written("input.steps:read:text.x"), "steps.read.text.x");
+        assert_eq!(as_written("steps:dig-in:items"), "steps.dig-in.items");
+        assert_eq!(as_written("input.topic.name"), "input.topic.name");
+        assert_eq!(as_written("steps.read.text"), "steps.read.text");
     }
 
     #[test]

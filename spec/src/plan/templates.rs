@@ -11,7 +11,9 @@ impl Playbook {
         all.extend(self.about.iter().map(|about| &about.key));
         match &self.trigger {
             Trigger::Manual => {}
-            Trigger::Event { key, .. } | Trigger::Schedule { key, .. } => all.push(key),
+            Trigger::Event { key, .. } | Trigger::Schedule { key, .. } | Trigger::Signal { key, .. } => {
+                all.push(key);
+            }
         }
         all.extend(self.inputs.values().filter_map(|input| input.from.as_ref()));
         self.steps.iter().for_each(|step| step.collect_templates(all));
@@ -34,6 +36,15 @@ impl Step {
                 all.extend(auto.iter().map(|auto| &auto.when));
             }
             StepKind::Wait { wait: Until::Until(moment) } => all.push(moment),
+            StepKind::Wait { wait: Until::Signal { key, .. } } => all.extend(key),
+            StepKind::Signal { to, with, .. } => {
+                all.push(to);
+                of_args(with.values(), all);
+            }
+            StepKind::Emit { key, with, .. } => {
+                all.extend(key);
+                of_args(with.values(), all);
+            }
             StepKind::Choose { arms, .. } => all.extend(arms.iter().map(|arm| &arm.when)),
             StepKind::Record { op } => of_record(op, all),
             StepKind::Each { items, .. } => all.push(items),

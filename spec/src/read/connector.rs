@@ -38,6 +38,7 @@ pub(super) fn connector(view: &View<'_>, head: Head) -> Option<Connector> {
         rate: view.table("total_rate").as_ref().and_then(rate),
         verbs,
         events: kind.map(|kind| (kind.events)(view)).unwrap_or_default(),
+        signals: view.text_map("signals"),
         settings: kind.map(|kind| pick(view, kind.settings)).unwrap_or_default(),
         id: head.id,
         kind: word,

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::{
+    compile::nest::place_of,
     diag::{Code, Diagnostic, Report, Spot},
     draft::{Entry, Node, NodeKind},
     fields::{Cases, Field, SCHEMA, Support, Table, Ty},
@@ -19,6 +20,8 @@ pub(super) struct Form<'a> {
     cx: &'a Cx<'a>,
     source: &'a str,
     report: &'a mut Report,
+    /// What the items of the file's lists are called, and their places. Where each of them is known is told by the flow.
+    items: Vec<String>,
 }
 
 /// The tables that a table of the file is checked against.
@@ -30,12 +33,15 @@ struct Chosen {
 
 impl<'a> Form<'a> {
     pub(super) fn new(cx: &'a Cx<'a>, source: &'a str, report: &'a mut Report) -> Self {
-        Self { cx, source, report }
+        Self { cx, source, report, items: Vec::new() }
     }
 
     /// Checks a whole file.
     pub(super) fn document(&mut self, node: &Node, table: &'static Table) {
         self.schema_line(node);
+        let steps = node.get("step").map_or(&[][..], Node::items);
+        let names = steps.iter().filter_map(|step| step.get("as")?.text());
+        self.items = names.flat_map(|name| [name.to_owned(), place_of(name)]).collect();
         self.table(node, table);
     }
 
@@ -202,7 +208,7 @@ impl<'a> Form<'a> {
             }
             _ if !leaf::fits_shape(ty, node) => self.wrong_type(node, ty, key),
             _ => {
-                for fault in leaf::check(ty, node, self.cx) {
+                for fault in leaf::check(ty, node, self.cx, &self.items) {
                     self.fault(node, fault.about(key));
                 }
             }

@@ -10,7 +10,7 @@ use crate::{
     draft::{Node, NodeKind},
     fields::{Roots, Support, Ty, Word},
     plan::{Backoff, is_id},
-    value::{Currency, MomentError, Money, Pattern, Period, Template},
+    value::{Currency, MomentError, Money, Pattern, Period, Template, TemplateError},
 };
 
 use super::{cx::Cx, nearest::nearest, shape};
@@ -21,13 +21,13 @@ pub(super) const ID_FORM: &str =
 
 /// What is wrong with one value.
 #[derive(Debug, Clone)]
-pub(super) struct Fault {
-    pub(super) code: Code,
+pub(crate) struct Fault {
+    pub(crate) code: Code,
     /// The bytes of the text that are meant; all of it when absent.
-    pub(super) part: Option<Range<usize>>,
-    pub(super) message: String,
-    pub(super) label: &'static str,
-    pub(super) help: Option<String>,
+    pub(crate) part: Option<Range<usize>>,
+    pub(crate) message: String,
+    pub(crate) label: &'static str,
+    pub(crate) help: Option<String>,
 }
 
 impl Fault {
@@ -85,7 +85,9 @@ pub(super) fn describe(ty: &Ty) -> String {
 }
 
 /// Returns what is wrong with a value whose shape is right.
-pub(super) fn check(ty: &Ty, node: &Node, cx: &Cx<'_>) -> Vec<Fault> {
+///
+/// Templates may begin a path with the name of an item too.
+pub(super) fn check(ty: &Ty, node: &Node, cx: &Cx<'_>, items: &[String]) -> Vec<Fault> {
     let one = match (ty, node.text()) {
         (Ty::Integer(low, high), _) => integer(node, *low, *high),
         (Ty::Number(low, high), _) => number(node, *low, *high),
@@ -99,9 +101,11 @@ pub(super) fn check(ty: &Ty, node: &Node, cx: &Cx<'_>) -> Vec<Fault> {
             help: fault.help,
         }),
         (Ty::Template(roots) | Ty::Args(roots), Some(text)) => {
-            return template(text, roots).err().unwrap_or_default();
+            return template(text, &Known { roots, items }).err().unwrap_or_default();
         }
-        (Ty::Expression(roots), Some(text)) => return expression(text, roots).err().unwrap_or_default(),
+        (Ty::Expression(roots), Some(text)) => {
+            return expression(text, &Known { roots, items }).err().unwrap_or_default();
+        }
         (_, Some(text)) => written(ty, text, cx),
         _ => None,
     };
@@ -113,6 +117,7 @@ fn written(ty: &Ty, text: &str, cx: &Cx<'_>) -> Option<Fault> {
         Ty::Id | Ty::Step => (!is_id(text)).then(|| bad_id(text)),
         Ty::Name(kind) => name(text, kind),
         Ty::Verb => verb(text),
+        Ty::Signal => signal(text),
         Ty::Path(endings) => path(text, endings),
         Ty::Money => {
             Money::limit(text, Some(cx.currency)).err().map(|error| money_fault(text, &error.to_string()))
@@ -142,6 +147,19 @@ fn written(ty: &Ty, text: &str, cx: &Cx<'_>) -> Option<Fault> {
         }),
         _ => None,
     }
+}
+
+fn signal(text: &str) -> Option<Fault> {
+    let event = text.split_once('.').map(|(_, event)| event);
+    let is_name = match event {
+        // The connector's name is looked for where others are; an event's name is whatever its connector calls it.
+        Some(event) => !event.is_empty() && !text.starts_with('.'),
+        None => is_id(text),
+    };
+    (!is_name).then(|| {
+        Fault::new(Code::E0105, format!("\"{text}\" is no signal"), "not a signal's name")
+            .help("write a word of yours, `reply`, or an event of a connector: \"billing.paid\"")
+    })
 }
 
 fn is_sha256(text: &str) -> bool {
@@ -298,51 +316,70 @@ fn moment(node: &Node) -> Option<Fault> {
     })
 }
 
+/// The names that a path may begin with.
+pub(crate) struct Known<'a> {
+    /// Those of the place.
+    pub(crate) roots: Roots,
+    /// Those of items, and of their places.
+    pub(crate) items: &'a [String],
+}
+
+impl Known<'_> {
+    fn has(&self, root: &str) -> bool {
+        self.roots.contains(&root) || self.items.iter().any(|item| item == root)
+    }
+}
+
 /// Parses a text with holes and checks the roots of what it reads.
-pub(super) fn template(text: &str, roots: Roots) -> Result<Template, Vec<Fault>> {
-    parsed(Template::parse(text), text, roots)
+pub(super) fn template(text: &str, known: &Known<'_>) -> Result<Template, Vec<Fault>> {
+    parsed(Template::parse(text), text, known)
+}
+
+/// Parses a text with holes; what it reads is judged where it is rendered.
+pub(super) fn syntax(text: &str) -> Result<Template, Fault> {
+    Template::parse(text).map_err(no_template)
 }
 
 /// Parses a bare expression and checks the roots of what it reads.
-pub(super) fn expression(text: &str, roots: Roots) -> Result<Template, Vec<Fault>> {
+pub(super) fn expression(text: &str, known: &Known<'_>) -> Result<Template, Vec<Fault>> {
     if text.trim_start().starts_with("{{") {
         let fault = Fault::new(Code::E0111, "an expression stands here without braces", "braces");
         return Err(vec![fault.help("write the expression itself: `when = \"input.amount < 20\"`")]);
     }
-    parsed(Template::parse_expression(text), text, roots)
+    parsed(Template::parse_expression(text), text, known)
 }
 
 fn parsed(
-    parsed: Result<Template, crate::value::TemplateError>,
+    parsed: Result<Template, TemplateError>,
     text: &str,
-    roots: Roots,
+    known: &Known<'_>,
 ) -> Result<Template, Vec<Fault>> {
-    let template = parsed.map_err(|error| {
-        let part = error.range;
-        let message = format!("template syntax: {}", error.message);
-        vec![Fault { part, ..Fault::new(Code::E0111, message, "here") }]
-    })?;
-    let faults: Vec<Fault> = template
-        .reads
-        .iter()
-        .filter_map(|path| unknown_root(path, roots))
-        .map(|root| root_fault(&root, text, roots))
-        .collect();
+    let template = parsed.map_err(|error| vec![no_template(error)])?;
+    let faults = unknown_roots(&template, text, known);
     if faults.is_empty() { Ok(template) } else { Err(faults) }
+}
+
+fn no_template(error: TemplateError) -> Fault {
+    let message = format!("template syntax: {}", error.message);
+    Fault { part: error.range, ..Fault::new(Code::E0111, message, "here") }
+}
+
+/// Returns a fault for each path of a template that begins with a name that nothing has.
+pub(crate) fn unknown_roots(template: &Template, text: &str, known: &Known<'_>) -> Vec<Fault> {
+    let root = |path: &String| path.split(['.', '[']).next().unwrap_or(path).to_owned();
+    let unknown = template.reads.iter().map(root);
+    let unknown = unknown.filter(|root| !known.has(root) && !FUNCTIONS.contains(&root.as_str()));
+    unknown.map(|root| root_fault(&root, text, known)).collect()
 }
 
 /// Functions that a template may call.
 const FUNCTIONS: [&str; 4] = ["range", "dict", "namespace", "loop"];
 
-fn unknown_root(path: &str, roots: Roots) -> Option<String> {
-    let root = path.split(['.', '[']).next().unwrap_or(path);
-    (!roots.contains(&root) && !FUNCTIONS.contains(&root)).then(|| root.to_owned())
-}
-
-fn root_fault(root: &str, text: &str, roots: Roots) -> Fault {
+fn root_fault(root: &str, text: &str, known: &Known<'_>) -> Fault {
+    let all: Vec<&str> = known.roots.iter().copied().chain(known.items.iter().map(String::as_str)).collect();
     let part = word_at(text, root);
-    let help = nearest(root, roots.iter().copied()).map_or_else(
-        || format!("a path here begins with {}", roots.join(", ")),
+    let help = nearest(root, all.iter().copied()).map_or_else(
+        || format!("a path here begins with {}", all.join(", ")),
         |near| format!("did you mean `{near}`?"),
     );
     Fault {

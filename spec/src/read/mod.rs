@@ -30,6 +30,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use rust_decimal::Decimal;
 
 pub use layout::{PathKind, classify, is_noise};
+pub(crate) use leaf::{Fault, Known, unknown_roots};
 pub(crate) use reading::{Gathered, Reading};
 pub use step::{default_backoff, default_expiry};
 pub(crate) use view::View;

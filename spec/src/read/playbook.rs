@@ -36,6 +36,7 @@ fn read_trigger(view: &View<'_>) -> RawTrigger {
         Some("manual") => Some(RawTrigger::Manual),
         Some("event") => event(view),
         Some("schedule") => schedule(view),
+        Some("signal") => signal(view),
         _ => None,
     };
     found.unwrap_or(RawTrigger::Unsupported)
@@ -57,6 +58,14 @@ fn schedule(view: &View<'_>) -> Option<RawTrigger> {
         zone: view.text("zone"),
         catch_up: view.text("catch_up").unwrap_or_else(|| "once".to_owned()),
         key: key(view, "{{ event.slot }}")?,
+        overlap: overlap(view),
+    })
+}
+
+fn signal(view: &View<'_>) -> Option<RawTrigger> {
+    Some(RawTrigger::Signal {
+        signal: view.text("signal")?,
+        key: key(view, "{{ event.id }}")?,
         overlap: overlap(view),
     })
 }

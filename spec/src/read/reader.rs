@@ -19,6 +19,7 @@ use crate::{
     draft::{At, Draft, Kind, Node, Text},
     fields::{self, Table},
     files::slice_of,
+    value::Template,
 };
 
 /// Reads files one by one.
@@ -41,8 +42,13 @@ impl<'a> Reader<'a> {
             PathKind::Other => self.other(path, bytes, None),
             PathKind::Object(Kind::Record, id) => self.record(path, &id, bytes),
             PathKind::Object(kind, id) => self.object(path, kind, &id, bytes),
-            PathKind::Prompt => self.markdown(path, bytes, fields::AGENT_ROOTS),
-            PathKind::Template => self.markdown(path, bytes, fields::STEP_ROOTS),
+            PathKind::Prompt => self.markdown(path, bytes, |text| {
+                leaf::template(text, &leaf::Known { roots: fields::AGENT_ROOTS, items: &[] })
+            }),
+            // What it may read depends on where it is rendered.
+            PathKind::Template => {
+                self.markdown(path, bytes, |text| leaf::syntax(text).map_err(|fault| vec![fault]));
+            }
             PathKind::Runbook => self.wait_for(path, "runbooks"),
             PathKind::Secret(id) => {
                 // Ciphertext in its armour is text, and is merged like text.
@@ -191,13 +197,18 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn markdown(&mut self, path: &str, bytes: &[u8], roots: fields::Roots) {
+    fn markdown(
+        &mut self,
+        path: &str,
+        bytes: &[u8],
+        parse: impl FnOnce(&str) -> Result<Template, Vec<leaf::Fault>>,
+    ) {
         let Some(text) = self.text(path, bytes) else { return };
         if self.is_unmerged(path, &text) {
             self.draft.texts.insert(path, Text { text, template: None });
             return;
         }
-        let parsed = leaf::template(&text, roots);
+        let parsed = parse(&text);
         if let Err(faults) = &parsed {
             for fault in faults {
                 let span = fault.part.clone().unwrap_or(0..0);

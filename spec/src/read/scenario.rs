@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::view::View;
 use crate::{
     draft::NodeKind,
-    plan::scenario::{Answer, BEGINS, Begin, Expectation, Given, RecordWanted, Reply, Scenario},
+    plan::scenario::{Answer, BEGINS, Begin, BranchOf, Expectation, Given, RecordWanted, Reply, Scenario},
     value::moment,
 };
 
@@ -77,15 +77,31 @@ fn given(view: &View<'_>) -> Option<Given> {
 }
 
 fn answer(view: &View<'_>, playbook: String) -> Option<Answer> {
+    let written = view.text("step")?;
+    let (within, step) = written.rsplit_once('.').unwrap_or(("", &written));
     Some(Answer {
         playbook,
-        step: view.text("step")?,
+        branches: branches(within),
+        step: step.to_owned(),
         visit: view.count("visit"),
         times: view.count("times").unwrap_or(1),
         undo: is(view, "undo"),
         after: view.period("after"),
         reply: reply(view),
     })
+}
+
+/// Returns the branches that `dig[3].look[0]` names. What is written otherwise names a step that there is not, and is told so.
+fn branches(written: &str) -> Vec<BranchOf> {
+    let parts = written.split('.').filter(|part| !part.is_empty());
+    parts
+        .map(|part| {
+            let named = part.strip_suffix(']').and_then(|part| part.split_once('['));
+            let found = named.and_then(|(step, index)| Some((step, index.parse().ok()?)));
+            let (step, index) = found.unwrap_or((part, u32::MAX));
+            BranchOf { step: step.to_owned(), index }
+        })
+        .collect()
 }
 
 fn reply(view: &View<'_>) -> Reply {

@@ -5,11 +5,14 @@ use serde_json::Value;
 use crate::{
     draft::{Node, NodeKind, RawKind, RawStep},
     fields::STEP_KINDS,
-    plan::{Auto, Backoff, Choice, RecordOp, Retry, Risk, StepKind, Undo, Until},
+    plan::{Auto, Backoff, Choice, Fragment, Join, Lane, RecordOp, Retry, Risk, StepKind, Undo, Until},
     value::{Period, Template},
 };
 
 use super::{leaf, view::View};
+
+/// How many items an `each` that does not say takes at once: few, so that a list does not meet a service all at a time.
+const MAX_PARALLEL: u32 = 4;
 
 /// Builds a step; one that lacks what its kind needs is kept as unsupported, its faults were reported.
 pub(super) fn step(view: &View<'_>, index: usize) -> RawStep {
@@ -57,9 +60,40 @@ fn known(view: &View<'_>, word: &str) -> Option<StepKind> {
             with: view.args("with"),
             parent_close: view.text("parent_close").unwrap_or_else(|| "cancel".to_owned()),
         },
+        "signal" => StepKind::Signal {
+            signal: view.text("signal")?,
+            to: view.template("to")?,
+            with: view.args("with"),
+        },
+        "emit" => {
+            StepKind::Emit { emit: view.text("emit")?, key: view.template("key"), with: view.args("with") }
+        }
         "end" => StepKind::End { end: view.text("end")? },
+        "each" => each(view)?,
+        "parallel" => parallel(view)?,
         _ => return None,
     })
+}
+
+/// Builds an `each`; what stands in it is put there when all steps are known.
+fn each(view: &View<'_>) -> Option<StepKind> {
+    Some(StepKind::Each {
+        items: view.template("each")?,
+        item: view.text("as")?,
+        max_items: view.count("max_items")?,
+        max_parallel: view.count("max_parallel").unwrap_or(MAX_PARALLEL),
+        min_ok: view.count("min_ok"),
+        body: Fragment::default(),
+    })
+}
+
+fn parallel(view: &View<'_>) -> Option<StepKind> {
+    let join = match view.count("join") {
+        Some(count) => Join::AtLeast(count),
+        None => view.word("join").unwrap_or(Join::All),
+    };
+    let lane = |id| Lane { id, body: Fragment::default() };
+    Some(StepKind::Parallel { lanes: view.texts("parallel").into_iter().map(lane).collect(), join })
 }
 
 fn gate(view: &View<'_>) -> Option<StepKind> {
@@ -91,6 +125,11 @@ fn read_auto(view: &View<'_>) -> Option<Auto> {
 
 fn until(view: &View<'_>) -> Option<Until> {
     match view.table("wait") {
+        Some(table) if table.node("signal").is_some() => Some(Until::Signal {
+            signal: table.text("signal")?,
+            key: table.template("key"),
+            expires: table.period("expires")?,
+        }),
         Some(table) => table.template("until").map(Until::Until),
         None => view.period("wait").map(Until::For),
     }

@@ -13,7 +13,9 @@ use crate::{
     draft::Draft,
 };
 
-pub use crate::plan::scenario::{Answer, BEGINS, Begin, Expectation, Given, RecordWanted, Reply, Scenario};
+pub use crate::plan::scenario::{
+    Answer, BEGINS, Begin, BranchOf, Expectation, Given, RecordWanted, Reply, Scenario,
+};
 pub(crate) use resolve::resolve;
 
 /// Returns the scenarios of a company that has no mistakes, in the order of their files.

@@ -12,6 +12,7 @@ mod number;
 mod paths;
 mod pattern;
 mod period;
+pub(crate) mod renamed;
 pub mod rewrite;
 mod syntax;
 mod template;

@@ -4,9 +4,12 @@
 //! own source reads. A label that is computed from too few paths launders a value, so this walk over-approximates instead:
 //! every path is found, a path behind an index that is not a literal counts as what stands before the index.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::Range};
 
-use minijinja::machinery::ast::{self, BinOpKind, CallArg, CallType, Expr, Stmt, UnaryOpKind};
+use minijinja::machinery::{
+    Span,
+    ast::{self, BinOpKind, CallArg, CallType, Expr, Stmt, UnaryOpKind},
+};
 
 use super::{fault::TemplateError, syntax};
 
@@ -22,6 +25,24 @@ pub(crate) struct Reads {
     pub(crate) certain: BTreeSet<Path>,
     /// Statements that reach into other templates: `include`, `extends`, `import`, `block`.
     pub(crate) outside: BTreeSet<&'static str>,
+    /// Where the paths stand in the text, in the order of the walk.
+    pub(crate) sites: Vec<Site>,
+}
+
+/// A path where it stands in the text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Site {
+    /// The names that it is made of, the root first; what stands behind an index that is no name is not among them.
+    pub(crate) names: Vec<Name>,
+}
+
+/// One name of a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Name {
+    /// The name.
+    pub(crate) name: String,
+    /// The bytes where it stands; of all but the first only the end can be told.
+    pub(crate) span: Range<usize>,
 }
 
 /// Returns what a text with holes reads.
@@ -194,6 +215,7 @@ impl Walk {
 
     fn place(&mut self, place: Rooted) {
         if !self.locals.contains(&place.root) {
+            self.reads.sites.push(Site { names: place.names });
             self.read(place.path);
         }
     }
@@ -260,6 +282,7 @@ impl Walk {
 struct Rooted {
     root: String,
     path: Path,
+    names: Vec<Name>,
 }
 
 /// Returns the path of a chain of attributes and literal indexes; a number ends the path at its list.
@@ -275,17 +298,24 @@ const ELEMENT: &str = "[]";
 
 fn chain(expr: &Expr<'_>) -> Option<Rooted> {
     match expr {
-        Expr::Var(var) => Some(Rooted { root: var.id.to_owned(), path: var.id.to_owned() }),
-        Expr::GetAttr(it) => extend(&it.expr, Some(it.name)),
+        Expr::Var(var) => {
+            let names = vec![Name { name: var.id.to_owned(), span: bytes(var.span()) }];
+            Some(Rooted { root: var.id.to_owned(), path: var.id.to_owned(), names })
+        }
+        Expr::GetAttr(it) => extend(&it.expr, Some(it.name), it.span()),
         Expr::GetItem(it) => match &it.subscript_expr {
-            Expr::Const(index) => extend(&it.expr, index.value.as_str()),
+            Expr::Const(index) => extend(&it.expr, index.value.as_str(), it.span()),
             _ => None,
         },
         _ => None,
     }
 }
 
-fn extend(inner: &Expr<'_>, name: Option<&str>) -> Option<Rooted> {
+fn bytes(span: Span) -> Range<usize> {
+    span.start_offset as usize..span.end_offset as usize
+}
+
+fn extend(inner: &Expr<'_>, name: Option<&str>, span: Span) -> Option<Rooted> {
     let mut place = chain(inner)?;
     match name {
         // Fields of a list's element are not told apart: the list stands for them.
@@ -294,6 +324,7 @@ fn extend(inner: &Expr<'_>, name: Option<&str>) -> Option<Rooted> {
         Some(name) if !name.contains('.') => {
             place.path.push('.');
             place.path.push_str(name);
+            place.names.push(Name { name: name.to_owned(), span: bytes(span) });
         }
         _ => place.path.push_str(ELEMENT),
     }

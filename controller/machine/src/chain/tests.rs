@@ -11,7 +11,7 @@ fn batch() -> Batch {
     let blobs = vec![("d1".to_owned(), b"payload".to_vec()), ("d2".to_owned(), b"known".to_vec())];
     let trims = vec![Trim { instance: InstanceId::run("lead-0"), through: 7 }];
     let writes = vec![put(Table::Outbox), put(Table::Ledger)];
-    Batch { appends: vec![append], writes, guards: Vec::new(), blobs, trims }
+    Batch { appends: vec![append], writes, blobs, trims, ..Batch::default() }
 }
 
 fn content(skeleton: &[u8], payload: &[u8]) -> Content {

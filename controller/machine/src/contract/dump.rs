@@ -2,7 +2,7 @@
 
 use crate::{
     id::InstanceId,
-    journal::{Content, Journal, JournalError, Row, Scan, Stored, Table},
+    journal::{Content, GroupCount, Journal, JournalError, Row, Scan, Stored, Table},
 };
 
 /// Entries with their sequence numbers.
@@ -15,6 +15,8 @@ pub struct Dump {
     pub instances: Vec<(InstanceId, Stored, Entries)>,
     /// Each table with its rows.
     pub tables: Vec<(Table, Vec<Row>)>,
+    /// The count of each group that has members.
+    pub counts: Vec<GroupCount>,
     /// How many batches and entries a check of the chain found, and the first that is broken.
     pub chain: (u64, u64, Option<u64>),
 }
@@ -47,7 +49,8 @@ pub fn dump(journal: &dyn Journal) -> Result<Dump, JournalError> {
     let tables = TABLES.into_iter().map(|table| Ok((table, all_rows(journal, table)?)));
     let tables = tables.collect::<Result<_, JournalError>>()?;
     let chain = journal.verify()?;
-    Ok(Dump { instances, tables, chain: (chain.batches, chain.entries, chain.broken_at) })
+    let counts = journal.counts(b"")?;
+    Ok(Dump { instances, tables, counts, chain: (chain.batches, chain.entries, chain.broken_at) })
 }
 
 fn all_instances(journal: &dyn Journal) -> Result<Vec<InstanceId>, JournalError> {

@@ -14,17 +14,19 @@ use std::collections::BTreeMap;
 
 use adjutant_spec::{
     plan::{DEEPEST_BRANCH, Fragment, Join, Lane, Step, StepKind},
-    value::{Arg, Labels},
+    value::Labels,
 };
 use serde_json::{Map, Value, json};
 
 use super::{Decider, Decision, flow::Then};
 use crate::{
     branch::{BranchId, Round, depth},
+    eval,
     event::{BranchEnded, Event, Labelled, RunStarted},
     fact::{BranchEnd, Fact},
     id::InstanceId,
     labels,
+    output::branch_output,
     run::{Bits, Branches, Part, Results, UndoEntry, UndoState, Wait},
     verdict::{Refusal, Verdict},
 };
@@ -92,12 +94,20 @@ impl<'a> Decider<'a> {
     /// Returns what a fragment reads from outside, as it is now.
     fn given(&self, body: &Fragment) -> Result<BTreeMap<String, Labelled>, String> {
         let scope = self.scope();
-        let one = |(name, arg): (&String, &Arg)| {
-            let value = scope.arg(arg).map_err(|error| error.to_string())?;
-            let labels = labels::of_reads(&self.draft.run, &arg.reads());
-            Ok((name.clone(), Labelled { value, labels }))
-        };
-        body.inputs.iter().map(one).collect()
+        let mut given = BTreeMap::new();
+        for (name, arg) in &body.inputs {
+            let reads = arg.reads();
+            match scope.arg(arg) {
+                Ok(value) => {
+                    let labels = labels::of_reads(&self.draft.run, &reads);
+                    given.insert(name.clone(), Labelled { value, labels });
+                }
+                // What is not there is not given: the branch asks `is defined`, or falls back, as it would outside.
+                Err(_) if reads.iter().any(|read| eval::at_path(&self.draft.run, read).is_none()) => {}
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+        Ok(given)
     }
 
     fn open_branches(&mut self, step: &Step, branches: Branches) -> Then {
@@ -248,7 +258,11 @@ impl<'a> Decider<'a> {
         if !is_ok {
             value.insert("error".to_owned(), json!(message));
         }
-        let outcome = if is_ok { "ok" } else { "failed" };
+        let outcome = match &step.kind {
+            _ if is_ok => "ok",
+            StepKind::Each { .. } => "some_failed",
+            _ => "failed",
+        };
         let labels = branches.labels.join(branches.item_labels);
         self.close_step(step, outcome, Some(Labelled { value: Value::Object(value), labels }));
         self.take_edge(step, outcome, message)
@@ -357,18 +371,21 @@ fn blank(count: u32, given: Given) -> Branches {
 
 /// Returns what branches yielded: a list by the items' places, or a table by the lanes' names.
 fn results(step: &Step, branches: &Branches) -> Map<String, Value> {
-    let mut all = branches.results.iter().cloned();
+    let yielded = branches.results.iter().cloned().map(|value| if value.is_null() { never() } else { value });
+    let mut all = yielded.chain(std::iter::repeat_with(never));
     let (name, value) = match &step.kind {
         StepKind::Parallel { lanes, .. } => {
             let lane = |lane: &Lane| (lane.id.clone(), all.next().unwrap_or(Value::Null));
             ("lanes", lanes.iter().map(lane).collect())
         }
-        _ => {
-            let count = usize::try_from(branches.count).unwrap_or(usize::MAX);
-            ("items", all.chain(std::iter::repeat(Value::Null)).take(count).collect())
-        }
+        _ => ("items", all.take(usize::try_from(branches.count).unwrap_or(usize::MAX)).collect()),
     };
     Map::from_iter([(name.to_owned(), value)])
+}
+
+/// Returns what stands in place of a branch that was not begun: it was known before that it would change nothing.
+fn never() -> Value {
+    branch_output("not_begun", Value::Null, Some("it was not begun".to_owned()))
 }
 
 fn end_of(ended: &BranchEnded) -> BranchEnd {

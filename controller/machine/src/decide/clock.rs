@@ -64,11 +64,15 @@ impl Decider<'_> {
             TimerId::Lease(effect, _) | TimerId::Backoff(effect, _) => self.draw_in_effect(effect, at),
             TimerId::Wait(_) => {
                 let since = self.draft.at();
-                let position = self.draft.run.position.clone();
-                if let Some(Position { step, visit, wait: Wait::Until { outcome, .. }, .. }) = position {
-                    let wait = Wait::Until { at, outcome };
-                    self.stand(Some(Position { step, visit, since, wait }));
-                }
+                let Some(Position { step, visit, wait, .. }) = self.draft.run.position.clone() else {
+                    return;
+                };
+                let wait = match wait {
+                    Wait::Until { outcome, .. } => Wait::Until { at, outcome },
+                    Wait::Signal { mailbox, .. } => Wait::Signal { mailbox, until: at },
+                    Wait::Effect(_) | Wait::Gate(_) | Wait::Resume | Wait::Branches(_) => return,
+                };
+                self.stand(Some(Position { step, visit, since, wait }));
             }
             TimerId::Deadline | TimerId::Gate(_) => {}
         }

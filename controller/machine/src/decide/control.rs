@@ -44,6 +44,9 @@ impl<'a> Decider<'a> {
             Event::ClassCorrected { step, class } => self.correct(step, class.as_ref())?,
             Event::ClockSetBack => self.clock_set_back(),
             Event::BranchEnded(ended) => self.branch_ended(ended)?,
+            Event::SignalCame(came) => self.signal_came(came),
+            // It is for a mailbox: whoever sent it here is wrong.
+            Event::MailboxTold(_) => return Err(Refusal::Phase { phase: "no mailbox".to_owned() }),
             Event::RunPaused { .. }
             | Event::RunResumed { .. }
             | Event::RunCancelled { .. }
@@ -134,7 +137,11 @@ impl<'a> Decider<'a> {
     fn wait_is_over(&mut self, id: &str) -> Verdict {
         let position = self.draft.run.position.clone().filter(|position| position.step == id);
         let (Some(position), Some(step)) = (position, self.step(id)) else { return Verdict::Stale };
-        let Wait::Until { outcome, .. } = position.wait else { return Verdict::Stale };
+        let outcome = match position.wait {
+            Wait::Until { outcome, .. } => outcome,
+            Wait::Signal { .. } => "expired".to_owned(),
+            Wait::Effect(_) | Wait::Gate(_) | Wait::Resume | Wait::Branches(_) => return Verdict::Stale,
+        };
         let value = Labelled::ours(super::flow::nothing());
         let then = self.end_step(step, &outcome, Some(value));
         self.follow(then);

@@ -6,7 +6,7 @@ use adjutant_spec::{
 };
 use serde_json::{Value, json};
 
-use super::Decider;
+use super::{Decider, signals::Sending};
 use crate::{
     branch::is_branch,
     eval::EvalError,
@@ -103,6 +103,12 @@ impl<'a> Decider<'a> {
             StepKind::Route { route, text } => self.route(step, route, text),
             StepKind::Record { op } => self.record(step, op),
             StepKind::Run { run, with, .. } => self.child(step, run, with),
+            StepKind::Signal { signal, to, with } => {
+                self.send_to_run(step, &Sending { signal, address: Some(to), with })
+            }
+            StepKind::Emit { emit, key, with } => {
+                self.emit(step, &Sending { signal: emit, address: key.as_ref(), with })
+            }
             StepKind::Each { .. } | StepKind::Parallel { .. } => self.branches(step),
         }
     }
@@ -181,7 +187,7 @@ impl<'a> Decider<'a> {
         }
         let falls_through =
             matches!(outcome, "ok" | "approved" | "edited") || matches!(step.kind, StepKind::Route { .. });
-        if falls_through && step.next.is_some() {
+        if falls_through && (step.next.is_some() || is_branch(&self.draft.run.id)) {
             return self.go_next(step, outcome);
         }
         self.fail_step(&step.id, outcome, message)
@@ -190,6 +196,11 @@ impl<'a> Decider<'a> {
     fn go_next(&mut self, step: &Step, outcome: &str) -> Then {
         match &step.next {
             Some(next) => Then::Go(next.clone()),
+            // A branch that has nothing more to do has ended well.
+            None if is_branch(&self.draft.run.id) => {
+                self.live(&RunEvent::Finish(self.draft.at()));
+                Then::Stop
+            }
             None => self.fail_step(&step.id, outcome, "nothing follows it".to_owned()),
         }
     }

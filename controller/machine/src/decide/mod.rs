@@ -25,6 +25,7 @@ mod gates;
 mod payload;
 mod records;
 mod retry;
+mod signals;
 mod steps;
 mod unwind;
 

@@ -13,6 +13,7 @@ use super::{
     Decider,
     ask::Wish,
     flow::{Then, nothing},
+    signals::Awaited,
 };
 use crate::{
     call::{AgentCall, Call},
@@ -47,6 +48,9 @@ impl<'a> Decider<'a> {
         let now = self.draft.at();
         let target = match wait {
             Until::For(period) => now.plus(period.millis()),
+            Until::Signal { signal, key, expires } => {
+                return self.await_signal(step, &Awaited { signal, key: key.as_ref(), expires: *expires });
+            }
             Until::Until(template) => match self.moment(template) {
                 Ok(moment) => moment,
                 Err(message) => return self.trouble(step, "error", message),

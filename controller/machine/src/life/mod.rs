@@ -9,6 +9,7 @@ mod bridge;
 pub mod delivery;
 pub mod effect;
 pub mod gate;
+pub mod mailbox;
 mod pauses;
 pub mod proposal;
 pub mod revision;

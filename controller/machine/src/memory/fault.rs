@@ -26,4 +26,6 @@ pub enum Spoilt {
     Entry(InstanceId, u64),
     /// A row, by its table and key.
     Row(Table, Vec<u8>),
+    /// The count of a group, by its name.
+    Count(Vec<u8>),
 }

@@ -15,10 +15,11 @@ use std::{
 use crate::{
     accept::{Heads, accept},
     chain::{Digest, Link, Parts, Salt, Section, Walk},
+    count::{Count, CountChange},
     id::{EntryId, InstanceId},
     journal::{
-        Append, Batch, ChainReport, Content, Done, Journal, JournalError, Receipt, Row, RowWrite, Scan,
-        Snapshot, Stored, Table, page,
+        Append, Batch, ChainReport, Content, Done, GroupCount, Journal, JournalError, Receipt, Row, RowWrite,
+        Scan, Snapshot, Stored, Table, page,
     },
 };
 
@@ -45,6 +46,7 @@ struct Inner {
 struct Durable {
     instances: BTreeMap<InstanceId, Instance>,
     rows: BTreeMap<(Table, Vec<u8>), (u64, Vec<u8>)>,
+    counts: BTreeMap<Vec<u8>, Count>,
     blobs: BTreeMap<String, Vec<u8>>,
     links: Vec<Vec<u8>>,
     head: Digest,
@@ -223,6 +225,10 @@ impl Journal for MemoryJournal {
         self.read(|content| content.scan(table, scan))
     }
 
+    fn counts(&self, prefix: &[u8]) -> Result<Vec<GroupCount>, JournalError> {
+        self.read(|content| content.counts(prefix))
+    }
+
     fn blob(&self, digest: &str) -> Result<Option<Vec<u8>>, JournalError> {
         self.read(|content| content.blobs.get(digest).cloned())
     }
@@ -292,6 +298,7 @@ impl Durable {
         let sealed = parts.link(number, batch, &fresh).seal(&self.head);
         batch.appends.iter().for_each(|append| self.append(append, number));
         batch.writes.iter().for_each(|write| self.put(write, number));
+        batch.counts.iter().for_each(|change| self.count(&change));
         for (key, bytes) in &batch.blobs {
             self.blobs.entry(key.clone()).or_insert_with(|| bytes.clone());
         }
@@ -365,6 +372,25 @@ impl Durable {
             Some(value) => self.rows.insert(key, (number, value.clone())),
             None => self.rows.remove(&key),
         };
+    }
+
+    fn count(&mut self, change: &CountChange<'_>) {
+        let spoilt = self.spoilt.remove(&Spoilt::Count(change.group.to_vec()));
+        let before = self.counts.remove(change.group).filter(|_| !spoilt).unwrap_or_default();
+        let after = before.after(change);
+        if !after.is_empty() {
+            self.counts.insert(change.group.to_vec(), after);
+        }
+    }
+
+    fn counts(&self, prefix: &[u8]) -> Vec<GroupCount> {
+        let found = self.counts.range(prefix.to_vec()..).take_while(|(group, _)| group.starts_with(prefix));
+        found
+            .map(|(group, count)| {
+                let count = Some(*count).filter(|_| self.whole(&Spoilt::Count(group.clone())).is_ok());
+                GroupCount { group: group.clone(), count }
+            })
+            .collect()
     }
 
     fn scan(&self, table: Table, scan: &Scan) -> Vec<Row> {

@@ -143,7 +143,7 @@ impl Branches {
         let mut given = self.given.get(at).or_else(|| self.given.first()).cloned().unwrap_or_default();
         if let Some(item) = self.items.get(at) {
             let ours = Labels { trust: Labels::OPERATOR.trust, ..self.item_labels };
-            given.entry("index".to_owned()).or_insert(Labelled { value: index.into(), labels: ours });
+            given.insert(format!("{}_index", self.item), Labelled { value: index.into(), labels: ours });
             given.insert(self.item.clone(), Labelled { value: item.clone(), labels: self.item_labels });
         }
         given

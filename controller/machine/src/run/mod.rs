@@ -29,6 +29,7 @@ use crate::{
     call::Approval,
     event::{Labelled, TimerId},
     id::{EffectId, Stamp},
+    life::mailbox::MailboxId,
     trust::Speaker,
 };
 
@@ -99,6 +100,9 @@ pub struct Run {
     /// The branches of its `each` and `parallel` steps: those of each step's last round, and those that can still be taken back.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub branches: BTreeMap<Round, Part<Branches>>,
+    /// The number of the last signal that it was given by each mailbox, by the names of their instances.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub heard: BTreeMap<String, u64>,
     /// The timers that wake it, each with the moment at which it fires.
     #[serde(with = "pairs")]
     pub timers: BTreeMap<TimerId, Stamp>,
@@ -192,6 +196,13 @@ pub enum Wait {
         at: Stamp,
         /// The outcome that the step has when the moment has come.
         outcome: String,
+    },
+    /// A signal, or the moment at which the step gives up.
+    Signal {
+        /// Where it is sent.
+        mailbox: MailboxId,
+        /// When the step gives up.
+        until: Stamp,
     },
     /// The end of a pause: the step has not begun.
     Resume,
@@ -331,7 +342,7 @@ impl Run {
 
     fn active_word(&self) -> &'static str {
         match self.position.as_ref().map(|position| &position.wait) {
-            Some(Wait::Gate(_) | Wait::Until { .. }) => "waiting",
+            Some(Wait::Gate(_) | Wait::Until { .. } | Wait::Signal { .. }) => "waiting",
             Some(Wait::Effect(_) | Wait::Resume | Wait::Branches(_)) | None => "running",
         }
     }

@@ -7,6 +7,7 @@ use crate::{
     branch::{BranchId, Round},
     event::TimerId,
     id::{EffectId, Stamp},
+    life::mailbox::MailboxId,
 };
 
 /// What will move a run.
@@ -59,6 +60,13 @@ pub enum WakeUp {
         /// The name of the first one.
         first: String,
     },
+    /// A signal that somebody sends.
+    Signal {
+        /// Where it is sent.
+        mailbox: MailboxId,
+        /// When the run gives up.
+        until: Stamp,
+    },
     /// The pause that the run is in.
     Paused {
         /// Why it was paused, for people.
@@ -84,7 +92,14 @@ impl Run {
         causes.extend(
             self.open_gates().map(|gate| WakeUp::Gate { gate: gate.id.clone(), expires: gate.card.expires }),
         );
-        let timers = self.timers.iter().filter(|(timer, _)| matches!(timer, TimerId::Wait(_)));
+        let wait = self.position.as_ref().map(|position| &position.wait);
+        if let Some(Wait::Signal { mailbox, until }) = wait {
+            causes.push(WakeUp::Signal { mailbox: mailbox.clone(), until: *until });
+        }
+        // The end of a wait for a signal is told with the signal.
+        let is_told = |wait: Option<&Wait>| matches!(wait, Some(Wait::Signal { .. }));
+        let timers =
+            self.timers.iter().filter(|(timer, _)| matches!(timer, TimerId::Wait(_)) && !is_told(wait));
         causes.extend(timers.map(|(timer, at)| WakeUp::Timer { timer: timer.clone(), at: *at }));
         causes
     }
@@ -100,7 +115,9 @@ impl Run {
     #[must_use]
     pub fn has_wake_up_cause(&self) -> bool {
         let waits_by_timer = match self.position.as_ref().map(|position| &position.wait) {
-            Some(Wait::Until { .. }) => self.timers.keys().any(|timer| matches!(timer, TimerId::Wait(_))),
+            Some(Wait::Until { .. } | Wait::Signal { .. }) => {
+                self.timers.keys().any(|timer| matches!(timer, TimerId::Wait(_)))
+            }
             Some(Wait::Effect(_) | Wait::Gate(_) | Wait::Resume | Wait::Branches(_)) | None => true,
         };
         self.is_ended() || (waits_by_timer && !self.waiting().is_empty())

@@ -15,6 +15,7 @@ use adjutant_machine::{
     call::{Call, Perform},
     event::{Basis, Deferral, ErrorClass, Event, Finding, RunStarted},
     id::EffectId,
+    life::mailbox::{MailboxEvent, MailboxId, MailboxTold, Signal},
     projection,
     run::{Phase, Run},
     sample,
@@ -334,6 +335,16 @@ impl<H: Host> Chaos<H> {
                     self.world.answers.get(route).and_then(Value::as_array).cloned().unwrap_or_default();
                 let class = self.pick(&classes).unwrap_or(json!("unsure"));
                 json!({ "class": class, "probability": 0.9 })
+            }
+            Call::Signal { signal, to, data, .. } => {
+                if let Some(of) = to.clone() {
+                    let (id, by, at) = (effect.key(), "host".to_owned(), self.host.now());
+                    let sent = Signal { id, by, at, data: data.clone() };
+                    let mailbox = MailboxId { signal: signal.clone(), of };
+                    let event = MailboxEvent::Sent { signal: sent };
+                    self.host.tell_mailbox(MailboxTold { mailbox, event })?;
+                }
+                json!({})
             }
             Call::RecordRead { .. } => json!({ "value": {}, "version": 1 }),
             Call::RecordList { .. } => json!({ "items": [] }),

@@ -275,6 +275,7 @@ pub(super) fn described(call: &Call) -> Described {
         Call::RecordRead { record, key } => (format!("reads {record}"), json!({ "key": key })),
         Call::RecordList { record, filter } => (format!("lists {record}"), filter.clone()),
         Call::RecordWrite { record, value, .. } => (format!("writes {record}"), value.clone()),
+        Call::Signal { signal, data, .. } => (format!("signal {signal}"), data.clone()),
         Call::FindChild { .. } => ("looks for its run".to_owned(), Value::Null),
         Call::StartRun { playbook, input, .. } => {
             let values = input.iter().map(|(name, value)| (name.clone(), value.value.clone()));

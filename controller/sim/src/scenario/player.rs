@@ -167,7 +167,8 @@ impl<'a> Player<'a> {
     /// Asks somebody who is asked about a step.
     pub(super) fn ask(&mut self, run: &Run, step: &str, who: Who) -> Option<Taken> {
         let visit = run.steps.get(step).map_or(1, |state| state.visits);
-        let question = Question { playbook: &run.playbook, step, visit, undo: who.undo, asked: who.asked };
+        let question =
+            Question { playbook: &run.playbook, run: &run.id, step, visit, undo: who.undo, asked: who.asked };
         self.script.take(&question).or_else(|| self.script.again(&question).filter(|_| self.faults.is_on))
     }
 
@@ -189,6 +190,7 @@ impl<'a> Player<'a> {
             }
             Call::FindChild { of } => self.find_child(&perform, &of.clone()),
             Call::StartRun { .. } => self.child(&run, &perform),
+            Call::Signal { .. } => self.signal(&perform),
             Call::Probe { .. } => self.world(&run, &perform, Asked::Probe),
             Call::Verb(_) | Call::Agent(_) | Call::Route { .. } => self.world(&run, &perform, Asked::World),
         }

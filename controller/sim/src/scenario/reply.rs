@@ -106,7 +106,7 @@ pub(super) fn lost(perform: &Perform, message: &str) -> Doing {
 fn changes_nothing(perform: &Perform) -> bool {
     match &*perform.call {
         Call::Verb(VerbCall { idempotency, .. }) => *idempotency == Idempotency::Pure,
-        Call::RecordWrite { .. } | Call::StartRun { .. } => false,
+        Call::RecordWrite { .. } | Call::StartRun { .. } | Call::Signal { .. } => false,
         Call::Probe { .. }
         | Call::Agent(_)
         | Call::Route { .. }

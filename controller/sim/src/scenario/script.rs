@@ -1,6 +1,7 @@
 //! The answers of a scenario, and which of them is for what is asked.
 
-use adjutant_spec::scenario::{Answer, Reply, Scenario};
+use adjutant_machine::branch::BranchId;
+use adjutant_spec::scenario::{Answer, BranchOf, Reply, Scenario};
 
 /// Who is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub(super) enum Asked {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Question<'a> {
     pub(super) playbook: &'a str,
+    /// The run that asks, or the branch of one.
+    pub(super) run: &'a str,
     pub(super) step: &'a str,
     pub(super) visit: u32,
     /// Whether it takes the step back.
@@ -82,9 +85,23 @@ impl Script {
 fn is_for(answer: &Answer, question: &Question<'_>) -> bool {
     let is_there = answer.playbook == question.playbook
         && answer.step == question.step
+        && is_branch_of(&answer.branches, question.run)
         && answer.undo == question.undo
         && answer.visit.is_none_or(|visit| visit == question.visit);
     is_there && fits(&answer.reply, question.asked)
+}
+
+/// Returns whether a run is this branch; any is, where none is named.
+fn is_branch_of(branches: &[BranchOf], run: &str) -> bool {
+    let mut name = run.to_owned();
+    for wanted in branches.iter().rev() {
+        let Some(branch) = BranchId::of(&name) else { return false };
+        if branch.round.step != wanted.step || branch.index != wanted.index {
+            return false;
+        }
+        name = branch.parent;
+    }
+    true
 }
 
 /// Returns whether somebody can answer so.

@@ -184,6 +184,7 @@ pub(crate) fn verb(perform: &Perform) -> String {
         Call::RecordRead { .. } | Call::RecordList { .. } => "record.read".to_owned(),
         Call::RecordWrite { .. } => "record.write".to_owned(),
         Call::StartRun { playbook, .. } => format!("run {playbook}"),
+        Call::Signal { signal, .. } => format!("signal {signal}"),
     }
 }
 

@@ -17,7 +17,7 @@ pub(crate) use daemon::{
 pub(crate) use models::{BenchArgs, EvalArgs, ModelsAction, PullArgs};
 pub(crate) use runs::{
     ApproveArgs, DeadAction, DeadArgs, DeliveriesArgs, DeliveryAction, PageArgs, PauseArgs, RunArgs,
-    RunsArgs, ScopeArgs,
+    RunsArgs, ScopeArgs, SignalArgs,
 };
 
 /// The operating layer for a company of one.
@@ -123,6 +123,8 @@ pub(crate) enum Command {
     Dead(DeadArgs),
     /// What came in and starts nothing yet: list, show, start, drop.
     Deliveries(DeliveriesArgs),
+    /// Tell those who wait for a signal, and start the playbooks that it triggers.
+    Signal(SignalArgs),
     /// No further effect of a run, a playbook, a connector or everything starts.
     Pause(PauseArgs),
     /// Effects start again.

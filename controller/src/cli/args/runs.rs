@@ -178,6 +178,25 @@ pub(crate) enum DeliveryAction {
     },
 }
 
+/// `signal`.
+#[derive(Debug, Args)]
+pub(crate) struct SignalArgs {
+    /// The signal's name.
+    pub signal: String,
+    /// The run that is told.
+    #[arg(long, value_name = "RUN", conflicts_with = "key")]
+    pub to: Option<String>,
+    /// What those who wait for it know it by, such as the id of an invoice.
+    #[arg(long)]
+    pub key: Option<String>,
+    /// What is sent with it: a JSON object, or `@FILE`.
+    #[arg(long, value_name = "JSON or @FILE", default_value = "{}")]
+    pub with: String,
+    /// Its id: the same one twice is one signal.
+    #[arg(long)]
+    pub id: Option<String>,
+}
+
 /// `pause`.
 #[derive(Debug, Args)]
 pub(crate) struct PauseArgs {

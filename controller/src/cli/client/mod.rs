@@ -22,7 +22,7 @@ pub(super) use dead::dead;
 pub(super) use deliveries::deliveries;
 pub(super) use gates::{approve, deny, inbox, show};
 pub(super) use people::{login, token};
-pub(super) use runs::{log, run, runs, why};
+pub(super) use runs::{log, run, runs, signal, why};
 pub(super) use source::{hold, plan, proposals, refit, revert};
 pub(super) use status::{audit, cost, month, status};
 pub(super) use steer::{cancel, correct, kill, pause, release, resume, retry};

@@ -8,12 +8,12 @@ use super::{
 };
 use crate::{
     cli::{
-        args::{RunArgs, RunsArgs},
+        args::{RunArgs, RunsArgs, SignalArgs},
         failure::{Exit, Outcome},
         out::{Cell, Out, Paint, Table, Words, words},
     },
     desk::{
-        LogWish, PageWish, RunFilter, StartWish, Started,
+        LogWish, PageWish, RunFilter, SendSignal, StartWish, Started,
         views::{LogView, RunLine, RunView, WhyView},
     },
 };
@@ -40,6 +40,18 @@ pub(crate) async fn run(cx: &Cx, args: &RunArgs) -> Outcome {
     }
     cx.out.say(words!("next: adjutant watch {}", started.run));
     Ok(Exit::Done)
+}
+
+/// Sends a signal.
+pub(crate) async fn signal(cx: &Cx, args: &SignalArgs) -> Outcome {
+    let wish = SendSignal {
+        signal: args.signal.clone(),
+        to: args.to.clone(),
+        key: args.key.clone(),
+        data: object(json_of(&args.with)?, "what is sent")?,
+        id: args.id.clone(),
+    };
+    show::done(cx, cx.client.post(&["signals"], &wish).await?)
 }
 
 /// Lists runs, or shows one.

@@ -78,6 +78,7 @@ pub(crate) fn connector(id: &str, kind: &str, endpoint: &str) -> Connector {
         rate: None,
         verbs: BTreeMap::new(),
         events: BTreeMap::new(),
+        signals: BTreeMap::new(),
         settings: BTreeMap::new(),
     }
 }

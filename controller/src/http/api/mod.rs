@@ -35,6 +35,7 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(status::backup))
         .routes(routes!(status::playbooks))
         .routes(routes!(runs::list, runs::start))
+        .routes(routes!(runs::signal))
         .routes(routes!(runs::show))
         .routes(routes!(runs::log))
         .routes(routes!(runs::log_of))

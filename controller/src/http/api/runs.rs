@@ -11,7 +11,7 @@ use utoipa::IntoParams;
 
 use crate::{
     desk::{
-        Answer, CorrectWish, LogWish, Reason, RetryWish, RunFilter, StartWish, Started, split_at,
+        Answer, CorrectWish, LogWish, Reason, RetryWish, RunFilter, SendSignal, StartWish, Started, split_at,
         views::{LogView, RunLine, RunView, WhyView},
     },
     http::{
@@ -48,6 +48,18 @@ pub(super) async fn start(
     let started = app.desk.start(&who, wish).await?;
     let status = if started.created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(started)))
+}
+
+/// Sends a signal to those who wait for it, and starts the playbooks that it triggers.
+#[utoipa::path(post, path = "/api/v1/signals", tag = "runs", request_body = SendSignal,
+    responses((status = 200, body = Answer), (status = 404, body = Refusal), (status = 409, body = Refusal),
+        (status = 422, body = Refusal)))]
+pub(super) async fn signal(
+    State(app): State<App>,
+    who: Principal,
+    Body(wish): Body<SendSignal>,
+) -> Answered<Answer> {
+    Ok(Json(app.desk.signal(&who, wish).await?))
 }
 
 /// The moment that is asked for.

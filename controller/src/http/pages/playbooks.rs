@@ -46,6 +46,7 @@ fn started_by(trigger: &Trigger) -> String {
     match trigger {
         Trigger::Manual => "Started by hand or by another playbook.".to_owned(),
         Trigger::Event { connector, event, .. } => format!("Started by {connector}.{event}."),
+        Trigger::Signal { signal, .. } => format!("Started by the signal {signal}."),
         Trigger::Schedule { cron, zone, .. } => format!("Started by the schedule {cron} in {zone}."),
     }
 }
@@ -58,7 +59,7 @@ pub(super) async fn page(State(app): State<App>, who: Principal, Path(id): Path<
     let playbook = playbook.ok_or_else(|| Refusal::not_found("playbook", &id))?;
     let slots = match playbook.trigger {
         Trigger::Schedule { .. } => app.desk.slots(&who, &id, Some(10)).await?,
-        Trigger::Manual | Trigger::Event { .. } => Vec::new(),
+        Trigger::Manual | Trigger::Event { .. } | Trigger::Signal { .. } => Vec::new(),
     };
     Ok(Page(frame.page(Tab::Playbooks, &playbook.title, &content(playbook, &slots))))
 }

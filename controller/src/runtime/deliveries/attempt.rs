@@ -18,6 +18,7 @@ use crate::runtime::{
     identity::Started,
     pauses,
     request::Taken,
+    signals,
     start::{self, Fired},
     views::PauseView,
 };
@@ -97,8 +98,9 @@ pub(super) async fn attempt(
         tried.unmet.push(Unmet { playbook: None, reason });
         return Ok(tried);
     }
+    let is_signal = signals::of_delivery(core, live, arrival).await?;
     let wanted = wanted(live, arrival, before, &mut tried.unmet);
-    if wanted.is_empty() && tried.unmet.is_empty() {
+    if wanted.is_empty() && tried.unmet.is_empty() && !is_signal {
         tried.unmet.push(Unmet { playbook: None, reason: nobody(live, arrival) });
     }
     let connector = live.plan.as_ref().and_then(|plan| plan.connector(&arrival.connector));

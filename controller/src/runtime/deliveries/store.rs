@@ -187,6 +187,12 @@ fn append(core: &Core, batch: &mut Batch, step: &KeptStep<'_>) -> Result<Vec<Act
         let key = rows::index::delivery(kept.arrival.at, &id.name);
         batch.writes.push(RowWrite { table: Table::Index, key, value: None });
     }
+    if let Some(kept) = kept.filter(|kept| matches!(kept.phase, DeliveryPhase::Open { .. })) {
+        batch.counts.leave(rows::index::OPEN, &rows::index::delivery(kept.arrival.at, &id.name));
+    }
+    if is_open {
+        batch.counts.join(rows::index::OPEN, &place);
+    }
     batch.writes.push(RowWrite { table: Table::Index, key: place, value });
     batch.appends.push(Append { instance: id.clone(), expected: seq, entries, snapshot });
     // The first one of a connector is told; the others join it in `status` and on Today.

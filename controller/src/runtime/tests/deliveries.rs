@@ -264,6 +264,26 @@ async fn overlap_skip_is_the_playbooks_own_word_and_leaves_a_trace() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn overlap_replace_cancels_what_is_live_and_starts_at_once() {
+    let leads = leads("event.text", "overlap = \"replace\"\n");
+    let world = opened(&[("playbooks/leads.toml", &leads)]).await;
+    world.script.will("desk.put", [Turn::Ok(json!({ "id": "1" })), Turn::Held(json!({ "id": "2" }))]);
+    let done = world.takes(delivery("m-1", "first")).await.runs[0].run.clone();
+    world.rest().await;
+    let held = world.takes(delivery("m-2", "second")).await.runs[0].run.clone();
+    let newest = world.takes(delivery("m-3", "third")).await.runs[0].run.clone();
+    assert!(world.takes(delivery("m-3", "third")).await.known, "the same message replaces nothing");
+    world.script.released.send_replace(true);
+    world.rest().await;
+    let status = async |run: &str| world.run(run).await.line.status;
+    let all = [status(&done).await, status(&held).await, status(&newest).await];
+    assert_eq!(all, ["done", "cancelled", "done"], "what has ended stays as it ended");
+    let why = world.handle.why(&held).await.unwrap();
+    assert!(why.chain.iter().any(|line| line.text.contains("takes its place")), "{why:?}");
+    world.sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_item_that_cannot_be_read_is_kept_once_and_only_shown() {
     let leads = leads("event.text", "");
     let world = opened(&[("playbooks/leads.toml", &leads)]).await;

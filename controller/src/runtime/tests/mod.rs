@@ -17,6 +17,7 @@ mod rates;
 mod renames;
 mod runs;
 mod schedules;
+mod signals;
 mod switches;
 mod waits;
 

@@ -1,8 +1,9 @@
 //! Lists are pages: each says how long the list is and how it goes on, and together they are the list.
 
 use adjutant_machine::{
+    count::{Count, CountChanges},
     event::Settlement,
-    journal::{self, Table},
+    journal::{self, Batch, Journal, RowWrite, Table},
     memory::Spoilt,
 };
 
@@ -197,6 +198,61 @@ async fn live_runs_are_counted_and_the_first_hundred_named() {
     assert_ne!(after.digest, before.digest);
     // A row that cannot be read hides neither its run nor what that pins.
     let row = journal::rows(&*world.journal, Table::Index, rows::index::LIVE).next().unwrap().unwrap();
-    world.journal.spoil(Spoilt::Row(Table::Index, row.key));
+    world.journal.spoil(Spoilt::Row(Table::Index, row.key.clone()));
+    assert_eq!(pinned(&world).await, (bundle.clone(), after.clone()));
+    // A count that cannot be read is made of its rows, and the next process writes it anew.
+    let group = rows::index::group_of(&row.key).unwrap();
+    world.journal.spoil(Spoilt::Count(group.to_vec()));
+    assert_eq!(pinned(&world).await, (bundle.clone(), after.clone()));
+    let world = world.killed().await;
+    assert!(world.journal.counts(group).unwrap()[0].count.is_some());
     assert_eq!(pinned(&world).await, (bundle, after));
+}
+
+/// Makes a store what one of format 2 was: without counts, and with the bundle of a live run as the value of its row.
+fn of_format_2(journal: &dyn Journal) {
+    let mut writes = vec![RowWrite { table: Table::Host, key: rows::host::COUNTED.to_vec(), value: None }];
+    for row in journal::rows(journal, Table::Index, rows::index::LIVE) {
+        let key = row.unwrap().key;
+        let mut parts = key.split(|byte| *byte == 0).skip(1);
+        let mut part = || parts.next().unwrap();
+        let (playbook, bundle, run) = (part(), part(), part());
+        let before = [b"l\0", playbook, b"\0", run].concat();
+        writes.push(RowWrite { table: Table::Index, key: before, value: Some(bundle.to_vec()) });
+        writes.push(RowWrite { table: Table::Index, key, value: None });
+    }
+    let mut counts = CountChanges::default();
+    for known in journal.counts(b"").unwrap() {
+        counts.put_right(&known.group, known.count, Count::default());
+    }
+    journal.append(Batch { writes, counts, ..Batch::default() }).unwrap();
+    assert_eq!(journal.counts(b"").unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_without_counts_is_counted_when_it_is_opened() {
+    let world = World::with(&[("playbooks/gated.toml", GATED)]).await;
+    for key in ["a", "b", "c"] {
+        world.ran("gated", key).await;
+    }
+    let (before, runs) = (world.handle.status().await.unwrap(), pinned(&world).await);
+    assert_eq!((before.inbox, runs.1.count), (3, 3));
+    of_format_2(&*world.journal);
+    let world = world.killed().await;
+    let after = world.handle.status().await.unwrap();
+    assert_eq!((after.inbox, after.runs), (before.inbox, before.runs));
+    assert_eq!(pinned(&world).await, runs);
+    world.sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_audit_finds_a_count_that_is_not_that_of_its_rows() {
+    let world = World::with(&[("playbooks/gated.toml", GATED)]).await;
+    world.ran("gated", "a").await;
+    world.sound().await;
+    let mut counts = CountChanges::default();
+    counts.join(rows::index::GATES, b"nobody");
+    world.journal.append(Batch { counts, ..Batch::default() }).unwrap();
+    let audit = world.handle.audit().await.unwrap();
+    assert!(!audit.ok && audit.findings[0].reason.contains("the count of the rows \"g\""), "{audit:?}");
 }

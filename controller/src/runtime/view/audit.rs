@@ -16,7 +16,7 @@ use super::KeptAt;
 use crate::runtime::{
     Error,
     core::Core,
-    project, reads, rows,
+    counts, project, reads, rows, signals,
     views::{AuditView, QuarantineView, When},
 };
 
@@ -57,6 +57,7 @@ fn look(core: &Core) -> Result<AuditView, Error> {
         let checked = match instance.kind {
             InstanceKind::Run | InstanceKind::Branch => one(core, &instance, &mut expected),
             InstanceKind::Delivery => delivery(core, &instance, &mut expected),
+            InstanceKind::Mailbox => mailbox(core, &instance),
             _ => continue,
         };
         match checked {
@@ -160,6 +161,15 @@ fn delivery(core: &Core, instance: &InstanceId, expected: &mut BTreeMap<Table, u
     Ok(())
 }
 
+/// Checks one mailbox: what its last state and the entries since add up to is what all of its entries do.
+fn mailbox(core: &Core, instance: &InstanceId) -> Result<(), Finding> {
+    let (read, folded) = (signals::look(core, instance)?, signals::folded(core, instance)?);
+    if read == folded {
+        return Ok(());
+    }
+    Err(Finding::Damaged("its entries do not add up to its state".to_owned()))
+}
+
 /// Finds rows that no run or delivery accounts for.
 fn surplus(
     core: &Core,
@@ -187,6 +197,26 @@ fn surplus(
             let reason = format!("table {table:?} has {found} rows, the states account for {wanted}");
             findings.push(finding(core, &company, reason));
         }
+    }
+    miscounted(core, findings)
+}
+
+/// Finds groups of rows that are not as many as the store has counted, or not the same ones.
+fn miscounted(core: &Core, findings: &mut Vec<QuarantineView>) -> Result<(), Error> {
+    let mut counted: BTreeMap<_, _> =
+        core.journal.counts(b"")?.into_iter().map(|found| (found.group, found.count)).collect();
+    let mut wrong: Vec<Vec<u8>> = Vec::new();
+    for (group, right) in counts::recounted(core.journal.as_ref())? {
+        if counted.remove(&group) != Some(Some(right)) {
+            wrong.push(group);
+        }
+    }
+    wrong.extend(counted.into_keys());
+    for group in wrong {
+        let name = String::from_utf8_lossy(&group).replace('\0', " ");
+        let company = InstanceId { kind: InstanceKind::Revision, name: "company".to_owned() };
+        let reason = format!("the count of the rows \"{}\" is not that of the rows", name.trim_end());
+        findings.push(finding(core, &company, reason));
     }
     Ok(())
 }

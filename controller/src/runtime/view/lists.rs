@@ -182,29 +182,18 @@ fn line(core: &Core, id: &str, started: Stamp) -> Result<Option<RunLine>, Error>
     }
 }
 
-/// Returns the live runs by the bundle that they pin. There may be a million of them: they are counted, and few are named.
+/// Returns the live runs by the bundle that they pin. There may be a million of them: few are named.
 pub(in crate::runtime) fn live_runs(core: &Core) -> Result<BTreeMap<BundleId, PinnedBy>, Error> {
-    let mut found: BTreeMap<BundleId, (PinnedBy, blake3::Hasher)> = BTreeMap::new();
-    for row in journal::rows(core.journal.as_ref(), Table::Index, rows::index::LIVE) {
-        let row = row?;
-        let Some(run) = rows::index::live_run(&row.key) else { continue };
-        // A damaged row still says whose it is, and the state what that pins.
-        let bundle = match row.flaw {
-            Some(_) => reads::load(core, run).map(|run| run.bundle).unwrap_or_default(),
-            None => String::from_utf8(row.value).unwrap_or_default(),
-        };
-        let (runs, digest) = found.entry(bundle).or_default();
-        digest.update(run.as_bytes()).update(b"\n");
-        runs.count += 1;
-        if runs.first.len() < PinnedBy::NAMED {
-            runs.first.push(run.to_owned());
-        }
+    let mut found: BTreeMap<BundleId, PinnedBy> = BTreeMap::new();
+    for (group, count) in core.counts(rows::index::LIVE)? {
+        let Some(bundle) = rows::index::live_bundle(&group) else { continue };
+        let scan = Scan { prefix: group, limit: PinnedBy::NAMED, ..Scan::default() };
+        let first = core.journal.scan(Table::Index, &scan)?;
+        let first = first.iter().filter_map(|row| rows::index::read(&row.key)).map(|row| row.run);
+        let digest = format!("{:032x}", count.digest);
+        found.insert(bundle, PinnedBy { count: count.members, first: first.collect(), digest });
     }
-    let whole = |(runs, digest): (PinnedBy, blake3::Hasher)| PinnedBy {
-        digest: digest.finalize().to_hex().to_string(),
-        ..runs
-    };
-    Ok(found.into_iter().map(|(bundle, found)| (bundle, whole(found))).collect())
+    Ok(found)
 }
 
 /// Lists the gates that wait, oldest first: only those of the page are read.
@@ -241,7 +230,7 @@ fn page<T>(
             found => found.transpose(),
         }
     });
-    Paged::of(list, size, count(core, prefix)?)
+    Paged::of(list, size, core.counted(prefix)?)
 }
 
 /// Returns where a gate stands in the list, or stood before it was decided.
@@ -318,7 +307,7 @@ pub(in crate::runtime) fn status(core: &Core) -> Result<StatusView, Error> {
     let live = core.live();
     let mut runs = BTreeMap::new();
     for status in STATUSES {
-        let count = count(core, &rows::index::group(rows::index::STATUS, status))?;
+        let count = core.counted(&rows::index::group(rows::index::STATUS, status))?;
         if count > 0 {
             runs.insert(status.to_owned(), count);
         }
@@ -330,27 +319,15 @@ pub(in crate::runtime) fn status(core: &Core) -> Result<StatusView, Error> {
     Ok(StatusView {
         applied: live.applied.clone(),
         runs,
-        inbox: count(core, rows::index::GATES)?,
-        dead: count(core, rows::index::DEAD)?,
-        deliveries: count(core, rows::index::OPEN)?,
+        inbox: core.counted(rows::index::GATES)?,
+        dead: core.counted(rows::index::DEAD)?,
+        deliveries: core.counted(rows::index::OPEN)?,
         spend_today: super::spend::today(core)?,
         paused: live.pauses.values().cloned().collect(),
         quarantined: live.quarantined.values().cloned().collect(),
         outbox: (core.pools.waiting() + core.standing()) as u64,
         clock: core.drift.view(),
     })
-}
-
-/// Counts rows; those of runs that are set aside count as nothing else.
-fn count(core: &Core, prefix: &[u8]) -> Result<u64, Error> {
-    let mut count = 0;
-    let some_are_set_aside = !core.live().quarantined.is_empty();
-    for row in journal::rows(core.journal.as_ref(), Table::Index, prefix) {
-        let row = row?;
-        let of = rows::index::read(&row.key).filter(|_| some_are_set_aside);
-        count += u64::from(!of.is_some_and(|of| core.is_quarantined(&of.run)));
-    }
-    Ok(count)
 }
 
 /// Lists the records of a kind by key; any key says where to go on, of a record that is there or not.
@@ -367,8 +344,7 @@ pub(in crate::runtime) fn records(
         let key = String::from_utf8_lossy(row.key.get(prefix.len()..).unwrap_or_default()).into_owned();
         Ok((key.clone(), record(kind, key, &row.value)?))
     });
-    let total = reads::counted(journal::rows(core.journal.as_ref(), Table::Record, &prefix))?;
-    Paged::of(list, wish.size(), total)
+    Paged::of(list, wish.size(), core.counted(&rows::record::group(kind.as_bytes()))?)
 }
 
 fn record(kind: &str, key: String, bytes: &[u8]) -> Result<RecordView, Error> {

@@ -447,6 +447,9 @@ pub(super) fn cause(cause: &WakeUp) -> String {
         WakeUp::Branches { step, open, first } => {
             format!("{open} branches of step \"{step}\" are not over, {first} the first of them")
         }
+        WakeUp::Signal { mailbox, until } => {
+            format!("{}, or the end of the wait at {}", mailbox.in_words(), When(*until))
+        }
         WakeUp::Paused { reason } => format!("paused: {reason}"),
     }
 }

@@ -35,6 +35,7 @@ pub(super) fn about(event: &Event) -> Option<String> {
         Event::GateDecided(decided) => Some(decided.gate.clone()),
         Event::TimerFired { timer } => Some(format!("{timer:?}")),
         Event::RunRetried { step, .. } => step.clone(),
+        Event::SignalCame(came) => Some(came.mailbox.in_words()),
         Event::ClassCorrected { step, .. } => Some(step.clone()),
         other => other.effect().map(ToString::to_string),
     }
@@ -45,6 +46,9 @@ pub(super) fn host(entry: &Value) -> String {
     let text = |key: &str| entry[key].as_str().filter(|text| !text.is_empty());
     if let Some(Tagged { word, told }) = named(&entry["what"]) {
         return source(word, told);
+    }
+    if entry.get("mailbox").is_some() {
+        return mailbox(entry);
     }
     if let Some(outcome) = text("outcome") {
         return slot(entry, outcome);
@@ -108,6 +112,15 @@ fn life(told: &Value) -> String {
         "again" => "it is looked at again".to_owned(),
         "newer" => format!("a newer one was read: {}", short(&told["by"])),
         other => other.replace('_', " "),
+    }
+}
+
+/// What happened to a mailbox.
+fn mailbox(entry: &Value) -> String {
+    let name = entry["mailbox"]["signal"].as_str().unwrap_or_default();
+    match entry["waiter"]["run"].as_str() {
+        Some(run) => format!("run {run} waits for the signal \"{name}\""),
+        None => with_reason(&format!("the signal \"{name}\" was sent"), entry["signal"]["by"].as_str()),
     }
 }
 

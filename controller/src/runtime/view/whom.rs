@@ -1,6 +1,6 @@
 //! Whom a call is for: by its arguments that name somebody or some place, in the order in which people ask.
 
-use adjutant_machine::call::Call;
+use adjutant_machine::{call::Call, life::mailbox::Addressed};
 use serde_json::Value;
 
 /// The arguments that name whom or what a call reaches.
@@ -35,6 +35,10 @@ pub(super) fn of_call(call: &Call) -> Option<String> {
     match call {
         Call::Verb(of) | Call::Probe { of, .. } => whom(&of.args),
         Call::RecordRead { key, .. } | Call::RecordWrite { key, .. } => Some(key.clone()),
+        Call::Signal { to, .. } => to.as_ref().map(|to| match to {
+            Addressed::Run(run) => run.clone(),
+            Addressed::Key(key) => key.clone(),
+        }),
         Call::StartRun { .. }
         | Call::FindChild { .. }
         | Call::Agent(_)
@@ -61,6 +65,7 @@ pub(super) fn called(call: &Call) -> Called<'_> {
         Call::RecordList { record, .. } => Called { call: "record_list", target: record },
         Call::RecordWrite { record, .. } => Called { call: "record_write", target: record },
         Call::StartRun { playbook, .. } => Called { call: "start_run", target: playbook },
+        Call::Signal { signal, .. } => Called { call: "signal", target: signal },
         Call::FindChild { of } => Called { call: "find_child", target: &of.run },
     }
 }

@@ -12,7 +12,7 @@ use crate::{
         names::{self, hint, list},
     },
     diag::{Code, Diagnostic},
-    plan::{Idempotency, RecordOp, Step, StepKind},
+    plan::{Idempotency, Playbook, RecordOp, Step, StepKind},
     scenario::{Answer, Reply},
 };
 
@@ -30,8 +30,7 @@ pub(super) fn check(look: &Look<'_>, out: &mut Out) {
             key => look.playbook(key, written, out),
         };
         let Some(playbook) = playbook else { continue };
-        if answer.step.contains('[') {
-            of.branch(out);
+        if !of.branches(playbook, out) {
             continue;
         }
         if let Some(step) = look.step(playbook, &answer.step, &of.key("step"), out) {
@@ -52,16 +51,26 @@ impl OfAnswer<'_> {
         format!("{}.{below}", self.key)
     }
 
-    fn branch(&self, out: &mut Out) {
-        out.say(
-            Code::E0900,
-            self.look.spot(&self.key("step")),
-            Say {
-                message: "an answer for one branch of a step is not supported by this version".to_owned(),
-                label: "not yet",
-                help: "name the step alone".to_owned(),
-            },
-        );
+    /// Checks that what is said to have branches has them, and that the step stands in the innermost.
+    fn branches(&self, playbook: &Playbook, out: &mut Out) -> bool {
+        let mut inside: Option<&Step> = None;
+        let next = self.answer.branches.iter().map(|branch| &branch.step).skip(1).chain([&self.answer.step]);
+        for (branch, next) in self.answer.branches.iter().zip(next) {
+            let found = match inside {
+                None => playbook.step(&branch.step),
+                Some(holder) => within(holder, &branch.step),
+            };
+            let stands = found.filter(|step| branch.index != u32::MAX && within(step, next).is_some());
+            if stands.is_none() {
+                let message = format!("no branch of step \"{}\" has a step \"{next}\"", branch.step);
+                let help = "write the step that has branches with the place of one, from 0: \"dig[3].ask\"";
+                let found = Diagnostic::new(Code::E0212, self.look.spot(&self.key("step")), message);
+                out.push(found.label("no such step").help(help));
+                return false;
+            }
+            inside = stands;
+        }
+        true
     }
 
     fn together(&self, out: &mut Out) {
@@ -312,6 +321,11 @@ impl OfAnswer<'_> {
     }
 }
 
+/// Returns a step of the branches that a step has.
+fn within<'a>(holder: &'a Step, id: &str) -> Option<&'a Step> {
+    holder.kind.fragments().into_iter().flat_map(|body| &body.steps).find(|step| step.id == id)
+}
+
 /// Returns why a step asks nobody.
 fn unasked(step: &Step) -> Option<&'static str> {
     match &step.kind {
@@ -319,6 +333,7 @@ fn unasked(step: &Step) -> Option<&'static str> {
         StepKind::Choose { .. } => Some("it takes the first arm that holds"),
         StepKind::Wait { .. } => Some("it waits, and time passes by itself"),
         StepKind::End { .. } => Some("it ends the run"),
+        StepKind::Signal { .. } | StepKind::Emit { .. } => Some("it tells others, and nobody answers"),
         StepKind::Each { .. } | StepKind::Parallel { .. } => Some("what is inside it asks"),
         StepKind::Record { op: RecordOp::ReadOne { .. } | RecordOp::ReadList { .. } } => {
             Some("the play reads the records that are there, say them under `given`")

@@ -84,6 +84,9 @@ fn unknown(look: &Look<'_>, step: &Step, name: &str) -> Option<Vec<String>> {
             of_schema(&draft.records.get(record)?.value)
         }
         StepKind::Run { run, .. } => among(name, look.children.get(run)?.inputs.keys().cloned().collect()),
+        StepKind::Signal { with, .. } | StepKind::Emit { with, .. } => {
+            among(name, with.keys().cloned().collect())
+        }
         StepKind::Gate { show, .. } => among(name, show.clone()),
         StepKind::Render { .. } | StepKind::Route { .. } => among(name, vec!["text".to_owned()]),
         StepKind::Record { op: RecordOp::ReadOne { .. } } => among(name, vec!["key".to_owned()]),

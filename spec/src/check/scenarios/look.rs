@@ -162,6 +162,7 @@ impl<'a> Look<'a> {
         let starts = match &playbook.trigger {
             Trigger::Manual => "is started by hand: give an `input`",
             Trigger::Event { .. } => "is started by an event: give an `event`, or an `input`",
+            Trigger::Signal { .. } => "is started by a signal: give an `input`",
             Trigger::Schedule { .. } => "is started by its schedule: give a `slot`, or an `input`",
         };
         out.say(

@@ -77,6 +77,7 @@ pub(in crate::scenario) fn approved(gate: &Gate) -> Taken {
     let reply = Reply::Outcome { word: "approved".to_owned(), with, edit: Default::default() };
     let answer = Answer {
         playbook: String::new(),
+        branches: Vec::new(),
         step: gate.card.step.clone(),
         visit: None,
         times: 1,

@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex};
 
 use adjutant_machine::{
     id::InstanceId,
-    journal::{Batch, ChainReport, Content, Done, Journal, JournalError, Row, Scan, Stored, Table},
+    journal::{
+        Batch, ChainReport, Content, Done, GroupCount, Journal, JournalError, Row, Scan, Stored, Table,
+    },
 };
 
 use crate::journal::RocksJournal;
@@ -68,6 +70,10 @@ impl Journal for Plug {
 
     fn scan(&self, table: Table, scan: &Scan) -> Read<Vec<Row>> {
         self.now()?.scan(table, scan)
+    }
+
+    fn counts(&self, prefix: &[u8]) -> Read<Vec<GroupCount>> {
+        self.now()?.counts(prefix)
     }
 
     fn blob(&self, digest: &str) -> Read<Option<Vec<u8>>> {

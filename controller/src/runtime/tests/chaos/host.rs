@@ -10,6 +10,7 @@ use adjutant_machine::{
     event::{Envelope, Event, RunStarted},
     id::{EffectId, InstanceId, Stamp},
     journal::{self, Content, Table},
+    life::mailbox::MailboxTold,
     projection,
     run::{EffectPhase, Run},
     verdict::Verdict,
@@ -30,7 +31,7 @@ use crate::runtime::{
     identity::NewRun,
     mailbox::{Job, Message},
     open::{self, Opened},
-    rows,
+    rows, signals,
     start::begin_run,
     view,
 };
@@ -403,6 +404,18 @@ impl Host for RuntimeHost {
         self.clock.advance(left);
         self.settle()?;
         Ok(true)
+    }
+
+    fn tell_mailbox(&mut self, told: MailboxTold) -> Result<(), Broken> {
+        let (sender, mut receiver) = oneshot::channel();
+        let core = Arc::clone(self.core());
+        let tell = async move { drop(sender.send(signals::tell(&core, "operator", told).await)) };
+        self.core().spawn(tell);
+        self.settle()?;
+        match receiver.try_recv() {
+            Ok(Ok(_)) => Ok(()),
+            other => Err(broken(&format!("a mailbox was told, and the answer is {other:?}"))),
+        }
     }
 
     /// The runtime delivers by itself.

@@ -135,6 +135,13 @@ fn a_parent_and_its_child_end_together_on_the_real_runtime() {
 }
 
 #[test]
+fn who_waits_for_another_run_keeps_its_promises_on_the_real_runtime() {
+    let course = Course { company: &Company::meeting(), setup: LOCKSTEP, runs: 4 };
+    let tally = course.all("meeting in lockstep", seeds(60_000, 12, 10));
+    assert!(tally.entries > 0);
+}
+
+#[test]
 fn every_idempotency_class_keeps_its_promise_on_the_real_runtime() {
     let course = Course { company: &Company::workshop(), setup: LOCKSTEP, runs: 4 };
     let tally = course.all("workshop in lockstep", seeds(20_000, 20, 40));
