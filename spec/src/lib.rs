@@ -24,6 +24,7 @@ pub mod net;
 pub mod plan;
 pub mod read;
 pub mod scaffold;
+pub mod scenario;
 pub mod schema;
 pub mod shown;
 mod sides;

@@ -58,6 +58,8 @@ pub struct Memo {
     /// What was looked at for each resolved playbook.
     resolutions: Answers<()>,
     checked: Answers<Arc<[Diagnostic]>>,
+    /// What is wrong with each scenario, by its path.
+    scenarios: Answers<Arc<[Diagnostic]>>,
     /// What concerns more than one object.
     company: Option<Watched<Arc<[Diagnostic]>>>,
     bundles: Known,
@@ -87,7 +89,9 @@ impl Memo {
         let mut moved = draft.moved_since(&before);
         self.resolve(&draft, &mut moved);
         self.check(&draft, &moved);
-        for found in self.checked.values().chain(self.company.iter().map(|row| &row.answer)) {
+        self.check_scenarios(&draft, &moved);
+        let found = self.checked.values().chain(self.scenarios.values());
+        for found in found.chain(self.company.iter().map(|row| &row.answer)) {
             found.iter().for_each(|found| report.push(found.clone()));
         }
         let plan = if report.has_errors() { None } else { self.plan(&draft, &moved) };
@@ -146,10 +150,26 @@ impl Memo {
         }
     }
 
+    /// Checks the scenarios that may be judged otherwise now.
+    fn check_scenarios(&mut self, draft: &Draft, moved: &Moved) {
+        let mut stale: BTreeSet<Id> = self.scenarios.forget(moved);
+        stale.extend(moved.of(Part::Scenarios).cloned());
+        let children = Children { resolved: &self.resolved, watcher: &draft.watcher };
+        for path in &stale {
+            let found = draft.watcher.watch(|| {
+                let scenario = draft.scenarios.get(path)?;
+                Some(check::scenario(draft, scenario, &children).into())
+            });
+            if let Watched { answer: Some(answer), looks } = found {
+                self.scenarios.put(path, Watched { answer, looks });
+            }
+        }
+    }
+
     /// Returns the plan of what has no mistake.
     fn plan(&mut self, draft: &Draft, moved: &Moved) -> Option<Arc<Plan>> {
         let last = self.last.as_ref().and_then(|last| last.plan.as_ref());
-        if let Some(plan) = last.filter(|_| moved.is_at_most(Part::Places)) {
+        if let Some(plan) = last.filter(|_| moved.is_within(&[Part::Places, Part::Scenarios])) {
             return Some(Arc::clone(plan));
         }
         let plan = compile::compile(draft, &self.resolved, &mut self.bundles);

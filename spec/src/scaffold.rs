@@ -42,6 +42,8 @@ pub fn init(name: &str) -> FileSet {
     files.insert("templates/hello.md", include_bytes!("../../examples/hello/templates/hello.md").as_slice());
     files
         .insert("connectors/out.toml", include_bytes!("../../examples/hello/connectors/out.toml").as_slice());
+    files.insert("tests/hello.toml", include_bytes!("../../examples/hello/tests/hello.toml").as_slice());
+    files.insert("tests/silence.toml", include_bytes!("../../examples/hello/tests/silence.toml").as_slice());
     files.insert("prices.toml", include_bytes!("../../examples/agency/prices.toml").as_slice());
     files.insert("policies/money.toml", MONEY.as_bytes());
     files.insert("README.md", format!("# {name}\n\n{README}").into_bytes());
@@ -66,6 +68,7 @@ const README: &str = "The desired state of a company: what is saved here, and ri
 
 ```
 adjutant check                         # says what is wrong, and where
+adjutant test                          # plays tests/*.toml: what your playbooks do, without a world
 adjutant up --repo .                   # the daemon; leave it running
 adjutant run hello --input '{\"name\": \"Ada\"}'
 adjutant inbox                         # what waits for you
@@ -250,7 +253,7 @@ title = \"What this part of the company is for\"
 const TEST: &str = "schema = \"adjutant/v1\"
 title = \"What must happen\"
 playbook = \"hello\"
-end = \"done\"
+until = \"approve\"
 ";
 
 const RECORD: &str = "{

@@ -15,7 +15,8 @@ use adjutant_spec::{
 fn each_bad_example_gives_the_diagnostics_of_its_page() {
     let update = env::var_os("ADJUTANT_GOLDEN").is_some();
     let mut wrong = Vec::new();
-    for code in Code::ALL {
+    // Whether a scenario holds is found by playing it: its page has its test where scenarios are played.
+    for code in Code::ALL.iter().filter(|code| **code != Code::E0705) {
         let page = Page::of(*code);
         let report = load_at(&page.files, today()).report.filtered(|found| found.code == *code);
         let rendered = format!("{}\n", report.render().trim_end());

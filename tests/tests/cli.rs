@@ -76,6 +76,32 @@ fn check_of_a_folder_that_is_no_company() {
 }
 
 #[test]
+fn scenarios_are_played_and_the_first_difference_is_told() {
+    let world = World::new();
+    let _ = world.adjutant(&["init", "co", "--example", "agency"]).ok();
+    let all = world.adjutant(&["test", "--dir", "co", "--json"]).json();
+    assert_eq!((&all["ok"], all["scenarios"].as_array().map(Vec::len)), (&true.into(), Some(5)));
+    assert_eq!(world.adjutant(&["test", "nowhere", "--dir", "co"]).code, 4);
+    assert_eq!(world.adjutant(&["check", "co", "--tests"]).code, 0);
+    let text = world.read("co/tests/lead.toml").replace("amount = 1200", "amount = 1300");
+    world.write("co/tests/lead.toml", &text);
+    assert_eq!(world.adjutant(&["check", "co"]).code, 0, "a plain check plays nothing");
+    assert_eq!(world.adjutant(&["check", "co", "--tests"]).code, 1);
+    assert_snapshot!("test_failed", world.adjutant(&["test", "tests/lead.toml", "--dir", "co"]).all());
+}
+
+#[test]
+fn faults_are_explored_on_what_holds() {
+    let world = company();
+    let calm = world.adjutant(&["test", "hello", "--chaos", "--for", "2s", "--dir", "co", "--json"]).json();
+    assert_eq!((&calm["ok"], calm["scenarios"].as_array().map(Vec::len)), (&true.into(), Some(2)));
+    let text = world.read("co/tests/hello.toml").replace("end = \"done\"", "end = \"failed\"");
+    world.write("co/tests/hello.toml", &text);
+    let refused = world.adjutant(&["test", "hello", "--chaos", "--for", "2s", "--dir", "co"]);
+    assert!(refused.code == 1 && refused.stderr.contains("does not hold"), "{}", refused.all());
+}
+
+#[test]
 fn new_objects_check_clean() {
     let world = company();
     assert_snapshot!("new", world.adjutant(&["new", "playbook", "follow-up", "--dir", "co"]).all());

@@ -19,6 +19,7 @@ mod host;
 mod mailboxes;
 mod memory;
 mod oracle;
+pub mod scenario;
 mod world;
 mod written;
 

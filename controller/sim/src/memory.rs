@@ -7,6 +7,7 @@ use adjutant_machine::{
     call::{Notice, Perform},
     codec::{canonical, decode_entry, decode_run, encode_entry, encode_run},
     event::{Envelope, Event, RunStarted, TimerId},
+    fact::Entry,
     fold,
     id::{AttemptId, EffectId, Stamp},
     life::mailbox::{MailboxTold, ToldRun},
@@ -53,6 +54,8 @@ pub struct MemoryHost {
     pub now: Stamp,
     /// The seed of all pauses.
     pub seed: u64,
+    /// Whether the laws that cost as much as a whole log are left to whoever looks at the end, with [`MemoryHost::check_folds`].
+    pub is_quick: bool,
     events: u64,
 }
 
@@ -104,8 +107,7 @@ impl MemoryHost {
         let def = self.definitions.get(bundle).ok_or_else(|| broken(format!("no bundle {bundle}")))?;
         let env = Env { seq, seed: self.seed };
         let answer = step(def, before.as_deref(), envelope, &env);
-        let again = step(def, before.as_deref(), envelope, &env);
-        if answer != again {
+        if !self.is_quick && answer != step(def, before.as_deref(), envelope, &env) {
             return Err(broken("the same arguments gave two answers (law 2)".to_owned()));
         }
         self.keep(run, answer).map_err(broken)
@@ -120,9 +122,8 @@ impl MemoryHost {
         }
         let mut log = self.runs.remove(id).map_or_else(Vec::new, |kept| kept.log);
         log.push(entry);
-        let folded = fold(&log).ok_or("the log does not begin with its opening")?;
-        if canonical(&folded) != canonical(&next.run) {
-            return Err("the fold of the log is not the stored state (law 6)".to_owned());
+        if !self.is_quick {
+            folds_to(&log, &next.run)?;
         }
         if !next.run.has_wake_up_cause() {
             return Err(format!("nothing will wake it: {:?} (law 11)", next.run.position));
@@ -141,6 +142,17 @@ impl MemoryHost {
         self.project(&next.run);
         self.runs.insert(id.to_owned(), Kept { run: Arc::new(next.run), log });
         Ok(answer.verdict)
+    }
+
+    /// Checks that every state is the fold of its log.
+    ///
+    /// # Errors
+    /// [`Broken`] where one is not.
+    pub fn check_folds(&self) -> Result<(), Broken> {
+        self.runs.iter().try_for_each(|(run, kept)| {
+            let broken = |law| Broken { run: run.clone(), seq: kept.run.seq, law };
+            folds_to(&kept.log, &kept.run).map_err(broken)
+        })
     }
 
     /// Keeps what is read off a state, instead of what was read off the one before.
@@ -260,6 +272,14 @@ impl MemoryHost {
             .map(|(effect, waiting)| AttemptId { effect: effect.clone(), attempt: waiting.attempt })
             .collect()
     }
+}
+
+fn folds_to(log: &[Entry], run: &Run) -> Result<(), String> {
+    let folded = fold(log).ok_or("the log does not begin with its opening")?;
+    if canonical(&folded) == canonical(run) {
+        return Ok(());
+    }
+    Err("the fold of the log is not the stored state (law 6)".to_owned())
 }
 
 impl Host for MemoryHost {

@@ -95,6 +95,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Init(args) => offline::init(&out, args),
         Command::New(args) => offline::new(&out, args),
         Command::Check(args) => offline::check(&out, args),
+        Command::Test(args) => offline::test(&out, args),
         Command::Fmt(args) => offline::fmt(&out, args),
         Command::Explain { code } => offline::explain(&out, code.as_deref()),
         Command::Schema { kind } => offline::schema(&out, kind.as_deref()),

@@ -37,6 +37,8 @@ pub(super) struct Judged {
     pub(super) errors: usize,
     /// The digest of the candidate's files, with those that stay behind.
     pub(super) attempted: String,
+    /// What was loaded, of a candidate that is pushed: its scenarios are played.
+    pub(super) loaded: Option<Loaded>,
 }
 
 impl Judged {
@@ -139,13 +141,15 @@ fn judged_with(memo: &mut Memo, mode: Mode, base: &InForce, candidate: Listed) -
 /// Judges a candidate as a whole.
 pub(super) fn whole(candidate: &Arc<FileSet>) -> Judged {
     let listed = Listed { files: Arc::clone(candidate), manifest: Manifest::of(candidate) };
-    whole_of(load(candidate), listed)
+    Judged { loaded: None, ..whole_of(load(candidate), listed) }
 }
 
 fn whole_of(loaded: Loaded, candidate: Listed) -> Judged {
     let attempted = candidate.manifest.digest().to_owned();
     let held = BTreeMap::new();
-    Found { plan: loaded.plan, held, report: &loaded.report, attempted }.judged(candidate)
+    let found =
+        Found { plan: loaded.plan.clone(), held, report: &loaded.report, attempted }.judged(candidate);
+    Judged { loaded: Some(loaded), ..found }
 }
 
 /// Judges a candidate slice by slice over what is in force.
@@ -189,6 +193,7 @@ impl Found<'_> {
             text: report.render(),
             errors: diagnostics.iter().filter(|found| found.severity() == Severity::Error).count(),
             attempted,
+            loaded: None,
         }
     }
 }

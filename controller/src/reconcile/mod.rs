@@ -23,6 +23,7 @@ mod in_force;
 mod judge;
 mod mistake;
 mod plan;
+mod plays;
 mod proposal;
 pub mod proposers;
 mod push;

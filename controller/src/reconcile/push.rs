@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use adjutant_spec::{Loaded, load};
 use serde_json::{Value, json};
 
 use super::{
-    Error, Mode, Reconciler, Repository, board::Board, control::short, course::What, store::blocking,
+    Error, Mode, Reconciler, Repository, board::Board, control::short, course::What, plays::Refused,
+    store::blocking,
 };
 
 /// The answer to a push.
@@ -43,6 +45,9 @@ impl Reconciler {
         let pushed = blocking(move || Ok(repository.commit(&wanted)?)).await?;
         let base = self.inner.board.lock().await.in_force.clone();
         let judged = self.judge(&base, pushed.files).await?;
+        if let Some(refused) = self.play(judged.loaded.clone()).await? {
+            return Ok(refused);
+        }
         let answer = self.answer(&base, commit, &judged).await?;
         let plan_json = json!(answer.view());
         let Some(plan) = answer.plan.filter(|_| answer.ok) else {
@@ -85,9 +90,23 @@ impl Reconciler {
                 "it is in conflict with `main` in {files}; rebase it and push again\n"
             )));
         };
+        // Its look is kept for as long as the proposal is open, and not with everything that was read for it.
+        let files = Arc::clone(&judged.files);
+        let loaded = blocking(move || Ok(load(&files))).await?;
+        if let Some(refused) = self.play(Some(loaded)).await? {
+            return Ok(refused);
+        }
         let base = self.inner.board.lock().await.in_force.clone();
         let answer = self.answer(&base, commit, judged).await?;
         Ok(Admission { ok: answer.ok, plan: json!(answer.view()), text: answer.text })
+    }
+
+    /// Plays the scenarios of what is pushed; returns the refusal where one does not hold.
+    async fn play(&self, loaded: Option<Loaded>) -> Result<Option<Admission>, Error> {
+        let Some(loaded) = loaded else { return Ok(None) };
+        let plays = Arc::clone(&self.inner.plays);
+        let refused = blocking(move || Ok(plays.refusal(&loaded))).await?;
+        Ok(refused.map(|Refused { text, plan }| Admission { ok: false, text, plan }))
     }
 
     /// Remembers that the operator confirmed a plan.

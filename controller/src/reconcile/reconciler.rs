@@ -16,6 +16,7 @@ use super::{
     in_force::InForce,
     judge::{Judge, Judged},
     plan::{self, Artefact},
+    plays::Plays,
     proposal::{Book, Looks},
     repository::Commit,
     settings::Settings,
@@ -44,6 +45,7 @@ pub(super) struct Inner {
     pub(super) board: Mutex<Board>,
     pub(super) looks: Looks,
     pub(super) judge: Arc<Judge>,
+    pub(super) plays: Arc<Plays>,
     pub(super) status: watch::Sender<Status>,
 }
 
@@ -58,8 +60,10 @@ impl Reconciler {
         let book = blocking(move || Book::load(journal.as_ref())).await?;
         let board = Board::new(course, book, in_force);
         let status = watch::Sender::new(board.status(&settings));
-        let (looks, judge) = (Looks::default(), Arc::new(Judge::default()));
-        Ok(Self { inner: Arc::new(Inner { settings, board: Mutex::new(board), looks, judge, status }) })
+        let (looks, judge, plays) = (Looks::default(), Arc::new(Judge::default()), Arc::default());
+        Ok(Self {
+            inner: Arc::new(Inner { settings, board: Mutex::new(board), looks, judge, plays, status }),
+        })
     }
 
     /// Follows the source until it ends: the latest observation wins, and what may pass is tried again.

@@ -17,6 +17,7 @@ use adjutant_machine::{
     },
     money::{
         budget::{self, Account},
+        permission::{Asking, effect, permission, verb},
         policy::Permission,
     },
     projection::connector,
@@ -35,7 +36,6 @@ use super::{
     loops,
     money::{Reservation, Spender, SumsKey, places},
     pauses,
-    permission::{Asking, effect, permission, verb},
     rates::{self, CountedBy, RatePlace},
     rows,
 };

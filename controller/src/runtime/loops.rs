@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use adjutant_machine::{
-    call::{Call, Perform, VerbCall},
+    call::{Approval, Call, Perform, VerbCall},
     event::Event,
     journal::{JournalError, Table},
 };
@@ -18,7 +18,7 @@ use adjutant_spec::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{draft::Draft, permission::BY_CONDITION, rows};
+use super::{draft::Draft, rows};
 
 /// The most mails to one address a day, unless the connector says otherwise.
 const PER_ADDRESS: u64 = 10;
@@ -78,7 +78,7 @@ struct OwnMail<'a> {
 fn unapproved<'a>(plan: &'a Plan, perform: &'a Perform) -> Option<OwnMail<'a>> {
     let Call::Verb(call) = &*perform.call else { return None };
     let (connector, _) = plan.verb(&call.verb)?;
-    let is_approved = perform.approval.as_ref().is_some_and(|approval| approval.by != BY_CONDITION);
+    let is_approved = perform.approval.as_ref().is_some_and(Approval::is_by_person);
     let is_mail = connector.is_for(Role::SendsMails) && call.effect == Effect::Send;
     (is_mail && !is_approved && !perform.dry && perform.attempt <= 1).then_some(OwnMail { connector, call })
 }

@@ -37,7 +37,6 @@ mod open;
 mod outbox;
 mod pauses;
 mod performer;
-mod permission;
 mod pools;
 mod project;
 mod put_right;

@@ -8,6 +8,7 @@ use adjutant_machine::{
     event::{Basis, ErrorClass, Event, Finding},
     id::{EffectId, Stamp},
     journal::{self, Guard, Journal, JournalError, RowWrite, Table},
+    records,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -123,7 +124,7 @@ fn read_list(draft: &Draft<'_>, kind: &str, filter: &Value) -> Result<Answered, 
     for row in journal::rows(draft.core.journal.as_ref(), Table::Record, &prefix) {
         let key = String::from_utf8_lossy(&row?.key[prefix.len()..]).into_owned();
         let Some(Found { record, .. }) = current(draft, kind, &key)? else { continue };
-        if matches(&record.value, filter) {
+        if records::matches(&record.value, filter) {
             items.push(json!({ "key": key, "value": record.value, "version": record.version }));
         }
         if items.len() > MOST_LISTED {
@@ -132,12 +133,6 @@ fn read_list(draft: &Draft<'_>, kind: &str, filter: &Value) -> Result<Answered, 
         }
     }
     Ok(Ok(json!({ "items": items })))
-}
-
-/// Returns whether every field of the filter has the same value in the record.
-fn matches(value: &Value, filter: &Value) -> bool {
-    let Value::Object(wanted) = filter else { return true };
-    wanted.iter().all(|(field, wanted)| value.get(field) == Some(wanted))
 }
 
 struct Write<'a> {
@@ -156,7 +151,7 @@ fn write(draft: &mut Draft<'_>, perform: &Perform, write: &Write<'_>) -> Result<
             format!("record {} \"{}\" is at version {version}, not {expected}", write.record, write.key);
         return Ok(Err(Unanswered { class: ErrorClass::Conflict, message }));
     }
-    let merged = merge(found.as_ref().map(|found| &found.record.value), write.value);
+    let merged = records::merged(found.as_ref().map(|found| &found.record.value), write.value);
     if let Err(message) = valid(draft, write.record, &merged)? {
         return Ok(Err(Unanswered { class: ErrorClass::Invalid, message }));
     }
@@ -186,51 +181,11 @@ fn write(draft: &mut Draft<'_>, perform: &Perform, write: &Write<'_>) -> Result<
     Ok(Ok(answer))
 }
 
-/// Returns the old fields with the new ones over them.
-fn merge(old: Option<&Value>, new: &Value) -> Value {
-    match (old, new) {
-        (Some(Value::Object(old)), Value::Object(new)) => {
-            let mut merged = old.clone();
-            merged.extend(new.iter().map(|(field, value)| (field.clone(), value.clone())));
-            Value::Object(merged)
-        }
-        _ => new.clone(),
-    }
-}
-
 /// Checks a record against the schema that the run pins.
 fn valid(draft: &Draft<'_>, kind: &str, value: &Value) -> Result<Result<(), String>, JournalError> {
     let Some(run) = &draft.run else { return Ok(Err("there is no run".to_owned())) };
     let Some(bundle) = draft.core.bundle(&run.bundle)? else {
         return Ok(Err(format!("the bundle {} is not there", run.bundle)));
     };
-    let Some(schema) = bundle.records.get(kind) else {
-        return Ok(Err(format!("there is no kind of record \"{kind}\"")));
-    };
-    let mismatches = adjutant_spec::schema::mismatches(schema, value);
-    let problems: Vec<String> =
-        mismatches.iter().map(|found| format!("{}: {}", found.path, found.problem)).collect();
-    Ok(if problems.is_empty() { Ok(()) } else { Err(problems.join("; ")) })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_write_keeps_the_fields_that_it_does_not_name() {
-        let old = json!({ "name": "Ada", "stage": "lead" });
-        assert_eq!(
-            merge(Some(&old), &json!({ "stage": "client" })),
-            json!({ "name": "Ada", "stage": "client" })
-        );
-    }
-
-    #[test]
-    fn a_filter_compares_every_field() {
-        let record = json!({ "a": 1, "b": 2 });
-        assert!(matches(&record, &json!({ "a": 1 })));
-        assert!(!matches(&record, &json!({ "a": 1, "b": 3 })));
-        assert!(!matches(&record, &json!({ "c": null })));
-    }
+    Ok(records::check(&bundle, kind, value))
 }

@@ -205,7 +205,6 @@ struct Schedule<'a> {
     cron: &'a str,
     zone: &'a str,
     catch_up: &'a str,
-    key: &'a adjutant_spec::value::Template,
     overlap: Overlap,
 }
 
@@ -213,9 +212,9 @@ impl<'a> Schedule<'a> {
     /// Returns the schedule of a playbook; `None` where something else begins it.
     fn of(playbook: &'a Playbook) -> Result<Option<Self>, Error> {
         match &playbook.trigger {
-            Trigger::Schedule { cron, zone, catch_up, key, overlap } => {
+            Trigger::Schedule { cron, zone, catch_up, overlap, .. } => {
                 let slots = Arc::new(Slots::parse(cron, zone)?);
-                Ok(Some(Self { playbook, slots, cron, zone, catch_up, key, overlap: *overlap }))
+                Ok(Some(Self { playbook, slots, cron, zone, catch_up, overlap: *overlap }))
             }
             Trigger::Manual | Trigger::Event { .. } | Trigger::Signal { .. } => Ok(None),
         }
@@ -290,10 +289,9 @@ async fn begin(
     slot: Stamp,
 ) -> Result<Recorded, Error> {
     let late = core.clock.now().0 - slot.0;
-    let event = json!({ "slot": schedule.slots.text(slot), "late_ms": late });
+    let event = json!({ "slot": schedule.slots.text(slot), "late_by": late });
     // The event tells how late it is: a repetition after a crash is later, and the same slot all the same.
     let fired = Fired {
-        key: schedule.key,
         overlap: schedule.overlap,
         event: &event,
         by: "host",

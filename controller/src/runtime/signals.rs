@@ -260,9 +260,9 @@ async fn trigger(core: &Arc<Core>, sending: &Sending) -> Result<Vec<Started>, Er
     let event = json!({ "id": sending.id, "key": key, "by": sending.by, "data": sending.data });
     let mut started = Vec::new();
     for playbook in triggered_by(&live, &sending.signal) {
-        let Trigger::Signal { key, overlap, .. } = &playbook.trigger else { continue };
+        let Trigger::Signal { overlap, .. } = &playbook.trigger else { continue };
         let (event, by) = (&event, sending.by.as_str());
-        let fired = Fired { key, overlap: *overlap, event, by, compares: true, speaker: sending.speaker };
+        let fired = Fired { overlap: *overlap, event, by, compares: true, speaker: sending.speaker };
         started.extend(start::triggered(core, &live, &playbook, &fired).await?);
     }
     Ok(started)

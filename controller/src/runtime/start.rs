@@ -5,15 +5,16 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use adjutant_machine::{
     call::{Call, Perform},
-    eval::{self, Scope},
+    eval,
     event::{Envelope, Event, Labelled, RunStarted},
+    given::{self, Giver},
     id::InstanceId,
     journal::Table,
     trust::Speaker,
 };
 use adjutant_spec::{
     plan::{Overlap, Playbook, Renamed, Stage},
-    value::{Currency, Labels, Template},
+    value::Currency,
 };
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -32,7 +33,8 @@ pub(super) async fn manual(core: &Arc<Core>, wish: StartRun) -> Result<Started, 
     let live = core.live();
     let playbook = known(&live, &wish.playbook)?;
     let speaker = wish.speaker;
-    let input = given(playbook, wish.input.clone(), Giver { speaker, currency: currency(&live) })?;
+    let giver = Giver { speaker, currency: currency(&live) };
+    let input = given::given(playbook, wish.input.clone(), giver).map_err(invalid)?;
     let meant = wish.key.as_ref().map(|_| Meant::of(&wish.input, &input, wish.dry));
     let key = match wish.key {
         Some(key) if key.trim().is_empty() => return Err(Error::invalid("the key is empty")),
@@ -114,7 +116,7 @@ pub(super) async fn child(core: &Arc<Core>, perform: &Perform) -> Result<Started
     let bundle = core.read(move |core| Ok(core.bundle(&digest)?)).await?;
     let bundle = bundle.ok_or_else(|| Error::NotFound { what: "bundle", id: id.clone() })?;
     let live = core.live();
-    let input = handed(&bundle.playbook, input, currency(&live))?;
+    let input = given::handed(&bundle.playbook, input, currency(&live)).map_err(invalid)?;
     let revision = live.applied.as_ref().map_or_else(String::new, |applied| applied.revision.clone());
     let oldest = bundle.playbook.oldest();
     let slice = live.plan.as_ref().and_then(|plan| plan.slice_of(&oldest));
@@ -139,7 +141,6 @@ pub(super) async fn child(core: &Arc<Core>, perform: &Perform) -> Result<Started
 
 /// What fires a playbook.
 pub(super) struct Fired<'a> {
-    pub(super) key: &'a Template,
     pub(super) overlap: Overlap,
     pub(super) event: &'a Value,
     pub(super) by: &'a str,
@@ -158,20 +159,8 @@ pub(super) async fn triggered(
 ) -> Result<Option<Started>, Error> {
     let missing = || Error::Bug(format!("the plan in force has no bundle for playbook \"{}\"", playbook.id));
     let bundle = live.plan.as_ref().and_then(|plan| plan.bundles.get(&playbook.id)).ok_or_else(missing)?;
-    let scope = Scope::of_event(bundle, fired.event);
-    let key = scope.text(fired.key).map_err(|error| Error::invalid(error.to_string()))?;
-    if key.trim().is_empty() {
-        return Err(Error::invalid(format!("the key of playbook \"{}\" is empty", playbook.id)));
-    }
-    let mut values = BTreeMap::new();
-    for (name, input) in &playbook.inputs {
-        // What the event does not have is not given: a default counts, and without one `given` says what is missing.
-        let Some(from) = input.from.as_ref().filter(|from| !is_absent(from, fired.event)) else { continue };
-        let value =
-            scope.render(from).map_err(|error| Error::invalid(format!("input \"{name}\": {error}")))?;
-        values.insert(name.clone(), value);
-    }
-    let input = given(playbook, values.clone(), Giver { speaker: fired.speaker, currency: currency(live) })?;
+    let giver = Giver { speaker: fired.speaker, currency: currency(live) };
+    let given::Fired { key, values, input } = given::fired(bundle, fired.event, giver).map_err(invalid)?;
     let meant = fired.compares.then(|| Meant::of(&values, &input, false));
     let trigger = json!({ "event": fired.event });
     let begin = Begin {
@@ -212,15 +201,6 @@ async fn replace(core: &Arc<Core>, other: &str, by: &NewRun) -> Result<(), Error
     receiver.await.map_err(|_| Error::unavailable("the runtime is closing"))?.map(drop)
 }
 
-/// Returns whether an event lacks something that a template reads without a guard.
-fn is_absent(from: &Template, event: &Value) -> bool {
-    from.certain_reads().iter().any(|read| {
-        let mut path = read.split('.');
-        let is_of_event = path.next() == Some("event");
-        is_of_event && path.try_fold(event, |value, name| value.get(name)).is_none_or(Value::is_null)
-    })
-}
-
 /// Returns the other live runs of the playbook, at most so many; the run of the same key is not another one.
 async fn others(core: &Arc<Core>, run: &NewRun, most: usize) -> Result<Vec<String>, Error> {
     let prefix = rows::index::live_of(&run.oldest);
@@ -240,52 +220,7 @@ fn currency(live: &Live) -> Option<Currency> {
     live.plan.as_ref().map(|plan| plan.company.currency)
 }
 
-/// Who gives the inputs of a run.
-#[derive(Clone, Copy)]
-struct Giver {
-    /// How far their words are trusted.
-    speaker: Speaker,
-    /// The currency of amounts that name none.
-    currency: Option<Currency>,
-}
-
-/// Returns the inputs with their labels: all mistakes at once.
-fn given(
-    playbook: &Playbook,
-    mut values: BTreeMap<String, Value>,
-    giver: Giver,
-) -> Result<BTreeMap<String, Labelled>, Error> {
-    let Giver { speaker, currency } = giver;
-    let (mut input, mut problems) = (BTreeMap::new(), Vec::new());
-    for (name, wanted) in &playbook.inputs {
-        let declared = Labels { trust: wanted.trust, privacy: wanted.privacy };
-        let given = values.remove(name).filter(|value| !value.is_null());
-        // A default is the committed playbook's own word: it is trusted as declared, whoever starts the run.
-        let labels = if given.is_some() { speaker.cap(declared) } else { declared };
-        match wanted.settle(given, currency) {
-            Ok(value) => drop(input.insert(name.clone(), Labelled { value, labels })),
-            Err(problem) => problems.push(format!("input \"{name}\" {problem}")),
-        }
-    }
-    problems
-        .extend(values.keys().map(|name| format!("playbook \"{}\" has no input \"{name}\"", playbook.id)));
-    if problems.is_empty() { Ok(input) } else { Err(Error::Invalid { problems }) }
-}
-
-/// Returns what a parent hands to a child, as the child declares it; what is handed keeps the labels that it came with where
-/// they are the tighter ones.
-fn handed(
-    playbook: &Playbook,
-    input: &BTreeMap<String, Labelled>,
-    currency: Option<Currency>,
-) -> Result<BTreeMap<String, Labelled>, Error> {
-    let values = input.iter().map(|(name, labelled)| (name.clone(), labelled.value.clone())).collect();
-    // The labels that each value came with say who spoke.
-    let mut settled = given(playbook, values, Giver { speaker: Speaker::Operator, currency })?;
-    for (name, labelled) in &mut settled {
-        if let Some(came) = input.get(name) {
-            labelled.labels = labelled.labels.join(came.labels);
-        }
-    }
-    Ok(settled)
+/// Says what is wrong with what a run is given.
+fn invalid(problems: Vec<String>) -> Error {
+    Error::Invalid { problems }
 }

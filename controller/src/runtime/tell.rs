@@ -4,7 +4,10 @@
 use adjutant_machine::{
     call::Notice,
     id::EffectId,
-    money::policy::Permission,
+    money::{
+        permission::{Asking, name, permission},
+        policy::Permission,
+    },
     run::{EffectPhase, EffectState, Purpose, Run},
 };
 use adjutant_spec::{
@@ -12,10 +15,7 @@ use adjutant_spec::{
     plan::{Level, Plan},
 };
 
-use super::{
-    draft::Draft,
-    permission::{Asking, name, permission},
-};
+use super::draft::Draft;
 
 /// Its place among the messages of an entry: after everything that the machine says.
 const PLACE: u16 = u16::MAX;

@@ -25,6 +25,7 @@ pub(crate) mod names;
 mod promises;
 mod reach;
 mod reads;
+mod scenarios;
 mod shape;
 mod signals;
 pub(crate) mod times;
@@ -33,6 +34,7 @@ mod walk;
 
 pub(crate) use children::Children;
 use cx::{Cx, Out};
+pub(crate) use scenarios::check as scenario;
 
 use crate::{
     compile::resolve::Resolved,

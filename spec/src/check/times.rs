@@ -114,3 +114,13 @@ fn never_fires(draft: &Draft, out: &mut Out, at: &At<RawPlaybook>, cron: &str) {
         ),
     );
 }
+
+/// Returns the first slot of a schedule at or after a moment, both in milliseconds since 1970.
+pub(crate) fn slot_from(cron: &str, zone: &str, millis: i64) -> Option<i64> {
+    let parser =
+        CronParser::builder().seconds(Seconds::Required).year(Year::Disallowed).dom_and_dow(true).build();
+    let zone = TimeZone::get(zone).ok()?;
+    let moment = Timestamp::from_millisecond(millis).ok()?.to_zoned(zone);
+    let slot = parser.parse(cron).ok()?.find_next_occurrence(&moment, true).ok()?;
+    Some(slot.timestamp().as_millisecond())
+}

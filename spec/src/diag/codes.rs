@@ -1,7 +1,7 @@
 //! The table of codes. A number is never used again for something else; a new code is a row here and a page in `spec/codes/`.
 //!
 //! E00xx files and syntax, E01xx values and fields, E02xx references, E03xx flow, E04xx gates and effects, E05xx labels,
-//! E06xx money and time, E09xx what this version cannot do, W0xxx warnings.
+//! E06xx money and time, E07xx scenarios, E09xx what this version cannot do, W0xxx warnings.
 
 use std::fmt;
 
@@ -159,6 +159,11 @@ codes! {
     E0606 "a child that outlives its parent"
     E0607 "a wait that nothing can end"
     E0608 "more steps without a pause than a run may take"
+    E0701 "an answer to a step that asks nobody"
+    E0702 "a value of a scenario that does not fit"
+    E0703 "an edit of what a gate does not show"
+    E0704 "a beginning that a playbook does not have"
+    E0705 "a scenario that does not hold"
     E0900 "not supported by this version"
     W0001 "file that nothing reads"
     W0201 "a secret that is missing"

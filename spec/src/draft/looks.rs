@@ -25,6 +25,7 @@ pub(crate) enum Part {
     Connectors,
     Routes,
     Records,
+    Scenarios,
     Texts,
     Policies,
     Prices,
@@ -37,7 +38,7 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 16] = [
         Self::Company,
         Self::Slices,
         Self::Playbooks,
@@ -45,6 +46,7 @@ impl Part {
         Self::Connectors,
         Self::Routes,
         Self::Records,
+        Self::Scenarios,
         Self::Texts,
         Self::Policies,
         Self::Prices,
@@ -141,9 +143,9 @@ pub(crate) struct Moved {
 }
 
 impl Moved {
-    /// Returns whether nothing is another in any part but one.
-    pub(crate) fn is_at_most(&self, part: Part) -> bool {
-        self.all & !bit(part) == 0
+    /// Returns whether nothing is another in any part but these.
+    pub(crate) fn is_within(&self, parts: &[Part]) -> bool {
+        self.all & !parts.iter().fold(0, |bits, part| bits | bit(*part)) == 0
     }
 
     /// Returns the names in a part that came, went, or stand for something else now.

@@ -28,7 +28,7 @@ use crate::{
     diag::Spot,
     plan::{
         Agent, Autonomy, Budget, Company, Connector, Freeze, Id, Limit, NotifyRule, Prices, Retention, Route,
-        Slice,
+        Slice, scenario::Scenario,
     },
     value::Template,
 };
@@ -144,6 +144,8 @@ pub struct Draft {
     pub routes: Shelf<At<Route>>,
     /// The JSON Schema of each kind of record.
     pub records: Shelf<At<Value>>,
+    /// The scenarios by their path, their names as written.
+    pub scenarios: Shelf<At<Scenario>>,
     /// Prompts and templates by their path from the root.
     pub texts: Shelf<Text>,
     /// The policies of all files, in the order of the files.
@@ -172,6 +174,7 @@ impl Default for Draft {
             connectors: Shelf::new(Part::Connectors, &watcher),
             routes: Shelf::new(Part::Routes, &watcher),
             records: Shelf::new(Part::Records, &watcher),
+            scenarios: Shelf::new(Part::Scenarios, &watcher),
             texts: Shelf::new(Part::Texts, &watcher),
             policies: Single::new(Part::Policies, &watcher),
             prices: Single::new(Part::Prices, &watcher),
@@ -196,6 +199,7 @@ impl Draft {
             connectors: self.connectors.before(&watcher),
             routes: self.routes.before(&watcher),
             records: self.records.before(&watcher),
+            scenarios: self.scenarios.before(&watcher),
             texts: self.texts.before(&watcher),
             policies: self.policies.before(&watcher),
             prices: self.prices.before(&watcher),
@@ -214,6 +218,7 @@ impl Draft {
         self.connectors.absorb(&file.connectors);
         self.routes.absorb(&file.routes);
         self.records.absorb(&file.records);
+        self.scenarios.absorb(&file.scenarios);
         self.texts.absorb(&file.texts);
         self.broken.absorb(&file.broken);
         self.places.absorb(&file.places);
@@ -226,6 +231,7 @@ impl Draft {
         self.connectors.release(&file.connectors);
         self.routes.release(&file.routes);
         self.records.release(&file.records);
+        self.scenarios.release(&file.scenarios);
         self.texts.release(&file.texts);
         self.broken.release(&file.broken);
         self.places.release(&file.places);
@@ -275,6 +281,7 @@ impl Draft {
         self.connectors.compare(&before.connectors, &mut moved);
         self.routes.compare(&before.routes, &mut moved);
         self.records.compare(&before.records, &mut moved);
+        self.scenarios.compare(&before.scenarios, &mut moved);
         self.texts.compare(&before.texts, &mut moved);
         self.policies.compare(&before.policies, &mut moved);
         self.prices.compare(&before.prices, &mut moved);

@@ -12,6 +12,7 @@ mod oldest;
 mod playbook;
 mod policy;
 mod route;
+pub mod scenario;
 mod step;
 mod templates;
 

@@ -19,6 +19,7 @@ mod playbook;
 mod policy;
 mod reader;
 mod reading;
+mod scenario;
 mod shape;
 mod step;
 mod text;

@@ -12,7 +12,7 @@ use super::{
     layout::{self, PathKind, classify},
     leaf, object,
     parsed::{Files, Surroundings},
-    playbook, policy, shape, text,
+    playbook, policy, scenario, shape, text,
 };
 use crate::{
     diag::{Code, Diagnostic, Report, Spot},
@@ -64,7 +64,7 @@ impl<'a> Reader<'a> {
             PathKind::Prices => self.prices(path, bytes),
             PathKind::Lock => self.lock(path, bytes),
             PathKind::Models => drop(self.toml(path, bytes, &fields::MODELS)),
-            PathKind::Scenario => drop(self.toml(path, bytes, &fields::SCENARIO)),
+            PathKind::Scenario => self.scenario(path, bytes),
             PathKind::Memory => self.wait_for(path, "contracts of memory"),
             PathKind::Cedar => self.refuse_cedar(path),
             PathKind::Stray(help) => {
@@ -222,6 +222,13 @@ impl<'a> Reader<'a> {
     fn policy(&mut self, path: &str, bytes: &[u8]) {
         if let Some(node) = self.toml(path, bytes, &fields::POLICY) {
             policy::collect(&self.cx(path).view(&node), path, &mut self.draft.policies);
+        }
+    }
+
+    fn scenario(&mut self, path: &str, bytes: &[u8]) {
+        let Some(node) = self.toml(path, bytes, &fields::SCENARIO) else { return };
+        if let Some(value) = scenario::scenario(&self.cx(path).view(&node), path) {
+            self.draft.scenarios.insert(path, at(path, value));
         }
     }
 

@@ -23,7 +23,7 @@ pub use fault::TemplateError;
 pub use json::from_outside;
 pub use label::{Labels, Privacy, Trust};
 pub use mailbox::{Mailbox, MailboxError};
-pub use moment::{MomentError, moment};
+pub use moment::{MomentError, civil, moment};
 pub use money::{Money, MoneyError};
 pub use number::decimal;
 pub use paths::Path;

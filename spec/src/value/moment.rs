@@ -39,6 +39,14 @@ pub fn moment(text: &str) -> Result<i64, MomentError> {
     }
 }
 
+/// Returns a moment as people and keys write it in a zone: civil time with its offset.
+#[must_use]
+pub fn civil(millis: i64, zone: &str) -> Option<String> {
+    let zone = TimeZone::get(zone).ok()?;
+    let moment = Timestamp::from_millisecond(millis).ok()?;
+    Some(moment.to_zoned(zone).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

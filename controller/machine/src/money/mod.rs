@@ -4,6 +4,7 @@
 //! writes it: a moved row means that the question is asked again.
 
 pub mod budget;
+pub mod permission;
 pub mod policy;
 pub mod price;
 pub mod rate;

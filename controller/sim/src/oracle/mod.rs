@@ -19,9 +19,13 @@ use history::History;
 /// Returns every promise that was broken, for people; empty when all hold.
 #[must_use]
 pub fn judge<H: Host>(chaos: &Chaos<H>) -> Vec<String> {
-    let acts = &chaos.world.acts;
-    let cases = cases(chaos);
-    let outbox = chaos.host.outbox();
+    judge_acts(&chaos.host, &chaos.world.acts)
+}
+
+/// As [`judge`], of a host and of what happened in its world.
+pub(crate) fn judge_acts<H: Host>(host: &H, acts: &[Act]) -> Vec<String> {
+    let cases = cases(host, acts);
+    let outbox = host.outbox();
     let mut broken = acted_twice(acts);
     for (id, case) in &cases {
         broken.extend(case.history.broken.iter().cloned());
@@ -46,11 +50,11 @@ pub fn judge<H: Host>(chaos: &Chaos<H>) -> Vec<String> {
     broken
 }
 
-fn cases<H: Host>(chaos: &Chaos<H>) -> BTreeMap<String, Case<'_>> {
-    let kept = chaos.host.ids().into_iter().filter_map(|id| Some((chaos.host.kept(&id)?, id)));
+fn cases<'a, H: Host>(host: &H, acts: &'a [Act]) -> BTreeMap<String, Case<'a>> {
+    let kept = host.ids().into_iter().filter_map(|id| Some((host.kept(&id)?, id)));
     kept.map(|(kept, id)| {
         let history = History::of(&kept.log);
-        let acts = chaos.world.acts.iter().filter(|act| act.effect.run == id).collect();
+        let acts = acts.iter().filter(|act| act.effect.run == id).collect();
         (id, Case { kept, history, acts })
     })
     .collect()

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use adjutant_spec::value::Period;
 use clap::{Args, Subcommand};
 
 /// `init`.
@@ -38,6 +39,29 @@ pub(crate) struct CheckArgs {
     /// Run its scenario tests too.
     #[arg(long)]
     pub tests: bool,
+}
+
+/// `test`.
+#[derive(Debug, Args)]
+pub(crate) struct TestArgs {
+    /// A playbook, or a file of `tests/`; every scenario when absent.
+    #[arg(value_name = "PLAYBOOK|FILE")]
+    pub what: Option<String>,
+    /// The run of `test record RUN`.
+    #[arg(hide = true)]
+    pub run: Option<String>,
+    /// The company repository.
+    #[arg(long, default_value = ".")]
+    pub dir: PathBuf,
+    /// Disturb what holds: crashes, lost, late and doubled answers, cancels, gates that lapse.
+    #[arg(long)]
+    pub chaos: bool,
+    /// Which pairs of faults are drawn.
+    #[arg(long, default_value_t = 1, requires = "chaos")]
+    pub seed: u64,
+    /// How long faults are tried.
+    #[arg(long = "for", value_name = "PERIOD", default_value = "60s", requires = "chaos")]
+    pub patience: Period,
 }
 
 /// `fmt`.

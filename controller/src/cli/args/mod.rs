@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
-pub(crate) use company::{CheckArgs, FmtArgs, InitArgs, NewArgs, SecretsAction, SecretsArgs};
+pub(crate) use company::{CheckArgs, FmtArgs, InitArgs, NewArgs, SecretsAction, SecretsArgs, TestArgs};
 pub(crate) use daemon::{
     AuditAction, ConnectorAction, DEFAULT_LISTEN, DemoArgs, DiskBenchArgs, DoublesArgs, Mode,
     NewProposalArgs, PlanArgs, ProposalAction, ProposalsArgs, TokenAction, UpArgs,
@@ -58,6 +58,8 @@ pub(crate) enum Command {
     New(NewArgs),
     /// Everything that a push would be told, offline.
     Check(CheckArgs),
+    /// Play the scenarios of `tests/`: what your playbooks do, without a world.
+    Test(TestArgs),
     /// The page of a diagnostic.
     Explain {
         /// Such as E0203; all codes when absent.

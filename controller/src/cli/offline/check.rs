@@ -2,12 +2,15 @@
 
 use std::{fs, io::Write as _, path::Path, sync::Arc};
 
+use adjutant_sim::scenario::{Known, NotHeld};
 use adjutant_spec::{
     Loaded,
     diag::{Report, Severity},
     files::FileSet,
     plan::Plan,
+    scenario,
 };
+use serde_json::json;
 
 use crate::{
     cli::{
@@ -38,24 +41,27 @@ pub(crate) fn checked(folder: &Path) -> Result<Arc<Plan>, Failure> {
 
 /// Tells everything that is wrong with a company repository.
 pub(crate) fn check(out: &Out, args: &CheckArgs) -> Outcome {
-    let (files, loaded) = load(&args.dir, args.rev.as_deref())?;
+    let (files, mut loaded) = load(&args.dir, args.rev.as_deref())?;
+    let played = if args.tests { played(&mut loaded) } else { None };
     let report = &loaded.report;
     let exit = if report.has_errors() { Exit::Invalid } else { Exit::Done };
-    if args.tests && exit == Exit::Done {
-        refuse_tests(&files)?;
-    }
     if out.json {
-        out.value(&report.to_json())?;
+        let mut told = report.to_json();
+        if let Some(number) = played {
+            told["tests"] = json!(number);
+        }
+        out.value(&told)?;
         return Ok(exit);
     }
     out.data(Words::rendered(&if out.colour { report.render_coloured() } else { report.render() }))?;
-    match loaded.plan {
+    match loaded.plan.as_ref().filter(|_| exit == Exit::Done) {
         Some(plan) => out.data(words!(
-            "{}: {}, {}, {}{}",
+            "{}: {}, {}, {}{}{}",
             out.paint(Paint::Green, "ok"),
             count(files.len(), "file"),
             count(plan.playbooks.len(), "playbook"),
             count(plan.connectors.len(), "connector"),
+            played.map_or_else(String::new, |number| format!(", {}", count(number, "test"))),
             tail(report),
         ))?,
         None => {
@@ -66,17 +72,14 @@ pub(crate) fn check(out: &Out, args: &CheckArgs) -> Outcome {
     Ok(exit)
 }
 
-/// Scenario tests are checked as files; this version has nothing to run them.
-fn refuse_tests(files: &FileSet) -> Result<(), Failure> {
-    let is_test = |path: &str| path.split('/').any(|part| part == "tests");
-    match files.iter().filter(|(path, _)| is_test(path)).count() {
-        0 => Ok(()),
-        number => Err(Failure::new(
-            Exit::Usage,
-            format!("{} checked, but running scenarios is not in this version", count(number, "test was")),
-        )
-        .hint("`adjutant run PLAYBOOK --dry --wait` performs nothing but reads")),
+/// Plays the scenarios of a company that has no mistakes, adds to its report what does not hold, and returns how many there are.
+fn played(loaded: &mut Loaded) -> Option<usize> {
+    let plan = loaded.plan.as_ref()?;
+    let scenarios = scenario::all(&loaded.draft);
+    for NotHeld { file, finding } in Known::default().judge(plan, &scenarios) {
+        loaded.report.push(scenario::diagnostic(&loaded.draft, &file, &finding));
     }
+    Some(scenarios.len())
 }
 
 fn tail(report: &Report) -> String {

@@ -56,7 +56,7 @@ fn next_steps(args: &InitArgs) -> Words {
         _ => "adjutant run hello --input '{\"name\":\"Ada\"}'",
     };
     words!(
-        "next:\n  cd {}\n  git init && git add . && git commit -m begin\n  adjutant check\n  adjutant up --repo .              # leave it running\n  {}\n",
+        "next:\n  cd {}\n  git init && git add . && git commit -m begin\n  adjutant check\n  adjutant test                     # what must happen, played without a world\n  adjutant up --repo .              # leave it running\n  {}\n",
         args.dir.display(),
         start
     )

@@ -106,14 +106,14 @@ pub(super) async fn attempt(
     let connector = live.plan.as_ref().and_then(|plan| plan.connector(&arrival.connector));
     let speaker = Speaker::of_connector(connector);
     for playbook in wanted {
-        let Trigger::Event { key, overlap, accept, .. } = &playbook.trigger else { continue };
+        let Trigger::Event { overlap, accept, .. } = &playbook.trigger else { continue };
         if let Some(reason) = unasked(live, arrival, accept) {
             tracing::info!(playbook = playbook.id, delivery = arrival.id, reason, "a mail starts nothing");
             tried.skipped.push(Unmet { playbook: Some(playbook.id.clone()), reason });
             continue;
         }
         let (event, by) = (&arrival.content, arrival.by.as_str());
-        let fired = Fired { key, overlap: *overlap, event, by, compares: true, speaker };
+        let fired = Fired { overlap: *overlap, event, by, compares: true, speaker };
         let id = Some(playbook.id.clone());
         match start::triggered(core, live, playbook, &fired).await {
             Ok(Some(run)) => tried.started.push(run),

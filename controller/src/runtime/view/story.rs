@@ -8,7 +8,7 @@ use adjutant_machine::{
     event::{Denial, Event},
     fact::Entry,
     id::EffectId,
-    money::policy::Permission,
+    money::{permission, policy::Permission},
     reads,
     run::{EffectPhase, EffectState, Run},
 };
@@ -28,7 +28,6 @@ use super::{
 use crate::runtime::{
     Error,
     core::Core,
-    permission,
     views::{RECORD_WRITE, When, WhyLine, headline},
 };
 

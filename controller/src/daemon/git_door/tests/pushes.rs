@@ -207,3 +207,44 @@ async fn a_push_that_the_disk_does_not_take_is_refused_whole_with_the_reason() {
     assert!(is_taken, "{text}");
     world.until_live(&head).await;
 }
+
+/// A scenario of the playbook that asks, in which a person answers so and the run ends as done.
+fn answered(outcome: &str) -> String {
+    format!(
+        "schema = \"adjutant/v1\"\nplaybook = \"hello\"\nend = \"done\"\n\
+         [[answer]]\nstep = \"ask\"\noutcome = \"{outcome}\"\n"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_push_with_a_scenario_that_does_not_hold_is_refused_at_its_place() {
+    let world = pushed().await;
+    let before = world.reconciler.status().applied;
+    world.place.write("tests/hello.toml", &answered("denied"));
+    world.place.commit("a scenario");
+    let (is_taken, text) = world.place.push(&["HEAD:main"]).await;
+    assert!(!is_taken, "{text}");
+    assert!(text.contains("error[E0705]: the run ended as cancelled"), "{text}");
+    assert!(text.contains("--> tests/hello.toml:3:7") && text.contains("nothing changed"), "{text}");
+    assert_eq!(world.reconciler.status().applied, before);
+    world.place.write("tests/hello.toml", &answered("approved"));
+    let head = world.place.commit("a scenario that holds");
+    let (is_taken, text) = world.place.push(&["HEAD:main"]).await;
+    assert!(is_taken, "{text}");
+    world.until_live(&head).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_that_breaks_a_scenario_is_refused_for_review_too() {
+    let world = pushed().await;
+    world.place.write("tests/hello.toml", &answered("approved"));
+    world.place.commit("a scenario");
+    assert!(world.place.push(&["HEAD:main"]).await.0);
+    let other = asks("Hello", "").replace("next = \"done\"", "next = \"close\"");
+    world
+        .place
+        .write("playbooks/hello.toml", &other.replace("[[step]]\nid = \"done\"\nend = \"done\"\n", ""));
+    world.place.commit("another end");
+    let (is_taken, text) = world.place.push(&["HEAD:refs/for/main"]).await;
+    assert!(!is_taken && text.contains("error[E0705]"), "{text}");
+}

@@ -1,0 +1,338 @@
+//! The player: does what a runtime does, with the scenario in place of the world, the clock and the people.
+
+use std::collections::BTreeSet;
+
+use adjutant_machine::{
+    call::{Call, Perform},
+    event::{Denial, Event, Finding as Found},
+    id::EffectId,
+    money::{
+        permission::{Asking, permission},
+        policy::Permission,
+    },
+    run::Run,
+};
+use adjutant_spec::{
+    plan::Plan,
+    scenario::{Finding, Scenario},
+};
+
+use super::{
+    agenda::{Agenda, Answered, Due},
+    course::Course,
+    faults::Faults,
+    finding::{finding, our_bug},
+    reply::{self, Doing},
+    script::{Asked, Question, Script, Taken},
+    store::{Store, Unanswered},
+    unsaid,
+};
+use crate::{
+    host::{Broken, Host},
+    memory::MemoryHost,
+    world::World,
+};
+
+/// The most that a play does: a year of hourly slots is far below.
+const MOST: u32 = 200_000;
+
+/// What a player plays with.
+pub(super) struct Props {
+    pub(super) world: World,
+    pub(super) store: Store,
+    pub(super) script: Script,
+    pub(super) agenda: Agenda,
+    pub(super) course: Course,
+}
+
+/// One play.
+pub(super) struct Player<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) scenario: &'a Scenario,
+    pub(super) host: MemoryHost,
+    pub(super) world: World,
+    pub(super) store: Store,
+    pub(super) script: Script,
+    pub(super) course: Course,
+    /// Whether the run came to the step at which the play stops.
+    pub(super) has_stopped: bool,
+    pub(super) agenda: Agenda,
+    /// Gates that were answered, or that nobody answers.
+    pub(super) dealt: BTreeSet<String>,
+    /// The attempts of which nobody knows whether they happened.
+    pub(super) doubts: Vec<Perform>,
+    /// What is disturbed; nothing in a play.
+    pub(super) faults: Faults,
+}
+
+impl From<Broken> for Box<Finding> {
+    fn from(broken: Broken) -> Self {
+        Box::new(our_bug(&broken.to_string()))
+    }
+}
+
+/// What a turn comes to; what does not hold ends the play.
+pub(super) type Turn<T = ()> = Result<T, Box<Finding>>;
+
+impl<'a> Player<'a> {
+    pub(super) fn new(plan: &'a Plan, scenario: &'a Scenario, host: MemoryHost, props: Props) -> Self {
+        let Props { world, store, script, agenda, course } = props;
+        let (dealt, doubts) = (BTreeSet::new(), Vec::new());
+        Self {
+            plan,
+            scenario,
+            host,
+            world,
+            store,
+            script,
+            course,
+            has_stopped: false,
+            agenda,
+            dealt,
+            doubts,
+            faults: Faults::default(),
+        }
+    }
+
+    /// Plays to the end, or to the step at which the play stops.
+    pub(super) fn play(&mut self) -> Turn {
+        for _ in 0..MOST {
+            self.host.deliver_post()?;
+            self.look();
+            if self.stops() || self.is_over() {
+                return self.uncancelled();
+            }
+            if !self.disturb()? {
+                self.turn()?;
+            }
+        }
+        Err(Box::new(finding("playbook", format!("the run does not end: {MOST} things have happened"))))
+    }
+
+    /// Takes down what has happened.
+    fn look(&mut self) {
+        for kept in self.host.runs.values() {
+            self.course.observe(&kept.run, &kept.log);
+        }
+    }
+
+    fn stops(&mut self) -> bool {
+        // What is disturbed is played to its end.
+        let Some(until) = self.scenario.until.as_ref().filter(|_| !self.faults.is_on) else { return false };
+        let root = self.host.run(&self.course.root);
+        let position = root.and_then(|run| run.position.as_ref());
+        self.has_stopped = position.is_some_and(|position| position.step == *until);
+        self.has_stopped
+    }
+
+    fn is_over(&self) -> bool {
+        self.host.post.is_empty() && self.host.runs.values().all(|kept| kept.run.is_ended())
+    }
+
+    fn uncancelled(&self) -> Turn {
+        if !self.agenda.has_cancel() || self.has_stopped || self.faults.is_on {
+            return Ok(());
+        }
+        Err(Box::new(finding("cancel", "the run had ended before it could be cancelled".to_owned())))
+    }
+
+    fn turn(&mut self) -> Turn {
+        if let Some(effect) = self.host.outbox.keys().next().cloned() {
+            return self.effect(&effect);
+        }
+        if let Some(gate) = self.open_gate() {
+            return self.gate(&gate);
+        }
+        if let Some(effect) = self.doubt() {
+            return self.settle(&effect);
+        }
+        match (self.agenda.next(), self.host.timers.values().min().copied()) {
+            (Some(due), timer) if timer.is_none_or(|timer| due <= timer) => {
+                self.host.now = self.host.now.max(due);
+                self.due()
+            }
+            _ if self.host.fire_next()? => Ok(()),
+            _ => Err(Box::new(finding(
+                "playbook",
+                "nothing happens any more, and the run has not ended".to_owned(),
+            ))),
+        }
+    }
+
+    /// Returns where something is asked, for what is told of it.
+    pub(super) fn asker(&self) -> unsaid::Asker<'_> {
+        unsaid::Asker { host: &self.host, scenario: self.scenario }
+    }
+
+    /// Asks somebody who is asked about a step.
+    pub(super) fn ask(&mut self, run: &Run, step: &str, who: Who) -> Option<Taken> {
+        let visit = run.steps.get(step).map_or(1, |state| state.visits);
+        let question =
+            Question { playbook: &run.playbook, run: &run.id, step, visit, undo: who.undo, asked: who.asked };
+        self.script.take(&question).or_else(|| self.script.again(&question).filter(|_| self.faults.is_on))
+    }
+
+    pub(super) fn run_of(&self, effect: &EffectId) -> Turn<std::sync::Arc<Run>> {
+        let run = Host::run(&self.host, &effect.run);
+        run.ok_or_else(|| Box::new(our_bug(&format!("there is no run of {effect}"))))
+    }
+
+    fn effect(&mut self, effect: &EffectId) -> Turn {
+        let Some(perform) = self.host.outbox.get(effect).cloned() else { return Ok(()) };
+        let run = self.run_of(effect)?;
+        if let Some(stop) = self.forbidden(&run, &perform) {
+            self.host.send(&effect.run, "host", stop)?;
+            return Ok(());
+        }
+        match &*perform.call {
+            Call::RecordRead { .. } | Call::RecordList { .. } | Call::RecordWrite { .. } => {
+                self.record(&run, &perform)
+            }
+            Call::FindChild { of } => self.find_child(&perform, &of.clone()),
+            Call::StartRun { .. } => self.child(&run, &perform),
+            Call::Signal { .. } => self.signal(&perform),
+            Call::Probe { .. } => self.world(&run, &perform, Asked::Probe),
+            Call::Verb(_) | Call::Agent(_) | Call::Route { .. } => self.world(&run, &perform, Asked::World),
+        }
+    }
+
+    /// Returns what the company's rules say against a call, and whether the records moved that it was approved with.
+    fn forbidden(&self, run: &Run, perform: &Perform) -> Option<Event> {
+        let effect = perform.effect.clone();
+        if is_undo(perform) {
+            // Taking back is never in the way of a rule: what it takes back was allowed.
+            return None;
+        }
+        let (call, approval, playbook) = (&*perform.call, perform.approval.as_ref(), &run.oldest());
+        match permission(self.plan, &Asking { call, approval, playbook, stage: run.stage }) {
+            Permission::Allow { .. } => {}
+            Permission::Deny { rule } => {
+                return Some(Event::EffectDenied { effect, denial: Denial::Policy, message: rule });
+            }
+            Permission::Ask { rule } => return Some(Event::EffectNeedsApproval { effect, rule }),
+        }
+        let basis =
+            run.effects.get(&effect).filter(|_| approval.is_some()).map(|state| state.basis.as_slice());
+        let moved = self.store.moved(&run.id, basis.unwrap_or_default());
+        (!moved.is_empty()).then_some(Event::EffectOutdated { effect, moved })
+    }
+
+    fn record(&mut self, run: &Run, perform: &Perform) -> Turn {
+        let who = Who { undo: false, asked: Asked::World };
+        if let Some(taken) = self.ask(run, &perform.step, who) {
+            return self.answered(perform, &taken);
+        }
+        let Some(perform) = self.host.lease(&perform.effect)? else { return Ok(()) };
+        let Some(definition) = self.host.definitions.get(&run.bundle).cloned() else { return Ok(()) };
+        let Some(answer) = self.store.perform(definition.bundle(), &perform) else { return Ok(()) };
+        let doing = match answer {
+            Ok(value) => reply::succeeded(&perform, value),
+            Err(Unanswered { class, message }) => reply::failed(&perform, class, &message),
+        };
+        self.does(&perform, doing)
+    }
+
+    /// Asks the outside.
+    fn world(&mut self, run: &Run, perform: &Perform, asked: Asked) -> Turn {
+        let who = Who { undo: is_undo(perform), asked };
+        if self.faults.is_on && asked == Asked::Probe {
+            return self.probed(perform);
+        }
+        match self.ask(run, &perform.step, who) {
+            Some(taken) => self.answered(perform, &taken),
+            None if self.faults.is_on => self.invented(run, perform),
+            None => Err(Box::new(unsaid::unanswered(&self.asker(), run, perform))),
+        }
+    }
+
+    /// Lets an attempt begin, and brings the scenario's answer when it is time.
+    pub(super) fn answered(&mut self, perform: &Perform, taken: &Taken) -> Turn {
+        let doing = reply::doing(perform, &taken.answer.reply);
+        if let Doing::Forbid(event) = doing {
+            self.host.send(&perform.effect.run, "host", event)?;
+            return Ok(());
+        }
+        let Some(perform) = self.host.lease(&perform.effect)? else { return Ok(()) };
+        let Some(after) = taken.answer.after.map(|after| after.millis()) else {
+            return self.does(&perform, doing);
+        };
+        // Nobody waits for an answer longer than an attempt may take: it is lost then.
+        let is_late = after >= perform.timeout;
+        let doing = if is_late { reply::lost(&perform, "there was no answer in time") } else { doing };
+        let at = self.host.now.plus(after.min(perform.timeout));
+        if let Doing::Answer { event, acts } = doing {
+            self.agenda.put(at, Due::Answer(Box::new(Answered { perform, event, acts })));
+        }
+        Ok(())
+    }
+
+    pub(super) fn does(&mut self, perform: &Perform, doing: Doing) -> Turn {
+        let Doing::Answer { event, acts } = doing else { return Ok(()) };
+        self.arrive(Answered { perform: perform.clone(), event, acts })
+    }
+
+    /// Brings an answer.
+    fn arrive(&mut self, answered: Answered) -> Turn {
+        let Some(Answered { perform, event, acts }) = self.disturbed(answered)? else { return Ok(()) };
+        if let (true, Call::Verb(call)) = (acts, &*perform.call) {
+            self.world.act(&perform, call, self.host.now);
+        }
+        match &event {
+            Event::EffectUnknown { .. } => self.doubts.push(perform.clone()),
+            Event::EffectProbed { finding: Found::Happened(_), .. } => self.it_happened(&perform),
+            _ => {}
+        }
+        Ok(self.host.answer(&perform, event)?)
+    }
+
+    /// What was in doubt happened, as it turns out: the world knew it all the time.
+    fn it_happened(&mut self, probe: &Perform) {
+        let Call::Probe { of, .. } = &*probe.call else { return };
+        let lost = self.doubts.iter().rev().find(|perform| perform.effect.key() == of.key);
+        let lost =
+            lost.or_else(|| self.doubts.iter().rev().find(|perform| perform.step == probe.step)).cloned();
+        self.happens(lost.as_ref());
+    }
+
+    pub(super) fn happens(&mut self, lost: Option<&Perform>) {
+        if let Some(perform) = lost
+            && let Call::Verb(call) = &*perform.call
+        {
+            self.world.act(perform, call, self.host.now);
+        }
+    }
+
+    fn due(&mut self) -> Turn {
+        match self.agenda.take() {
+            Some(Due::Answer(answered)) => self.arrive(*answered),
+            Some(Due::Late(late)) => Ok(self.host.answer(&late.perform, late.event)?),
+            Some(Due::Decision(decided)) => self.decide(*decided),
+            Some(Due::ChildEnd(end)) => Ok(self.host.send(&end.run, "host", end.event).map(drop)?),
+            Some(Due::Record(given)) => {
+                self.store.put(&given);
+                Ok(())
+            }
+            Some(Due::Cancel) => {
+                let root = self.course.root.clone();
+                let reason = "the scenario cancels it".to_owned();
+                Ok(self.host.send(&root, "operator", Event::RunCancelled { reason }).map(drop)?)
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Who is asked about a step.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Who {
+    /// Whether the step is taken back.
+    pub(super) undo: bool,
+    pub(super) asked: Asked,
+}
+
+pub(super) fn is_undo(perform: &Perform) -> bool {
+    match &*perform.call {
+        Call::Verb(call) | Call::Probe { of: call, .. } => call.undo_of.is_some(),
+        _ => false,
+    }
+}

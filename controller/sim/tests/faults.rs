@@ -1,0 +1,278 @@
+//! Fault exploration of playbooks that an operator wrote, and what their scenarios come through.
+
+use adjutant_company::{company, example};
+use adjutant_sim::{
+    Company,
+    scenario::{Coverage, Explorer, Fault, Playhouse, Sort, Trouble, play},
+};
+use adjutant_spec::{
+    Loaded,
+    files::FileSet,
+    load,
+    scenario::{self, Answer, Begin, Reply, Scenario},
+};
+use serde_json::json;
+
+fn loaded(files: &FileSet) -> Loaded {
+    let loaded = load(files);
+    assert!(!loaded.report.has_errors(), "{}", loaded.report.render());
+    loaded
+}
+
+/// Tries every fault by itself, then so many pairs, on the scenario of a file.
+fn explore(loaded: &Loaded, file: &str, pairs: usize) -> Vec<Trouble> {
+    let plan = loaded.plan.as_ref().expect("it checks");
+    let scenario =
+        scenario::all(&loaded.draft).into_iter().find(|one| one.file == file).expect("it is there");
+    let mut house = Playhouse::new(plan);
+    let mut explorer = Explorer::new(&mut house, &scenario, 7).expect("it holds");
+    assert!(explorer.singles() > 10, "there is something to disturb");
+    let tries = explorer.singles() + pairs;
+    (0..tries).filter_map(|_| explorer.try_next()).flat_map(|tried| tried.troubles).collect()
+}
+
+fn told(troubles: &[Trouble]) -> String {
+    let one = |trouble: &Trouble| {
+        format!(
+            "{}: {}\n{:?}\n{}",
+            trouble.sort.word(),
+            trouble.message,
+            trouble.faults,
+            trouble.history.join("\n")
+        )
+    };
+    troubles.iter().take(3).map(one).collect::<Vec<_>>().join("\n\n")
+}
+
+#[test]
+fn a_call_that_may_be_repeated_counts_once() {
+    let troubles = explore(&loaded(&example("hello")), "tests/hello.toml", 100);
+    assert!(troubles.is_empty(), "{}", told(&troubles));
+}
+
+#[test]
+fn nothing_goes_wrong_twice_or_stands_in_the_examples_whatever_fails() {
+    let agency = loaded(&example("agency"));
+    for file in ["tests/lead.toml", "slices/support/tests/answered.toml"] {
+        let troubles = explore(&agency, file, 20);
+        assert!(troubles.is_empty(), "{file}\n{}", told(&troubles));
+    }
+}
+
+const VERBS: &str = r#"schema = "adjutant/v1"
+kind = "http"
+endpoint = "https://desk.example.com"
+
+[verbs.book]
+method = "POST"
+path = "/book"
+effect = "write"
+idempotency = "at_most_once"
+undo = "unbook"
+input = { room = "string" }
+output = { id = "string" }
+
+[verbs.unbook]
+method = "POST"
+path = "/unbook"
+effect = "write"
+idempotency = "native_key"
+input = { id = "string", note = "string?" }
+"#;
+
+const STEPS: &str = r#"schema = "adjutant/v1"
+title = "Books a room"
+deadline = "30d"
+
+[trigger]
+kind = "manual"
+
+[input.room]
+type = "string"
+default = "blue"
+trust = "operator"
+
+[[step]]
+id = "ask"
+gate = "Book {{ input.room }}?"
+show = ["input.room"]
+risk = "low"
+expires = "7d"
+on = { denied = "close", expired = "close" }
+
+[[step]]
+id = "book"
+call = "desk.book"
+with = { room = "{{ input.room }}" }
+undo = { call = "desk.unbook", with = { id = "{{ steps.book.id }}", note = "NOTE" } }
+
+[[step]]
+id = "sure"
+gate = "Is the room right?"
+risk = "low"
+expires = "7d"
+on = { denied = "close", expired = "AGAIN" }
+next = "done"
+
+[[step]]
+id = "again"
+call = "desk.book"
+with = { room = "{{ input.room }}" }
+next = "done"
+
+[[step]]
+id = "close"
+end = "cancelled"
+
+[[step]]
+id = "done"
+end = "done"
+"#;
+
+const TEST: &str = r#"schema = "adjutant/v1"
+playbook = "desk"
+end = "done"
+
+[[answer]]
+step = "ask"
+outcome = "approved"
+
+[[answer]]
+step = "book"
+with = { id = "b-1" }
+
+[[answer]]
+step = "sure"
+outcome = "approved"
+"#;
+
+const GRANT: &str = r#"schema = "adjutant/v1"
+
+[[autonomy]]
+subject = "playbook:desk"
+verb = "desk.*"
+level = "act"
+"#;
+
+fn desk(again: &str, note: &str) -> Loaded {
+    let mut steps = STEPS.replace("AGAIN", again).replace("NOTE", note);
+    if again != "again" {
+        let (start, end) = (steps.find("[[step]]\nid = \"again\""), steps.find("[[step]]\nid = \"close\""));
+        steps.replace_range(start.expect("there")..end.expect("there"), "");
+    }
+    loaded(&company(&[
+        ("playbooks/desk.toml", &steps),
+        ("connectors/desk.toml", VERBS),
+        ("tests/desk.toml", TEST),
+        ("policies/grants.toml", GRANT),
+    ]))
+}
+
+#[test]
+fn a_playbook_that_books_again_when_nobody_answers_is_found() {
+    let troubles = explore(&desk("again", "sorry"), "tests/desk.toml", 0);
+    let twice: Vec<&Trouble> = troubles.iter().filter(|trouble| trouble.sort == Sort::EffectTwice).collect();
+    assert!(!twice.is_empty(), "{}", told(&troubles));
+    assert_eq!(twice[0].faults, ["nobody decides gate \"sure\""]);
+    assert_eq!(twice[0].message, "\"desk.book\" happened 2 times, with { room = \"blue\" }");
+    assert!(explore(&desk("close", "sorry"), "tests/desk.toml", 40).is_empty());
+}
+
+#[test]
+fn an_undo_that_cannot_be_written_is_found() {
+    let broken = "{% if steps.book.id == 'b-1' %}{{ 1 // 0 }}{% endif %}";
+    let troubles = explore(&desk("close", broken), "tests/desk.toml", 0);
+    let missing = troubles.iter().find(|trouble| trouble.sort == Sort::MissingUndo);
+    let missing = missing.unwrap_or_else(|| panic!("{}", told(&troubles)));
+    assert_eq!(missing.step.as_deref(), Some("book"));
+}
+
+#[test]
+fn the_same_faults_give_the_same_play() {
+    let loaded = loaded(&example("agency"));
+    let plan = loaded.plan.as_ref().expect("it checks");
+    let scenario = scenario::all(&loaded.draft).into_iter().find(|one| one.file == "tests/lead.toml");
+    let scenario = scenario.expect("it is there");
+    let mut house = Playhouse::new(plan);
+    let mut explorer = Explorer::new(&mut house, &scenario, 1).expect("it holds");
+    let faults = || vec![Fault::Crash(3), Fault::Lost(4)];
+    let first = explorer.with(faults());
+    assert_eq!(first, explorer.with(faults()));
+}
+
+#[test]
+fn a_scenario_that_does_not_hold_is_not_disturbed() {
+    let mut files = example("hello");
+    files.insert("tests/hello.toml", "schema = \"adjutant/v1\"\nplaybook = \"hello\"\n".as_bytes());
+    let loaded = loaded(&files);
+    let scenario = scenario::all(&loaded.draft).remove(0);
+    let mut house = Playhouse::new(loaded.plan.as_ref().expect("it checks"));
+    let refused = Explorer::new(&mut house, &scenario, 1).expect_err("it does not hold");
+    assert!(refused.message.contains("asks a person"), "{}", refused.message);
+}
+
+#[test]
+fn what_no_scenario_comes_through_is_counted() {
+    let loaded = desk("again", "sorry");
+    let plan = loaded.plan.as_ref().expect("it checks");
+    let (mut coverage, mut house) = (Coverage::default(), Playhouse::new(plan));
+    coverage.begin(&plan.bundles["desk"]);
+    for scenario in scenario::all(&loaded.draft) {
+        coverage.count(&play(&mut house, &scenario).course);
+    }
+    let covered = &coverage.playbooks["desk"];
+    assert_eq!(covered.missed_steps().collect::<Vec<_>>(), ["again", "close"]);
+    let missed: Vec<String> =
+        covered.missed_ways().map(|way| format!("{} -{}-> {}", way.from, way.outcome, way.to)).collect();
+    let expected = [
+        "again -ok-> done",
+        "ask -denied-> close",
+        "ask -edited-> book",
+        "ask -expired-> close",
+        "sure -denied-> close",
+        "sure -edited-> done",
+        "sure -expired-> again",
+    ];
+    assert_eq!(missed, expected);
+}
+
+/// A scenario of the workshop, whose verbs are of every class: each step is answered well.
+fn workshop() -> Scenario {
+    let answer = |step: &str, word: &str, with: serde_json::Value| Answer {
+        playbook: "workshop".to_owned(),
+        branches: Vec::new(),
+        step: step.to_owned(),
+        visit: None,
+        times: 1,
+        undo: false,
+        after: None,
+        reply: Reply::Outcome { word: word.to_owned(), with: Some(with), edit: Default::default() },
+    };
+    let done = |step: &str| answer(step, "ok", json!({ "id": step }));
+    Scenario {
+        file: "tests/workshop.toml".to_owned(),
+        title: "Books, charges and tells".to_owned(),
+        playbook: "workshop".to_owned(),
+        starts: 0,
+        begin: Begin::Input([("note".to_owned(), json!("a table"))].into()),
+        given: Vec::new(),
+        answers: vec![answer("ask", "approved", json!({})), done("book"), done("charge"), done("announce")],
+        cancel: None,
+        expect: Vec::new(),
+        never: Vec::new(),
+        records: Vec::new(),
+        until: None,
+        end: Some("done".to_owned()),
+    }
+}
+
+#[test]
+fn verbs_of_every_class_happen_once_and_are_taken_back_whatever_fails() {
+    let (plan, scenario) = (Company::workshop().plan, workshop());
+    let mut house = Playhouse::new(&plan);
+    let mut explorer = Explorer::new(&mut house, &scenario, 3).expect("it holds");
+    for _ in 0..explorer.singles() + 200 {
+        let tried = explorer.try_next().expect("there is something to disturb");
+        assert!(tried.troubles.is_empty(), "{:?}\n{}", tried.faults, told(&tried.troubles));
+    }
+}
