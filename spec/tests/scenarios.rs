@@ -94,7 +94,6 @@ fn what_can_never_be_answered_or_met_is_refused() {
         ("never = [\"mail.sent\"]\n", Code::E0206),
         ("slot = \"2026-03-02T09:00:00Z\"\n", Code::E0120),
         ("until = \"approve\"\nend = \"done\"\n", Code::E0120),
-        ("signals = [{ name = \"signed\" }]\n", Code::E0900),
     ];
     for (test, code) in table {
         let found = codes(test);

@@ -55,7 +55,6 @@ pub static SCENARIO: Table = Table::new(
             "[]",
             "What business records must be at the end.",
         ),
-        Field::opt("signals", Ty::List(&Ty::Map(&Ty::Any)), "[]", "Signals that it is sent.").later(),
         Field::opt(
             "until",
             Ty::Step,
@@ -126,7 +125,12 @@ static ANSWER: Table = Table::new(
             "\"ok\"",
             "The outcome: of a gate `approved`, `edited`, `denied` or `expired`, of a route its class; `ok` when absent.",
         ),
-        Field::opt("with", Ty::Map(&Ty::Any), "{}", "The result; of a gate what is filled into its form."),
+        Field::opt(
+            "with",
+            Ty::Map(&Ty::Any),
+            "{}",
+            "The result; of a gate what is filled into its form, of a wait for a signal what is sent with it.",
+        ),
         Field::opt(
             "edit",
             Ty::Map(&Ty::Any),

@@ -6,6 +6,7 @@ use adjutant_machine::{
     call::Perform,
     event::{Decision, Event},
     id::Stamp,
+    life::mailbox::MailboxTold,
 };
 use adjutant_spec::scenario::Given;
 
@@ -18,6 +19,8 @@ pub(super) enum Due {
     Late(Box<Answered>),
     /// A person decides a gate.
     Decision(Box<Decided>),
+    /// A signal is sent.
+    Signal(Box<MailboxTold>),
     /// A child run that is not played tells its end.
     ChildEnd(Box<ChildEnd>),
     /// Somebody else writes a record.

@@ -1,4 +1,4 @@
-//! What a run has to do with other runs: children, which are played too unless the scenario answers for them, and signals.
+//! What a run has to do with its children: they are played too, unless the scenario answers for them.
 
 use adjutant_machine::{
     call::{Call, Perform},
@@ -6,7 +6,6 @@ use adjutant_machine::{
     event::{ErrorClass, Event, Finding as Found, RunStarted},
     given::handed,
     id::EffectId,
-    life::mailbox::{MailboxEvent, MailboxId, MailboxTold, Signal},
     run::Run,
 };
 use adjutant_spec::{
@@ -23,7 +22,6 @@ use super::{
     script::{Asked, Taken},
 };
 use crate::host::Host;
-
 impl Player<'_> {
     pub(super) fn find_child(&mut self, perform: &Perform, of: &EffectId) -> Turn {
         let Some(perform) = self.host.lease(&perform.effect)? else { return Ok(()) };
@@ -32,21 +30,6 @@ impl Player<'_> {
             child.map_or(Found::DidNotHappen, |kept| Found::Happened(json!({ "run": kept.run.id })));
         let effect = perform.effect.clone();
         Ok(self.host.answer(&perform, Event::EffectProbed { effect, finding })?)
-    }
-
-    /// A signal comes to who waits for it here; playbooks that it would start are not played.
-    pub(super) fn signal(&mut self, perform: &Perform) -> Turn {
-        let Some(perform) = self.host.lease(&perform.effect)? else { return Ok(()) };
-        let Call::Signal { signal, to, data, .. } = &*perform.call else { return Ok(()) };
-        if let Some(of) = to.clone() {
-            let (id, by, at) = (perform.effect.key(), "host".to_owned(), self.host.now);
-            let sent = Signal { id, by, at, data: data.clone() };
-            let mailbox = MailboxId { signal: signal.clone(), of };
-            let event = MailboxEvent::Sent { signal: sent };
-            Host::tell_mailbox(&mut self.host, MailboxTold { mailbox, event })?;
-        }
-        let doing = reply::succeeded(&perform, json!({}));
-        self.does(&perform, doing)
     }
 
     /// A child run is played, unless the scenario answers for it.

@@ -21,6 +21,7 @@ mod people;
 mod player;
 mod reply;
 mod script;
+mod signals;
 mod store;
 mod unsaid;
 mod verdict;

@@ -146,6 +146,10 @@ impl<'a> Player<'a> {
         if let Some(effect) = self.doubt() {
             return self.settle(&effect);
         }
+        if let Some(awaited) = self.awaited() {
+            self.expect_signal(&awaited);
+            return Ok(());
+        }
         match (self.agenda.next(), self.host.timers.values().min().copied()) {
             (Some(due), timer) if timer.is_none_or(|timer| due <= timer) => {
                 self.host.now = self.host.now.max(due);
@@ -307,6 +311,7 @@ impl<'a> Player<'a> {
             Some(Due::Answer(answered)) => self.arrive(*answered),
             Some(Due::Late(late)) => Ok(self.host.answer(&late.perform, late.event)?),
             Some(Due::Decision(decided)) => self.decide(*decided),
+            Some(Due::Signal(told)) => Ok(Host::tell_mailbox(&mut self.host, *told)?),
             Some(Due::ChildEnd(end)) => Ok(self.host.send(&end.run, "host", end.event).map(drop)?),
             Some(Due::Record(given)) => {
                 self.store.put(&given);

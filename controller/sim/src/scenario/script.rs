@@ -14,6 +14,8 @@ pub(super) enum Asked {
     Probe,
     /// The operator, who settles what is in doubt.
     Operator,
+    /// Whoever sends the signal that a step waits for.
+    Sender,
 }
 
 /// Something that is asked.
@@ -113,6 +115,7 @@ fn fits(reply: &Reply, asked: Asked) -> bool {
         (Reply::Outcome { word, .. }, Asked::World) => {
             !matches!(word.as_str(), "approved" | "edited" | "expired")
         }
+        (Reply::Outcome { word, .. }, Asked::Sender) => word == "ok",
         (Reply::Error(_), Asked::World) | (Reply::Probe { .. }, Asked::Probe) => true,
         (Reply::Settle { .. }, Asked::Operator) => true,
         _ => false,

@@ -12,7 +12,7 @@ use crate::{
         names::{self, hint, list},
     },
     diag::{Code, Diagnostic},
-    plan::{Idempotency, Playbook, RecordOp, Step, StepKind},
+    plan::{Idempotency, Playbook, RecordOp, Step, StepKind, Until},
     scenario::{Answer, Reply},
 };
 
@@ -124,6 +124,8 @@ impl OfAnswer<'_> {
         let mut words: Vec<String> = match &step.kind {
             StepKind::Record { .. } => own.filter(|word| word == "conflict").collect(),
             StepKind::Gate { .. } => own.filter(|word| word != "withdrawn").collect(),
+            // Without a signal it expires by itself: nobody has to say so.
+            StepKind::Wait { .. } => own.filter(|word| word == "ok").collect(),
             _ => own.collect(),
         };
         let is_asked_about =
@@ -231,7 +233,7 @@ impl OfAnswer<'_> {
     /// Returns whether a result of any form, or none, goes with an outcome.
     fn takes_any(&self, step: &Step, word: &str) -> bool {
         match &step.kind {
-            StepKind::Run { .. } | StepKind::Route { .. } => true,
+            StepKind::Run { .. } | StepKind::Route { .. } | StepKind::Wait { .. } => true,
             _ => self.answer.undo && word == "ok",
         }
     }
@@ -271,6 +273,10 @@ impl OfAnswer<'_> {
     }
 
     fn error(&self, step: &Step, out: &mut Out) {
+        if matches!(step.kind, StepKind::Wait { .. }) {
+            let help = "without an answer it expires; `with` says what is sent";
+            return self.unasked("error", format!("step \"{}\" waits for a signal", step.id), help, out);
+        }
         if matches!(step.kind, StepKind::Gate { .. }) {
             let help = "a person is silent: `outcome = \"expired\"`, or says no: `outcome = \"denied\"`";
             let message = format!("gate \"{}\" asks a person, who has no error", step.id);
@@ -331,6 +337,7 @@ fn unasked(step: &Step) -> Option<&'static str> {
     match &step.kind {
         StepKind::Render { .. } => Some("it writes a text"),
         StepKind::Choose { .. } => Some("it takes the first arm that holds"),
+        StepKind::Wait { wait: Until::Signal { .. } } => None,
         StepKind::Wait { .. } => Some("it waits, and time passes by itself"),
         StepKind::End { .. } => Some("it ends the run"),
         StepKind::Signal { .. } | StepKind::Emit { .. } => Some("it tells others, and nobody answers"),
