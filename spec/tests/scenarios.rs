@@ -73,7 +73,7 @@ fn what_can_never_be_answered_or_met_is_refused() {
         ("[[answer]]\nstep = \"qualfy\"\n", Code::E0212),
         ("[[answer]]\nstep = \"approve\"\noutcome = \"refused\"\n", Code::E0303),
         ("[[answer]]\nstep = \"sort\"\noutcome = \"complaint\"\n", Code::E0303),
-        ("[[answer]]\nstep = \"patience\"\n", Code::E0701),
+        ("[[answer]]\nstep = \"patience\"\nerror = \"transient\"\n", Code::E0701),
         ("[[answer]]\nstep = \"approve\"\nerror = \"transient\"\n", Code::E0701),
         ("[[answer]]\nstep = \"send\"\nprobe = \"happened\"\n", Code::E0701),
         ("[[answer]]\nstep = \"customer\"\nundo = true\n", Code::E0701),
