@@ -233,7 +233,7 @@ fn branches(frame: &Frame, round: &RoundView) -> Markup {
                         (parts::status(&branch.status)) " "
                         a href={ "/runs/" (branch.id) } { bdi { (branch.part.as_deref().unwrap_or(&branch.id)) } }
                         @if let Some(step) = &branch.step { span.soft { " · " (step) } }
-                        span.soft.when { (frame.time(branch.since)) }
+                        span.soft.when { " · " (frame.time(branch.since)) }
                     }
                 } }
             }
