@@ -82,6 +82,8 @@ mod tests {
         }
         assert_eq!(report.long.entries, 61, "a start and thirty rounds: {report:?}");
         assert!(report.long.first_per_s > 0.0 && report.long.last_per_s > 0.0, "{report:?}");
-        assert!(report.raw.entries_per_s > 0.0 && report.raw.ratio > 0.0);
+        // On a machine that does much else the ratio may round to nothing.
+        let ratio = report.steady.entries_per_s / report.raw.entries_per_s;
+        assert!(report.raw.entries_per_s > 0.0 && (report.raw.ratio - ratio).abs() <= 0.01, "{report:?}");
     }
 }
