@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p adjutant-tests --bench daemon` prints one JSON object with the hardware; further words choose among
 //! `saves`, `pushes`, `reconcile`, `idle`, `boot` and `parked` (a million runs at a gate, which takes a quarter of an hour and is
-//! only done where it is named). Figures of the daemon are read off its own control socket, a push
+//! only done where it is named; `parked=100000` parks so many). Figures of the daemon are read off its own control socket, a push
 //! stands beside one of the same commit to a bare repository without hooks; nothing is asserted.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
@@ -40,7 +40,11 @@ fn main() {
         "idle": measure("idle", &idle),
         "boot": measure("boot", &|| json!({ "1000": boot(1_000), "10000": boot(10_000) })),
     });
-    let parked = chosen.iter().any(|word| word == "parked").then(|| boot(1_000_000));
+    let many = |word: &String| {
+        let count = word.strip_prefix("parked")?.strip_prefix('=');
+        count.map_or(Some(1_000_000), |count| count.parse().ok())
+    };
+    let parked = chosen.iter().find_map(many).map(boot);
     let report = parked.map_or(report.clone(), |parked| json!({ "others": report, "parked": parked }));
     println!("{report:#}");
 }
