@@ -62,7 +62,7 @@ pub fn given(
 /// they are the tighter ones.
 ///
 /// # Errors
-/// As [`given`].
+/// Those of [`given`]: a name that the playbook has no input for, a value of another type, an input that is missing.
 pub fn handed(
     playbook: &Playbook,
     input: &BTreeMap<String, Labelled>,

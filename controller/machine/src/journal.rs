@@ -238,7 +238,7 @@ pub trait Journal: Send + Sync + 'static {
     /// Reads the counts of the groups whose names begin so, in order; a group without members is not among them.
     ///
     /// # Errors
-    /// [`JournalError::Disk`].
+    /// [`JournalError::Disk`] where the store can't be read.
     fn counts(&self, prefix: &[u8]) -> Result<Vec<GroupCount>, JournalError>;
 
     /// Reads a payload by its digest.

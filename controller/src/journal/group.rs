@@ -28,8 +28,8 @@ use super::{
     value::ValueHead,
 };
 
-/// The heads and salts of instances that were written lately, and counts of groups. Only the writer changes them, so they are
-/// never stale.
+/// The heads and salts of instances that were written lately, and counts of groups. They are never stale, for only the writer
+/// changes them.
 #[derive(Default)]
 pub(super) struct Lately {
     logs: RefCell<HashMap<InstanceId, KnownLog>>,

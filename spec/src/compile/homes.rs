@@ -29,7 +29,7 @@ pub(crate) struct Homes {
 pub(crate) struct Lost {
     /// The position of the step in the file.
     pub(crate) index: usize,
-    /// Why.
+    /// Why its `in` leads nowhere.
     pub(crate) why: Why,
 }
 

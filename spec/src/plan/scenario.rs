@@ -59,7 +59,7 @@ pub enum Begin {
 pub struct Given {
     /// The kind of record.
     pub kind: Id,
-    /// Its key.
+    /// The key that tells it from others of its kind.
     pub key: String,
     /// Its fields; merged into what is there, where it comes later.
     pub value: Value,
@@ -77,7 +77,7 @@ pub struct Answer {
     /// In which branch of which step it stands, the outermost first; in any when empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub branches: Vec<BranchOf>,
-    /// The step.
+    /// The step that is answered.
     pub step: StepId,
     /// The visit that it is for; any when absent.
     pub visit: Option<u32>,
@@ -106,7 +106,7 @@ pub struct BranchOf {
 pub enum Reply {
     /// An outcome with its result; of a gate, with what its form is filled with.
     Outcome {
-        /// The outcome.
+        /// The outcome's name, such as `approved`.
         word: String,
         /// The result, where one is given.
         with: Option<Value>,
@@ -140,7 +140,7 @@ pub struct Expectation {
     pub step: StepId,
     /// Which visit of it; any when absent.
     pub visit: Option<u32>,
-    /// Its outcome.
+    /// The outcome that the visit must have; any when absent.
     pub outcome: Option<String>,
     /// Its arguments; what is not named does not matter.
     pub with: Map<String, Value>,
@@ -159,11 +159,11 @@ pub struct Expectation {
 pub struct RecordWanted {
     /// The kind of record.
     pub kind: Id,
-    /// Its key.
+    /// The key that tells it from others of its kind.
     pub key: String,
     /// Its fields; those that are not named do not matter.
     pub value: Map<String, Value>,
-    /// Its version.
+    /// The version that it must have; any when absent.
     pub version: Option<u64>,
     /// Whether there must be none.
     pub missing: bool,

@@ -39,7 +39,7 @@ pub(crate) struct Site {
 /// One name of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Name {
-    /// The name.
+    /// The name without its dot, brackets or quotes.
     pub(crate) name: String,
     /// The bytes where it stands; of all but the first only the end can be told.
     pub(crate) span: Range<usize>,

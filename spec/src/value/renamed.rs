@@ -83,7 +83,7 @@ pub(crate) fn template(written: &Template, rename: &mut Rename<'_>) -> Result<Te
 /// Returns an argument under other names.
 ///
 /// # Errors
-/// As [`template`].
+/// Where a text in it, under its other names, is no template: see [`template`].
 pub(crate) fn arg(written: &Arg, rename: &mut Rename<'_>) -> Result<Arg, TemplateError> {
     Ok(match written {
         Arg::Literal(value) => Arg::Literal(value.clone()),
@@ -96,7 +96,7 @@ pub(crate) fn arg(written: &Arg, rename: &mut Rename<'_>) -> Result<Arg, Templat
 /// Returns a table of arguments under other names.
 ///
 /// # Errors
-/// As [`template`].
+/// Where a text in them, under its other names, is no template: see [`template`].
 pub(crate) fn args(
     written: &BTreeMap<String, Arg>,
     rename: &mut Rename<'_>,

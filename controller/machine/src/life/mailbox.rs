@@ -80,7 +80,7 @@ pub struct Signal {
 /// A run, or a branch, that waits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Awaiter {
-    /// Its id.
+    /// The id of the run that waits.
     pub run: String,
     /// The step that waits.
     pub step: StepId,
@@ -100,7 +100,7 @@ pub struct Awaiter {
 pub enum MailboxEvent {
     /// A run begins to wait.
     Awaited {
-        /// Who waits.
+        /// The step of the run that waits for the next entry.
         waiter: Awaiter,
     },
     /// Something was sent.
@@ -113,7 +113,7 @@ pub enum MailboxEvent {
 /// What a mailbox is told, with which one it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MailboxTold {
-    /// Which mailbox.
+    /// The mailbox that it goes to.
     pub mailbox: MailboxId,
     /// What happens to it.
     #[serde(flatten)]
@@ -127,7 +127,7 @@ pub struct MailboxEntry {
     pub at: Stamp,
     /// Who caused it.
     pub by: String,
-    /// What happened.
+    /// The mailbox, and what happened to it.
     #[serde(flatten)]
     pub told: MailboxTold,
 }

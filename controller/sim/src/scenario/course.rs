@@ -19,7 +19,7 @@ pub struct Visit {
     pub run: String,
     /// The playbook of the run.
     pub playbook: Id,
-    /// The step.
+    /// The step that was visited.
     pub step: StepId,
     /// Which visit of it, from 1.
     pub visit: u32,
@@ -261,7 +261,7 @@ impl Course {
 pub(super) struct Described {
     /// What is asked.
     pub(super) asked: String,
-    /// With what.
+    /// The arguments that it was asked with.
     pub(super) args: Value,
 }
 

@@ -41,7 +41,7 @@ pub use words::since;
 pub struct Played {
     /// What does not hold, first of all; `None` where everything does.
     pub finding: Option<Finding>,
-    /// What happened.
+    /// What the runs of the play did, in their order.
     pub course: Course,
 }
 

@@ -45,7 +45,7 @@ pub(super) struct Props {
     pub(super) course: Course,
 }
 
-/// One play.
+/// What one play of a scenario needs while its time goes on.
 pub(super) struct Player<'a> {
     pub(super) plan: &'a Plan,
     pub(super) scenario: &'a Scenario,

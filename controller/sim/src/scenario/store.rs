@@ -10,7 +10,7 @@ use adjutant_machine::{
 use adjutant_spec::{plan::Bundle, scenario::Given};
 use serde_json::{Value, json};
 
-/// Which record.
+/// What tells one record of the play from another.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Name {
     pub(super) kind: String,

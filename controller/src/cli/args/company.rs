@@ -41,7 +41,7 @@ pub(crate) struct CheckArgs {
     pub tests: bool,
 }
 
-/// `test`.
+/// What `adjutant test` is asked: which scenarios to play, and with which faults.
 #[derive(Debug, Args)]
 pub(crate) struct TestArgs {
     /// A playbook, or a file of `tests/`; every scenario when absent.

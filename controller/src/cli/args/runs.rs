@@ -178,7 +178,7 @@ pub(crate) enum DeliveryAction {
     },
 }
 
-/// `signal`.
+/// What `adjutant signal` is asked: which mailbox to tell what.
 #[derive(Debug, Args)]
 pub(crate) struct SignalArgs {
     /// The signal's name.

@@ -123,10 +123,10 @@ pub(super) fn nearest_causes(core: &Core, run: &Run, most: usize) -> Result<Vec<
 
 /// Why a branch is not over.
 pub(super) struct BranchCause {
-    /// Which one.
+    /// The name of the branch.
     pub(super) branch: String,
     /// What it waits for.
     pub(super) text: String,
-    /// Since when.
+    /// Since when it waits, where it is known.
     pub(super) since: Option<When>,
 }

@@ -10,13 +10,13 @@ use super::When;
 /// A business record with where it comes from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RecordView {
-    /// The kind.
+    /// The kind of record, as a `record` step names it.
     pub kind: String,
-    /// The key.
+    /// The key that tells it from others of its kind.
     pub key: String,
     /// Its version, from 1.
     pub version: u64,
-    /// Its fields.
+    /// Its fields, as they were written last.
     pub value: Value,
     /// Who wrote it last: the run's effect.
     #[schema(value_type = Option<String>)]
@@ -25,14 +25,14 @@ pub struct RecordView {
     pub run: Option<String>,
     /// The step that wrote it last.
     pub step: Option<String>,
-    /// When.
+    /// When it was written last.
     pub at: When,
 }
 
 /// A slot of a schedule as it was dealt with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SlotView {
-    /// The playbook.
+    /// The playbook whose schedule the slot is of.
     pub playbook: String,
     /// The slot, with its zone's offset; the first one of a span.
     pub slot: String,
@@ -49,7 +49,7 @@ pub struct SlotView {
     pub reason: Option<String>,
     /// How late it was dealt with, in milliseconds.
     pub late_ms: i64,
-    /// The run.
+    /// The run that was started for it, where one was.
     pub run: Option<String>,
 }
 

@@ -40,7 +40,7 @@ impl Sort {
 /// Something that must never happen, and did.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trouble {
-    /// Which sort.
+    /// What sort of trouble it is.
     pub sort: Sort,
     /// The step that it is about, where it is about one.
     pub step: Option<StepId>,
