@@ -28,10 +28,18 @@ impl Count {
     /// Returns the count after a change.
     #[must_use]
     pub fn after(self, change: &CountChange<'_>) -> Self {
+        let before = if change.is_anew { Self::default() } else { self };
         Self {
-            members: self.members.saturating_add_signed(change.members),
-            digest: self.digest.wrapping_add(change.digest),
+            members: before.members.saturating_add_signed(change.members),
+            digest: before.digest.wrapping_add(change.digest),
         }
+    }
+
+    /// Returns a stored count after a change. One that cannot be read stays so until it is counted anew: a change of it would
+    /// make a wrong number that nothing tells from a right one.
+    #[must_use]
+    pub fn of_stored(stored: Option<Self>, change: &CountChange<'_>) -> Option<Self> {
+        if change.is_anew { Some(Self::default().after(change)) } else { Some(stored?.after(change)) }
     }
 
     /// Returns the count without members that are counted elsewhere.
@@ -69,6 +77,8 @@ pub struct CountChange<'a> {
     pub members: i64,
     /// What is added to the digest of who they are, past the end from the beginning.
     pub digest: u128,
+    /// Whether this is the whole count, whatever was stored.
+    pub is_anew: bool,
 }
 
 /// What a batch changes in the counts of groups: who joins and who leaves is added up, so there is one change for each group.
@@ -80,6 +90,7 @@ pub struct CountChanges(BTreeMap<Vec<u8>, Sum>);
 struct Sum {
     members: i64,
     digest: u128,
+    is_anew: bool,
 }
 
 impl CountChanges {
@@ -97,29 +108,30 @@ impl CountChanges {
         sum.digest = sum.digest.wrapping_sub(digest_of(member));
     }
 
-    /// Makes a group's count another one; the store takes one that it cannot read for none.
-    pub fn put_right(&mut self, group: &[u8], stored: Option<Count>, right: Count) {
-        let stored = stored.unwrap_or_default();
-        let sum = self.of(group);
-        sum.members += right.members.cast_signed().wrapping_sub(stored.members.cast_signed());
-        sum.digest = sum.digest.wrapping_add(right.digest.wrapping_sub(stored.digest));
+    /// Makes a group's count this one, whatever is stored, and whether that can be read or not.
+    pub fn put_right(&mut self, group: &[u8], right: Count) {
+        *self.of(group) = Sum { members: right.members.cast_signed(), digest: right.digest, is_anew: true };
     }
 
     /// Adds what others change.
     pub fn extend(&mut self, others: Self) {
-        for (group, Sum { members, digest }) in others.0 {
+        for (group, Sum { members, digest, is_anew }) in others.0 {
             let sum = self.of(&group);
+            if is_anew {
+                *sum = Sum { is_anew, ..Sum::default() };
+            }
             sum.members += members;
             sum.digest = sum.digest.wrapping_add(digest);
         }
     }
 
-    /// Returns what changes, by the names of the groups; a count that could not be read is written anew even where nothing is added.
+    /// Returns what changes, by the names of the groups.
     pub fn iter(&self) -> impl Iterator<Item = CountChange<'_>> {
-        self.0.iter().map(|(group, Sum { members, digest })| CountChange {
+        self.0.iter().map(|(group, Sum { members, digest, is_anew })| CountChange {
             group,
             members: *members,
             digest: *digest,
+            is_anew: *is_anew,
         })
     }
 
@@ -172,9 +184,19 @@ mod tests {
         assert_eq!(Count::read(wrong.bytes()), wrong);
         let right = Count { members: 2, digest: 5 };
         let mut changes = CountChanges::default();
-        changes.put_right(b"group", Some(wrong), right);
+        changes.put_right(b"group", right);
         let change = changes.iter().next().expect("it changes");
         assert_eq!(wrong.after(&change), right);
+        assert_eq!(Count::of_stored(None, &change), Some(right));
         assert!(right.without(right).is_empty());
+    }
+
+    #[test]
+    fn a_count_that_cannot_be_read_stays_so_until_it_is_counted_anew() {
+        let mut changes = CountChanges::default();
+        changes.join(b"group", b"a");
+        let change = changes.iter().next().expect("it changes");
+        assert_eq!(Count::of_stored(None, &change), None);
+        assert_eq!(Count::of_stored(Some(Count::default()), &change).map(|count| count.members), Some(1));
     }
 }

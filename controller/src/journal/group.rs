@@ -225,7 +225,10 @@ impl<'a> Group<'a> {
             place += u32::from(is_chained(write.table));
         }
         for (change, before) in counts {
-            self.counts.insert(change.group.to_vec(), before.after(&change));
+            // One that cannot be read is left as it is: the next process counts it anew.
+            if let Some(after) = Count::of_stored(before, &change) {
+                self.counts.insert(change.group.to_vec(), after);
+            }
         }
         self.payloads(batch, &link);
         trims.iter().for_each(|trim| self.trim(trim));
@@ -313,11 +316,11 @@ impl<'a> Group<'a> {
         self.put(Family::State, keys::snapshot(instance), laid.head.with(&[&laid.texts, inline]));
     }
 
-    /// Returns a group's count as the batches so far leave it.
-    fn count(&self, group: &[u8]) -> Result<Count, JournalError> {
+    /// Returns a group's count as the batches so far leave it; nothing where it cannot be read.
+    fn count(&self, group: &[u8]) -> Result<Option<Count>, JournalError> {
         let known =
             self.counts.get(group).copied().or_else(|| self.lately.counts.borrow().get(group).copied());
-        known.map_or_else(|| self.db.now().count(group), Ok)
+        known.map_or_else(|| self.db.now().count(group), |known| Ok(Some(known)))
     }
 
     /// Adds a row; `place` is its place among the chained rows of the batch.

@@ -279,10 +279,12 @@ impl View<'_> {
         Ok(found)
     }
 
-    /// Reads the count of a group; one that cannot be read is none.
-    pub(super) fn count(&self, group: &[u8]) -> Result<Count, JournalError> {
-        let Some(value) = self.get(Family::Index, &keys::count(group))? else { return Ok(Count::default()) };
-        Ok(read_count(group, &value).unwrap_or_default())
+    /// Reads the count of a group; nothing where it cannot be read.
+    pub(super) fn count(&self, group: &[u8]) -> Result<Option<Count>, JournalError> {
+        let Some(value) = self.get(Family::Index, &keys::count(group))? else {
+            return Ok(Some(Count::default()));
+        };
+        Ok(read_count(group, &value).ok())
     }
 
     /// Reads a payload that a caller named.

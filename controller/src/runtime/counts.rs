@@ -41,14 +41,11 @@ pub(super) fn open(journal: &dyn Journal) -> Result<(), Error> {
     }
     let right = recounted(journal)?;
     let mut counts = CountChanges::default();
-    let mut known: BTreeMap<Vec<u8>, Option<Count>> =
-        stored.into_iter().map(|GroupCount { group, count }| (group, count)).collect();
-    for (group, right) in right {
-        let stored = known.remove(&group).unwrap_or_else(|| Some(Count::default()));
-        counts.put_right(&group, stored, right);
+    for GroupCount { group, .. } in stored {
+        counts.put_right(&group, Count::default());
     }
-    for (group, stored) in known {
-        counts.put_right(&group, stored, Count::default());
+    for (group, right) in right {
+        counts.put_right(&group, right);
     }
     let marker = RowWrite { table: Table::Host, key: rows::host::COUNTED.to_vec(), value: Some(Vec::new()) };
     journal.append(Batch { writes: vec![marker], counts, ..Batch::default() })?;

@@ -375,10 +375,14 @@ impl Durable {
     }
 
     fn count(&mut self, change: &CountChange<'_>) {
-        let spoilt = self.spoilt.remove(&Spoilt::Count(change.group.to_vec()));
-        let before = self.counts.remove(change.group).filter(|_| !spoilt).unwrap_or_default();
-        let after = before.after(change);
-        if !after.is_empty() {
+        let spoilt = Spoilt::Count(change.group.to_vec());
+        let stored = self.counts.get(change.group).copied().unwrap_or_default();
+        let before = Some(stored).filter(|_| !self.spoilt.contains(&spoilt));
+        let Some(after) = Count::of_stored(before, change) else { return };
+        self.spoilt.remove(&spoilt);
+        if after.is_empty() {
+            self.counts.remove(change.group);
+        } else {
             self.counts.insert(change.group.to_vec(), after);
         }
     }
