@@ -295,6 +295,19 @@ pub struct RunStarted {
     /// Who gave the inputs, and so how far they are trusted at most; absent where a parent run did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub speaker: Option<Speaker>,
+    /// What a branch hears of the signals to its run; absent of a run that is no branch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hearing: Option<Hearing>,
+}
+
+/// Which signals are meant for a branch: those for the run that it is a part of, less those that were given before it began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hearing {
+    /// When the run began that it is a part of, the root: what is older is not meant for it.
+    pub since: Stamp,
+    /// The number of the last signal that its parent was given by each mailbox, by the names of their instances.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub heard: BTreeMap<String, u64>,
 }
 
 /// What a branch tells its parent when it is over.

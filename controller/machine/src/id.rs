@@ -161,6 +161,9 @@ pub struct AttemptId {
     pub attempt: u32,
 }
 
+/// What the key of an effect begins with.
+const KEY: &str = "adjutant-";
+
 impl EffectId {
     /// Returns the instance that owns it.
     #[must_use]
@@ -171,7 +174,13 @@ impl EffectId {
     /// Returns the key that is sent outside; the same for every attempt.
     #[must_use]
     pub fn key(&self) -> String {
-        format!("adjutant-{self}")
+        format!("{KEY}{self}")
+    }
+
+    /// Returns the effect of which this is the key; `None` where it is none of ours.
+    #[must_use]
+    pub fn of_key(key: &str) -> Option<Self> {
+        key.strip_prefix(KEY)?.parse().ok()
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
 const FORM: u8 = 1;
 
 /// The words of events, by their places.
-const EVENTS: [&str; 42] = [
+const EVENTS: [&str; 43] = [
     "run_started",
     "effect_leased",
     "effect_deferred",
@@ -57,6 +57,7 @@ const EVENTS: [&str; 42] = [
     "signal_came",
     "signal_awaited",
     "signal_sent",
+    "signal_went_on",
 ];
 
 /// What happens to an instance that is no run: deliveries, switches, schedules, revisions and proposals. A number is a place in the
@@ -96,6 +97,8 @@ pub enum HostEvent {
     SignalAwaited = 40,
     /// A signal was sent to those who wait for it.
     SignalSent = 41,
+    /// More of those who wait for a signal are told of it.
+    SignalWentOn = 42,
 }
 
 /// The words of facts, by their places.
@@ -356,6 +359,7 @@ mod tests {
             HostEvent::ProposalMoved,
             HostEvent::SignalAwaited,
             HostEvent::SignalSent,
+            HostEvent::SignalWentOn,
         ] {
             let word = read(&of_host(Stamp(7), event)).unwrap().event.replace('_', "");
             assert_eq!(format!("{event:?}").to_lowercase(), word);

@@ -136,6 +136,7 @@ pub fn started(bundle: &Bundle, stage: Stage, inputs: &[(&str, Value)]) -> RunSt
         input,
         dry: false,
         speaker: None,
+        hearing: None,
     }
 }
 

@@ -17,10 +17,15 @@ pub struct KeptMailbox {
 }
 
 impl KeptMailbox {
+    /// Returns whether somebody is still to be told of what is kept.
+    pub(crate) fn owes(&self) -> bool {
+        self.mailbox.as_ref().is_some_and(Mailbox::owes)
+    }
+
     /// Takes what the mailbox is told at a moment, and returns the runs that are told of it.
     pub(crate) fn tell(&mut self, at: Stamp, by: &str, told: MailboxTold) -> Result<Vec<ToldRun>, Broken> {
         let entry = MailboxEntry { at, by: by.to_owned(), told: dated(told, at) };
-        let Answered { next, told, is_repeated } = Mailbox::answer(self.mailbox.clone(), &entry);
+        let Answered { next, told, is_repeated, .. } = Mailbox::answer(self.mailbox.clone(), &entry);
         if is_repeated {
             return Ok(Vec::new());
         }
@@ -41,6 +46,6 @@ fn dated(told: MailboxTold, now: Stamp) -> MailboxTold {
         MailboxEvent::Sent { signal } => {
             MailboxTold { event: MailboxEvent::Sent { signal: Signal { at: now, ..signal } }, ..told }
         }
-        MailboxEvent::Awaited { .. } => told,
+        MailboxEvent::Awaited { .. } | MailboxEvent::WentOn => told,
     }
 }

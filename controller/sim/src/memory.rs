@@ -10,7 +10,7 @@ use adjutant_machine::{
     fact::Entry,
     fold,
     id::{AttemptId, EffectId, Stamp},
-    life::mailbox::{MailboxTold, ToldRun},
+    life::mailbox::{MailboxEvent, MailboxTold, ToldRun},
     projection::{self, Message},
     run::{EffectPhase, LEASE_GRACE, Phase, Run, Status},
     step,
@@ -174,16 +174,20 @@ impl MemoryHost {
     /// [`Broken`] where a law does not hold.
     pub fn tell_mailbox(&mut self, by: &str, told: MailboxTold) -> Result<(), Broken> {
         let name = told.mailbox.instance().name;
+        let mailbox = told.mailbox.clone();
         let kept = self.mailboxes.entry(name.clone()).or_default();
         let told = kept.tell(self.now, by, told)?;
-        let seq = kept.log.len();
+        let (seq, owes) = (kept.log.len(), kept.owes());
         for (place, ToldRun { run, came }) in told.into_iter().enumerate() {
             let id = format!("{name}.{seq}.{place}");
             let event = Event::SignalCame(Box::new(came));
             let envelope = Envelope { at: self.now, id, by: "host".to_owned(), event };
             self.post.push(Posted { from: name.clone(), to: run, envelope });
         }
-        Ok(())
+        if !owes {
+            return Ok(());
+        }
+        self.tell_mailbox("host", MailboxTold { mailbox, event: MailboxEvent::WentOn })
     }
 
     /// Leases an effect as the runtime does.

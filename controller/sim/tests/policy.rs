@@ -1,8 +1,14 @@
 //! Permissions: writes are denied unless granted, a stage only tightens, and a rename takes nothing away.
 
-use adjutant_machine::money::policy::{Permission, Question, decide};
+use adjutant_machine::{
+    call::Call,
+    money::{
+        permission::{Asking, effect, name, permission},
+        policy::{Permission, Question, decide},
+    },
+};
 use adjutant_sim::companies::small;
-use adjutant_spec::plan::{Autonomy, Effect, Level, Plan, Stage, Subject};
+use adjutant_spec::plan::{Autonomy, Effect, Level, Plan, Renamed, Stage, Subject};
 
 fn plan(grants: &[(&str, &str, Level)]) -> Plan {
     let connector = "schema = \"adjutant/v1\"\nkind = \"http\"\nendpoint = \"https://crm.example.com\"\nwas = [\"people\"]\n\
@@ -84,4 +90,17 @@ fn a_stage_only_tightens() {
     assert!(matches!(decide(&plan, Question { stage: Stage::Advise, ..base }), Permission::Ask { .. }));
     let observe = Question { stage: Stage::Observe, is_approved: true, ..base };
     assert!(matches!(decide(&plan, observe), Permission::Deny { .. }));
+}
+
+#[test]
+fn a_signal_changes_something_and_stops_where_the_slice_does_not_act() {
+    let plan = plan(&[]);
+    let call =
+        Call::Signal { signal: "paid".to_owned(), to: None, triggers: true, data: serde_json::Value::Null };
+    assert_eq!((effect(&call), name(&call)), (Effect::Write, "signal"));
+    let playbook = plan.playbooks.values().next().expect("it has one").oldest();
+    let says = |stage| permission(&plan, &Asking { call: &call, approval: None, playbook: &playbook, stage });
+    assert!(matches!(says(Stage::Observe), Permission::Deny { .. }));
+    assert!(matches!(says(Stage::Advise), Permission::Ask { .. }));
+    assert!(matches!(says(Stage::Act), Permission::Allow { .. }));
 }

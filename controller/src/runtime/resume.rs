@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use adjutant_machine::{
     event::{Envelope, Event},
-    id::EffectId,
+    id::{EffectId, InstanceKind},
     journal::{self, Table},
     projection,
     run::Run,
 };
 
-use super::{Error, core::Core, draft::message_of, mailbox::Job, outbox, reads, rows};
+use super::{Error, core::Core, draft::message_of, mailbox::Job, outbox, reads, rows, signals};
 
 /// Takes up the work that an earlier process left: reads the outbox, and nothing else.
 pub(super) fn all(core: &Arc<Core>) -> Result<(), Error> {
@@ -52,8 +52,12 @@ fn remake(core: &Arc<Core>, key: &[u8], flaw: &str) {
             tracing::error!(flaw, "a row of the outbox is not readable");
             return;
         };
-        let live = core.live();
-        match message_of(core.journal.as_ref(), live.plan.as_deref(), &named) {
+        let (journal, live) = (core.journal.as_ref(), core.live());
+        let message = match named.from.kind {
+            InstanceKind::Mailbox => signals::message_of(journal, &named),
+            _ => message_of(journal, live.plan.as_deref(), &named),
+        };
+        match message {
             Some(message) => outbox::send(core, key.to_vec(), message),
             None => {
                 core.quarantine(

@@ -27,7 +27,7 @@ use super::{
     core::{Core, Live},
     rows,
     rows::timer::Timer,
-    start::{self, Fired},
+    start::{self, Begun, Fired},
     views::SlotView,
     wheel::Turns,
 };
@@ -297,12 +297,12 @@ async fn begin(
         by: "host",
         compares: false,
         speaker: Speaker::Operator,
+        late_since: None,
     };
-    let (run, reason) = match start::triggered(core, live, schedule.playbook, &fired).await {
-        Ok(Some(started)) => (Some(started.run), None),
-        Ok(None) => (None, Some("another run of the playbook is live".to_owned())),
-        Err(Error::Invalid { problems }) => (None, Some(problems.join("; "))),
-        Err(error) => return Err(error),
+    let (run, reason) = match start::triggered(core, live, schedule.playbook, &fired).await? {
+        Begun::Run(started) => (Some(started.run), None),
+        Begun::Skipped(_) => (None, Some("another run of the playbook is live".to_owned())),
+        Begun::Refused(reason) => (None, Some(reason)),
     };
     Ok(Recorded { slot, last: slot, count: 1, run, reason, late })
 }

@@ -8,7 +8,7 @@ use adjutant_machine::{
     eval,
     event::{Envelope, Event, Labelled, RunStarted},
     given::{self, Giver},
-    id::InstanceId,
+    id::{InstanceId, Stamp},
     journal::Table,
     trust::Speaker,
 };
@@ -95,6 +95,7 @@ fn new_run(live: &Live, playbook: &Playbook, begin: Begin) -> Result<NewRun, Err
         parent: None,
         dry: begin.dry,
         speaker: Some(begin.speaker),
+        hearing: None,
     };
     Ok(NewRun { started, oldest: playbook.oldest(), by: begin.by, meant: begin.meant })
 }
@@ -134,6 +135,7 @@ pub(super) async fn child(core: &Arc<Core>, perform: &Perform) -> Result<Started
         parent: Some(perform.effect.clone()),
         dry: perform.dry,
         speaker: None,
+        hearing: None,
     };
     let by = format!("run:{}", perform.effect.run);
     begin_run(core, NewRun { started, oldest, by, meant: None }).await
@@ -148,15 +150,44 @@ pub(super) struct Fired<'a> {
     pub(super) compares: bool,
     /// Who gave the event's values.
     pub(super) speaker: Speaker,
+    /// When the event came, where it could not begin then and is tried again: it takes nothing's place that began since.
+    pub(super) late_since: Option<Stamp>,
 }
 
-/// Starts a playbook for an event; `None` where another run is live and must not be overlapped.
+/// What became of a playbook that was fired.
+pub(super) enum Begun {
+    /// It has a run: a new one, or the one that its key had before.
+    Run(Started),
+    /// Another run is live, and its `overlap` says that this one does not begin.
+    Skipped(String),
+    /// It cannot begin with this event, or not now: why, for people.
+    Refused(String),
+}
+
+/// Starts a playbook for an event. What is wrong with the event or with this one playbook is no error: others may begin with it.
 pub(super) async fn triggered(
     core: &Arc<Core>,
     live: &Live,
     playbook: &Playbook,
     fired: &Fired<'_>,
-) -> Result<Option<Started>, Error> {
+) -> Result<Begun, Error> {
+    match try_begin(core, live, playbook, fired).await {
+        Err(Error::Invalid { problems }) => Ok(Begun::Refused(problems.join("; "))),
+        // Its key is another event's: it starts nothing, and nobody loses it without a word.
+        Err(Error::Conflict { reason }) => Ok(Begun::Refused(reason)),
+        Err(Error::Quarantined { reason, .. }) => {
+            Ok(Begun::Refused(format!("its run is set aside: {reason}")))
+        }
+        other => other,
+    }
+}
+
+async fn try_begin(
+    core: &Arc<Core>,
+    live: &Live,
+    playbook: &Playbook,
+    fired: &Fired<'_>,
+) -> Result<Begun, Error> {
     let missing = || Error::Bug(format!("the plan in force has no bundle for playbook \"{}\"", playbook.id));
     let bundle = live.plan.as_ref().and_then(|plan| plan.bundles.get(&playbook.id)).ok_or_else(missing)?;
     let giver = Giver { speaker: fired.speaker, currency: currency(live) };
@@ -174,20 +205,35 @@ pub(super) async fn triggered(
     };
     let run = new_run(live, playbook, begin)?;
     if fired.overlap == Overlap::Allow {
-        return begin_run(core, run).await.map(Some);
+        return begin_run(core, run).await.map(Begun::Run);
     }
     // One at a time: between the look and the start nothing else may begin.
     let _one_at_a_time = core.host.lock().await;
     let most = if fired.overlap == Overlap::Skip { 1 } else { usize::MAX };
     let others = others(core, &run, most).await?;
     if fired.overlap == Overlap::Skip && !others.is_empty() {
-        return Ok(None);
+        return Ok(Begun::Skipped("another run of it is live, and its `overlap` is \"skip\"".to_owned()));
+    }
+    for other in &others {
+        if began_since(core, other, fired.late_since).await? {
+            let reason = format!(
+                "run \"{other}\" is of something newer: this came before it, and is only now tried again"
+            );
+            return Ok(Begun::Skipped(reason));
+        }
     }
     // First those that are there: a process that dies in between is told of the event again, and starts this one then.
     for other in others {
         replace(core, &other, &run).await?;
     }
-    begin_run(core, run).await.map(Some)
+    begin_run(core, run).await.map(Begun::Run)
+}
+
+/// Returns whether a run began after something came that could not begin then.
+async fn began_since(core: &Arc<Core>, run: &str, late_since: Option<Stamp>) -> Result<bool, Error> {
+    let Some(came) = late_since else { return Ok(false) };
+    let run = run.to_owned();
+    core.read(move |core| Ok(super::reads::load(core, &run)?.started_at > came)).await
 }
 
 /// Cancels a run in whose place another begins; one that has ended meanwhile needs nothing.

@@ -86,6 +86,7 @@ fn nothing_known(run: &str) -> RunStarted {
         parent: None,
         dry: false,
         speaker: None,
+        hearing: None,
     }
 }
 

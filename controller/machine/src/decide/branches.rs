@@ -22,7 +22,7 @@ use super::{Decider, Decision, flow::Then};
 use crate::{
     branch::{BranchId, Round, depth},
     eval,
-    event::{BranchEnded, Event, Labelled, RunStarted},
+    event::{BranchEnded, Event, Hearing, Labelled, RunStarted},
     fact::{BranchEnd, Fact},
     id::InstanceId,
     labels,
@@ -160,6 +160,11 @@ impl<'a> Decider<'a> {
             dry: run.dry,
             about: None,
             speaker: None,
+            // A signal to the run is heard by its branches, whatever came first.
+            hearing: Some(Hearing {
+                since: run.hears_since.unwrap_or(run.started_at),
+                heard: run.heard.clone(),
+            }),
         }
     }
 

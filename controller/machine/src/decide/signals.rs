@@ -57,7 +57,7 @@ impl Decider<'_> {
             run: run.id.clone(),
             step: step.id.clone(),
             visit: run.steps.get(&step.id).map_or(1, |state| state.visits),
-            began: run.started_at,
+            began: run.hears_since.unwrap_or(run.started_at),
             after: run.heard.get(&instance.name).copied().unwrap_or_default(),
             until,
         };
@@ -94,7 +94,10 @@ impl Decider<'_> {
         };
         let is_to_run = matches!(step.kind, StepKind::Signal { .. });
         match self.address(sending.address) {
-            Ok(Some(run)) if is_to_run => self.send_signal(step, &sending, Some(Addressed::Run(run))),
+            // A branch listens where its run does.
+            Ok(Some(run)) if is_to_run => {
+                self.send_signal(step, &sending, Some(Addressed::Run(root_of(&run).to_owned())))
+            }
             Ok(key) => self.send_signal(step, &sending, key.map(Addressed::Key)),
             Err(message) => self.trouble(step, "error", message),
         }

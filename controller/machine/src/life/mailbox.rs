@@ -6,7 +6,8 @@
 //!      └────── signal came ──┘
 //! ```
 //! There is a mailbox for each name and key, and one for each name and run. It keeps the last signals for those that come to wait
-//! later: each run is given a signal once, and none that is older than itself. Who waits is told at once, all of them.
+//! later: each run is given a signal once, and none that is older than itself. All who wait are told, [`TOLD_AT_ONCE`] with an entry:
+//! where more wait the mailbox goes on until nobody is owed anything.
 //!
 //! A mailbox has no phases: it is a list of what came and a list of who waits. It is folded from its entries as everything is.
 
@@ -21,6 +22,9 @@ use crate::id::{InstanceId, InstanceKind, Stamp};
 pub const KEPT: usize = 64;
 /// How long one keeps a signal, in milliseconds: 30 days.
 pub const KEPT_FOR: u64 = 30 * 86_400_000;
+
+/// The most runs that are told with one entry: each is told the whole of what was sent, and all of it is one write.
+pub const TOLD_AT_ONCE: usize = 256;
 
 /// What a mailbox is for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,9 +90,9 @@ pub struct Awaiter {
     pub step: StepId,
     /// Which visit of it.
     pub visit: u32,
-    /// When the run began: what is older is not meant for it.
+    /// When the run began, of a branch its root: what is older is not meant for it.
     pub began: Stamp,
-    /// The number of the last signal that it was given here; 0 where none.
+    /// The number of the last signal that it was given here, 0 where none; once it waits, of the last that is not for it.
     pub after: u64,
     /// When it gives up.
     pub until: Stamp,
@@ -108,6 +112,8 @@ pub enum MailboxEvent {
         /// What was sent.
         signal: Signal,
     },
+    /// More of those who wait are told of what is kept: an entry before told as many as it could.
+    WentOn,
 }
 
 /// What a mailbox is told, with which one it is.
@@ -155,6 +161,9 @@ pub struct Kept {
     /// What was sent.
     #[serde(flatten)]
     pub signal: Signal,
+    /// Whether any run was told of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_taken: bool,
 }
 
 /// A mailbox: the fold of its entries.
@@ -190,6 +199,8 @@ pub struct Answered {
     pub told: Vec<ToldRun>,
     /// Whether the signal had come before: then nothing changed.
     pub is_repeated: bool,
+    /// Whether any run was told of the signal, now or when it came before.
+    pub is_taken: bool,
 }
 
 impl Mailbox {
@@ -203,16 +214,26 @@ impl Mailbox {
         let MailboxTold { mailbox, event } = &entry.told;
         let mut next = before.unwrap_or_else(|| Self::new(mailbox.clone()));
         if let MailboxEvent::Sent { signal } = event
-            && next.kept.iter().any(|kept| kept.signal.id == signal.id)
+            && let Some(before) = next.kept.iter().find(|kept| kept.signal.id == signal.id)
         {
-            return Answered { next, told: Vec::new(), is_repeated: true };
+            let is_taken = before.is_taken;
+            return Answered { next, told: Vec::new(), is_repeated: true, is_taken };
         }
         next.let_go(entry.at);
-        let told = match event {
+        match event {
             MailboxEvent::Awaited { waiter } => next.awaited(waiter),
             MailboxEvent::Sent { signal } => next.sent(signal),
-        };
-        Answered { next, told, is_repeated: false }
+            MailboxEvent::WentOn => {}
+        }
+        let told = next.tell_owed();
+        let is_taken = !told.is_empty();
+        Answered { next, told, is_repeated: false, is_taken }
+    }
+
+    /// Returns whether somebody waits who is to be told of a signal that is kept: then the mailbox goes on.
+    #[must_use]
+    pub fn owes(&self) -> bool {
+        self.waiters.iter().any(|waiter| self.owed(waiter).is_some())
     }
 
     /// Returns the mailbox that the entries tell of.
@@ -227,30 +248,44 @@ impl Mailbox {
         self.waiters.retain(|waiter| waiter.until > now);
     }
 
-    /// Gives who comes to wait the first signal that is meant for it; else it waits.
-    fn awaited(&mut self, waiter: &Awaiter) -> Vec<ToldRun> {
+    /// Takes in who comes to wait; the same step of a run waits once.
+    fn awaited(&mut self, waiter: &Awaiter) {
         let is_meant = |kept: &&Kept| kept.number > waiter.after && kept.signal.at >= waiter.began;
-        if let Some(kept) = self.kept.iter().find(is_meant) {
-            return vec![self.tell(waiter, kept)];
-        }
+        // From here on the number alone says what it is owed: a clock that is set back must not lose it what comes.
+        let after = self.kept.iter().find(is_meant).map_or(self.last, |kept| kept.number - 1);
         self.waiters.retain(|known| (&known.run, &known.step) != (&waiter.run, &waiter.step));
-        self.waiters.push(waiter.clone());
-        Vec::new()
+        self.waiters.push(Awaiter { after, ..waiter.clone() });
     }
 
-    fn sent(&mut self, signal: &Signal) -> Vec<ToldRun> {
+    fn sent(&mut self, signal: &Signal) {
         self.last += 1;
-        let kept = Kept { number: self.last, signal: signal.clone() };
-        let told = std::mem::take(&mut self.waiters).iter().map(|waiter| self.tell(waiter, &kept)).collect();
-        self.kept.push(kept);
+        self.kept.push(Kept { number: self.last, signal: signal.clone(), is_taken: false });
         if self.kept.len() > KEPT {
             self.kept.remove(0);
             self.dropped += 1;
         }
+    }
+
+    /// Returns the place of the first kept signal that whoever waits was not given.
+    fn owed(&self, waiter: &Awaiter) -> Option<usize> {
+        self.kept.iter().position(|kept| kept.number > waiter.after)
+    }
+
+    /// Tells those who are owed a signal, in the order in which they came, as many as one entry may; they wait no more.
+    fn tell_owed(&mut self) -> Vec<ToldRun> {
+        let mut told = Vec::new();
+        for waiter in std::mem::take(&mut self.waiters) {
+            match self.owed(&waiter).filter(|_| told.len() < TOLD_AT_ONCE) {
+                Some(place) => told.push(self.tell(&waiter, place)),
+                None => self.waiters.push(waiter),
+            }
+        }
         told
     }
 
-    fn tell(&self, waiter: &Awaiter, kept: &Kept) -> ToldRun {
+    fn tell(&mut self, waiter: &Awaiter, place: usize) -> ToldRun {
+        let kept = &mut self.kept[place];
+        kept.is_taken = true;
         let came = SignalCame {
             mailbox: self.id.clone(),
             step: waiter.step.clone(),
@@ -312,6 +347,15 @@ mod tests {
             assert_eq!(Mailbox::fold(&read), self.mailbox, "the fold is the state (law 6)");
             answered.told.into_iter().map(|told| (told.run, told.came.signal.id)).collect()
         }
+
+        /// Sends a signal again and returns whether it was taken.
+        fn again(&mut self, at: i64, event: MailboxEvent) -> bool {
+            let told = MailboxTold { mailbox: id(), event };
+            let entry = MailboxEntry { at: Stamp(at), by: "host".to_owned(), told };
+            let answered = Mailbox::answer(self.mailbox.clone(), &entry);
+            assert!(answered.is_repeated);
+            answered.is_taken
+        }
     }
 
     fn told(run: &str, id: &str) -> (String, String) {
@@ -338,6 +382,42 @@ mod tests {
         assert_eq!(played.now(23, awaits("a", 2)), [told("a", "second")]);
         assert_eq!(played.now(24, awaits("a", 3)), []);
         assert_eq!(played.now(25, awaits("b", 0)), [told("b", "first")], "another run is given it too");
+    }
+
+    #[test]
+    fn of_very_many_some_are_told_with_each_entry_and_nobody_is_forgotten() {
+        let mut played = Played::new();
+        let many = TOLD_AT_ONCE * 2 + 1;
+        for number in 0..many {
+            assert_eq!(played.now(20, awaits(&format!("r{number}"), 0)), []);
+        }
+        let mut all = played.now(21, signal("s1", 21));
+        assert_eq!(all.len(), TOLD_AT_ONCE);
+        assert_eq!(
+            played.now(22, signal("s2", 22)).len(),
+            TOLD_AT_ONCE,
+            "who is owed the first is not given the second"
+        );
+        all.extend(played.now(23, MailboxEvent::WentOn));
+        assert!(!played.mailbox.as_ref().is_some_and(Mailbox::owes));
+        assert_eq!(all.len() + TOLD_AT_ONCE, many);
+        assert!(all.iter().all(|(_, id)| id == "s1"));
+    }
+
+    #[test]
+    fn a_repeated_signal_says_whether_anybody_took_it() {
+        let mut played = Played::new();
+        played.now(20, signal("s1", 20));
+        assert!(!played.again(21, signal("s1", 21)));
+        assert_eq!(played.now(22, awaits("a", 0)), [told("a", "s1")]);
+        assert!(played.again(23, signal("s1", 23)));
+    }
+
+    #[test]
+    fn who_waits_is_told_though_the_clock_was_set_back() {
+        let mut played = Played::new();
+        played.now(20, awaits("a", 0));
+        assert_eq!(played.now(5, signal("s1", 5)), [told("a", "s1")]);
     }
 
     #[test]

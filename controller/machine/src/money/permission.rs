@@ -24,6 +24,9 @@ pub fn permission(plan: &Plan, asking: &Asking<'_>) -> Permission {
     let Asking { call, approval, playbook, stage } = *asking;
     let subjects = [Subject::playbook(playbook)];
     let slice = plan.slice_of(playbook).map_or(stage, |slice| slice.stage);
+    if matches!(call, Call::Signal { .. }) {
+        return policy::decide_inside(slice.min(stage), approval.is_some());
+    }
     let question = Question {
         subjects: &subjects,
         verb: name(call),
@@ -38,7 +41,17 @@ pub fn permission(plan: &Plan, asking: &Asking<'_>) -> Permission {
 /// Returns the name that grants call it by.
 #[must_use]
 pub fn name(call: &Call) -> &str {
-    verb(call).unwrap_or("record.write")
+    match call {
+        Call::Verb(verb) => &verb.verb,
+        Call::Probe { probe, .. } => probe,
+        Call::Agent(_) => "agent",
+        Call::Route { .. } => "route",
+        Call::RecordRead { .. } => "record.read",
+        Call::RecordList { .. } => "record.list",
+        Call::RecordWrite { .. } => "record.write",
+        Call::Signal { .. } => "signal",
+        Call::FindChild { .. } | Call::StartRun { .. } => "run",
+    }
 }
 
 /// Returns the verb that a call, or the probe of one, asks.
@@ -56,7 +69,13 @@ pub fn verb(call: &Call) -> Option<&str> {
 pub fn effect(call: &Call) -> Effect {
     match call {
         Call::Verb(verb) => verb.effect,
-        Call::RecordWrite { .. } => Effect::Write,
-        _ => Effect::Read,
+        Call::RecordWrite { .. } | Call::Signal { .. } => Effect::Write,
+        // What a child does is judged when it does it.
+        Call::StartRun { .. } | Call::FindChild { .. } => Effect::Read,
+        Call::Probe { .. }
+        | Call::Agent(_)
+        | Call::Route { .. }
+        | Call::RecordRead { .. }
+        | Call::RecordList { .. } => Effect::Read,
     }
 }

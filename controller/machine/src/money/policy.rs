@@ -71,6 +71,16 @@ pub fn decide(plan: &Plan, question: Question<'_>) -> Permission {
     }
 }
 
+/// Decides what tells only this company's own runs, as a signal does: it needs no grant, and stays where the slice does not act.
+#[must_use]
+pub fn decide_inside(stage: Stage, is_approved: bool) -> Permission {
+    match stage {
+        Stage::Observe => Permission::Deny { rule: "the slice only observes".to_owned() },
+        Stage::Advise if !is_approved => Permission::Ask { rule: "the slice only advises".to_owned() },
+        Stage::Advise | Stage::Act => allow("a signal stays inside the company", false),
+    }
+}
+
 fn allow(rule: &str, tells: bool) -> Permission {
     Permission::Allow { rule: rule.to_owned(), tells }
 }

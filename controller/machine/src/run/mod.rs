@@ -103,6 +103,9 @@ pub struct Run {
     /// The number of the last signal that it was given by each mailbox, by the names of their instances.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub heard: BTreeMap<String, u64>,
+    /// When the run began that this branch is a part of; absent of a run that is no branch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hears_since: Option<Stamp>,
     /// The timers that wake it, each with the moment at which it fires.
     #[serde(with = "pairs")]
     pub timers: BTreeMap<TimerId, Stamp>,

@@ -374,6 +374,7 @@ fn unstarted() -> RunStarted {
         dry: false,
         about: None,
         speaker: None,
+        hearing: None,
     }
 }
 

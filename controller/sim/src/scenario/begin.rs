@@ -181,5 +181,6 @@ fn run_of(plan: &Plan, bundle: &Bundle, started: Started) -> RunStarted {
         parent: None,
         dry: false,
         speaker: Some(speaker),
+        hearing: None,
     }
 }

@@ -76,6 +76,7 @@ impl Player<'_> {
             parent: Some(perform.effect.clone()),
             dry: perform.dry,
             speaker: None,
+            hearing: None,
         };
         self.host.start(started)?;
         let doing = reply::succeeded(&perform, json!({ "run": run }));

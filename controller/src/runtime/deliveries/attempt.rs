@@ -19,7 +19,7 @@ use crate::runtime::{
     pauses,
     request::Taken,
     signals,
-    start::{self, Fired},
+    start::{self, Begun, Fired},
     views::PauseView,
 };
 
@@ -113,25 +113,16 @@ pub(super) async fn attempt(
             continue;
         }
         let (event, by) = (&arrival.content, arrival.by.as_str());
-        let fired = Fired { overlap: *overlap, event, by, compares: true, speaker };
+        let late_since = before.map(|_| arrival.at);
+        let fired = Fired { overlap: *overlap, event, by, compares: true, speaker, late_since };
         let id = Some(playbook.id.clone());
-        match start::triggered(core, live, playbook, &fired).await {
-            Ok(Some(run)) => tried.started.push(run),
-            Ok(None) => {
-                let reason = "another run of it is live, and its `overlap` is \"skip\"".to_owned();
-                tried.skipped.push(Unmet { playbook: id, reason });
+        match start::triggered(core, live, playbook, &fired).await? {
+            Begun::Run(run) => tried.started.push(run),
+            Begun::Skipped(reason) => tried.skipped.push(Unmet { playbook: id, reason }),
+            Begun::Refused(reason) => {
+                tracing::warn!(playbook = playbook.id, delivery = arrival.id, reason, "a delivery waits");
+                tried.unmet.push(Unmet { playbook: id, reason });
             }
-            Err(Error::Invalid { problems }) => {
-                tracing::warn!(playbook = playbook.id, delivery = arrival.id, ?problems, "a delivery waits");
-                tried.unmet.push(Unmet { playbook: id, reason: problems.join("; ") });
-            }
-            // Its key is another message's: it starts nothing, and nobody loses it without a word.
-            Err(Error::Conflict { reason }) => tried.unmet.push(Unmet { playbook: id, reason }),
-            // One run that is set aside must not keep the others of this delivery from beginning.
-            Err(Error::Quarantined { reason, .. }) => {
-                tried.unmet.push(Unmet { playbook: id, reason: format!("its run is set aside: {reason}") });
-            }
-            Err(error) => return Err(error),
         }
     }
     Ok(tried)

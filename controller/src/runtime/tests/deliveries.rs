@@ -1,7 +1,7 @@
 //! What comes in is never lost without a word: open deliveries, their waking, their dropping, and who may speak for them.
 
 use adjutant_machine::{life::delivery::Unmet, trust::Speaker};
-use adjutant_spec::value::Trust;
+use adjutant_spec::{files::FileSet, value::Trust};
 
 use super::*;
 use crate::runtime::{
@@ -67,7 +67,7 @@ impl World {
         self.handle.deliveries(DeliveryFilter::default()).await.expect("the list can be read").items
     }
 
-    async fn all(&self) -> Vec<DeliveryLine> {
+    pub(super) async fn all(&self) -> Vec<DeliveryLine> {
         let all = DeliveryFilter { all: true, ..DeliveryFilter::default() };
         self.handle.deliveries(all).await.expect("the list can be read").items
     }
@@ -245,42 +245,6 @@ async fn another_content_under_a_known_id_is_a_conflict() {
     let world = opened(&[]).await;
     world.takes(delivery("m-2", "one")).await;
     assert!(matches!(world.handle.intake(delivery("m-2", "two")).await, Err(Error::Conflict { .. })));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn overlap_skip_is_the_playbooks_own_word_and_leaves_a_trace() {
-    let leads = leads("event.text", "overlap = \"skip\"\n");
-    let world = opened(&[("playbooks/leads.toml", &leads)]).await;
-    world.script.will("desk.put", [Turn::Held(json!({ "id": "1" }))]);
-    world.takes(delivery("m-1", "first")).await;
-    let skipped = world.takes(delivery("m-2", "second")).await;
-    assert!(skipped.runs.is_empty() && skipped.open.is_none(), "{skipped:?}");
-    assert!(skipped.why.as_deref().unwrap().contains("another run"), "{skipped:?}");
-    let all = world.all().await;
-    assert_eq!((all.len(), all[0].state.as_str(), all[0].delivery.as_str()), (1, "dropped", "m-2"));
-    assert!(world.takes(delivery("m-2", "second")).await.known);
-    world.script.released.send_replace(true);
-    world.rest().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn overlap_replace_cancels_what_is_live_and_starts_at_once() {
-    let leads = leads("event.text", "overlap = \"replace\"\n");
-    let world = opened(&[("playbooks/leads.toml", &leads)]).await;
-    world.script.will("desk.put", [Turn::Ok(json!({ "id": "1" })), Turn::Held(json!({ "id": "2" }))]);
-    let done = world.takes(delivery("m-1", "first")).await.runs[0].run.clone();
-    world.rest().await;
-    let held = world.takes(delivery("m-2", "second")).await.runs[0].run.clone();
-    let newest = world.takes(delivery("m-3", "third")).await.runs[0].run.clone();
-    assert!(world.takes(delivery("m-3", "third")).await.known, "the same message replaces nothing");
-    world.script.released.send_replace(true);
-    world.rest().await;
-    let status = async |run: &str| world.run(run).await.line.status;
-    let all = [status(&done).await, status(&held).await, status(&newest).await];
-    assert_eq!(all, ["done", "cancelled", "done"], "what has ended stays as it ended");
-    let why = world.handle.why(&held).await.unwrap();
-    assert!(why.chain.iter().any(|line| line.text.contains("takes its place")), "{why:?}");
-    world.sound().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

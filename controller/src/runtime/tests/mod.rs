@@ -11,6 +11,7 @@ mod doubts;
 mod loops;
 mod money;
 mod origins;
+mod overlap;
 mod pages;
 mod plans;
 mod rates;
@@ -18,7 +19,9 @@ mod renames;
 mod runs;
 mod schedules;
 mod signals;
+mod signals_outside;
 mod switches;
+mod texts;
 mod waits;
 mod written;
 
@@ -37,7 +40,6 @@ use adjutant_machine::{
     trust::Speaker,
 };
 use adjutant_spec::{
-    files::FileSet,
     plan::{NotifyRule, Plan},
     value::Money,
 };
@@ -45,7 +47,7 @@ use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use switches::pause;
+use self::{switches::pause, texts::*};
 
 use super::{
     Activation, Handle, ManualClock, NotifyFailure, PageWish, Performer, Runtime, Settings, StartRun,
@@ -222,165 +224,6 @@ impl Performer for Script {
 /// Eight in the morning of a Monday in Berlin.
 fn monday() -> Stamp {
     Stamp("2026-05-04T06:00:00Z".parse::<jiff::Timestamp>().unwrap().as_millisecond())
-}
-
-const COMPANY: &str = r#"schema = "adjutant/v1"
-name = "Test"
-owner = "founder"
-zone = "Europe/Berlin"
-currency = "EUR"
-
-[[persona]]
-id = "founder"
-email = "founder@test.example"
-"#;
-
-const DESK: &str = r#"schema = "adjutant/v1"
-title = "The desk"
-kind = "http"
-endpoint = "http://127.0.0.1:9"
-
-[verbs.put]
-method = "PUT"
-path = "/put"
-effect = "write"
-idempotency = "native_key"
-input = { text = "string" }
-output = { id = "string" }
-
-[verbs.post]
-method = "POST"
-path = "/post"
-effect = "write"
-idempotency = "at_most_once"
-input = { text = "string" }
-output = { id = "string" }
-
-[verbs.book]
-method = "POST"
-path = "/book"
-effect = "write"
-idempotency = "probe"
-probe = "find"
-input = { text = "string" }
-output = { id = "string" }
-
-[verbs.find]
-method = "GET"
-path = "/find"
-effect = "read"
-idempotency = "pure"
-input = { key = "string" }
-with = { key = "{{ effect.key }}" }
-found = "result.data | length > 0"
-value = "result.data[0]"
-
-[verbs.cancel]
-method = "POST"
-path = "/cancel"
-effect = "write"
-idempotency = "native_key"
-input = { id = "string" }
-
-[verbs.slow]
-method = "PUT"
-path = "/slow"
-effect = "write"
-idempotency = "native_key"
-rate = { calls = 2, per = "2s" }
-input = { text = "string" }
-output = { id = "string" }
-"#;
-
-const MODEL: &str = r#"schema = "adjutant/v1"
-title = "The model"
-kind = "openai"
-endpoint = "http://127.0.0.1:9/v1"
-"#;
-
-const THINKER: &str = r#"schema = "adjutant/v1"
-title = "Thinks"
-prompt = "prompts/thinker.md"
-input = { text = "string" }
-[model]
-connector = "llm"
-name = "m"
-fallback = "error"
-max_tokens = 100
-[output]
-answer = "string"
-"#;
-
-const PRICES: &str = r#"schema = "adjutant/v1"
-currency = "EUR"
-default_cap = "1.00 EUR"
-[models.m]
-input = "1"
-output = "1"
-"#;
-
-const CUSTOMER: &str = r#"{ "type": "object", "required": ["name"], "additionalProperties": false,
- "properties": { "name": { "type": "string" }, "note": { "type": "string" } } }"#;
-
-/// A playbook of one call of a verb, started by hand.
-fn calls(verb: &str) -> String {
-    format!(
-        "schema = \"adjutant/v1\"\ntitle = \"Calls\"\ndeadline = \"30d\"\n\
-         [input.text]\ntype = \"string\"\ndefault = \"hi\"\ntrust = \"operator\"\n\
-         [[step]]\nid = \"act\"\ncall = \"desk.{verb}\"\nwith = {{ text = \"{{{{ input.text }}}}\" }}\n\
-         retry = {{ attempts = 3, backoff = \"1s..4s\" }}\n\
-         undo = {{ call = \"desk.cancel\", with = {{ id = \"{{{{ steps.act.id }}}}\" }} }}\nnext = \"done\"\n\
-         [[step]]\nid = \"done\"\nend = \"done\"\n"
-    )
-}
-
-fn grants(playbook: &str, verbs: &[&str]) -> String {
-    let grant = |verb: &&str| {
-        format!("[[autonomy]]\nsubject = \"playbook:{playbook}\"\nverb = \"{verb}\"\nlevel = \"act\"\n")
-    };
-    verbs.iter().map(grant).collect()
-}
-
-/// A policy that grants each verb to the playbook of its name.
-fn granted(verbs: &[&str]) -> String {
-    let all: String = verbs.iter().map(|verb| grants(verb, &[&format!("desk.{verb}")])).collect();
-    format!("schema = \"adjutant/v1\"\ntitle = \"Grants\"\n{all}")
-}
-
-/// The files that every company here has, with some more.
-fn files(more: &[(&str, &str)]) -> BTreeMap<String, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    let mut put = |path: &str, text: &str| files.insert(path.to_owned(), text.as_bytes().to_vec());
-    put("adjutant.toml", COMPANY);
-    put("connectors/desk.toml", DESK);
-    put("connectors/llm.toml", MODEL);
-    put("agents/thinker.toml", THINKER);
-    put("prompts/thinker.md", "Think about {{ input.text }}.");
-    put("prices.toml", PRICES);
-    put("records/customer.json", CUSTOMER);
-    let verbs = ["put", "post", "book", "slow"];
-    for verb in verbs {
-        put(&format!("playbooks/{verb}.toml"), &calls(verb));
-    }
-    put("policies/grants.toml", &granted(&verbs));
-    for (path, text) in more {
-        put(path, text);
-    }
-    files
-}
-
-/// The plan of these files.
-fn plan(files: &BTreeMap<String, Vec<u8>>) -> Arc<Plan> {
-    let mut set = FileSet::new();
-    for (path, bytes) in files {
-        set.insert(path.as_str(), bytes.clone());
-    }
-    let loaded = adjutant_spec::load(&set);
-    loaded.plan.unwrap_or_else(|| panic!("the test company is wrong:\n{}", loaded.report.render()))
-}
-
-fn company(more: &[(&str, &str)]) -> Arc<Plan> {
-    plan(&files(more))
 }
 
 /// A process with its store and its outside.

@@ -1,7 +1,12 @@
 //! Signals: who waits is told once, whatever came first and whoever died in between.
 
-use super::{deliveries::delivery, *};
-use crate::runtime::{Delivery, Error, SignalWish};
+use adjutant_machine::{
+    journal::{self, Table},
+    memory::Spoilt,
+};
+
+use super::*;
+use crate::runtime::{Error, SignalWish, rows};
 
 const DAY: u64 = 86_400_000;
 
@@ -92,7 +97,7 @@ async fn world() -> World {
     World::with(&all).await
 }
 
-async fn begun(world: &World, playbook: &str, invoice: Option<&str>) -> String {
+pub(super) async fn begun(world: &World, playbook: &str, invoice: Option<&str>) -> String {
     let input = invoice.map(|invoice| ("invoice".to_owned(), json!(invoice)));
     let wish = StartRun {
         playbook: playbook.to_owned(),
@@ -257,97 +262,134 @@ async fn what_could_be_for_nobody_is_refused() {
     assert!(matches!(missing, Err(Error::NotFound { what: "run", .. })), "{missing:?}");
     let word = wish(SignalWish { signal: "Not a word".to_owned(), ..paid("i-1", "s1") }).await;
     assert!(matches!(word, Err(Error::Invalid { .. })), "{word:?}");
+    let empty = wish(paid(" ", "s1")).await;
+    assert!(matches!(empty, Err(Error::Invalid { .. })), "{empty:?}");
     let long = wish(SignalWish { data: json!({ "text": "x".repeat(70_000) }), ..paid("i-1", "s1") }).await;
     assert!(matches!(long, Err(Error::Invalid { .. })), "{long:?}");
 }
 
-/// A hook that tells of payments, by the id of the invoice.
-const BILLING: &str = r#"schema = "adjutant/v1"
-title = "Billing"
-kind = "webhook"
-secret = "billing"
-events = { paid = { invoice_id = "string", amount = "string" } }
-signals = { paid = "invoice_id" }
-"#;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_the_same_with_blanks_around_it() {
+    let world = world().await;
+    let run = begun(&world, "invoice", Some("i-1")).await;
+    world.handle.signal(paid(" i-1 ", "s1")).await.unwrap();
+    assert_eq!(status(&world, &run).await, "done");
+}
 
-/// A folder of mails.
-const INBOX: &str = r#"schema = "adjutant/v1"
-title = "Inbox"
-kind = "mail_drop"
-endpoint = "intake"
-"#;
-
-/// Waits for the event of a connector, and for the answer to a mail.
-const FOLLOWS: &str = r#"schema = "adjutant/v1"
-title = "Follows"
+/// Pauses, then waits in two lanes: for a word to the run, and for a payment.
+const LANES: &str = r#"schema = "adjutant/v1"
+title = "Lanes"
 deadline = "60d"
 [input.invoice]
 type = "string"
 trust = "operator"
 [[step]]
-id = "paid"
-wait = { signal = "billing.paid", key = "{{ input.invoice }}", expires = "14d" }
-on = { expired = "gone" }
+id = "pause"
+wait = "1h"
 [[step]]
-id = "answer"
-wait = { signal = "reply", key = "{{ input.invoice }}@studio.example", expires = "14d" }
-on = { expired = "gone" }
+id = "fan"
+parallel = ["word", "money"]
 next = "done"
 [[step]]
-id = "gone"
-end = "cancelled"
+id = "said"
+in = "fan.word"
+wait = { signal = "said", expires = "1d" }
+on = { expired = "unsaid" }
+next = "heard"
+[[step]]
+id = "unsaid"
+in = "fan.word"
+end = "failed"
+[[step]]
+id = "heard"
+in = "fan.word"
+end = "done"
+[[step]]
+id = "paid"
+in = "fan.money"
+wait = { signal = "paid", key = "{{ input.invoice }}", expires = "1d" }
+on = { expired = "unpaid" }
+next = "had"
+[[step]]
+id = "unpaid"
+in = "fan.money"
+end = "failed"
+[[step]]
+id = "had"
+in = "fan.money"
+end = "done"
 [[step]]
 id = "done"
 end = "done"
 "#;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn events_and_answers_to_mails_are_signals_and_need_no_playbook() {
+async fn a_branch_hears_what_came_before_it_began_and_what_is_sent_to_it() {
+    let world = World::with(&[("playbooks/lanes.toml", LANES)]).await;
+    let early = begun(&world, "lanes", Some("i-1")).await;
+    world.clock.advance(1_000);
+    world.handle.signal(said(&early, "s1")).await.unwrap();
+    world.handle.signal(paid("i-1", "s2")).await.unwrap();
+    world.pass(3_600_000).await;
+    assert_eq!(status(&world, &early).await, "done");
+    let late = begun(&world, "lanes", Some("i-2")).await;
+    world.pass(3_600_000).await;
+    let told = world.handle.signal(said(&format!("{late}~fan.1.0"), "s3")).await.unwrap();
+    assert!(told.message.contains("1 run"), "{told:?}");
+    world.handle.signal(paid("i-2", "s4")).await.unwrap();
+    assert_eq!(status(&world, &late).await, "done");
+    world.sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_playbook_that_cannot_begin_keeps_nobody_from_hearing_the_signal() {
+    let wants = THANKS.replace("event.key", "event.data.who");
+    let skips = THANKS.replace("key = \"{{ event.id }}\"", "key = \"{{ event.id }}\", overlap = \"skip\"");
+    let skips = skips.replace("[[step]]\nid", "[[step]]\nid = \"rest\"\nwait = \"1d\"\n[[step]]\nid");
     let world = World::with(&[
-        ("connectors/billing.toml", BILLING),
-        ("connectors/inbox.toml", INBOX),
-        ("playbooks/follows.toml", FOLLOWS),
+        ("playbooks/aaa.toml", &wants),
+        ("playbooks/invoice.toml", INVOICE),
+        ("playbooks/skips.toml", &skips),
+        ("playbooks/teller.toml", TELLER),
+        ("playbooks/thanks.toml", THANKS),
     ])
     .await;
-    let run = begun(&world, "follows", Some("i-1")).await;
-    let payment = Delivery {
-        connector: "billing".to_owned(),
-        event: "paid".to_owned(),
-        fields: json!({ "invoice_id": "i-1", "amount": "100.00 EUR", "message_id": "e1" }),
-        ..delivery("e1", "")
-    };
-    let taken = world.handle.intake(payment).await.unwrap();
-    assert_eq!((taken.open, taken.runs.len()), (None, 0), "nobody else has to want it");
-    world.rest().await;
-    assert_eq!(world.run(&run).await.line.step.as_deref(), Some("answer"));
-    let mut mail = json!({ "references": ["a@b.example", "i-1@studio.example"], "attachments": [] });
-    for name in [
-        "message_id",
-        "from",
-        "from_name",
-        "reply_to",
-        "to",
-        "cc",
-        "subject",
-        "text",
-        "date",
-        "in_reply_to",
-        "auto",
-        "list",
-        "bounce",
-        "bounce_of",
-        "doubt",
-    ] {
-        mail[name] = json!("");
+    let waits = begun(&world, "invoice", Some("i-1")).await;
+    let tells = begun(&world, "teller", Some("i-1")).await;
+    assert_eq!((status(&world, &tells).await, status(&world, &waits).await), ("done".into(), "done".into()));
+    let told = world.handle.signal(paid("i-1", "s1")).await.unwrap().message;
+    for part in ["it starts thanks-", "\"aaa\" does not begin", "\"skips\" does not begin: another run"] {
+        assert!(told.contains(part), "{part}: {told}");
     }
-    mail["message_id"] = json!("m1@client.example");
-    let mail = Delivery {
-        connector: "inbox".to_owned(),
-        event: "message".to_owned(),
-        fields: mail,
-        ..delivery("m1", "")
-    };
-    world.handle.intake(mail).await.unwrap();
-    assert_eq!(status(&world, &run).await, "done");
     world.sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_row_of_a_mailbox_is_made_again_from_its_log() {
+    let mut damaged = 0;
+    for after in 0..12 {
+        let world = world().await;
+        let waits = begun(&world, "invoice", Some("i-1")).await;
+        world.journal.inject(after, adjutant_machine::memory::Fault::DiskAfterWrite);
+        let handle = world.handle.clone();
+        let sent = tokio::spawn(async move { handle.signal(paid("i-1", "s1")).await });
+        tokio::select! {
+            _ = world.handle.failed() => {}
+            () = async { drop(sent.await); world.rest().await } => {}
+        }
+        let prefix = rows::outbox::MESSAGES;
+        for row in journal::rows(&*world.journal, Table::Outbox, prefix).map(Result::unwrap) {
+            let from = rows::outbox::message_of(&row.key).unwrap().from;
+            if from.kind == adjutant_machine::id::InstanceKind::Mailbox {
+                world.journal.spoil(Spoilt::Row(Table::Outbox, row.key));
+                damaged += 1;
+            }
+        }
+        let world = world.killed().await;
+        world.rest().await;
+        world.handle.signal(paid("i-1", "s1")).await.unwrap();
+        assert_eq!(status(&world, &waits).await, "done", "{after}");
+        assert!(world.handle.status().await.unwrap().quarantined.is_empty(), "{after}");
+    }
+    assert!(damaged > 0, "no death left a row behind");
 }

@@ -163,7 +163,7 @@ fn delivery(core: &Core, instance: &InstanceId, expected: &mut BTreeMap<Table, u
 
 /// Checks one mailbox: what its last state and the entries since add up to is what all of its entries do.
 fn mailbox(core: &Core, instance: &InstanceId) -> Result<(), Finding> {
-    let (read, folded) = (signals::look(core, instance)?, signals::folded(core, instance)?);
+    let (read, folded) = (signals::look(core, instance)?, signals::folded(core.journal.as_ref(), instance)?);
     if read == folded {
         return Ok(());
     }

@@ -120,6 +120,7 @@ fn mailbox(entry: &Value) -> String {
     let name = entry["mailbox"]["signal"].as_str().unwrap_or_default();
     match entry["waiter"]["run"].as_str() {
         Some(run) => format!("run {run} waits for the signal \"{name}\""),
+        None if entry["happened"] == "went_on" => format!("more who wait for the signal \"{name}\" are told"),
         None => with_reason(&format!("the signal \"{name}\" was sent"), entry["signal"]["by"].as_str()),
     }
 }
