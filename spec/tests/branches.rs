@@ -2,6 +2,8 @@
 
 #[path = "branches/closed.rs"]
 mod closed;
+#[path = "branches/played.rs"]
+mod played;
 
 use adjutant_company::{MAIL, company, plan};
 use adjutant_spec::{

@@ -7,6 +7,7 @@
 //! Nothing of them is in the plan: a test that changes changes nothing that is in force.
 
 mod resolve;
+pub(crate) mod shows;
 
 use crate::{
     diag::{Code, Diagnostic, Spot},

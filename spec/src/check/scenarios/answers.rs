@@ -1,7 +1,5 @@
 //! Checks of what a scenario answers.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
 use super::look::{Look, Wanted};
@@ -13,16 +11,17 @@ use crate::{
     },
     diag::{Code, Diagnostic},
     plan::{Idempotency, Playbook, RecordOp, Step, StepKind, Until},
-    scenario::{Answer, Reply},
+    scenario::{Answer, Reply, shows},
 };
 
 /// Checks every answer.
 pub(super) fn check(look: &Look<'_>, out: &mut Out) {
     for (place, answer) in look.scenario.answers.iter().enumerate() {
         let key = format!("answer[{place}]");
-        let of = OfAnswer { look, key, answer };
+        let written = &look.at.answers[place];
+        let of = OfAnswer { look, key, answer, written };
         of.together(out);
-        let written = &look.at.answers[place].playbook;
+        let written = &written.playbook;
         let named = if look.sets(&of.key("playbook")) { of.key("playbook") } else { String::new() };
         let playbook = match named.as_str() {
             // The playbook that is played has been looked up.
@@ -44,6 +43,8 @@ struct OfAnswer<'a> {
     look: &'a Look<'a>,
     key: String,
     answer: &'a Answer,
+    /// As it stands in the file.
+    written: &'a Answer,
 }
 
 impl OfAnswer<'_> {
@@ -95,9 +96,9 @@ impl OfAnswer<'_> {
             return self.unasked("step", message, "remove the answer", out);
         }
         match &self.answer.reply {
-            Reply::Outcome { word, with, edit } => {
+            Reply::Outcome { word, with, .. } => {
                 if self.has_outcome(step, word, out) {
-                    self.edit(step, word, edit, out);
+                    self.edit(step, word, out);
                     self.result(step, word, with.as_ref(), out);
                 }
             }
@@ -165,7 +166,8 @@ impl OfAnswer<'_> {
         false
     }
 
-    fn edit(&self, step: &Step, word: &str, edit: &BTreeMap<String, Value>, out: &mut Out) {
+    fn edit(&self, step: &Step, word: &str, out: &mut Out) {
+        let Reply::Outcome { edit, .. } = &self.written.reply else { return };
         if edit.is_empty() {
             if word == "edited" {
                 self.misfit(
@@ -177,7 +179,8 @@ impl OfAnswer<'_> {
             }
             return;
         }
-        let StepKind::Gate { show, .. } = &step.kind else {
+        let playbook = self.look.draft.playbooks.get(&self.answer.playbook);
+        let Some(show) = playbook.and_then(|at| shows::written(at, &step.id)) else {
             return self.misfit("edit", "only what a gate step shows can be edited", "remove `edit`", out);
         };
         if word != "edited" {
@@ -189,9 +192,7 @@ impl OfAnswer<'_> {
             );
         }
         for path in edit.keys() {
-            let is_shown = show.iter().any(|shown| {
-                path == shown || path.strip_prefix(shown.as_str()).is_some_and(|rest| rest.starts_with('.'))
-            });
+            let is_shown = show.iter().any(|shown| shows::is_within(path, shown));
             if !is_shown {
                 let message = format!("gate \"{}\" does not show \"{path}\"", step.id);
                 let help = hint(path, show.iter().map(String::as_str));

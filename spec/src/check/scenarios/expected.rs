@@ -11,8 +11,8 @@ use crate::{
         shape,
     },
     diag::{Code, Diagnostic},
-    plan::{RecordOp, Step, StepKind},
-    scenario::Expectation,
+    plan::{Playbook, RecordOp, Step, StepKind},
+    scenario::{Expectation, shows},
 };
 
 /// Checks every expectation.
@@ -28,7 +28,8 @@ pub(super) fn check(look: &Look<'_>, out: &mut Out) {
         let Some(playbook) = playbook else { continue };
         if let Some(step) = look.step(playbook, &wanted.step, &format!("{key}.step"), out) {
             outcome(look, &key, step, wanted, out);
-            arguments(look, &key, step, wanted, out);
+            let expected = Expected { step, playbook, written: &look.at.expect[place] };
+            expected.arguments(look, &key, out);
         }
     }
 }
@@ -58,43 +59,59 @@ fn outcome(look: &Look<'_>, key: &str, step: &Step, wanted: &Expectation, out: &
     out.push(found.label("no such outcome").help(format!("it can have {}", list(&known))));
 }
 
-fn arguments(look: &Look<'_>, key: &str, step: &Step, wanted: &Expectation, out: &mut Out) {
-    let named = wanted.with.keys().map(|name| ("with", name));
-    for (table, name) in named.chain(wanted.contains.keys().map(|name| ("contains", name))) {
-        if let Some(known) = unknown(look, step, name) {
-            let message = format!("step \"{}\" has no argument \"{name}\"", step.id);
-            let spot = look.spot(&format!("{key}.{table}.{name}"));
-            let help = hint(name, known.iter().map(String::as_str)).unwrap_or_else(|| "remove it".to_owned());
-            out.push(Diagnostic::new(Code::E0410, spot, message).label("no such argument").help(help));
-        }
-    }
+/// A step of which something is expected.
+struct Expected<'a> {
+    step: &'a Step,
+    playbook: &'a Playbook,
+    /// What is expected, as it stands in the file.
+    written: &'a Expectation,
 }
 
-/// Returns the arguments that a step has, where it has none of this name.
-fn unknown(look: &Look<'_>, step: &Step, name: &str) -> Option<Vec<String>> {
-    let draft = look.draft;
-    let of_schema = |schema: &Value| shape::walk(schema, &[name]).err().map(|missing| missing.known);
-    match &step.kind {
-        StepKind::Agent { agent, .. } => of_schema(&draft.agents.get(agent)?.input),
-        StepKind::Call { call, .. } => of_schema(&names::verb(draft, call)?.input),
-        StepKind::Record { op: RecordOp::Write { record, .. } } => {
-            of_schema(&draft.records.get(record)?.value)
+impl Expected<'_> {
+    fn arguments(&self, look: &Look<'_>, key: &str, out: &mut Out) {
+        let named = self.written.with.keys().map(|name| ("with", name));
+        for (table, name) in named.chain(self.written.contains.keys().map(|name| ("contains", name))) {
+            if let Some(known) = self.unknown(look, name) {
+                let message = format!("step \"{}\" has no argument \"{name}\"", self.step.id);
+                let spot = look.spot(&format!("{key}.{table}.{name}"));
+                let help =
+                    hint(name, known.iter().map(String::as_str)).unwrap_or_else(|| "remove it".to_owned());
+                out.push(Diagnostic::new(Code::E0410, spot, message).label("no such argument").help(help));
+            }
         }
-        StepKind::Record { op: RecordOp::ReadList { record, .. } } => {
-            of_schema(&draft.records.get(record)?.value)
+    }
+
+    /// Returns the arguments that a step has, where it has none of this name.
+    fn unknown(&self, look: &Look<'_>, name: &str) -> Option<Vec<String>> {
+        let draft = look.draft;
+        let of_schema = |schema: &Value| shape::walk(schema, &[name]).err().map(|missing| missing.known);
+        match &self.step.kind {
+            StepKind::Agent { agent, .. } => of_schema(&draft.agents.get(agent)?.input),
+            StepKind::Call { call, .. } => of_schema(&names::verb(draft, call)?.input),
+            StepKind::Record { op: RecordOp::Write { record, .. } } => {
+                of_schema(&draft.records.get(record)?.value)
+            }
+            StepKind::Record { op: RecordOp::ReadList { record, .. } } => {
+                of_schema(&draft.records.get(record)?.value)
+            }
+            StepKind::Run { run, .. } => {
+                among(name, look.children.get(run)?.inputs.keys().cloned().collect())
+            }
+            StepKind::Signal { with, .. } | StepKind::Emit { with, .. } => {
+                among(name, with.keys().cloned().collect())
+            }
+            StepKind::Gate { .. } => {
+                let at = draft.playbooks.get(&self.playbook.id)?;
+                among(name, shows::written(at, &self.step.id)?.to_vec())
+            }
+            StepKind::Render { .. } | StepKind::Route { .. } => among(name, vec!["text".to_owned()]),
+            StepKind::Record { op: RecordOp::ReadOne { .. } } => among(name, vec!["key".to_owned()]),
+            StepKind::Wait { .. }
+            | StepKind::Choose { .. }
+            | StepKind::End { .. }
+            | StepKind::Each { .. }
+            | StepKind::Parallel { .. } => Some(Vec::new()),
         }
-        StepKind::Run { run, .. } => among(name, look.children.get(run)?.inputs.keys().cloned().collect()),
-        StepKind::Signal { with, .. } | StepKind::Emit { with, .. } => {
-            among(name, with.keys().cloned().collect())
-        }
-        StepKind::Gate { show, .. } => among(name, show.clone()),
-        StepKind::Render { .. } | StepKind::Route { .. } => among(name, vec!["text".to_owned()]),
-        StepKind::Record { op: RecordOp::ReadOne { .. } } => among(name, vec!["key".to_owned()]),
-        StepKind::Wait { .. }
-        | StepKind::Choose { .. }
-        | StepKind::End { .. }
-        | StepKind::Each { .. }
-        | StepKind::Parallel { .. } => Some(Vec::new()),
     }
 }
 
