@@ -2,6 +2,8 @@
 
 #[path = "branches/closed.rs"]
 mod closed;
+#[path = "branches/names.rs"]
+mod names;
 #[path = "branches/played.rs"]
 mod played;
 

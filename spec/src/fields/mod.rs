@@ -29,7 +29,7 @@ pub use table::{
     AGENT_ROOTS, Cases, EVENT_ROOTS, Field, GIVEN_ROOTS, RULE_ROOTS, Roots, SCHEMA, STEP_ROOTS, Support,
     Table, Ty, UNDO_ROOTS, VERB_ROOTS, Word,
 };
-pub(crate) use table::{OWNER, SCHEMA_FIELD, TITLE, WAS};
+pub(crate) use table::{OWNER, SCHEMA_FIELD, TITLE, WAS, may_read_items};
 
 /// A kind of file, as `schema KIND` and `new KIND ID` name it.
 #[derive(Debug)]

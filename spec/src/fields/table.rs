@@ -21,6 +21,11 @@ pub const VERB_ROOTS: Roots = &["args", "effect"];
 /// What a rule of a route may read.
 pub const RULE_ROOTS: Roots = &["input", "steps", "text"];
 
+/// Returns whether what may be read is a step's, which may stand inside an `each` and read its item.
+pub(crate) fn may_read_items(roots: Roots) -> bool {
+    [STEP_ROOTS, UNDO_ROOTS].contains(&roots)
+}
+
 /// The keys of a table.
 #[derive(Debug)]
 pub struct Table {

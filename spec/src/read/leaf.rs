@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use crate::{
     diag::Code,
     draft::{Node, NodeKind},
-    fields::{Roots, Support, Ty, Word},
+    fields::{Roots, Support, Ty, Word, may_read_items},
     plan::{Backoff, is_id},
     value::{Currency, MomentError, Money, Pattern, Period, Template, TemplateError},
 };
@@ -86,7 +86,7 @@ pub(super) fn describe(ty: &Ty) -> String {
 
 /// Returns what is wrong with a value whose shape is right.
 ///
-/// Templates may begin a path with the name of an item too.
+/// Templates of steps may begin a path with the name of an item too.
 pub(super) fn check(ty: &Ty, node: &Node, cx: &Cx<'_>, items: &[String]) -> Vec<Fault> {
     let one = match (ty, node.text()) {
         (Ty::Integer(low, high), _) => integer(node, *low, *high),
@@ -101,10 +101,10 @@ pub(super) fn check(ty: &Ty, node: &Node, cx: &Cx<'_>, items: &[String]) -> Vec<
             help: fault.help,
         }),
         (Ty::Template(roots) | Ty::Args(roots), Some(text)) => {
-            return template(text, &Known { roots, items }).err().unwrap_or_default();
+            return template(text, &Known::of(roots, items)).err().unwrap_or_default();
         }
         (Ty::Expression(roots), Some(text)) => {
-            return expression(text, &Known { roots, items }).err().unwrap_or_default();
+            return expression(text, &Known::of(roots, items)).err().unwrap_or_default();
         }
         (_, Some(text)) => written(ty, text, cx),
         _ => None,
@@ -324,7 +324,12 @@ pub(crate) struct Known<'a> {
     pub(crate) items: &'a [String],
 }
 
-impl Known<'_> {
+impl<'a> Known<'a> {
+    /// Returns the names that are known where a path may begin with these, in a file that has these items.
+    fn of(roots: Roots, items: &'a [String]) -> Self {
+        Self { roots, items: if may_read_items(roots) { items } else { &[] } }
+    }
+
     fn has(&self, root: &str) -> bool {
         self.roots.contains(&root) || self.items.iter().any(|item| item == root)
     }

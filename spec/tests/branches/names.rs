@@ -1,0 +1,44 @@
+//! The names that a playbook gives the items of its lists are known to the steps that stand inside, and nowhere else.
+
+use adjutant_company::company;
+use adjutant_spec::load;
+
+use super::{DIG, DONE, INTRO, LINE};
+
+/// Returns `code: message` of each error of a playbook that has more than inputs and steps.
+fn with_head(head: &str) -> Vec<String> {
+    let playbook = format!(
+        "schema = \"adjutant/v1\"\n{head}\n[input.topics]\ntype = \"list\"\ntrust = \"operator\"\n\n\
+         [[step]]\n{INTRO}\n[[step]]\n{DIG}\n\n[[step]]\n{LINE}\n\n[[step]]\n{DONE}\n"
+    );
+    let site = "schema = \"adjutant/v1\"\nkind = \"webhook\"\nsecret = \"site\"\n\n[events]\nlead = { id = \"string\" }\n";
+    let report = load(&company(&[
+        ("playbooks/hello.toml", &playbook),
+        ("connectors/site.toml", site),
+        ("templates/plain.md", "Hello.\n"),
+        ("templates/line.md", "{{ topic.name }}\n"),
+    ]))
+    .report;
+    let errors = report.diagnostics().iter().filter(|found| found.code.name().starts_with('E'));
+    errors.map(|found| format!("{}: {}", found.code, found.message)).collect()
+}
+
+#[test]
+fn what_is_read_before_a_run_has_items_knows_none() {
+    let trigger = |key: &str| {
+        format!("[trigger]\nkind = \"event\"\nconnector = \"site\"\nevent = \"lead\"\nkey = \"{key}\"\n")
+    };
+    let name = |from: &str| format!("[input.name]\ntype = \"string\"\nfrom = \"{from}\"\n");
+    let about = |key: &str| format!("about = {{ kind = \"topic\", key = \"{key}\" }}\n");
+    assert_eq!(with_head(&trigger("{{ event.id }}")), Vec::<String>::new());
+    for head in [
+        trigger("{{ topic.id }}"),
+        trigger("{{ topic_index }}"),
+        format!("{}{}", trigger("{{ event.id }}"), name("{{ topic.name }}")),
+        about("{{ topic.name }}"),
+    ] {
+        let found = with_head(&head);
+        let is_told = |name: &str| found == [format!("E0114: nothing is called \"{name}\" here")];
+        assert!(is_told("topic") || is_told("topic_index"), "{head}\n{found:#?}");
+    }
+}
