@@ -10,7 +10,7 @@ pub(super) static GATE: Table = Table::new(
         Field::req("gate", Ty::Template(STEP_ROOTS), "\"Send it?\"", "The question."),
         Field::opt(
             "show",
-            Ty::List(&Ty::Text),
+            Ty::List(&Ty::Read(STEP_ROOTS)),
             "[\"steps.quote.text\"]",
             "The paths of values that are shown and may be edited.",
         ),

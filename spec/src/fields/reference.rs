@@ -102,6 +102,7 @@ fn type_word(ty: &Ty) -> String {
         Ty::Text => "text".to_owned(),
         Ty::Template(roots) => format!("template over {}", roots.join(", ")),
         Ty::Expression(roots) => format!("expression over {}", roots.join(", ")),
+        Ty::Read(roots) => format!("path over {}", roots.join(", ")),
         Ty::Id => "id".to_owned(),
         Ty::Name(kind) => format!("name of a {kind}"),
         Ty::Step => "step".to_owned(),

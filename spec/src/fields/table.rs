@@ -98,6 +98,8 @@ pub enum Ty {
     Template(Roots),
     /// A bare expression.
     Expression(Roots),
+    /// The path of a value, without braces.
+    Read(Roots),
     /// An id: lower case letters, digits and dashes.
     Id,
     /// The name of another object of this kind: `id` or `slice/id`.

@@ -106,6 +106,7 @@ pub(super) fn check(ty: &Ty, node: &Node, cx: &Cx<'_>, items: &[String]) -> Vec<
         (Ty::Expression(roots), Some(text)) => {
             return expression(text, &Known::of(roots, items)).err().unwrap_or_default();
         }
+        (Ty::Read(roots), Some(text)) => unknown_root(text, &Known::of(roots, items)),
         (_, Some(text)) => written(ty, text, cx),
         _ => None,
     };
@@ -371,10 +372,19 @@ fn no_template(error: TemplateError) -> Fault {
 
 /// Returns a fault for each path of a template that begins with a name that nothing has.
 pub(crate) fn unknown_roots(template: &Template, text: &str, known: &Known<'_>) -> Vec<Fault> {
-    let root = |path: &String| path.split(['.', '[']).next().unwrap_or(path).to_owned();
-    let unknown = template.reads.iter().map(root);
-    let unknown = unknown.filter(|root| !known.has(root) && !FUNCTIONS.contains(&root.as_str()));
-    unknown.map(|root| root_fault(&root, text, known)).collect()
+    let unknown = template.reads.iter().map(|path| root_of(path));
+    let unknown = unknown.filter(|root| !known.has(root) && !FUNCTIONS.contains(root));
+    unknown.map(|root| root_fault(root, text, known)).collect()
+}
+
+/// Returns a fault for a path that begins with a name that nothing has.
+fn unknown_root(path: &str, known: &Known<'_>) -> Option<Fault> {
+    let root = root_of(path);
+    (!known.has(root)).then(|| root_fault(root, path, known))
+}
+
+fn root_of(path: &str) -> &str {
+    path.split(['.', '[']).next().unwrap_or(path)
 }
 
 /// Functions that a template may call.

@@ -3,7 +3,7 @@
 use adjutant_company::company;
 use adjutant_spec::load;
 
-use super::{DIG, DONE, INTRO, LINE};
+use super::{DIG, DONE, INTRO, LINE, errors};
 
 /// Returns `code: message` of each error of a playbook that has more than inputs and steps.
 fn with_head(head: &str) -> Vec<String> {
@@ -41,4 +41,37 @@ fn what_is_read_before_a_run_has_items_knows_none() {
         let is_told = |name: &str| found == [format!("E0114: nothing is called \"{name}\" here")];
         assert!(is_told("topic") || is_told("topic_index"), "{head}\n{found:#?}");
     }
+}
+
+#[test]
+fn what_a_gate_shows_begins_with_a_name_that_there_is() {
+    let ask = |within: &str, path: &str| {
+        let edges = "on = { denied = \"no\", expired = \"no\" }";
+        let ask = format!("id = \"ask\"\n{within}gate = \"Send?\"\nshow = [\"{path}\"]\n{edges}");
+        let no = format!("id = \"no\"\n{within}end = \"cancelled\"");
+        let yes = format!("id = \"yes\"\n{within}end = \"done\"");
+        let ask = ask.replace(edges, &format!("{edges}\nnext = \"yes\""));
+        errors(&[INTRO, DIG, LINE, &ask, &yes, &no, DONE])
+    };
+    let inside = "in = \"dig\"\n";
+    for path in ["topic.name", "topic_index", "input.note", "steps.line.text", "run.key", "company.name"] {
+        assert_eq!(ask(inside, path), Vec::<String>::new(), "{path}");
+    }
+    assert_eq!(ask(inside, "topik.name"), ["E0114: nothing is called \"topik\" here"]);
+    assert_eq!(ask(inside, "event.id"), ["E0114: nothing is called \"event\" here"]);
+}
+
+#[test]
+fn a_gate_outside_of_branches_shows_what_there_is_too() {
+    let ask = |path: &str| {
+        errors(&[
+            &format!(
+                "id = \"ask\"\ngate = \"Send?\"\nshow = [\"{path}\"]\non = {{ denied = \"done\", expired = \"done\" }}\nnext = \"done\""
+            ),
+            DONE,
+        ])
+    };
+    assert_eq!(ask("input.note"), Vec::<String>::new());
+    assert_eq!(ask("inputt.note"), ["E0114: nothing is called \"inputt\" here"]);
+    assert_eq!(ask("topic.name"), ["E0114: nothing is called \"topic\" here"]);
 }
