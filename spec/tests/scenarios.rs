@@ -80,6 +80,14 @@ fn what_can_never_be_answered_or_met_is_refused() {
         ("[[answer]]\nstep = \"qualify\"\nwith = { fit = \"perfect\" }\n", Code::E0702),
         ("[[answer]]\nstep = \"approve\"\nedit = { \"steps.qualify.fit\" = \"no\" }\n", Code::E0703),
         ("[[answer]]\nstep = \"approve\"\nerror = \"gone\"\noutcome = \"denied\"\n", Code::E0120),
+        (
+            "[[answer]]\nstep = \"send\"\nprobe = \"happened\"\nedit = { \"steps.quote.text\" = \"no\" }\n",
+            Code::E0120,
+        ),
+        (
+            "[[answer]]\nstep = \"send\"\nsettle = \"happened\"\nedit = { \"steps.quote.text\" = \"no\" }\n",
+            Code::E0120,
+        ),
         ("[[answer]]\nstep = \"qualify[3].approve\"\n", Code::E0212),
         ("[[answer]]\nstep = \"send\"\nplaybook = \"nowhere\"\n", Code::E0205),
         ("[[expect]]\nstep = \"sent\"\n", Code::E0212),
@@ -87,6 +95,7 @@ fn what_can_never_be_answered_or_met_is_refused() {
         ("[[expect]]\nstep = \"send\"\nwith = { receiver = \"a\" }\n", Code::E0410),
         ("[[records]]\nkind = \"client\"\nkey = \"a\"\n", Code::E0208),
         ("[[records]]\nkind = \"customer\"\nkey = \"a\"\nvalue = { state = \"quoted\" }\n", Code::E0213),
+        ("[[records]]\nkind = \"customer\"\nkey = \"a\"\nmissing = true\nversion = 2\n", Code::E0120),
         (
             "[[given]]\nkind = \"customer\"\nkey = \"a\"\nvalue = { name = 7, status = \"client\" }\n",
             Code::E0702,

@@ -77,9 +77,11 @@ impl OfAnswer<'_> {
     fn together(&self, out: &mut Out) {
         let alone = ["outcome", "error", "probe", "settle"];
         self.look.one_of(&self.key, &alone, out);
-        self.look.one_of(&self.key, &["error", "with"], out);
-        self.look.one_of(&self.key, &["error", "edit"], out);
-        self.look.one_of(&self.key, &["settle", "after"], out);
+        for pair in
+            [["error", "with"], ["error", "edit"], ["probe", "edit"], ["settle", "edit"], ["settle", "after"]]
+        {
+            self.look.one_of(&self.key, &pair, out);
+        }
     }
 
     fn of_step(&self, step: &Step, out: &mut Out) {

@@ -229,6 +229,7 @@ impl<'a> Look<'a> {
     pub(super) fn records(&self, out: &mut Out) {
         for (place, wanted) in self.at.records.iter().enumerate() {
             self.one_of(&format!("records[{place}]"), &["missing", "value"], out);
+            self.one_of(&format!("records[{place}]"), &["missing", "version"], out);
             let Some(schema) = self.record(&format!("records[{place}].kind"), &wanted.kind, out) else {
                 continue;
             };
