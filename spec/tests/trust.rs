@@ -113,3 +113,89 @@ fn nothing_is_told_where_a_person_looks_or_the_way_is_trusted() {
         assert_eq!(said(&with(&steps)), Vec::<String>::new(), "{name}");
     }
 }
+
+/// Puts steps into the `each` "dig", over a list that the operator gives.
+fn in_branch(steps: &[&str]) -> FileSet {
+    let dig = "id = \"dig\"\neach = \"{{ input.topics }}\"\nas = \"topic\"\nmax_items = 9";
+    let inside: Vec<String> = steps.iter().map(|step| format!("{step}\nin = \"dig\"")).collect();
+    let end = "id = \"end\"\nend = \"done\"\n\n[input.topics]\ntype = \"list\"\ntrust = \"operator\"";
+    let all: Vec<&str> =
+        std::iter::once(dig).chain(inside.iter().map(String::as_str)).chain(std::iter::once(end)).collect();
+    with(&all)
+}
+
+#[test]
+fn a_branch_that_is_at_its_end_has_done_without_what_it_passed_by() {
+    let auto = gate("auto = { when = \"input.amount < 20\" }").replace("\"close\"", "\"note\"");
+    let send = SEND.replace("\"done\"", "\"note\"");
+    let note = "id = \"note\"\nrender = \"templates/text.md\"";
+    let choose =
+        "id = \"sort\"\nchoose = [{ when = \"'thanks' in input.text\", to = \"ask\" }]\nelse = \"note\"";
+    assert_eq!(said(&in_branch(&[choose, &auto, &send, note])), ["W0401"], "a step after it is the last");
+    let first = "id = \"first\"\nrender = \"templates/text.md\"\nnext = \"read\"";
+    let over = "id = \"note\"\nend = \"done\"";
+    let agent = "id = \"read\"\nagent = \"reader\"\nwith = { text = \"{{ input.text }}\" }\n\
+        on = { low_confidence = \"ask\", refused = \"ask\", error = \"ask\", over_budget = \"ask\" }";
+    assert_eq!(said(&in_branch(&[first, &auto, &send, over, agent])), ["W0401"], "it is the last itself");
+    let trusted = choose.replace("'thanks' in input.text", "input.amount < 100");
+    assert_eq!(said(&in_branch(&[&trusted, &auto, &send, note])), Vec::<String>::new());
+}
+
+#[test]
+fn a_branch_that_ends_elsewhere_says_nothing_of_what_comes_after_it() {
+    let choose =
+        "id = \"sort\"\nchoose = [{ when = \"'thanks' in input.text\", to = \"fan\" }]\nelse = \"ask\"";
+    let fan =
+        "id = \"fan\"\nparallel = [\"a\", \"b\"]\non = { failed = \"ask\", error = \"ask\" }\nnext = \"ask\"";
+    let ask = gate("auto = { when = \"input.amount < 20\" }").replace("\"close\"", "\"fan\"");
+    let ask = format!("{ask}\nvisits = 2");
+    for last in ["render = \"templates/text.md\"", "end = \"done\""] {
+        let (a, b) =
+            (format!("id = \"a\"\nin = \"fan.a\"\n{last}"), format!("id = \"b\"\nin = \"fan.b\"\n{last}"));
+        assert_eq!(said(&with(&[choose, fan, &a, &b, &ask, SEND, DONE])), Vec::<String>::new(), "{last}");
+    }
+}
+
+#[test]
+fn what_leads_to_a_branch_is_judged_by_the_step_that_holds_it() {
+    let auto = gate("auto = { when = \"input.amount < 20\" }").replace("\"close\"", "\"note\"");
+    let send = SEND.replace("\"done\"", "\"note\"");
+    let note = "id = \"note\"\nrender = \"templates/text.md\"";
+    let lane: Vec<String> =
+        [&auto, &send, note].iter().map(|step| format!("{step}\nin = \"fan.a\"")).collect();
+    let fan = |edges: &str| {
+        format!("id = \"fan\"\nparallel = [\"a\"]\non = {{ failed = \"done\", error = \"done\" }}\n{edges}")
+    };
+    let sort = |otherwise: &str| {
+        format!(
+            "id = \"sort\"\nchoose = [{{ when = \"'thanks' in input.text\", to = \"fan\" }}]\nelse = \"{otherwise}\""
+        )
+    };
+    let more = "id = \"more\"\nrender = \"templates/text.md\"\nnext = \"fan\"";
+    let told = |sort: &str, more: &[&str], fan: &str| {
+        let all = std::iter::once(sort).chain(more.iter().copied()).chain([fan]);
+        let all = all.chain(lane.iter().map(String::as_str)).chain([DONE]);
+        said(&with(&all.collect::<Vec<_>>()))
+    };
+    assert_eq!(told(&sort("done"), &[], &fan("next = \"done\"")), ["W0401"]);
+    assert_eq!(told(&sort("more"), &[more], &fan("next = \"done\"")), Vec::<String>::new(), "both ways");
+    let when = fan("when = \"'thanks' in input.text\"\nnext = \"done\"");
+    assert_eq!(told(more, &[], &when), ["W0401"], "what holds it may be passed by");
+}
+
+#[test]
+fn an_outsiders_list_decides_what_is_done_for_an_item_also_at_the_end_of_a_branch() {
+    let inner = "id = \"each\"\neach = \"{{ input.parts }}\"\nas = \"part\"\nmax_items = 9";
+    let inside = |step: &str| format!("{step}\nin = \"each\"").replace("\"close\"", "\"note\"");
+    let auto = inside(&gate("auto = { when = \"input.amount < 20\" }"));
+    let send = inside(&SEND.replace("\"done\"", "\"note\""));
+    let note = inside("id = \"note\"\nrender = \"templates/text.md\"");
+    for (trust, told) in [("external", vec!["W0401"]), ("operator", Vec::new())] {
+        let dig = "id = \"dig\"\neach = \"{{ input.topics }}\"\nas = \"topic\"\nmax_items = 9";
+        let inner = format!("{inner}\nin = \"dig\"");
+        let list =
+            |name: &str, trust: &str| format!("\n[input.{name}]\ntype = \"list\"\ntrust = \"{trust}\"\n");
+        let end = format!("{DONE}\n{}{}", list("topics", "operator"), list("parts", trust));
+        assert_eq!(said(&with(&[dig, &inner, &auto, &send, &note, &end])), told, "{trust}");
+    }
+}

@@ -102,10 +102,26 @@ fn has_auto(step: &Step) -> bool {
 
 /// Returns whether the way out of a step settles if another one comes: one way leads there, another comes to an end without it.
 fn settles(cx: &Cx<'_>, from: usize, place: usize) -> bool {
-    let around = cx.flow.graph().without(|node| node == place);
-    let is_end = |node: &usize| matches!(cx.step(*node).kind, StepKind::End { .. });
-    let targets: BTreeSet<usize> = cx.flow.edges[from].iter().map(|edge| edge.to).collect();
-    targets.len() > 1
-        && targets.iter().any(|to| *to != place && around.from(*to).iter().any(is_end))
-        && targets.iter().any(|to| *to == place || cx.flow.graph().from(*to).contains(&place))
+    let near = beside(cx, from, place);
+    if near == from && near != place {
+        // What holds a step begins its branches, or begins none.
+        return true;
+    }
+    let (own, ends) = (cx.flow.own(), &cx.flow.ends);
+    let around = own.without(|node| node == near);
+    let edges = cx.flow.edges[from].iter().filter(|edge| !edge.enters);
+    let targets: BTreeSet<usize> = edges.map(|edge| edge.to).collect();
+    let comes = |to: &usize| own.from(*to).contains(&near);
+    let passes = |to: &usize| *to != near && !around.from(*to).is_disjoint(ends);
+    let stops = ends.contains(&from);
+    targets.len() + usize::from(stops) > 1
+        && targets.iter().any(comes)
+        && (stops || targets.iter().any(passes))
+}
+
+/// Returns the step in the same container as the deciding one by which a run comes to another: that one, or what holds it.
+fn beside(cx: &Cx<'_>, from: usize, place: usize) -> usize {
+    let home = cx.homes.home(from);
+    let mut way = std::iter::once(place).chain(cx.homes.around(place).map(|home| home.holder));
+    way.find(|step| cx.homes.home(*step) == home).unwrap_or(place)
 }

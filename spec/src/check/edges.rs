@@ -240,8 +240,7 @@ fn fall_through(cx: &Cx<'_>, out: &mut Out) {
             continue;
         }
         match &step.next {
-            // A branch that has nothing more to do has ended well.
-            None if cx.homes.home(place).is_some() => {}
+            None if cx.flow.ends.contains(&place) => {}
             None => falls_off(cx, out, place),
             Some(next) => {
                 if let Some(from) = aimed_at.get(next.as_str()) {
@@ -307,18 +306,11 @@ fn cycles(cx: &Cx<'_>, out: &mut Out) {
 /// A step from which no end can be reached, although every target exists: a cycle without a way out.
 fn no_end(cx: &Cx<'_>, out: &mut Out) {
     let graph = cx.flow.own();
-    let stops = |place: &usize| match cx.flow.edges[*place].is_empty() {
-        true => matches!(cx.step(*place).kind, StepKind::End { .. }),
-        false => false,
-    };
-    let falls_off = |place: &usize| {
-        let step = cx.step(*place);
-        cx.homes.home(*place).is_some() && step.next.is_none() && falls_through(cx.draft, step)
-    };
-    let dangling = |place: &usize| cx.flow.edges[*place].is_empty() || falls_off(place);
+    // What leads nowhere for another reason is told by itself.
+    let stops = |place: &usize| cx.flow.ends.contains(place) || cx.flow.edges[*place].is_empty();
     for place in &cx.reachable {
         let ahead = graph.from(*place);
-        let lost = !ahead.iter().any(stops) && !ahead.iter().any(dangling);
+        let lost = !ahead.iter().any(stops);
         // Only the first step of such a cycle is named; the others are the same mistake.
         if lost && ahead.first() == Some(place) {
             out.say(

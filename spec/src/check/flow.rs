@@ -29,6 +29,8 @@ pub(crate) struct Flow {
     pub(crate) edges: Vec<Vec<Edge>>,
     /// Where a run begins: the first step that stands in no container.
     pub(crate) start: usize,
+    /// After which steps nothing may come: an `end`, and where a branch has nothing more to do.
+    pub(crate) ends: BTreeSet<usize>,
 }
 
 /// An outcome of a step.
@@ -103,6 +105,13 @@ pub(crate) fn falls_through(draft: &Draft, step: &Step) -> bool {
     }
 }
 
+/// Returns whether a run, or the branch that a step stands in, may be at its end after it. A run ends where that is said; a branch
+/// also where nothing follows.
+fn may_end(draft: &Draft, step: &Step, home: Option<Home>) -> bool {
+    let falls_off = || home.is_some() && step.next.is_none() && falls_through(draft, step);
+    matches!(step.kind, StepKind::End { .. }) || falls_off()
+}
+
 impl Flow {
     /// Returns the edges of steps whose `next` is resolved; a target that does not exist has no edge.
     pub(crate) fn of(draft: &Draft, steps: &[Step], homes: &Homes) -> Self {
@@ -120,7 +129,8 @@ impl Flow {
                 });
             }
         }
-        Self { edges, start: homes.members(None).next().unwrap_or(0) }
+        let ends = (0..steps.len()).filter(|place| may_end(draft, &steps[*place], homes.home(*place)));
+        Self { edges, start: homes.members(None).next().unwrap_or(0), ends: ends.collect() }
     }
 
     /// Returns the edges that a run takes itself, without those into its branches.
