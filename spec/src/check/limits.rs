@@ -253,7 +253,7 @@ fn for_all_items(cx: &Cx<'_>, place: usize, at: &At<Budget>, out: &mut Out) {
         )
         .label("enough for a few of them")
         .related(cx.draft.spot(at, "limit"), "the budget")
-        .help("lower `max_items` or `max_cost`, raise the budget, or say with `min_ok` how many will do"),
+        .help("lower `max_items` or `max_cost`, or raise the budget"),
     );
 }
 
