@@ -114,7 +114,8 @@ fn too_large(cx: &Cx<'_>, place: usize, out: &mut Out) {
                 cx.id(place)
             ),
             label: "cannot be read in a branch",
-            help: "read less of what stands outside in it, or render a part of it before".to_owned(),
+            help: "read less of what stands outside in it, render a part of it before, or let it `set` other names"
+                .to_owned(),
         },
     );
 }

@@ -5,6 +5,7 @@ mod currency;
 mod fault;
 mod json;
 mod label;
+mod locals;
 mod mailbox;
 mod moment;
 mod money;

@@ -2,7 +2,8 @@
 //!
 //! minijinja's own `undeclared_variables` leaves out what a slice, a filter block, an include or a variable that shadows its
 //! own source reads. A label that is computed from too few paths launders a value, so this walk over-approximates instead:
-//! every path is found, a path behind an index that is not a literal counts as what stands before the index.
+//! every path is found, a path behind an index that is not a literal counts as what stands before the index, and a name that the
+//! template sets on some ways only counts as read.
 
 use std::{collections::BTreeSet, ops::Range};
 
@@ -11,7 +12,11 @@ use minijinja::machinery::{
     ast::{self, BinOpKind, CallArg, CallType, Expr, Stmt, UnaryOpKind},
 };
 
-use super::{fault::TemplateError, syntax};
+use super::{
+    fault::TemplateError,
+    locals::{Arm, Locals, Whose},
+    syntax,
+};
 
 /// A dotted reference, such as `steps.qualify.lead.email`.
 pub type Path = String;
@@ -34,7 +39,12 @@ pub(crate) struct Reads {
 pub(crate) struct Site {
     /// The names that it is made of, the root first; what stands behind an index that is no name is not among them.
     pub(crate) names: Vec<Name>,
+    /// Whether its root, or [`GIVEN`], may be a name of the template's own there: then nothing else can be written in its place.
+    pub(crate) is_contested: bool,
 }
+
+/// The root of what a branch is given, under which its templates read what stands outside.
+const GIVEN: &str = "input";
 
 /// One name of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +60,7 @@ pub(crate) fn of_text(source: &str) -> Result<Reads, TemplateError> {
     let tree = syntax::text(source)?;
     let mut walk = Walk::default();
     walk.stmt(&tree);
-    Ok(walk.reads)
+    Ok(walk.done())
 }
 
 /// Returns what a bare expression reads.
@@ -58,7 +68,7 @@ pub(crate) fn of_expression(source: &str) -> Result<Reads, TemplateError> {
     let tree = syntax::expression(source)?;
     let mut walk = Walk::default();
     walk.expr(&tree);
-    Ok(walk.reads)
+    Ok(walk.done())
 }
 
 /// Functions that read nothing of the context; `debug()` is not among them, it would print all of it.
@@ -67,11 +77,24 @@ const HARMLESS: [&str; 3] = ["range", "dict", "namespace"];
 #[derive(Default)]
 struct Walk {
     reads: Reads,
-    locals: Vec<String>,
+    locals: Locals,
     guards: Vec<Path>,
+    /// How many macros are around.
+    macros: usize,
+    /// The sites that stand in macros, by their positions: what is set after a macro is there when it is called.
+    late: Vec<usize>,
 }
 
 impl Walk {
+    fn done(mut self) -> Reads {
+        for late in self.late {
+            let site = &mut self.reads.sites[late];
+            let is_set = |name: &Name| self.locals.sets(&name.name);
+            site.is_contested |= site.names.first().is_some_and(is_set) || self.locals.sets(GIVEN);
+        }
+        self.reads
+    }
+
     fn read(&mut self, path: Path) {
         let guarded = self.guards.iter().any(|guard| covers(guard, &path));
         if !guarded {
@@ -81,9 +104,20 @@ impl Walk {
     }
 
     fn body(&mut self, body: &[Stmt<'_>]) {
-        let depth = self.locals.len();
         body.iter().for_each(|stmt| self.stmt(stmt));
-        self.locals.truncate(depth);
+    }
+
+    fn scope(&mut self, inner: impl FnOnce(&mut Self)) {
+        let mark = self.locals.mark();
+        inner(self);
+        self.locals.end(mark);
+    }
+
+    /// Walks what is done only on one way; its names are known on that way alone.
+    fn arm(&mut self, inner: impl FnOnce(&mut Self)) -> Arm {
+        let mark = self.locals.mark();
+        inner(self);
+        self.locals.arm(mark)
     }
 
     fn guarded(&mut self, guards: Vec<Path>, inner: impl FnOnce(&mut Self)) {
@@ -95,11 +129,17 @@ impl Walk {
 
     fn assign(&mut self, target: &Expr<'_>) {
         match target {
-            Expr::Var(var) => self.locals.push(var.id.to_owned()),
+            Expr::Var(var) => self.locals.add(var.id),
             Expr::List(list) => list.items.iter().for_each(|item| self.assign(item)),
             Expr::Tuple(tuple) => tuple.items.iter().for_each(|item| self.assign(item)),
             other => self.expr(other),
         }
+    }
+
+    fn set(&mut self, target: &Expr<'_>) {
+        let mark = self.locals.mark();
+        self.assign(target);
+        self.locals.note(mark);
     }
 
     fn stmt(&mut self, stmt: &Stmt<'_>) {
@@ -113,20 +153,20 @@ impl Walk {
             // The expression is walked before its name is known: `set input = input.x` reads `input.x`.
             Stmt::Set(it) => {
                 self.expr(&it.expr);
-                self.assign(&it.target);
+                self.set(&it.target);
             }
             Stmt::SetBlock(it) => {
-                it.filter.iter().for_each(|filter| self.expr(filter));
                 self.body(&it.body);
-                self.assign(&it.target);
+                it.filter.iter().for_each(|filter| self.expr(filter));
+                self.set(&it.target);
             }
             Stmt::AutoEscape(it) => {
                 self.expr(&it.enabled);
                 self.body(&it.body);
             }
             Stmt::FilterBlock(it) => {
-                self.expr(&it.filter);
                 self.body(&it.body);
+                self.expr(&it.filter);
             }
             Stmt::Block(it) => {
                 self.reads.outside.insert("block");
@@ -146,39 +186,47 @@ impl Walk {
 
     fn for_loop(&mut self, it: &ast::ForLoop<'_>) {
         self.expr(&it.iter);
-        let depth = self.locals.len();
-        self.locals.push("loop".to_owned());
-        self.assign(&it.target);
-        it.filter_expr.iter().for_each(|filter| self.expr(filter));
-        self.body(&it.body);
-        self.locals.truncate(depth);
-        self.body(&it.else_body);
+        self.scope(|walk| {
+            walk.locals.add("loop");
+            walk.assign(&it.target);
+            it.filter_expr.iter().for_each(|filter| walk.expr(filter));
+            walk.body(&it.body);
+        });
+        let bare = self.arm(|walk| walk.body(&it.else_body));
+        self.locals.join(bare, Arm::default());
     }
 
     fn if_stmt(&mut self, it: &ast::IfCond<'_>) {
         self.expr(&it.expr);
-        self.guarded(defined_when(&it.expr, true), |walk| walk.body(&it.true_body));
-        self.guarded(defined_when(&it.expr, false), |walk| walk.body(&it.false_body));
+        let holds =
+            self.arm(|walk| walk.guarded(defined_when(&it.expr, true), |walk| walk.body(&it.true_body)));
+        let not =
+            self.arm(|walk| walk.guarded(defined_when(&it.expr, false), |walk| walk.body(&it.false_body)));
+        self.locals.join(holds, not);
     }
 
     fn with_block(&mut self, it: &ast::WithBlock<'_>) {
-        let depth = self.locals.len();
-        for (target, value) in &it.assignments {
-            self.expr(value);
-            self.assign(target);
-        }
-        self.body(&it.body);
-        self.locals.truncate(depth);
+        self.scope(|walk| {
+            for (target, value) in &it.assignments {
+                walk.expr(value);
+                walk.assign(target);
+            }
+            walk.body(&it.body);
+        });
     }
 
     fn macro_decl(&mut self, it: &ast::Macro<'_>) {
-        self.locals.push(it.name.to_owned());
-        let depth = self.locals.len();
-        it.defaults.iter().for_each(|default| self.expr(default));
-        self.locals.push("caller".to_owned());
-        it.args.iter().for_each(|arg| self.assign(arg));
-        self.body(&it.body);
-        self.locals.truncate(depth);
+        let mark = self.locals.mark();
+        self.locals.add(it.name);
+        self.locals.note(mark);
+        self.macros += 1;
+        self.scope(|walk| {
+            it.defaults.iter().for_each(|default| walk.expr(default));
+            walk.locals.add("caller");
+            it.args.iter().for_each(|arg| walk.assign(arg));
+            walk.body(&it.body);
+        });
+        self.macros -= 1;
     }
 
     fn expr(&mut self, expr: &Expr<'_>) {
@@ -214,10 +262,16 @@ impl Walk {
     }
 
     fn place(&mut self, place: Rooted) {
-        if !self.locals.contains(&place.root) {
-            self.reads.sites.push(Site { names: place.names });
-            self.read(place.path);
+        let whose = self.locals.whose(&place.root);
+        if whose == Whose::Template {
+            return;
         }
+        if self.macros > 0 {
+            self.late.push(self.reads.sites.len());
+        }
+        let is_contested = whose == Whose::Either || self.locals.whose(GIVEN) != Whose::Context;
+        self.reads.sites.push(Site { names: place.names, is_contested });
+        self.read(place.path);
     }
 
     fn operation(&mut self, it: &ast::BinOp<'_>) {
@@ -258,7 +312,7 @@ impl Walk {
     fn call(&mut self, it: &ast::Call<'_>) {
         match it.identify_call() {
             CallType::Function(name)
-                if HARMLESS.contains(&name) || self.locals.iter().any(|local| local == name) => {}
+                if HARMLESS.contains(&name) || self.locals.whose(name) == Whose::Template => {}
             CallType::Function(name) => self.read(format!("{name}()")),
             CallType::Method(object, _) | CallType::Object(object) => self.expr(object),
             CallType::Block(_) => drop(self.reads.outside.insert("block")),
@@ -370,7 +424,7 @@ mod tests {
 
     #[test]
     fn every_read_is_found() {
-        let cases: [(&str, &[&str]); 12] = [
+        let cases: [(&str, &[&str]); 19] = [
             ("{{ steps.quote.text }}", &["steps.quote.text"]),
             ("{{ input.secret[0:3] }}", &["input.secret"]),
             ("{% set input = input.message %}{{ input }}", &["input.message"]),
@@ -381,6 +435,22 @@ mod tests {
             ("{% for x in steps.a.items %}{{ x.name }}{{ loop.index }}{% endfor %}", &["steps.a.items"]),
             ("{{ input.name.upper() }}", &["input.name"]),
             ("{{ debug() }}", &["debug()"]),
+            (
+                "{% if input.a %}{% set x = input.b %}{% else %}{% set x = 1 %}{% endif %}{{ x }}",
+                &["input.a", "input.b"],
+            ),
+            ("{% if input.a %}{% set steps = 1 %}{% endif %}{{ steps.b }}", &["input.a", "steps.b"]),
+            (
+                "{% if input.a %}{% set steps = 1 %}{% elif input.b %}{% set steps = 2 %}{% endif %}{{ steps.b }}",
+                &["input.a", "input.b", "steps.b"],
+            ),
+            (
+                "{% for x in input.a %}{% else %}{% set steps = 1 %}{% endfor %}{{ steps.b }}",
+                &["input.a", "steps.b"],
+            ),
+            ("{% for x in input.a %}{% set steps = 1 %}{% endfor %}{{ steps.b }}", &["input.a", "steps.b"]),
+            ("{% filter upper %}{% set steps = 1 %}{% endfilter %}{{ steps.b }}", &[]),
+            ("{% set x %}{% set steps = 1 %}{% endset %}{{ steps.b }}{{ x }}", &[]),
             ("{% filter replace('a', input.b) %}x{% endfilter %}", &["input.b"]),
             ("{% macro m(a, b=input.c) %}{{ a }}{% endmacro %}{{ m(input.d) }}", &["input.c", "input.d"]),
         ];

@@ -58,14 +58,15 @@ pub(crate) fn path(path: &Path, rename: &mut Rename<'_>) -> Path {
 /// Returns a template under other names.
 ///
 /// # Errors
-/// What the longer text is refused for: it may be past a bound that the written one kept.
+/// What the longer text is refused for: it may be past a bound that the written one kept. Or a path that would be read otherwise
+/// begins with a name that the template may have set by then.
 pub(crate) fn template(written: &Template, rename: &mut Rename<'_>) -> Result<Template, TemplateError> {
     let text = written.expression.as_deref().unwrap_or(&written.source);
     let sites = match &written.expression {
         Some(expression) => paths::of_expression(expression)?.sites,
         None => paths::of_text(text)?.sites,
     };
-    let changes = changes(text, &sites, rename);
+    let changes = changes(text, &sites, rename)?;
     if changes.is_empty() {
         return Ok(written.clone());
     }
@@ -110,20 +111,29 @@ struct Change {
     text: String,
 }
 
-fn changes(text: &str, sites: &[Site], rename: &mut Rename<'_>) -> Vec<Change> {
-    let change = |site: &Site| {
-        let names: Vec<&str> = site.names.iter().map(|name| name.name.as_str()).collect();
-        let instead = rename(&names)?;
-        // The tree tells of each name where it ends, and of the first one alone where it begins.
-        let (first, last) = (site.names.first()?, site.names.get(instead.names.checked_sub(1)?)?);
-        let span = with_braces(text, first.span.start..last.span.end);
-        Some(Change { span, text: instead.text() })
-    };
-    let mut changes: Vec<Change> = sites.iter().filter_map(change).collect();
+fn changes(text: &str, sites: &[Site], rename: &mut Rename<'_>) -> Result<Vec<Change>, TemplateError> {
+    let mut changes = Vec::new();
+    for site in sites {
+        changes.extend(change(text, site, rename)?);
+    }
     changes.sort_by_key(|change| change.span.start);
     // A place may be walked over twice, as the default of a macro is.
     changes.dedup_by(|one, other| one.span == other.span);
-    changes
+    Ok(changes)
+}
+
+fn change(text: &str, site: &Site, rename: &mut Rename<'_>) -> Result<Option<Change>, TemplateError> {
+    let names: Vec<&str> = site.names.iter().map(|name| name.name.as_str()).collect();
+    let Some(instead) = rename(&names) else { return Ok(None) };
+    // The tree tells of each name where it ends, and of the first one alone where it begins.
+    let last = instead.names.checked_sub(1).and_then(|last| site.names.get(last));
+    let Some((first, last)) = site.names.first().zip(last) else { return Ok(None) };
+    let span = first.span.start..last.span.end;
+    if site.is_contested {
+        let message = format!("`{}` may be a name that the template sets itself", first.name);
+        return Err(TemplateError { message, range: Some(span) });
+    }
+    Ok(Some(Change { span: with_braces(text, span), text: instead.text() }))
 }
 
 /// Takes in the braces that were opened before a path and are closed inside it: `(steps.a).b`.
@@ -201,6 +211,38 @@ mod tests {
             let reads = written.reads.iter().map(|read| path(read, &mut rename)).collect();
             assert_eq!(renamed.reads, reads, "{expected}");
             assert_eq!(renamed.expression.is_some(), written.expression.is_some(), "{expected}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_the_template_has_set_is_left_alone() {
+        for written in [
+            "{% if input.a %}{% set topic = 'a' %}{% else %}{% set topic = 'b' %}{% endif %}{{ topic }}",
+            "{% set all %}{% set topic = 'a' %}{{ topic }}{% endset %}{{ topic }}",
+            "{% filter upper %}{% set topic = 'a' %}{% endfilter %}{{ topic }}",
+            "{% with topic = 'a' %}{{ topic }}{% endwith %}",
+        ] {
+            let written = Template::parse(written).expect("parses");
+            assert_eq!(template(&written, &mut rename), Ok(written));
+        }
+        let kept = "{% if topic %}{% set x = topic %}{% endif %}{{ topic }}{% for topic in [1] %}{{ topic }}{% endfor %}";
+        let renamed = "{% if input.topic %}{% set x = input.topic %}{% endif %}{{ input.topic }}{% for topic in [1] %}{{ topic }}{% endfor %}";
+        let kept = Template::parse(kept).expect("parses");
+        assert_eq!(template(&kept, &mut rename).expect("renamed").source, renamed);
+    }
+
+    #[test]
+    fn what_may_be_either_is_refused() {
+        for written in [
+            "{% if input.a %}{% set topic = 'a' %}{% endif %}{{ topic }}",
+            "{% if input.a %}{% set steps = {} %}{% elif input.b %}{% set steps = {} %}{% endif %}{{ steps.outer }}",
+            "{% for x in input.a %}{% else %}{% set topic = 'a' %}{% endfor %}{{ topic }}",
+            "{% macro m() %}{{ topic }}{% endmacro %}{% set topic = 'a' %}{{ m() }}",
+            "{% for input in topic.all %}{{ topic.name }}{% endfor %}",
+            "{% macro m() %}{{ topic }}{% endmacro %}{% set input = 'a' %}{{ m() }}",
+        ] {
+            let written = Template::parse(written).expect("parses");
+            assert!(template(&written, &mut rename).is_err(), "{}", written.source);
         }
     }
 

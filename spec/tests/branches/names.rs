@@ -75,3 +75,22 @@ fn a_gate_outside_of_branches_shows_what_there_is_too() {
     assert_eq!(ask("inputt.note"), ["E0114: nothing is called \"inputt\" here"]);
     assert_eq!(ask("topic.name"), ["E0114: nothing is called \"topic\" here"]);
 }
+
+#[test]
+fn a_name_that_a_template_sets_is_its_own_as_far_as_it_is_sure() {
+    let said = |set: &str| {
+        let line = format!(
+            "id = \"line\"\nin = \"dig\"\ncall = \"crm.add\"\nwith = {{ note = \"{set}{{{{ topic.name }}}}!\" }}"
+        );
+        errors(&[INTRO, DIG, &line, DONE])
+    };
+    let other = "{% set topic = {'name': 'b'} %}";
+    assert_eq!(
+        said(&format!("{{% if topic.ok %}}{other}{{% else %}}{other}{{% endif %}}")),
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        said(&format!("{{% if topic.ok %}}{other}{{% endif %}}")),
+        ["E0111: a template of step \"line\" is too large or too tangled to stand in a branch"]
+    );
+}
