@@ -42,16 +42,19 @@ pub(crate) fn check_filled(cx: &Cx<'_>, out: &mut Out) {
     let is_empty = |home| cx.homes.members(Some(home)).next().is_none();
     for (place, step) in cx.steps() {
         match &step.kind {
-            StepKind::Each { .. } if is_empty(Home { holder: place, lane: 0 }) => {
-                let message = format!("each \"{}\" has no steps to do for an item", step.id);
-                empty(cx, out, Empty { place, key: "each".to_owned(), message, within: step.id.clone() });
+            StepKind::Each { .. } => {
+                let home = Home { holder: place, lane: 0 };
+                if is_empty(home) {
+                    let message = format!("{} has no steps to do for an item", cx.container(home));
+                    empty(cx, out, Empty { key: "each".to_owned(), message, home });
+                }
             }
             StepKind::Parallel { lanes, .. } => {
-                let bare = lanes.iter().enumerate();
-                for (lane, one) in bare.filter(|(lane, _)| is_empty(Home { holder: place, lane: *lane })) {
-                    let message = format!("lane \"{}\" of parallel \"{}\" has no steps", one.id, step.id);
-                    let (key, within) = (format!("parallel[{lane}]"), format!("{}.{}", step.id, one.id));
-                    empty(cx, out, Empty { place, key, message, within });
+                let homes = (0..lanes.len()).map(|lane| Home { holder: place, lane });
+                for home in homes.filter(|home| is_empty(*home)) {
+                    let message = format!("{} has no steps", cx.container(home));
+                    let key = format!("parallel[{}]", home.lane);
+                    empty(cx, out, Empty { key, message, home });
                 }
             }
             _ => {}
@@ -122,17 +125,15 @@ fn too_large(cx: &Cx<'_>, place: usize, out: &mut Out) {
 
 /// A container in which nothing stands.
 struct Empty {
-    place: usize,
+    home: Home,
     key: String,
     message: String,
-    /// What a step in it would write as `in`.
-    within: String,
 }
 
 fn empty(cx: &Cx<'_>, out: &mut Out, empty: Empty) {
-    let Empty { place, key, message, within } = empty;
-    let help = format!("add a step with `in = \"{within}\"`");
-    out.say(Code::E0315, cx.spot(place, &key), Say { message, label: "nothing stands in it", help });
+    let Empty { home, key, message } = empty;
+    let help = format!("add a step with `in = \"{}\"`", home.written(cx.flat));
+    out.say(Code::E0315, cx.spot(home.holder, &key), Say { message, label: "nothing stands in it", help });
 }
 
 /// A number that can never be reached.

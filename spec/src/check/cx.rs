@@ -6,7 +6,6 @@ use super::{flow::Flow, names, uses::Use};
 use crate::{
     compile::{
         homes::{Home, Homes},
-        nest::place_of,
         resolve::Resolved,
     },
     diag::{Code, Diagnostic, Spot},
@@ -73,26 +72,9 @@ impl<'a> Cx<'a> {
         }
     }
 
-    /// Returns what a step in a container writes as `in`.
-    pub(crate) fn within(&self, home: Home) -> String {
-        let holder = self.step(home.holder);
-        match &holder.kind {
-            StepKind::Parallel { lanes, .. } => {
-                format!("{}.{}", holder.id, lanes.get(home.lane).map_or("", |lane| lane.id.as_str()))
-            }
-            _ => holder.id.clone(),
-        }
-    }
-
     /// Returns the position of the `each` around a step whose item, or the place of whose item, has a name.
     pub(crate) fn item(&self, place: usize, name: &str) -> Option<usize> {
-        let holders = self.homes.around(place).map(|home| home.holder);
-        holders.into_iter().find(|holder| self.names_item(*holder, name))
-    }
-
-    /// Returns whether a step is an `each` that gives its steps something under a name.
-    pub(crate) fn names_item(&self, holder: usize, name: &str) -> bool {
-        matches!(&self.step(holder).kind, StepKind::Each { item, .. } if item == name || place_of(item) == name)
+        self.homes.item(self.flat, self.homes.home(place), name)
     }
 
     /// Returns the effect of a step on the world, `None` where it has none.

@@ -89,7 +89,7 @@ struct Outside {
 fn outside(cx: &Cx<'_>, cover: &Cover, place: usize) -> Option<Outside> {
     let gate = cx.id(cover.outer_gate(cx, place)?);
     let home = cx.homes.home(place)?;
-    let (container, within) = (cx.container(home), cx.within(home));
+    let (container, within) = (cx.container(home), home.written(cx.flat));
     Some(Outside {
         why: format!(
             "gate \"{gate}\" stands outside of {container}, and what it approves is not what a branch does"

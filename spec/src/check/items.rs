@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use super::cx::{Cx, Out, Say};
 use crate::{
-    compile::{nest::place_of, resolve::Resolved},
+    compile::{
+        homes::{names_item, place_of},
+        resolve::Resolved,
+    },
     diag::{Code, Diagnostic, Spot},
     draft::{Draft, Rows},
     fields::{EVENT_ROOTS, STEP_ROOTS, UNDO_ROOTS},
@@ -86,7 +89,7 @@ pub(crate) fn visible(cx: &Cx<'_>, read: Rooted<'_>, out: &mut Out) {
     }
     let reader = cx.id(place);
     // A name that no item has was reported where the file was read.
-    let Some(holder) = (0..cx.flat.len()).find(|holder| cx.names_item(*holder, root)) else { return };
+    let Some(holder) = (0..cx.flat.len()).find(|holder| names_item(cx.step(*holder), root)) else { return };
     let each = cx.id(holder);
     out.push(
         Diagnostic::new(

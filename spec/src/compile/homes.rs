@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     draft::{RawKind, RawStep},
-    plan::{DEEPEST_BRANCH, StepKind},
+    plan::{DEEPEST_BRANCH, Step, StepKind},
 };
 
 /// What a step stands in.
@@ -52,9 +52,33 @@ pub(crate) enum Why {
     TooDeep,
 }
 
+impl Home {
+    /// Returns what a step in it writes as `in`.
+    pub(crate) fn written(self, steps: &[Step]) -> String {
+        let holder = &steps[self.holder];
+        match &holder.kind {
+            StepKind::Parallel { lanes, .. } => {
+                let lane = lanes.get(self.lane).map_or("", |lane| lane.id.as_str());
+                format!("{}.{lane}", holder.id)
+            }
+            _ => holder.id.clone(),
+        }
+    }
+}
+
 /// Returns what is written in `in` as the step that holds and the lane.
 pub(crate) fn container(written: &str) -> (&str, Option<&str>) {
     written.split_once('.').map_or((written, None), |(holder, lane)| (holder, Some(lane)))
+}
+
+/// Returns the name under which the steps of an `each` read the place of their item.
+pub(crate) fn place_of(item: &str) -> String {
+    format!("{item}_index")
+}
+
+/// Returns whether a step is an `each` that gives its steps something under a name: the item, or its place.
+pub(crate) fn names_item(step: &Step, name: &str) -> bool {
+    matches!(&step.kind, StepKind::Each { item, .. } if item == name || place_of(item) == name)
 }
 
 impl Homes {
@@ -129,7 +153,17 @@ impl Homes {
 
     /// Returns what a step stands in, the innermost first.
     pub(crate) fn around(&self, place: usize) -> impl Iterator<Item = Home> + '_ {
-        std::iter::successors(self.home(place), |home| self.home(home.holder))
+        self.outward(self.home(place))
+    }
+
+    /// Returns a container and what it stands in, the innermost first.
+    fn outward(&self, home: Option<Home>) -> impl Iterator<Item = Home> + '_ {
+        std::iter::successors(home, |home| self.home(home.holder))
+    }
+
+    /// Returns the position of the `each` whose item, or the place of whose item, is called so in a container.
+    pub(crate) fn item(&self, steps: &[Step], home: Option<Home>, name: &str) -> Option<usize> {
+        self.outward(home).map(|home| home.holder).find(|holder| names_item(&steps[*holder], name))
     }
 
     /// Returns the positions of the steps that stand in the same, in the order of the file.

@@ -34,11 +34,6 @@ pub(super) struct Nested {
     pub(super) unfit: Vec<usize>,
 }
 
-/// The name under which the steps of an `each` read the place of their item.
-pub(crate) fn place_of(item: &str) -> String {
-    format!("{item}_index")
-}
-
 /// Puts flat steps into the steps that hold them.
 pub(super) fn nest(draft: &Draft, playbook: &RawPlaybook, flat: &[Step], homes: &Homes) -> Nested {
     let ids = flat.iter().enumerate().rev().map(|(place, step)| (step.id.as_str(), place)).collect();
@@ -117,7 +112,7 @@ impl Nest<'_> {
         {
             let text = renamed::template(&written, &mut |names| self.instead(home, names, needs))?;
             if text != written {
-                let name = format!("{render} in {}", self.name(own));
+                let name = format!("{render} in {}", own.written(self.flat));
                 self.done.texts.insert(name.clone(), text);
                 step.kind = StepKind::Render { render: name };
             }
@@ -141,18 +136,6 @@ impl Nest<'_> {
         }
     }
 
-    /// Returns how `in` names a container.
-    fn name(&self, home: Home) -> String {
-        let holder = &self.flat[home.holder];
-        match &holder.kind {
-            StepKind::Parallel { lanes, .. } => {
-                let lane = lanes.get(home.lane).map_or("", |lane| lane.id.as_str());
-                format!("{}.{lane}", holder.id)
-            }
-            _ => holder.id.clone(),
-        }
-    }
-
     /// Returns what stands in place of the beginning of a path in a container, and notes what the container has to be given.
     fn instead(&self, home: Option<Home>, names: &[&str], needs: &mut Needs) -> Option<Instead> {
         let own = home?;
@@ -166,7 +149,7 @@ impl Nest<'_> {
                 None
             }
             [root, ..] => {
-                let holder = self.item(own, root)?;
+                let holder = self.homes.item(self.flat, home, root)?;
                 if holder != own.holder {
                     need(needs, root, &[root]);
                 }
@@ -174,15 +157,6 @@ impl Nest<'_> {
             }
             [] => None,
         }
-    }
-
-    /// Returns the position of the `each` around whose item, or the place of whose item, has a name.
-    fn item(&self, own: Home, name: &str) -> Option<usize> {
-        let around = std::iter::once(own).chain(self.homes.around(own.holder));
-        around.map(|home| home.holder).find(|holder| match &self.flat[*holder].kind {
-            StepKind::Each { item, .. } => item == name || place_of(item) == name,
-            _ => false,
-        })
     }
 }
 

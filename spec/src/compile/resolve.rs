@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    homes::{Home, Homes},
+    homes::{Home, Homes, place_of},
     nest::{self, Nested},
 };
 use crate::{
@@ -69,7 +69,7 @@ impl Names {
                 StepKind::Route { route, .. } => names.routes.push(route.clone()),
                 StepKind::Render { render } => names.texts.push(render.clone()),
                 StepKind::Run { run, .. } => names.playbooks.push(run.clone()),
-                StepKind::Each { item, .. } => names.items.extend([item.clone(), nest::place_of(item)]),
+                StepKind::Each { item, .. } => names.items.extend([item.clone(), place_of(item)]),
                 _ => {}
             }
         }

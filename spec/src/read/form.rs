@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::{
-    compile::nest::place_of,
+    compile::homes::place_of,
     diag::{Code, Diagnostic, Report, Spot},
     draft::{Entry, Node, NodeKind},
     fields::{Cases, Field, SCHEMA, Support, Table, Ty},
