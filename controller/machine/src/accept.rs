@@ -2,11 +2,11 @@
 //!
 //! It does not write. A batch is judged against what the store holds and what was accepted before it in the same group.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     id::InstanceId,
-    journal::{Batch, Guard, JournalError, Table},
+    journal::{Batch, Guard, JournalError, Removal, Table},
 };
 
 /// What a batch is judged against.
@@ -23,6 +23,18 @@ pub trait Heads {
     /// As [`Heads::last`].
     fn snapshot(&self, instance: &InstanceId) -> Result<u64, JournalError>;
 
+    /// Returns whether an instance was let go.
+    ///
+    /// # Errors
+    /// As [`Heads::last`].
+    fn is_gone(&self, instance: &InstanceId) -> Result<bool, JournalError>;
+
+    /// Returns whether a run has branches that were not let go: they share its texts.
+    ///
+    /// # Errors
+    /// As [`Heads::last`].
+    fn has_branches(&self, run: &InstanceId) -> Result<bool, JournalError>;
+
     /// Returns the version of a row; 0 where there is none.
     ///
     /// # Errors
@@ -34,7 +46,8 @@ pub trait Heads {
 ///
 /// # Errors
 /// [`JournalError::Moved`] where a guarded row moved, [`JournalError::Conflict`] where an instance has other entries than
-/// the writer believed (or a trim wants what the last snapshot does not cover), and what the store answers when it cannot be read.
+/// the writer believed (or was let go, or a trim wants what the last snapshot does not cover), and what the store answers when it
+/// cannot be read.
 pub fn accept<'a>(
     batch: &'a Batch,
     heads: &impl Heads,
@@ -46,7 +59,7 @@ pub fn accept<'a>(
             Some(end) => *end,
             None => heads.last(&append.instance)?,
         };
-        if found != append.expected {
+        if found != append.expected || heads.is_gone(&append.instance)? {
             return Err(conflict(&append.instance, append.expected, found));
         }
         ends.insert(&append.instance, found + append.entries.len() as u64);
@@ -56,6 +69,15 @@ pub fn accept<'a>(
         let found = heads.snapshot(&trim.instance)?;
         if trim.through > found {
             return Err(conflict(&trim.instance, trim.through, found));
+        }
+    }
+    let mut going = BTreeSet::new();
+    for Removal { instance, last } in &batch.removals {
+        let found = heads.last(instance)?;
+        // What is there no more cannot go, and what grows in this very batch is wanted.
+        let is_wanted = ends.contains_key(instance) || heads.has_branches(instance)?;
+        if found != *last || *last == 0 || is_wanted || !going.insert(instance) || heads.is_gone(instance)? {
+            return Err(conflict(instance, *last, found));
         }
     }
     Ok(ends)

@@ -41,6 +41,8 @@ pub struct Batch {
     pub blobs: Vec<(String, Vec<u8>)>,
     /// Old entries that retention lets go; their links in the chain stay.
     pub trims: Vec<Trim>,
+    /// Instances that retention lets go whole; their links in the chain stay, and their names are not given again.
+    pub removals: Vec<Removal>,
 }
 
 /// Entries to let go. They lie before the snapshot, which does not need them.
@@ -50,6 +52,16 @@ pub struct Trim {
     pub instance: InstanceId,
     /// The last entry that goes; all before it go too.
     pub through: u64,
+}
+
+/// An instance to let go: its entries, its state, its large payloads. The texts that a run shares with its branches go with the run,
+/// so its branches go first, in batches of their own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removal {
+    /// The instance that goes.
+    pub instance: InstanceId,
+    /// The sequence number of its last entry: one that has another since stays, and the batch is refused.
+    pub last: u64,
 }
 
 /// New entries of one instance.

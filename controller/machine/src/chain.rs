@@ -10,11 +10,13 @@ use std::collections::BTreeSet;
 
 use crate::{
     id::{EntryId, InstanceId},
-    journal::{Append, Batch, ChainReport, Content, RowWrite, Table, Trim},
+    journal::{Append, Batch, ChainReport, Content, Removal, RowWrite, Table, Trim},
 };
 
-/// The version byte that links begin with.
+/// The version byte of links that let no instance go.
 const FORM: u8 = 2;
+/// The version byte of those that do: the instances follow at the end.
+const FORM_OF_REMOVALS: u8 = 3;
 
 /// What is mixed into the digests of an instance's payloads; forgetting destroys it.
 pub type Salt = [u8; 16];
@@ -36,6 +38,8 @@ pub struct Link {
     pub blobs: Vec<(String, Digest)>,
     /// The entries that it let go.
     pub trims: Vec<Trim>,
+    /// The instances that it let go whole.
+    pub removals: Vec<Removal>,
 }
 
 /// What a batch appended to one instance.
@@ -161,6 +165,14 @@ impl Link {
         own.filter(|section| section.last() == seq).find_map(|section| section.snapshot)
     }
 
+    /// Returns whether the batch let the entries of an instance go up to this one.
+    #[must_use]
+    pub fn lets_go(&self, instance: &InstanceId, through: u64) -> bool {
+        let trims = self.trims.iter().map(|trim| (&trim.instance, trim.through));
+        let removals = self.removals.iter().map(|removal| (&removal.instance, removal.last));
+        trims.chain(removals).any(|found| found == (instance, through))
+    }
+
     /// Returns how many entries the batch wrote.
     #[must_use]
     pub fn entries(&self) -> u64 {
@@ -186,7 +198,7 @@ impl Link {
 
     fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(96 + 64 * self.sections.len() + 32 * self.rows.len());
-        out.push(FORM);
+        out.push(if self.removals.is_empty() { FORM } else { FORM_OF_REMOVALS });
         out.extend_from_slice(&self.batch.to_be_bytes());
         put_count(&mut out, self.sections.len());
         self.sections.iter().for_each(|section| section.encode(&mut out));
@@ -200,6 +212,13 @@ impl Link {
         for trim in &self.trims {
             put_text(&mut out, &trim.instance.to_string());
             out.extend_from_slice(&trim.through.to_be_bytes());
+        }
+        if !self.removals.is_empty() {
+            put_count(&mut out, self.removals.len());
+            for removal in &self.removals {
+                put_text(&mut out, &removal.instance.to_string());
+                out.extend_from_slice(&removal.last.to_be_bytes());
+            }
         }
         out
     }
@@ -275,6 +294,7 @@ impl Parts {
             rows: chained.map(|(_, digest)| *digest).collect(),
             blobs: fresh_blobs(batch, fresh),
             trims: batch.trims.clone(),
+            removals: batch.removals.clone(),
         }
     }
 }
@@ -363,17 +383,27 @@ struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
     fn link(mut self) -> Option<Link> {
-        if self.take(1)? != [FORM] {
+        let form = *self.take(1)?.first()?;
+        if ![FORM, FORM_OF_REMOVALS].contains(&form) {
             return None;
         }
-        let link = Link {
+        let mut link = Link {
             batch: self.number()?,
             sections: self.many(Self::section)?,
             rows: self.many(Self::digest)?,
             blobs: self.many(|reader| Some((reader.text()?.to_owned(), reader.digest()?)))?,
             trims: self
                 .many(|reader| Some(Trim { instance: reader.instance()?, through: reader.number()? }))?,
+            removals: Vec::new(),
         };
+        if form == FORM_OF_REMOVALS {
+            let removal =
+                |reader: &mut Self| Some(Removal { instance: reader.instance()?, last: reader.number()? });
+            link.removals = self.many(removal)?;
+            if link.removals.is_empty() {
+                return None;
+            }
+        }
         self.0.is_empty().then_some(link)
     }
 

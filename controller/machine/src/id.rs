@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// What stands between a parent's name and what follows; no run's id has it.
-pub(crate) const BELOW: char = '~';
+pub const BELOW: char = '~';
 
 /// Returns whether a name is a branch's.
 #[must_use]

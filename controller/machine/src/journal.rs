@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::batch::{Append, Batch, Content, Guard, RowWrite, Table, Trim};
+pub use crate::batch::{Append, Batch, Content, Guard, Removal, RowWrite, Table, Trim};
 use crate::{count::Count, id::InstanceId};
 
 /// What a committed batch got.
@@ -200,7 +200,7 @@ pub trait Journal: Send + Sync + 'static {
     fn load(&self, instance: &InstanceId) -> Result<Option<Stored>, JournalError>;
 
     /// Returns the number of an instance's last entry; 0 where it has none. It is told by keys where the state cannot be read, so
-    /// that a damaged instance can still be ended.
+    /// that a damaged instance can still be ended. One that was let go still has it: its name is not given again.
     ///
     /// # Errors
     /// [`JournalError::Disk`].
@@ -246,6 +246,14 @@ pub trait Journal: Send + Sync + 'static {
     /// # Errors
     /// As [`Journal::load`].
     fn blob(&self, digest: &str) -> Result<Option<Vec<u8>>, JournalError>;
+
+    /// Gives the disk back what was let go. It may take long, and everything else goes on; a store without a disk has nothing to do.
+    ///
+    /// # Errors
+    /// [`JournalError::Disk`].
+    fn tidy(&self) -> Result<(), JournalError> {
+        Ok(())
+    }
 
     /// Walks the hash chain from the first batch.
     ///

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use adjutant_machine::journal::JournalError;
 use rocksdb::{
-    ColumnFamily, DB, DBPinnableSlice, ErrorKind, ReadOptions, SnapshotWithThreadMode, WriteBatch,
-    WriteOptions,
+    BottommostLevelCompaction, ColumnFamily, CompactOptions, DB, DBPinnableSlice, ErrorKind, ReadOptions,
+    SnapshotWithThreadMode, WriteBatch, WriteOptions,
 };
 
 use super::{
@@ -14,6 +14,11 @@ use super::{
     keys::Family,
     options::{Options, families, settings},
 };
+
+/// Which share of the blob files a compaction cleans, the oldest first.
+const CLEANED_BLOBS: &str = "blob_garbage_collection_age_cutoff";
+/// That share in the course of work: RocksDB's own.
+const CLEANED_AT_WORK: &str = "0.25";
 
 /// The open database.
 pub(super) struct Db {
@@ -95,6 +100,30 @@ impl Db {
     pub(super) fn write(&self, batch: WriteBatch) -> Result<(), JournalError> {
         // Every failed write is the disk's: whatever RocksDB calls it, the process must stop.
         self.inner.write_opt(batch, &self.synced).map_err(|error| JournalError::Disk(error.to_string()))
+    }
+
+    /// Compacts every family down to its last level, so that what was deleted is off the disk, large values too.
+    pub(super) fn tidy(&self) -> Result<(), JournalError> {
+        let mut options = CompactOptions::default();
+        options.set_exclusive_manual_compaction(false);
+        options.set_bottommost_level_compaction(BottommostLevelCompaction::Force);
+        for of in Family::ALL {
+            let family = self.family(of);
+            // In the course of work only the oldest blob files are cleaned, which is cheaper; here all of them are.
+            let is_large = of == Family::Blobs;
+            if is_large {
+                self.set(family, CLEANED_BLOBS, "1.0")?;
+            }
+            self.inner.compact_range_cf_opt(family, None::<&[u8]>, None::<&[u8]>, &options);
+            if is_large {
+                self.set(family, CLEANED_BLOBS, CLEANED_AT_WORK)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn set(&self, family: &ColumnFamily, option: &str, value: &str) -> Result<(), JournalError> {
+        self.inner.set_options_cf(family, &[(option, value)]).map_err(|error| refusal(&error))
     }
 }
 

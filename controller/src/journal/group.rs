@@ -13,7 +13,7 @@ use adjutant_machine::{
     chain::{Digest, Link, Parts, Salt, Section, is_chained},
     count::Count,
     id::InstanceId,
-    journal::{Append, Batch, JournalError, Receipt, RowWrite, Table, Trim},
+    journal::{Append, Batch, JournalError, Receipt, Removal, RowWrite, Table, Trim},
 };
 use rocksdb::WriteBatch;
 
@@ -43,6 +43,8 @@ struct KnownLog {
     salt: Salt,
     /// Whether the salt is yet to be written.
     is_new: bool,
+    /// Whether it was let go: its head says where it ended.
+    is_gone: bool,
 }
 
 /// A payload in its stored form.
@@ -77,6 +79,8 @@ pub(super) struct Group<'a> {
     /// The keys of what the group puts for entries that are too large to hold it.
     parts: HashSet<Vec<u8>>,
     trims: BTreeMap<InstanceId, u64>,
+    /// The instances that the group lets go, whose parts the store still has.
+    removed: HashSet<InstanceId>,
     /// The instances that the group appends to, as it leaves them: the store does not hold that yet.
     staged: HashMap<InstanceId, KnownLog>,
     /// The counts that the group changes, as it leaves them: each is written once, however many batches change it.
@@ -114,6 +118,19 @@ impl Heads for Group<'_> {
         Ok(self.known(instance)?.head.snapshot)
     }
 
+    fn is_gone(&self, instance: &InstanceId) -> Result<bool, JournalError> {
+        Ok(self.known(instance)?.is_gone)
+    }
+
+    fn has_branches(&self, run: &InstanceId) -> Result<bool, JournalError> {
+        let is_branch = |id: &InstanceId| id != run && id.root() == *run;
+        if self.staged.iter().any(|(id, known)| is_branch(id) && !known.is_gone) {
+            return Ok(true);
+        }
+        let is_gone = |id: &InstanceId| self.staged.get(id).is_some_and(|known| known.is_gone);
+        Ok(self.db.now().branches(run)?.iter().any(|id| !is_gone(id)))
+    }
+
     fn version(&self, table: Table, key: &[u8]) -> Result<u64, JournalError> {
         match self.versions.get(&(table, key.to_vec())) {
             Some(version) => Ok(*version),
@@ -135,6 +152,7 @@ impl<'a> Group<'a> {
             blobs: BTreeSet::new(),
             parts: HashSet::new(),
             trims: BTreeMap::new(),
+            removed: HashSet::new(),
             staged: HashMap::new(),
             counts: BTreeMap::new(),
         }
@@ -149,7 +167,7 @@ impl<'a> Group<'a> {
         let mut group = Group::new(db, &lately, Tip::default());
         for append in &batch.appends {
             let head = LogHead { seq: append.expected, ..LogHead::default() };
-            let known = KnownLog { head, salt: new_salt(), is_new: append.expected == 0 };
+            let known = KnownLog { head, salt: new_salt(), is_new: append.expected == 0, is_gone: false };
             group.staged.entry(append.instance.clone()).or_insert(known);
         }
         group.stage(&Batch { guards: Vec::new(), ..batch.clone() })?;
@@ -186,16 +204,21 @@ impl<'a> Group<'a> {
             Ok(None) | Err(JournalError::Corrupt { .. }) => (new_salt(), true),
             Err(error) => return Err(error),
         };
+        let mut is_gone = false;
         let head = match now.head(instance) {
             Ok(Some(head)) => head,
-            Ok(None) if is_unknown && !now.has_first(instance)? => LogHead::default(),
+            Ok(None) if is_unknown && !now.has_first(instance)? => {
+                let seq = now.trimmed(instance)?;
+                is_gone = seq > 0;
+                LogHead { seq, ..LogHead::default() }
+            }
             // Where it is lost the log says where it ends: the instance can still be ended, and nothing is written over.
             Ok(None) | Err(JournalError::Corrupt { .. }) => {
                 LogHead { seq: now.last_key(instance)?, ..LogHead::default() }
             }
             Err(error) => return Err(error),
         };
-        let known = KnownLog { head, salt, is_new };
+        let known = KnownLog { head, salt, is_new, is_gone };
         self.lately.note(instance.clone(), known);
         Ok(known)
     }
@@ -232,6 +255,7 @@ impl<'a> Group<'a> {
         }
         self.payloads(batch, &link);
         trims.iter().for_each(|trim| self.trim(trim));
+        batch.removals.iter().for_each(|removal| self.remove(removal));
         let sealed = link.seal(&self.tip.hash);
         self.out.put_cf(self.db.family(Family::Log), keys::link(number), sealed.bytes);
         self.tip = Tip { batch: number, hash: sealed.hash };
@@ -246,7 +270,7 @@ impl<'a> Group<'a> {
     /// Adds the entries of an instance, its snapshot where there is one, and its head; returns how many bytes lie behind it.
     fn append(&mut self, known: KnownLog, append: &Append, section: &Section) -> u64 {
         let (instance, number) = (&append.instance, self.number());
-        let KnownLog { mut head, salt, is_new } = known;
+        let KnownLog { mut head, salt, is_new, .. } = known;
         if is_new {
             self.put(Family::State, keys::salt(instance), salt_value(instance, &salt, number));
         }
@@ -271,7 +295,8 @@ impl<'a> Group<'a> {
             self.snapshot(instance, state, digest);
         }
         self.put(Family::State, keys::head(instance), head.value(instance, number));
-        self.staged.insert(instance.clone(), KnownLog { head, salt, is_new: false });
+        let known = KnownLog { head, salt, is_new: false, is_gone: false };
+        self.staged.insert(instance.clone(), known);
         head.tail
     }
 
@@ -292,10 +317,12 @@ impl<'a> Group<'a> {
 
     /// Puts what is too large for an entry where compaction does not copy it again and again, unless its run has it there already.
     fn part(&mut self, instance: &InstanceId, content: &[u8], digest: &Digest) {
-        let key = keys::part(&instance.root(), digest);
+        let root = instance.root();
+        let key = keys::part(&root, digest);
         // Where the store cannot say, it is put again: twice is the same as once.
-        let is_there = self.parts.contains(&key)
-            || self.db.now().get(Family::Blobs, &key).is_ok_and(|found| found.is_some());
+        let is_there = !self.removed.contains(&root)
+            && (self.parts.contains(&key)
+                || self.db.now().get(Family::Blobs, &key).is_ok_and(|found| found.is_some()));
         if is_there {
             return;
         }
@@ -351,13 +378,37 @@ impl<'a> Group<'a> {
     }
 
     fn trim(&mut self, trim: &Trim) {
-        let log = self.db.family(Family::Log);
-        let (from, to) = (keys::entry(&trim.instance, 0), keys::entry(&trim.instance, trim.through + 1));
-        self.out.delete_range_cf(log, from, to);
-        let through = trim.through.to_be_bytes();
-        let value = ValueHead::of(self.number(), 0, &Digest::of(&through)).with(&[&through]);
-        self.put(Family::Meta, keys::trimmed(&trim.instance), value);
-        self.trims.insert(trim.instance.clone(), trim.through);
+        let Trim { instance, through } = trim;
+        self.delete_range(Family::Log, keys::entry(instance, 0), keys::entry(instance, through + 1));
+        let bytes = through.to_be_bytes();
+        let value = ValueHead::of(self.number(), 0, &Digest::of(&bytes)).with(&[&bytes]);
+        self.put(Family::Meta, keys::trimmed(instance), value);
+        self.trims.insert(instance.clone(), *through);
+    }
+
+    /// Lets an instance go. What is left is the number of its last entry: the chain still names its entries, and its name is not
+    /// given again.
+    fn remove(&mut self, removal: &Removal) {
+        let Removal { instance, last } = removal;
+        self.trim(&Trim { instance: instance.clone(), through: *last });
+        let state = self.db.family(Family::State);
+        for key in [keys::head(instance), keys::salt(instance), keys::snapshot(instance)] {
+            self.out.delete_cf(state, key);
+        }
+        self.out.delete_cf(self.db.family(Family::Blobs), keys::snapshot_content(instance));
+        if instance.root() == *instance {
+            let parts = keys::parts(instance);
+            let end = keys::after_prefix(&parts);
+            self.delete_range(Family::Blobs, parts, end);
+            self.removed.insert(instance.clone());
+        }
+        let head = LogHead { seq: *last, ..LogHead::default() };
+        let known = KnownLog { head, salt: new_salt(), is_new: true, is_gone: true };
+        self.staged.insert(instance.clone(), known);
+    }
+
+    fn delete_range(&mut self, of: Family, from: Vec<u8>, to: Vec<u8>) {
+        self.out.delete_range_cf(self.db.family(of), from, to);
     }
 
     fn put(&mut self, family: Family, key: Vec<u8>, value: Vec<u8>) {

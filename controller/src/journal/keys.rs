@@ -6,7 +6,7 @@
 
 use adjutant_machine::{
     chain::Digest,
-    id::{InstanceId, InstanceKind},
+    id::{BELOW, InstanceId, InstanceKind},
     journal::Table,
 };
 
@@ -100,6 +100,14 @@ pub(super) fn head(instance: &InstanceId) -> Vec<u8> {
     tagged(HEADS, instance)
 }
 
+/// Returns what the heads of a run's branches begin with, in [`Family::State`].
+pub(super) fn heads_of_branches(run: &InstanceId) -> Vec<u8> {
+    let first = InstanceId { kind: InstanceKind::Branch, name: format!("{}{BELOW}", run.name) };
+    let mut key = head(&first);
+    key.truncate(key.len() - END.len());
+    key
+}
+
 /// Returns the key of the salt of an instance's payloads, in [`Family::State`].
 pub(super) fn salt(instance: &InstanceId) -> Vec<u8> {
     tagged(b"sa", instance)
@@ -110,9 +118,12 @@ pub(super) fn snapshot(instance: &InstanceId) -> Vec<u8> {
     tagged(SNAPSHOTS, instance)
 }
 
+/// What the marks of retention begin with.
+pub(super) const TRIMMED: &[u8] = b"mt";
+
 /// Returns the key of the last entry that retention let go, in [`Family::Meta`].
 pub(super) fn trimmed(instance: &InstanceId) -> Vec<u8> {
-    tagged(b"mt", instance)
+    tagged(TRIMMED, instance)
 }
 
 /// What the counts of groups begin with, in [`Family::Index`].
@@ -131,9 +142,15 @@ pub(super) fn blob(digest: &str) -> Vec<u8> {
 /// Returns the key of what is too large for an entry or a snapshot to hold, in [`Family::Blobs`]: by the run that it belongs to, so
 /// that it is there once for the run and its branches, and goes with them. The tag `be` was a large entry's before, and stays reserved.
 pub(super) fn part(root: &InstanceId, content: &Digest) -> Vec<u8> {
-    let mut key = tagged(b"bp", root);
+    let mut key = parts(root);
     key.extend_from_slice(&content.0);
     key
+}
+
+/// Returns what the keys of all that is too large for the entries and snapshots of a run and its branches begin with, in
+/// [`Family::Blobs`].
+pub(super) fn parts(root: &InstanceId) -> Vec<u8> {
+    tagged(b"bp", root)
 }
 
 /// Returns the key of an instance's large snapshot, in [`Family::Blobs`]. By instance, not by digest: the next one replaces it
@@ -280,6 +297,17 @@ mod tests {
         fn a_prefix_ends_before_the_next_key(prefix in prop::collection::vec(any::<u8>(), 1..4), rest: Vec<u8>) {
             let inside = [b"ix".to_vec(), prefix.clone(), rest].concat();
             prop_assert!(inside < after_prefix(&[b"ix".to_vec(), prefix].concat()));
+        }
+    }
+
+    #[test]
+    fn the_heads_of_branches_are_found_by_their_run() {
+        let begins = heads_of_branches(&InstanceId::run("a"));
+        for branch in ["a~dig.1.0", "a~dig.1.0~fan.1.2"] {
+            assert!(head(&InstanceId::run(branch)).starts_with(&begins), "{branch}");
+        }
+        for other in ["a", "a-b", "a-b~dig.1.0", "ab~dig.1.0"] {
+            assert!(!head(&InstanceId::run(other)).starts_with(&begins), "{other}");
         }
     }
 

@@ -30,8 +30,9 @@ use super::{
     writer::Writer,
 };
 
-/// The format of the store that this build writes. The third has counts of groups; whoever opens one of the second adds them.
-pub(super) const FORMAT: u32 = 3;
+/// The format of the store that this build writes. The third has counts of groups; whoever opens one of the second adds them. The
+/// fourth lets instances go.
+pub(super) const FORMAT: u32 = 4;
 /// The oldest format that this build reads: the first was never released, and went without a reader.
 const OLDEST: u32 = 2;
 
@@ -159,6 +160,10 @@ impl Journal for RocksJournal {
 
     fn blob(&self, digest: &str) -> Result<Option<Vec<u8>>, JournalError> {
         self.db.now().blob(digest)
+    }
+
+    fn tidy(&self) -> Result<(), JournalError> {
+        self.db.tidy()
     }
 
     fn verify(&self) -> Result<ChainReport, JournalError> {

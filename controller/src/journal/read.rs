@@ -101,7 +101,8 @@ impl View<'_> {
     pub(super) fn last(&self, instance: &InstanceId) -> Result<u64, JournalError> {
         match self.head(instance) {
             Ok(Some(head)) => Ok(head.seq),
-            Ok(None) if !self.has_entries(instance)? => Ok(0),
+            // One that was let go has nothing but the mark of where it ended.
+            Ok(None) if !self.has_entries(instance)? => self.trimmed(instance),
             Ok(None) | Err(JournalError::Corrupt { .. }) => self.last_key(instance),
             Err(error) => Err(error),
         }
@@ -220,6 +221,10 @@ impl View<'_> {
             limit: page(limit),
             backwards: false,
         };
+        self.instances_in(range)
+    }
+
+    fn instances_in(&self, range: Range) -> Result<Vec<InstanceId>, JournalError> {
         let mut found = Vec::new();
         self.walk(&range, &mut |key, _| {
             let id = keys::instance(key).ok_or_else(|| damage(format!("{key:02x?}"), Flaw::Key.text()))?;
@@ -227,6 +232,13 @@ impl View<'_> {
             Ok(())
         })?;
         Ok(found)
+    }
+
+    /// Lists the branches of a run, in the order of their ids, at most a page of them.
+    pub(super) fn branches(&self, run: &InstanceId) -> Result<Vec<InstanceId>, JournalError> {
+        let lower = keys::heads_of_branches(run);
+        let upper = keys::after_prefix(&lower);
+        self.instances_in(Range { family: Family::State, lower, upper, limit: page(0), backwards: false })
     }
 
     /// Reads a row with its head.

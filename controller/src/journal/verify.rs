@@ -35,6 +35,7 @@ pub(super) fn verify(view: &View<'_>) -> Result<ChainReport, JournalError> {
     entries_are_named(view, &mut walk)?;
     snapshots_are_named(view, &mut walk)?;
     heads_are_right(view, &mut walk)?;
+    trims_are_named(view, &mut walk)?;
     TABLES.iter().try_for_each(|table| rows_are_named(view, *table, &mut walk))?;
     Ok(walk.report())
 }
@@ -42,6 +43,9 @@ pub(super) fn verify(view: &View<'_>) -> Result<ChainReport, JournalError> {
 /// Whether what a link names is stored.
 fn holds(view: &View<'_>, link: &Link) -> Result<bool, JournalError> {
     for section in &link.sections {
+        if is_gone(view, section)? {
+            continue;
+        }
         let has_head = intact(view.head(&section.instance))?.flatten().is_some();
         if !has_head || !entries_hold(view, section)? || !snapshot_holds(view, link, section)? {
             return Ok(false);
@@ -54,6 +58,14 @@ fn holds(view: &View<'_>, link: &Link) -> Result<bool, JournalError> {
         }
     }
     Ok(true)
+}
+
+/// Whether retention let the instance go after these entries: nothing of it is left but the mark, which a link names.
+fn is_gone(view: &View<'_>, section: &Section) -> Result<bool, JournalError> {
+    let instance = &section.instance;
+    let is_absent =
+        view.get(Family::State, &keys::head(instance))?.is_none() && !view.has_entries(instance)?;
+    Ok(is_absent && intact(view.trimmed(instance))?.is_some_and(|last| last >= section.last()))
 }
 
 fn entries_hold(view: &View<'_>, section: &Section) -> Result<bool, JournalError> {
@@ -141,6 +153,24 @@ fn heads_are_right(view: &View<'_>, walk: &mut Walk) -> Result<(), JournalError>
             None => false,
         };
         if !right {
+            walk.broken(batch.unwrap_or(1));
+        }
+        Ok(())
+    })
+}
+
+/// A mark that nobody made would hide what was taken away by hand.
+fn trims_are_named(view: &View<'_>, walk: &mut Walk) -> Result<(), JournalError> {
+    each(view, Family::Meta, keys::TRIMMED, &mut |key, value| {
+        let batch = split(value).ok().map(|value| value.head.batch);
+        let link = link(view, batch)?;
+        let named = match (link, keys::instance(key)) {
+            (Some(link), Some(instance)) => {
+                intact(view.trimmed(&instance))?.is_some_and(|through| link.lets_go(&instance, through))
+            }
+            _ => false,
+        };
+        if !named {
             walk.broken(batch.unwrap_or(1));
         }
         Ok(())

@@ -163,9 +163,9 @@ fn refused(folder: &Path) -> Error {
 #[test]
 fn a_newer_format_is_refused_before_the_store_is_touched() {
     let Written { folder, .. } = written();
-    mark_format(folder.path(), 4);
+    mark_format(folder.path(), 5);
     let error = refused(folder.path());
-    assert!(matches!(error, Error::Store(JournalError::Newer { found: 4, known: 3, .. })), "{error}");
+    assert!(matches!(error, Error::Store(JournalError::Newer { found: 5, known: 4, .. })), "{error}");
     assert!(error.to_string().contains("Adjutant 9.8.7"), "it says what is needed: {error}");
 }
 
@@ -192,7 +192,7 @@ fn a_format_that_no_release_wrote_is_refused_before_the_store_is_touched() {
 fn a_newer_format_inside_the_store_is_refused() {
     let Written { folder, .. } = written();
     let db = raw(folder.path());
-    let content = 4_u32.to_be_bytes();
+    let content = 5_u32.to_be_bytes();
     let mut value = vec![2, 0];
     value.extend([0; 12]);
     value.extend(&Digest::of(&content).0[..8]);
@@ -200,7 +200,7 @@ fn a_newer_format_inside_the_store_is_refused() {
     db.put_cf(db.cf_handle("meta").unwrap(), b"mf", value).unwrap();
     drop(db);
     let refused = open(folder.path()).err().unwrap();
-    assert!(matches!(refused, Error::Store(JournalError::Newer { found: 4, known: 3, .. })), "{refused}");
+    assert!(matches!(refused, Error::Store(JournalError::Newer { found: 5, known: 4, .. })), "{refused}");
 }
 
 #[test]

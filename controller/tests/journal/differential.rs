@@ -8,7 +8,7 @@ use adjutant_machine::{
     contract::{TABLES, dump},
     count::CountChanges,
     id::{InstanceId, InstanceKind},
-    journal::{Append, Batch, Content, Guard, Journal, Receipt, RowWrite, Scan, Table, Trim},
+    journal::{Append, Batch, Content, Guard, Journal, Receipt, Removal, RowWrite, Scan, Table, Trim},
     memory::MemoryJournal,
 };
 use proptest::prelude::*;
@@ -26,6 +26,7 @@ struct Wish {
     guards: Vec<(Table, Vec<u8>, bool)>,
     blobs: Vec<Vec<u8>>,
     trims: Vec<(InstanceId, i8)>,
+    removals: Vec<(InstanceId, i8)>,
     /// Groups that a member joins or leaves.
     counts: Vec<(&'static str, bool, u8)>,
 }
@@ -72,6 +73,7 @@ fn wishes() -> impl Strategy<Value = Wish> {
         .prop_map(|((table, key), value)| (table, key, value));
     let guard = (places(), prop::bool::weighted(0.9)).prop_map(|((table, key), right)| (table, key, right));
     let trim = (ids(), prop_oneof![Just(0_i8), Just(-1), Just(-2), Just(1)]);
+    let removal = (ids(), prop_oneof![6 => Just(0_i8), 1 => Just(-1), 1 => Just(1)]);
     let few = 0..3_usize;
     (
         prop::collection::vec(append, few.clone()),
@@ -79,14 +81,16 @@ fn wishes() -> impl Strategy<Value = Wish> {
         prop::collection::vec(guard, 0..2),
         prop::collection::vec(content(), 0..2),
         prop::collection::vec(trim, 0..2),
+        prop::collection::vec(removal, 0..2),
         prop::collection::vec((prop::sample::select(vec!["s", "s\0a", "g"]), any::<bool>(), 0..4_u8), 0..4),
     )
-        .prop_map(|(appends, writes, guards, blobs, trims, counts)| Wish {
+        .prop_map(|(appends, writes, guards, blobs, trims, removals, counts)| Wish {
             appends,
             writes,
             guards,
             blobs,
             trims,
+            removals,
             counts,
         })
 }
@@ -152,6 +156,11 @@ impl Wish {
                 .trims
                 .into_iter()
                 .map(|(instance, off)| Trim { through: near(last(&instance), off), instance })
+                .collect(),
+            removals: self
+                .removals
+                .into_iter()
+                .map(|(instance, off)| Removal { last: near(last(&instance), off), instance })
                 .collect(),
         }
     }

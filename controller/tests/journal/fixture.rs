@@ -10,7 +10,7 @@ use adjutant_machine::{
     contract::{TABLES, append, append_with_state, dump},
     count::CountChanges,
     id::InstanceId,
-    journal::{Append, Batch, Content, Journal, RowWrite, Trim},
+    journal::{Append, Batch, Content, Journal, Removal, RowWrite, Trim},
     memory::MemoryJournal,
 };
 
@@ -72,6 +72,11 @@ fn counted() -> Batch {
     Batch { counts, ..Batch::default() }
 }
 
+/// What a store of format 4 holds beside it: an instance that was let go.
+fn gone() -> Batch {
+    Batch { removals: vec![Removal { instance: InstanceId::run("b"), last: 1 }], ..Batch::default() }
+}
+
 fn played(journal: &dyn Journal, acts: Vec<Batch>) {
     for batch in acts {
         journal.append(batch).expect("it is written");
@@ -107,16 +112,21 @@ fn a_store_of_format_2_is_read_as_it_was_written() {
 
 #[test]
 fn a_store_of_format_3_is_read_as_it_was_written() {
-    let acts = || acts().into_iter().chain([counted()]).collect();
+    is_read_as_it_was_written(3, acts().into_iter().chain([counted()]).collect());
+}
+
+#[test]
+fn a_store_of_format_4_is_read_as_it_was_written() {
+    let acts = || acts().into_iter().chain([counted(), gone()]).collect();
     if option_env!("ADJUTANT_WRITE_FIXTURES").is_some() {
         let folder = empty();
         let journal = open(folder.path()).unwrap();
         played(&journal, acts());
-        journal.backup(&fixture(3)).unwrap();
+        journal.backup(&fixture(4)).unwrap();
         // RocksDB opens without its options: they would be most of the fixture.
-        let files = fs::read_dir(fixture(3).join("store")).unwrap().map(|file| file.unwrap().path());
+        let files = fs::read_dir(fixture(4).join("store")).unwrap().map(|file| file.unwrap().path());
         let is_options = |file: &PathBuf| file.file_name().unwrap().to_string_lossy().starts_with("OPTIONS");
         files.filter(is_options).for_each(|file| fs::remove_file(file).unwrap());
     }
-    is_read_as_it_was_written(3, acts());
+    is_read_as_it_was_written(4, acts());
 }

@@ -107,6 +107,22 @@ fn a_removed_entry_is_named_by_its_batch() {
 }
 
 #[test]
+fn an_instance_that_was_taken_away_by_hand_is_found_whatever_is_said_of_it() {
+    let folder = written();
+    for seq in 1..5 {
+        change(folder.path(), "log", (&entry_key(seq), None));
+    }
+    for tag in [b"sh", b"sa", b"ss"] {
+        change(folder.path(), "state", (&[&tag[..], b"\x01a\x00\x00"].concat(), None));
+    }
+    assert_eq!(broken_at(folder.path()), Some(1));
+    // Nobody let it go: the mark names a batch that says nothing of it.
+    let mark = value((5, 0), &4_u64.to_be_bytes(), &Digest::of(&4_u64.to_be_bytes()));
+    change(folder.path(), "meta", (b"mt\x01a\x00\x00", Some(mark)));
+    assert_eq!(broken_at(folder.path()), Some(5));
+}
+
+#[test]
 fn an_entry_that_was_slipped_in_is_found() {
     let folder = written();
     let forged = forged_entry(folder.path(), (4, 5), "approved 4");

@@ -34,6 +34,20 @@ fn a_sealed_link_opens_as_it_was() {
 }
 
 #[test]
+fn a_link_that_lets_an_instance_go_says_so() {
+    let removals = vec![Removal { instance: InstanceId::run("lead-3"), last: 4 }];
+    let link = Link { removals, ..link() };
+    let sealed = link.seal(&Digest::of(b"before"));
+    assert_eq!(Link::open(&sealed.bytes), Some(Opened { link: link.clone(), hash: sealed.hash }));
+    let lets_go = |name: &str, last| link.lets_go(&InstanceId::run(name), last);
+    assert!(lets_go("lead-3", 4) && lets_go("lead-0", 7));
+    assert!(!lets_go("lead-3", 3) && !lets_go("lead-1", 4));
+    for length in 0..sealed.bytes.len() {
+        assert!(Link::open(&sealed.bytes[..length]).is_none_or(|opened| opened.hash != sealed.hash));
+    }
+}
+
+#[test]
 fn a_cut_link_does_not_open() {
     let sealed = link().seal(&Digest::default());
     for length in 0..sealed.bytes.len() {

@@ -18,8 +18,8 @@ use crate::{
     count::{Count, CountChange},
     id::{EntryId, InstanceId},
     journal::{
-        Append, Batch, ChainReport, Content, Done, GroupCount, Journal, JournalError, Receipt, Row, RowWrite,
-        Scan, Snapshot, Stored, Table, page,
+        Append, Batch, ChainReport, Content, Done, GroupCount, Journal, JournalError, Receipt, Removal, Row,
+        RowWrite, Scan, Snapshot, Stored, Table, page,
     },
 };
 
@@ -45,6 +45,8 @@ struct Inner {
 #[derive(Debug, Clone, Default)]
 struct Durable {
     instances: BTreeMap<InstanceId, Instance>,
+    /// The last entry of each instance that was let go.
+    gone: BTreeMap<InstanceId, u64>,
     rows: BTreeMap<(Table, Vec<u8>), (u64, Vec<u8>)>,
     counts: BTreeMap<Vec<u8>, Count>,
     blobs: BTreeMap<String, Vec<u8>>,
@@ -188,7 +190,7 @@ impl Journal for MemoryJournal {
     }
 
     fn last(&self, instance: &InstanceId) -> Result<u64, JournalError> {
-        self.read(|content| content.instances.get(instance).map_or(0, |held| held.seq))
+        self.read(|content| content.last(instance))
     }
 
     fn entries(
@@ -277,7 +279,15 @@ fn refused() -> JournalError {
 
 impl Heads for Durable {
     fn last(&self, instance: &InstanceId) -> Result<u64, JournalError> {
-        Ok(self.instances.get(instance).map_or(0, |held| held.seq))
+        Ok(Durable::last(self, instance))
+    }
+
+    fn is_gone(&self, instance: &InstanceId) -> Result<bool, JournalError> {
+        Ok(self.gone.contains_key(instance))
+    }
+
+    fn has_branches(&self, run: &InstanceId) -> Result<bool, JournalError> {
+        Ok(self.instances.keys().any(|other| other != run && other.root() == *run))
     }
 
     fn snapshot(&self, instance: &InstanceId) -> Result<u64, JournalError> {
@@ -307,10 +317,19 @@ impl Durable {
             held.trimmed = held.trimmed.max(trim.through);
             held.entries = held.entries.split_off(&(trim.through + 1));
         }
+        for Removal { instance, last } in &batch.removals {
+            self.instances.remove(instance);
+            self.gone.insert(instance.clone(), *last);
+        }
         self.links.push(sealed.bytes);
         self.head = sealed.hash;
         let last = batch.appends.last().and_then(|append| self.instances.get(&append.instance));
         Ok(Receipt { batch: number, tail: last.map_or(0, Instance::tail) })
+    }
+
+    fn last(&self, instance: &InstanceId) -> u64 {
+        let there = self.instances.get(instance).map(|held| held.seq);
+        there.or_else(|| self.gone.get(instance).copied()).unwrap_or_default()
     }
 
     fn load(&self, instance: &InstanceId) -> Result<Option<Stored>, JournalError> {
@@ -434,7 +453,9 @@ impl Durable {
     }
 
     fn section_agrees(&self, link: &Link, section: &Section) -> bool {
-        let Some(held) = self.instances.get(&section.instance) else { return false };
+        let Some(held) = self.instances.get(&section.instance) else {
+            return self.gone.get(&section.instance).is_some_and(|last| *last >= section.last());
+        };
         let salt = salt(&section.instance);
         let seqs = (section.after + 1..=section.last()).filter(|seq| *seq > held.trimmed);
         let mut entries = seqs.map(|seq| {
