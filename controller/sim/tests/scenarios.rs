@@ -210,6 +210,31 @@ fn what_must_never_be_called_and_how_it_ends_is_judged() {
 }
 
 #[test]
+fn what_must_never_be_called_is_not_called_in_vain_either() {
+    let called = "never[0]: \"desk.book\" was called at +0s by step \"book\", with { room = \"blue\" }";
+    let book = |answers: &str| found(&desk(&format!("never = [\"desk.book\"]\n{YES}{answers}")));
+    assert_eq!(book("[[answer]]\nstep = \"book\"\nerror = \"invalid\"\n"), called);
+    let lost = "[[answer]]\nstep = \"book\"\nerror = \"unknown\"\n";
+    let settled = "[[answer]]\nstep = \"book\"\nsettle = \"did_not_happen\"\n";
+    // It is not sent again: what was lost is the only call.
+    let again = "[[answer]]\nstep = \"book\"\noutcome = \"denied\"\n";
+    assert_eq!(book(&format!("{lost}{settled}{again}")), called);
+}
+
+#[test]
+fn a_probe_is_a_call_too() {
+    let probe = "idempotency = \"probe\"\nprobe = \"find\"\n";
+    let find = "\n[verbs.find]\nmethod = \"GET\"\npath = \"/find\"\neffect = \"read\"\ninput = { room = \"string\" }\noutput = { id = \"string\" }\n";
+    let verbs = VERBS.replacen("idempotency = \"at_most_once\"\n", probe, 1) + find;
+    let lost = "[[answer]]\nstep = \"book\"\nerror = \"unknown\"\n";
+    let looked = "[[answer]]\nstep = \"book\"\nprobe = \"happened\"\nwith = { id = \"b-1\" }\n";
+    let mut files = desk(&format!("never = [\"desk.find\"]\n{YES}{lost}{looked}"));
+    files.insert("connectors/desk.toml", verbs.as_bytes());
+    let told = found(&files);
+    assert!(told.starts_with("never[0]: \"desk.find\" was called"), "{told}");
+}
+
+#[test]
 fn records_are_kept_and_judged() {
     let given = "[[given]]\nkind = \"booking\"\nkey = \"blue\"\nvalue = { by = \"Jo\" }\n";
     assert_eq!(found(&desk(&format!("never = [\"desk.book\"]\nend = \"cancelled\"\n{given}"))), "it holds");

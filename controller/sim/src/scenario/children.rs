@@ -24,7 +24,7 @@ use super::{
 use crate::host::Host;
 impl Player<'_> {
     pub(super) fn find_child(&mut self, perform: &Perform, of: &EffectId) -> Turn {
-        let Some(perform) = self.host.lease(&perform.effect)? else { return Ok(()) };
+        let Some(perform) = self.lease(&perform.effect)? else { return Ok(()) };
         let child = self.host.runs.values().find(|kept| kept.run.parent.as_ref() == Some(of));
         let finding =
             child.map_or(Found::DidNotHappen, |kept| Found::Happened(json!({ "run": kept.run.id })));
@@ -47,7 +47,7 @@ impl Player<'_> {
 
     fn start_child(&mut self, parent: &Run, perform: &Perform) -> Turn {
         let Call::StartRun { playbook, bundle, input } = &*perform.call else { return Ok(()) };
-        let Some(perform) = self.host.lease(&perform.effect)? else { return Ok(()) };
+        let Some(perform) = self.lease(&perform.effect)? else { return Ok(()) };
         let Some(definition) = self.host.definitions.get(bundle).cloned() else {
             return Err(Box::new(our_bug(&format!("there is no bundle of playbook \"{playbook}\""))));
         };
@@ -85,7 +85,7 @@ impl Player<'_> {
 
     /// Answers for a child run that is not played.
     fn stand_in(&mut self, perform: &Perform, taken: &Taken) -> Turn {
-        let Some(perform) = self.host.lease(&perform.effect)? else { return Ok(()) };
+        let Some(perform) = self.lease(&perform.effect)? else { return Ok(()) };
         let Reply::Outcome { word, with, .. } = &taken.answer.reply else { return Ok(()) };
         let effect = perform.effect.clone();
         let run = format!("not-played-{}", effect.seq);

@@ -11,6 +11,7 @@
 
 mod agenda;
 mod begin;
+mod calls;
 mod children;
 mod course;
 mod coverage;

@@ -19,6 +19,7 @@ use adjutant_spec::{
 
 use super::{
     agenda::{Agenda, Answered, Due},
+    calls::Called,
     course::Course,
     faults::Faults,
     finding::{finding, our_bug},
@@ -59,6 +60,8 @@ pub(super) struct Player<'a> {
     pub(super) agenda: Agenda,
     /// Gates that were answered, or that nobody answers.
     pub(super) dealt: BTreeSet<String>,
+    /// The verbs that were called.
+    pub(super) calls: Vec<Called>,
     /// The attempts of which nobody knows whether they happened.
     pub(super) doubts: Vec<Perform>,
     /// What is disturbed; nothing in a play.
@@ -89,6 +92,7 @@ impl<'a> Player<'a> {
             has_stopped: false,
             agenda,
             dealt,
+            calls: Vec::new(),
             doubts,
             faults: Faults::default(),
         }
@@ -226,7 +230,7 @@ impl<'a> Player<'a> {
         if let Some(taken) = self.ask(run, &perform.step, who) {
             return self.answered(perform, &taken);
         }
-        let Some(perform) = self.host.lease(&perform.effect)? else { return Ok(()) };
+        let Some(perform) = self.lease(&perform.effect)? else { return Ok(()) };
         let Some(definition) = self.host.definitions.get(&run.bundle).cloned() else { return Ok(()) };
         let Some(answer) = self.store.perform(definition.bundle(), &perform) else { return Ok(()) };
         let doing = match answer {
@@ -256,7 +260,7 @@ impl<'a> Player<'a> {
             self.host.send(&perform.effect.run, "host", event)?;
             return Ok(());
         }
-        let Some(perform) = self.host.lease(&perform.effect)? else { return Ok(()) };
+        let Some(perform) = self.lease(&perform.effect)? else { return Ok(()) };
         let Some(after) = taken.answer.after.map(|after| after.millis()) else {
             return self.does(&perform, doing);
         };

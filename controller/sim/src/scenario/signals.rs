@@ -28,7 +28,7 @@ pub(super) struct Awaited {
 impl Player<'_> {
     /// A signal comes to who waits for it here; playbooks that it would start are not played.
     pub(super) fn signal(&mut self, perform: &Perform) -> Turn {
-        let Some(perform) = self.host.lease(&perform.effect)? else { return Ok(()) };
+        let Some(perform) = self.lease(&perform.effect)? else { return Ok(()) };
         let Call::Signal { signal, to, data, .. } = &*perform.call else { return Ok(()) };
         if let Some(of) = to.clone() {
             let (id, by, at) = (perform.effect.key(), "host".to_owned(), self.host.now);

@@ -4,6 +4,7 @@ use adjutant_spec::scenario::{Answer, Expectation, Finding, RecordWanted, Reply}
 use serde_json::Value;
 
 use super::{
+    calls::Called,
     course::Visit,
     finding::{finding, our_bug},
     player::Player,
@@ -152,13 +153,11 @@ fn miss(player: &Player<'_>, left: &[Visit], place: usize) -> Finding {
 }
 
 fn forbidden(player: &Player<'_>) -> Option<Finding> {
-    let acts = &player.world.acts;
     for (place, verb) in player.scenario.never.iter().enumerate() {
-        let Some(act) = acts.iter().find(|act| act.verb == *verb) else { continue };
-        let visit = player.course.visits.iter().find(|visit| visit.asked.as_ref() == Some(verb));
-        let by = visit.map_or_else(String::new, |visit| format!(" by step \"{}\"", visit.step));
-        let when = since(act.at.0 - player.course.began.0);
-        let message = format!("\"{verb}\" was called at {when}{by}, with {}", told(&act.args));
+        let Some(called) = player.calls.iter().find(|called| called.verb == *verb) else { continue };
+        let Called { args, at, step, .. } = called;
+        let when = since(at.0 - player.course.began.0);
+        let message = format!("\"{verb}\" was called at {when} by step \"{step}\", with {}", told(args));
         return Some(finding(&format!("never[{place}]"), message));
     }
     None

@@ -19,7 +19,7 @@ use crate::scenario::{
 impl Player<'_> {
     /// Answers an attempt with a value of the right form.
     pub(in crate::scenario) fn invented(&mut self, run: &Run, perform: &Perform) -> Turn {
-        let Some(perform) = self.host.lease(&perform.effect)? else { return Ok(()) };
+        let Some(perform) = self.lease(&perform.effect)? else { return Ok(()) };
         let value = match &*perform.call {
             Call::Agent(call) => sample::of(&call.output),
             Call::Route { .. } => json!({ "class": "unsure", "probability": 0.5 }),
@@ -39,7 +39,7 @@ impl Player<'_> {
     /// A probe finds what is true.
     pub(in crate::scenario) fn probed(&mut self, perform: &Perform) -> Turn {
         let run = self.run_of(&perform.effect)?;
-        let Some(perform) = self.host.lease(&perform.effect)? else { return Ok(()) };
+        let Some(perform) = self.lease(&perform.effect)? else { return Ok(()) };
         let Call::Probe { of, .. } = &*perform.call else { return Ok(()) };
         let happened = self.world.knows(&of.key);
         let finding =
