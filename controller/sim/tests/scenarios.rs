@@ -262,6 +262,19 @@ fn somebody_else_may_write_while_the_run_waits() {
 }
 
 #[test]
+fn what_somebody_else_writes_later_is_judged_with_what_is_there() {
+    let later = |value: &str| {
+        let given =
+            format!("[[given]]\nkind = \"booking\"\nkey = \"blue\"\nvalue = {value}\nafter = \"1h\"\n");
+        found(&desk(&format!("{YES}{BOOKED}{given}")))
+    };
+    assert_eq!(later("{ id = \"b-2\" }"), "it holds", "what it lacks is there");
+    let nonsense = later("{ nonsense = 1 }");
+    assert!(nonsense.starts_with("given[0].value: booking \"blue\" does not fit: "), "{nonsense}");
+    assert!(nonsense.contains("nonsense"), "{nonsense}");
+}
+
+#[test]
 fn an_answer_that_takes_too_long_is_lost_and_somebody_settles_it() {
     let slow = format!("{YES}[[answer]]\nstep = \"book\"\nwith = {{ id = \"b-1\" }}\nafter = \"1m\"\n");
     assert_eq!(found(&desk(&slow)), "answer[1].step: step \"book\" is unknown, and nobody settles it");

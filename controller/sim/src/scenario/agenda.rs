@@ -8,7 +8,6 @@ use adjutant_machine::{
     id::Stamp,
     life::mailbox::MailboxTold,
 };
-use adjutant_spec::scenario::Given;
 
 /// Something that comes later.
 #[derive(Debug)]
@@ -23,8 +22,8 @@ pub(super) enum Due {
     Signal(Box<MailboxTold>),
     /// A child run that is not played tells its end.
     ChildEnd(Box<ChildEnd>),
-    /// Somebody else writes a record.
-    Record(Given),
+    /// Somebody else writes a record: which one of those that the scenario gives.
+    Record(usize),
     /// The operator cancels the run.
     Cancel,
 }

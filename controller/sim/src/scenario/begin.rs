@@ -96,9 +96,9 @@ pub(super) fn begin<'a>(house: &'a mut Playhouse<'_>, scenario: &'a Scenario) ->
 /// Returns what comes by itself.
 fn agenda(scenario: &Scenario, start: Stamp) -> Agenda {
     let mut agenda = Agenda::default();
-    for given in &scenario.given {
+    for (place, given) in scenario.given.iter().enumerate() {
         if let Some(after) = given.after {
-            agenda.put(start.plus(after.millis()), Due::Record(given.clone()));
+            agenda.put(start.plus(after.millis()), Due::Record(place));
         }
     }
     if let Some(after) = scenario.cancel {

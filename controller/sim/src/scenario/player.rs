@@ -317,10 +317,7 @@ impl<'a> Player<'a> {
             Some(Due::Decision(decided)) => self.decide(*decided),
             Some(Due::Signal(told)) => Ok(Host::tell_mailbox(&mut self.host, *told)?),
             Some(Due::ChildEnd(end)) => Ok(self.host.send(&end.run, "host", end.event).map(drop)?),
-            Some(Due::Record(given)) => {
-                self.store.put(&given);
-                Ok(())
-            }
+            Some(Due::Record(place)) => self.given_later(place),
             Some(Due::Cancel) => {
                 let root = self.course.root.clone();
                 let reason = "the scenario cancels it".to_owned();
