@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::{
     agenda::{ChildEnd, Due},
-    finding::our_bug,
+    finding::Stop,
     player::{Player, Turn, Who},
     reply,
     script::{Asked, Taken},
@@ -49,7 +49,7 @@ impl Player<'_> {
         let Call::StartRun { playbook, bundle, input } = &*perform.call else { return Ok(()) };
         let Some(perform) = self.lease(&perform.effect)? else { return Ok(()) };
         let Some(definition) = self.host.definitions.get(bundle).cloned() else {
-            return Err(Box::new(our_bug(&format!("there is no bundle of playbook \"{playbook}\""))));
+            return Err(Stop::our_bug(&format!("there is no bundle of playbook \"{playbook}\"")));
         };
         let child = &definition.bundle().playbook;
         let input = match handed(child, input, Some(self.plan.company.currency)) {

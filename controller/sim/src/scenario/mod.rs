@@ -53,7 +53,7 @@ pub fn play(house: &mut Playhouse<'_>, scenario: &Scenario) -> Played {
         Ok(player) => player,
         Err(finding) => return Played { finding: Some(finding), course: Course::default() },
     };
-    let stopped = player.play().err().map(|found| *found);
+    let stopped = player.play().err().map(|stop| stop.finding);
     let finding = stopped.or_else(|| verdict::first(&player));
     Played { finding, course: player.course }
 }

@@ -34,7 +34,7 @@ impl Player<'_> {
         let taken = match self.ask(&run, &gate.card.step, who) {
             Some(taken) => taken,
             None if self.faults.is_on => approved(gate),
-            None => return Err(Box::new(unsaid::undecided(&self.asker(), &run, gate))),
+            None => return Err(unsaid::undecided(&self.asker(), &run, gate).into()),
         };
         self.dealt.insert(gate.id.clone());
         let times = self.faults.decisions(gate);
@@ -56,7 +56,7 @@ impl Player<'_> {
             Verdict::Applied | Verdict::Duplicate { .. } | Verdict::Stale => Ok(()),
             Verdict::Refused(refusal) => {
                 let message = format!("this cannot be decided so: {refusal}");
-                Err(Box::new(finding(&format!("answer[{place}]"), message)))
+                Err(finding(&format!("answer[{place}]"), message).into())
             }
         }
     }
@@ -80,7 +80,7 @@ impl Player<'_> {
         }
         let who = Who { undo, asked: Asked::Operator };
         let Some(taken) = self.ask(&run, &state.step, who) else {
-            return Err(Box::new(unsaid::unsettled(&self.asker(), &run, state)));
+            return Err(unsaid::unsettled(&self.asker(), &run, state).into());
         };
         let Reply::Settle { word, with } = &taken.answer.reply else { return Ok(()) };
         let settlement = settlement(word, with);
@@ -92,7 +92,7 @@ impl Player<'_> {
         match self.host.send(&run.id, "operator", event)? {
             Verdict::Refused(refusal) => {
                 let message = format!("this cannot be settled so: {refusal}");
-                Err(Box::new(finding(&format!("answer[{}]", taken.place), message)))
+                Err(finding(&format!("answer[{}]", taken.place), message).into())
             }
             _ => Ok(()),
         }

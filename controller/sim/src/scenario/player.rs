@@ -12,27 +12,20 @@ use adjutant_machine::{
     },
     run::Run,
 };
-use adjutant_spec::{
-    plan::Plan,
-    scenario::{Finding, Scenario},
-};
+use adjutant_spec::{plan::Plan, scenario::Scenario};
 
 use super::{
     agenda::{Agenda, Answered, Due},
     calls::Called,
     course::Course,
     faults::Faults,
-    finding::{finding, our_bug},
+    finding::{Stop, finding},
     reply::{self, Doing},
     script::{Asked, Question, Script, Taken},
     store::{Store, Unanswered},
     unsaid,
 };
-use crate::{
-    host::{Broken, Host},
-    memory::MemoryHost,
-    world::World,
-};
+use crate::{host::Host, memory::MemoryHost, world::World};
 
 /// The most that a play does: a year of hourly slots is far below.
 const MOST: u32 = 200_000;
@@ -64,18 +57,14 @@ pub(super) struct Player<'a> {
     pub(super) calls: Vec<Called>,
     /// The attempts of which nobody knows whether they happened.
     pub(super) doubts: Vec<Perform>,
+    /// The most that may happen in it.
+    pub(super) most: u32,
     /// What is disturbed; nothing in a play.
     pub(super) faults: Faults,
 }
 
-impl From<Broken> for Box<Finding> {
-    fn from(broken: Broken) -> Self {
-        Box::new(our_bug(&broken.to_string()))
-    }
-}
-
 /// What a turn comes to; what does not hold ends the play.
-pub(super) type Turn<T = ()> = Result<T, Box<Finding>>;
+pub(super) type Turn<T = ()> = Result<T, Box<Stop>>;
 
 impl<'a> Player<'a> {
     pub(super) fn new(plan: &'a Plan, scenario: &'a Scenario, host: MemoryHost, props: Props) -> Self {
@@ -94,13 +83,15 @@ impl<'a> Player<'a> {
             dealt,
             calls: Vec::new(),
             doubts,
+            most: MOST,
             faults: Faults::default(),
         }
     }
 
     /// Plays to the end, or to the step at which the play stops.
     pub(super) fn play(&mut self) -> Turn {
-        for _ in 0..MOST {
+        let most = self.most;
+        for _ in 0..most {
             self.host.deliver_post()?;
             self.look();
             if self.stops() || self.is_over() {
@@ -110,7 +101,7 @@ impl<'a> Player<'a> {
                 self.turn()?;
             }
         }
-        Err(Box::new(finding("playbook", format!("the run does not end: {MOST} things have happened"))))
+        Err(Stop::endless(format!("the run does not end: {most} things have happened")))
     }
 
     /// Takes down what has happened.
@@ -137,7 +128,7 @@ impl<'a> Player<'a> {
         if !self.agenda.has_cancel() || self.has_stopped || self.faults.is_on {
             return Ok(());
         }
-        Err(Box::new(finding("cancel", "the run had ended before it could be cancelled".to_owned())))
+        Err(finding("cancel", "the run had ended before it could be cancelled".to_owned()).into())
     }
 
     fn turn(&mut self) -> Turn {
@@ -160,10 +151,7 @@ impl<'a> Player<'a> {
                 self.due()
             }
             _ if self.host.fire_next()? => Ok(()),
-            _ => Err(Box::new(finding(
-                "playbook",
-                "nothing happens any more, and the run has not ended".to_owned(),
-            ))),
+            _ => Err(Stop::endless("nothing happens any more, and the run has not ended".to_owned())),
         }
     }
 
@@ -182,7 +170,7 @@ impl<'a> Player<'a> {
 
     pub(super) fn run_of(&self, effect: &EffectId) -> Turn<std::sync::Arc<Run>> {
         let run = Host::run(&self.host, &effect.run);
-        run.ok_or_else(|| Box::new(our_bug(&format!("there is no run of {effect}"))))
+        run.ok_or_else(|| Stop::our_bug(&format!("there is no run of {effect}")))
     }
 
     fn effect(&mut self, effect: &EffectId) -> Turn {
@@ -249,7 +237,7 @@ impl<'a> Player<'a> {
         match self.ask(run, &perform.step, who) {
             Some(taken) => self.answered(perform, &taken),
             None if self.faults.is_on => self.invented(run, perform),
-            None => Err(Box::new(unsaid::unanswered(&self.asker(), run, perform))),
+            None => Err(unsaid::unanswered(&self.asker(), run, perform).into()),
         }
     }
 

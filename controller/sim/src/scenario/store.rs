@@ -130,7 +130,7 @@ impl Player<'_> {
             Err(_) if self.faults.is_on => {}
             Err(problem) => {
                 let message = format!("{} \"{}\" does not fit: {problem}", given.kind, given.key);
-                return Err(Box::new(finding(&format!("given[{place}].value"), message)));
+                return Err(finding(&format!("given[{place}].value"), message).into());
             }
         }
         Ok(())

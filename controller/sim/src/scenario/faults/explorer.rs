@@ -4,7 +4,7 @@ use adjutant_spec::scenario::{Finding, Scenario};
 
 use super::{
     Fault, Faults,
-    found::{Counts, Trouble, counts, stuck, troubles},
+    found::{Counts, Trouble, counts, stopped, troubles},
 };
 use crate::{
     dice::Dice,
@@ -42,7 +42,7 @@ impl<'a, 'p> Explorer<'a, 'p> {
             return Err(finding);
         }
         let mut player = disturbed(house, scenario, &[])?;
-        player.play().map_err(|found| *found)?;
+        player.play().map_err(|stop| stop.finding)?;
         let (usual, singles) = (counts(&player.world.acts), player.faults.every());
         Ok(Self { usual, singles, house, scenario, next: 0, dice: Dice::new(seed) })
     }
@@ -72,14 +72,19 @@ impl<'a, 'p> Explorer<'a, 'p> {
     /// Tries these faults together.
     pub fn with(&mut self, faults: Vec<Fault>) -> Tried {
         let troubles = match disturbed(self.house, self.scenario, &faults) {
-            Ok(mut player) => match player.play() {
-                Ok(()) => troubles(&player, &self.usual),
-                Err(finding) => vec![stuck(&player, &finding.message)],
-            },
+            Ok(mut player) => played(&mut player, &self.usual),
             // It began before: the same beginning begins again.
             Err(_) => Vec::new(),
         };
         Tried { faults, troubles }
+    }
+}
+
+/// Plays, and returns everything that must not have happened.
+fn played(player: &mut Player<'_>, usual: &Counts) -> Vec<Trouble> {
+    match player.play() {
+        Ok(()) => troubles(player, usual),
+        Err(stop) => vec![stopped(player, &stop)],
     }
 }
 
@@ -92,4 +97,82 @@ fn disturbed<'a>(
     let mut player = begin::begin(house, scenario)?;
     player.faults = Faults::planned(faults);
     Ok(player)
+}
+
+#[cfg(test)]
+mod tests {
+    use adjutant_company::company;
+    use adjutant_spec::{Loaded, load, scenario};
+
+    use super::{super::found::Sort, *};
+    use crate::scenario::finding::{Stop, finding};
+
+    const ROUND: &str = r#"schema = "adjutant/v1"
+title = "Rests again and again"
+
+[trigger]
+kind = "manual"
+
+[[step]]
+id = "rest"
+wait = "1h"
+visits = 40
+
+[[step]]
+id = "look"
+record = { kind = "word", read = "one", key = "last" }
+visits = 40
+on = { missing = "rest" }
+next = "done"
+
+[[step]]
+id = "done"
+end = "done"
+"#;
+
+    const TEST: &str = r#"schema = "adjutant/v1"
+playbook = "round"
+
+[[given]]
+kind = "word"
+key = "last"
+value = {}
+after = "20h"
+"#;
+
+    fn round() -> Loaded {
+        let files = company(&[
+            ("playbooks/round.toml", ROUND),
+            ("records/word.json", "{ \"type\": \"object\" }"),
+            ("tests/round.toml", TEST),
+        ]);
+        let loaded = load(&files);
+        assert!(!loaded.report.has_errors(), "{}", loaded.report.render());
+        loaded
+    }
+
+    #[test]
+    fn a_run_that_does_not_end_is_an_orphan() {
+        let loaded = round();
+        let scenario = scenario::all(&loaded.draft).remove(0);
+        let mut house = Playhouse::new(loaded.plan.as_ref().expect("it checks"));
+        let mut player = disturbed(&mut house, &scenario, &[Fault::Crash(2)]).expect("it begins");
+        // It would end after some hundred: a play is patient, a test is not.
+        player.most = 30;
+        let troubles = played(&mut player, &Counts::new());
+        let [orphan] = troubles.as_slice() else { panic!("{troubles:?}") };
+        assert_eq!((orphan.sort, orphan.sort.word()), (Sort::Orphan, "orphan"));
+        assert_eq!(orphan.message, "the run does not end: 30 things have happened");
+        assert!(!orphan.history.is_empty());
+    }
+
+    #[test]
+    fn what_cannot_be_answered_so_is_no_orphan() {
+        let loaded = round();
+        let scenario = scenario::all(&loaded.draft).remove(0);
+        let mut house = Playhouse::new(loaded.plan.as_ref().expect("it checks"));
+        let player = disturbed(&mut house, &scenario, &[]).expect("it begins");
+        let stop: Box<Stop> = finding("answer[0]", "this cannot be decided so".to_owned()).into();
+        assert_eq!(stopped(&player, &stop).sort, Sort::Unanswered);
+    }
 }

@@ -7,7 +7,11 @@ use adjutant_spec::plan::{Bundle, Effect, Idempotency, StepId};
 
 use crate::{
     oracle,
-    scenario::{player::Player, words::told},
+    scenario::{
+        finding::{Stop, Why},
+        player::Player,
+        words::told,
+    },
     world::Act,
 };
 
@@ -20,6 +24,8 @@ pub enum Sort {
     MissingUndo,
     /// A run goes on that nothing will end.
     Orphan,
+    /// What the scenario answers cannot be answered there: the play stopped, and nobody knows how it would have ended.
+    Unanswered,
     /// A promise of ours does not hold.
     OurBug,
 }
@@ -32,6 +38,7 @@ impl Sort {
             Self::EffectTwice => "effect twice",
             Self::MissingUndo => "missing undo",
             Self::Orphan => "orphan",
+            Self::Unanswered => "no fitting answer",
             Self::OurBug => "our own mistake",
         }
     }
@@ -88,7 +95,6 @@ pub(super) fn counts(acts: &[Act]) -> Counts {
 pub(super) fn troubles(player: &Player<'_>, usual: &Counts) -> Vec<Trouble> {
     let mut found = twice(player, usual);
     found.extend(missing(player));
-    found.extend(orphans(player));
     if let Err(broken) = player.host.check_folds() {
         found.push(trouble(player, Sort::OurBug, None, broken.to_string()));
     }
@@ -104,10 +110,14 @@ fn trouble(player: &Player<'_>, sort: Sort, step: Option<StepId>, message: Strin
     Trouble { sort, step, message, faults, history }
 }
 
-/// Returns the finding of a play that came to no end.
-pub(super) fn stuck(player: &Player<'_>, message: &str) -> Trouble {
-    let sort = if message.contains("a promise of ours") { Sort::OurBug } else { Sort::Orphan };
-    trouble(player, sort, None, message.to_owned())
+/// Returns the trouble of a play that stopped before its end.
+pub(super) fn stopped(player: &Player<'_>, stop: &Stop) -> Trouble {
+    let sort = match stop.why {
+        Why::Scenario => Sort::Unanswered,
+        Why::Endless => Sort::Orphan,
+        Why::OurBug => Sort::OurBug,
+    };
+    trouble(player, sort, None, stop.finding.message.clone())
 }
 
 fn twice(player: &Player<'_>, usual: &Counts) -> Vec<Trouble> {
@@ -156,16 +166,4 @@ fn is_reversible(bundle: &Bundle, step: &str, act: &Act) -> bool {
 
 fn is_taken_back(run: &Run, act: &Act) -> bool {
     run.undo.iter().any(|entry| entry.effect == act.effect && entry.state == UndoState::Done)
-}
-
-fn orphans(player: &Player<'_>) -> Vec<Trouble> {
-    let live = player.host.runs.values().filter(|kept| !kept.run.is_ended());
-    let told = live.map(|kept| {
-        let message = format!(
-            "run \"{}\" of playbook \"{}\" goes on, and nothing ends it",
-            kept.run.id, kept.run.playbook
-        );
-        trouble(player, Sort::Orphan, None, message)
-    });
-    told.collect()
 }
