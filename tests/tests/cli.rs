@@ -93,12 +93,25 @@ fn scenarios_are_played_and_the_first_difference_is_told() {
 #[test]
 fn faults_are_explored_on_what_holds() {
     let world = company();
-    let calm = world.adjutant(&["test", "hello", "--chaos", "--for", "2s", "--dir", "co", "--json"]).json();
-    assert_eq!((&calm["ok"], calm["scenarios"].as_array().map(Vec::len)), (&true.into(), Some(2)));
+    let disturbed = |more: &[&str]| {
+        world.adjutant(&[&["test", "hello", "--chaos", "--seed", "5", "--dir", "co"], more].concat())
+    };
+    // However short the time is, every fault is tried by itself.
+    let calm = disturbed(&["--for", "1ms", "--json"]).json();
+    let scenarios = calm["scenarios"].as_array().expect("a list");
+    assert_eq!((&calm["ok"], scenarios.len()), (&true.into(), 2));
+    for one in scenarios {
+        let faults = &one["faults"];
+        assert!(faults["of"].as_u64() > Some(0) && faults["tried"] == faults["of"], "{faults}");
+    }
+    let told = disturbed(&["--for", "1ms"]);
+    let told = told.ok();
+    assert!(told.contains(" faults by themselves, ") && told.contains(" with --seed 5"), "{told}");
     let text = world.read("co/tests/hello.toml").replace("end = \"done\"", "end = \"failed\"");
     world.write("co/tests/hello.toml", &text);
-    let refused = world.adjutant(&["test", "hello", "--chaos", "--for", "2s", "--dir", "co"]);
+    let refused = disturbed(&["--for", "2s"]);
     assert!(refused.code == 1 && refused.stderr.contains("does not hold"), "{}", refused.all());
+    assert_eq!(refused.stdout, "", "nothing is disturbed before all hold");
 }
 
 #[test]

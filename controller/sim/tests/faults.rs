@@ -202,6 +202,19 @@ fn the_same_faults_give_the_same_play() {
 }
 
 #[test]
+fn a_pair_counts_only_where_both_faults_happened() {
+    let loaded = desk("close", "sorry");
+    let plan = loaded.plan.as_ref().expect("it checks");
+    let scenario = scenario::all(&loaded.draft).remove(0);
+    let mut house = Playhouse::new(plan);
+    let mut explorer = Explorer::new(&mut house, &scenario, 1).expect("it holds");
+    let mut happened = |faults: &[Fault]| explorer.with(faults.to_vec()).happened;
+    assert!(happened(&[Fault::Crash(3), Fault::Lapses(2)]));
+    assert!(!happened(&[Fault::Crash(3), Fault::Crash(3)]), "it is one");
+    assert!(!happened(&[Fault::Lapses(1), Fault::Lapses(2)]), "nobody comes to the second gate");
+}
+
+#[test]
 fn a_scenario_that_does_not_hold_is_not_disturbed() {
     let mut files = example("hello");
     files.insert("tests/hello.toml", "schema = \"adjutant/v1\"\nplaybook = \"hello\"\n".as_bytes());

@@ -26,8 +26,10 @@ pub struct Explorer<'a, 'p> {
 /// What came of one play.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tried {
-    /// What went wrong.
+    /// What was to go wrong.
     pub faults: Vec<Fault>,
+    /// Whether all of it did: one fault may lead past the other.
+    pub happened: bool,
     /// What must not have happened.
     pub troubles: Vec<Trouble>,
 }
@@ -71,12 +73,12 @@ impl<'a, 'p> Explorer<'a, 'p> {
 
     /// Tries these faults together.
     pub fn with(&mut self, faults: Vec<Fault>) -> Tried {
-        let troubles = match disturbed(self.house, self.scenario, &faults) {
-            Ok(mut player) => played(&mut player, &self.usual),
+        let Ok(mut player) = disturbed(self.house, self.scenario, &faults) else {
             // It began before: the same beginning begins again.
-            Err(_) => Vec::new(),
+            return Tried { faults, happened: false, troubles: Vec::new() };
         };
-        Tried { faults, troubles }
+        let troubles = played(&mut player, &self.usual);
+        Tried { faults, happened: player.faults.have_happened(), troubles }
     }
 }
 

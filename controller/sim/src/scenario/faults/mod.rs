@@ -47,6 +47,7 @@ pub enum Fault {
 pub(super) struct Faults {
     /// Whether this is more than a play: what is not answered is assumed.
     pub(super) is_on: bool,
+    /// What is planned and did not happen yet.
     planned: Vec<Fault>,
     /// How many turns, answers and gates there were.
     turns: usize,
@@ -71,6 +72,11 @@ impl Faults {
         });
         let gates = (1..=self.gates).flat_map(|gate| [Fault::Lapses(gate), Fault::DecidedTwice(gate)]);
         gates.chain(answers).chain(turns).collect()
+    }
+
+    /// Returns whether everything that was planned happened.
+    fn have_happened(&self) -> bool {
+        self.planned.is_empty()
     }
 
     /// Takes the fault that is planned, if it is.
