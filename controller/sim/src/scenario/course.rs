@@ -7,7 +7,7 @@ use adjutant_machine::{
     call::Call,
     fact::{Entry, Fact},
     id::{EffectId, Stamp},
-    run::{EffectPhase, EffectState, Phase, Purpose, Run},
+    run::{EffectPhase, EffectState, Gate, GateSubject, Phase, Purpose, Run},
 };
 use adjutant_spec::plan::{Id, StepId};
 use serde_json::{Map, Value, json};
@@ -104,13 +104,7 @@ impl Course {
             Fact::EffectAsked { effect, state } => self.asked(run, at, effect, state),
             Fact::EffectMoved { effect, life } => self.moved(effect, at, &life.phase),
             Fact::Observed { step, call } => self.describe(run, step, call),
-            Fact::GateOpened { gate } => {
-                let shown = gate.card.show.iter().map(|(path, shown)| (path.clone(), shown.value.clone()));
-                let shown: Map<String, Value> = shown.collect();
-                if let Some(place) = self.last(run, &gate.card.step).filter(|_| !shown.is_empty()) {
-                    self.visits[place].args = Value::Object(shown);
-                }
-            }
+            Fact::GateOpened { gate } => self.shown(run, gate),
             Fact::Failed { failure } => {
                 let place = failure.step.as_ref().and_then(|step| self.last(run, step));
                 if let Some(place) = place {
@@ -155,6 +149,16 @@ impl Course {
         if let Some(place) = self.last(run, step) {
             self.visits[place].ended = Some(at);
             self.visits[place].outcome = Some(outcome.to_owned());
+        }
+    }
+
+    /// Keeps what a gate step shows. Where a person stands in for an agent, what the agent was asked stays.
+    fn shown(&mut self, run: &Run, gate: &Gate) {
+        let shown = gate.card.show.iter().map(|(path, shown)| (path.clone(), shown.value.clone()));
+        let shown: Map<String, Value> = shown.collect();
+        let is_step = gate.subject == GateSubject::Step && !shown.is_empty();
+        if let Some(place) = self.last(run, &gate.card.step).filter(|_| is_step) {
+            self.visits[place].args = Value::Object(shown);
         }
     }
 
