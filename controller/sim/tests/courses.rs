@@ -1,7 +1,7 @@
-//! What a play tells of its course: with what a step asked.
+//! What a play tells of its course: with what a step asked, and which way was taken.
 
 use adjutant_company::company;
-use adjutant_sim::scenario::{Played, Playhouse, play};
+use adjutant_sim::scenario::{Coverage, Played, Playhouse, play};
 use adjutant_spec::{Loaded, files::FileSet, load, scenario};
 
 fn loaded(files: &FileSet) -> Loaded {
@@ -90,4 +90,69 @@ with = { message = "Where is it?", tone = "calm" }
         ("tests/letter.toml", test),
     ])));
     assert_eq!(played.finding, None, "{}", played.course.lines().join("\n"));
+}
+
+const FORK: &str = r#"schema = "adjutant/v1"
+title = "Sorts a number"
+
+[trigger]
+kind = "manual"
+
+[input.sum]
+type = "number"
+trust = "operator"
+
+[[step]]
+id = "look"
+render = "templates/sum.md"
+
+[[step]]
+id = "fork"
+choose = [
+    { when = "input.sum > 100", to = "ask" },
+    { when = "input.sum < 0", to = "ask" },
+    { when = "steps.look.text == '7'", to = "done" },
+]
+else = "ELSE"
+NEXT
+
+[[step]]
+id = "ask"
+end = "failed"
+
+[[step]]
+id = "done"
+end = "done"
+"#;
+
+/// Returns the ways that a play with a sum takes.
+fn ways(fork: &str, sum: i32) -> Vec<String> {
+    let test = format!("schema = \"adjutant/v1\"\nplaybook = \"fork\"\ninput = {{ sum = {sum} }}\n");
+    let loaded = loaded(&company(&[
+        ("playbooks/fork.toml", fork),
+        ("templates/sum.md", "{{ input.sum }}"),
+        ("tests/fork.toml", &test),
+    ]));
+    let bundle = &loaded.plan.as_ref().expect("it checks").bundles["fork"];
+    let mut coverage = Coverage::default();
+    coverage.begin(bundle);
+    coverage.count(&played(&loaded).course);
+    let taken = coverage.playbooks["fork"].ways.iter().filter(|(_, times)| **times > 0);
+    taken.map(|(way, _)| format!("{} -{}-> {}", way.from, way.outcome, way.to)).collect()
+}
+
+#[test]
+fn the_arm_that_held_is_counted_where_others_lead_to_the_same_step() {
+    let fork = FORK.replace("ELSE", "ask").replace("NEXT\n", "");
+    let first = "look -ok-> fork";
+    assert_eq!(ways(&fork, 101), ["fork -input.sum > 100-> ask", first]);
+    assert_eq!(ways(&fork, -1), ["fork -input.sum < 0-> ask", first]);
+    assert_eq!(ways(&fork, 5), ["fork -else-> ask", first]);
+    assert_eq!(ways(&fork, 7), ["fork -steps.look.text == '7'-> done", first]);
+}
+
+#[test]
+fn what_follows_where_no_arm_holds_counts_as_else() {
+    let fork = FORK.replace("else = \"ELSE\"\n", "").replace("NEXT", "next = \"ask\"");
+    assert_eq!(ways(&fork, 5), ["fork -else-> ask", "look -ok-> fork"]);
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use adjutant_machine::{
+    Definition,
     branch::root_of,
     call::Call,
     fact::{Entry, Fact},
@@ -11,6 +12,8 @@ use adjutant_machine::{
 };
 use adjutant_spec::plan::{Id, StepId};
 use serde_json::{Map, Value, json};
+
+use super::arms::{Arms, Place};
 
 /// One visit of a step, or something that takes a step back.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +32,8 @@ pub struct Visit {
     pub ended: Option<Stamp>,
     /// How it ended.
     pub outcome: Option<String>,
+    /// The arm that a `choose` took: its condition, or `else`.
+    pub arm: Option<String>,
     /// What was asked: a verb, an agent, a playbook; absent for what asks nobody.
     pub asked: Option<String>,
     /// The arguments; of a gate what it shows.
@@ -65,6 +70,7 @@ pub struct Course {
     of_effect: BTreeMap<EffectId, usize>,
     /// How many entries of each run are in.
     seen: BTreeMap<String, usize>,
+    arms: Arms,
 }
 
 impl Course {
@@ -74,13 +80,22 @@ impl Course {
     }
 
     /// Takes what a run has concluded since it was looked at.
-    pub(super) fn observe(&mut self, run: &Run, log: &[Entry]) {
-        let seen = self.seen.entry(run.id.clone()).or_default();
-        let fresh = log.get(*seen..).unwrap_or_default();
-        *seen = log.len();
-        fresh
-            .iter()
-            .for_each(|entry| entry.facts.iter().for_each(|fact| self.fact(run, entry.envelope.at, fact)));
+    pub(super) fn observe(&mut self, run: &Run, definition: &Definition, log: &[Entry]) {
+        let seen = self.seen.insert(run.id.clone(), log.len()).unwrap_or_default();
+        for (entry, Entry { envelope, facts }) in log.iter().enumerate().skip(seen) {
+            for (fact, concluded) in facts.iter().enumerate() {
+                self.fact(run, envelope.at, concluded);
+                let arm = self.arms.taken(&run.id, definition, Place { log, entry, fact });
+                self.takes(run, concluded, arm);
+            }
+        }
+    }
+
+    fn takes(&mut self, run: &Run, ended: &Fact, arm: Option<String>) {
+        let (Fact::StepEnded { step, .. }, Some(_)) = (ended, &arm) else { return };
+        if let Some(place) = self.last(run, step) {
+            self.visits[place].arm = arm;
+        }
     }
 
     fn fact(&mut self, run: &Run, at: Stamp, fact: &Fact) {
@@ -133,6 +148,7 @@ impl Course {
             began: at,
             ended: None,
             outcome: None,
+            arm: None,
             asked: None,
             args: Value::Null,
             undo: false,

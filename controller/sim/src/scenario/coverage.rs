@@ -71,12 +71,9 @@ impl Coverage {
 impl Covered {
     /// Returns the way that was taken between two visits.
     fn taken(&self, last: &Visit, visit: &Visit) -> Option<Way> {
-        let between = |way: &&Way| way.from == last.step && way.to == visit.step;
-        let outcome = last.outcome.as_deref()?;
-        let mut all = self.ways.keys().filter(between);
-        // What is chosen is told by where it leads.
-        let is_chosen = matches!(outcome, "chosen" | "none");
-        all.find(|way| way.outcome == outcome || is_chosen).cloned()
+        let outcome = last.arm.as_ref().or(last.outcome.as_ref())?.clone();
+        let way = Way { from: last.step.clone(), outcome, to: visit.step.clone() };
+        self.ways.contains_key(&way).then_some(way)
     }
 }
 

@@ -10,6 +10,7 @@
 //! answered is what does not hold. What the company may spend, and how often it may call, is not played.
 
 mod agenda;
+mod arms;
 mod begin;
 mod calls;
 mod children;

@@ -107,7 +107,9 @@ impl<'a> Player<'a> {
     /// Takes down what has happened.
     fn look(&mut self) {
         for kept in self.host.runs.values() {
-            self.course.observe(&kept.run, &kept.log);
+            let definition = self.host.definitions.get(&kept.run.bundle);
+            let definition = definition.expect("a run goes on by the definition of its bundle");
+            self.course.observe(&kept.run, definition, &kept.log);
         }
     }
 
