@@ -1,8 +1,9 @@
 //! The mailboxes of the host in memory: each is a list of entries and what they add up to.
 
 use adjutant_machine::{
+    call::{Call, Perform},
     id::Stamp,
-    life::mailbox::{Answered, Mailbox, MailboxEntry, MailboxEvent, MailboxTold, Signal, ToldRun},
+    life::mailbox::{Answered, Mailbox, MailboxEntry, MailboxEvent, MailboxId, MailboxTold, Signal, ToldRun},
 };
 
 use crate::host::Broken;
@@ -48,4 +49,12 @@ fn dated(told: MailboxTold, now: Stamp) -> MailboxTold {
         }
         MailboxEvent::Awaited { .. } | MailboxEvent::WentOn => told,
     }
+}
+
+/// Returns what a mailbox is told of the signal that a run sends; `None` where it is for nobody in particular, or no signal.
+pub(crate) fn sent(perform: &Perform, at: Stamp) -> Option<MailboxTold> {
+    let Call::Signal { signal, to, data, .. } = &*perform.call else { return None };
+    let mailbox = MailboxId { signal: signal.clone(), of: to.clone()? };
+    let signal = Signal { id: perform.effect.key(), by: "host".to_owned(), at, data: data.clone() };
+    Some(MailboxTold { mailbox, event: MailboxEvent::Sent { signal } })
 }

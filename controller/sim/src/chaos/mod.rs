@@ -15,7 +15,6 @@ use adjutant_machine::{
     call::{Call, Perform},
     event::{Basis, Deferral, ErrorClass, Event, Finding, RunStarted},
     id::EffectId,
-    life::mailbox::{MailboxEvent, MailboxId, MailboxTold, Signal},
     projection,
     run::{Phase, Run},
     sample,
@@ -27,6 +26,7 @@ use serde_json::{Value, json};
 use crate::{
     dice::Dice,
     host::{Broken, Host},
+    mailboxes::sent,
     world::{World, sample_of},
 };
 
@@ -336,13 +336,9 @@ impl<H: Host> Chaos<H> {
                 let class = self.pick(&classes).unwrap_or(json!("unsure"));
                 json!({ "class": class, "probability": 0.9 })
             }
-            Call::Signal { signal, to, data, .. } => {
-                if let Some(of) = to.clone() {
-                    let (id, by, at) = (effect.key(), "host".to_owned(), self.host.now());
-                    let sent = Signal { id, by, at, data: data.clone() };
-                    let mailbox = MailboxId { signal: signal.clone(), of };
-                    let event = MailboxEvent::Sent { signal: sent };
-                    self.host.tell_mailbox(MailboxTold { mailbox, event })?;
+            Call::Signal { .. } => {
+                if let Some(told) = sent(perform, self.host.now()) {
+                    self.host.tell_mailbox(told)?;
                 }
                 json!({})
             }

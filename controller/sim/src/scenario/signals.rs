@@ -1,7 +1,7 @@
 //! Signals: what a run sends comes to who waits for it here, and what it waits for is sent where the scenario says so.
 
 use adjutant_machine::{
-    call::{Call, Perform},
+    call::Perform,
     life::mailbox::{MailboxEvent, MailboxId, MailboxTold, Signal},
     run::{Position, Wait},
 };
@@ -14,7 +14,7 @@ use super::{
     reply,
     script::Asked,
 };
-use crate::host::Host;
+use crate::{host::Host, mailboxes::sent};
 
 /// A step that waits for a signal.
 pub(super) struct Awaited {
@@ -29,13 +29,8 @@ impl Player<'_> {
     /// A signal comes to who waits for it here; playbooks that it would start are not played.
     pub(super) fn signal(&mut self, perform: &Perform) -> Turn {
         let Some(perform) = self.lease(&perform.effect)? else { return Ok(()) };
-        let Call::Signal { signal, to, data, .. } = &*perform.call else { return Ok(()) };
-        if let Some(of) = to.clone() {
-            let (id, by, at) = (perform.effect.key(), "host".to_owned(), self.host.now);
-            let sent = Signal { id, by, at, data: data.clone() };
-            let mailbox = MailboxId { signal: signal.clone(), of };
-            let event = MailboxEvent::Sent { signal: sent };
-            Host::tell_mailbox(&mut self.host, MailboxTold { mailbox, event })?;
+        if let Some(told) = sent(&perform, self.host.now) {
+            Host::tell_mailbox(&mut self.host, told)?;
         }
         let doing = reply::succeeded(&perform, json!({}));
         self.does(&perform, doing)
