@@ -68,8 +68,8 @@ impl World {
     }
 }
 
-/// Returns what a verb would answer.
-pub(crate) fn sample_of(bundles: &[Arc<Bundle>], verb: &str) -> Value {
-    let contract = bundles.iter().find_map(|bundle| bundle.verbs.get(verb));
+/// Returns what a verb of these bundles would answer; null where none has it.
+pub(crate) fn sample_of<'a>(bundles: impl IntoIterator<Item = &'a Arc<Bundle>>, verb: &str) -> Value {
+    let contract = bundles.into_iter().find_map(|bundle| bundle.verbs.get(verb));
     contract.map_or(Value::Null, |contract| sample::of(&contract.output))
 }

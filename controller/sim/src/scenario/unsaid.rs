@@ -6,14 +6,13 @@ use adjutant_machine::{
     sample,
 };
 use adjutant_spec::scenario::{Finding, Scenario};
-use serde_json::Value;
 
 use super::{
     course::{Described, described},
     finding::finding,
     words::{told, written},
 };
-use crate::memory::MemoryHost;
+use crate::{memory::MemoryHost, world::sample_of};
 
 /// Where something is asked.
 pub(super) struct Asker<'a> {
@@ -50,12 +49,11 @@ fn answer_of(asker: &Asker<'_>, run: &Run, perform: &Perform) -> String {
         }
         Call::Agent(call) => format!("with = {}", written(&sample::of(&call.output))),
         Call::Verb(call) => {
-            let contract = definition.and_then(|definition| definition.bundle().verbs.get(&call.verb));
-            let sample = contract.map(|contract| sample::of(&contract.output)).filter(Value::is_object);
-            sample.map_or_else(
-                || "outcome = \"ok\"".to_owned(),
-                |sample| format!("with = {}", written(&sample)),
-            )
+            let sample = sample_of(definition.map(|definition| definition.bundle()), &call.verb);
+            match sample.is_object() {
+                true => format!("with = {}", written(&sample)),
+                false => "outcome = \"ok\"".to_owned(),
+            }
         }
         _ => "outcome = \"ok\"".to_owned(),
     }

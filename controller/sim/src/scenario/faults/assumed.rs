@@ -10,10 +10,13 @@ use adjutant_machine::{
 use adjutant_spec::scenario::{Answer, Reply};
 use serde_json::{Value, json};
 
-use crate::scenario::{
-    player::{Player, Turn},
-    reply,
-    script::Taken,
+use crate::{
+    scenario::{
+        player::{Player, Turn},
+        reply,
+        script::Taken,
+    },
+    world::sample_of,
 };
 
 impl Player<'_> {
@@ -32,8 +35,7 @@ impl Player<'_> {
 
     fn sample(&self, run: &Run, verb: &str) -> Value {
         let definition = self.host.definitions.get(&run.bundle);
-        let contract = definition.and_then(|definition| definition.bundle().verbs.get(verb));
-        contract.map_or(Value::Null, |contract| sample::of(&contract.output))
+        sample_of(definition.map(|definition| definition.bundle()), verb)
     }
 
     /// A probe finds what is true.
