@@ -2,10 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use adjutant_machine::id::EffectId;
 use adjutant_machine::{
-    call::{Approval, Perform, VerbCall},
-    id::Stamp,
+    call::{Approval, Call, Perform},
+    id::{EffectId, Stamp},
     sample,
 };
 use adjutant_spec::plan::{Bundle, Effect, Idempotency};
@@ -46,8 +45,9 @@ pub struct World {
 }
 
 impl World {
-    /// Writes down that a call happened now.
-    pub(crate) fn act(&mut self, perform: &Perform, call: &VerbCall, at: Stamp) {
+    /// Writes down that an attempt happened; only a verb acts.
+    pub(crate) fn act(&mut self, perform: &Perform, at: Stamp) {
+        let Call::Verb(call) = &*perform.call else { return };
         self.acts.push(Act {
             key: call.key.clone(),
             effect: perform.effect.clone(),

@@ -323,7 +323,7 @@ impl<H: Host> Chaos<H> {
             }
             Call::Verb(call) => {
                 let now = self.host.now();
-                self.world.act(perform, call, now);
+                self.world.act(perform, now);
                 self.sample(&call.verb)
             }
             Call::Agent(call) => {

@@ -271,16 +271,20 @@ impl<'a> Player<'a> {
 
     /// Brings an answer.
     fn arrive(&mut self, answered: Answered) -> Turn {
-        let Some(Answered { perform, event, acts }) = self.disturbed(answered)? else { return Ok(()) };
-        if let (true, Call::Verb(call)) = (acts, &*perform.call) {
-            self.world.act(&perform, call, self.host.now);
-        }
+        let Some(answered) = self.disturbed(answered)? else { return Ok(()) };
+        self.acts(&answered);
+        let Answered { perform, event, .. } = answered;
         match &event {
             Event::EffectUnknown { .. } => self.doubts.push(perform.clone()),
             Event::EffectProbed { finding: Found::Happened(_), .. } => self.it_happened(&perform),
             _ => {}
         }
         Ok(self.host.answer(&perform, event)?)
+    }
+
+    /// Lets happen in the world what is answered, where it does.
+    pub(super) fn acts(&mut self, answered: &Answered) {
+        self.happens(Some(&answered.perform).filter(|_| answered.acts));
     }
 
     /// What was in doubt happened, as it turns out: the world knew it all the time.
@@ -292,11 +296,9 @@ impl<'a> Player<'a> {
         self.happens(lost.as_ref());
     }
 
-    pub(super) fn happens(&mut self, lost: Option<&Perform>) {
-        if let Some(perform) = lost
-            && let Call::Verb(call) = &*perform.call
-        {
-            self.world.act(perform, call, self.host.now);
+    pub(super) fn happens(&mut self, attempt: Option<&Perform>) {
+        if let Some(perform) = attempt {
+            self.world.act(perform, self.host.now);
         }
     }
 

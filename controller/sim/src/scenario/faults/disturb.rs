@@ -54,9 +54,7 @@ impl Player<'_> {
     fn dies(&mut self, what: &str) -> Turn {
         self.tell(what);
         for answered in self.agenda.take_answers() {
-            if let (true, Call::Verb(call)) = (answered.acts, &*answered.perform.call) {
-                self.world.act(&answered.perform, call, self.host.now);
-            }
+            self.acts(&answered);
         }
         Ok(self.host.crash(Vec::new())?)
     }
@@ -103,12 +101,6 @@ impl Player<'_> {
             );
         }
         Ok(Some(answered))
-    }
-
-    fn acts(&mut self, answered: &Answered) {
-        if let (true, Call::Verb(call)) = (answered.acts, &*answered.perform.call) {
-            self.world.act(&answered.perform, call, self.host.now);
-        }
     }
 
     /// Returns whether the attempt is under way still: an answer that nobody waits for is not disturbed once more.
