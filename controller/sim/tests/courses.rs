@@ -1,14 +1,8 @@
 //! What a play tells of its course: with what a step asked, and which way was taken.
 
-use adjutant_company::company;
+use adjutant_company::{company, loaded};
 use adjutant_sim::scenario::{Coverage, Played, Playhouse, play};
-use adjutant_spec::{Loaded, files::FileSet, load, scenario};
-
-fn loaded(files: &FileSet) -> Loaded {
-    let loaded = load(files);
-    assert!(!loaded.report.has_errors(), "{}", loaded.report.render());
-    loaded
-}
+use adjutant_spec::{Loaded, scenario};
 
 /// Plays the one scenario of a company.
 fn played(loaded: &Loaded) -> Played {

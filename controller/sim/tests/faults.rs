@@ -1,23 +1,19 @@
 //! Fault exploration of playbooks that an operator wrote, and what their scenarios come through.
 
-use adjutant_company::{company, example};
+mod common;
+
+use adjutant_company::{company, example, loaded};
 use adjutant_sim::{
     Company,
     scenario::{Coverage, Explorer, Fault, Playhouse, Sort, Trouble, play},
 };
 use adjutant_spec::{
     Loaded,
-    files::FileSet,
-    load,
     scenario::{self, Answer, Begin, Reply, Scenario},
 };
 use serde_json::json;
 
-fn loaded(files: &FileSet) -> Loaded {
-    let loaded = load(files);
-    assert!(!loaded.report.has_errors(), "{}", loaded.report.render());
-    loaded
-}
+use crate::common::desk;
 
 /// Tries every fault by itself, then so many pairs, on the scenario of a file.
 fn explore(loaded: &Loaded, file: &str, pairs: usize) -> Vec<Trouble> {
@@ -58,27 +54,6 @@ fn nothing_goes_wrong_twice_or_stands_in_the_examples_whatever_fails() {
         assert!(troubles.is_empty(), "{file}\n{}", told(&troubles));
     }
 }
-
-const VERBS: &str = r#"schema = "adjutant/v1"
-kind = "http"
-endpoint = "https://desk.example.com"
-
-[verbs.book]
-method = "POST"
-path = "/book"
-effect = "write"
-idempotency = "at_most_once"
-undo = "unbook"
-input = { room = "string" }
-output = { id = "string" }
-
-[verbs.unbook]
-method = "POST"
-path = "/unbook"
-effect = "write"
-idempotency = "native_key"
-input = { id = "string", note = "string?" }
-"#;
 
 const STEPS: &str = r#"schema = "adjutant/v1"
 title = "Books a room"
@@ -162,7 +137,7 @@ fn desk(again: &str, note: &str) -> Loaded {
     }
     loaded(&company(&[
         ("playbooks/desk.toml", &steps),
-        ("connectors/desk.toml", VERBS),
+        ("connectors/desk.toml", desk::VERBS),
         ("tests/desk.toml", TEST),
         ("policies/grants.toml", GRANT),
     ]))

@@ -1,19 +1,17 @@
 //! Scenarios that are played: what holds, what does not and why, and that time costs none.
 
-use adjutant_company::{company, example};
+mod common;
+
+use adjutant_company::{company, example, loaded};
 use adjutant_sim::scenario::{Known, Played, Playhouse, play};
 use adjutant_spec::{
     Loaded,
     diag::{Code, Page, Report},
     files::FileSet,
-    load, scenario,
+    scenario,
 };
 
-fn loaded(files: &FileSet) -> Loaded {
-    let loaded = load(files);
-    assert!(!loaded.report.has_errors(), "{}", loaded.report.render());
-    loaded
-}
+use crate::common::desk;
 
 /// Plays every scenario of a company, by the path of its file.
 fn play_all(loaded: &Loaded) -> Vec<(String, Played)> {
@@ -79,28 +77,6 @@ id = "done"
 end = "done"
 "#;
 
-const VERBS: &str = r#"schema = "adjutant/v1"
-kind = "http"
-endpoint = "https://desk.example.com"
-
-[verbs.book]
-method = "POST"
-path = "/book"
-effect = "spend"
-idempotency = "at_most_once"
-undo = "unbook"
-timeout = "30s"
-input = { room = "string" }
-output = { id = "string" }
-
-[verbs.unbook]
-method = "POST"
-path = "/unbook"
-effect = "write"
-idempotency = "native_key"
-input = { id = "string" }
-"#;
-
 const BOOKING: &str = r#"{ "type": "object", "additionalProperties": false, "required": ["by"],
   "properties": { "by": { "type": "string" }, "id": { "type": "string" } } }"#;
 
@@ -117,7 +93,7 @@ fn desk(test: &str) -> FileSet {
     let text = format!("schema = \"adjutant/v1\"\nplaybook = \"desk\"\n{test}");
     company(&[
         ("playbooks/desk.toml", DESK),
-        ("connectors/desk.toml", VERBS),
+        ("connectors/desk.toml", desk::VERBS),
         ("records/booking.json", BOOKING),
         ("policies/grants.toml", GRANT),
         ("tests/desk.toml", &text),
@@ -225,7 +201,7 @@ fn what_must_never_be_called_is_not_called_in_vain_either() {
 fn a_probe_is_a_call_too() {
     let probe = "idempotency = \"probe\"\nprobe = \"find\"\n";
     let find = "\n[verbs.find]\nmethod = \"GET\"\npath = \"/find\"\neffect = \"read\"\ninput = { room = \"string\" }\noutput = { id = \"string\" }\n";
-    let verbs = VERBS.replacen("idempotency = \"at_most_once\"\n", probe, 1) + find;
+    let verbs = desk::VERBS.replacen("idempotency = \"at_most_once\"\n", probe, 1) + find;
     let lost = "[[answer]]\nstep = \"book\"\nerror = \"unknown\"\n";
     let looked = "[[answer]]\nstep = \"book\"\nprobe = \"happened\"\nwith = { id = \"b-1\" }\n";
     let mut files = desk(&format!("never = [\"desk.find\"]\n{YES}{lost}{looked}"));

@@ -8,7 +8,7 @@
 
 use std::{fs, path::Path, sync::Arc};
 
-use adjutant_spec::{files::FileSet, load, plan::Plan};
+use adjutant_spec::{Loaded, files::FileSet, load, plan::Plan};
 
 /// The company's own file: all that a company must have.
 pub const COMPANY: &str = "schema = \"adjutant/v1\"\nname = \"Example\"\nowner = \"founder\"\nzone = \"Europe/Berlin\"\ncurrency = \"EUR\"\n";
@@ -40,14 +40,24 @@ pub fn example(name: &str) -> FileSet {
     files
 }
 
-/// Returns the plan that files amount to.
+/// Returns what files amount to, with the draft that their scenarios are read off.
 ///
 /// # Panics
 /// Where they have mistakes: with the report.
 #[must_use]
-pub fn plan(files: &FileSet) -> Plan {
+pub fn loaded(files: &FileSet) -> Loaded {
     let loaded = load(files);
-    let plan = loaded.plan.unwrap_or_else(|| panic!("the company has mistakes:\n{}", loaded.report.render()));
+    assert!(!loaded.report.has_errors(), "the company has mistakes:\n{}", loaded.report.render());
+    loaded
+}
+
+/// Returns the plan that files amount to.
+///
+/// # Panics
+/// As [`loaded`].
+#[must_use]
+pub fn plan(files: &FileSet) -> Plan {
+    let plan = loaded(files).plan.expect("what has no mistakes has a plan");
     Arc::unwrap_or_clone(plan)
 }
 

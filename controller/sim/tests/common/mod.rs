@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test binary uses some of the words")]
 
+pub(crate) mod desk;
+
 use std::sync::Arc;
 
 use adjutant_machine::{

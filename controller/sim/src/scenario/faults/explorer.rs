@@ -103,8 +103,8 @@ fn disturbed<'a>(
 
 #[cfg(test)]
 mod tests {
-    use adjutant_company::company;
-    use adjutant_spec::{Loaded, load, scenario};
+    use adjutant_company::{company, loaded};
+    use adjutant_spec::{Loaded, scenario};
 
     use super::{super::found::Sort, *};
     use crate::scenario::finding::{Stop, finding};
@@ -143,14 +143,11 @@ after = "20h"
 "#;
 
     fn round() -> Loaded {
-        let files = company(&[
+        loaded(&company(&[
             ("playbooks/round.toml", ROUND),
             ("records/word.json", "{ \"type\": \"object\" }"),
             ("tests/round.toml", TEST),
-        ]);
-        let loaded = load(&files);
-        assert!(!loaded.report.has_errors(), "{}", loaded.report.render());
-        loaded
+        ]))
     }
 
     #[test]
