@@ -2,12 +2,10 @@
 
 use adjutant_machine::{
     call::{Call, Perform},
-    id::{EffectId, Stamp},
+    id::Stamp,
 };
 use adjutant_spec::plan::StepId;
 use serde_json::Value;
-
-use super::player::{Player, Turn};
 
 /// A verb that was called.
 #[derive(Debug)]
@@ -19,23 +17,14 @@ pub(super) struct Called {
     pub(super) step: StepId,
 }
 
-impl Player<'_> {
-    /// Lets an attempt begin, and notes the verb that is called with it; `None` where the machine decided otherwise.
-    pub(super) fn lease(&mut self, effect: &EffectId) -> Turn<Option<Perform>> {
-        let leased = self.host.lease(effect)?;
-        if let Some(perform) = &leased {
-            self.note(perform);
-        }
-        Ok(leased)
-    }
-
-    fn note(&mut self, perform: &Perform) {
+impl Called {
+    /// Returns the verb that an attempt calls as it begins; `None` where it calls none.
+    pub(super) fn of(perform: &Perform, at: Stamp) -> Option<Self> {
         let (verb, args) = match &*perform.call {
             Call::Verb(call) => (&call.verb, &call.args),
             Call::Probe { of, probe } => (probe, &of.args),
-            _ => return,
+            _ => return None,
         };
-        let (at, step) = (self.host.now, perform.step.clone());
-        self.calls.push(Called { verb: verb.clone(), args: args.clone(), at, step });
+        Some(Self { verb: verb.clone(), args: args.clone(), at, step: perform.step.clone() })
     }
 }

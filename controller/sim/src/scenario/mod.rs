@@ -18,6 +18,7 @@ mod course;
 mod coverage;
 mod faults;
 mod finding;
+mod given;
 mod known;
 mod people;
 mod player;

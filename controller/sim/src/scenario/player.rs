@@ -170,6 +170,13 @@ impl<'a> Player<'a> {
         self.script.take(&question).or_else(|| self.script.again(&question).filter(|_| self.faults.is_on))
     }
 
+    /// Lets an attempt begin, and notes the verb that is called with it; `None` where the machine decided otherwise.
+    pub(super) fn lease(&mut self, effect: &EffectId) -> Turn<Option<Perform>> {
+        let leased = self.host.lease(effect)?;
+        self.calls.extend(leased.as_ref().and_then(|perform| Called::of(perform, self.host.now)));
+        Ok(leased)
+    }
+
     pub(super) fn run_of(&self, effect: &EffectId) -> Turn<std::sync::Arc<Run>> {
         let run = Host::run(&self.host, &effect.run);
         run.ok_or_else(|| Stop::our_bug(&format!("there is no run of {effect}")))

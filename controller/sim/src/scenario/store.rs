@@ -10,11 +10,6 @@ use adjutant_machine::{
 use adjutant_spec::{plan::Bundle, scenario::Given};
 use serde_json::{Value, json};
 
-use super::{
-    finding::finding,
-    player::{Player, Turn},
-};
-
 /// What tells one record of the play from another.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Name {
@@ -61,7 +56,7 @@ impl Store {
     }
 
     /// Returns what a record will be once somebody else has written it.
-    fn merged(&self, given: &Given) -> Value {
+    pub(super) fn merged(&self, given: &Given) -> Value {
         records::merged(self.get(&given.kind, &given.key).map(|old| &old.value), &given.value)
     }
 
@@ -117,30 +112,6 @@ impl Store {
             (version != seen.version && !is_own).then(|| Basis { version, ..seen.clone() })
         };
         basis.iter().filter_map(now).collect()
-    }
-}
-
-impl Player<'_> {
-    /// Somebody else writes a record while the run goes on; what would not fit is not written.
-    pub(super) fn given_later(&mut self, place: usize) -> Turn {
-        let given = &self.scenario.given[place];
-        match self.judged(given) {
-            Ok(()) => self.store.put(given),
-            // What is there then may be the fault's doing: nobody wrote the scenario for it.
-            Err(_) if self.faults.is_on => {}
-            Err(problem) => {
-                let message = format!("{} \"{}\" does not fit: {problem}", given.kind, given.key);
-                return Err(finding(&format!("given[{place}].value"), message).into());
-            }
-        }
-        Ok(())
-    }
-
-    /// Judges a record with what is there. A kind that no run of the play knows is nobody's to read.
-    fn judged(&self, given: &Given) -> Result<(), String> {
-        let mut bundles = self.host.definitions.values().map(|definition| definition.bundle());
-        let bundle = bundles.find(|bundle| bundle.records.contains_key(&given.kind));
-        bundle.map_or(Ok(()), |bundle| records::check(bundle, &given.kind, &self.store.merged(given)))
     }
 }
 
