@@ -74,6 +74,8 @@ pub enum Advice<'a> {
     RefuseProposal(&'a str),
     /// Let a run go on that was set aside.
     Release(&'a str),
+    /// How long what is kept.
+    Retention,
     /// Try a failed run again.
     Retry(&'a str),
     /// One run.
@@ -132,6 +134,7 @@ impl Display for Advice<'_> {
                 write!(to, "adjutant proposals {} refuse -m WHY", word(proposal))
             }
             Self::Release(run) => write!(to, "adjutant release {}", word(run)),
+            Self::Retention => to.write_str("adjutant retention"),
             Self::Retry(run) => write!(to, "adjutant retry {}", word(run)),
             Self::Run(run) => write!(to, "adjutant runs {}", word(run)),
             Self::Runs => to.write_str("adjutant runs"),
@@ -186,6 +189,7 @@ impl Advice<'_> {
             Advice::Proposals,
             Advice::RefuseProposal(PROPOSAL),
             Advice::Release(RUN),
+            Advice::Retention,
             Advice::Retry(RUN),
             Advice::Run(RUN),
             Advice::Runs,

@@ -104,7 +104,7 @@ fn what_else_belongs_to_a_later_version_is_refused_at_its_place() {
             format!("{head}prompt = \"prompts/a.md\"\noutput = {{ a = \"string\" }}\nmemory = {{}}\n"),
         ),
         ("connectors/c.toml", format!("{head}kind = \"imap\"\n")),
-        ("policies/p.toml", format!("{head}[[retention]]\nclass = \"runs\"\nkeep = \"365d\"\n")),
+        ("policies/p.toml", format!("{head}[[retention]]\nclass = \"payloads\"\nkeep = \"365d\"\n")),
         ("policies/p.toml", format!("{head}[[privacy]]\nclass = \"client\"\n")),
         ("policies/p.cedar", "forbid(principal, action, resource);".to_owned()),
         ("models.toml", format!("{head}[[model]]\nid = \"small\"\ntask = \"embed\"\nsource = \"a/b\"\n")),

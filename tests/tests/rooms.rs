@@ -405,6 +405,7 @@ const ONE_PAGE: &[&str] = &[
     "controller/src/bench/tap.rs",
     "controller/src/daemon/git_door/tests/plug.rs",
     "controller/src/runtime/draft.rs",
+    "controller/src/runtime/retention/tree.rs",
     "controller/src/runtime/signals/store.rs",
     "controller/src/runtime/tests/chaos/known.rs",
     "controller/src/runtime/view/deliveries.rs",

@@ -3,20 +3,24 @@
 //!
 //! They say nothing of crashes and disks: those are tested where the store lives.
 
+mod batches;
 mod dump;
+mod going;
 
 use std::sync::mpsc;
 
+pub use batches::{append, append_with_state, content, delete, entry, put};
+use batches::{refused, written};
 pub use dump::{Dump, Entries, TABLES, dump};
 use dump::{all_entries, all_rows};
+use going::{removals_keep_the_chain, trims_keep_the_chain};
 
 use crate::{
     chain::Digest,
     count::CountChanges,
     id::{InstanceId, InstanceKind},
     journal::{
-        Append, Batch, Content, Guard, Journal, JournalError, PAGE, Receipt, Removal, Row, RowWrite, Scan,
-        Snapshot, Table, Trim,
+        Append, Batch, Content, Guard, Journal, JournalError, PAGE, Row, RowWrite, Scan, Snapshot, Table,
     },
 };
 
@@ -52,62 +56,8 @@ pub const PROMISES: &[Promise] = &[
     ("counts are added up and read by the beginnings of their names", counts_are_added_up),
 ];
 
-/// Returns a batch with one entry of a run.
-#[must_use]
-pub fn entry(run: &str, expected: u64, text: &str) -> Batch {
-    Batch { appends: vec![append(run, expected, &[text])], ..Batch::default() }
-}
-
-/// Returns what appends these entries to a run.
-#[must_use]
-pub fn append(run: &str, expected: u64, texts: &[&str]) -> Append {
-    Append {
-        instance: InstanceId::run(run),
-        expected,
-        entries: texts.iter().map(|text| content(text)).collect(),
-        snapshot: None,
-    }
-}
-
-/// As [`append`], with the state after it.
-#[must_use]
-pub fn append_with_state(run: &str, expected: u64, texts: &[&str]) -> Append {
-    let state = format!("state of {run} after {}", texts.join(" ")).into_bytes();
-    Append { snapshot: Some(state), ..append(run, expected, texts) }
-}
-
-/// Returns an entry whose skeleton tells its length.
-#[must_use]
-pub fn content(text: &str) -> Content {
-    Content { skeleton: text.len().to_string().into_bytes(), payload: text.as_bytes().to_vec() }
-}
-
-/// Returns a batch that puts one row.
-#[must_use]
-pub fn put(table: Table, key: &str, value: &str) -> Batch {
-    let value = Some(value.as_bytes().to_vec());
-    Batch { writes: vec![RowWrite { table, key: key.as_bytes().to_vec(), value }], ..Batch::default() }
-}
-
-/// Returns a batch that deletes one row.
-#[must_use]
-pub fn delete(table: Table, key: &str) -> Batch {
-    Batch { writes: vec![RowWrite { table, key: key.as_bytes().to_vec(), value: None }], ..Batch::default() }
-}
-
 fn guard(table: Table, key: &str, version: u64) -> Guard {
     Guard { table, key: key.as_bytes().to_vec(), version }
-}
-
-fn written(journal: &dyn Journal, batch: Batch) -> Receipt {
-    journal.append(batch).expect("the batch is accepted")
-}
-
-fn refused(journal: &dyn Journal, batch: Batch) -> JournalError {
-    let before = dump(journal).expect("the store can be read");
-    let error = journal.append(batch).expect_err("the batch is refused");
-    assert_eq!(dump(journal).expect("the store can be read"), before, "a refused batch left a trace");
-    error
 }
 
 fn keys(rows: &[Row]) -> Vec<String> {
@@ -397,73 +347,6 @@ fn instances_are_listed(journal: &dyn Journal) {
     assert_eq!(journal.instances(Some(&ids[1]), 2).expect("reads"), ids[2..4]);
     assert_eq!(journal.instances(Some(&InstanceId::run("aa")), 1).expect("reads"), ids[2..3]);
     assert_eq!(journal.instances(Some(&ids[5]), 0).expect("reads"), []);
-}
-
-fn trims_keep_the_chain(journal: &dyn Journal) {
-    written(
-        journal,
-        Batch { appends: vec![append_with_state("a", 0, &["1", "2", "3"])], ..Batch::default() },
-    );
-    written(journal, entry("a", 3, "4"));
-    written(journal, entry("a0", 0, "neighbour"));
-    let trim =
-        |through| Batch { trims: vec![Trim { instance: InstanceId::run("a"), through }], ..Batch::default() };
-    // What lies behind the snapshot is the only home of what it says.
-    assert!(matches!(refused(journal, trim(4)), JournalError::Conflict { expected: 4, found: 3, .. }));
-    written(journal, trim(2));
-    written(journal, trim(1));
-    let left = journal.entries(&InstanceId::run("a"), 0, 0).expect("reads");
-    assert_eq!(left, [(3, content("3")), (4, content("4"))]);
-    let stored = journal.load(&InstanceId::run("a")).expect("reads").expect("is there");
-    assert_eq!((stored.seq, stored.tail), (4, vec![(4, content("4"))]));
-    assert_eq!(journal.entries(&InstanceId::run("a0"), 0, 0).expect("reads").len(), 1);
-    written(journal, entry("a", 4, "5"));
-    let report = journal.verify().expect("reads");
-    assert_eq!((report.batches, report.entries, report.broken_at), (6, 6, None));
-}
-
-fn removals_keep_the_chain(journal: &dyn Journal) {
-    let long = "a long text that a run and its branch share: ".repeat(400);
-    for name in ["a", "a~dig.1.0", "b"] {
-        let appends = vec![append_with_state(name, 0, &["1", &long])];
-        written(journal, Batch { appends, ..Batch::default() });
-    }
-    let run = |name: &str| InstanceId::run(name);
-    let removal = |name: &str, last| Batch {
-        removals: vec![Removal { instance: run(name), last }],
-        ..Batch::default()
-    };
-    for (name, last) in [("a", 1), ("a", 3), ("c", 0), ("c", 1)] {
-        assert!(matches!(refused(journal, removal(name, last)), JournalError::Conflict { .. }), "{name}");
-    }
-    let both = Batch { appends: vec![append("b", 2, &["3"])], ..removal("b", 2) };
-    assert!(matches!(refused(journal, both), JournalError::Conflict { .. }), "it is wanted");
-    let twice =
-        Batch { removals: [removal("b", 2).removals, removal("b", 2).removals].concat(), ..Batch::default() };
-    assert!(matches!(refused(journal, twice), JournalError::Conflict { .. }));
-    assert!(
-        matches!(refused(journal, removal("a", 2)), JournalError::Conflict { .. }),
-        "its branch is there"
-    );
-    written(journal, removal("a~dig.1.0", 2));
-    assert_eq!(journal.entries(&run("a"), 0, 0).expect("reads").len(), 2, "what they share is still there");
-    written(journal, removal("a", 2));
-    journal.tidy().expect("it is tidied");
-    assert_eq!(journal.instances(None, 0).expect("reads"), [run("b")]);
-    for name in ["a", "a~dig.1.0"] {
-        assert_eq!(journal.load(&run(name)).expect("reads"), None);
-        assert_eq!(journal.entries(&run(name), 0, 0).expect("reads"), []);
-        assert_eq!(journal.last(&run(name)).expect("reads"), 2, "its name is not given again");
-        for expected in [0, 2] {
-            let again = Batch { appends: vec![append(name, expected, &["x"])], ..Batch::default() };
-            assert!(matches!(refused(journal, again), JournalError::Conflict { found: 2, .. }));
-        }
-        assert!(matches!(refused(journal, removal(name, 2)), JournalError::Conflict { .. }));
-    }
-    let stored = journal.load(&run("b")).expect("reads").expect("is there");
-    assert_eq!((stored.seq, journal.entries(&run("b"), 0, 0).expect("reads").len()), (2, 2));
-    let report = journal.verify().expect("reads");
-    assert_eq!((report.batches, report.entries, report.broken_at), (5, 6, None));
 }
 
 fn chain_covers_every_batch(journal: &dyn Journal) {

@@ -255,6 +255,14 @@ pub trait Journal: Send + Sync + 'static {
         Ok(())
     }
 
+    /// Returns how many bytes it takes on the disk; 0 where there is none.
+    ///
+    /// # Errors
+    /// [`JournalError::Disk`].
+    fn size(&self) -> Result<u64, JournalError> {
+        Ok(0)
+    }
+
     /// Walks the hash chain from the first batch.
     ///
     /// # Errors

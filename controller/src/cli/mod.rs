@@ -175,6 +175,7 @@ async fn ask(cx: &Cx, command: &Command) -> Outcome {
         Command::Deliveries(args) => client::deliveries(cx, args).await,
         Command::Records { kind, page } => client::records(cx, kind.as_deref(), page).await,
         Command::Connectors { action } => client::connectors(cx, action.as_ref()).await,
+        Command::Retention { action } => client::retention(cx, action.as_ref()).await,
         Command::Audit { action: AuditAction::Verify } => client::audit(cx).await,
         other => steer(cx, other).await,
     }

@@ -24,6 +24,8 @@ pub enum Code {
     StepUp,
     /// There is no such thing.
     NotFound,
+    /// There was such a thing, and retention removed it.
+    Gone,
     /// It does not fit what is there now.
     Conflict,
     /// The body is too long.
@@ -50,7 +52,7 @@ impl Code {
         match self {
             Self::Invalid | Self::TooLarge => 1,
             Self::Unauthorized | Self::Forbidden | Self::StepUp => 3,
-            Self::NotFound => 4,
+            Self::NotFound | Self::Gone => 4,
             Self::Conflict => 5,
             Self::Quarantined => 65,
             Self::Journal => 74,
@@ -130,6 +132,9 @@ impl From<runtime::Error> for Refusal {
     fn from(error: runtime::Error) -> Self {
         let (code, help) = match &error {
             runtime::Error::NotFound { what, .. } => (Code::NotFound, Some(list_hint(what))),
+            runtime::Error::Gone { .. } => {
+                (Code::Gone, Some(format!("`{}` says how long what is kept", Advice::Retention)))
+            }
             runtime::Error::Invalid { .. } => (Code::Invalid, None),
             runtime::Error::Conflict { .. } => (
                 Code::Conflict,

@@ -13,7 +13,8 @@ use super::{Answered, BackupWish, Desk, Refusal, Scope, Who, doors::BackupView};
 use crate::{
     reconcile::{ConditionView, Hold, MistakeView, SliceView, Status, WaitsView},
     runtime::views::{
-        AuditView, ClockView, MonthView, PauseView, QuarantineView, SpendView, StatusView, When,
+        AuditView, ClockView, MonthView, PauseView, QuarantineView, RemovedView, RetentionView, SpendView,
+        StatusView, When,
     },
 };
 
@@ -298,6 +299,24 @@ impl Desk {
     pub async fn audit(&self, who: &Who) -> Answered<AuditView> {
         who.must(Scope::Operate)?;
         Ok(self.handle.audit().await?)
+    }
+
+    /// Reports how long what is kept, and how the store grows.
+    ///
+    /// # Errors
+    /// Without the scope.
+    pub async fn retention(&self, who: &Who) -> Answered<RetentionView> {
+        who.must(Scope::Read)?;
+        Ok(self.handle.retention().await?)
+    }
+
+    /// Removes now what is kept no longer, instead of by the hour.
+    ///
+    /// # Errors
+    /// Without the scope.
+    pub async fn remove_old(&self, who: &Who) -> Answered<RemovedView> {
+        who.must(Scope::Operate)?;
+        Ok(self.handle.remove_old(&who.by).await?)
     }
 
     /// Copies the store while it works, and verifies the copy: only over the control socket, since it writes where it is told.

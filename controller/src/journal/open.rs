@@ -162,6 +162,11 @@ impl Journal for RocksJournal {
         self.db.now().blob(digest)
     }
 
+    fn size(&self) -> Result<u64, JournalError> {
+        let size = self.stats().map_err(|error| JournalError::Disk(error.to_string()))?;
+        Ok(size.bytes)
+    }
+
     fn tidy(&self) -> Result<(), JournalError> {
         self.db.tidy()
     }

@@ -99,6 +99,8 @@ pub(super) struct Core {
     pub(super) tallies: Mutex<Tallies>,
     /// What the runs that are set aside would count for in lists.
     pub(super) set_aside: Mutex<SetAside>,
+    /// Held by the one pass of retention.
+    pub(super) retention: tokio::sync::Mutex<()>,
     /// Serialises what reads many rows and then writes host rows.
     pub(super) host: tokio::sync::Mutex<()>,
     /// Makes ids of events that the host sends more than once in a millisecond.
@@ -213,6 +215,7 @@ impl Core {
             open_deliveries: Mutex::default(),
             tallies: Mutex::new(tallies),
             set_aside: Mutex::default(),
+            retention: tokio::sync::Mutex::new(()),
             host: tokio::sync::Mutex::new(()),
             counter: AtomicU64::new(0),
             bundles: Mutex::new(BTreeMap::new()),

@@ -15,7 +15,7 @@ use adjutant_machine::{
     event::{Envelope, Event},
     fact::Entry,
     id::{EffectId, EntryId, InstanceId, Stamp},
-    journal::{Content, Guard, Journal, JournalError, RowWrite, Table},
+    journal::{Content, Guard, Journal, JournalError, Removal, RowWrite, Table},
     projection::{self, Lane, Message},
     run::Run,
     verdict::Next,
@@ -108,6 +108,14 @@ pub(super) struct Draft<'a> {
     pub(super) expected: u64,
     /// Whether it ends a quarantine.
     pub(super) buries: bool,
+    /// The run, where it is on its way out of the store.
+    pub(super) going: Option<Arc<Run>>,
+    /// Whether there was a run of this name that is not there any more.
+    pub(super) is_gone: bool,
+    /// What leaves the store with the batch.
+    pub(super) removal: Option<Removal>,
+    /// Whether what memory holds of the run is out of date afterwards.
+    pub(super) forgets: bool,
     /// What was decided about who waits: it acts as soon as the batch is in the store's queue.
     pub(super) lines: Decisions,
 }
@@ -158,6 +166,10 @@ impl<'a> Draft<'a> {
             now: core.clock.now(),
             expected: run.as_ref().map_or(0, |run| run.seq),
             buries: false,
+            going: None,
+            is_gone: false,
+            removal: None,
+            forgets: false,
             run,
             entries: Vec::new(),
             writes: Vec::new(),
@@ -196,7 +208,10 @@ impl<'a> Draft<'a> {
 
     /// Returns whether further jobs must wait for the next batch: what may be decided again carries no shared rows.
     pub(super) fn is_full(&self) -> bool {
-        self.writes_records || self.changes_shared_rows() || self.entries.len() >= MOST_ENTRIES
+        self.writes_records
+            || self.changes_shared_rows()
+            || self.forgets
+            || self.entries.len() >= MOST_ENTRIES
     }
 
     pub(super) fn changes_shared_rows(&self) -> bool {

@@ -13,6 +13,12 @@ pub enum Error {
         /// The id that was asked for.
         id: String,
     },
+    /// There was such a thing, and retention removed it: exit code 4.
+    #[error("{reason}")]
+    Gone {
+        /// What it was, and when it was removed.
+        reason: String,
+    },
     /// What was given is wrong; every mistake at once: exit code 1.
     #[error("{}", problems.join("; "))]
     Invalid {
@@ -62,7 +68,7 @@ impl Error {
         match self {
             Self::Invalid { .. } => 1,
             Self::Forbidden { .. } => 3,
-            Self::NotFound { .. } => 4,
+            Self::NotFound { .. } | Self::Gone { .. } => 4,
             Self::Conflict { .. } => 5,
             Self::Quarantined { .. }
             | Self::Journal(
@@ -79,6 +85,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotFound { .. } => "not_found",
+            Self::Gone { .. } => "gone",
             Self::Invalid { .. } => "invalid",
             Self::Conflict { .. } => "conflict",
             Self::Forbidden { .. } => "forbidden",

@@ -23,6 +23,7 @@ use super::{
     keys,
     mailbox::{Job, Written},
     project::{self, Difference, Rows},
+    retention,
     shared::Changes,
     wheel::Turns,
 };
@@ -77,6 +78,10 @@ impl Weight {
 #[derive(Default)]
 pub(super) struct Slot {
     pub(super) run: Option<Arc<Run>>,
+    /// The run, where it is on its way out of the store: for everybody but retention it is not there any more.
+    pub(super) going: Option<Arc<Run>>,
+    /// Whether there was a run of this name that is not there any more: its name is not given again.
+    pub(super) is_gone: bool,
     pub(super) rows: Rows,
     pub(super) weight: Weight,
     pub(super) is_loaded: bool,
@@ -99,12 +104,15 @@ pub(super) struct Flight {
     pub(super) word: &'static str,
     pub(super) decides: bool,
     pub(super) buries: bool,
+    /// Whether what memory holds of the run is out of date once the batch is durable.
+    pub(super) forgets: bool,
 }
 
 /// What a job's caller will be told.
 pub(super) enum Outcome {
     Told(Result<Verdict, Error>),
     Started(Result<Started, Error>),
+    Removed(bool),
     Nothing,
 }
 
@@ -121,17 +129,18 @@ pub(super) fn make(
     slot: &mut Slot,
     jobs: &mut [Job],
 ) -> Result<Made, JournalError> {
-    let mut draft = Draft::new(core, instance.clone(), slot.run.clone());
+    let mut draft = draft_of(core, instance, slot);
     let mut outcomes = decide(&mut draft, jobs)?;
     if draft.has_moved() {
         // Another shard changed a shared row after this one had looked at it. Once more, and nothing moves this time.
-        draft = Draft::new(core, instance.clone(), slot.run.clone());
+        draft = draft_of(core, instance, slot);
         draft.hold_shared();
         outcomes = decide(&mut draft, jobs)?;
     }
     draft.queue_rest(slot.run.as_deref());
     let lines = std::mem::take(&mut draft.lines);
-    let is_nothing = draft.entries.is_empty() && draft.writes.is_empty() && !draft.changes_shared_rows();
+    let is_nothing =
+        draft.entries.is_empty() && draft.writes.is_empty() && !draft.changes_shared_rows() && !draft.forgets;
     let made = if is_nothing {
         let actions = std::mem::take(&mut draft.actions);
         drop(draft);
@@ -142,6 +151,13 @@ pub(super) fn make(
     // The shared rows are free again, and hold what was decided: now others may decide on them.
     lines.act(core);
     Ok(made)
+}
+
+/// Begins a draft of what memory holds of a run.
+fn draft_of<'a>(core: &'a Arc<Core>, instance: &InstanceId, slot: &Slot) -> Draft<'a> {
+    let mut draft = Draft::new(core, instance.clone(), slot.run.clone());
+    (draft.going, draft.is_gone) = (slot.going.clone(), slot.is_gone);
+    draft
 }
 
 /// Steps the jobs one after the other, and what may ride with them.
@@ -184,6 +200,7 @@ fn one(draft: &mut Draft<'_>, job: &mut Job) -> Result<Outcome, JournalError> {
             }
             Ok(Outcome::Nothing)
         }
+        Job::Remove { part, before, .. } => Ok(Outcome::Removed(retention::remove(draft, *part, *before)?)),
     }
 }
 
@@ -208,6 +225,7 @@ pub(super) fn submit(slot: &Slot, mut draft: Draft<'_>, outcomes: Vec<Outcome>) 
         let (instance, expected) = (draft.instance.clone(), draft.expected);
         batch.appends.push(Append { instance, expected, entries, snapshot });
     }
+    batch.removals.extend(draft.removal.take());
     let mut view = draft.take_shared();
     let Changes { mut writes, mut guards, keys: shared } = view.seal();
     batch.writes.append(&mut writes);
@@ -224,8 +242,21 @@ pub(super) fn submit(slot: &Slot, mut draft: Draft<'_>, outcomes: Vec<Outcome>) 
         }),
     );
     view.submitted();
-    let Draft { run, actions, word, decides, buries, .. } = draft;
-    Flight { jobs: Vec::new(), outcomes, run, rows, weight, turns, shared, actions, word, decides, buries }
+    let Draft { run, actions, word, decides, buries, forgets, .. } = draft;
+    Flight {
+        jobs: Vec::new(),
+        outcomes,
+        run,
+        rows,
+        weight,
+        turns,
+        shared,
+        actions,
+        word,
+        decides,
+        buries,
+        forgets,
+    }
 }
 
 /// Returns whether the state is stored with this batch: when its log has grown enough, when the run ends with a log worth it, and

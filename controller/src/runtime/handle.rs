@@ -24,7 +24,7 @@ use super::{
     mailbox::Job,
     masked, open, pauses, quarantine,
     rates::{self, Leaving},
-    signals, start, switch, view,
+    reads, signals, start, switch, view,
     views::{
         AppliedView, AuditView, CorrectionView, DeadView, GateView, LogView, MonthView, Notification, Paged,
         PauseView, PinnedBy, RecordView, RunLine, RunView, SlotView, SpendView, StatusView, WhyView,
@@ -466,7 +466,11 @@ impl Handle {
         let told = receiver.await.map_err(|_| Error::unavailable("the runtime is closing"))?;
         match told {
             // The machine knows no name of what it never began.
-            Ok(Verdict::Refused(Refusal::NotStarted)) => Err(Error::NotFound { what: "run", id: name }),
+            Ok(Verdict::Refused(Refusal::NotStarted)) => {
+                let run = InstanceId::run(&name);
+                self.core.read(move |core| reads::exists(core, &run)).await?;
+                Err(Error::NotFound { what: "run", id: name })
+            }
             Err(Error::Quarantined { reason, .. }) => Err(Error::Quarantined { id: name, reason }),
             other => other,
         }

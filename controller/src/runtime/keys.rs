@@ -41,7 +41,7 @@ pub(super) fn start(
         return Ok(Some(found(draft.core, wish, known)));
     }
     let name = draft.instance.name.clone();
-    if draft.run.is_some() {
+    if draft.run.is_some() || draft.is_gone {
         let longer = wish.name(name.len() + 1 - wish.name(0).len());
         let job = Job::Start { wish: Arc::clone(wish), reply: reply.take() };
         draft.core.send(InstanceId::run(longer), job);

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use adjutant_machine::{
     event::Envelope,
-    id::{EffectId, InstanceId},
+    id::{EffectId, InstanceId, Stamp},
     journal::{JournalError, Receipt, Table},
     verdict::Verdict,
 };
@@ -21,6 +21,17 @@ use super::{
 
 /// Where an answer goes.
 pub(super) type Reply<T> = Option<oneshot::Sender<Result<T, Error>>>;
+
+/// Which part of a removal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Removing {
+    /// All of it in one batch: a run alone, or a part of a tree whose root is on its way out.
+    Whole,
+    /// The root of a tree leaves the lists; what it began can be removed.
+    First,
+    /// What it began is removed: the root leaves the store.
+    Last,
+}
 
 /// One thing that an instance shall deal with.
 pub(super) enum Job {
@@ -36,6 +47,8 @@ pub(super) enum Job {
     Start { wish: Arc<NewRun>, reply: Reply<Started> },
     /// An effect has a place in its pool.
     Lease { effect: EffectId, permit: Option<Permit> },
+    /// Retention removes the run, where it ended before a moment; tells whether it did.
+    Remove { part: Removing, before: Stamp, reply: Reply<bool> },
 }
 
 /// What a shard is told.

@@ -17,7 +17,7 @@ use super::{
     counts, deliveries, hooks,
     mailbox::{self, Job, Message},
     pools::Pools,
-    put_right, resume, rows,
+    put_right, resume, retention, rows,
     rows::timer::Timer,
     schedule,
     shard::Shard,
@@ -93,6 +93,7 @@ pub(super) async fn take_up(core: &Arc<Core>) -> Result<(), Error> {
         deliveries::wake(core);
     }
     core.spawn_quietly(watch_clock(Busy::new(core), Arc::clone(core)));
+    core.spawn_quietly(retention::keep_watch(Arc::clone(core)));
     Ok(())
 }
 

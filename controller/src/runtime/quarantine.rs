@@ -50,11 +50,8 @@ pub(super) async fn release(core: &Arc<Core>, run: &str) -> Result<Answer, Error
     let _one_at_a_time = core.host.lock().await;
     let instance = InstanceId::run(run);
     if !core.is_quarantined(run) {
-        let (exists, id) = (instance.clone(), run.to_owned());
-        let last = core.read(move |core| Ok(core.journal.last(&exists)?)).await?;
-        if last == 0 {
-            return Err(Error::NotFound { what: "run", id });
-        }
+        let exists = instance.clone();
+        core.read(move |core| super::reads::exists(core, &exists)).await?;
         return Ok(Answer { applied: false, message: format!("run \"{run}\" is not quarantined") });
     }
     let looked_at = instance.clone();

@@ -9,7 +9,7 @@ use adjutant_machine::{
     run::Run,
 };
 
-use super::{Error, core::Core, rows};
+use super::{Error, core::Core, gone, rows};
 
 /// The largest page of the store.
 pub(super) const PAGE: usize = 1_000;
@@ -35,14 +35,34 @@ pub(super) fn load(core: &Core, id: &str) -> Result<Run, Error> {
     if let Some(found) = core.live().quarantined.get(&instance) {
         return Err(Error::Quarantined { id: id.to_owned(), reason: found.reason.clone() });
     }
-    read_state(core, &instance)
+    let run = read_state(core, &instance)?;
+    if gone::has_left(core.journal.as_ref(), &run)? {
+        return Err(missing(core.journal.as_ref(), &instance)?);
+    }
+    Ok(run)
+}
+
+/// Returns why a run cannot be read that is not there: it never was, or it was removed.
+fn missing(journal: &dyn Journal, run: &InstanceId) -> Result<Error, JournalError> {
+    let id = run.name.clone();
+    let gone = gone::gone(journal, run)?;
+    Ok(gone.map_or_else(|| Error::NotFound { what: "run", id: id.clone() }, |gone| gone.refusal(&id)))
+}
+
+/// Returns whether there is a run, and says what became of one that is not there any more.
+pub(super) fn exists(core: &Core, run: &InstanceId) -> Result<(), Error> {
+    let is_there = core.journal.last(run)? > 0;
+    match gone::gone(core.journal.as_ref(), run)? {
+        None if is_there => Ok(()),
+        _ => Err(missing(core.journal.as_ref(), run)?),
+    }
 }
 
 /// Reads a run's state, whether it is set aside or not.
 pub(super) fn read_state(core: &Core, instance: &InstanceId) -> Result<Run, Error> {
     let id = &instance.name;
     let stored = core.journal.load(instance).map_err(|error| damaged(id, error))?;
-    let stored = stored.ok_or_else(|| Error::NotFound { what: "run", id: id.clone() })?;
+    let Some(stored) = stored else { return Err(missing(core.journal.as_ref(), instance)?) };
     codec::read_run(&stored).map_err(|error| Error::Quarantined { id: id.clone(), reason: error.to_string() })
 }
 

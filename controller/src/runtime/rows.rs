@@ -183,6 +183,19 @@ pub(super) mod host {
     pub(in crate::runtime) const QUARANTINES: &[u8] = b"quarantine\0";
     pub(in crate::runtime) const SCHEDULES: &[u8] = b"schedule\0";
     pub(in crate::runtime) const HOOKS: &[u8] = b"hook\0";
+    /// Up to which moment retention has counted.
+    pub(in crate::runtime) const RETENTION: &[u8] = b"retention";
+    pub(in crate::runtime) const GOING: &[u8] = b"going\0";
+
+    /// What is known of a run that was removed.
+    pub(in crate::runtime) fn gone(run: &str) -> Vec<u8> {
+        key(&[b"gone", run.as_bytes()])
+    }
+
+    /// A run that is on its way out.
+    pub(in crate::runtime) fn going(run: &str) -> Vec<u8> {
+        key(&[b"going", run.as_bytes()])
+    }
 
     pub(in crate::runtime) fn hook(connector: &str) -> Vec<u8> {
         key(&[b"hook", connector.as_bytes()])

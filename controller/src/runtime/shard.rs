@@ -22,6 +22,7 @@ use super::{
     core::{Core, Stop},
     crash::Point,
     draft::{Action, Draft},
+    gone,
     group::{Flight, Made, Outcome, Slot, Weight, make, submit},
     mailbox::{Inbox, Job, Message, Reply, Written},
     project::{self, Rows},
@@ -145,10 +146,21 @@ impl Shard {
                 Ok(run) => run,
                 Err(error) => return Err(self.core.damaged(instance, &error.to_string())),
             };
-            slot.rows = project::rows(&run);
             slot.weight = Weight::of(&stored);
             self.bytes += slot.weight.in_memory();
-            slot.run = Some(Arc::new(run));
+            match gone::has_left(self.core.journal.as_ref(), &run) {
+                Ok(false) => {
+                    slot.rows = project::rows(&run);
+                    slot.run = Some(Arc::new(run));
+                }
+                Ok(true) => (slot.going, slot.is_gone) = (Some(Arc::new(run)), true),
+                Err(error) => return Err(self.core.stop(error)),
+            }
+        } else {
+            slot.is_gone = match self.core.journal.last(instance) {
+                Ok(last) => last > 0,
+                Err(error) => return Err(self.core.stop(error)),
+            };
         }
         slot.is_loaded = true;
         Ok(())
@@ -159,6 +171,7 @@ impl Shard {
             match job {
                 Job::Event { reply, .. } => answer(reply, Err(blocked.error())),
                 Job::Start { reply, .. } => answer(reply, Err(blocked.error())),
+                Job::Remove { reply, .. } => answer(reply, Err(blocked.error())),
                 // Who stands behind it in a line goes on without it.
                 Job::Lease { effect, .. } => self.core.decided(&effect),
             }
@@ -261,6 +274,9 @@ impl Shard {
         let seq = flight.run.as_ref().map_or(0, |run| run.seq);
         slot.run = flight.run;
         slot.rows = flight.rows;
+        // What is left of a run that is removed is read anew by whoever asks for it.
+        slot.is_loaded &= !flight.forgets;
+        slot.going = slot.going.take().filter(|_| !flight.forgets);
         self.core.shared.committed(&flight.shared, receipt.batch);
         self.core.wheel.turn(flight.turns);
         if !flight.word.is_empty() {
@@ -369,6 +385,7 @@ fn finish(core: &Core, jobs: Vec<Job>, outcomes: Vec<Outcome>) {
         match (job, outcome) {
             (Job::Event { reply, .. }, Outcome::Told(told)) => answer(reply, told),
             (Job::Start { reply, .. }, Outcome::Started(started)) => answer(reply, started),
+            (Job::Remove { reply, .. }, Outcome::Removed(removed)) => answer(reply, Ok(removed)),
             _ => {}
         }
         core.end();

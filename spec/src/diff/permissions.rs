@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use super::{Change, ChangeKind};
 use crate::plan::{
-    Autonomy, Budget, Connector, Effect, Freeze, Idempotency, Level, Mode, Plan, Stage, Verb, Window,
+    Autonomy, Budget, Connector, Effect, Freeze, Idempotency, Level, Mode, Plan, RetentionClass, Stage, Verb,
+    Window,
 };
+use crate::value::Period;
 
 pub(super) fn diff(old: &Plan, new: &Plan, out: &mut Vec<Change>) {
     budgets(old, new, out);
@@ -28,8 +30,24 @@ pub(super) fn diff(old: &Plan, new: &Plan, out: &mut Vec<Change>) {
     if old.policies.notify != new.policies.notify {
         out.push(Change::new(ChangeKind::Changed, "notify", "who is told of what changes"));
     }
-    if old.policies.retention != new.policies.retention {
-        out.push(Change::new(ChangeKind::Changed, "retention", "how long bytes are kept changes"));
+    retention(old, new, out);
+}
+
+/// What is kept no longer goes by itself, so a shorter time is more that happens without asking.
+fn retention(old: &Plan, new: &Plan, out: &mut Vec<Change>) {
+    for class in RetentionClass::ALL {
+        let (was, is) = (old.policies.keep(class), new.policies.keep(class));
+        if was.map(Period::millis) == is.map(Period::millis) {
+            continue;
+        }
+        let long =
+            |keep: Option<Period>| keep.map_or_else(|| "for good".to_owned(), |keep| format!("for {keep}"));
+        let word = class.word();
+        let text =
+            format!("{word} that are over are kept {} instead of {}, and then removed", long(is), long(was));
+        let change = Change::new(ChangeKind::Permission, "retention", text);
+        let millis = |keep: Option<Period>| keep.map_or(u64::MAX, Period::millis);
+        out.push(change.directed(&millis(is), &millis(was)));
     }
 }
 

@@ -19,7 +19,12 @@ pub static POLICY: Table = Table::new(
         Field::opt("notify", Ty::List(&Ty::Table(&NOTIFY)), "[]", "Who is told of what."),
         Field::opt("limit", Ty::List(&Ty::Table(&LIMIT)), "[]", "Caps on counts."),
         Field::opt("freeze", Ty::List(&Ty::Table(&FREEZE)), "[]", "When nothing acts."),
-        Field::opt("retention", Ty::List(&Ty::Table(&RETENTION)), "[]", "How long bytes are kept.").later(),
+        Field::opt(
+            "retention",
+            Ty::List(&Ty::Table(&RETENTION)),
+            "[]",
+            "How long what is over is kept; for good where nothing is said.",
+        ),
         Field::opt("privacy", Ty::List(&Ty::Map(&Ty::Any)), "[]", "Which privacy class may go where.")
             .later(),
         Field::opt(
@@ -149,18 +154,29 @@ static FREEZE: Table = Table::new(
 
 static RETENTION: Table = Table::new(
     "retention",
-    "How long a class of bytes is kept.",
+    "How long a class is kept. What goes is gone from the disk; that it was there stays known, so the same event still starts \
+     nothing twice. Read live, like every policy.",
     &[
         Field::req(
             "class",
             Ty::Words(&[
-                Word::new("payloads", "What steps were given and gave."),
-                Word::new("runs", "Ended runs."),
-                Word::new("dedupe", "The keys of events."),
+                Word::new(
+                    "runs",
+                    "Runs that have ended, each with all that it began; none of which anything is open: a gate, a call \
+                     that nobody knows of, a dead letter.",
+                ),
+                Word::new("deliveries", "What came in and waited, once it was started or dropped."),
+                Word::later("payloads", "What steps were given and gave."),
+                Word::later("dedupe", "The keys of events."),
             ]),
-            "\"payloads\"",
-            "Which bytes.",
+            "\"runs\"",
+            "Which class.",
         ),
-        Field::req("keep", Ty::Period, "\"365d\"", "How long."),
+        Field::req(
+            "keep",
+            Ty::Period,
+            "\"400d\"",
+            "How long, counted from the end; of several rules for a class the longest counts.",
+        ),
     ],
 );

@@ -30,7 +30,8 @@ pub use input::{Input, ValueType};
 pub use oldest::{OldestId, Renamed, Subject};
 pub use playbook::{About, Automatic, OnUpdate, Overlap, Playbook, Trigger};
 pub use policy::{
-    Autonomy, Budget, Freeze, Level, Limit, NotifyRule, OnExceed, Policies, Price, Prices, Retention, Window,
+    Autonomy, Budget, Freeze, Level, Limit, NotifyRule, OnExceed, Policies, Price, Prices, Retention,
+    RetentionClass, Window,
 };
 pub use route::{Class, Route, RouteCalibration, Rule};
 pub use step::{

@@ -125,13 +125,46 @@ pub struct Freeze {
     pub scope: String,
 }
 
+impl Policies {
+    /// Returns how long a class is kept: for good where no rule says otherwise, and for the longest where several do.
+    #[must_use]
+    pub fn keep(&self, class: RetentionClass) -> Option<Period> {
+        let rules = self.retention.iter().filter(|rule| rule.class == class);
+        rules.map(|rule| rule.keep).max_by_key(|keep| keep.millis())
+    }
+}
+
 /// How long a class of bytes is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retention {
-    /// Which bytes are meant: `payloads`, `runs` or `dedupe`.
-    pub class: String,
-    /// How long they are kept.
+    /// Which bytes are meant.
+    pub class: RetentionClass,
+    /// How long they are kept, counted from the end of what they are about.
     pub keep: Period,
+}
+
+/// What is kept for a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RetentionClass {
+    /// Runs that have ended, each with all that it began.
+    Runs,
+    /// What came in and waited, once it was started or dropped.
+    Deliveries,
+}
+
+impl RetentionClass {
+    /// Every class.
+    pub const ALL: [Self; 2] = [Self::Runs, Self::Deliveries];
+
+    /// Returns the word of the language.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Runs => "runs",
+            Self::Deliveries => "deliveries",
+        }
+    }
 }
 
 /// What models cost, by exact model name.

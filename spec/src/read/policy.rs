@@ -77,7 +77,7 @@ fn moment(node: &Node) -> Option<String> {
 }
 
 fn retention(view: &View<'_>) -> Option<Retention> {
-    Some(Retention { class: view.text("class")?, keep: view.period("keep")? })
+    Some(Retention { class: view.word("class")?, keep: view.period("keep")? })
 }
 
 pub(super) fn prices(view: &View<'_>) -> Option<Prices> {

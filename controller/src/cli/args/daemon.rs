@@ -203,6 +203,13 @@ pub(crate) enum AuditAction {
     Verify,
 }
 
+/// `retention …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RetentionAction {
+    /// Remove now what is kept no longer, instead of by the hour.
+    Run,
+}
+
 /// `demo-doubles`.
 #[derive(Debug, Args)]
 pub(crate) struct DoublesArgs {

@@ -12,7 +12,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 pub(crate) use company::{CheckArgs, FmtArgs, InitArgs, NewArgs, SecretsAction, SecretsArgs, TestArgs};
 pub(crate) use daemon::{
     AuditAction, ConnectorAction, DEFAULT_LISTEN, DemoArgs, DiskBenchArgs, DoublesArgs, Mode,
-    NewProposalArgs, PlanArgs, ProposalAction, ProposalsArgs, TokenAction, UpArgs,
+    NewProposalArgs, PlanArgs, ProposalAction, ProposalsArgs, RetentionAction, TokenAction, UpArgs,
 };
 pub(crate) use models::{BenchArgs, EvalArgs, ModelsAction, PullArgs};
 pub(crate) use runs::{
@@ -237,6 +237,12 @@ pub(crate) enum Command {
         /// What to do.
         #[command(subcommand)]
         action: ModelsAction,
+    },
+    /// How long what is kept, and how the store grows.
+    Retention {
+        /// What to do; the report when absent.
+        #[command(subcommand)]
+        action: Option<RetentionAction>,
     },
     /// The audit trail.
     Audit {

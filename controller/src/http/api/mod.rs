@@ -33,6 +33,8 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(status::month))
         .routes(routes!(status::audit))
         .routes(routes!(status::backup))
+        .routes(routes!(status::retention))
+        .routes(routes!(status::remove_old))
         .routes(routes!(status::playbooks))
         .merge(of_runs())
         .routes(routes!(gates::inbox))

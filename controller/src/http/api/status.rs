@@ -10,7 +10,9 @@ use super::runs::Answered;
 use crate::{
     desk::{
         BackupWish,
-        views::{AuditView, BackupView, FullStatus, MonthView, PlaybookView, SpendView},
+        views::{
+            AuditView, BackupView, FullStatus, MonthView, PlaybookView, RemovedView, RetentionView, SpendView,
+        },
     },
     http::{
         App, Refusal,
@@ -28,6 +30,19 @@ pub(super) async fn backup(
     Body(wish): Body<BackupWish>,
 ) -> Answered<BackupView> {
     Ok(Json(app.desk.backup(&who, wish).await?))
+}
+
+/// Reports how long what is kept, and how the store grows.
+#[utoipa::path(get, path = "/api/v1/retention", tag = "status", responses((status = 200, body = RetentionView)))]
+pub(super) async fn retention(State(app): State<App>, who: Principal) -> Answered<RetentionView> {
+    Ok(Json(app.desk.retention(&who).await?))
+}
+
+/// Removes now what is kept no longer, instead of by the hour.
+#[utoipa::path(post, path = "/api/v1/retention/run", tag = "status",
+    responses((status = 200, body = RemovedView), (status = 403, body = Refusal)))]
+pub(super) async fn remove_old(State(app): State<App>, who: Principal) -> Answered<RemovedView> {
+    Ok(Json(app.desk.remove_old(&who).await?))
 }
 
 /// Tells how everything is.

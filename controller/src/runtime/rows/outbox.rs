@@ -68,6 +68,11 @@ pub(in crate::runtime) fn message(id: MessageId<'_>, channel: u8) -> Vec<u8> {
     bytes
 }
 
+/// The prefix of the rows of what an instance tells.
+pub(in crate::runtime) fn messages_of(instance: &InstanceId) -> Vec<u8> {
+    key(&[b"m", instance.to_string().as_bytes(), b""])
+}
+
 pub(in crate::runtime) fn message_of(bytes: &[u8]) -> Option<MessageKey> {
     let rest = bytes.strip_prefix(MESSAGES)?;
     let (from, tail) = rest.split_at_checked(rest.len().checked_sub(12)?)?;

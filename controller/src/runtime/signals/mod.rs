@@ -185,10 +185,7 @@ pub(super) async fn wished(core: &Arc<Core>, wish: SignalWish) -> Result<Answer,
         }
         (Some(run), None) => {
             let instance = InstanceId::run(run.clone());
-            let last = core.read(move |core| Ok(core.journal.last(&instance)?)).await?;
-            if last == 0 {
-                return Err(Error::NotFound { what: "run", id: run });
-            }
+            core.read(move |core| super::reads::exists(core, &instance)).await?;
             // A branch listens where its run does.
             Some(Addressed::Run(root_of(&run).to_owned()))
         }

@@ -16,6 +16,7 @@ mod pages;
 mod plans;
 mod rates;
 mod renames;
+mod retention;
 mod runs;
 mod schedules;
 mod signals;

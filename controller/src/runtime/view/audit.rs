@@ -16,7 +16,7 @@ use super::KeptAt;
 use crate::runtime::{
     Error,
     core::Core,
-    counts, project, reads, rows, signals,
+    counts, gone, project, reads, rows, signals,
     views::{AuditView, QuarantineView, When},
 };
 
@@ -61,7 +61,8 @@ fn look(core: &Core) -> Result<AuditView, Error> {
             _ => continue,
         };
         match checked {
-            Ok(()) => {}
+            // One that is removed meanwhile is not looked for any more: what it accounted for goes with it.
+            Ok(()) | Err(Finding::Store(Error::Gone { .. })) => {}
             Err(Finding::Damaged(reason)) => findings.push(finding(core, &instance, reason)),
             Err(Finding::Store(error)) => return Err(error),
         }
@@ -103,6 +104,10 @@ fn finding(core: &Core, instance: &InstanceId, reason: String) -> QuarantineView
 /// Checks one run, and counts the rows that it should have.
 fn one(core: &Core, instance: &InstanceId, expected: &mut BTreeMap<Table, u64>) -> Result<(), Finding> {
     let run = check_run(core, instance)?;
+    if gone::has_left(core.journal.as_ref(), &run)? {
+        // It is removed but for what its branches need: no list has it.
+        return Ok(());
+    }
     if let Some(found) = core.live().quarantined.get(instance) {
         let reason =
             format!("it is set aside: {}; it can be read: `adjutant release {}`", found.reason, run.id);

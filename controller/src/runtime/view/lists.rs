@@ -28,6 +28,8 @@ use crate::runtime::{
 const STATUSES: [&str; 8] =
     ["running", "waiting", "paused", "unwinding", "done", "failed", "cancelled", "killed"];
 
+/// Those of runs that are over.
+pub(in crate::runtime) const ENDED: &[&str] = &["done", "failed", "cancelled", "killed"];
 /// Those of runs that are not over; `live` asks for all of them.
 pub const LIVE: &[&str] = &["running", "waiting", "paused", "unwinding"];
 

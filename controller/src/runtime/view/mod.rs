@@ -28,7 +28,7 @@ pub(super) use deliveries::{KeptAt, deliveries, delivery, delivery_line, kept, o
 pub use headline::{Headline, RECORD_WRITE, headline};
 pub use label::label;
 pub use lists::LIVE;
-pub(super) use lists::{dead, gate, inbox, live_runs, records, runs, slots, status};
+pub(super) use lists::{ENDED, dead, gate, inbox, live_runs, records, runs, slots, status};
 pub(super) use run::{calls, log, run_at};
 pub use spend::{BudgetView, MonthView, SpendView};
 pub(super) use spend::{month, spend};

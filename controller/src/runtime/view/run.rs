@@ -162,10 +162,11 @@ pub(in crate::runtime) fn log(
     limit: usize,
 ) -> Result<Vec<LogView>, Error> {
     let limit = if limit == 0 { reads::PAGE } else { limit.min(reads::PAGE) };
-    if core.journal.last(id)? == 0 {
+    if id.is_run() {
+        reads::exists(core, id)?;
+    } else if core.journal.last(id)? == 0 {
         return Err(Error::NotFound { what: id.kind.word(), id: id.name.clone() });
-    }
-    if !id.is_run() {
+    } else {
         return host_log(core, id, from, limit);
     }
     let lines = readable(core, &id.name, from, limit)?;

@@ -3,6 +3,7 @@
 //! Field names are the contract of the operator's surface: they are only added to.
 
 mod lineage;
+mod retention;
 mod rows;
 mod status;
 
@@ -27,6 +28,7 @@ use utoipa::{
 };
 
 pub use lineage::Lineage;
+pub use retention::{KeptView, RemovedView, RetentionView};
 pub use rows::{RecordView, SlotView};
 pub use status::{AppliedView, AuditView, PauseView, PinnedBy, QuarantineView, StatusView};
 

@@ -81,7 +81,7 @@ fn order(message: &Message) -> (Option<InstanceId>, String) {
                     Event::TimerFired { timer: TimerId::Lease(..) } => envelope.id.clone(),
                     _ => "~".to_owned(),
                 },
-                Job::Start { .. } | Job::Lease { .. } => "~".to_owned(),
+                Job::Start { .. } | Job::Lease { .. } | Job::Remove { .. } => "~".to_owned(),
             };
             (Some(instance.clone()), lapsed)
         }
