@@ -25,7 +25,7 @@ async fn run(cx: &Cx) -> Outcome {
         cx.out.say("nothing is old enough to go, or nothing says how long it is kept");
         return Ok(Exit::Done);
     }
-    cx.out.data(words!("removed {} runs and {} deliveries", removed.runs, removed.deliveries))
+    cx.out.data(words!("removed: runs {}, deliveries {}", removed.runs, removed.deliveries))
 }
 
 async fn report(cx: &Cx) -> Outcome {
@@ -38,14 +38,23 @@ async fn report(cx: &Cx) -> Outcome {
         kept.row([class.class.as_str().into(), keep.into()]);
     }
     cx.out.data(words!("{}", kept.render(cx.out.window)))?;
-    let oldest = view.oldest.map_or_else(|| "none yet".to_owned(), |oldest| when(oldest));
-    cx.out.data(words!(
-        "\n{} runs have ended, the oldest began {}; {} may go now",
-        view.ended,
-        oldest,
-        view.due
-    ))?;
-    cx.out.data(words!("the store takes {}, {} for each run", size(view.bytes), size(view.bytes_per_run)))?;
+    match view.oldest {
+        None => cx.out.data("\nno run has ended yet")?,
+        Some(oldest) => cx.out.data(words!(
+            "\nended runs: {}, the oldest began {}; {} may go now",
+            view.ended,
+            when(oldest),
+            view.due
+        ))?,
+    };
+    let each = match view.bytes_per_run {
+        0 => String::new(),
+        bytes => format!(", {} for each run", size(bytes)),
+    };
+    cx.out.data(words!("the store takes {}{}", size(view.bytes), each))?;
+    if view.runs_per_day == 0.0 {
+        return Ok(Exit::Done);
+    }
     let rate = format!("{:.1}", view.runs_per_day);
     match view.bytes_in_the_end {
         Some(bytes) => cx.out.data(words!("with {} runs a day it gets about {} large", rate, size(bytes))),

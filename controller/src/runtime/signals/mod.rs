@@ -217,7 +217,7 @@ fn in_words(sent: &Sent) -> String {
         Some(Put { told: 0, .. }) => words.push("nobody waits for it yet: it is kept for 30 days".to_owned()),
         Some(Put { told: 1, .. }) => words.push("1 run that waited for it is told".to_owned()),
         Some(Put { told, goes_on: false, .. }) => {
-            words.push(format!("{told} runs that waited for it are told"))
+            words.push(format!("{told} runs that waited for it are told"));
         }
         Some(Put { told, goes_on: true, .. }) => {
             words.push(format!("more than {told} runs waited for it: they are told one after the other"));

@@ -171,7 +171,7 @@ async fn a_process_that_dies_while_a_run_goes_leaves_nothing_half_gone() {
         let is_there = world.handle.run(&run).await;
         match &is_there {
             Ok(view) => {
-                assert_eq!((view.line.status.as_str(), world.stored()), ("done", 4), "after {batches}")
+                assert_eq!((view.line.status.as_str(), world.stored()), ("done", 4), "after {batches}");
             }
             Err(error) => assert!(matches!(error, Error::Gone { .. }), "{error}"),
         }
