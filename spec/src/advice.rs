@@ -76,6 +76,13 @@ pub enum Advice<'a> {
     Release(&'a str),
     /// How long what is kept.
     Retention,
+    /// Deal with everything that one cause struck.
+    DeadAll {
+        /// The cause.
+        cause: &'a str,
+        /// What it was shown with.
+        token: &'a str,
+    },
     /// Try a failed run again.
     Retry(&'a str),
     /// One run.
@@ -134,6 +141,9 @@ impl Display for Advice<'_> {
                 write!(to, "adjutant proposals {} refuse -m WHY", word(proposal))
             }
             Self::Release(run) => write!(to, "adjutant release {}", word(run)),
+            Self::DeadAll { cause, token } => {
+                write!(to, "adjutant dead all {} retry --token {} -m WHY", word(cause), word(token))
+            }
             Self::Retention => to.write_str("adjutant retention"),
             Self::Retry(run) => write!(to, "adjutant retry {}", word(run)),
             Self::Run(run) => write!(to, "adjutant runs {}", word(run)),
@@ -189,6 +199,7 @@ impl Advice<'_> {
             Advice::Proposals,
             Advice::RefuseProposal(PROPOSAL),
             Advice::Release(RUN),
+            Advice::DeadAll { cause: "0123abcd", token: "4567cdef" },
             Advice::Retention,
             Advice::Retry(RUN),
             Advice::Run(RUN),

@@ -97,10 +97,10 @@ pub fn step_buried(run: &Run, envelope: &Envelope, env: &Env) -> Step {
     }
     let moment = Moment { at: envelope.at, seed: env.seed };
     let (effect, event) = match &envelope.event {
-        Event::EffectSettled { effect, settlement: Settlement::Undo } => {
+        Event::EffectSettled { effect, settlement: Settlement::Undo, .. } => {
             return Step::refused(Refusal::NothingTakenBack { effect: effect.clone() });
         }
-        Event::EffectSettled { effect, settlement } => (effect, EffectEvent::Settle(settlement.clone())),
+        Event::EffectSettled { effect, settlement, .. } => (effect, EffectEvent::Settle(settlement.clone())),
         Event::EffectSucceeded { effect, attempt, .. } => {
             (effect, EffectEvent::Succeed { attempt: *attempt })
         }

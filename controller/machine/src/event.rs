@@ -144,6 +144,9 @@ pub enum Event {
         effect: EffectId,
         /// What the operator knows or wants of it.
         settlement: Settlement,
+        /// Why, for people, where the operator said so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     /// A stored timer is due. Stale ones are ignored by the machine.
     TimerFired {
@@ -191,6 +194,9 @@ pub enum Event {
         /// Who corrected them, and so how far they are trusted.
         #[serde(default)]
         speaker: Speaker,
+        /// Why, for people, where somebody said so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     /// A person said what the text of a route step really is. The run goes on as it was: it is a lesson for the route.
     ClassCorrected {

@@ -168,7 +168,8 @@ fn a_lost_mail_waits_for_the_operator_and_is_never_sent_twice() {
     assert!(world.host.outbox.is_empty(), "nothing is sent again");
     assert!(world.host.notices.iter().any(|notice| notice.topic == "unknown"));
     let settlement = Settlement::Happened(json!({"message_id": "m"}));
-    let settled = world.send("operator", Event::EffectSettled { effect: mail.effect, settlement });
+    let settled =
+        world.send("operator", Event::EffectSettled { effect: mail.effect, settlement, reason: None });
     assert_eq!((settled, world.at()), (Verdict::Applied, "customer"));
 }
 
@@ -239,7 +240,10 @@ fn a_mail_that_fails_for_good_goes_to_the_dead_letters_and_can_be_tried_again_un
     assert_eq!(world.state().dead_letters().count(), 1);
     let edits = [("steps.quote.text".to_owned(), json!("Shorter."))].into();
     assert_eq!(
-        world.send("operator", Event::RunRetried { step: None, edits, speaker: Speaker::Operator }),
+        world.send(
+            "operator",
+            Event::RunRetried { step: None, edits, speaker: Speaker::Operator, reason: None }
+        ),
         Verdict::Applied
     );
     assert_eq!(world.at(), "approve", "the used approval covers no second call");

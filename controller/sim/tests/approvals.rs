@@ -111,7 +111,8 @@ fn approved(act: &str) -> World {
 }
 
 fn retry(world: &mut World) {
-    let event = Event::RunRetried { step: None, edits: Default::default(), speaker: Speaker::Operator };
+    let event =
+        Event::RunRetried { step: None, edits: Default::default(), speaker: Speaker::Operator, reason: None };
     assert_eq!(world.send("operator", event), Verdict::Applied);
 }
 
@@ -139,11 +140,15 @@ fn an_approval_is_used_up_by_what_happened_and_by_what_may_have() {
         let sent = world.lease();
         world.send("operator", Event::RunKilled { reason: "stop".to_owned() });
         let happened = Settlement::Happened(json!({ "id": "1" }));
-        world.send("operator", Event::EffectSettled { effect: sent.effect.clone(), settlement: happened });
+        world.send(
+            "operator",
+            Event::EffectSettled { effect: sent.effect.clone(), settlement: happened, reason: None },
+        );
         let event = Event::RunRetried {
             step: Some("act".to_owned()),
             edits: Default::default(),
             speaker: Speaker::Operator,
+            reason: None,
         };
         assert_eq!(world.send("operator", event), Verdict::Applied);
         if act == MAIL {
@@ -160,11 +165,12 @@ fn a_step_that_lost_its_approval_asks_again_where_nothing_grants_it() {
     let sent = world.lease();
     world.send("operator", Event::RunKilled { reason: "stop".to_owned() });
     let happened = Settlement::Happened(json!({ "id": "1" }));
-    world.send("operator", Event::EffectSettled { effect: sent.effect, settlement: happened });
+    world.send("operator", Event::EffectSettled { effect: sent.effect, settlement: happened, reason: None });
     let event = Event::RunRetried {
         step: Some("act".to_owned()),
         edits: Default::default(),
         speaker: Speaker::Operator,
+        reason: None,
     };
     world.send("operator", event);
     let effect = world.waiting().effect;

@@ -256,7 +256,12 @@ fn a_retry_of_the_run_begins_new_branches_and_a_branch_is_not_tried_again_by_its
     let mut tree = Tree::digs(&ended(&[true]), TWO);
     tree.finish("dig-1");
     assert_eq!(tree.host().ended("dig-1"), Some(Status::Failed));
-    let retried = || Event::RunRetried { step: None, edits: Default::default(), speaker: Default::default() };
+    let retried = || Event::RunRetried {
+        step: None,
+        edits: Default::default(),
+        speaker: Default::default(),
+        reason: None,
+    };
     let refused = World::refusal(tree.verdict("dig-1~dig.1.0", retried()));
     assert_eq!(refused, Refusal::BranchAlone { root: "dig-1".to_owned() });
     tree.send("dig-1", retried());
@@ -379,14 +384,19 @@ fn a_killed_run_is_tried_again_only_when_nothing_of_its_branches_is_in_doubt() {
     let mut tree = Tree::digs(&places(2), TWO);
     let sent = tree.take("dig-1~dig.1.0");
     assert_eq!(tree.verdict("dig-1", Event::RunKilled { reason: "stop".to_owned() }), Verdict::Applied);
-    let retried = || Event::RunRetried { step: None, edits: Default::default(), speaker: Default::default() };
+    let retried = || Event::RunRetried {
+        step: None,
+        edits: Default::default(),
+        speaker: Default::default(),
+        reason: None,
+    };
     let unheard = World::refusal(tree.verdict("dig-1", retried()));
     assert_eq!(unheard, Refusal::BranchInDoubt { branch: "dig-1~dig.1.0".to_owned() });
     tree.settle();
     assert_eq!(tree.status("dig-1~dig.1.0"), "killed");
     assert_eq!(World::refusal(tree.verdict("dig-1", retried())), unheard, "one call left, and nobody knows");
     let settlement = Settlement::DidNotHappen;
-    tree.send("dig-1~dig.1.0", Event::EffectSettled { effect: sent.effect, settlement });
+    tree.send("dig-1~dig.1.0", Event::EffectSettled { effect: sent.effect, settlement, reason: None });
     tree.send("dig-1", retried());
     assert_eq!(tree.branches().last().map(String::as_str), Some("dig-1~dig.2.1"));
 }
@@ -400,7 +410,12 @@ fn what_ended_well_while_its_run_was_killed_is_taken_back_when_that_run_unwinds_
     tree.answer(&last);
     assert_eq!(tree.status("dig-1~dig.1.0"), "done", "its parent has not heard of it");
     tree.send("dig-1", Event::RunKilled { reason: "stop".to_owned() });
-    let retried = Event::RunRetried { step: None, edits: Default::default(), speaker: Default::default() };
+    let retried = Event::RunRetried {
+        step: None,
+        edits: Default::default(),
+        speaker: Default::default(),
+        reason: None,
+    };
     tree.send("dig-1", retried);
     tree.cancel("dig-1");
     for run in ["dig-1~dig.2.0", "dig-1~dig.1.0", "dig-1"] {

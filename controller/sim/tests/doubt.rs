@@ -122,12 +122,12 @@ fn kill(world: &mut World) {
 fn retry(world: &mut World) -> Verdict {
     world.send(
         "operator",
-        Event::RunRetried { step: None, edits: Default::default(), speaker: Speaker::Operator },
+        Event::RunRetried { step: None, edits: Default::default(), speaker: Speaker::Operator, reason: None },
     )
 }
 
 fn settle(world: &mut World, effect: &EffectId, settlement: Settlement) -> Verdict {
-    world.send("operator", Event::EffectSettled { effect: effect.clone(), settlement })
+    world.send("operator", Event::EffectSettled { effect: effect.clone(), settlement, reason: None })
 }
 
 fn phase(world: &World, effect: &EffectId) -> String {

@@ -218,7 +218,7 @@ fn an_approval_holds_only_for_what_was_shown() {
     let edits = [("steps.qualify.lead.email".to_owned(), json!("leo@bakery.example"))].into();
     let step = Some("send".to_owned());
     assert_eq!(
-        world.send("operator", Event::RunRetried { step, edits, speaker: Speaker::Operator }),
+        world.send("operator", Event::RunRetried { step, edits, speaker: Speaker::Operator, reason: None }),
         Verdict::Applied
     );
     assert!(world.host.outbox.is_empty(), "nothing leaves under the old approval");
@@ -279,7 +279,8 @@ fn a_failed_undo_waits_for_the_operator() {
     assert_eq!(world.fail(&undo, ErrorClass::Invalid), Verdict::Applied);
     assert_eq!(world.state().status(), "unwinding");
     let settlement = adjutant_machine::event::Settlement::DidNotHappen;
-    let settled = world.send("operator", Event::EffectSettled { effect: undo.effect.clone(), settlement });
+    let settled = world
+        .send("operator", Event::EffectSettled { effect: undo.effect.clone(), settlement, reason: None });
     assert_eq!(settled, Verdict::Applied);
     let again = world.answer(json!({"message_id": "n"}));
     assert_ne!(again.effect, undo.effect);

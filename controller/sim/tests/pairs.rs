@@ -79,11 +79,17 @@ fn events(run: &Run, started: &RunStarted) -> Vec<Event> {
         Event::RunCancelled { reason: reason() },
         Event::RunKilled { reason: reason() },
         Event::RunRolledBack { reason: reason() },
-        Event::RunRetried { step: None, edits: Default::default(), speaker: Default::default() },
+        Event::RunRetried {
+            step: None,
+            edits: Default::default(),
+            speaker: Default::default(),
+            reason: None,
+        },
         Event::RunRetried {
             step: Some("dig".to_owned()),
             edits: Default::default(),
             speaker: Default::default(),
+            reason: None,
         },
         Event::ClockSetBack,
     ];
@@ -91,7 +97,7 @@ fn events(run: &Run, started: &RunStarted) -> Vec<Event> {
     for effect in run.effects.keys() {
         let (effect, attempt) = (effect.clone(), 1);
         let settlement = Settlement::DidNotHappen;
-        all.push(Event::EffectSettled { effect: effect.clone(), settlement });
+        all.push(Event::EffectSettled { effect: effect.clone(), settlement, reason: None });
         let value = json!({ "id": "x" });
         let provenance = json!(null);
         all.push(Event::EffectSucceeded { effect, attempt, value, cost: None, provenance });

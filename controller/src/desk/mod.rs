@@ -30,7 +30,7 @@ use tokio::sync::broadcast::Receiver;
 
 pub use crate::{
     reconcile::Done,
-    runtime::{Answer, Clock, CorrectWish, DeliveryFilter, Handle, PageWish, RunFilter, Started},
+    runtime::{Answer, Clock, CorrectWish, DeliveryFilter, ForAll, Handle, PageWish, RunFilter, Started},
 };
 pub use arrivals::{Received, Told};
 pub use doors::{Backups, Doors, GitDoor, Probes};
@@ -41,7 +41,7 @@ pub use runs::{LogWish, split_at};
 pub use who::{Proof, Scope, Who};
 pub use wishes::{
     Approve, ApproveProposal, BackupWish, Because, ConfirmPlan, Deny, DropWish, How, NewProposal, PauseWish,
-    PlanWish, Reason, RetryWish, RevertWish, SendSignal, Settle, StartWish,
+    PlanWish, Reason, RetryWish, RevertWish, SendSignal, Settle, SettleCause, StartWish,
 };
 
 /// What every verb stands on.

@@ -161,7 +161,7 @@ impl Desk {
     /// As [`Desk::pause`].
     pub async fn retry(&self, who: &Who, id: &str, wish: RetryWish) -> Answered<Answer> {
         who.must(Scope::Operate)?;
-        let retry = Retry { step: wish.step, edits: wish.edits, speaker: who.speaker() };
+        let retry = Retry { step: wish.step, edits: wish.edits, speaker: who.speaker(), reason: None };
         Ok(self.handle.retry(id, retry, &who.by).await?)
     }
 

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::Refusal;
 use crate::{
     reconcile,
-    runtime::{PauseScope, views::When},
+    runtime::{ForAll, PauseScope, views::When},
 };
 
 /// A wish to start a run.
@@ -115,6 +115,21 @@ pub struct Settle {
     /// Its answer, where it happened.
     #[serde(default)]
     pub value: Option<Value>,
+    /// Why, for people: the log of the run keeps it.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// How everything is settled that one cause struck.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SettleCause {
+    /// `retry`, `undo`, `drop`.
+    pub how: ForAll,
+    /// The token that the cause was shown with.
+    pub token: String,
+    /// Why: the log of each run keeps it.
+    pub reason: String,
 }
 
 /// The ways to settle an effect.
@@ -133,7 +148,7 @@ pub enum How {
 
 impl From<How> for Settle {
     fn from(how: How) -> Self {
-        Self { how, value: None }
+        Self { how, value: None, reason: None }
     }
 }
 

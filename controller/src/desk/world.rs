@@ -10,10 +10,10 @@ use adjutant_spec::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Answered, Desk, PauseWish, Refusal, Scope, Settle, Who, doors::ProbeView};
+use super::{Answered, Desk, PauseWish, Refusal, Scope, Settle, SettleCause, Who, doors::ProbeView};
 use crate::runtime::{
-    Answer, PageWish, Pause,
-    views::{DeadView, HookView, Paged, RecordView, SlotView},
+    Answer, PageWish, Pause, SettleAll, SettledBy,
+    views::{CauseView, DeadView, HookView, Paged, RecordView, SettledView, SlotView},
 };
 
 /// How many slots of a schedule are listed where nobody says, and the most.
@@ -112,7 +112,28 @@ impl Desk {
     pub async fn settle(&self, who: &Who, id: &str, wish: Settle) -> Answered<Answer> {
         who.must(Scope::Operate)?;
         let effect: EffectId = id.parse().map_err(|_| Refusal::not_found("effect", id))?;
-        Ok(self.handle.settle(&effect, wish.settlement(), &who.by).await?)
+        let settler = SettledBy { by: &who.by, reason: wish.reason.clone() };
+        Ok(self.handle.settle_as(&effect, wish.settlement(), settler).await?)
+    }
+
+    /// Lists what is dead or in doubt by its cause, the one that struck most first.
+    ///
+    /// # Errors
+    /// Without the scope.
+    pub async fn causes(&self, who: &Who) -> Answered<Vec<CauseView>> {
+        who.must(Scope::Read)?;
+        Ok(self.handle.causes().await?)
+    }
+
+    /// Settles everything that one cause struck.
+    ///
+    /// # Errors
+    /// Without the scope, for a cause that is not there, one that struck others since, and without a reason.
+    pub async fn settle_cause(&self, who: &Who, cause: &str, wish: SettleCause) -> Answered<SettledView> {
+        who.must(Scope::Operate)?;
+        let SettleCause { how, token, reason } = wish;
+        let (cause, by, speaker) = (cause.to_owned(), who.by.clone(), who.speaker());
+        Ok(self.handle.settle_all(SettleAll { cause, token, how, reason, by, speaker }).await?)
     }
 
     /// Lists the kinds of business records.

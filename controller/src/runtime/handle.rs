@@ -8,8 +8,8 @@ use adjutant_machine::{
     Refusal,
     branch::{is_branch, root_of},
     call::Call,
-    event::{Decision, Envelope, Event, GateDecided, Settlement},
-    id::{EffectId, InstanceId},
+    event::{Decision, Envelope, Event, GateDecided},
+    id::InstanceId,
     verdict::Verdict,
 };
 use adjutant_spec::plan::{BundleId, Plan};
@@ -165,7 +165,8 @@ impl Handle {
     /// # Errors
     /// As [`Handle::deliver`].
     pub async fn retry(&self, run: &str, retry: Retry, by: &str) -> Answered<Answer> {
-        let event = Event::RunRetried { step: retry.step, edits: retry.edits, speaker: retry.speaker };
+        let Retry { step, edits, speaker, reason } = retry;
+        let event = Event::RunRetried { step, edits, speaker, reason };
         let answer = answer::of(self.control(InstanceId::run(run), event, by).await?, "tried again")?;
         let run = run.to_owned();
         let now = self.core.read(move |core| view::after_retry(core, &run)).await?;
@@ -192,15 +193,6 @@ impl Handle {
     pub async fn corrections(&self, route: &str) -> Answered<Vec<CorrectionView>> {
         let route = route.to_owned();
         self.core.read(move |core| view::corrections(core, &route)).await
-    }
-
-    /// Settles an unknown or dead effect.
-    ///
-    /// # Errors
-    /// As [`Handle::deliver`].
-    pub async fn settle(&self, effect: &EffectId, how: Settlement, by: &str) -> Answered<Answer> {
-        let event = Event::EffectSettled { effect: effect.clone(), settlement: how };
-        answer::of(self.control(effect.instance(), event, by).await?, "settled")
     }
 
     /// Pauses everything, a playbook, or a connector: no further effect of it starts.
@@ -447,7 +439,7 @@ impl Handle {
     }
 
     /// Puts an event of a person into a mailbox and waits.
-    async fn control(&self, to: InstanceId, event: Event, by: &str) -> Answered<Verdict> {
+    pub(super) async fn control(&self, to: InstanceId, event: Event, by: &str) -> Answered<Verdict> {
         let id = self.core.unique(event.word());
         let envelope = Envelope { at: self.core.clock.now(), id, by: by.to_owned(), event };
         self.put(to, envelope).await

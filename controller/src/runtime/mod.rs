@@ -51,6 +51,7 @@ mod retention;
 mod rows;
 mod schedule;
 mod settings;
+mod settle;
 mod shard;
 mod shared;
 mod signals;
@@ -75,8 +76,9 @@ pub use handle::{Handle, Runtime};
 pub use identity::Started;
 pub use performer::{NotifyFailure, Performer, Worst};
 pub use request::{
-    Activation, Answer, CorrectWish, Delivery, DeliveryFilter, NoRoom, PageWish, Pause, PauseScope, Retry,
-    RunFilter, SetAside, SignalWish, StartRun, Story, Taken,
+    Activation, Answer, CorrectWish, Delivery, DeliveryFilter, ForAll, NoRoom, PageWish, Pause, PauseScope,
+    Retry, RunFilter, SetAside, SettleAll, SignalWish, StartRun, Story, Taken,
 };
 pub use settings::Settings;
+pub use settle::SettledBy;
 pub use tallies::Heard;

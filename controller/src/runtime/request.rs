@@ -276,6 +276,38 @@ pub struct Retry {
     /// How the corrected values are trusted.
     #[serde(default)]
     pub speaker: Speaker,
+    /// Why, for people.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// A wish to settle everything that one cause struck.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettleAll {
+    /// The cause, by its id.
+    pub cause: String,
+    /// What it was told with: where other calls are struck now nothing is done.
+    pub token: String,
+    /// What is done with each.
+    pub how: ForAll,
+    /// Why: the log of each run keeps it.
+    pub reason: String,
+    /// Who wishes it.
+    pub by: String,
+    /// How far they are trusted.
+    pub speaker: Speaker,
+}
+
+/// What is done with everything that a cause struck.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ForAll {
+    /// It is tried again: it did not happen.
+    Retry,
+    /// It is taken back.
+    Undo,
+    /// It is left, and the error edge is taken.
+    Drop,
 }
 
 /// What a person says of a route's decision.

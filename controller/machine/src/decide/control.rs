@@ -70,7 +70,7 @@ impl<'a> Decider<'a> {
             Event::RunCancelled { reason } => self.live(&RunEvent::GiveUp(reason.clone())),
             // Who takes a run back that is no branch must say more than that.
             Event::RunRolledBack { reason } if is_branch(&self.draft.run.id) => self.roll_back(reason),
-            Event::RunRetried { step, edits, speaker } => {
+            Event::RunRetried { step, edits, speaker, .. } => {
                 return self.retry(step.as_ref(), edits, *speaker);
             }
             _ => Kind::Refused,

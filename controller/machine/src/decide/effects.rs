@@ -79,7 +79,7 @@ impl Decider<'_> {
                 self.plain(effect, &EffectEvent::HoldBack { attempt: *attempt })
             }
             Event::EffectProbed { effect, finding } => self.probed(effect, finding),
-            Event::EffectSettled { effect, settlement } => self.settled(effect, settlement),
+            Event::EffectSettled { effect, settlement, .. } => self.settled(effect, settlement),
             Event::ChildEnded { effect, status, output } => {
                 self.child_ended(effect, ChildEnd { status, output })
             }

@@ -53,7 +53,7 @@ impl<H: Host> Chaos<H> {
             (_, true) => Settlement::Drop,
             (false, false) => Settlement::DidNotHappen,
         };
-        self.send(&run.id, Event::EffectSettled { effect, settlement }).map(drop)
+        self.send(&run.id, Event::EffectSettled { effect, settlement, reason: None }).map(drop)
     }
 
     fn verb_of(&self, call: Option<&Call>) -> Value {
@@ -100,7 +100,12 @@ impl<H: Host> Chaos<H> {
             9 => Event::RunKilled { reason },
             10 => return self.set_back(),
             11 => return self.crash(),
-            1 => Event::RunRetried { step: None, edits: BTreeMap::new(), speaker: Speaker::Operator },
+            1 => Event::RunRetried {
+                step: None,
+                edits: BTreeMap::new(),
+                speaker: Speaker::Operator,
+                reason: None,
+            },
             // A run is paused and resumed as a whole.
             2..=4 => return self.send(root_of(&run), Event::RunPaused { reason }).map(drop),
             _ => return self.send(root_of(&run), Event::RunResumed { reason: String::new() }).map(drop),

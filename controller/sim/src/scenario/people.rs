@@ -88,7 +88,7 @@ impl Player<'_> {
             let lost = self.doubts.iter().rev().find(|perform| perform.effect == *effect).cloned();
             self.happens(lost.as_ref());
         }
-        let event = Event::EffectSettled { effect: effect.clone(), settlement };
+        let event = Event::EffectSettled { effect: effect.clone(), settlement, reason: None };
         match self.host.send(&run.id, "operator", event)? {
             Verdict::Refused(refusal) => {
                 let message = format!("this cannot be settled so: {refusal}");

@@ -16,8 +16,8 @@ pub(crate) use daemon::{
 };
 pub(crate) use models::{BenchArgs, EvalArgs, ModelsAction, PullArgs};
 pub(crate) use runs::{
-    ApproveArgs, DeadAction, DeadArgs, DeliveriesArgs, DeliveryAction, PageArgs, PauseArgs, RunArgs,
-    RunsArgs, ScopeArgs, SignalArgs,
+    ApproveArgs, DeadAction, DeadArgs, DeliveriesArgs, DeliveryAction, ForAllArg, PageArgs, PauseArgs,
+    RunArgs, RunsArgs, ScopeArgs, SignalArgs,
 };
 
 /// The operating layer for a company of one.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use adjutant_spec::value::Period;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use crate::desk::PageWish;
 
@@ -115,6 +115,9 @@ pub(crate) enum DeadAction {
     Retry {
         /// The effect.
         effect: String,
+        /// Why; the log of its run keeps it.
+        #[arg(short = 'm', long = "message")]
+        reason: Option<String>,
     },
     /// Tell what the world says.
     Settle {
@@ -126,17 +129,52 @@ pub(crate) enum DeadAction {
         /// It did not happen: it is tried again.
         #[arg(long)]
         did_not_happen: bool,
+        /// How you know; the log of its run keeps it.
+        #[arg(short = 'm', long = "message")]
+        reason: Option<String>,
     },
     /// Take it back.
     Undo {
         /// The effect.
         effect: String,
+        /// Why; the log of its run keeps it.
+        #[arg(short = 'm', long = "message")]
+        reason: Option<String>,
     },
     /// Leave it and take the error edge.
     Drop {
         /// The effect.
         effect: String,
+        /// Why; the log of its run keeps it.
+        #[arg(short = 'm', long = "message")]
+        reason: Option<String>,
     },
+    /// What failed or is in doubt by its cause: one outage is one line.
+    Causes,
+    /// Deal at once with everything that one cause struck.
+    All {
+        /// The cause, as `dead causes` names it.
+        cause: String,
+        /// What is done with each.
+        how: ForAllArg,
+        /// What the cause was shown with: nothing is done where it struck others since.
+        #[arg(long)]
+        token: String,
+        /// Why; the log of each run keeps it.
+        #[arg(short = 'm', long = "message")]
+        reason: String,
+    },
+}
+
+/// What is done with everything that one cause struck.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ForAllArg {
+    /// Try each again: it did not happen.
+    Retry,
+    /// Take each back.
+    Undo,
+    /// Leave each and take its error edge.
+    Drop,
 }
 
 /// What `deliveries` takes: what narrows the list, or what to do with one.

@@ -46,6 +46,8 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(deliveries::start))
         .routes(routes!(deliveries::let_go))
         .routes(routes!(world::dead))
+        .routes(routes!(world::causes))
+        .routes(routes!(world::settle_cause))
         .routes(routes!(world::settle))
         .routes(routes!(world::kinds))
         .routes(routes!(world::records))

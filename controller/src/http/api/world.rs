@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{
     desk::{
-        Answer, PageWish, PauseWish, Settle,
-        views::{ConnectorView, DeadView, ProbeView, RecordView, SlotView},
+        Answer, PageWish, PauseWish, Settle, SettleCause,
+        views::{CauseView, ConnectorView, DeadView, ProbeView, RecordView, SettledView, SlotView},
     },
     http::{
         App, Refusal,
@@ -35,6 +35,26 @@ pub(super) async fn dead(
     Asked(page): Asked<PageWish>,
 ) -> Result<Listed<DeadView>, Refusal> {
     Ok(listed(app.desk.dead(&who, page).await?))
+}
+
+/// Lists what is dead or in doubt by its cause, the one that struck most first.
+#[utoipa::path(get, path = "/api/v1/dead/causes", tag = "world", responses((status = 200, body = Vec<CauseView>)))]
+pub(super) async fn causes(State(app): State<App>, who: Principal) -> Answered<Vec<CauseView>> {
+    Ok(Json(app.desk.causes(&who).await?))
+}
+
+/// Settles everything that one cause struck, as it was shown.
+#[utoipa::path(post, path = "/api/v1/dead/causes/{id}/settle", tag = "world", params(("id" = String, Path)),
+    request_body = SettleCause,
+    responses((status = 200, body = SettledView), (status = 404, body = Refusal),
+        (status = 409, body = Refusal, description = "it struck others since"), (status = 422, body = Refusal)))]
+pub(super) async fn settle_cause(
+    State(app): State<App>,
+    who: Principal,
+    Path(id): Path<String>,
+    Body(wish): Body<SettleCause>,
+) -> Answered<SettledView> {
+    Ok(Json(app.desk.settle_cause(&who, &id, wish).await?))
 }
 
 /// Settles an unknown or dead effect.

@@ -134,7 +134,7 @@ pub(super) async fn settle(State(app): State<App>, Path(id): Path<String>, form:
         .map_err(|_| Refusal::invalid("an effect is settled by happened, did_not_happen, undo or drop"))?;
     let value = form.text("value").map(serde_json::from_str).transpose();
     let value = value.map_err(|error| Refusal::invalid(format!("the answer is no JSON: {error}")))?;
-    let answer = app.desk.settle(&form.who, &id, Settle { how, value }).await?;
+    let answer = app.desk.settle(&form.who, &id, Settle { how, value, reason: None }).await?;
     // Only to pages of ours: an address elsewhere would be somebody else's wish.
     let own = form.text("back").filter(|place| place.starts_with("/runs/")).unwrap_or("/connectors");
     Ok(back(own, &told(answer, "settled")))

@@ -119,7 +119,7 @@ async fn a_retry_that_fails_again_at_once_says_so() {
     world.script.will("desk.post", [Turn::Fail(ErrorClass::Invalid)]);
     resume(&world).await;
     let edits = BTreeMap::from([("steps.read.value".to_owned(), json!({}))]);
-    let retry = Retry { step: Some("act".to_owned()), edits, speaker: Speaker::Operator };
+    let retry = Retry { step: Some("act".to_owned()), edits, speaker: Speaker::Operator, reason: None };
     let answer = world.handle.retry(&run, retry, "operator").await.unwrap();
     assert!(answer.message.contains("failed again at once"), "{}", answer.message);
 }

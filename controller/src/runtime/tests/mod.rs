@@ -2,6 +2,7 @@
 
 mod approvals;
 mod branches;
+mod causes;
 mod chaos;
 mod control;
 mod crashes;

@@ -283,7 +283,11 @@ fn place_of_effect(core: &Core, id: &str) -> Result<Vec<u8>, Error> {
 }
 
 /// Returns a line of the list, with the verb and whom it was for: its run may have moved on and forgotten what was sent.
-fn dead_letter(core: &Core, run: &Run, (id, state): (&EffectId, &EffectState)) -> Result<DeadView, Error> {
+pub(super) fn dead_letter(
+    core: &Core,
+    run: &Run,
+    (id, state): (&EffectId, &EffectState),
+) -> Result<DeadView, Error> {
     let call = match &state.call {
         Some(call) => Some(call.clone()),
         None => super::run::asked(core, id)?,

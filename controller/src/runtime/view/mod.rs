@@ -5,6 +5,7 @@
 mod after;
 mod audit;
 mod branches;
+mod causes;
 mod corrections;
 mod deliveries;
 mod headline;
@@ -23,6 +24,7 @@ mod why;
 pub(super) use after::{after_retry, left_by_kill};
 pub(super) use audit::{audit, check_run};
 pub(super) use branches::{branches, run};
+pub(super) use causes::causes;
 pub(super) use corrections::{check_class, corrections};
 pub(super) use deliveries::{KeptAt, deliveries, delivery, delivery_line, kept, open_deliveries};
 pub use headline::{Headline, RECORD_WRITE, headline};

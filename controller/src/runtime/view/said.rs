@@ -25,6 +25,7 @@ fn why(event: &Event) -> Option<&str> {
         | Event::RunCancelled { reason }
         | Event::RunRolledBack { reason }
         | Event::RunKilled { reason } => Some(reason),
+        Event::EffectSettled { reason, .. } | Event::RunRetried { reason, .. } => reason.as_deref(),
         _ => None,
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Field names are the contract of the operator's surface: they are only added to.
 
+mod causes;
 mod lineage;
 mod retention;
 mod rows;
@@ -27,6 +28,7 @@ use utoipa::{
     openapi::{ObjectBuilder, OneOfBuilder, Type},
 };
 
+pub use causes::{CauseView, NotSettledView, SettledView};
 pub use lineage::Lineage;
 pub use retention::{KeptView, RemovedView, RetentionView};
 pub use rows::{RecordView, SlotView};

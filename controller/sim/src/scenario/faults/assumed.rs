@@ -60,7 +60,7 @@ impl Player<'_> {
             (_, true) => Settlement::Drop,
             (false, false) => Settlement::DidNotHappen,
         };
-        let event = Event::EffectSettled { effect: effect.clone(), settlement };
+        let event = Event::EffectSettled { effect: effect.clone(), settlement, reason: None };
         self.host.send(&run.id, "operator", event)?;
         Ok(())
     }
