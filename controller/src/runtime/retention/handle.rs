@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{pass::pass, report::report};
+use super::{
+    pass::{pass, tidy},
+    report::report,
+};
 use crate::runtime::{
     Error, Handle,
     views::{RemovedView, RetentionView},
@@ -18,7 +21,13 @@ impl Handle {
     pub async fn remove_old(&self, by: &str) -> Answered<RemovedView> {
         tracing::info!(by, "what is kept no longer is to be removed now");
         let core = Arc::clone(&self.core);
-        self.core.whole(async move { pass(&core, core.clock.now()).await }).await
+        let pass = async move {
+            let removed = pass(&core, core.clock.now()).await?;
+            // Who asks for it waits for the space, too.
+            tidy(&core).await?;
+            Ok(removed)
+        };
+        self.core.whole(pass).await
     }
 
     /// Reports how long what is kept, and how the store grows.

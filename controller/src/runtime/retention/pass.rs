@@ -28,7 +28,9 @@ const EVERY: u64 = 3_600_000;
 /// By how much a pass goes further than the one before it, at most. A clock that is far ahead for some hours would make everything
 /// old at once: so it takes away what would have gone in the next days, and not what is kept for years.
 const STRIDE: i64 = 86_400_000;
-/// How many trees are removed side by side, and how many parts of one.
+/// Which part of the runs that are left makes a compaction worth it: a tenth.
+const WORTH_IT: u64 = 10;
+/// How many trees are removed side by side.
 const AT_ONCE: usize = 16;
 
 /// Removes by the hour what is kept long enough, for as long as the runtime is there.
@@ -68,6 +70,9 @@ async fn by_the_hour(core: &Arc<Core>) -> Result<(), Error> {
     let row = RowWrite { table: Table::Host, key: rows::host::RETENTION.to_vec(), value };
     core.write(Batch { writes: vec![row], ..Batch::default() }).await?;
     let removed = pass(core, counted).await?;
+    if removed.is_any() && core.read(move |core| is_worth_tidying(core, removed)).await? {
+        tidy(core).await?;
+    }
     if removed.is_any() {
         tracing::info!(
             runs = removed.runs,
@@ -78,7 +83,19 @@ async fn by_the_hour(core: &Arc<Core>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Removes what is kept no longer, counted from a moment, and gives the disk back what it took.
+/// Returns whether so much was removed that the store is compacted for it. The store's own compaction finds the rest in time: a large
+/// store is not written anew each hour for a handful of runs.
+fn is_worth_tidying(core: &Core, removed: RemovedView) -> Result<bool, Error> {
+    let left: u64 = core.counts(rows::index::STATUS)?.values().map(|count| count.members).sum();
+    Ok((removed.runs + removed.deliveries).saturating_mul(WORTH_IT) >= left)
+}
+
+/// Gives the disk back what was removed.
+pub(super) async fn tidy(core: &Arc<Core>) -> Result<(), Error> {
+    core.read(|core| Ok(core.journal.tidy()?)).await
+}
+
+/// Removes what is kept no longer, counted from a moment.
 pub(in crate::runtime) async fn pass(core: &Arc<Core>, now: Stamp) -> Result<RemovedView, Error> {
     let _one_at_a_time = core.retention.lock().await;
     let plan = core.live().plan.clone();
@@ -89,9 +106,6 @@ pub(in crate::runtime) async fn pass(core: &Arc<Core>, now: Stamp) -> Result<Rem
     }
     if let Some(before) = cutoff(plan.as_deref(), RetentionClass::Deliveries, now) {
         removed.deliveries = deliveries(core, before).await?;
-    }
-    if removed.is_any() {
-        core.read(|core| Ok(core.journal.tidy()?)).await?;
     }
     Ok(removed)
 }
