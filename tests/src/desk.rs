@@ -367,7 +367,7 @@ impl Default for Shelf {
             base: "aaaa".to_owned(),
             head: "bbbb".to_owned(),
             digest: "feedbeef".to_owned(),
-            plan: json!({ "text": "1 policy changes" }),
+            plan: Some(PlanView { ok: true, text: "1 policy changes".to_owned(), ..PlanView::default() }),
             diff: Some("--- a/x\n+++ b/x\n@@ -1 +1 @@\n-one\n+two\n".to_owned()),
             ..ProposalView::default()
         })))

@@ -7,13 +7,13 @@ use super::{
     Cx,
     api::read,
     propose,
-    show::{done, full, short},
+    show::{done, short},
 };
 use crate::{
     cli::{
         args::{PageArgs, PlanArgs, ProposalAction, ProposalsArgs},
         failure::{Exit, Failure, Outcome},
-        out::{Out, Paint, Table, Words, words},
+        out::{Paint, Table, Words, words},
     },
     desk::{
         ApproveProposal, Because, ConfirmPlan, PlanWish, RevertWish,
@@ -39,14 +39,6 @@ pub(crate) async fn plan(cx: &Cx, args: &PlanArgs) -> Outcome {
         return Ok(Exit::Invalid);
     }
     Ok(if args.exit_code && plan.has_changes { Exit::Changes } else { Exit::Done })
-}
-
-/// The plan of a proposal says its own text; one without is shown as it is.
-fn plan_text(out: &Out, plan: &Value) -> Words {
-    match plan["text"].as_str() {
-        Some(text) => Words::document(text),
-        None => full(out, plan, 0),
-    }
 }
 
 /// Goes back to a stored revision.
@@ -122,7 +114,7 @@ async fn show(cx: &Cx, id: &str) -> Outcome {
         found.author,
         short(&found.base),
         short(&found.head),
-        plan_text(&cx.out, &found.plan),
+        Words::document(found.plan.as_ref().map_or("", |plan| &plan.text)),
         found.digest
     ))?;
     if let Some(reason) = &found.reason {

@@ -155,7 +155,7 @@ impl desk::GitDoor for GitDoor {
 
     fn proposals(&self, wish: PageWish) -> DoorAnswer<Paged<ProposalView>> {
         let door = self.clone();
-        Box::pin(async move { Ok(door.reconciler.proposals(&wish).await?.map(shapes::proposal)) })
+        Box::pin(async move { Ok(door.reconciler.proposals(&wish).await?) })
     }
 
     fn open_proposals(&self) -> u64 {
@@ -165,15 +165,12 @@ impl desk::GitDoor for GitDoor {
     fn proposal(&self, id: &str, full: bool) -> DoorAnswer<ProposalView> {
         let (door, id) = (self.clone(), id.to_owned());
         let extent = if full { reconcile::Extent::All } else { reconcile::Extent::Glance };
-        Box::pin(async move { Ok(shapes::proposal(door.reconciler.proposal(&id, extent).await?)) })
+        Box::pin(async move { Ok(door.reconciler.proposal(&id, extent).await?) })
     }
 
     fn propose(&self, wish: NewProposal, by: &str) -> DoorAnswer<ProposalView> {
         let (door, by) = (self.clone(), by.to_owned());
-        Box::pin(async move {
-            let view = door.reconciler.propose(wish.try_into()?, &by).await?;
-            Ok(shapes::proposal(view))
-        })
+        Box::pin(async move { Ok(door.reconciler.propose(wish.try_into()?, &by).await?) })
     }
 
     fn refit(&self, route: &str, said: Vec<CorrectionView>, by: &str) -> DoorAnswer<ProposalView> {
@@ -183,7 +180,7 @@ impl desk::GitDoor for GitDoor {
             let work = move || proposers::refit(git.as_ref(), &routers, &route, &said);
             let wish = tokio::task::spawn_blocking(work).await;
             let wish = wish.map_err(|error| Refusal::bug(error.to_string()))??;
-            Ok(shapes::proposal(door.reconciler.propose(wish, &by).await?))
+            Ok(door.reconciler.propose(wish, &by).await?)
         })
     }
 

@@ -1,7 +1,5 @@
 //! The same things in the words of three rooms: source, reconcile, desk.
 
-use serde_json::json;
-
 use crate::{
     desk::{Refusal, views::PushedRef},
     reconcile::{self, Candidate, ProposalView, RepositoryError, Seen},
@@ -38,16 +36,6 @@ pub(super) fn update(pushed: &PushedRef) -> RefUpdate {
 pub(super) fn opened(view: &ProposalView) -> String {
     let next = view.next.as_ref().map_or_else(String::new, |next| format!("next: {next}\n"));
     format!("proposal {} is {}: {}\n{next}", view.id, view.state, view.title)
-}
-
-/// Returns a proposal whose plan carries what programs have always found there.
-pub(super) fn proposal(view: ProposalView) -> ProposalView {
-    let mut plan = if view.plan.is_null() { json!({}) } else { view.plan };
-    plan["topic"] = json!(view.topic);
-    plan["conflicts"] = json!(view.conflicts);
-    plan["protected"] = json!(view.protected);
-    plan["next"] = json!(view.next);
-    ProposalView { plan, ..view }
 }
 
 pub(super) fn repository(error: RepositoryError) -> Refusal {

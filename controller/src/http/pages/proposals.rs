@@ -14,7 +14,7 @@ use super::{
 use crate::{
     desk::{
         PageWish,
-        views::{Paged, ProposalView},
+        views::{Paged, PlanView, ProposalView},
     },
     http::{App, api::HowMuch, auth::Principal},
 };
@@ -45,7 +45,7 @@ pub(super) fn list_content(page: &Paged<ProposalView>) -> Markup {
                 li.card.is-line data-row {
                     p.card-meta { (parts::status(&proposal.state)) " " span.soft { (proposal.author) " · " (proposal.id) } }
                     h2 { a href={ "/proposals/" (proposal.id) } { (proposal.title) } }
-                    @if let Some(text) = summary(&proposal.plan) { p.soft { (text) } }
+                    @if let Some(text) = summary(proposal.plan.as_ref()) { p.soft { (text) } }
                 }
             }
         }
@@ -54,11 +54,8 @@ pub(super) fn list_content(page: &Paged<ProposalView>) -> Markup {
 }
 
 /// Returns the first line of a plan's text.
-fn summary(plan: &Value) -> Option<&str> {
-    ["summary", "text"]
-        .into_iter()
-        .find_map(|name| plan.get(name)?.as_str())
-        .and_then(|text| text.lines().next())
+fn summary(plan: Option<&PlanView>) -> Option<&str> {
+    plan?.text.lines().next()
 }
 
 /// Shows one proposal.
@@ -85,7 +82,7 @@ pub(super) fn content(frame: &Frame, proposal: &ProposalView) -> Markup {
         @if let Some(reason) = &proposal.reason { p { (reason) } }
         div.columns.is-wide {
             div {
-                section.panel { h2 { "What changes in the company" } (plan(&proposal.plan)) }
+                section.panel { h2 { "What changes in the company" } (plan(proposal.plan.as_ref())) }
                 section.panel { h2 { "What changes in the files" } (marked(proposal)) @match &proposal.diff { Some(text) => (diff(text)), None => p.soft { "No diff." } } }
             }
             div.aside {
@@ -106,12 +103,11 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-fn plan(plan: &Value) -> Markup {
+fn plan(plan: Option<&PlanView>) -> Markup {
     html! {
-        @match plan.get("text").and_then(Value::as_str) {
+        @match plan.map(|plan| plan.text.as_str()).filter(|text| !text.is_empty()) {
             Some(text) => pre.plan { (text) },
-            None if is_empty(plan) => p.soft { "Nothing that runs is touched." },
-            None => (parts::value(plan)),
+            None => p.soft { "Nothing that runs is touched." },
         }
     }
 }

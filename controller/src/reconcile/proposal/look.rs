@@ -131,7 +131,7 @@ impl Reconciler {
             base: proposal.base.clone(),
             head: proposal.head.clone(),
             digest: proposal.approval.as_ref().map(|approval| approval.digest.clone()).unwrap_or_default(),
-            plan: Value::Null,
+            plan: None,
             diff: None,
             evidence: proposal.evidence.clone(),
             backtest: Value::Null,
@@ -153,7 +153,7 @@ impl Reconciler {
         if let Some(review) = &assessed.look.review {
             (view.hidden, view.protected) = (review.hidden.clone(), review.protected.clone());
         }
-        view.plan = assessed.answer.as_ref().map_or(Value::Null, |answer| json!(answer.view()));
+        view.plan = assessed.answer.as_ref().map(PlanAnswer::view);
         // The digest is told beside what it is bound to, and nowhere else.
         if assessed.is_shown() || extent == Extent::All {
             view.digest.clone_from(&assessed.digest);

@@ -22,6 +22,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::PlanView;
+
 pub(super) use book::Book;
 pub(super) use looks::Looks;
 
@@ -70,9 +72,8 @@ pub struct ProposalView {
     pub head: String,
     /// What an approval must name; empty while it cannot be approved, and where not everything is shown.
     pub digest: String,
-    /// What would change: the plan's fields with `ok`, `has_changes`, `diagnostics` and `text`.
-    #[schema(value_type = Object)]
-    pub plan: Value,
+    /// What would change; absent while that cannot be worked out.
+    pub plan: Option<PlanView>,
     /// What differs between `main` and the merge result, line by line, with everything invisible written out.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub diff: Option<String>,

@@ -45,7 +45,7 @@ async fn a_push_for_review_is_approved_by_digest_and_goes_live() {
         view.diff.as_deref().is_some_and(|diff| diff.contains("+title = \"Hello proposed\"")),
         "{view:?}"
     );
-    assert!(view.plan["text"].as_str().is_some_and(|text| text.contains("\"hello\" changes")), "{view:?}");
+    assert!(view.plan.as_ref().is_some_and(|plan| plan.text.contains("\"hello\" changes")), "{view:?}");
     let agent = world.reconciler.approve("p1", &view.digest, "agent:scribe").await;
     assert!(matches!(agent, Err(Error::Forbidden { .. })), "{agent:?}");
     let done = world.reconciler.approve("p1", &view.digest, "operator").await.expect("approved");

@@ -425,7 +425,7 @@ pub(super) fn proposal() -> ProposalView {
         base: "4f1c9e2b7a".into(),
         head: "c0ffee1234".into(),
         digest: "deadbeef01".repeat(6),
-        plan: json!({ "text": "1 policy changes\n  ~ budget agent:qualifier month  20.00 EUR -> 30.00 EUR  (widened)\n\n14 live runs: 14 same, 0 incompatible\ncost: about +3.10 EUR a month" }),
+        plan: Some(PlanView { ok: true, text: "1 policy changes\n  ~ budget agent:qualifier month  20.00 EUR -> 30.00 EUR  (widened)\n\n14 live runs: 14 same, 0 incompatible\ncost: about +3.10 EUR a month".into(), ..PlanView::default() }),
         diff: Some(diff.into()),
         hidden: Vec::new(),
         protected: vec!["policies/money.toml".into()],
