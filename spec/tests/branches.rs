@@ -285,7 +285,7 @@ fn five_containers_in_each_other_are_too_many() {
     let found = deep(5);
     assert_eq!(
         found,
-        ["E0313: step \"x\" stands in \"d4\", which is too deep: branches nest at most 4 deep"]
+        ["E0313: step \"x\" stands in \"d4\", which is too deep: containers nest at most 4 deep"]
     );
 }
 

@@ -27,6 +27,8 @@ pub struct Definition {
     forms: BTreeMap<StepId, Schema>,
     /// The ways back, which each visit of a step writes down.
     undos: BTreeMap<StepId, Arc<Undo>>,
+    /// The scope that each step stands in, where it stands in one.
+    scopes: BTreeMap<StepId, StepId>,
     company: Jinja,
 }
 
@@ -60,6 +62,11 @@ impl Definition {
             StepKind::Gate { form: Some(form), .. } => Some((step.id.clone(), Schema::new(form))),
             _ => None,
         });
+        let scopes = steps.clone().filter_map(|step| match &step.kind {
+            StepKind::Scope { steps, .. } => Some(steps.iter().map(|inner| (inner.clone(), step.id.clone()))),
+            _ => None,
+        });
+        let scopes = scopes.flatten().collect();
         let undos = steps.filter_map(|step| Some((step.id.clone(), Arc::new(step.undo.clone()?))));
         let schemas = |input, output| Schemas { input: Schema::new(input), output: Schema::new(output) };
         let agents = bundle.agents.iter();
@@ -71,6 +78,7 @@ impl Definition {
             undos: undos.collect(),
             agents: agents.map(|(id, one)| (id.clone(), schemas(&one.input, &one.output))).collect(),
             verbs: verbs.map(|(name, one)| (name.clone(), schemas(&one.input, &one.output))).collect(),
+            scopes,
             company: company(&bundle),
             bundle,
         }
@@ -123,6 +131,18 @@ impl Definition {
             steps = &steps.get(one.step)?.kind.fragments().into_iter().nth(one.fragment)?.steps;
         }
         Some(steps)
+    }
+
+    /// Returns the scopes that a step stands in, of the same run, the innermost first.
+    pub(crate) fn scopes(&self, step: &str) -> impl Iterator<Item = &Step> {
+        // A bundle that was not made here may name scopes in a circle: no step stands in more than there are.
+        let around = std::iter::successors(self.scopes.get(step), |scope| self.scopes.get(*scope));
+        around.take(self.scopes.len()).filter_map(|scope| self.step(scope))
+    }
+
+    /// Returns whether a step stands in a scope, however deep.
+    pub(crate) fn is_in_scope(&self, step: &str, scope: &str) -> bool {
+        self.scopes(step).any(|around| around.id == *scope)
     }
 
     /// Returns the way back that a step declares.

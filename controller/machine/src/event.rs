@@ -461,12 +461,15 @@ pub enum TimerId {
     Lease(EffectId, u32),
     /// The pause before an attempt, or the end of a deferral.
     Backoff(EffectId, u32),
+    /// The deadline of a scope.
+    Scope(StepId),
 }
 
 impl std::fmt::Display for TimerId {
     fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Deadline => to.write_str("the run's deadline"),
+            Self::Scope(step) => write!(to, "the deadline of scope \"{step}\""),
             Self::Wait(step) => write!(to, "the wait of step \"{step}\""),
             Self::Gate(gate) => write!(to, "the time to decide gate \"{gate}\""),
             Self::Lease(effect, attempt) => {

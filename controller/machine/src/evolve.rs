@@ -1,6 +1,7 @@
 //! Applies facts to a run. Total and trivial: everything was decided before.
 
 mod branches;
+mod scopes;
 
 use adjutant_spec::{
     plan::Idempotency,
@@ -89,6 +90,7 @@ pub(crate) fn opened(started: &RunStarted, at: Stamp) -> Run {
         used: Default::default(),
         undo: Vec::new(),
         branches: Default::default(),
+        scopes: Vec::new(),
         heard: started.hearing.as_ref().map(|hearing| hearing.heard.clone()).unwrap_or_default(),
         hears_since: started.hearing.as_ref().map(|hearing| hearing.since),
         timers: Default::default(),
@@ -151,6 +153,9 @@ pub(crate) fn evolve_run(run: &mut Run, fact: &Fact) {
         | Fact::BranchesClosed { .. }
         | Fact::BranchesLetGo { .. }
         | Fact::BranchCleared { .. } => branches::evolve_branches(run, fact),
+        Fact::ScopeEntered { .. } | Fact::ScopeFailing { .. } | Fact::ScopeLeft { .. } => {
+            scopes::evolve_scopes(run, fact);
+        }
         Fact::SignalTaken { mailbox, number } => drop(run.heard.insert(mailbox.clone(), *number)),
         Fact::RunOpened { .. }
         | Fact::Buried { .. }
@@ -335,6 +340,8 @@ fn slot<'a>(run: &'a mut Run, path: &str) -> Option<&'a mut Value> {
 /// A run that is tried again counts its visits anew; what failed is forgotten.
 fn retried(run: &mut Run) {
     run.failure = None;
+    // Those that it goes on in are entered once more.
+    scopes::forget(run);
     for step in run.steps.values_mut() {
         step.edit().visits = 0;
     }

@@ -17,8 +17,8 @@ use crate::{
     event::{Basis, Envelope, Event, Labelled, RunStarted, TimerId},
     id::{EffectId, InstanceId, Stamp},
     run::{
-        Branches, Close, Correction, Coverage, Decided, Edit, EffectState, Failure, Gate, GatePhase, Life,
-        Part, Phase, Position, UndoEntry, UndoState,
+        Branches, Close, Correction, Coverage, Decided, Edit, EffectState, Failing, Failure, Gate, GatePhase,
+        Life, OpenScope, Part, Phase, Position, UndoEntry, UndoState,
     },
 };
 
@@ -327,6 +327,26 @@ pub enum Fact {
         mailbox: String,
         /// The signal's number in it.
         number: u64,
+    },
+    /// The run is in a scope from now on.
+    ScopeEntered {
+        /// The scope, and what was before it.
+        scope: Part<OpenScope>,
+    },
+    /// Something went wrong in a scope, or its time is over: it takes back what it did. Those inside it are left.
+    ScopeFailing {
+        /// The step of the scope.
+        step: StepId,
+        /// The edge that is taken afterwards, and why.
+        failing: Failing,
+    },
+    /// The run is not in a scope any more, and in none that stands in it.
+    ScopeLeft {
+        /// The step of the scope.
+        step: StepId,
+        /// Whether it has taken back what it did.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        undone: bool,
     },
     /// Nothing that a branch began is in doubt any more.
     BranchCleared {

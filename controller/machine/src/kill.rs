@@ -168,9 +168,14 @@ fn end_branches(draft: &mut Draft<'_>, reason: &str) {
 pub(crate) fn close_gates(draft: &mut Draft<'_>) {
     let open: Vec<String> = draft.run.open_gates().map(|gate| gate.id.clone()).collect();
     for gate in open {
-        draft.fact(Fact::GateMoved { gate: gate.clone(), phase: GatePhase::Withdrawn, decided: None });
-        draft.clear_timer(&crate::event::TimerId::Gate(gate));
+        close_gate(draft, gate);
     }
+}
+
+/// Closes a gate.
+pub(crate) fn close_gate(draft: &mut Draft<'_>, gate: String) {
+    draft.fact(Fact::GateMoved { gate: gate.clone(), phase: GatePhase::Withdrawn, decided: None });
+    draft.clear_timer(&crate::event::TimerId::Gate(gate));
 }
 
 /// Removes every timer.

@@ -30,9 +30,11 @@ pub fn of_step(step: &Step, bundle: &Bundle) -> Vec<String> {
         StepKind::Parallel { lanes, .. } => {
             lanes.iter().flat_map(|lane| lane.body.inputs.values()).flat_map(Arg::reads).collect()
         }
-        StepKind::Gate { .. } | StepKind::Wait { .. } | StepKind::Choose { .. } | StepKind::End { .. } => {
-            Vec::new()
-        }
+        StepKind::Gate { .. }
+        | StepKind::Wait { .. }
+        | StepKind::Choose { .. }
+        | StepKind::End { .. }
+        | StepKind::Scope { .. } => Vec::new(),
     }
 }
 

@@ -102,7 +102,7 @@ pub enum HostEvent {
 }
 
 /// The words of facts, by their places.
-const FACTS: [&str; 44] = [
+const FACTS: [&str; 47] = [
     "run_opened",
     "buried",
     "run_moved",
@@ -147,6 +147,9 @@ const FACTS: [&str; 44] = [
     "branches_let_go",
     "branch_cleared",
     "signal_taken",
+    "scope_entered",
+    "scope_failing",
+    "scope_left",
 ];
 
 /// What is left of an entry for good.
@@ -297,6 +300,9 @@ fn fact(fact: &Fact) -> u8 {
         Fact::BranchesLetGo { .. } => 41,
         Fact::BranchCleared { .. } => 42,
         Fact::SignalTaken { .. } => 43,
+        Fact::ScopeEntered { .. } => 44,
+        Fact::ScopeFailing { .. } => 45,
+        Fact::ScopeLeft { .. } => 46,
     }
 }
 

@@ -20,6 +20,7 @@ mod mailboxes;
 mod memory;
 mod oracle;
 pub mod scenario;
+mod scoping;
 mod world;
 mod written;
 

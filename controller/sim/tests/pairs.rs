@@ -10,7 +10,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use adjutant_machine::{
     Definition, Env,
     branch::Round,
-    event::{BranchEnded, Envelope, Event, Labelled, RunStarted, Settlement},
+    event::{BranchEnded, Envelope, Event, Labelled, RunStarted, Settlement, TimerId},
     fact::Entry,
     fold,
     id::Stamp,
@@ -48,7 +48,41 @@ fn trees() -> Vec<(Company, Tree)> {
     killed.take("split-1~split.1.1");
     killed.send("split-1", Event::RunPaused { reason: "r".to_owned() });
     killed.send("split-1", Event::RunKilled { reason: "r".to_owned() });
-    vec![(digs.clone(), done), (digs, back), (splits.clone(), raced), (splits, killed)]
+    let mut trees = vec![(digs.clone(), done), (digs, back), (splits.clone(), raced), (splits, killed)];
+    trees.extend(scoped());
+    trees
+}
+
+/// Returns trees of runs with scopes: one that was left, one that failed and was begun again, one whose run gave up in it.
+fn scoped() -> Vec<(Company, Tree)> {
+    let works = Company::works(&[json!("a"), json!("b")]);
+    let begun = || {
+        let mut tree = Tree::of(&works);
+        tree.act("work-1");
+        tree
+    };
+    let mut done = begun();
+    done.approve("work-1");
+    done.finish("work-1");
+    for run in ["work-1~fan.1.1", "work-1~fan.1.0", "work-1"] {
+        done.finish(run);
+    }
+    let mut failed = begun();
+    let gate = failed.root().timers.keys().find(|timer| matches!(timer, TimerId::Gate(_))).cloned();
+    let timer = gate.expect("a person is asked");
+    failed.wait_until(failed.root().timers[&timer]);
+    failed.send("work-1", Event::TimerFired { timer });
+    failed.finish("work-1");
+    failed.approve("work-1");
+    failed.finish("work-1");
+    let mut back = begun();
+    back.approve("work-1");
+    back.finish("work-1");
+    back.cancel("work-1");
+    for run in ["work-1~fan.1.1", "work-1~fan.1.0", "work-1"] {
+        back.finish(run);
+    }
+    [done, failed, back].map(|tree| (works.clone(), tree)).into()
 }
 
 fn ends(round: &Round, index: u32) -> Vec<Event> {
@@ -130,7 +164,7 @@ fn every_state_of_a_tree_answers_every_event() {
         }
     }
     assert!(
-        states > 80 && pairs > 3_000 && applied > 400,
+        states > 150 && pairs > 6_000 && applied > 800,
         "{states} states, {pairs} pairs, {applied} applied"
     );
 }

@@ -6,9 +6,9 @@ use std::{
     sync::Arc,
 };
 
-use adjutant_machine::branch::is_branch;
+use adjutant_machine::{branch::is_branch, fact::Fact};
 use adjutant_sim::{Chaos, Company, Faults, Many, MemoryHost, judge};
-use adjutant_spec::plan::Join;
+use adjutant_spec::plan::{Join, StepKind};
 use serde_json::{Value, json};
 
 fn simulate(company: &Company, seed: u64) -> Chaos<MemoryHost> {
@@ -231,5 +231,52 @@ fn branches_that_a_file_has_keep_every_promise() {
     assert!(tally.ends["done"] > 10, "{tally:?}");
     for end in ["done", "failed", "cancelled", "killed", "rolled_back"] {
         assert!(tally.branch_ends.contains_key(end), "{end} was never met: {tally:?}");
+    }
+}
+
+#[test]
+fn scopes_keep_every_promise_whatever_the_world_does() {
+    let places: Vec<Value> = ["a", "b", "c"].map(Value::from).into();
+    let in_time = Company::works(&places);
+    let mut at_leisure = in_time.clone();
+    at_leisure.change(|playbook| {
+        for step in &mut playbook.steps {
+            if let StepKind::Scope { deadline, .. } = &mut step.kind {
+                *deadline = None;
+            }
+        }
+    });
+    let mut met = BTreeMap::new();
+    let mut tally = Tally { seeds: 18_000..18_200, ..Tally::default() };
+    let weathers = [
+        (18_000..18_040, MILD, &in_time),
+        (18_040..18_080, HARSH, &in_time),
+        (18_080..18_120, MILD, &at_leisure),
+        (18_120..18_160, FAIR, &at_leisure),
+        (18_160..18_200, HARSH, &at_leisure),
+    ];
+    for (seeds, faults, company) in weathers {
+        for seed in seeds {
+            let chaos = weather(company, seed, (faults, 350));
+            tally.add(&chaos);
+            for fact in chaos.host.runs.values().flat_map(|kept| &kept.log).flat_map(|entry| &entry.facts) {
+                let word = match fact {
+                    Fact::ScopeFailing { step, failing } => format!("{step} {}", failing.outcome),
+                    Fact::ScopeLeft { step, undone: false } => format!("{step} ok"),
+                    Fact::StepStarted { step, .. } if step == "after" => "after".to_owned(),
+                    _ => continue,
+                };
+                *met.entry(word).or_insert(0) += 1;
+            }
+        }
+    }
+    tally.tell(&format!("scopes: {met:?}"));
+    for word in
+        ["work error", "work expired", "work ok", "part error", "part ok", "try error", "try ok", "after"]
+    {
+        assert!(met.get(word).is_some_and(|count| *count > 2), "{word}: {met:?}");
+    }
+    for end in ["done", "failed", "cancelled", "killed"] {
+        assert!(tally.ends.contains_key(end), "{end} was never met: {tally:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Checks of what steps stand in: the body of an `each` and the lanes of a `parallel`.
+//! Checks of what steps stand in: the body of an `each`, the lanes of a `parallel`, a `scope`.
 
 use super::{
     cx::{Cx, Out, Say},
@@ -49,6 +49,19 @@ pub(crate) fn check_filled(cx: &Cx<'_>, out: &mut Out) {
                     empty(cx, out, Empty { key: "each".to_owned(), message, home });
                 }
             }
+            StepKind::Scope { deadline, budget, .. } => {
+                let home = Home { holder: place, lane: 0 };
+                if is_empty(home) {
+                    let message = format!("{} has no steps", cx.container(home));
+                    empty(cx, out, Empty { key: "scope".to_owned(), message, home });
+                }
+                if deadline.is_none() && budget.is_none() && !step.on.contains_key("error") {
+                    idle(cx, place, out);
+                }
+                if deadline.is_none() && step.on.contains_key("expired") {
+                    never_expires(cx, place, out);
+                }
+            }
             StepKind::Parallel { lanes, .. } => {
                 let homes = (0..lanes.len()).map(|lane| Home { holder: place, lane });
                 for home in homes.filter(|home| is_empty(*home)) {
@@ -71,8 +84,9 @@ fn leads_nowhere(cx: &Cx<'_>, lost: &Lost, out: &mut Out) {
         Why::NoStep => ("which does not exist".to_owned(), hint(holder, ids().collect::<Vec<_>>())),
         Why::HoldsNothing => (
             "which holds no steps".to_owned(),
-            hint(holder, ids().collect::<Vec<_>>())
-                .or_else(|| Some("steps stand in an `each` or in a lane of a `parallel`".to_owned())),
+            hint(holder, ids().collect::<Vec<_>>()).or_else(|| {
+                Some("steps stand in an `each`, in a lane of a `parallel`, or in a `scope`".to_owned())
+            }),
         ),
         Why::NeedsLane => ("which has lanes".to_owned(), lanes_at(cx, holder, "")),
         Why::NoLane => ("which has no such lane".to_owned(), lanes_at(cx, holder, lane.unwrap_or_default())),
@@ -81,7 +95,7 @@ fn leads_nowhere(cx: &Cx<'_>, lost: &Lost, out: &mut Out) {
             ("which stands in itself by that".to_owned(), Some("let one of them stand outside".to_owned()))
         }
         Why::TooDeep => (
-            format!("which is too deep: branches nest at most {DEEPEST_BRANCH} deep"),
+            format!("which is too deep: containers nest at most {DEEPEST_BRANCH} deep"),
             Some("let a playbook of its own do it: `run = \"…\"`".to_owned()),
         ),
     };
@@ -134,6 +148,34 @@ fn empty(cx: &Cx<'_>, out: &mut Out, empty: Empty) {
     let Empty { home, key, message } = empty;
     let help = format!("add a step with `in = \"{}\"`", home.written(cx.flat));
     out.say(Code::E0315, cx.spot(home.holder, &key), Say { message, label: "nothing stands in it", help });
+}
+
+fn idle(cx: &Cx<'_>, place: usize, out: &mut Out) {
+    let id = cx.id(place);
+    out.say(
+        Code::W0301,
+        cx.spot(place, "scope"),
+        Say {
+            message: format!("scope \"{id}\" changes nothing: it has no deadline, no budget and no `error` edge"),
+            label: "its steps would do the same without it",
+            help: format!("say where it goes on when something goes wrong, `on = {{ error = \"…\" }}`, or take \"{id}\" out"),
+        },
+    );
+}
+
+fn never_expires(cx: &Cx<'_>, place: usize, out: &mut Out) {
+    out.say(
+        Code::E0303,
+        cx.key_spot(place, "on.expired"),
+        Say {
+            message: format!(
+                "scope \"{}\" has no deadline, so its outcome is never \"expired\"",
+                cx.id(place)
+            ),
+            label: "no such outcome",
+            help: "give it a deadline, such as `deadline = \"2h\"`".to_owned(),
+        },
+    );
 }
 
 /// A number that can never be reached.

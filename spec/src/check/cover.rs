@@ -92,7 +92,10 @@ impl Cover {
 
     /// Returns a gate that is in force outside where a branch begins that a step stands in: it covers nothing inside.
     pub(crate) fn outer_gate(&self, cx: &Cx<'_>, place: usize) -> Option<usize> {
-        cx.homes.around(place).find_map(|home| self.gates(home.holder).first().copied())
+        cx.homes
+            .around(place)
+            .filter(|home| !cx.homes.is_scope(*home))
+            .find_map(|home| self.gates(home.holder).first().copied())
     }
 
     /// Returns whether an effect can happen again under the approval of the first time.

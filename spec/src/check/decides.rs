@@ -109,7 +109,7 @@ fn settles(cx: &Cx<'_>, from: usize, place: usize) -> bool {
     }
     let (own, ends) = (cx.flow.own(), &cx.flow.ends);
     let around = own.without(|node| node == near);
-    let edges = cx.flow.edges[from].iter().filter(|edge| !edge.enters);
+    let edges = cx.flow.edges[from].iter().filter(|edge| !edge.enters && !edge.breaks);
     let targets: BTreeSet<usize> = edges.map(|edge| edge.to).collect();
     let comes = |to: &usize| own.from(*to).contains(&near);
     let passes = |to: &usize| *to != near && !around.from(*to).is_disjoint(ends);
@@ -119,9 +119,9 @@ fn settles(cx: &Cx<'_>, from: usize, place: usize) -> bool {
         && (stops || targets.iter().any(passes))
 }
 
-/// Returns the step in the same container as the deciding one by which a run comes to another: that one, or what holds it.
+/// Returns the step in the same run or branch as the deciding one by which a run comes to another: that one, or what holds it.
 fn beside(cx: &Cx<'_>, from: usize, place: usize) -> usize {
-    let home = cx.homes.home(from);
+    let branch = cx.homes.branch(from);
     let mut way = std::iter::once(place).chain(cx.homes.around(place).map(|home| home.holder));
-    way.find(|step| cx.homes.home(*step) == home).unwrap_or(place)
+    way.find(|step| cx.homes.branch(*step) == branch).unwrap_or(place)
 }

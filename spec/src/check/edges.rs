@@ -104,7 +104,8 @@ fn targets(cx: &Cx<'_>, out: &mut Out, place: usize) {
     }
 }
 
-/// A branch is a run of its own: nothing goes out of it but its end, and nothing comes in but at its first step.
+/// A branch is a run of its own, and a scope is whole: nothing goes out of it but at its end, and nothing comes in but at its first
+/// step.
 fn leaves(cx: &Cx<'_>, out: &mut Out, place: usize, target: &Target<'_>) {
     let Target { key, to } = target;
     let where_is = |place: usize| match cx.homes.home(place) {
@@ -113,6 +114,9 @@ fn leaves(cx: &Cx<'_>, out: &mut Out, place: usize, target: &Target<'_>) {
     };
     let there = cx.ids.get(to).copied().unwrap_or(place);
     let help = match cx.homes.home(place) {
+        Some(home) if cx.homes.is_scope(home) => {
+            "let it be the last step of the scope, without `next`; what goes wrong takes the `error` edge of the scope"
+        }
         Some(_) => {
             "end the branch with `end = \"done\"` or `end = \"failed\"`; what comes after it follows the step that holds it"
         }
@@ -128,10 +132,19 @@ fn leaves(cx: &Cx<'_>, out: &mut Out, place: usize, target: &Target<'_>) {
                 where_is(place),
                 where_is(there)
             ),
-            label: "leads over the edge of a branch",
+            label: if is_of_scopes(cx, place, there) {
+                "leads over the edge of a scope"
+            } else {
+                "leads over the edge of a branch"
+            },
             help: help.to_owned(),
         },
     );
+}
+
+/// Returns whether two steps run together, and no more than scopes lie between them.
+fn is_of_scopes(cx: &Cx<'_>, place: usize, other: usize) -> bool {
+    cx.homes.branch(place) == cx.homes.branch(other)
 }
 
 fn outcomes(cx: &Cx<'_>, out: &mut Out, place: usize) {
@@ -240,7 +253,8 @@ fn fall_through(cx: &Cx<'_>, out: &mut Out) {
             continue;
         }
         match &step.next {
-            None if cx.flow.ends.contains(&place) => {}
+            // A scope goes on behind its last step; one behind which nothing comes is told of by itself.
+            None if cx.flow.ends.contains(&place) || cx.homes.scopes(place).next().is_some() => {}
             None => falls_off(cx, out, place),
             Some(next) => {
                 if let Some(from) = aimed_at.get(next.as_str()) {

@@ -20,6 +20,17 @@ pub(crate) struct Edge {
     pub(crate) gives: bool,
     /// Whether it leads into a branch. No edge leads out of one: a branch ends, and the step that began it goes on.
     pub(crate) enters: bool,
+    /// Whether it is the edge of a scope that is taken when something goes wrong in the step, or time is over.
+    pub(crate) breaks: bool,
+    /// The positions of the scopes that it leaves: their results are there after it.
+    pub(crate) left: Vec<usize>,
+}
+
+impl Edge {
+    /// Returns whether the result of a step is there after the edge, which leaves another one.
+    pub(crate) fn gives(&self, from: usize, place: usize) -> bool {
+        (self.gives && from == place) || self.left.contains(&place)
+    }
 }
 
 /// The edges of a playbook by the position of the step that they leave.
@@ -60,6 +71,7 @@ pub(crate) fn outcomes(draft: &Draft, step: &Step) -> Vec<Outcome> {
         StepKind::Run { .. } => vec![done("ok"), lost("failed")],
         StepKind::Each { .. } => vec![done("ok"), told("some_failed"), lost("error")],
         StepKind::Parallel { .. } => vec![done("ok"), told("failed"), lost("error")],
+        StepKind::Scope { .. } => vec![done("ok"), told("error"), told("expired")],
         StepKind::Record { op: RecordOp::ReadOne { .. } } => vec![done("ok"), lost("missing")],
         StepKind::Record { op: RecordOp::ReadList { .. } } => vec![done("ok")],
         StepKind::Record { op: RecordOp::Write { .. } } => vec![done("ok"), lost("conflict")],
@@ -105,32 +117,21 @@ pub(crate) fn falls_through(draft: &Draft, step: &Step) -> bool {
     }
 }
 
-/// Returns whether a run, or the branch that a step stands in, may be at its end after it. A run ends where that is said; a branch
-/// also where nothing follows.
-fn may_end(draft: &Draft, step: &Step, home: Option<Home>) -> bool {
-    let falls_off = || home.is_some() && step.next.is_none() && falls_through(draft, step);
-    matches!(step.kind, StepKind::End { .. }) || falls_off()
-}
-
 impl Flow {
     /// Returns the edges of steps whose `next` is resolved; a target that does not exist has no edge.
     pub(crate) fn of(draft: &Draft, steps: &[Step], homes: &Homes) -> Self {
-        let ids: BTreeMap<&str, usize> =
-            steps.iter().enumerate().rev().map(|(place, step)| (step.id.as_str(), place)).collect();
-        let mut edges: Vec<Vec<Edge>> = steps.iter().map(|step| leaving(draft, step, &ids)).collect();
+        let ids = steps.iter().enumerate().rev().map(|(place, step)| (step.id.as_str(), place)).collect();
+        let making = Making { draft, steps, homes, ids };
+        let places = 0..steps.len();
+        let mut edges: Vec<Vec<Edge>> = places.clone().map(|place| making.leaving(place)).collect();
         let mut entered: BTreeSet<Home> = BTreeSet::new();
-        for (place, home) in (0..steps.len()).filter_map(|place| Some((place, homes.home(place)?))) {
+        for (place, home) in places.clone().filter_map(|place| Some((place, homes.home(place)?))) {
             if entered.insert(home) {
-                edges[home.holder].push(Edge {
-                    to: place,
-                    outcome: String::new(),
-                    gives: false,
-                    enters: true,
-                });
+                edges[home.holder].push(Edge { enters: !homes.is_scope(home), ..edge(place, "") });
             }
         }
-        let ends = (0..steps.len()).filter(|place| may_end(draft, &steps[*place], homes.home(*place)));
-        Self { edges, start: homes.members(None).next().unwrap_or(0), ends: ends.collect() }
+        let ends = places.filter(|place| making.may_end(*place)).collect();
+        Self { edges, start: homes.members(None).next().unwrap_or(0), ends }
     }
 
     /// Returns the edges that a run takes itself, without those into its branches.
@@ -166,9 +167,7 @@ impl Flow {
             for (from, edges) in self.edges.iter().enumerate() {
                 for edge in edges {
                     let mut given = before[from].clone();
-                    if edge.gives {
-                        given.insert(from);
-                    }
+                    given.extend(edge.gives.then_some(from).into_iter().chain(edge.left.iter().copied()));
                     let met: BTreeSet<usize> = before[edge.to].intersection(&given).copied().collect();
                     moved |= met.len() != before[edge.to].len();
                     before[edge.to] = met;
@@ -179,30 +178,102 @@ impl Flow {
     }
 }
 
-fn leaving(draft: &Draft, step: &Step, ids: &BTreeMap<&str, usize>) -> Vec<Edge> {
-    let mut edges = Vec::new();
-    let mut add = |target: Option<&String>, outcome: &str, gives: bool| {
-        if let Some(to) = target.and_then(|id| ids.get(id.as_str())) {
-            edges.push(Edge { to: *to, outcome: outcome.to_owned(), gives, enters: false });
-        }
-    };
-    let next = step.next.as_ref();
-    if step.when.is_some() {
-        add(next, "skip", false);
+/// Returns an edge to a step, for an outcome that gives nothing.
+fn edge(to: usize, outcome: &str) -> Edge {
+    let outcome = outcome.to_owned();
+    Edge { to, outcome, gives: false, enters: false, breaks: false, left: Vec::new() }
+}
+
+/// What edges are made of.
+struct Making<'a> {
+    draft: &'a Draft,
+    steps: &'a [Step],
+    homes: &'a Homes,
+    ids: BTreeMap<&'a str, usize>,
+}
+
+/// Where a run goes on after a step that says nothing else.
+struct Onward {
+    /// There; nowhere at the end of a branch, and where nothing follows.
+    to: Option<usize>,
+    /// The scopes that it leaves by that.
+    left: Vec<usize>,
+}
+
+impl Making<'_> {
+    fn place(&self, id: Option<&String>) -> Option<usize> {
+        self.ids.get(id?.as_str()).copied()
     }
-    match &step.kind {
-        StepKind::End { .. } => return Vec::new(),
-        StepKind::Choose { arms, otherwise } => {
-            arms.iter().for_each(|arm| add(Some(&arm.to), "arm", true));
-            add(otherwise.as_ref().or(next), "else", true);
+
+    /// Where nothing follows a step in a scope, what follows the scope comes next.
+    fn onward(&self, place: usize) -> Onward {
+        let mut left = Vec::new();
+        let mut next = self.steps[place].next.as_ref();
+        for holder in self.homes.scopes(place) {
+            if next.is_some() {
+                break;
+            }
+            left.push(holder);
+            let scope = &self.steps[holder];
+            next = scope.on.get("ok").or(scope.next.as_ref());
         }
-        StepKind::Render { .. } => add(next, "ok", true),
-        _ => {
-            for outcome in outcomes(draft, step) {
-                let forward = if outcome.forward { next } else { None };
-                add(step.on.get(&outcome.word).or(forward), &outcome.word, outcome.gives);
+        Onward { to: self.place(next), left }
+    }
+
+    /// Returns whether a run, or the branch that a step stands in, may be at its end after it. A run ends where that is said; a
+    /// branch also where nothing follows.
+    fn may_end(&self, place: usize) -> bool {
+        let step = &self.steps[place];
+        let falls_off = || {
+            let is_in_branch = self.homes.branch(place).is_some();
+            is_in_branch && falls_through(self.draft, step) && self.onward(place).to.is_none()
+        };
+        matches!(step.kind, StepKind::End { .. }) || falls_off()
+    }
+
+    fn leaving(&self, place: usize) -> Vec<Edge> {
+        let step = &self.steps[place];
+        let mut edges = Vec::new();
+        let onward = self.onward(place);
+        let mut add = |target: Option<&String>, outcome: &str, gives: bool| {
+            let (to, left) = match target {
+                Some(id) => (self.place(Some(id)), Vec::new()),
+                None => (onward.to, onward.left.clone()),
+            };
+            edges.extend(to.map(|to| Edge { gives, left, ..edge(to, outcome) }));
+        };
+        if step.when.is_some() {
+            add(None, "skip", false);
+        }
+        match &step.kind {
+            // It is left by the steps that stand in it.
+            StepKind::End { .. } | StepKind::Scope { .. } => {}
+            StepKind::Choose { arms, otherwise } => {
+                arms.iter().for_each(|arm| add(Some(&arm.to), "arm", true));
+                add(otherwise.as_ref(), "else", true);
+            }
+            StepKind::Render { .. } => add(None, "ok", true),
+            _ => {
+                for outcome in outcomes(self.draft, step) {
+                    let to = step.on.get(&outcome.word);
+                    if to.is_some() || outcome.forward {
+                        add(to, &outcome.word, outcome.gives);
+                    }
+                }
             }
         }
+        edges.extend(self.breaking(place));
+        edges
     }
-    edges
+
+    /// Whatever goes wrong in a step may be taken by an edge of the scopes that it stands in.
+    fn breaking(&self, place: usize) -> Vec<Edge> {
+        let edge_of = |holder: usize, outcome: &str| {
+            let to = self.place(self.steps[holder].on.get(outcome))?;
+            Some(Edge { breaks: true, left: vec![holder], ..edge(to, outcome) })
+        };
+        let outcomes = ["error", "expired"];
+        let around = self.homes.scopes(place);
+        around.flat_map(|holder| outcomes.map(|outcome| edge_of(holder, outcome))).flatten().collect()
+    }
 }

@@ -91,10 +91,12 @@ impl Flowing {
             StepKind::Each { .. } | StepKind::Parallel { .. } => {
                 let read = read.join(labels_of(Trust::External, Privacy::Internal));
                 let is_inside =
-                    |inner: &usize| cx.homes.home(*inner).is_some_and(|home| home.holder == place);
+                    |inner: &usize| cx.homes.branch(*inner).is_some_and(|home| home.holder == place);
                 let inside = (0..self.results.len()).filter(is_inside);
                 inside.fold(read, |all, inner| all.join(self.results[inner]))
             }
+            // Why a group did not end well may be somebody's words.
+            StepKind::Scope { .. } => labels_of(Trust::External, Privacy::Internal),
             _ => read,
         }
     }

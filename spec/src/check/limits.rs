@@ -163,7 +163,7 @@ fn least_waits(cx: &Cx<'_>) -> Vec<Option<u64>> {
             let Some(before) = least[from] else { continue };
             let own = own_wait(cx.step(from));
             for edge in &cx.flow.edges[from] {
-                let own = if edge.outcome == "skip" || edge.enters { 0 } else { own };
+                let own = if edge.outcome == "skip" || edge.enters || edge.breaks { 0 } else { own };
                 let total = before.saturating_add(own);
                 if least[edge.to].is_none_or(|known| total < known) {
                     least[edge.to] = Some(total);

@@ -69,7 +69,8 @@ fn check_kind<'a>(
         | StepKind::Choose { .. }
         | StepKind::End { .. }
         | StepKind::Each { .. }
-        | StepKind::Parallel { .. } => {}
+        | StepKind::Parallel { .. }
+        | StepKind::Scope { .. } => {}
     }
 }
 

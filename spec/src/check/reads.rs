@@ -63,12 +63,12 @@ fn rendered(reader: &StepReads<'_, '_>, out: &mut Out, path: &str) {
 /// The rules of a route stand in a file of their own and are nobody's: in a branch they can be given inputs, but no step outside.
 fn ruled(reader: &StepReads<'_, '_>, out: &mut Out, route: &str) {
     let (cx, place) = (reader.cx, reader.place);
-    let (Some(home), Some(at)) = (cx.homes.home(place), cx.draft.routes.get(route)) else { return };
+    let (Some(home), Some(at)) = (cx.homes.branch(place), cx.draft.routes.get(route)) else { return };
     let conditions = at.rules.iter().enumerate().filter_map(|(rule, one)| Some((rule, one.when.as_ref()?)));
     for (rule, read) in conditions.flat_map(|(rule, when)| when.reads.iter().map(move |read| (rule, read))) {
         let path: Vec<&str> = read.split('.').collect();
         let is_known = match path.as_slice() {
-            ["steps", step, ..] => cx.ids.get(step).is_none_or(|read| cx.homes.home(*read) == Some(home)),
+            ["steps", step, ..] => cx.ids.get(step).is_none_or(|read| cx.homes.branch(*read) == Some(home)),
             ["steps"] => false,
             _ => true,
         };
@@ -123,7 +123,7 @@ impl StepReads<'_, '_> {
 
     /// A branch is given what its steps name, so all of it cannot be read there.
     fn whole(&self, out: &mut Out, root: &str, spot: Spot) {
-        let Some(home) = self.cx.homes.home(self.place) else { return };
+        let Some(home) = self.cx.homes.branch(self.place) else { return };
         let reader = self.cx.id(self.place);
         let container = self.cx.container(home);
         out.push(
@@ -142,14 +142,14 @@ impl StepReads<'_, '_> {
     /// What a step in a branch gives is known to the steps that stand beside it, and to those further in.
     fn sees(&self, place: usize) -> bool {
         let homes = self.cx.homes;
-        let own = std::iter::once(homes.home(self.place));
-        let around = homes.around(self.place).map(|home| homes.home(home.holder));
-        own.chain(around).any(|home| home == homes.home(place))
+        let own = std::iter::once(homes.branch(self.place));
+        let around = homes.around(self.place).map(|home| homes.branch(home.holder));
+        own.chain(around).any(|home| home == homes.branch(place))
     }
 
     fn inside(&self, out: &mut Out, place: usize, at: &Read<'_>, spot: Spot) {
         let (cx, reader) = (self.cx, self.cx.id(self.place));
-        let Some(home) = cx.homes.home(place) else { return };
+        let Some(home) = cx.homes.branch(place) else { return };
         let (container, holder) = (cx.container(home), cx.step(home.holder));
         let results = match &holder.kind {
             StepKind::Parallel { lanes, .. } => {
@@ -192,8 +192,7 @@ impl StepReads<'_, '_> {
     fn not_there(&self, out: &mut Out, place: usize, at: &Read<'_>, spot: Spot) {
         let (cx, id) = (self.cx, at.step);
         let reader = cx.id(self.place);
-        let around =
-            cx.flow.graph_of(|from, edge| !(from == place && edge.gives)).path(cx.flow.start, self.place);
+        let around = cx.flow.graph_of(|from, edge| !edge.gives(from, place)).path(cx.flow.start, self.place);
         let message = match around {
             _ if place == self.place => format!("step \"{id}\" reads its own result"),
             Some(path) => format!(
@@ -327,6 +326,7 @@ fn result<'a>(cx: &Cx<'a>, place: usize) -> Shape<'a> {
         StepKind::Run { .. } => Shape::Unknown,
         StepKind::Each { .. } => Shape::Fields(&["items", "ok", "failed", "error"]),
         StepKind::Parallel { lanes, .. } => Shape::Lanes(lanes.iter().map(|lane| lane.id.as_str()).collect()),
+        StepKind::Scope { .. } => Shape::Fields(&["status", "error"]),
         StepKind::Wait { wait: Until::Signal { .. } } => Shape::Fields(&["by", "at", "data"]),
         StepKind::Wait { .. }
         | StepKind::Signal { .. }

@@ -85,7 +85,8 @@ fn of_kind(kind: &StepKind, uses: &mut Vec<Use>) {
         StepKind::Wait { .. }
         | StepKind::Render { .. }
         | StepKind::End { .. }
-        | StepKind::Parallel { .. } => {}
+        | StepKind::Parallel { .. }
+        | StepKind::Scope { .. } => {}
     }
 }
 

@@ -44,6 +44,7 @@ fn is_pure(step: &Step) -> bool {
                 | StepKind::Choose { .. }
                 | StepKind::Gate { .. }
                 | StepKind::Wait { wait: Until::Until(_) }
+                | StepKind::Scope { .. }
                 // A list may be empty.
                 | StepKind::Each { .. }
         )

@@ -170,7 +170,8 @@ impl Parts<'_> {
             | StepKind::Each { .. }
             | StepKind::Signal { .. }
             | StepKind::Emit { .. }
-            | StepKind::Parallel { .. } => {}
+            | StepKind::Parallel { .. }
+            | StepKind::Scope { .. } => {}
         }
         if let Some(undo) = &step.undo {
             self.verb(&undo.call, bundle);

@@ -1,6 +1,9 @@
-//! Where steps stand: a playbook is written flat, and `in` says which steps belong to which `each` or lane of a `parallel`.
+//! Where steps stand: a playbook is written flat, and `in` says which steps belong to which `each`, lane of a `parallel`, or `scope`.
+//!
+//! What stands in an `each` or a lane runs in a branch; what stands in a `scope` runs where the scope does. So edges ask for the
+//! [`Homes::home`] of a step, and what it can read for its [`Homes::branch`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     draft::{RawKind, RawStep},
@@ -12,7 +15,7 @@ use crate::{
 pub(crate) struct Home {
     /// The position of the step that holds it.
     pub(crate) holder: usize,
-    /// Which lane of a `parallel`, in the order in which they are named; 0 for an `each`.
+    /// Which lane of a `parallel`, in the order in which they are named; 0 for an `each` and a `scope`.
     pub(crate) lane: usize,
 }
 
@@ -20,6 +23,8 @@ pub(crate) struct Home {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Homes {
     of: Vec<Option<Home>>,
+    /// The positions of the scopes.
+    scopes: BTreeSet<usize>,
     /// What of it leads nowhere.
     pub(crate) lost: Vec<Lost>,
 }
@@ -48,7 +53,7 @@ pub(crate) enum Why {
     HasNoLanes,
     /// Step and container stand in each other.
     Circle,
-    /// It stands in more containers than branches nest.
+    /// It stands in more containers than there may be around a step.
     TooDeep,
 }
 
@@ -86,7 +91,9 @@ impl Homes {
     pub(crate) fn of(raw: &[RawStep], index: &[usize]) -> Self {
         let places: BTreeMap<usize, usize> =
             index.iter().enumerate().map(|(place, at)| (*at, place)).collect();
-        let mut homes = Self { of: vec![None; index.len()], lost: Vec::new() };
+        let is_scope = |at: &usize| matches!(raw[*at].kind, RawKind::Known(StepKind::Scope { .. }));
+        let scopes = index.iter().enumerate().filter(|(_, at)| is_scope(at)).map(|(place, _)| place);
+        let mut homes = Self { of: vec![None; index.len()], scopes: scopes.collect(), lost: Vec::new() };
         for (at, step) in raw.iter().enumerate() {
             let Some(written) = &step.container else { continue };
             match held(raw, written) {
@@ -161,6 +168,34 @@ impl Homes {
         std::iter::successors(home, |home| self.home(home.holder))
     }
 
+    /// Returns whether a container is a scope: what stands in it stays in the run that it stands in.
+    pub(crate) fn is_scope(&self, home: Home) -> bool {
+        self.scopes.contains(&home.holder)
+    }
+
+    /// Returns what a step stands in that has branches, the innermost: among whose steps it runs.
+    pub(crate) fn branch(&self, place: usize) -> Option<Home> {
+        self.around(place).find(|home| !self.is_scope(*home))
+    }
+
+    /// Returns the positions of the scopes of the same run that a step stands in, the innermost first.
+    pub(crate) fn scopes(&self, place: usize) -> impl Iterator<Item = usize> + '_ {
+        self.around(place).take_while(|home| self.is_scope(*home)).map(|home| home.holder)
+    }
+
+    /// Returns the positions of the steps that run together, as members of a container or of scopes in it: each scope before what
+    /// stands in it.
+    pub(crate) fn in_run(&self, home: Option<Home>) -> Vec<usize> {
+        let mut all = Vec::new();
+        for place in self.members(home) {
+            all.push(place);
+            if self.scopes.contains(&place) {
+                all.extend(self.in_run(Some(Home { holder: place, lane: 0 })));
+            }
+        }
+        all
+    }
+
     /// Returns the position of the `each` whose item, or the place of whose item, is called so in a container.
     pub(crate) fn item(&self, steps: &[Step], home: Option<Home>, name: &str) -> Option<usize> {
         self.outward(home).map(|home| home.holder).find(|holder| names_item(&steps[*holder], name))
@@ -187,8 +222,10 @@ fn held(raw: &[RawStep], written: &str) -> Result<Held, Option<Why>> {
     let (id, lane) = container(written);
     let at = raw.iter().position(|step| step.id == id).ok_or(Some(Why::NoStep))?;
     match (&raw[at].kind, lane) {
-        (RawKind::Known(StepKind::Each { .. }), None) => Ok(Held { at, lane: 0 }),
-        (RawKind::Known(StepKind::Each { .. }), Some(_)) => Err(Some(Why::HasNoLanes)),
+        (RawKind::Known(StepKind::Each { .. } | StepKind::Scope { .. }), None) => Ok(Held { at, lane: 0 }),
+        (RawKind::Known(StepKind::Each { .. } | StepKind::Scope { .. }), Some(_)) => {
+            Err(Some(Why::HasNoLanes))
+        }
         (RawKind::Known(StepKind::Parallel { .. }), None) => Err(Some(Why::NeedsLane)),
         (RawKind::Known(StepKind::Parallel { lanes, .. }), Some(lane)) => {
             let found = lanes.iter().position(|one| one.id == lane);

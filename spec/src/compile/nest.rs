@@ -56,7 +56,7 @@ struct Nest<'a> {
 /// What the steps of a container read from outside, by the names of their inputs; in the terms of where they were written.
 type Needs = BTreeMap<String, Arg>;
 
-/// The steps of a container as its branches have them.
+/// The steps of a container as its branches have them. What stands in a scope comes behind it.
 struct Body {
     steps: Vec<Step>,
     needs: Needs,
@@ -65,7 +65,7 @@ struct Body {
 impl Nest<'_> {
     fn fragment(&mut self, home: Option<Home>) -> Body {
         let mut body = Body { steps: Vec::new(), needs: Needs::new() };
-        for place in self.homes.members(home).collect::<Vec<_>>() {
+        for place in self.homes.in_run(home) {
             let mut step = self.flat[place].clone();
             if self.rename(home, &mut step, &mut body.needs).is_err() {
                 self.done.unfit.push(place);
@@ -86,13 +86,17 @@ impl Nest<'_> {
                     one.body = self.held(Home { holder: place, lane }, needs);
                 }
             }
+            StepKind::Scope { steps, .. } => {
+                let members = self.homes.members(Some(Home { holder: place, lane: 0 }));
+                *steps = members.map(|member| self.flat[member].id.clone()).collect();
+            }
             _ => {}
         }
     }
 
     fn held(&mut self, home: Home, outer: &mut Needs) -> Fragment {
         let Body { steps, needs } = self.fragment(Some(home));
-        let around = self.homes.home(home.holder);
+        let around = self.homes.branch(home.holder);
         // The text of an input is a path and nothing else: no bound is near.
         let inputs =
             renamed::args(&needs, &mut |names| self.instead(around, names, outer)).unwrap_or_default();
@@ -142,7 +146,7 @@ impl Nest<'_> {
         match names {
             ["steps", step, fields @ ..] => {
                 let place = *self.ids.get(step)?;
-                (self.homes.home(place) != home).then(|| of_step(step, fields.first().copied(), needs))
+                (self.homes.branch(place) != home).then(|| of_step(step, fields.first().copied(), needs))
             }
             ["input", name, ..] => {
                 need(needs, name, &["input", name]);
@@ -212,7 +216,8 @@ fn rename_step(step: &mut Step, rename: &mut Rename<'_>) -> Result<(), TemplateE
         StepKind::Wait { wait: Until::For(_) }
         | StepKind::Render { .. }
         | StepKind::End { .. }
-        | StepKind::Parallel { .. } => {}
+        | StepKind::Parallel { .. }
+        | StepKind::Scope { .. } => {}
     }
     Ok(())
 }

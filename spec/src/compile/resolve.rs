@@ -150,7 +150,7 @@ fn resolve_kind(draft: &Draft, slice: &str, kind: &mut StepKind) {
             settle(record, found);
         }
         // What stands in them is written beside them, and put there when its own names are resolved.
-        StepKind::Each { .. } | StepKind::Parallel { .. } => {}
+        StepKind::Each { .. } | StepKind::Parallel { .. } | StepKind::Scope { .. } => {}
         StepKind::Wait { wait: Until::Signal { signal, .. } } => settle_event(draft, slice, signal),
         StepKind::Gate { .. }
         | StepKind::Wait { .. }

@@ -116,10 +116,10 @@ pub struct RawStep {
 /// What a step does.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RawKind {
-    /// A kind that this version runs. Ids, verbs, paths, `to` and `else` in it are as written; nothing stands in an `each` or a
-    /// `parallel` yet, for the steps of it are listed beside it.
+    /// A kind that this version runs. Ids, verbs, paths, `to` and `else` in it are as written; nothing stands in an `each`, a
+    /// `parallel` or a `scope` yet, for the steps of it are listed beside it.
     Known(StepKind),
-    /// A kind that is understood and refused (E0900 has been reported): `scope`, `recall`, `remember`, `reconcile`.
+    /// A kind that is understood and refused (E0900 has been reported): `recall`, `remember`, `reconcile`.
     Unsupported {
         /// The kind's key.
         word: &'static str,

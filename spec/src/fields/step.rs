@@ -34,7 +34,8 @@ pub static STEP: Table = Table {
             "in",
             Ty::Text,
             "\"dig\"",
-            "The `each` that it belongs to, or the lane of a `parallel`: `\"fan.web\"`. It runs in a branch of its own there.",
+            "The `each` that it belongs to, or the lane of a `parallel`, `\"fan.web\"`: it runs in a branch of its own there. Or the `scope`: it \
+             stays in its run there.",
         ),
     ],
     cases: Cases::ByKey(STEP_KINDS),
@@ -291,12 +292,15 @@ static RUN: Table = Table::new(
 
 static END: Table = Table::new(
     "end",
-    "Ends the run.",
+    "Ends the run, or the branch that it stands in.",
     &[Field::req(
         "end",
         Ty::Words(&[
             Word::new("done", "All is well; nothing is undone."),
-            Word::new("failed", "The run unwinds."),
+            Word::new(
+                "failed",
+                "The run unwinds; in a scope with an `error` edge, the scope does, and takes that edge.",
+            ),
             Word::new("cancelled", "The run unwinds."),
         ]),
         "\"done\"",
@@ -354,11 +358,19 @@ static PARALLEL: Table = Table::new(
 
 static SCOPE: Table = Table::new(
     "scope",
-    "A group with a deadline, a budget and one `error` edge.",
+    "Groups the steps with `in = \"<its id>\"`: they stay in the run, the first of them begins, and `next` is taken where nothing \
+     follows one of them. What goes wrong inside and has no edge there takes the `error` edge of the group, after what the group did \
+     was taken back, the last first. Its result: `status` (`ok`, `error` or `expired`) and `error`.",
     &[
-        Field::req("scope", Ty::Text, "\"research\"", "What the group is for.").later(),
-        Field::opt("deadline", Ty::Period, "\"2h\"", "When the group ends at the latest."),
-        Field::opt("budget", Ty::Money, "\"1.00 EUR\"", "The most that the group may cost."),
+        Field::req("scope", Ty::Text, "\"research\"", "What the group is for."),
+        Field::opt(
+            "deadline",
+            Ty::Period,
+            "\"2h\"",
+            "When the group ends at the latest: what it did is taken back, and the outcome is `expired`.",
+        ),
+        Field::opt("budget", Ty::Money, "\"1.00 EUR\"", "The most that the group may cost each time.")
+            .later(),
     ],
 );
 

@@ -1,6 +1,7 @@
 //! Steps, checked: what a playbook does, and what runs in branches inside it.
 //!
-//! Steps hold steps: the body of an `each`, the lanes of a `parallel`. A step's id is unique in its whole playbook, inside and
+//! Steps hold steps: the body of an `each`, the lanes of a `parallel`. A `scope` names the steps of its own run that it groups: they
+//! stand behind it, among the others. A step's id is unique in its whole playbook, inside and
 //! outside alike, so an id alone says which step is meant. The edges of a fragment lead to its own steps: nothing goes out of it,
 //! and nothing comes in but at its first step.
 
@@ -158,6 +159,18 @@ pub enum StepKind {
         /// How many must end well.
         join: Join,
     },
+    /// Groups steps of the same run: they have a deadline, and one edge for whatever goes wrong in them.
+    Scope {
+        /// What the group is for, for people.
+        scope: String,
+        /// How long it may take each time.
+        deadline: Option<Period>,
+        /// The most that it may cost each time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        budget: Option<Money>,
+        /// The steps that stand in it, in the order of the file, less those further in; it begins at the first.
+        steps: Vec<StepId>,
+    },
 }
 
 impl StepKind {
@@ -179,6 +192,7 @@ impl StepKind {
             Self::End { .. } => "end",
             Self::Each { .. } => "each",
             Self::Parallel { .. } => "parallel",
+            Self::Scope { .. } => "scope",
         }
     }
 }
@@ -390,7 +404,8 @@ impl StepKind {
             | Self::Choose { .. }
             | Self::Record { .. }
             | Self::Run { .. }
-            | Self::End { .. } => Vec::new(),
+            | Self::End { .. }
+            | Self::Scope { .. } => Vec::new(),
         }
     }
 }
@@ -399,7 +414,7 @@ impl StepKind {
     /// Returns whether other steps stand in such a step.
     #[must_use]
     pub fn holds_steps(&self) -> bool {
-        matches!(self, Self::Each { .. } | Self::Parallel { .. })
+        matches!(self, Self::Each { .. } | Self::Parallel { .. } | Self::Scope { .. })
     }
 }
 

@@ -51,7 +51,8 @@ impl Step {
             StepKind::Wait { wait: Until::For(_) }
             | StepKind::Render { .. }
             | StepKind::End { .. }
-            | StepKind::Parallel { .. } => {}
+            | StepKind::Parallel { .. }
+            | StepKind::Scope { .. } => {}
         }
         for body in self.kind.fragments() {
             of_args(body.inputs.values(), all);

@@ -71,6 +71,12 @@ fn known(view: &View<'_>, word: &str) -> Option<StepKind> {
         "end" => StepKind::End { end: view.text("end")? },
         "each" => each(view)?,
         "parallel" => parallel(view)?,
+        "scope" => StepKind::Scope {
+            scope: view.text("scope")?,
+            deadline: view.period("deadline"),
+            budget: view.money("budget"),
+            steps: Vec::new(),
+        },
         _ => return None,
     })
 }

@@ -61,7 +61,7 @@ impl<'a> Decider<'a> {
         };
         let answer = Labelled { value, labels };
         if !self.is_waited_for(effect) {
-            // The run unwinds: the result is kept, since the undo may read it.
+            // The run, or a scope, unwinds: the result is kept, since the undo may read it.
             self.close_step(step, "ok", Some(answer));
             return;
         }
@@ -115,7 +115,7 @@ impl<'a> Decider<'a> {
     /// As `trouble`, but an effect without an edge goes to the dead-letter list, and the operator hears of it.
     fn trouble_of(&mut self, step: &Step, effect: &EffectId, trouble: Trouble<'_>) -> Then {
         let Trouble { outcome, message } = trouble;
-        if step.on.contains_key(outcome) {
+        if step.on.contains_key(outcome) || self.catching(&step.id).is_some() {
             return self.trouble(step, outcome, message);
         }
         // A branch is not tried again by itself, so nothing of it waits for that: its run is told, and decides.
@@ -191,7 +191,7 @@ impl<'a> Decider<'a> {
     pub(super) fn take_back(&mut self, effect: &EffectId) {
         let Some(state) = self.draft.run.effects.get(effect).cloned() else { return };
         let message = "the operator takes it back".to_owned();
-        if !self.is_unwinding() {
+        if !self.takes_back() {
             let (step, outcome) = (Some(state.step.clone()), "error".to_owned());
             self.fail(Failure { step, effect: Some(effect.clone()), outcome, message });
         }
@@ -202,7 +202,7 @@ impl<'a> Decider<'a> {
         let step = self.draft.run.effects.get(effect).and_then(|state| self.step(&state.step));
         let close = step.map_or(Close::Wait, parent_close);
         self.fact(Fact::ChildStarted { effect: effect.clone(), run, close });
-        if self.is_unwinding() {
+        if self.takes_back() {
             self.close_child(effect);
         } else if self.draft.run.is_ended() {
             crate::kill::end_children(&mut self.draft, "its parent was ended before it began");

@@ -122,6 +122,7 @@ impl<'a> Decider<'a> {
             covered: None,
             state: UndoState::Registered,
             round: Some(number),
+            by_scope: false,
         };
         self.fact(Fact::UndoRegistered { entry: entry.into() });
         let then = self.stop_at(step, Wait::Branches(round.clone()));

@@ -107,7 +107,7 @@ impl Decider<'_> {
         let covered = coverage.and_then(|coverage| Some((approval(coverage), coverage.undo.clone()?)));
         let state = UndoState::Registered;
         let (step, round) = (step.id.clone(), None);
-        let entry = UndoEntry { step, effect, undo, verb, covered, state, round };
+        let entry = UndoEntry { step, effect, undo, verb, covered, state, round, by_scope: false };
         self.fact(Fact::UndoRegistered { entry: entry.into() });
     }
 

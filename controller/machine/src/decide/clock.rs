@@ -39,6 +39,7 @@ impl Decider<'_> {
             TimerId::Deadline => run.started_at,
             TimerId::Wait(step) => run.position.as_ref().filter(|position| position.step == *step)?.since,
             TimerId::Gate(gate) => run.gates.get(gate)?.opened,
+            TimerId::Scope(step) => run.scopes.iter().find(|scope| scope.round.step == *step)?.since,
             TimerId::Lease(effect, _) => {
                 return self.within(at, run.effects.get(effect)?.timeout.saturating_add(LEASE_GRACE));
             }
@@ -74,7 +75,7 @@ impl Decider<'_> {
                 };
                 self.stand(Some(Position { step, visit, since, wait }));
             }
-            TimerId::Deadline | TimerId::Gate(_) => {}
+            TimerId::Deadline | TimerId::Gate(_) | TimerId::Scope(_) => {}
         }
     }
 

@@ -124,6 +124,7 @@ impl<'a> Decider<'a> {
             }
             TimerId::Wait(step) => Ok(self.wait_is_over(step)),
             TimerId::Gate(gate) => self.gate_lapsed(gate),
+            TimerId::Scope(scope) => Ok(self.scope_expired(scope)),
             TimerId::Lease(effect, attempt) => {
                 // What died with its host was told before any timer: here somebody lives and did not answer.
                 let message = "its lease lapsed: whoever performed it did not answer";

@@ -388,7 +388,7 @@ impl Decider<'_> {
 fn is_of(timer: &TimerId, effect: &EffectId) -> bool {
     match timer {
         TimerId::Lease(of, _) | TimerId::Backoff(of, _) => of == effect,
-        TimerId::Deadline | TimerId::Wait(_) | TimerId::Gate(_) => false,
+        TimerId::Deadline | TimerId::Wait(_) | TimerId::Gate(_) | TimerId::Scope(_) => false,
     }
 }
 

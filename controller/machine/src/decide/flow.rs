@@ -68,6 +68,7 @@ impl<'a> Decider<'a> {
         let Some(step) = self.step(id) else {
             return self.fail_step(id, "error", "the playbook has no such step".to_owned());
         };
+        self.align_scopes(id);
         match self.is_wanted(step) {
             Ok(true) => self.begin(step),
             Ok(false) => self.skip(step),
@@ -105,6 +106,7 @@ impl<'a> Decider<'a> {
             StepKind::Run { run, with, .. } => self.child(step, run, with),
             StepKind::Signal { .. } | StepKind::Emit { .. } => self.signal(step),
             StepKind::Each { .. } | StepKind::Parallel { .. } => self.branches(step),
+            StepKind::Scope { steps, .. } => self.scope_step(step, steps),
         }
     }
 
@@ -182,15 +184,21 @@ impl<'a> Decider<'a> {
         }
         let falls_through =
             matches!(outcome, "ok" | "approved" | "edited") || matches!(step.kind, StepKind::Route { .. });
-        if falls_through && (step.next.is_some() || is_branch(&self.draft.run.id)) {
+        let goes_on = step.next.is_some()
+            || is_branch(&self.draft.run.id)
+            || self.def.scopes(&step.id).next().is_some();
+        if falls_through && goes_on {
             return self.go_next(step, outcome);
         }
         self.fail_step(&step.id, outcome, message)
     }
 
     fn go_next(&mut self, step: &Step, outcome: &str) -> Then {
-        match &step.next {
-            Some(next) => Then::Go(next.clone()),
+        if let Some(next) = &step.next {
+            return Then::Go(next.clone());
+        }
+        match self.leave_scope(&step.id) {
+            Some(then) => then,
             // A branch that has nothing more to do has ended well.
             None if is_branch(&self.draft.run.id) => {
                 self.live(&RunEvent::Finish(self.draft.at()));

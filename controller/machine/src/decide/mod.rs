@@ -25,6 +25,7 @@ mod gates;
 mod payload;
 mod records;
 mod retry;
+mod scopes;
 mod signals;
 mod steps;
 mod unwind;
@@ -41,7 +42,7 @@ use crate::{
         Driven, Kind, Lifecycle,
         run::{RunAction, RunEvent, RunLife},
     },
-    run::{Failure, Phase, Position},
+    run::{Failing, Failure, Phase, Position},
     verdict::{Refusal, Verdict},
 };
 
@@ -85,6 +86,11 @@ impl<'a> Decider<'a> {
         matches!(self.draft.run.phase, Phase::Unwinding { .. })
     }
 
+    /// Returns whether the run, or a scope of it, takes back what it did.
+    fn takes_back(&self) -> bool {
+        self.is_unwinding() || self.draft.run.failing_scope().is_some()
+    }
+
     /// Moves the run's position.
     fn stand(&mut self, position: Option<Position>) {
         if self.draft.run.position != position {
@@ -110,12 +116,15 @@ impl<'a> Decider<'a> {
         answer.kind
     }
 
-    /// Fails the run: it unwinds.
+    /// Fails the scope that has an edge for it, else the run: it unwinds.
     fn fail(&mut self, failure: Failure) {
         let message = match &failure.step {
             Some(step) => format!("step \"{step}\": {}", failure.message),
             None => failure.message.clone(),
         };
+        if let Some(scope) = failure.step.as_deref().and_then(|step| self.catching(step)) {
+            return self.fail_scope(&scope, Failing { outcome: "error".to_owned(), message });
+        }
         if self.draft.run.failure.is_none() {
             self.fact(Fact::Failed { failure });
         }

@@ -56,6 +56,8 @@ impl Decider<'_> {
         }
         self.forget_failures();
         self.arm_deadline();
+        let (Onward::At(name) | Onward::Behind(name)) = &from;
+        self.enter_scopes_again(name);
         match from {
             Onward::At(step) => self.walk(step),
             Onward::Behind(step) => self.go_on_behind(&step),
@@ -78,7 +80,7 @@ impl Decider<'_> {
         if let Some(step) = named {
             return self.step(step).map(|_| Onward::At(step.clone())).ok_or_else(missing);
         }
-        if let Some(step) = self.first_undone().filter(|step| self.step(step).is_some()) {
+        if let Some(step) = self.draft.run.first_undone().cloned().filter(|step| self.step(step).is_some()) {
             return Ok(Onward::At(step));
         }
         let step = self.failed_step().filter(|step| self.step(step).is_some()).ok_or_else(missing)?;

@@ -1,4 +1,4 @@
-//! Unwinding: one path for failure, cancel and deadline.
+//! Unwinding: one path for failure, cancel and deadline, of a run and of a scope in it.
 //!
 //! First everything that is still open is known: what has not left is withdrawn, what is under way or in doubt is waited
 //! for, children end. Then what happened is taken back, the last first, one at a time, each once.
@@ -12,16 +12,25 @@ use crate::{
     fact::Fact,
     id::{EffectId, InstanceId},
     life::{effect::EffectEvent, run::RunEvent},
-    run::{Close, EffectPhase, Part, Purpose, UndoEntry, UndoState},
+    run::{Close, EffectPhase, Gate, GateSubject, Part, Purpose, UndoEntry, UndoState},
 };
 
 impl<'a> Decider<'a> {
     /// Begins to unwind: nothing new starts, gates close, what has not left stays here.
     pub(super) fn begin_unwinding(&mut self) {
-        self.stand(None);
-        crate::kill::close_gates(&mut self.draft);
         let timers: Vec<TimerId> = self.draft.run.timers.keys().cloned().collect();
-        for timer in timers.iter().filter(|timer| matches!(timer, TimerId::Wait(_) | TimerId::Deadline)) {
+        for timer in timers.iter().filter(|timer| matches!(timer, TimerId::Scope(_) | TimerId::Deadline)) {
+            self.draft.clear_timer(timer);
+        }
+        self.withdraw();
+    }
+
+    /// Ends whatever the run is at. It takes one step after the other, so all of it belongs to the step that it stands at.
+    pub(super) fn withdraw(&mut self) {
+        self.stand(None);
+        self.close_gates();
+        let timers: Vec<TimerId> = self.draft.run.timers.keys().cloned().collect();
+        for timer in timers.iter().filter(|timer| matches!(timer, TimerId::Wait(_))) {
             self.draft.clear_timer(timer);
         }
         for effect in self.unsettled() {
@@ -44,6 +53,19 @@ impl<'a> Decider<'a> {
             self.close_child(&child);
         }
         self.stop_branches();
+    }
+
+    /// Closes every gate but those that ask for what a scope takes back just now: that is wanted further on.
+    fn close_gates(&mut self) {
+        let is_for_undo = |gate: &Gate| match &gate.subject {
+            GateSubject::Effect(effect) => !self.is_for_step(effect),
+            GateSubject::Step | GateSubject::Agent(_) => false,
+        };
+        let open = self.draft.run.open_gates().filter(|gate| !is_for_undo(gate));
+        let open: Vec<String> = open.map(|gate| gate.id.clone()).collect();
+        for gate in open {
+            crate::kill::close_gate(&mut self.draft, gate);
+        }
     }
 
     fn is_for_step(&self, effect: &EffectId) -> bool {
@@ -72,11 +94,10 @@ impl<'a> Decider<'a> {
 
     /// Goes on unwinding as far as possible; called at the end of every transition.
     pub(super) fn unwind_on(&mut self) {
-        while self.is_unwinding() && self.everything_is_known() {
-            let Some(entry) = self.next_undo() else {
-                let now = self.draft.at();
-                self.live(&RunEvent::Unwound(now));
-                return;
+        while let Some(from) = self.unwinds_from().filter(|_| self.everything_is_known()) {
+            let Some(entry) = self.next_undo(from) else {
+                self.all_is_undone();
+                continue;
             };
             if let Some(round) = entry.round {
                 if self.take_branches_back(&entry, round) {
@@ -91,6 +112,24 @@ impl<'a> Decider<'a> {
         }
     }
 
+    /// Returns the place of the first way back that is taken now: all of them where the run unwinds, those of a scope where it does.
+    fn unwinds_from(&self) -> Option<usize> {
+        if self.is_unwinding() {
+            return Some(0);
+        }
+        let scope = self.draft.run.failing_scope().filter(|_| self.is_active())?;
+        Some(scope.first_undo())
+    }
+
+    fn all_is_undone(&mut self) {
+        if self.is_unwinding() {
+            let now = self.draft.at();
+            self.live(&RunEvent::Unwound(now));
+        } else {
+            self.scope_is_undone();
+        }
+    }
+
     fn everything_is_known(&self) -> bool {
         self.no_branch_goes_on()
             && self.draft.run.effects.values().all(|state| {
@@ -100,11 +139,11 @@ impl<'a> Decider<'a> {
             })
     }
 
-    /// Returns the last undo that is not done.
-    fn next_undo(&self) -> Option<Part<UndoEntry>> {
+    /// Returns the last undo that is not done, from a place on.
+    fn next_undo(&self, from: usize) -> Option<Part<UndoEntry>> {
         let open =
             |entry: &&Part<UndoEntry>| matches!(entry.state, UndoState::Registered | UndoState::Running(_));
-        self.draft.run.undo.iter().rev().find(open).cloned()
+        self.draft.run.undo.iter().skip(from).rev().find(open).cloned()
     }
 
     fn take_one_back(&mut self, entry: &UndoEntry) {
@@ -237,11 +276,5 @@ impl<'a> Decider<'a> {
             let cause = of.to_string();
             self.tell("failed", &cause, title);
         }
-    }
-
-    /// Returns the steps that were taken back, the earliest first.
-    pub(super) fn first_undone(&self) -> Option<String> {
-        let done = self.draft.run.undo.iter().find(|entry| entry.state == UndoState::Done);
-        done.map(|entry| entry.step.clone())
     }
 }

@@ -8,6 +8,7 @@ mod branches;
 mod effect;
 mod gate;
 mod part;
+mod scope;
 mod waiting;
 
 use std::{
@@ -37,6 +38,7 @@ pub use branches::{Bits, Branches, Results};
 pub use effect::{Child, Close, EffectPhase, EffectState, Life, Purpose, Traits};
 pub use gate::{Card, Coverage, CoveredCall, CoveredUndo, Decided, Gate, GatePhase, GateSubject, Shown};
 pub use part::Part;
+pub use scope::{Failing, OpenScope};
 pub use waiting::WakeUp;
 
 /// How long after its timeout an attempt counts as lost, in milliseconds.
@@ -82,7 +84,7 @@ pub struct Run {
     pub seq: u64,
     /// Where its life stands.
     pub phase: Phase,
-    /// Where it stands in the playbook; `None` while it unwinds and after its end.
+    /// Where it stands in the playbook; `None` while it or a scope of it unwinds, and after its end.
     pub position: Option<Position>,
     /// What is known of each step that was reached.
     pub steps: BTreeMap<StepId, Part<StepState>>,
@@ -100,6 +102,9 @@ pub struct Run {
     /// The branches of its `each` and `parallel` steps: those of each step's last round, and those that can still be taken back.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub branches: BTreeMap<Round, Part<Branches>>,
+    /// The scopes that it is in, the innermost last. Those that it was in when it ended are kept for a retry.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<Part<OpenScope>>,
     /// The number of the last signal that it was given by each mailbox, by the names of their instances.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub heard: BTreeMap<String, u64>,
@@ -230,7 +235,8 @@ pub struct StepState {
     pub effects: Vec<EffectId>,
     /// How many gates were opened for it: part of the next one's id.
     pub gates: u32,
-    /// How many rounds of branches it began, retries of the run among them: part of the next ones' names.
+    /// How many rounds of branches it began, or how often its scope was entered, retries of the run among them: part of the next ones'
+    /// names.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub rounds: u32,
 }
@@ -282,6 +288,9 @@ pub struct UndoEntry {
     /// The round of the step whose branches are taken back, where it has branches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub round: Option<u32>,
+    /// Whether a scope took it back, or let it be, and the run went on: the run has nothing to do with it any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_scope: bool,
 }
 
 /// How far an undo is.

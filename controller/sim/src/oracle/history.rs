@@ -19,7 +19,7 @@ pub(super) struct Sent {
     pub(super) at: Stamp,
     /// The number of the entry.
     pub(super) seq: u64,
-    /// Whether its run unwound already, or had ended.
+    /// Whether its run, or a scope of it, unwound already, or had ended.
     pub(super) is_unwanted: bool,
 }
 
@@ -83,8 +83,9 @@ impl History {
                 }
             }
             Event::EffectLeased { effect, attempt, .. } if is_leased(after, effect, *attempt) => {
-                let is_wanted =
-                    before.is_some_and(|run| matches!(run.phase, Phase::Active | Phase::Paused { .. }));
+                let is_wanted = before.is_some_and(|run| {
+                    matches!(run.phase, Phase::Active | Phase::Paused { .. }) && run.failing_scope().is_none()
+                });
                 let sent = Sent { at: entry.envelope.at, seq: after.seq, is_unwanted: !is_wanted };
                 self.sent.insert((effect.clone(), *attempt), sent);
             }

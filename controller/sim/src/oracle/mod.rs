@@ -4,6 +4,7 @@ mod approvals;
 mod branches;
 mod case;
 mod history;
+mod scopes;
 mod unwinding;
 
 use std::collections::BTreeMap;
@@ -36,6 +37,7 @@ pub(crate) fn judge_acts<H: Host>(host: &H, acts: &[Act]) -> Vec<String> {
         broken.extend(invented(case));
         broken.extend(approvals::unapproved(case));
         broken.extend(unwinding::unwound(case));
+        broken.extend(scopes::scoped(case));
         broken.extend(outlived(case, &outbox));
         if !case.kept.run.is_ended() {
             broken.push(format!("{id} has not ended: {:?}", case.kept.run.waiting()));
@@ -79,7 +81,8 @@ fn acted_twice(acts: &[Act]) -> Vec<String> {
     broken
 }
 
-/// Nothing acts without a lease that is durable; a run that unwinds, or has ended, sends nothing but what takes something back.
+/// Nothing acts without a lease that is durable; a run or a scope that unwinds, or has ended, sends nothing but what takes something
+/// back.
 fn unsent(case: &Case<'_>) -> Vec<String> {
     let judged = case.acts.iter().filter_map(|act| {
         let Some(sent) = case.history.sent.get(&(act.effect.clone(), act.attempt)) else {

@@ -1,4 +1,4 @@
-//! A run that ends badly takes back what it did: all of it, the last first, once each.
+//! A run that ends badly, or a scope that fails, takes back what it did: all of it, the last first, once each.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ pub(super) fn unwound(case: &Case<'_>) -> Vec<String> {
     let is_open = |state: &UndoState| matches!(state, UndoState::Registered | UndoState::Running(_));
     let ended_badly = run.is_ended() && !matches!(run.status(), "done" | "killed");
     let undone = undone(case);
-    for entry in run.undo.iter().filter(|_| ended_badly) {
+    for entry in run.undo.iter().filter(|entry| ended_badly || entry.by_scope) {
         if is_open(&entry.state) {
             broken.push(format!("{} ended and did not take {} back", run.id, entry.effect));
         }
@@ -61,7 +61,7 @@ fn out_of_order(case: &Case<'_>) -> Vec<String> {
     let mut last = None;
     for fact in case.kept.log.iter().flat_map(|entry| &entry.facts) {
         match fact {
-            Fact::Retried { .. } => last = None,
+            Fact::Retried { .. } | Fact::ScopeLeft { undone: true, .. } => last = None,
             Fact::UndoMoved { effect, state: UndoState::Running(_) } => {
                 let place = (effect.seq, effect.index);
                 if last.is_some_and(|before| place > before) {

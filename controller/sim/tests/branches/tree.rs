@@ -7,7 +7,7 @@ use adjutant_machine::{
     call::{Call, Perform},
     event::{BranchEnded, Decision, Event, GateDecided, RunStarted},
     fact::Fact,
-    id::EffectId,
+    id::{EffectId, Stamp},
     run::Run,
     trust::Speaker,
 };
@@ -134,9 +134,14 @@ impl Tree {
                 .find(|(of, timer)| of == run && timer.to_string().starts_with("the wait"));
             let Some((_, timer)) = waits.cloned() else { return };
             let at = self.host.timers[&(run.to_owned(), timer.clone())];
-            self.host.now = self.host.now.max(at);
+            self.wait_until(at);
             self.send(run, Event::TimerFired { timer });
         }
+    }
+
+    /// Lets time pass.
+    pub(crate) fn wait_until(&mut self, moment: Stamp) {
+        self.host.now = self.host.now.max(moment);
     }
 
     /// Approves the open gate of a run.

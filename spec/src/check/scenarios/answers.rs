@@ -344,7 +344,9 @@ fn unasked(step: &Step) -> Option<&'static str> {
         StepKind::Wait { .. } => Some("it waits, and time passes by itself"),
         StepKind::End { .. } => Some("it ends the run"),
         StepKind::Signal { .. } | StepKind::Emit { .. } => Some("it tells others, and nobody answers"),
-        StepKind::Each { .. } | StepKind::Parallel { .. } => Some("what is inside it asks"),
+        StepKind::Each { .. } | StepKind::Parallel { .. } | StepKind::Scope { .. } => {
+            Some("what is inside it asks")
+        }
         StepKind::Record { op: RecordOp::ReadOne { .. } | RecordOp::ReadList { .. } } => {
             Some("the play reads the records that are there, say them under `given`")
         }

@@ -110,7 +110,8 @@ impl Expected<'_> {
             | StepKind::Choose { .. }
             | StepKind::End { .. }
             | StepKind::Each { .. }
-            | StepKind::Parallel { .. } => Some(Vec::new()),
+            | StepKind::Parallel { .. }
+            | StepKind::Scope { .. } => Some(Vec::new()),
         }
     }
 }
