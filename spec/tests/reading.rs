@@ -60,11 +60,6 @@ fn own_keys_are_ignored_everywhere() {
 #[test]
 fn each_step_kind_of_a_later_version_is_understood_and_refused_once() {
     let steps = [
-        ("budget", "budget = \"1.00 EUR\"\neach = \"{{ steps.r.items }}\"\nas = \"topic\"\nmax_items = 20"),
-        (
-            "budget",
-            "budget = \"1.00 EUR\"\nscope = \"research\"\ndeadline = \"2h\"\non = { error = \"done\" }",
-        ),
         ("recall", "recall = \"{{ input.text }}\"\nlimit = 3"),
         ("remember", "remember = \"{{ input.text }}\"\nkind = \"fact\""),
         (

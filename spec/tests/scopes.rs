@@ -219,3 +219,48 @@ fn scopes_stand_in_branches_and_hold_them_and_each_other() {
     let StepKind::Scope { steps, .. } = &playbook.step("part").expect("it is there").kind else { panic!() };
     assert_eq!(*steps, ["inner", "last"]);
 }
+
+#[test]
+fn what_stands_in_a_budget_fits_into_it_and_is_seen_by_it() {
+    let files = |group: &str, ask: &str| {
+        let playbook = format!(
+            "schema = \"adjutant/v1\"\n\n[input.topics]\ntype = \"list\"\n\n[[step]]\n{group}\n\n[[step]]\n{ask}\n\n[[step]]\n{DONE}\n"
+        );
+        let reader =
+            "schema = \"adjutant/v1\"\nprompt = \"prompts/reader.md\"\noutput = { topic = \"string\" }\n";
+        let other = format!("schema = \"adjutant/v1\"\n\n[[step]]\n{DONE}\n");
+        let report = load(&company(&[
+            ("agents/reader.toml", reader),
+            ("prompts/reader.md", "What is this?\n"),
+            ("playbooks/other.toml", &other),
+            ("playbooks/hello.toml", &playbook),
+        ]))
+        .report;
+        let told = |name: &str| name.starts_with('E') || ["W0301", "W0605"].contains(&name);
+        let found = report.diagnostics().iter().filter(|found| told(found.code.name()));
+        found.map(|found| format!("{}: {}", found.code, found.message)).collect::<Vec<_>>()
+    };
+    let group = "id = \"group\"\nscope = \"the work\"\nbudget = \"1.00 EUR\"\nnext = \"done\"";
+    let ask = |cost: &str| format!("id = \"ask\"\nin = \"group\"\nagent = \"reader\"\nmax_cost = \"{cost}\"");
+    assert_eq!(files(group, &ask("0.90 EUR")), nothing());
+    assert_eq!(
+        files(group, &ask("1.10 EUR")),
+        ["E0604: step \"ask\" may cost 1.10 EUR, more than the budget of 1.00 EUR of scope \"group\""]
+    );
+    assert!(
+        files(&group.replace("EUR", "USD"), &ask("0.10 EUR")).iter().any(|found| found.starts_with("E0605"))
+    );
+    let each = "id = \"group\"\neach = \"{{ input.topics }}\"\nas = \"topic\"\nmax_items = 20\nbudget = \"1.00 EUR\"\nnext = \"done\"";
+    assert_eq!(files(each, &ask("0.05 EUR")), nothing());
+    assert_eq!(
+        files(each, &ask("0.06 EUR")),
+        [
+            "W0605: step \"ask\" may cost 1.20 EUR for 20 items, more than the budget of 1.00 EUR of each \"group\""
+        ]
+    );
+    let run = "id = \"ask\"\nin = \"group\"\nrun = \"other\"";
+    assert_eq!(
+        files(group, run),
+        ["E0609: scope \"group\" has a budget, and step \"ask\" in it runs \"other\""]
+    );
+}

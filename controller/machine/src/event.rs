@@ -17,6 +17,7 @@ use crate::{
     branch::Round,
     id::{EffectId, Stamp},
     life::mailbox::{MailboxTold, SignalCame},
+    purse::Purse,
     trust::Speaker,
 };
 
@@ -304,6 +305,9 @@ pub struct RunStarted {
     /// What a branch hears of the signals to its run; absent of a run that is no branch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hearing: Option<Hearing>,
+    /// The caps on money that hold for a branch.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub purses: Vec<Purse>,
 }
 
 /// Which signals are meant for a branch: those for the run that it is a part of, less those that were given before it began.

@@ -91,6 +91,7 @@ pub(crate) fn opened(started: &RunStarted, at: Stamp) -> Run {
         undo: Vec::new(),
         branches: Default::default(),
         scopes: Vec::new(),
+        given_purses: started.purses.clone(),
         heard: started.hearing.as_ref().map(|hearing| hearing.heard.clone()).unwrap_or_default(),
         hears_since: started.hearing.as_ref().map(|hearing| hearing.since),
         timers: Default::default(),

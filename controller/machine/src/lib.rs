@@ -57,6 +57,7 @@ pub mod memory;
 pub mod money;
 mod output;
 pub mod projection;
+pub mod purse;
 pub mod reads;
 pub mod records;
 pub mod run;

@@ -92,7 +92,7 @@ impl Company {
 fn each(items: &str, many: Many, body: Fragment) -> StepKind {
     let Many { max_parallel, min_ok } = many;
     let (items, item) = (template(items), "item".to_owned());
-    StepKind::Each { items, item, max_items: 20_000, max_parallel, min_ok, body }
+    StepKind::Each { items, item, max_items: 20_000, max_parallel, min_ok, budget: None, body }
 }
 
 fn template(text: &str) -> Template {

@@ -137,6 +137,7 @@ pub fn started(bundle: &Bundle, stage: Stage, inputs: &[(&str, Value)]) -> RunSt
         dry: false,
         speaker: None,
         hearing: None,
+        purses: Vec::new(),
     }
 }
 

@@ -86,7 +86,7 @@ pub(super) fn decide(draft: &mut Draft<'_>, perform: &Perform) -> Result<Admitte
         return Ok(Admitted::Wait(Ticket { cause: Cause::NoRevision, seen, until: Until::Moved }));
     };
     let Some(run) = &draft.run else { return Ok(Admitted::Go { reserved: None, plan }) };
-    let (run, playbook, stage) = (run.id.clone(), run.oldest(), run.stage);
+    let (run, playbook, stage, purses) = (run.id.clone(), run.oldest(), run.stage, run.purses().collect());
     let look = Look { perform, plan: &plan, seen, playbook: &playbook, stage };
     if let Some(cause) = pauses::holds(&live, &playbook, reaches(&plan, &perform.call)) {
         return Ok(look.wait(cause, None));
@@ -104,7 +104,7 @@ pub(super) fn decide(draft: &mut Draft<'_>, perform: &Perform) -> Result<Admitte
         Ok(pass) => pass,
         Err(stop) => return Ok(stop),
     };
-    let spender = Spender { run: &run, playbook: &playbook, agent: agent(&perform.call) };
+    let spender = Spender { run: &run, playbook: &playbook, agent: agent(&perform.call), purses };
     let admitted = reserve(draft, &look, &spender)?;
     // What waits, or never starts, uses up nothing.
     if matches!(admitted, Admitted::Go { .. }) {
@@ -148,7 +148,8 @@ fn forbidden(look: &Look<'_>, now: Stamp) -> Option<Admitted> {
     let effect = effect(&perform.call);
     let is_undo = matches!(&*perform.call, Call::Verb(verb) if verb.undo_of.is_some());
     if effect != Effect::Read || agent(&perform.call).is_some() {
-        let spender = Spender { run: "", playbook, agent: agent(&perform.call) };
+        let agent = agent(&perform.call);
+        let spender = Spender { run: "", playbook, agent, purses: Vec::new() };
         if let Some(until) = frozen(plan, &spender.scopes(plan), now) {
             return Some(look.wait(Cause::Freeze, Some(until)));
         }

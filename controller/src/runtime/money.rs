@@ -4,6 +4,7 @@ use adjutant_machine::{
     branch::root_of,
     id::Stamp,
     money::budget::{self, Account},
+    purse::Purse,
 };
 use adjutant_spec::{
     plan::{Budget, OldestId, OnExceed, Plan, Subject, Window},
@@ -25,7 +26,7 @@ pub(super) struct Reservation {
 /// Names one row of sums; its scope is a [`Subject`], so a rename changes no sum.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct SumsKey {
-    /// Whose sums they are: `company`, `slice:<id>`, `playbook:<id>`, `agent:<id>`, by ids that never change.
+    /// Whose sums they are: `company`, `slice:<id>`, `playbook:<id>`, `agent:<id>`, by ids that never change; `part:<run>/<step>.<time>`.
     pub(super) scope: String,
     /// The word of the window: `day`, `week`, `month`, `run`.
     pub(super) window: String,
@@ -49,8 +50,8 @@ impl SumsKey {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Cap {
     pub(super) place: SumsKey,
-    /// The scope as its file says it.
-    pub(super) written: String,
+    /// What people call it.
+    pub(super) name: String,
     pub(super) limit: Money,
     pub(super) on_exceed: OnExceed,
     /// When its window ends; `None` for a run's own.
@@ -60,8 +61,7 @@ pub(super) struct Cap {
 impl Cap {
     /// Returns the cap with its row, as the machine judges it.
     pub(super) fn with(&self, account: Account) -> budget::Cap {
-        let name = format!("the {} budget of {}", self.place.window, self.written);
-        budget::Cap { name, limit: self.limit, on_exceed: self.on_exceed, account }
+        budget::Cap { name: self.name.clone(), limit: self.limit, on_exceed: self.on_exceed, account }
     }
 }
 
@@ -71,6 +71,8 @@ pub(super) struct Spender<'a> {
     pub(super) run: &'a str,
     pub(super) playbook: &'a OldestId,
     pub(super) agent: Option<&'a str>,
+    /// The caps of the scopes and the rounds that the call is a part of.
+    pub(super) purses: Vec<Purse>,
 }
 
 impl Spender<'_> {
@@ -91,19 +93,29 @@ impl Spender<'_> {
             let slot = if budget.window == Window::Run { root_of(self.run).to_owned() } else { name };
             let scope = plan.subject(&budget.scope).as_str().to_owned();
             let place = SumsKey { scope, window: word(budget.window).to_owned(), slot };
-            let written = budget.scope.clone();
+            let name = format!("the {} budget of {}", place.window, budget.scope);
             // A run has no next window: a plan of an older build that lets it wait for one is read as a refusal.
             let on_exceed = if ends.is_some() { budget.on_exceed } else { OnExceed::Refuse };
-            Cap { place, written, limit: budget.limit, on_exceed, ends }
+            Cap { place, name, limit: budget.limit, on_exceed, ends }
         };
         let counts = |budget: &&Budget| scopes.contains(&plan.subject(&budget.scope));
-        let caps: Vec<Cap> = plan.policies.budgets.iter().filter(counts).map(cap).collect();
-        if !caps.is_empty() {
-            return caps;
+        let mut caps: Vec<Cap> = plan.policies.budgets.iter().filter(counts).map(cap).collect();
+        if caps.is_empty() {
+            let scope = "company".to_owned();
+            let (window, on_exceed) = (Window::Day, OnExceed::Refuse);
+            caps.push(cap(&Budget { scope, limit: plan.prices.default_cap, window, on_exceed }));
         }
-        let scope = "company".to_owned();
-        let (window, on_exceed) = (Window::Day, OnExceed::Refuse);
-        vec![cap(&Budget { scope, limit: plan.prices.default_cap, window, on_exceed })]
+        caps.extend(self.purses.iter().map(|purse| self.of_purse(purse)));
+        caps
+    }
+
+    /// Sums of a part of a run are kept as the run's own are: by its root, and as long.
+    fn of_purse(&self, purse: &Purse) -> Cap {
+        let scope = format!("part:{}/{}", purse.run, purse.round);
+        let place =
+            SumsKey { scope, window: word(Window::Run).to_owned(), slot: root_of(self.run).to_owned() };
+        let name = format!("the budget of step \"{}\"", purse.round.step);
+        Cap { place, name, limit: purse.limit, on_exceed: OnExceed::Refuse, ends: None }
     }
 
     /// Returns the rows of today that are kept for people, whether or not a cap is on them.

@@ -96,6 +96,7 @@ fn new_run(live: &Live, playbook: &Playbook, begin: Begin) -> Result<NewRun, Err
         dry: begin.dry,
         speaker: Some(begin.speaker),
         hearing: None,
+        purses: Vec::new(),
     };
     Ok(NewRun { started, oldest: playbook.oldest(), by: begin.by, meant: begin.meant })
 }
@@ -136,6 +137,7 @@ pub(super) async fn child(core: &Arc<Core>, perform: &Perform) -> Result<Started
         dry: perform.dry,
         speaker: None,
         hearing: None,
+        purses: Vec::new(),
     };
     let by = format!("run:{}", perform.effect.run);
     begin_run(core, NewRun { started, oldest, by, meant: None }).await

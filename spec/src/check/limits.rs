@@ -268,9 +268,9 @@ fn concerns(cx: &Cx<'_>, agent: Option<&str>, scope: &str) -> bool {
 }
 
 /// An amount of money, with its place.
-struct Amount {
-    money: Money,
-    spot: Spot,
+pub(crate) struct Amount {
+    pub(crate) money: Money,
+    pub(crate) spot: Spot,
 }
 
 fn agent_cost(cx: &Cx<'_>, agent: Option<&str>, cap: &Amount, out: &mut Out) {
@@ -330,7 +330,7 @@ fn unending(draft: &Draft, at: &At<Budget>, out: &mut Out) {
     );
 }
 
-fn one_currency(draft: &Draft, amount: &Amount, what: &str, out: &mut Out) {
+pub(crate) fn one_currency(draft: &Draft, amount: &Amount, what: &str, out: &mut Out) {
     let currency = amount.money.currency;
     let Some(company) = draft.company.as_ref().filter(|company| company.currency != currency) else {
         return;

@@ -23,6 +23,7 @@ pub(crate) mod limits;
 mod links;
 pub(crate) mod names;
 mod promises;
+mod purses;
 mod reach;
 mod reads;
 mod scenarios;
@@ -90,6 +91,7 @@ fn flowing(cx: &Cx<'_>, children: &Children<'_>, out: &mut Out) {
     labels::check(cx, &labels, &cover.gate_of, out);
     labels::check_children(cx, &labels, children, out);
     limits::check(cx, children, out);
+    purses::check(cx, out);
     walk::check(cx, out);
 }
 

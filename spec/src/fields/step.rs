@@ -334,7 +334,7 @@ static EACH: Table = Table::new(
             "5",
             "How many must end well, all when absent; else the outcome is `some_failed`.",
         ),
-        Field::opt("budget", Ty::Money, "\"1.00 EUR\"", "The most that all items may cost.").later(),
+        Field::opt("budget", Ty::Money, "\"1.00 EUR\"", "The most that all items may cost each time."),
     ],
 );
 
@@ -369,8 +369,12 @@ static SCOPE: Table = Table::new(
             "\"2h\"",
             "When the group ends at the latest: what it did is taken back, and the outcome is `expired`.",
         ),
-        Field::opt("budget", Ty::Money, "\"1.00 EUR\"", "The most that the group may cost each time.")
-            .later(),
+        Field::opt(
+            "budget",
+            Ty::Money,
+            "\"1.00 EUR\"",
+            "The most that the group may cost each time, its branches among it.",
+        ),
     ],
 );
 

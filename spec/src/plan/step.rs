@@ -149,6 +149,9 @@ pub enum StepKind {
         max_parallel: u32,
         /// How many must end well; all of them where it is absent.
         min_ok: Option<u32>,
+        /// The most that all of them may cost together, each time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        budget: Option<Money>,
         /// What is done for one item.
         body: Fragment,
     },

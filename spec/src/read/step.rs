@@ -89,6 +89,7 @@ fn each(view: &View<'_>) -> Option<StepKind> {
         max_items: view.count("max_items")?,
         max_parallel: view.count("max_parallel").unwrap_or(MAX_PARALLEL),
         min_ok: view.count("min_ok"),
+        budget: view.money("budget"),
         body: Fragment::default(),
     })
 }

@@ -27,6 +27,7 @@ use crate::{
     id::InstanceId,
     labels,
     output::branch_output,
+    purse::Purse,
     run::{Bits, Branches, Part, Results, UndoEntry, UndoState, Wait},
     verdict::{Refusal, Verdict},
 };
@@ -60,7 +61,7 @@ impl<'a> Decider<'a> {
     }
 
     fn each(&self, step: &Step) -> Result<Branches, String> {
-        let StepKind::Each { items, item, max_items, max_parallel, min_ok, body } = &step.kind else {
+        let StepKind::Each { items, item, max_items, max_parallel, min_ok, budget, body } = &step.kind else {
             return Err("it has no items".to_owned());
         };
         let list = self.scope().render(items).map_err(|error| error.to_string())?;
@@ -76,6 +77,7 @@ impl<'a> Decider<'a> {
             undo_width: width,
             item_labels: labels::of_reads(&self.draft.run, &items.reads),
             item: item.clone(),
+            budget: *budget,
             items: list.into(),
             ..blank(count, vec![self.given(body)?])
         })
@@ -140,7 +142,11 @@ impl<'a> Decider<'a> {
         }
         self.fact(Fact::BranchesStarted { round: round.clone(), through });
         for index in branches.started..through {
-            let started = self.started(round, index, branches.given_to(index));
+            let mut started = self.started(round, index, branches.given_to(index));
+            started.purses.extend(branches.budget.map(|limit| {
+                let (run, round) = (self.draft.run.id.clone(), round.clone());
+                Purse { run, round, limit }
+            }));
             self.tell_branch(round, index, Event::RunStarted(Box::new(started)));
         }
     }
@@ -166,6 +172,7 @@ impl<'a> Decider<'a> {
                 since: run.hears_since.unwrap_or(run.started_at),
                 heard: run.heard.clone(),
             }),
+            purses: run.purses().collect(),
         }
     }
 
@@ -355,6 +362,7 @@ fn blank(count: u32, given: Given) -> Branches {
         width: 1,
         undo_width: 1,
         need: count,
+        budget: None,
         is_race: false,
         started: 0,
         over: Bits::default(),

@@ -61,12 +61,12 @@ impl<'a> Decider<'a> {
         let number = self.draft.run.steps.get(id).map_or(0, |state| state.rounds) + 1;
         let since = self.draft.at();
         let round = Round { step: id.clone(), number };
-        let scope = OpenScope { round, since, undo_from, failing: None };
+        let (deadline, budget) = match self.step(id).map(|step| &step.kind) {
+            Some(StepKind::Scope { deadline, budget, .. }) => (*deadline, *budget),
+            _ => (None, None),
+        };
+        let scope = OpenScope { round, since, undo_from, budget, failing: None };
         self.fact(Fact::ScopeEntered { scope: scope.into() });
-        let deadline = self.step(id).and_then(|step| match &step.kind {
-            StepKind::Scope { deadline, .. } => *deadline,
-            _ => None,
-        });
         if let Some(deadline) = deadline {
             self.draft.set_timer(TimerId::Scope(id.clone()), since.plus(deadline.millis()));
         }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use adjutant_spec::value::Labels;
+use adjutant_spec::value::{Labels, Money};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use serde_json::Value;
 
@@ -23,6 +23,9 @@ pub struct Branches {
     pub undo_width: u32,
     /// How many must end well.
     pub need: u32,
+    /// The most that all of them may cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Money>,
     /// Whether the others are not wanted any more once so many have ended well.
     pub is_race: bool,
     /// How many have begun: always the first ones.

@@ -31,6 +31,7 @@ use crate::{
     event::{Labelled, TimerId},
     id::{EffectId, Stamp},
     life::mailbox::MailboxId,
+    purse::Purse,
     trust::Speaker,
 };
 
@@ -105,6 +106,9 @@ pub struct Run {
     /// The scopes that it is in, the innermost last. Those that it was in when it ended are kept for a retry.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scopes: Vec<Part<OpenScope>>,
+    /// The caps on money that hold for all of it, because it is a branch.
+    #[serde(default, rename = "purses", skip_serializing_if = "Vec::is_empty")]
+    pub given_purses: Vec<Purse>,
     /// The number of the last signal that it was given by each mailbox, by the names of their instances.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub heard: BTreeMap<String, u64>,

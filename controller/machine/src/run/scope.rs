@@ -1,10 +1,10 @@
 //! The scopes that a run is in: groups of steps with a deadline, and an edge for what goes wrong in them.
 
-use adjutant_spec::plan::StepId;
+use adjutant_spec::{plan::StepId, value::Money};
 use serde::{Deserialize, Serialize};
 
 use super::{Part, Phase, Run, UndoEntry, UndoState};
-use crate::{branch::Round, id::Stamp};
+use crate::{branch::Round, id::Stamp, purse::Purse};
 
 /// A scope that a run is in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +15,9 @@ pub struct OpenScope {
     pub since: Stamp,
     /// How many ways back were noted before: what was noted since is the scope's to take back.
     pub undo_from: u32,
+    /// The most that it may cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Money>,
     /// Why it takes back what it did, once it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failing: Option<Failing>,
@@ -45,9 +48,14 @@ impl Run {
         self.scopes.last().map(|scope| &**scope).filter(|scope| goes_on && scope.failing.is_some())
     }
 
-    /// Returns the ways back that were noted since a scope was entered.
-    pub fn undos_of(&self, scope: &OpenScope) -> impl Iterator<Item = &UndoEntry> {
-        self.undo.iter().skip(scope.first_undo()).map(|entry| &**entry)
+    /// Returns the caps on money that hold for what the run does now: those that it was given as a branch, and those of the scopes
+    /// that it is in.
+    pub fn purses(&self) -> impl Iterator<Item = Purse> + '_ {
+        let own = self.scopes.iter().filter_map(|scope| {
+            let (run, round) = (self.id.clone(), scope.round.clone());
+            Some(Purse { run, round, limit: scope.budget? })
+        });
+        self.given_purses.iter().cloned().chain(own)
     }
 
     /// Returns the first step that was taken back because the run ended, and not because a scope of it failed.

@@ -371,6 +371,7 @@ fn unstarted() -> RunStarted {
         about: None,
         speaker: None,
         hearing: None,
+        purses: Vec::new(),
     }
 }
 

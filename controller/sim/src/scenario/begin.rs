@@ -182,5 +182,6 @@ fn run_of(plan: &Plan, bundle: &Bundle, started: Started) -> RunStarted {
         dry: false,
         speaker: Some(speaker),
         hearing: None,
+        purses: Vec::new(),
     }
 }

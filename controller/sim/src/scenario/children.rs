@@ -77,6 +77,7 @@ impl Player<'_> {
             dry: perform.dry,
             speaker: None,
             hearing: None,
+            purses: Vec::new(),
         };
         self.host.start(started)?;
         let doing = reply::succeeded(&perform, json!({ "run": run }));

@@ -217,6 +217,7 @@ pub(crate) fn nested(levels: usize) -> Company {
             holder.id = format!("dig-{level}");
             holder.next = Some(format!("end-{level}"));
             holder.kind = StepKind::Each {
+                budget: None,
                 items: items.clone(),
                 item: "item".to_owned(),
                 max_items: 1,
