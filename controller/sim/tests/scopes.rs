@@ -4,12 +4,17 @@
 #[expect(dead_code, reason = "other rules use the other words")]
 mod tree;
 
+use adjutant_company::company;
 use adjutant_machine::{
     Verdict,
     event::{ErrorClass, Event, Settlement, TimerId},
     run::{EffectPhase, Run, Status, UndoState},
 };
-use adjutant_sim::Company;
+use adjutant_sim::{
+    Company,
+    scenario::{Coverage, Playhouse, play},
+};
+use adjutant_spec::{load, scenario};
 use serde_json::{Value, json};
 use tree::{Tree, acted};
 
@@ -325,4 +330,104 @@ fn the_end_of_the_run_may_stand_in_a_scope() {
     tree.act("dig-1");
     assert_eq!(tree.host().ended("dig-1"), Some(Status::Done));
     assert!(tree.root().timers.is_empty() && erased(&tree) == 0);
+}
+
+#[test]
+fn what_runs_in_a_budget_knows_whose_it_is() {
+    let group = format!("{GROUP}\nbudget = \"2.00 EUR\"");
+    let dig = "id = \"dig\"\nin = \"group\"\neach = \"{{ input.places }}\"\nas = \"place\"\nmax_items = 5\nbudget = \"1.00 EUR\"";
+    let part = "id = \"part\"\nin = \"dig\"\nscope = \"one\"\nbudget = \"0.50 EUR\"";
+    let mut tree = tree(&[&group, dig, part, &note("add", "in = \"part\""), &note("two", "in = \"group\"")]);
+    let purses = |tree: &Tree, run: &str| -> Vec<String> {
+        let purses = tree.run(run).purses();
+        purses.map(|purse| format!("{} {}: {}", purse.run, purse.round, purse.limit)).collect()
+    };
+    let branch = "dig-1~dig.1.1";
+    let own = [
+        "dig-1 group.1: 2.00 EUR".to_owned(),
+        "dig-1 dig.1: 1.00 EUR".to_owned(),
+        format!("{branch} part.1: 0.50 EUR"),
+    ];
+    assert_eq!(purses(&tree, branch), own);
+    assert_eq!(purses(&tree, "dig-1"), own[..1], "what the items have is theirs");
+    tree.finish(branch);
+    tree.finish("dig-1~dig.1.0");
+    tree.act("dig-1");
+    assert_eq!((at(&tree), purses(&tree, "dig-1").len()), (Some("after"), 0));
+}
+
+const PLAYED: &str = r#"schema = "adjutant/v1"
+
+[[step]]
+id = "group"
+scope = "the work"
+deadline = "2h"
+on = { error = "sorry", expired = "late" }
+next = "done"
+
+[[step]]
+id = "ask"
+in = "group"
+gate = "Go on?"
+risk = "low"
+expires = "1h"
+on = { denied = "no", expired = "no" }
+next = "rest"
+
+[[step]]
+id = "no"
+in = "group"
+end = "failed"
+
+[[step]]
+id = "rest"
+in = "group"
+wait = { signal = "go", expires = "9h" }
+
+[[step]]
+id = "sorry"
+end = "cancelled"
+
+[[step]]
+id = "late"
+end = "cancelled"
+
+[[step]]
+id = "done"
+end = "done"
+"#;
+
+#[test]
+fn scenarios_play_scopes_and_count_the_ways_out_of_them() {
+    let begin = "schema = \"adjutant/v1\"\nplaybook = \"hello\"\n";
+    let ask = |outcome: &str| format!("\n[[answer]]\nstep = \"ask\"\noutcome = \"{outcome}\"\n");
+    let steps = |steps: &[&str]| -> String {
+        steps.iter().map(|step| format!("\n[[expect]]\nstep = \"{step}\"\n")).collect()
+    };
+    let signal = "\n[[answer]]\nstep = \"rest\"\noutcome = \"ok\"\n";
+    let files = company(&[
+        ("playbooks/hello.toml", PLAYED),
+        (
+            "tests/good.toml",
+            &format!("{begin}{}{signal}{}", ask("approved"), steps(&["group", "rest", "done"])),
+        ),
+        ("tests/no.toml", &format!("{begin}{}{}", ask("denied"), steps(&["group", "sorry"]))),
+        ("tests/late.toml", &format!("{begin}{}{}", ask("approved"), steps(&["rest", "late"]))),
+    ]);
+    let loaded = load(&files);
+    assert!(!loaded.report.has_errors(), "{}", loaded.report.render());
+    let plan = loaded.plan.as_ref().expect("it checks");
+    let mut house = Playhouse::new(plan);
+    let mut coverage = Coverage::default();
+    coverage.begin(&plan.bundles["hello"]);
+    for one in &scenario::all(&loaded.draft) {
+        let played = play(&mut house, one);
+        assert!(played.finding.is_none(), "{}: {:#?}", one.file, played.finding);
+        coverage.count(&played.course);
+    }
+    let missed: Vec<String> = coverage.playbooks["hello"]
+        .missed_ways()
+        .map(|way| format!("{} {} {}", way.from, way.outcome, way.to))
+        .collect();
+    assert_eq!(missed, ["ask edited rest", "ask expired no"]);
 }
