@@ -16,7 +16,7 @@ use crate::{
     },
     desk::{
         LogWish, PageWish, RunFilter, SendSignal, StartWish, Started,
-        views::{LogView, RoundView, RunLine, RunView, WhyView},
+        views::{LogView, RoundView, RunLine, RunView, ScopeView, WhyView},
     },
 };
 
@@ -169,6 +169,7 @@ fn text_of(out: &Out, run: &RunView) -> Words {
     for (name, value) in rows.into_iter().filter(|(name, _)| *name != "part" || line.part.is_some()) {
         text += words!("  {:<9} {}\n", name, value);
     }
+    run.scopes.iter().for_each(|scope| self::scope(scope, &mut text));
     for reason in &run.waiting {
         text += words!("  waits     {}\n", reason);
     }
@@ -176,6 +177,16 @@ fn text_of(out: &Out, run: &RunView) -> Words {
     run.rounds.iter().for_each(|round| branches(out, round, &mut text));
     effects(out, run, &mut text);
     text
+}
+
+/// Says which scope a run is in, and until when; or that the scope takes back what it did.
+fn scope(scope: &ScopeView, text: &mut Words) {
+    let ScopeView { step, ends, failing, .. } = scope;
+    *text += match (failing, ends) {
+        (Some(why), _) => words!("  scope     {}, takes back what it did: {}\n", step, why),
+        (None, Some(ends)) => words!("  scope     {}, until {}\n", step, when(*ends)),
+        (None, None) => words!("  scope     {}\n", step),
+    };
 }
 
 /// Says how far the branches of a step are, and lists the first that are not over.

@@ -147,6 +147,7 @@ pub(super) fn content(frame: &Frame, shown: &OneRun) -> Markup {
            div.columns.is-run {
                div {
                    @if shown.at.is_none() { (waiting(frame, shown)) }
+                   (scopes(frame, run))
                    (gates(frame, run))
                    (steps(frame, shown))
                    @for round in &run.rounds { (branches(frame, round)) }
@@ -196,6 +197,20 @@ fn waiting(frame: &Frame, shown: &OneRun) -> Markup {
                         li { span.tag { (line.kind) } " " (line.text) @if let Some(at) = line.at { span.soft { " · " (frame.time(at)) } } }
                     } }
                 }
+            }
+        }
+    }
+}
+
+/// The scopes that the run is in.
+fn scopes(frame: &Frame, run: &RunView) -> Markup {
+    html! {
+        @for scope in &run.scopes {
+            @let step = html! { a href={ "#step-" (scope.step) } { (scope.step) } };
+            @if let Some(why) = &scope.failing {
+                p.notice.is-warning { "Scope " (step) " takes back what it did: " (why) }
+            } @else {
+                p.soft { "In scope " (step) @if let Some(ends) = scope.ends { " · ends " (frame.time(ends)) " at the latest" } }
             }
         }
     }

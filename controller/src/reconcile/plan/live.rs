@@ -5,7 +5,7 @@ use std::{
     mem::discriminant,
 };
 
-use adjutant_spec::plan::{Bundle, BundleId, Id, Plan, Playbook, Step, StepId};
+use adjutant_spec::plan::{Bundle, BundleId, Id, Plan, Playbook, Step, StepId, StepKind};
 use serde::{Deserialize, Serialize};
 
 use crate::{reconcile::files::digest, runtime::views::PinnedBy};
@@ -139,6 +139,9 @@ struct Holder<'a> {
 fn holders(steps: &[Step]) -> BTreeMap<&StepId, Holder<'_>> {
     let mut found = BTreeMap::new();
     for step in steps {
+        if let StepKind::Scope { steps, .. } = &step.kind {
+            found.extend(steps.iter().map(|inner| (inner, Holder { step: &step.id, fragment: 0 })));
+        }
         for (fragment, body) in step.kind.fragments().into_iter().enumerate() {
             found.extend(body.steps.iter().map(|inner| (&inner.id, Holder { step: &step.id, fragment })));
             found.extend(holders(&body.steps));

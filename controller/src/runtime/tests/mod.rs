@@ -20,6 +20,7 @@ mod renames;
 mod retention;
 mod runs;
 mod schedules;
+mod scopes;
 mod signals;
 mod signals_outside;
 mod switches;

@@ -2,7 +2,8 @@
 
 use adjutant_machine::{
     branch::{BranchId, Round, steps_of},
-    run::{Branches, Part, Run},
+    event::TimerId,
+    run::{Branches, OpenScope, Part, Run},
 };
 use adjutant_spec::{
     plan::{Bundle, Step, StepKind},
@@ -10,7 +11,11 @@ use adjutant_spec::{
 };
 use serde_json::Value;
 
-use crate::runtime::{Error, core::Core, views::RoundView};
+use crate::runtime::{
+    Error,
+    core::Core,
+    views::{RoundView, ScopeView, When},
+};
 
 /// How much of an item is told.
 const MOST_LETTERS: usize = 80;
@@ -28,6 +33,29 @@ pub(super) fn rounds(run: &Run) -> Vec<RoundView> {
         unfinished: Vec::new(),
     };
     run.branches.iter().map(view).collect()
+}
+
+/// Returns the scopes that a run is in, the outermost first; none of one that has ended.
+pub(super) fn scopes(run: &Run) -> Vec<ScopeView> {
+    let ends = |step: &str| run.timers.get(&TimerId::Scope(step.to_owned())).copied();
+    let view = |scope: &Part<OpenScope>| ScopeView {
+        step: scope.round.step.clone(),
+        number: scope.round.number,
+        since: When(scope.since),
+        ends: ends(&scope.round.step).map(When),
+        failing: scope.failing.as_ref().map(|failing| failing.message.clone()),
+    };
+    run.scopes.iter().filter(|_| !run.is_ended()).map(view).collect()
+}
+
+/// Says where a run stands in a scope, or that the scope takes back what it did.
+pub(super) fn in_words(scope: &ScopeView) -> String {
+    let ScopeView { step, ends, failing, .. } = scope;
+    match (failing, ends) {
+        (Some(why), _) => format!("scope \"{step}\" takes back what it did: {why}"),
+        (None, Some(ends)) => format!("in scope \"{step}\", which ends at {ends} at the latest"),
+        (None, None) => format!("in scope \"{step}\""),
+    }
 }
 
 /// Says which part of its run a branch is: `topic 3 of "dig": a deep well`, `lane "web" of "fan"`; nothing of a run.

@@ -234,6 +234,7 @@ fn show(core: &Core, run: &Run, entries: &[(u64, Entry)]) -> Result<RunView, Err
         parent: run.parent.clone(),
         children: children.into_iter().map(|child| child.run).collect(),
         rounds: part::rounds(run),
+        scopes: part::scopes(run),
         timeline: entries.iter().map(|(seq, entry)| timeline(*seq, entry)).collect(),
     })
 }

@@ -103,6 +103,9 @@ fn causes(core: &Core, run: &Run, chain: &mut Vec<WhyLine>) -> Result<(), Error>
     for BranchCause { branch, text, since } in branches::nearest_causes(core, run, MOST_BRANCHES)? {
         chain.push(line("branch", &branch, format!("{branch} is not over: {text}"), since));
     }
+    for scope in part::scopes(run).iter().rev() {
+        chain.push(line("scope", &scope.step, part::in_words(scope), Some(scope.since)));
+    }
     for cause in run.waiting() {
         chain.push(line("waits", &run.id, super::run::cause_now(core, run, &cause), None));
     }

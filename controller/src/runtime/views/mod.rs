@@ -209,8 +209,27 @@ pub struct RunView {
     #[serde(default)]
     #[schema(required)]
     pub rounds: Vec<RoundView>,
+    /// The scopes that it is in, the outermost first.
+    #[serde(default)]
+    #[schema(required)]
+    pub scopes: Vec<ScopeView>,
     /// What happened, one line each.
     pub timeline: Vec<TimelineLine>,
+}
+
+/// A scope that a run is in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ScopeView {
+    /// The step of the scope.
+    pub step: String,
+    /// How often the run has entered it, from 1.
+    pub number: u32,
+    /// When the run entered it.
+    pub since: When,
+    /// When it ends at the latest.
+    pub ends: Option<When>,
+    /// Why it takes back what it did, where it does.
+    pub failing: Option<String>,
 }
 
 /// The branches that a step began in one go.

@@ -50,6 +50,9 @@ impl Progress {
     }
 
     fn took(&self, edge: &Edge) -> bool {
+        if edge.enters {
+            return self.left_by.contains_key(&edge.to) || self.here.as_ref() == Some(&edge.to);
+        }
         self.left_by.get(&edge.from).is_some_and(|outcome| {
             edge.outcomes.iter().any(|known| known == outcome)
                 || (edge.is_rest && !edge.listed.iter().any(|known| known == outcome))
@@ -66,14 +69,19 @@ struct Edge {
     /// Whether it takes every outcome that has no edge of its own.
     is_rest: bool,
     listed: Vec<String>,
+    /// Whether it leads from a scope to the first step that stands in it.
+    enters: bool,
 }
+
+/// The outcomes after which a step goes on behind its scope, where nothing follows it.
+const ONWARD: [&str; 6] = ["ok", "approved", "edited", "skipped", "none", "chosen"];
 
 /// Returns the diagram.
 pub(super) fn diagram(playbook: &Playbook, progress: &Progress) -> Markup {
     let place: BTreeMap<&str, usize> =
         playbook.steps.iter().enumerate().map(|(place, step)| (step.id.as_str(), place)).collect();
     let edges: Vec<Edge> =
-        playbook.steps.iter().flat_map(edges).filter(|edge| place.contains_key(edge.to.as_str())).collect();
+        edges_of(playbook).into_iter().filter(|edge| place.contains_key(edge.to.as_str())).collect();
     let links: Vec<(usize, usize)> =
         edges.iter().map(|edge| (place[edge.from.as_str()], place[edge.to.as_str()])).collect();
     let picture = layers::lay_out(playbook.steps.len(), &links, SIZES);
@@ -99,20 +107,60 @@ fn tip(id: &str, class: &str) -> Markup {
     }
 }
 
+fn edges_of(playbook: &Playbook) -> Vec<Edge> {
+    let mut around: BTreeMap<&str, &Step> = BTreeMap::new();
+    for step in &playbook.steps {
+        if let StepKind::Scope { steps, .. } = &step.kind {
+            around.extend(steps.iter().map(|inner| (inner.as_str(), step)));
+        }
+    }
+    let mut edges: Vec<Edge> = playbook.steps.iter().flat_map(edges).collect();
+    for step in &playbook.steps {
+        match &step.kind {
+            StepKind::Scope { steps, .. } => {
+                let next = step.on.get("ok").or(step.next.as_ref());
+                edges.retain(|edge| edge.from != step.id || !edge.is_rest || Some(&edge.to) != next);
+                edges.extend(
+                    steps.first().map(|first| Edge { enters: true, ..from(step, first, String::new()) }),
+                );
+            }
+            _ => edges.extend(onward(step, &around).map(|to| {
+                let outcomes = ONWARD.map(str::to_owned).into();
+                Edge { outcomes, ..from(step, to, String::new()) }
+            })),
+        }
+    }
+    edges
+}
+
+/// Returns where a step leads behind which nothing stands in its scope: to what follows the scope.
+fn onward<'a>(step: &Step, around: &BTreeMap<&str, &'a Step>) -> Option<&'a str> {
+    let says_all = match &step.kind {
+        StepKind::End { .. } | StepKind::Route { .. } => true,
+        StepKind::Choose { otherwise, .. } => otherwise.is_some(),
+        _ => ["ok", "approved"].iter().any(|outcome| step.on.contains_key(*outcome)),
+    };
+    if says_all || step.next.is_some() {
+        return None;
+    }
+    // As many scopes at most as there are steps: what names scopes in a circle was not checked.
+    let scopes = std::iter::successors(around.get(step.id.as_str()), |scope| around.get(scope.id.as_str()));
+    let mut nexts = scopes.take(around.len()).map(|scope| scope.on.get("ok").or(scope.next.as_ref()));
+    nexts.find_map(|next| next.map(String::as_str))
+}
+
+/// Returns an edge that no outcome takes yet.
+fn from(step: &Step, to: &str, label: String) -> Edge {
+    let (from, to, listed) = (step.id.clone(), to.to_owned(), step.on.keys().cloned().collect());
+    Edge { from, to, label, outcomes: Vec::new(), is_rest: false, listed, enters: false }
+}
+
 fn edges(step: &Step) -> Vec<Edge> {
     let mut by_target: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (outcome, to) in &step.on {
         by_target.entry(to).or_default().push(outcome.clone());
     }
-    let listed: Vec<String> = step.on.keys().cloned().collect();
-    let edge = |to: &str, label: String| Edge {
-        from: step.id.clone(),
-        to: to.to_owned(),
-        label,
-        outcomes: Vec::new(),
-        is_rest: false,
-        listed: listed.clone(),
-    };
+    let edge = |to: &str, label: String| from(step, to, label);
     let mut found: Vec<Edge> = by_target
         .iter()
         .map(|(to, outcomes)| Edge { outcomes: outcomes.clone(), ..edge(to, outcomes.join(", ")) })
@@ -223,4 +271,71 @@ fn clipped(text: &str, longest: usize) -> String {
     }
     let kept: String = text.chars().take(longest - 1).collect();
     format!("{}…", kept.trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use adjutant_company::{company, plan};
+
+    use super::*;
+
+    const WORKS: &str = r#"schema = "adjutant/v1"
+
+[[step]]
+id = "group"
+scope = "the work"
+on = { error = "sorry" }
+next = "done"
+
+[[step]]
+id = "ask"
+in = "group"
+gate = "Go on?"
+risk = "low"
+expires = "1h"
+on = { denied = "no", expired = "no" }
+next = "rest"
+
+[[step]]
+id = "no"
+in = "group"
+end = "failed"
+
+[[step]]
+id = "rest"
+in = "group"
+wait = "1h"
+
+[[step]]
+id = "sorry"
+end = "cancelled"
+
+[[step]]
+id = "done"
+end = "done"
+"#;
+
+    #[test]
+    fn a_scope_is_entered_at_its_first_step_and_left_behind_its_last() {
+        let plan = plan(&company(&[("playbooks/hello.toml", WORKS)]));
+        let edges = edges_of(&plan.playbooks["hello"]);
+        let mut ways: Vec<String> =
+            edges.iter().map(|edge| format!("{} -> {} {}", edge.from, edge.to, edge.label)).collect();
+        ways.sort();
+        let expected = [
+            "ask -> no denied, expired",
+            "ask -> rest ",
+            "group -> ask ",
+            "group -> sorry error",
+            "rest -> done ",
+        ];
+        assert_eq!(ways, expected);
+        let left_by = [("ask", "approved"), ("rest", "ok"), ("group", "ok")];
+        let left_by = left_by.map(|(step, outcome)| (step.to_owned(), outcome.to_owned())).into();
+        let progress = Progress { here: None, left_by, ended: None };
+        let took: Vec<&str> =
+            edges.iter().filter(|edge| progress.took(edge)).map(|edge| edge.to.as_str()).collect();
+        assert_eq!(took.len(), 3, "in, on and out: {took:?}");
+        assert!(!took.contains(&"sorry") && !took.contains(&"no"));
+    }
 }

@@ -398,6 +398,7 @@ pub(super) fn run() -> OneRun {
         parent: None,
         children: vec!["support-e5f6g7h8".into()],
         rounds: Vec::new(),
+        scopes: Vec::new(),
         timeline: timeline.collect(),
         line,
     };

@@ -148,17 +148,25 @@ fn every_idempotency_class_keeps_its_promise_on_the_real_runtime() {
     assert!(tally.acts > 0 && tally.crashes > 0, "{tally:?}");
 }
 
-/// Returns a company whose items fail here and there, one whose items have items, one that races, and one as a file has it.
-fn branching() -> [(Company, u64); 4] {
+/// Returns a company whose items fail here and there, one whose items have items, one that races, one as a file has it, and one with
+/// scopes.
+fn branching() -> [(Company, u64); 5] {
     let place = |at: usize| {
         let parts: Vec<_> = (0..2).map(|part| json!({ "name": format!("{at}.{part}") })).collect();
         json!({ "name": format!("place {at}"), "bad": at == 3, "parts": parts })
     };
     let places: Vec<_> = (0..5).map(place).collect();
     let many = Many { max_parallel: 2, min_ok: Some(3) };
+    let names: Vec<_> = ["a", "b"].map(serde_json::Value::from).into();
     let splits = Company::splits(Join::AtLeast(2));
     let (digs, deep) = (Company::digs(&places, many), Company::digs_deep(&places[..3]));
-    [(digs, 0), (deep, 1_000), (splits, 2_000), (Company::books(&places[..3]), 3_000)]
+    [
+        (digs, 0),
+        (deep, 1_000),
+        (splits, 2_000),
+        (Company::books(&places[..3]), 3_000),
+        (Company::works(&names), 4_000),
+    ]
 }
 
 #[test]
