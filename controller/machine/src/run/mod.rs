@@ -9,6 +9,7 @@ mod effect;
 mod gate;
 mod part;
 mod scope;
+mod scoped;
 mod waiting;
 
 use std::{

@@ -1,10 +1,9 @@
 //! The scopes that a run is in: groups of steps with a deadline, and an edge for what goes wrong in them.
 
-use adjutant_spec::{plan::StepId, value::Money};
+use adjutant_spec::value::Money;
 use serde::{Deserialize, Serialize};
 
-use super::{Part, Phase, Run, UndoEntry, UndoState};
-use crate::{branch::Round, id::Stamp, purse::Purse};
+use crate::{branch::Round, id::Stamp};
 
 /// A scope that a run is in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,31 +36,5 @@ impl OpenScope {
     #[must_use]
     pub fn first_undo(&self) -> usize {
         usize::try_from(self.undo_from).unwrap_or(usize::MAX)
-    }
-}
-
-impl Run {
-    /// Returns the scope that takes back what it did, where one does. What stands in it is left with it, so it is the innermost.
-    #[must_use]
-    pub fn failing_scope(&self) -> Option<&OpenScope> {
-        let goes_on = matches!(self.phase, Phase::Active | Phase::Paused { .. });
-        self.scopes.last().map(|scope| &**scope).filter(|scope| goes_on && scope.failing.is_some())
-    }
-
-    /// Returns the caps on money that hold for what the run does now: those that it was given as a branch, and those of the scopes
-    /// that it is in.
-    pub fn purses(&self) -> impl Iterator<Item = Purse> + '_ {
-        let own = self.scopes.iter().filter_map(|scope| {
-            let (run, round) = (self.id.clone(), scope.round.clone());
-            Some(Purse { run, round, limit: scope.budget? })
-        });
-        self.given_purses.iter().cloned().chain(own)
-    }
-
-    /// Returns the first step that was taken back because the run ended, and not because a scope of it failed.
-    #[must_use]
-    pub fn first_undone(&self) -> Option<&StepId> {
-        let is_done = |entry: &&Part<UndoEntry>| entry.state == UndoState::Done && !entry.by_scope;
-        self.undo.iter().find(is_done).map(|entry| &entry.step)
     }
 }
