@@ -265,3 +265,99 @@ fn verbs_of_every_class_happen_once_and_are_taken_back_whatever_fails() {
         assert!(tried.troubles.is_empty(), "{:?}\n{}", tried.faults, told(&tried.troubles));
     }
 }
+
+/// Books in a scope that is begun once more, in the run and in branches.
+const AGAIN: &str = r#"schema = "adjutant/v1"
+title = "Books, and once more"
+deadline = "30d"
+
+[[step]]
+id = "work"
+scope = "the booking"
+deadline = "9h"
+on = { error = "sorry", expired = "sorry" }
+visits = 2
+next = "done"
+
+[[step]]
+id = "book"
+in = "work"
+call = "desk.book"
+with = { room = "blue" }
+undo = { call = "desk.unbook", with = { id = "{{ steps.book.id }}" } }
+
+[[step]]
+id = "fan"
+in = "work"
+parallel = ["one", "two"]
+
+[[step]]
+id = "first"
+in = "fan.one"
+call = "desk.book"
+with = { room = "green" }
+undo = { call = "desk.unbook", with = { id = "{{ steps.first.id }}" } }
+
+[[step]]
+id = "second"
+in = "fan.two"
+call = "desk.book"
+with = { room = "red" }
+undo = { call = "desk.unbook", with = { id = "{{ steps.second.id }}" } }
+
+[[step]]
+id = "ask"
+in = "work"
+gate = "Book the last one?"
+risk = "low"
+expires = "1h"
+on = { denied = "no", expired = "no" }
+next = "last"
+
+[[step]]
+id = "no"
+in = "work"
+end = "failed"
+
+[[step]]
+id = "last"
+in = "work"
+call = "desk.book"
+with = { room = "white" }
+undo = { call = "desk.unbook", with = { id = "{{ steps.last.id }}" } }
+
+[[step]]
+id = "sorry"
+choose = [{ when = "steps.work.status == 'error'", to = "work" }]
+else = "close"
+
+[[step]]
+id = "close"
+end = "cancelled"
+
+[[step]]
+id = "done"
+end = "done"
+"#;
+
+#[test]
+fn what_a_scope_took_back_may_be_done_once_more() {
+    let answer =
+        |step: &str, id: &str| format!("\n[[answer]]\nstep = \"{step}\"\nwith = {{ id = \"{id}\" }}\n");
+    let answers =
+        [("book", "b"), ("first", "f"), ("second", "s"), ("last", "l")].map(|(step, id)| answer(step, id));
+    let approved = "\n[[answer]]\nstep = \"ask\"\noutcome = \"approved\"\n";
+    let grants = "schema = \"adjutant/v1\"\ntitle = \"Desk\"\n\n[[autonomy]]\nsubject = \"playbook:again\"\nverb = \"desk.*\"\nlevel = \"act\"\n";
+    let test = format!(
+        "schema = \"adjutant/v1\"\nplaybook = \"again\"\n{}\n[[expect]]\nstep = \"done\"\n",
+        answers.concat() + approved
+    );
+    let files = company(&[
+        ("connectors/desk.toml", VERBS),
+        ("policies/desk.toml", grants),
+        ("playbooks/again.toml", AGAIN),
+        ("tests/again.toml", &test),
+    ]);
+    let troubles = explore(&loaded(&files), "tests/again.toml", 150);
+    assert!(troubles.is_empty(), "{}", told(&troubles));
+}

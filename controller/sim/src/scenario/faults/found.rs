@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use adjutant_machine::run::{Run, UndoState};
+use adjutant_machine::{
+    branch::is_branch,
+    run::{Purpose, Run, UndoEntry, UndoState},
+};
 use adjutant_spec::plan::{Bundle, Effect, Idempotency, StepId};
 
 use crate::{
@@ -121,8 +124,9 @@ pub(super) fn stopped(player: &Player<'_>, stop: &Stop) -> Trouble {
 }
 
 fn twice(player: &Player<'_>, usual: &Counts) -> Vec<Trouble> {
-    let acts = &player.world.acts;
-    let counted = counts(acts);
+    let standing = player.world.acts.iter().filter(|act| !is_over(player, act)).cloned();
+    let acts: Vec<Act> = standing.collect();
+    let counted = counts(&acts);
     let more = counted.iter().filter(|(payload, times)| **times > usual.get(payload).copied().unwrap_or(1));
     let told = more.map(|(payload, times)| {
         let act = acts.iter().find(|act| Payload::of(act) == *payload);
@@ -132,6 +136,22 @@ fn twice(player: &Player<'_>, usual: &Counts) -> Vec<Trouble> {
         trouble(player, Sort::EffectTwice, step, message)
     });
     told.collect()
+}
+
+/// Returns whether an act was taken back while its run went on, or took back another one: what a scope did and undid may be done once
+/// more. An undo that was sent twice under one key is told by the oracle.
+fn is_over(player: &Player<'_>, act: &Act) -> bool {
+    let Some(run) = player.host.run(&act.effect.run) else { return false };
+    let of = match run.effects.get(&act.effect).map(|state| &state.purpose) {
+        Some(Purpose::Undo(of)) => of,
+        _ => &act.effect,
+    };
+    // A branch is taken back as a whole, and its run goes on.
+    let is_branch_undone = is_branch(&run.id) && run.is_ended() && run.status() != "done";
+    let is_undone = |entry: &UndoEntry| {
+        entry.effect == *of && entry.state == UndoState::Done && (entry.by_scope || is_branch_undone)
+    };
+    run.undo.iter().any(|entry| is_undone(entry))
 }
 
 fn step_of(player: &Player<'_>, act: &Act) -> Option<StepId> {
