@@ -146,7 +146,8 @@ fn a_gate_covers_into_a_scope_and_out_of_it_but_not_where_something_went_wrong()
 #[test]
 fn what_is_wrong_with_a_scope_is_said_where_it_is() {
     let idle = "id = \"group\"\nscope = \"the work\"\nnext = \"done\"";
-    let cases: [(&[&str], &str); 9] = [
+    let longer = "id = \"part\"\nin = \"group\"\nscope = \"a part\"\ndeadline = \"3h\"";
+    let cases: [(&[&str], &str); 10] = [
         (&[INTRO, GROUP, SORRY, DONE], "E0315: scope \"group\" has no steps"),
         (
             &[INTRO, GROUP, &LOOK.replace("\"group\"", "\"group.a\""), SORRY, DONE],
@@ -175,6 +176,10 @@ fn what_is_wrong_with_a_scope_is_said_where_it_is() {
         (
             &[INTRO, SORRY, DONE, "id = \"group\"\nscope = \"the work\"\non = { error = \"sorry\" }", LOOK],
             "E0308: nothing follows step \"group\", and it does not end the run",
+        ),
+        (
+            &[INTRO, GROUP, longer, &LOOK.replace("\"group\"", "\"part\""), SORRY, DONE],
+            "E0610: scope \"part\" may take 3h, longer than the 2h of what it stands in",
         ),
         (
             &[INTRO, GROUP, LOOK, &SORRY.replace("\"done\"", "\"group\""), DONE],

@@ -12,6 +12,7 @@ use crate::{
     diag::{Code, Diagnostic},
     draft::RawKind,
     plan::{DEEPEST_BRANCH, Join, StepKind},
+    value::Period,
 };
 
 /// Checks what each step stands in; also where other steps could not be read.
@@ -57,6 +58,9 @@ pub(crate) fn check_filled(cx: &Cx<'_>, out: &mut Out) {
                 }
                 if deadline.is_none() && budget.is_none() && !step.on.contains_key("error") {
                     idle(cx, place, out);
+                }
+                if let Some(deadline) = deadline {
+                    outlasts(cx, place, *deadline, out);
                 }
                 if deadline.is_none() && step.on.contains_key("expired") {
                     never_expires(cx, place, out);
@@ -160,6 +164,30 @@ fn idle(cx: &Cx<'_>, place: usize, out: &mut Out) {
             label: "its steps would do the same without it",
             help: format!("say where it goes on when something goes wrong, `on = {{ error = \"…\" }}`, or take \"{id}\" out"),
         },
+    );
+}
+
+/// What a scope stands in is over before it where its time is shorter: the deadline of the scope never passes.
+fn outlasts(cx: &Cx<'_>, place: usize, deadline: Period, out: &mut Out) {
+    let of_scope = |holder: usize| match &cx.step(holder).kind {
+        StepKind::Scope { deadline: Some(deadline), .. } => Some((cx.spot(holder, "deadline"), *deadline)),
+        _ => None,
+    };
+    let around = cx.homes.scopes(place).filter_map(of_scope);
+    let of_run = cx.playbook.deadline.map(|deadline| (cx.draft.spot(cx.at, "deadline"), deadline));
+    let Some((spot, shorter)) = around.chain(of_run).find(|(_, around)| *around < deadline) else { return };
+    out.push(
+        Diagnostic::new(
+            Code::E0610,
+            cx.spot(place, "deadline"),
+            format!(
+                "scope \"{}\" may take {deadline}, longer than the {shorter} of what it stands in",
+                cx.id(place)
+            ),
+        )
+        .label("never passes")
+        .related(spot, "the shorter one")
+        .help("lower it, or raise the other"),
     );
 }
 

@@ -160,6 +160,7 @@ codes! {
     E0607 "a wait that nothing can end"
     E0608 "more steps without a pause than a run may take"
     E0609 "a budget that does not see all that is spent"
+    E0610 "a scope that outlasts what it stands in"
     E0701 "an answer to a step that asks nobody"
     E0702 "a value of a scenario that does not fit"
     E0703 "an edit of what a gate does not show"
