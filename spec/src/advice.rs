@@ -80,6 +80,8 @@ pub enum Advice<'a> {
     DeadAll {
         /// The cause.
         cause: &'a str,
+        /// What is done with each: `retry`, `did-not-happen`, `undo`, `drop`.
+        how: &'a str,
         /// What it was shown with.
         token: &'a str,
     },
@@ -141,8 +143,8 @@ impl Display for Advice<'_> {
                 write!(to, "adjutant proposals {} refuse -m WHY", word(proposal))
             }
             Self::Release(run) => write!(to, "adjutant release {}", word(run)),
-            Self::DeadAll { cause, token } => {
-                write!(to, "adjutant dead all {} retry --token {} -m WHY", word(cause), word(token))
+            Self::DeadAll { cause, how, token } => {
+                write!(to, "adjutant dead all {} {} --token {} -m WHY", word(cause), word(how), word(token))
             }
             Self::Retention => to.write_str("adjutant retention"),
             Self::Retry(run) => write!(to, "adjutant retry {}", word(run)),
@@ -199,7 +201,7 @@ impl Advice<'_> {
             Advice::Proposals,
             Advice::RefuseProposal(PROPOSAL),
             Advice::Release(RUN),
-            Advice::DeadAll { cause: "0123abcd", token: "4567cdef" },
+            Advice::DeadAll { cause: "0123abcd", how: "retry", token: "4567cdef" },
             Advice::Retention,
             Advice::Retry(RUN),
             Advice::Run(RUN),

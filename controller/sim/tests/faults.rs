@@ -353,7 +353,7 @@ fn what_a_scope_took_back_may_be_done_once_more() {
         answers.concat() + approved
     );
     let files = company(&[
-        ("connectors/desk.toml", VERBS),
+        ("connectors/desk.toml", desk::VERBS),
         ("policies/desk.toml", grants),
         ("playbooks/again.toml", AGAIN),
         ("tests/again.toml", &test),

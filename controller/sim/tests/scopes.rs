@@ -147,7 +147,12 @@ fn a_run_that_unwinds_later_leaves_alone_what_a_scope_took_back() {
     // A retry goes on where the run was taken back from, and not in the scope that had failed long before.
     tree.send(
         "dig-1",
-        Event::RunRetried { step: None, edits: Default::default(), speaker: Default::default() },
+        Event::RunRetried {
+            step: None,
+            edits: Default::default(),
+            speaker: Default::default(),
+            reason: None,
+        },
     );
     assert_eq!(at(&tree), Some("first"));
 }
@@ -250,7 +255,7 @@ fn an_undo_that_cannot_be_keeps_the_run_until_a_person_says_what_is_to_be() {
     let (effect, state) = tree.root().dead_letters().next().expect("it is told");
     assert!(matches!(state.life.phase, EffectPhase::Dead { .. }));
     let effect = effect.clone();
-    tree.send("dig-1", Event::EffectSettled { effect, settlement: Settlement::Drop });
+    tree.send("dig-1", Event::EffectSettled { effect, settlement: Settlement::Drop, reason: None });
     tree.act("dig-1");
     assert_eq!((erased(&tree), at(&tree)), (1, Some("sorry")));
     let states: Vec<&UndoState> = tree.root().undo.iter().map(|entry| &entry.state).collect();
@@ -298,7 +303,10 @@ fn a_retry_in_a_scope_is_in_it_again_with_time_of_its_own_and_what_it_did() {
     tree.send("dig-1", Event::RunKilled { reason: "r".to_owned() });
     assert!(tree.root().timers.is_empty());
     let step = Some("two".to_owned());
-    tree.send("dig-1", Event::RunRetried { step, edits: Default::default(), speaker: Default::default() });
+    tree.send(
+        "dig-1",
+        Event::RunRetried { step, edits: Default::default(), speaker: Default::default(), reason: None },
+    );
     assert_eq!((open(&tree), at(&tree)), (vec!["group"], Some("two")));
     tree.act("dig-1");
     expire(&mut tree, "group");

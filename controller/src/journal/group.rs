@@ -12,7 +12,7 @@ use adjutant_machine::{
     accept::{Heads, accept},
     chain::{Digest, Link, Parts, Salt, Section, is_chained},
     count::Count,
-    id::InstanceId,
+    id::{InstanceId, InstanceKind},
     journal::{Append, Batch, JournalError, Receipt, Removal, RowWrite, Table, Trim},
 };
 use rocksdb::WriteBatch;
@@ -123,6 +123,9 @@ impl Heads for Group<'_> {
     }
 
     fn has_branches(&self, run: &InstanceId) -> Result<bool, JournalError> {
+        if run.kind != InstanceKind::Run {
+            return Ok(false);
+        }
         let is_branch = |id: &InstanceId| id != run && id.root() == *run;
         if self.staged.iter().any(|(id, known)| is_branch(id) && !known.is_gone) {
             return Ok(true);

@@ -8,7 +8,7 @@
 use adjutant_machine::{
     chain::{Digest, Link, Section, Walk, is_chained},
     contract::TABLES,
-    id::EntryId,
+    id::{EntryId, InstanceId},
     journal::{ChainReport, Content, JournalError, PAGE, Table},
 };
 
@@ -63,9 +63,19 @@ fn holds(view: &View<'_>, link: &Link) -> Result<bool, JournalError> {
 /// Whether retention let the instance go after these entries: nothing of it is left but the mark, which a link names.
 fn is_gone(view: &View<'_>, section: &Section) -> Result<bool, JournalError> {
     let instance = &section.instance;
-    let is_absent =
-        view.get(Family::State, &keys::head(instance))?.is_none() && !view.has_entries(instance)?;
-    Ok(is_absent && intact(view.trimmed(instance))?.is_some_and(|last| last >= section.last()))
+    Ok(is_absent(view, instance)? && removed(view, instance)?.is_some_and(|last| last >= section.last()))
+}
+
+fn is_absent(view: &View<'_>, instance: &InstanceId) -> Result<bool, JournalError> {
+    Ok(view.get(Family::State, &keys::head(instance))?.is_none() && !view.has_entries(instance)?)
+}
+
+/// Returns the last entry of an instance that was removed, by its mark and by the link that made the mark: a trim is no removal.
+fn removed(view: &View<'_>, instance: &InstanceId) -> Result<Option<u64>, JournalError> {
+    let Some(mark) = view.get(Family::Meta, &keys::trimmed(instance))? else { return Ok(None) };
+    let link = link(view, split(&mark).ok().map(|value| value.head.batch))?;
+    let mut removals = link.iter().flat_map(|link| &link.removals);
+    Ok(removals.find(|removal| removal.instance == *instance).map(|removal| removal.last))
 }
 
 fn entries_hold(view: &View<'_>, section: &Section) -> Result<bool, JournalError> {
@@ -166,7 +176,10 @@ fn trims_are_named(view: &View<'_>, walk: &mut Walk) -> Result<(), JournalError>
         let link = link(view, batch)?;
         let named = match (link, keys::instance(key)) {
             (Some(link), Some(instance)) => {
-                intact(view.trimmed(&instance))?.is_some_and(|through| link.lets_go(&instance, through))
+                // What was removed and is there again was put there by hand.
+                let is_back = removed(view, &instance)?.is_some() && !is_absent(view, &instance)?;
+                let through = intact(view.trimmed(&instance))?;
+                !is_back && through.is_some_and(|through| link.lets_go(&instance, through))
             }
             _ => false,
         };

@@ -35,6 +35,11 @@ impl Gone {
         })
     }
 
+    /// Returns when it began.
+    pub(super) fn began(&self) -> Stamp {
+        self.started.0
+    }
+
     /// Returns why a run cannot be shown that was removed.
     pub(super) fn refusal(&self, id: &str) -> Error {
         let Self { playbook, status, started, ended, at, .. } = self;

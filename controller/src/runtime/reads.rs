@@ -4,7 +4,7 @@
 
 use adjutant_machine::{
     codec,
-    id::{EffectId, InstanceId},
+    id::{EffectId, InstanceId, Stamp},
     journal::{self, Journal, JournalError, Row, Table},
     run::Run,
 };
@@ -47,6 +47,18 @@ fn missing(journal: &dyn Journal, run: &InstanceId) -> Result<Error, JournalErro
     let id = run.name.clone();
     let gone = gone::gone(journal, run)?;
     Ok(gone.map_or_else(|| Error::NotFound { what: "run", id: id.clone() }, |gone| gone.refusal(&id)))
+}
+
+/// Returns when a run began, also of one that was removed: a list that was begun before that goes on behind it.
+pub(super) fn began(core: &Core, id: &str) -> Result<Stamp, Error> {
+    match load(core, id) {
+        Ok(run) => Ok(run.started_at),
+        Err(error @ Error::Gone { .. }) => {
+            let gone = gone::gone(core.journal.as_ref(), &InstanceId::run(id))?;
+            gone.map(|gone| gone.began()).ok_or(error)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Returns whether there is a run, and says what became of one that is not there any more.

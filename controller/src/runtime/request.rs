@@ -302,8 +302,10 @@ pub struct SettleAll {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ForAll {
-    /// It is tried again: it did not happen.
+    /// It is tried again: it failed, so it did not happen. What is in doubt is not.
     Retry,
+    /// Somebody looked at the other side: it did not happen, and is tried again.
+    DidNotHappen,
     /// It is taken back.
     Undo,
     /// It is left, and the error edge is taken.

@@ -1,10 +1,11 @@
 //! Settling what failed for good, or what nobody can tell: one call, or all that one cause struck.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use adjutant_machine::{
+    branch::root_of,
     event::{Event, Settlement},
-    id::EffectId,
+    id::{EffectId, InstanceId},
 };
 
 use super::{
@@ -13,6 +14,10 @@ use super::{
 };
 
 type Answered<T> = Result<T, Error>;
+
+/// Why what is in doubt is not simply tried again.
+const UNKNOWN: &str =
+    "nobody knows whether it happened: look at the other side, then say that it did not, or drop it";
 
 /// Who settles something, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,35 +87,46 @@ impl Handle {
     }
 
     async fn settle_each(&self, letters: &[DeadView], wish: &SettleAll) -> SettledView {
-        let (mut settled, mut refused, mut retried) = (0, Vec::new(), BTreeSet::new());
+        let (mut settled, mut refused) = (0, Vec::new());
+        // A run goes on as a whole, with its branches: what became of that is what became of each of its dead calls.
+        let mut retried: BTreeMap<&str, Option<String>> = BTreeMap::new();
         for letter in letters {
             let effect = &letter.effect.id;
-            let is_retried = wish.how == ForAll::Retry && letter.effect.ways.contains(&Way::Retry);
-            let answer = if is_retried {
-                // A run goes on as a whole: its second dead call comes along.
-                if retried.insert(effect.run.clone()) { self.retry_of(effect, wish).await } else { Ok(()) }
-            } else {
-                let how = match wish.how {
-                    ForAll::Retry => Settlement::DidNotHappen,
-                    ForAll::Undo => Settlement::Undo,
-                    ForAll::Drop => Settlement::Drop,
-                };
-                let settler = SettledBy { by: &wish.by, reason: Some(wish.reason.clone()) };
-                self.settle_as(effect, how, settler).await.map(drop)
-            };
-            match answer {
-                Ok(()) => settled += 1,
-                Err(error) => {
-                    refused.push(NotSettledView { effect: effect.to_string(), reason: error.to_string() })
+            let problem = match wish.how {
+                ForAll::Retry if !letter.effect.ways.contains(&Way::Retry) => Some(UNKNOWN.to_owned()),
+                ForAll::Retry => {
+                    let root = root_of(&effect.run);
+                    match retried.get(root) {
+                        Some(known) => known.clone(),
+                        None => {
+                            let problem =
+                                self.retry_of(root, wish).await.err().map(|error| error.to_string());
+                            retried.insert(root, problem.clone());
+                            problem
+                        }
+                    }
                 }
+                ForAll::DidNotHappen => self.settled_as(effect, Settlement::DidNotHappen, wish).await,
+                ForAll::Undo => self.settled_as(effect, Settlement::Undo, wish).await,
+                ForAll::Drop => self.settled_as(effect, Settlement::Drop, wish).await,
+            };
+            match problem {
+                None => settled += 1,
+                Some(reason) => refused.push(NotSettledView { effect: effect.to_string(), reason }),
             }
         }
         SettledView { settled, refused }
     }
 
-    async fn retry_of(&self, effect: &EffectId, wish: &SettleAll) -> Answered<()> {
+    /// Settles one; returns why that is refused.
+    async fn settled_as(&self, effect: &EffectId, how: Settlement, wish: &SettleAll) -> Option<String> {
+        let settler = SettledBy { by: &wish.by, reason: Some(wish.reason.clone()) };
+        self.settle_as(effect, how, settler).await.err().map(|error| error.to_string())
+    }
+
+    async fn retry_of(&self, run: &str, wish: &SettleAll) -> Answered<()> {
         let (step, edits, speaker) = (None, Default::default(), wish.speaker);
         let event = Event::RunRetried { step, edits, speaker, reason: Some(wish.reason.clone()) };
-        answer::of(self.control(effect.instance(), event, &wish.by).await?, "tried again").map(drop)
+        answer::of(self.control(InstanceId::run(run), event, &wish.by).await?, "tried again").map(drop)
     }
 }

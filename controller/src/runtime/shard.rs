@@ -275,7 +275,11 @@ impl Shard {
         slot.run = flight.run;
         slot.rows = flight.rows;
         // What is left of a run that is removed is read anew by whoever asks for it.
-        slot.is_loaded &= !flight.forgets;
+        if flight.forgets {
+            slot.is_loaded = false;
+            self.bytes -= slot.weight.in_memory();
+            slot.weight = Weight::default();
+        }
         slot.going = slot.going.take().filter(|_| !flight.forgets);
         self.core.shared.committed(&flight.shared, receipt.batch);
         self.core.wheel.turn(flight.turns);
@@ -291,6 +295,15 @@ impl Shard {
     /// A moved record is decided again; anything else means that the store or our own books are wrong.
     fn rejected(&mut self, instance: &InstanceId, flight: Flight, error: JournalError) {
         let slot = self.slots.get_mut(instance).expect("the slot exists: its flight was just taken from it");
+        if flight.forgets && matches!(error, JournalError::Conflict { .. }) {
+            // Something is there that the lists do not name: it stays, and the audit finds it.
+            tracing::error!(%instance, %error, "a run is not removed");
+            let refused = flight.outcomes.into_iter().map(|outcome| match outcome {
+                Outcome::Removed(_) => Outcome::Removed(false),
+                other => other,
+            });
+            return finish(&self.core, flight.jobs, refused.collect());
+        }
         let may_decide_again = matches!(error, JournalError::Moved { .. }) && flight.shared.is_empty();
         if may_decide_again && slot.tries < MOST_TRIES {
             slot.tries += 1;

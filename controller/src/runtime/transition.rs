@@ -32,6 +32,9 @@ struct Ready {
 impl Draft<'_> {
     /// Steps the machine once.
     pub(super) fn apply(&mut self, envelope: &Envelope) -> Result<Verdict, JournalError> {
+        if self.run.is_none() && self.is_gone {
+            return Ok(Verdict::Refused(adjutant_machine::Refusal::NotStarted));
+        }
         let seq = self.run.as_ref().map_or(0, |run| run.seq) + 1;
         let env = Env { seq, seed: self.core.seed };
         let stepped = match (&envelope.event, &self.run) {

@@ -41,7 +41,8 @@ enum Act {
 
 fn ids() -> impl Strategy<Value = InstanceId> {
     let others = "[ab]{1,2}".prop_map(|name| InstanceId { kind: InstanceKind::Breaker, name });
-    let runs = prop::sample::select(vec!["a", "b", "ab", "a~dig.1.0", "a~dig.1.1"]).prop_map(InstanceId::run);
+    let runs = prop::sample::select(vec!["a", "b", "ab", "a~dig.1.0", "a~dig.1.1", "a~dig.1.0~fan.1.0"])
+        .prop_map(InstanceId::run);
     prop_oneof![1 => others, 2 => runs]
 }
 

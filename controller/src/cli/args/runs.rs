@@ -169,8 +169,10 @@ pub(crate) enum DeadAction {
 /// What is done with everything that one cause struck.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ForAllArg {
-    /// Try each again: it did not happen.
+    /// Try each again: it failed, so it did not happen.
     Retry,
+    /// You looked at the other side: none of them happened, and each is tried again.
+    DidNotHappen,
     /// Take each back.
     Undo,
     /// Leave each and take its error edge.

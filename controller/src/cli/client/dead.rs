@@ -16,7 +16,7 @@ use crate::{
     },
     desk::{
         ForAll, How, Settle, SettleCause,
-        views::{CauseView, DeadView, SettledView},
+        views::{CauseView, DeadView, SettledView, Way},
     },
 };
 
@@ -43,6 +43,7 @@ pub(crate) async fn dead(cx: &Cx, asked: &DeadArgs) -> Outcome {
 fn for_all(how: ForAllArg) -> ForAll {
     match how {
         ForAllArg::Retry => ForAll::Retry,
+        ForAllArg::DidNotHappen => ForAll::DidNotHappen,
         ForAllArg::Undo => ForAll::Undo,
         ForAllArg::Drop => ForAll::Drop,
     }
@@ -71,7 +72,14 @@ async fn causes(cx: &Cx) -> Outcome {
         ]);
         cx.out.table(&table)?;
     }
-    cx.out.say(words!("next: {}", Advice::DeadAll { cause: &first.id, token: &first.token }.to_string()));
+    // What is in doubt was perhaps done: it is looked at first.
+    let is_known = first.ways.contains(&Way::Retry);
+    let how = if is_known { "retry" } else { "drop" };
+    cx.out
+        .say(words!("next: {}", Advice::DeadAll { cause: &first.id, how, token: &first.token }.to_string()));
+    if !is_known {
+        cx.out.say("      or `did-not-happen`, once you have looked at the other side");
+    }
     Ok(Exit::Done)
 }
 

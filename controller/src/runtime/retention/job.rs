@@ -7,7 +7,7 @@ use adjutant_machine::{
     run::{Phase, Run},
 };
 
-use crate::runtime::{draft::Draft, gone::Gone, mailbox::Removing, rows};
+use crate::runtime::{draft::Draft, gone::Gone, mailbox::Removing, rows, views::When};
 
 /// Returns whether nothing of a run is open: it ended before a moment, and nobody waits for anything of it.
 pub(super) fn is_over(run: &Run, before: Stamp) -> bool {
@@ -43,7 +43,7 @@ pub(in crate::runtime) fn remove(
         let gone = gone.and_then(|gone| serde_json::to_vec(&gone).ok());
         draft.writes.push(row(rows::host::gone(&run.id), gone));
         if part == Removing::First {
-            draft.writes.push(row(going, Some(Vec::new())));
+            draft.writes.push(row(going, serde_json::to_vec(&When(before)).ok()));
         }
     }
     if part != Removing::First {

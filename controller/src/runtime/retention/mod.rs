@@ -1,10 +1,11 @@
 //! Retention: what ended long ago is removed, whole trees at a time; that it was there stays known.
 //!
 //! ```text
-//!  ended runs, the oldest first ──► tree: all that one began, where all of it is over ──► shards, leaves first, the root last
+//!  ended runs, the oldest first ──► tree: all that one began, where all of it is over ──► each run by itself, who began it first
 //! ```
-//! A run alone goes in one batch. Of a tree the root goes from the lists first ([`Removing::First`](super::mailbox::Removing)) and from the store last, so
-//! nobody takes up a run whose branches are gone, and a crash in between leaves a row from which the next pass goes on.
+//! A run without branches goes in one batch. Of one that has some the run leaves the lists first
+//! ([`Removing::First`](super::mailbox::Removing)) and the store last, so nobody takes up a run whose branches are gone, and a crash in
+//! between leaves a row from which the next pass goes on.
 
 mod handle;
 mod job;

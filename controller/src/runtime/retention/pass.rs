@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::{
     cutoff,
-    tree::{self, Search, Tree},
+    tree::{self, Going, Search, Tree},
 };
 use crate::runtime::{
     Error,
@@ -35,17 +35,20 @@ const AT_ONCE: usize = 16;
 
 /// Removes by the hour what is kept long enough, for as long as the runtime is there.
 pub(in crate::runtime) async fn keep_watch(core: Arc<Core>) {
-    let mut plans = core.live.subscribe();
+    let (mut plans, mut begins) = (core.live.subscribe(), true);
     while !core.is_closing() && !core.is_stopped() {
         // What comes into force from here on is heard of.
         plans.mark_unchanged();
-        let (has_rules, next) = (has_rules(&core), core.clock.now().plus(EVERY));
-        if has_rules && let Err(error) = by_the_hour(&core).await {
+        // By a clock that nobody sets: one that was ahead for a while holds nothing up when it is right again.
+        let (has_rules, next) = (has_rules(&core), core.clock.steady().saturating_add(EVERY));
+        if has_rules && let Err(error) = by_the_hour(&core, begins).await {
             tracing::warn!(%error, "retention did not finish: it is tried again");
         }
-        while core.clock.now() < next {
+        begins &= !has_rules;
+        while core.clock.steady() < next {
+            let left = next.saturating_sub(core.clock.steady());
             tokio::select! {
-                () = core.clock.wait_until(next) => {}
+                () = core.clock.wait_until(core.clock.now().plus(left)) => {}
                 // Another revision may have another word on it.
                 changed = plans.changed() => {
                     if changed.is_err() || self::has_rules(&core) != has_rules { break }
@@ -61,11 +64,13 @@ fn has_rules(core: &Core) -> bool {
 }
 
 /// A pass that no clock that is ahead can lead astray: it counts from at most a day after the one before.
-async fn by_the_hour(core: &Arc<Core>) -> Result<(), Error> {
+/// What begins goes no further than the one before it: a process that is started again and again does not run ahead.
+async fn by_the_hour(core: &Arc<Core>, begins: bool) -> Result<(), Error> {
     let now = core.clock.now();
     let row = core.read(|core| Ok(core.journal.row(Table::Host, rows::host::RETENTION)?)).await?;
     let last = row.and_then(|row| serde_json::from_slice::<When>(&row.value).ok());
-    let counted = last.map_or(now, |When(last)| Stamp(now.0.min(last.0.saturating_add(STRIDE))));
+    let stride = if begins { 0 } else { STRIDE };
+    let counted = last.map_or(now, |When(last)| Stamp(now.0.min(last.0.saturating_add(stride))));
     let value = serde_json::to_vec(&When(counted)).ok();
     let row = RowWrite { table: Table::Host, key: rows::host::RETENTION.to_vec(), value };
     core.write(Batch { writes: vec![row], ..Batch::default() }).await?;
@@ -87,11 +92,12 @@ async fn by_the_hour(core: &Arc<Core>) -> Result<(), Error> {
 /// store is not written anew each hour for a handful of runs.
 fn is_worth_tidying(core: &Core, removed: RemovedView) -> Result<bool, Error> {
     let left: u64 = core.counts(rows::index::STATUS)?.values().map(|count| count.members).sum();
-    Ok((removed.runs + removed.deliveries).saturating_mul(WORTH_IT) >= left)
+    Ok(removed.runs > 0 && removed.runs.saturating_mul(WORTH_IT) >= left)
 }
 
 /// Gives the disk back what was removed.
 pub(super) async fn tidy(core: &Arc<Core>) -> Result<(), Error> {
+    let _one_at_a_time = core.retention.lock().await;
     core.read(|core| Ok(core.journal.tidy()?)).await
 }
 
@@ -100,7 +106,7 @@ pub(in crate::runtime) async fn pass(core: &Arc<Core>, now: Stamp) -> Result<Rem
     let _one_at_a_time = core.retention.lock().await;
     let plan = core.live().plan.clone();
     let mut removed = RemovedView::default();
-    finish_earlier(core, now).await?;
+    finish_earlier(core).await?;
     if let Some(before) = cutoff(plan.as_deref(), RetentionClass::Runs, now) {
         removed.runs = runs(core, before).await?;
     }
@@ -110,12 +116,10 @@ pub(in crate::runtime) async fn pass(core: &Arc<Core>, now: Stamp) -> Result<Rem
     Ok(removed)
 }
 
-/// Goes on with what a process that died had begun.
-async fn finish_earlier(core: &Arc<Core>, now: Stamp) -> Result<(), Error> {
-    for root in core.read(|core| tree::unfinished(core.journal.as_ref())).await? {
-        let instance = root.clone();
-        let others = core.read(move |core| tree::begun(core, &instance)).await?;
-        rest(core, &Tree { root, others }, now).await?;
+/// Goes on with what a process that died had begun, counted from where that had counted.
+async fn finish_earlier(core: &Arc<Core>) -> Result<(), Error> {
+    for Going { run, before } in core.read(|core| tree::unfinished(core.journal.as_ref())).await? {
+        rest(core, &run, before).await?;
     }
     Ok(())
 }
@@ -140,31 +144,45 @@ async fn runs(core: &Arc<Core>, before: Stamp) -> Result<u64, Error> {
     }
 }
 
-/// Removes a tree; `false` where it stays, because something of it is open after all.
+/// Removes a tree; `false` where it stays, because something of it is open after all. Each run of it goes by itself, who began it
+/// first: one that goes on after all is its own root from then on, with all that is its own.
 async fn one(core: &Arc<Core>, tree: &Tree, before: Stamp) -> Result<bool, Error> {
-    let part = if tree.others.is_empty() { Removing::Whole } else { Removing::First };
-    if !ask(core, &tree.root, part, before).await? {
+    if !run(core, &tree.root, before).await? {
         return Ok(false);
     }
-    if part == Removing::First {
-        rest(core, tree, before).await?;
+    for child in &tree.children {
+        run(core, child, before).await?;
     }
     Ok(true)
 }
 
-/// Removes what a root began, and then the root. A run that goes on after all is its own root from now on.
-async fn rest(core: &Arc<Core>, tree: &Tree, before: Stamp) -> Result<(), Error> {
-    for other in &tree.others {
-        let has_gone = ask(core, other, Removing::Whole, before).await?;
-        if !has_gone && other.kind == InstanceKind::Branch {
+/// Removes a run with its branches; `false` where it stays.
+async fn run(core: &Arc<Core>, run: &InstanceId, before: Stamp) -> Result<bool, Error> {
+    let instance = run.clone();
+    let is_alone = core.read(move |core| Ok(tree::branches(core, &instance)?.is_empty())).await?;
+    if is_alone {
+        return ask(core, run, Removing::Whole, before).await;
+    }
+    if !ask(core, run, Removing::First, before).await? {
+        return Ok(false);
+    }
+    rest(core, run, before).await?;
+    Ok(true)
+}
+
+/// Removes the branches of a run that has left the lists, each after its own, and then the run.
+async fn rest(core: &Arc<Core>, run: &InstanceId, before: Stamp) -> Result<(), Error> {
+    let instance = run.clone();
+    for branch in core.read(move |core| tree::branches(core, &instance)).await? {
+        if !ask(core, &branch, Removing::Whole, before).await? {
             tracing::warn!(
-                branch = other.name,
+                branch = branch.name,
                 "a branch of a run that is removed stays: the next pass tries again"
             );
             return Ok(());
         }
     }
-    ask(core, &tree.root, Removing::Last, before).await.map(drop)
+    ask(core, run, Removing::Last, before).await.map(drop)
 }
 
 /// Asks the shard of a run to remove it.

@@ -45,7 +45,10 @@ pub(in crate::runtime) fn report(core: &Core) -> Result<RetentionView, Error> {
         bytes_per_run: per_run,
         runs_per_day: per_day,
         bytes_per_month: (per_day * 30.0 * per_run as f64) as u64,
-        bytes_in_the_end: days.map(|days| ((per_day * days) as u64 + all - ended) * per_run),
+        bytes_in_the_end: days.map(|days| {
+            let runs = ((per_day * days) as u64).saturating_add(all.saturating_sub(ended));
+            runs.saturating_mul(per_run)
+        }),
     })
 }
 

@@ -3,21 +3,30 @@
 use std::collections::BTreeSet;
 
 use adjutant_machine::{
-    id::{InstanceId, Stamp},
+    id::{InstanceId, InstanceKind, Stamp},
     journal::{self, Journal, Scan, Table},
     run::Run,
 };
 
 use super::job::is_over;
-use crate::runtime::{Error, core::Core, reads, rows, view};
+use crate::runtime::{Error, core::Core, gone, reads, rows, view, views::When};
 
 /// A run with all that it began.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Tree {
     /// The run that nobody began, or that outlived who did.
     pub(super) root: InstanceId,
-    /// What it began, each after what that began itself.
-    pub(super) others: Vec<InstanceId>,
+    /// The runs that it or one of its branches started, and theirs, each behind who started it.
+    pub(super) children: Vec<InstanceId>,
+}
+
+/// A run that has left the lists and is not out of the store yet.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Going {
+    /// The run that goes.
+    pub(super) run: InstanceId,
+    /// Before which moment that had ended which goes with it.
+    pub(super) before: Stamp,
 }
 
 /// Returns the trees that may go, of the runs that began before a moment: from an ended status on, the oldest first, after a row of its
@@ -72,17 +81,24 @@ impl Search {
 fn tree_of(core: &Core, root: &InstanceId, before: Stamp) -> Result<Option<Tree>, Error> {
     let Some(run) = over(core, root, before)? else { return Ok(None) };
     if let Some(parent) = &run.parent
-        && core.journal.load(&parent.instance())?.is_some()
+        && is_kept(core, &parent.instance())?
     {
         return Ok(None);
     }
-    let others = begun(core, root)?;
-    for other in &others {
+    let begun = begun(core, root)?;
+    for other in &begun {
         if over(core, other, before)?.is_none() {
             return Ok(None);
         }
     }
-    Ok(Some(Tree { root: root.clone(), others }))
+    let children = begun.into_iter().filter(|one| one.kind == InstanceKind::Run).collect();
+    Ok(Some(Tree { root: root.clone(), children }))
+}
+
+/// Returns whether a run is there, by its mark and its last entry: it may be large, or damaged.
+fn is_kept(core: &Core, run: &InstanceId) -> Result<bool, Error> {
+    let journal = core.journal.as_ref();
+    Ok(journal.last(run)? > 0 && gone::gone(journal, run)?.is_none())
 }
 
 /// Returns a run that may go; one that cannot be read stays for whoever repairs it.
@@ -94,14 +110,30 @@ fn over(core: &Core, run: &InstanceId, before: Stamp) -> Result<Option<Run>, Err
     }
 }
 
-/// Returns what a run began, and what that began, each after its own.
-pub(super) fn begun(core: &Core, root: &InstanceId) -> Result<Vec<InstanceId>, Error> {
-    let journal = core.journal.as_ref();
-    let (mut open, mut seen, mut found) = (vec![root.clone()], BTreeSet::new(), Vec::new());
-    while let Some(next) = open.pop() {
+/// Returns what a run began, and what that began, each behind who began it.
+fn begun(core: &Core, root: &InstanceId) -> Result<Vec<InstanceId>, Error> {
+    below(root, |next| {
+        let journal = core.journal.as_ref();
         let mut own = reads::branches(journal, &next.name)?;
         own.extend(reads::children(journal, &next.name)?.into_iter().map(|child| child.run));
-        for name in own {
+        Ok(own)
+    })
+}
+
+/// Returns the branches of a run, and theirs, each before who began it.
+pub(super) fn branches(core: &Core, root: &InstanceId) -> Result<Vec<InstanceId>, Error> {
+    let mut found = below(root, |next| Ok(reads::branches(core.journal.as_ref(), &next.name)?))?;
+    found.reverse();
+    Ok(found)
+}
+
+fn below(
+    root: &InstanceId,
+    own: impl Fn(&InstanceId) -> Result<Vec<String>, Error>,
+) -> Result<Vec<InstanceId>, Error> {
+    let (mut open, mut seen, mut found) = (vec![root.clone()], BTreeSet::new(), Vec::new());
+    while let Some(next) = open.pop() {
+        for name in own(&next)? {
             let instance = InstanceId::run(name);
             if seen.insert(instance.clone()) {
                 found.push(instance.clone());
@@ -109,17 +141,19 @@ pub(super) fn begun(core: &Core, root: &InstanceId) -> Result<Vec<InstanceId>, E
             }
         }
     }
-    found.reverse();
     Ok(found)
 }
 
-/// Returns the roots that an earlier process, or an earlier pass, did not finish with.
-pub(super) fn unfinished(journal: &dyn Journal) -> Result<Vec<InstanceId>, Error> {
+/// Returns the runs that an earlier process, or an earlier pass, did not finish with.
+pub(super) fn unfinished(journal: &dyn Journal) -> Result<Vec<Going>, Error> {
     let mut found = Vec::new();
     for row in journal::rows(journal, Table::Host, rows::host::GOING) {
         let row = row?;
         let name = row.key.get(rows::host::GOING.len()..).map(String::from_utf8_lossy);
-        found.extend(name.map(InstanceId::run));
+        let before = serde_json::from_slice(&row.value).ok();
+        found.extend(
+            name.zip(before).map(|(name, When(before))| Going { run: InstanceId::run(name), before }),
+        );
     }
     Ok(found)
 }

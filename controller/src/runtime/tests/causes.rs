@@ -70,6 +70,12 @@ async fn a_cause_that_struck_others_since_is_shown_again_first() {
     assert_eq!(now[0].id, causes[0].id, "it is the same cause");
     let settled = world.handle.settle_all(wish(&now[0], ForAll::Undo)).await.unwrap();
     assert_eq!((settled.settled, settled.refused.len()), (0, 4), "what did not happen is not taken back");
+    let unknown = world.handle.settle_all(wish(&now[1], ForAll::Retry)).await.unwrap();
+    assert_eq!(
+        (unknown.settled, unknown.refused.len()),
+        (0, 1),
+        "what may have happened is not simply sent again"
+    );
     let dropped = world.handle.settle_all(wish(&now[0], ForAll::Drop)).await.unwrap();
     assert_eq!(dropped.settled, 4);
     world.rest().await;

@@ -140,11 +140,11 @@ async fn what_anything_is_open_of_stays() {
     world.handle.kill(&doubt, "enough", "operator").await.unwrap();
     world.rest().await;
     world.pass(40 * DAY).await;
-    world.removes().await;
+    assert!(world.dead().await.iter().any(|dead| dead.effect.id.run == failed.id), "{failed:?}");
+    assert_eq!(world.removes().await, runs(0));
     let left = world.names().await;
     assert!(left.contains(&doubt), "nobody knows yet whether it happened: {left:?}");
-    let is_dead = world.dead().await.iter().any(|dead| dead.effect.id.run == failed.id);
-    assert_eq!(left.contains(&failed.id), is_dead, "{failed:?}");
+    assert!(left.contains(&failed.id), "its call waits for somebody: {left:?}");
     world.sound().await;
 }
 
@@ -157,6 +157,47 @@ async fn a_run_goes_with_all_that_it_began() {
     assert_eq!(world.stored(), 0);
     let branch = world.handle.run(&format!("{run}~dig.1.1")).await.unwrap_err();
     assert!(matches!(&branch, Error::Gone { .. }), "{branch}");
+    world.sound().await;
+}
+
+/// A company whose playbook "outer" runs "put" as a child.
+async fn family() -> (World, String, String) {
+    let outer = "schema = \"adjutant/v1\"\ntitle = \"Outer\"\ndeadline = \"30d\"\n\
+                 [[step]]\nid = \"inner\"\nrun = \"put\"\nwith = { text = \"hi\" }\non = { failed = \"done\" }\nnext = \"done\"\n\
+                 [[step]]\nid = \"done\"\nend = \"done\"\n";
+    let world = World::with(&[KEEP, ("playbooks/outer.toml", outer)]).await;
+    let parent = world.ran("outer", "k").await;
+    assert_eq!((parent.line.status.as_str(), parent.children.len()), ("done", 1));
+    (world, parent.line.id, parent.children[0].clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_child_goes_with_who_started_it_and_its_story_ends_there() {
+    let (world, parent, child) = family().await;
+    world.pass(31 * DAY).await;
+    assert_eq!(world.removes().await, runs(1));
+    assert_eq!(world.stored(), 0);
+    for gone in [&parent, &child] {
+        assert!(matches!(world.handle.run(gone).await, Err(Error::Gone { .. })), "{gone}");
+    }
+    world.sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tree_stays_while_any_of_it_is_young() {
+    let (world, parent, child) = family().await;
+    world.pass(20 * DAY).await;
+    world.script.will("desk.put", [Turn::Fail(ErrorClass::Invalid)]);
+    let other = world.ran("outer", "other").await;
+    world.pass(20 * DAY).await;
+    assert_eq!(world.removes().await, runs(1), "only the first family is old enough");
+    assert!(matches!(world.handle.run(&parent).await, Err(Error::Gone { .. })));
+    assert!(matches!(world.handle.run(&child).await, Err(Error::Gone { .. })));
+    let after = world.handle.runs(RunFilter { after: Some(parent), ..RunFilter::default() }).await;
+    assert!(after.is_ok_and(|runs| runs.is_empty()), "a list that was begun before goes on behind it");
+    world.pass(20 * DAY).await;
+    assert_eq!(world.removes().await, runs(0), "a dead call of its child waits for somebody");
+    assert!(world.names().await.contains(&other.line.id));
     world.sound().await;
 }
 

@@ -97,7 +97,7 @@ pub(super) fn nearest_causes(core: &Core, run: &Run, most: usize) -> Result<Vec<
                         let text = format!("it is quarantined because {reason}");
                         found.push(BranchCause { branch: id, text, since: None });
                     }
-                    Err(Error::NotFound { .. }) => {}
+                    Err(Error::NotFound { .. } | Error::Gone { .. }) => {}
                     Err(error) => return Err(error),
                 }
             }

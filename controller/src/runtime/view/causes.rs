@@ -2,7 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use adjutant_machine::journal::{self, Table};
+use adjutant_machine::{
+    branch::root_of,
+    journal::{self, Table},
+    run::Run,
+};
 use adjutant_spec::value::Money;
 
 use super::lists;
@@ -30,20 +34,26 @@ pub(in crate::runtime) struct Cause {
 /// Returns the causes of all dead letters, the one that struck most first.
 pub(in crate::runtime) fn causes(core: &Core) -> Result<Vec<Cause>, Error> {
     let mut found: BTreeMap<String, Gathered> = BTreeMap::new();
+    // The rows are in the order of their runs: each is read once.
+    let mut last: Option<Run> = None;
     for row in journal::rows(core.journal.as_ref(), Table::Index, rows::index::DEAD) {
         let Some(id) = rows::index::dead_of(&row?.key) else { continue };
-        // One that cannot be read, or was settled just now, hides no other.
-        let run = match reads::load(core, &id.run) {
-            Ok(run) => run,
-            Err(Error::Quarantined { .. } | Error::Gone { .. } | Error::NotFound { .. }) => continue,
-            Err(error) => return Err(error),
-        };
+        if last.as_ref().is_none_or(|run| run.id != id.run) {
+            last = match reads::load(core, &id.run) {
+                Ok(run) => Some(run),
+                // One that cannot be read, or was settled just now, hides no other.
+                Err(Error::Quarantined { .. } | Error::Gone { .. } | Error::NotFound { .. }) => None,
+                Err(error) => return Err(error),
+            };
+        }
+        let Some(run) = &last else { continue };
         let Some(letter) = run.dead_letters().find(|(effect, _)| **effect == id) else { continue };
-        let letter = lists::dead_letter(core, &run, letter)?;
+        let letter = lists::dead_letter(core, run, letter)?;
         let gathered = found.entry(cause_of(&letter)).or_default();
         gathered.since = gathered.since.into_iter().chain([When(run.updated_at)]).min();
-        let amount: Option<Money> = Head::of(&run).amount.and_then(|amount| amount.parse().ok());
-        gathered.amounts.extend(amount);
+        let amount: Option<Money> = Head::of(run).amount.and_then(|amount| amount.parse().ok());
+        let root = root_of(&run.id).to_owned();
+        gathered.amounts.extend(amount.map(|amount| (root, amount)));
         gathered.letters.push(letter);
     }
     let mut causes: Vec<Cause> = found.into_iter().filter_map(|(id, gathered)| gathered.cause(id)).collect();
@@ -57,7 +67,8 @@ pub(in crate::runtime) fn causes(core: &Core) -> Result<Vec<Cause>, Error> {
 #[derive(Default)]
 struct Gathered {
     letters: Vec<DeadView>,
-    amounts: Vec<Money>,
+    /// What each run is about, once.
+    amounts: BTreeMap<String, Money>,
     since: Option<When>,
 }
 
@@ -77,7 +88,7 @@ impl Gathered {
             count: letters.len() as u64,
             playbooks: distinct(&|letter| Some(letter.playbook.clone())).into_iter().collect(),
             whom: distinct(&|letter| letter.whom.clone()).into_iter().take(NAMED).collect(),
-            amounts: sums(&amounts),
+            amounts: sums(amounts.values()),
             since: since?,
             ways: first.effect.ways.clone(),
             token: short(&all.join("\n")),
@@ -120,7 +131,7 @@ fn short(text: &str) -> String {
 }
 
 /// Adds amounts up, by their currency.
-fn sums(amounts: &[Money]) -> Vec<Money> {
+fn sums<'a>(amounts: impl Iterator<Item = &'a Money>) -> Vec<Money> {
     let mut by_currency: BTreeMap<String, Money> = BTreeMap::new();
     for amount in amounts {
         let sum = by_currency.entry(amount.currency.to_string());
@@ -143,7 +154,8 @@ mod tests {
     #[test]
     fn amounts_are_added_up_by_currency() {
         let money = |text: &str| text.parse::<Money>().unwrap();
-        let sums = sums(&[money("10.00 EUR"), money("5.00 USD"), money("2.50 EUR")]);
+        let amounts = [money("10.00 EUR"), money("5.00 USD"), money("2.50 EUR")];
+        let sums = sums(amounts.iter());
         assert_eq!(sums, [money("12.50 EUR"), money("5.00 USD")]);
     }
 }

@@ -31,7 +31,7 @@ pub(in crate::runtime) fn corrections(core: &Core, route: &str) -> Result<Vec<Co
     for id in runs {
         // One run that cannot be read keeps no route from learning of the others.
         let run = match reads::load(core, &id) {
-            Err(Error::Quarantined { .. } | Error::NotFound { .. }) => continue,
+            Err(Error::Quarantined { .. } | Error::NotFound { .. } | Error::Gone { .. }) => continue,
             found => found?,
         };
         for (effect, said) in run.corrections.iter().filter(|(_, said)| names.contains(&said.route)) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use adjutant_machine::{
+    branch::root_of,
     id::{EffectId, Stamp},
     journal::{self, JournalError, Scan, Table},
     run::{EffectState, Run},
@@ -52,7 +53,7 @@ fn asked_for(status: Option<&str>) -> Result<&'static [&'static str], Error> {
 pub(in crate::runtime) fn runs(core: &Core, filter: &RunFilter) -> Result<Vec<RunLine>, Error> {
     let limit = page_size(filter.limit);
     let statuses = asked_for(filter.status.as_deref())?;
-    let cursor = filter.after.as_deref().map(|id| reads::load(core, id)).transpose()?;
+    let cursor = filter.after.as_deref().map(|id| reads::began(core, id)).transpose()?;
     let prefixes = match (&filter.status, &filter.playbook) {
         (None, Some(playbook)) => {
             let oldest = core.live().oldest_playbook(playbook);
@@ -62,8 +63,8 @@ pub(in crate::runtime) fn runs(core: &Core, filter: &RunFilter) -> Result<Vec<Ru
     };
     let mut lines = Vec::new();
     for prefix in prefixes {
-        let after = cursor.as_ref().map(|run| {
-            let place = rows::index::status("", run.started_at, &run.id);
+        let after = cursor.zip(filter.after.as_deref()).map(|(began, id)| {
+            let place = rows::index::status("", began, id);
             let tail = place.get(rows::index::group(rows::index::STATUS, "").len()..).unwrap_or_default();
             [prefix.as_slice(), tail].concat()
         });
@@ -154,7 +155,7 @@ fn head(core: &Core, id: &str) -> Result<Option<Head>, Error> {
     match reads::load(core, id) {
         Ok(run) => Ok(Some(Head::of(&run))),
         Err(Error::Quarantined { .. }) => Ok(Some(Head::unread(id))),
-        Err(Error::NotFound { .. }) => Ok(None),
+        Err(Error::NotFound { .. } | Error::Gone { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -180,7 +181,7 @@ pub(super) fn line(core: &Core, id: &str, started: Stamp) -> Result<Option<RunLi
             dry: false,
             part: None,
         })),
-        Err(Error::NotFound { .. }) => Ok(None),
+        Err(Error::NotFound { .. } | Error::Gone { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -229,7 +230,7 @@ fn page<T>(
     let scan = Scan { prefix: prefix.to_vec(), after, ..Scan::default() };
     let list = journal::rows_of(core.journal.as_ref(), Table::Index, scan).filter_map(|row| {
         match row.map_err(Error::from).and_then(|row| read(&row.key)) {
-            Err(Error::NotFound { .. } | Error::Quarantined { .. }) => None,
+            Err(Error::NotFound { .. } | Error::Gone { .. } | Error::Quarantined { .. }) => None,
             found => found.transpose(),
         }
     });
@@ -251,7 +252,7 @@ fn place_of_gate(core: &Core, id: &str) -> Result<Vec<u8>, Error> {
 pub(in crate::runtime) fn gate(core: &Core, id: &str) -> Result<GateView, Error> {
     let missing = || Error::NotFound { what: "gate", id: id.to_owned() };
     let run = match reads::load(core, run_of(id)) {
-        Err(Error::NotFound { .. }) => return Err(missing()),
+        Err(Error::NotFound { .. } | Error::Gone { .. }) => return Err(missing()),
         other => other?,
     };
     let gate = run.gates.get(id).ok_or_else(missing)?;
@@ -277,7 +278,7 @@ fn place_of_effect(core: &Core, id: &str) -> Result<Vec<u8>, Error> {
     let effect: EffectId = id.parse().map_err(|_| missing())?;
     match reads::load(core, &effect.run) {
         Ok(run) if run.effects.contains_key(&effect) => Ok(rows::index::dead(&effect)),
-        Ok(_) | Err(Error::NotFound { .. }) => Err(missing()),
+        Ok(_) | Err(Error::NotFound { .. } | Error::Gone { .. }) => Err(missing()),
         Err(error) => Err(error),
     }
 }
@@ -302,7 +303,7 @@ pub(super) fn dead_letter(
 fn action(way: Way, effect: &EffectView) -> String {
     let id = effect.id.to_string();
     String::from(match way {
-        Way::Retry => Advice::Retry(&effect.run),
+        Way::Retry => Advice::Retry(root_of(&effect.run)),
         Way::Happened => Advice::Happened(&id),
         Way::DidNotHappen => Advice::DidNotHappen(&id),
         Way::Undo => Advice::DeadUndo(&id),

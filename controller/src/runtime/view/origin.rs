@@ -79,7 +79,9 @@ fn goes_on(kept: &Kept) -> &'static str {
 fn taken_by(core: &Core, id: &str) -> Result<WhyLine, Error> {
     match reads::load(core, id) {
         Ok(run) => Ok(line("run", id, format!("it started {}", summary(&run)), Some(When(run.started_at)))),
-        Err(Error::NotFound { .. }) => Ok(line("run", id, "it started a run that is no longer kept", None)),
+        Err(Error::NotFound { .. } | Error::Gone { .. }) => {
+            Ok(line("run", id, "it started a run that is no longer kept", None))
+        }
         Err(Error::Quarantined { reason, .. }) => {
             Ok(line("run", id, format!("it started a run that is quarantined because {reason}"), None))
         }

@@ -77,6 +77,7 @@ pub(super) fn cause_now(core: &Core, run: &Run, cause: &WakeUp) -> String {
 
 /// Shows a run as it was after one of its entries, by folding them.
 pub(in crate::runtime) fn run_at(core: &Core, id: &str, seq: u64) -> Result<RunView, Error> {
+    reads::exists(core, &InstanceId::run(id))?;
     let count = usize::try_from(seq).unwrap_or(usize::MAX);
     let entries = entries(core, id, 1, count)?;
     if entries.len() as u64 != seq {
@@ -202,6 +203,10 @@ fn line(seq: u64, entry: &Entry) -> Result<LogView, Error> {
 /// Schedules and revisions: their entries are plain JSON of the host.
 fn host_log(core: &Core, id: &InstanceId, from: u64, limit: usize) -> Result<Vec<LogView>, Error> {
     let page = core.journal.entries(id, from.max(1), limit)?;
+    if page.is_empty() && core.journal.load(id)?.is_none() {
+        let reason = format!("{} \"{}\" was here, and retention removed it", id.kind.word(), id.name);
+        return Err(Error::Gone { reason });
+    }
     Ok(page
         .into_iter()
         .map(|(seq, content)| {

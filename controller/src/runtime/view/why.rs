@@ -79,6 +79,10 @@ fn of_run(core: &Core, run: &Run, is_over: bool, chain: &mut Vec<WhyLine>) -> Re
                 chain.push(line("run", &id, format!("it is quarantined because {reason}"), None));
                 break;
             }
+            Err(Error::Gone { reason }) => {
+                chain.push(line("run", &parent, reason, None));
+                break;
+            }
             Err(error) => return Err(error),
         };
     }
