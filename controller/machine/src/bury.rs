@@ -11,7 +11,7 @@ use crate::{
     evolve::evolve,
     fact::{Entry, Fact},
     id::{AttemptId, EffectId, Stamp},
-    kill::{doubt, tell_parent, tell_that_it_is_known},
+    kill::{doubt, tell_parent_for_good, tell_that_it_is_known},
     life::{
         Driven, Kind, Lifecycle,
         effect::{EffectEvent, Failing, Moment},
@@ -57,7 +57,7 @@ pub fn step_bury(remains: &Remains, reason: &str, envelope: &Envelope, env: &Env
     }
     let phase = Phase::Ended { status: Status::Killed, at: draft.at(), reason: Some(reason.to_owned()) };
     draft.fact(Fact::RunMoved { phase });
-    tell_parent(&mut draft, Status::Killed);
+    tell_parent_for_good(&mut draft);
     let Next { run, entry } = draft.next();
     let facts = std::iter::once(buried).chain(entry.facts).collect();
     Next { run, entry: Entry { facts, ..entry } }
@@ -90,6 +90,16 @@ fn in_doubt(effect: &EffectId, attempt: u32, why: &str) -> EffectState {
     }
 }
 
+/// What it did is not known, so nothing of it is taken back: who waits for that hears it.
+fn step_back(run: &Run, envelope: &Envelope, (env, seen): (Env, Option<u64>)) -> Step {
+    if seen.is_some() {
+        return Step::refused(Refusal::DeedsNotKnown);
+    }
+    let mut draft = Draft::new(run.clone(), envelope, env);
+    tell_parent_for_good(&mut draft);
+    draft.finish(Verdict::Applied)
+}
+
 /// Answers an event of a run that was buried: what was in doubt can still be settled, and no more.
 pub fn step_buried(run: &Run, envelope: &Envelope, env: &Env) -> Step {
     if run.has_seen(&envelope.id) {
@@ -109,6 +119,7 @@ pub fn step_buried(run: &Run, envelope: &Envelope, env: &Env) -> Step {
             let failure = Failing { class, message, retry_after, moment };
             (effect, EffectEvent::Fail { attempt: *attempt, failure })
         }
+        Event::RunRolledBack { seen, .. } => return step_back(run, envelope, (*env, *seen)),
         Event::RunRetried { .. } => return Step::refused(Refusal::Buried { playbook: run.playbook.clone() }),
         _ => return Step::refused(Refusal::Ended { status: run.status().to_owned() }),
     };

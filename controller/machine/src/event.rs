@@ -160,10 +160,13 @@ pub enum Event {
     ChildEnded {
         /// The effect that started it.
         effect: EffectId,
-        /// `done`, `failed` or `cancelled`.
+        /// `done`, `failed`, `cancelled` or `rolled_back`; `killed` where it takes nothing back any more.
         status: String,
         /// Its last values, by step.
         output: Value,
+        /// Its id; absent where an older build told it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run: Option<String>,
     },
     /// No further effect starts.
     RunPaused {
@@ -210,10 +213,13 @@ pub enum Event {
     ClockSetBack,
     /// A branch ended, or has taken back what it did, or nothing of it is in doubt any more.
     BranchEnded(Box<BranchEnded>),
-    /// What a branch did that ended well is taken back, with its run.
+    /// What a run did is taken back, although it may have ended, and what the runs did that it started; of a branch, with its run.
     RunRolledBack {
-        /// Why its run is taken back, for people.
+        /// Why it is taken back, for people.
         reason: String,
+        /// The number of the last entry that a person saw who wants it; absent where the run that began it takes it back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seen: Option<u64>,
     },
     /// For a mailbox, and for no run: somebody waits for a signal, or sends one.
     MailboxTold(Box<MailboxTold>),

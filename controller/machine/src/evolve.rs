@@ -118,6 +118,7 @@ pub(crate) fn evolve_run(run: &mut Run, fact: &Fact) {
         | Fact::EffectApproved { .. }
         | Fact::BasisMoved { .. }
         | Fact::ChildStarted { .. }
+        | Fact::ChildCalledBack { .. }
         | Fact::ChildEnded { .. } => evolve_effect(run, fact),
         Fact::GateOpened { .. }
         | Fact::GateMoved { .. }
@@ -219,12 +220,18 @@ fn evolve_effect(run: &mut Run, fact: &Fact) {
         Fact::ChildStarted { effect, run: child, close } => {
             if let Some(state) = run.effects.get_mut(effect) {
                 let has_ended = state.child.as_ref().is_some_and(|known| known.has_ended);
-                state.edit().child = Some(Child { run: child.clone(), has_ended, close: *close });
+                let (run, close) = (child.clone(), *close);
+                state.edit().child = Some(Child { run, has_ended, is_returning: false, close });
             }
         }
         Fact::ChildEnded { effect } => {
             if let Some(child) = run.effects.get_mut(effect).and_then(|state| state.edit().child.as_mut()) {
-                child.has_ended = true;
+                (child.has_ended, child.is_returning) = (true, false);
+            }
+        }
+        Fact::ChildCalledBack { effect } => {
+            if let Some(child) = run.effects.get_mut(effect).and_then(|state| state.edit().child.as_mut()) {
+                (child.has_ended, child.is_returning) = (false, true);
             }
         }
         _ => {}

@@ -348,6 +348,11 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         undone: bool,
     },
+    /// A child run, whether it has ended or not, was told to take back what it did: it is waited for.
+    ChildCalledBack {
+        /// The effect that started it.
+        effect: EffectId,
+    },
     /// Nothing that a branch began is in doubt any more.
     BranchCleared {
         /// The step and its round.

@@ -43,15 +43,17 @@ pub fn step_kill(run: &Run, envelope: &Envelope, env: &Env) -> Step {
     end_branches(&mut draft, reason);
     close_gates(&mut draft);
     clear_timers(&mut draft);
-    end(&mut draft, Status::Killed, Some(reason.clone()));
+    end(&mut draft, reason.clone());
     draft.finish(Verdict::Applied)
 }
 
 /// Writes the terminal record and tells the parent run.
-fn end(draft: &mut Draft<'_>, status: Status, reason: Option<String>) {
+fn end(draft: &mut Draft<'_>, reason: String) {
+    let went_back = matches!(draft.run.phase, Phase::Unwinding { to: Status::RolledBack, .. });
+    let (status, at, reason) = (Status::Killed, draft.at(), Some(reason));
     draft.fact(Fact::Positioned { position: None });
-    draft.fact(Fact::RunMoved { phase: Phase::Ended { status, at: draft.at(), reason } });
-    tell_parent(draft, status);
+    draft.fact(Fact::RunMoved { phase: Phase::Ended { status, at, reason } });
+    if went_back { tell_parent_for_good(draft) } else { tell_parent(draft, status) }
 }
 
 /// Tells the parent run how this one ended.
@@ -59,11 +61,24 @@ pub(crate) fn tell_parent(draft: &mut Draft<'_>, status: Status) {
     if let Some(branch) = BranchId::of(&draft.run.id) {
         return tell_parent_of_branch(draft, branch, status);
     }
-    let Some(parent) = draft.run.parent.clone() else { return };
     let word = if status == Status::Killed { Status::Failed } else { status }.word();
-    let event =
-        Event::ChildEnded { effect: parent.clone(), status: word.to_owned(), output: draft.run.output() };
-    draft.post(parent.instance(), event);
+    tell_parent_run(draft, word);
+}
+
+/// Tells the parent that this run was killed and takes nothing back any more: one that waits for that waits no longer. "It failed"
+/// would not do: that may have been told before the run heard that it is to take back what it did.
+pub(crate) fn tell_parent_for_good(draft: &mut Draft<'_>) {
+    match BranchId::of(&draft.run.id) {
+        Some(branch) => tell_parent_of_branch(draft, branch, Status::Killed),
+        None => tell_parent_run(draft, Status::Killed.word()),
+    }
+}
+
+fn tell_parent_run(draft: &mut Draft<'_>, word: &str) {
+    let Some(effect) = draft.run.parent.clone() else { return };
+    let (parent, status, output) = (effect.instance(), word.to_owned(), draft.run.output());
+    let run = Some(draft.run.id.clone());
+    draft.post(parent, Event::ChildEnded { effect, status, output, run });
 }
 
 /// Tells the parent of a branch that ended in doubt that nothing of it is in doubt any more.

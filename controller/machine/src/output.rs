@@ -9,6 +9,8 @@ pub(crate) struct ChildEnd<'a> {
     pub(crate) status: &'a str,
     /// What it yields.
     pub(crate) output: &'a Value,
+    /// Its id, where it says so.
+    pub(crate) run: Option<&'a str>,
 }
 
 /// Returns the answer of a child run as its parent reads it.

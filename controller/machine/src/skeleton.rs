@@ -102,7 +102,7 @@ pub enum HostEvent {
 }
 
 /// The words of facts, by their places.
-const FACTS: [&str; 47] = [
+const FACTS: [&str; 48] = [
     "run_opened",
     "buried",
     "run_moved",
@@ -150,6 +150,7 @@ const FACTS: [&str; 47] = [
     "scope_entered",
     "scope_failing",
     "scope_left",
+    "child_called_back",
 ];
 
 /// What is left of an entry for good.
@@ -303,6 +304,7 @@ fn fact(fact: &Fact) -> u8 {
         Fact::ScopeEntered { .. } => 44,
         Fact::ScopeFailing { .. } => 45,
         Fact::ScopeLeft { .. } => 46,
+        Fact::ChildCalledBack { .. } => 47,
     }
 }
 

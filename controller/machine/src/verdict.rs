@@ -211,19 +211,19 @@ pub enum Refusal {
         /// When it is due.
         at: Stamp,
     },
-    /// Nobody knows whether an effect happened: nothing is tried again before it is known.
+    /// Nobody knows whether an effect happened: nothing is tried again or taken back before it is known.
     #[error(
-        "nobody knows whether \"{effect}\" happened, so nothing is tried again: look, then type \
+        "nobody knows whether \"{effect}\" happened, so nothing is tried again or taken back: look, then type \
          `adjutant dead settle {effect} --happened` or `adjutant dead settle {effect} --did-not-happen`"
     )]
     InDoubt {
         /// The effect that is in doubt.
         effect: EffectId,
     },
-    /// A branch was killed, and nobody knows whether what it had begun happened: nothing is tried again before it is known.
+    /// A branch was killed, and nobody knows whether what it had begun happened: nothing is tried again or taken back before it is known.
     #[error(
-        "nobody knows whether everything that branch \"{branch}\" began has happened, so nothing is tried again: type \
-         `adjutant dead`, look, and settle what is listed of it"
+        "nobody knows whether everything that branch \"{branch}\" began has happened, so nothing is tried again or \
+         taken back: type `adjutant dead`, look, and settle what is listed of it"
     )]
     BranchInDoubt {
         /// The first such branch.
@@ -237,6 +237,20 @@ pub enum Refusal {
     Buried {
         /// The playbook of the run that was meant.
         playbook: String,
+    },
+    /// What the run did before it was killed is not known, so it cannot be taken back.
+    #[error(
+        "what the run did before it was killed could not be read, so it cannot be taken back: look at the other side, \
+         and take it back there yourself"
+    )]
+    DeedsNotKnown,
+    /// The run has moved since it was shown to the person who wants it taken back.
+    #[error("the run has moved since it was shown: that was after entry {seen}, and it is at {found} now")]
+    Moved {
+        /// The number of the last entry that was shown.
+        seen: u64,
+        /// The number of the last entry that there is.
+        found: u64,
     },
     /// A run that has ended takes nothing back.
     #[error(

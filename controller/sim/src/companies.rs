@@ -56,6 +56,18 @@ impl Company {
         Self { plan, playbook: "workshop", inputs, answers: BTreeMap::new() }
     }
 
+    /// Returns a workshop with a foreman, who charges, lets the workshop work in a run of its own, and charges again.
+    #[must_use]
+    pub fn foreman() -> Self {
+        let files = [
+            ("playbooks/foreman.toml", FOREMAN),
+            ("playbooks/workshop.toml", WORKSHOP),
+            ("connectors/desk.toml", DESK),
+        ];
+        let inputs = vec![("note", json!("a table"))];
+        Self { plan: small(&files), playbook: "foreman", inputs, answers: BTreeMap::new() }
+    }
+
     /// Returns a meeting: each run says that it is there, waits for another one, says so again, and books once.
     #[must_use]
     pub fn meeting() -> Self {
@@ -203,6 +215,58 @@ id = "announce"
 call = "desk.announce"
 with = { note = "{{ input.note }}" }
 retry = { attempts = 2, backoff = "1s..5s" }
+next = "done"
+
+[[step]]
+id = "close"
+end = "cancelled"
+
+[[step]]
+id = "done"
+end = "done"
+"#;
+
+const FOREMAN: &str = r#"schema = "adjutant/v1"
+title = "Charges, and lets others work"
+
+[input.note]
+type = "string"
+trust = "external"
+privacy = "client"
+
+[[step]]
+id = "ask"
+gate = "Let others work on {{ input.note }}?"
+show = ["input.note"]
+risk = "low"
+expires = "7d"
+on = { denied = "close", expired = "close" }
+
+[[step]]
+id = "first"
+call = "desk.charge"
+with = { note = "{{ input.note }}" }
+retry = { attempts = 3, backoff = "1s..5s" }
+undo = { call = "desk.refund", with = { id = "{{ steps.first.id }}" } }
+
+[[step]]
+id = "hand"
+run = "workshop"
+with = { note = "{{ input.note }}" }
+on = { failed = "alone" }
+next = "second"
+
+[[step]]
+id = "alone"
+wait = "1h"
+next = "second"
+
+[[step]]
+id = "second"
+call = "desk.charge"
+with = { note = "{{ input.note }} again" }
+retry = { attempts = 3, backoff = "1s..5s" }
+undo = { call = "desk.refund", with = { id = "{{ steps.second.id }}" } }
 next = "done"
 
 [[step]]

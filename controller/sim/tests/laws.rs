@@ -371,7 +371,8 @@ fn the_end_of_a_child_is_heard_however_its_start_was_answered() {
             world.fire();
         }
         let (effect, output) = (begin.effect.clone(), json!({}));
-        let ended = Event::ChildEnded { effect: effect.clone(), status: "done".to_owned(), output };
+        let ended =
+            Event::ChildEnded { effect: effect.clone(), status: "done".to_owned(), output, run: None };
         assert_eq!(world.send("host", ended), Verdict::Applied, "its start is {what}");
         assert_eq!(world.host.ended(&world.run), Some(Status::Done), "its start is {what}");
         assert!(!world.host.outbox.contains_key(&effect), "it is begun once");
@@ -384,7 +385,7 @@ fn the_end_of_a_child_counts_for_nothing_where_no_run_was_started() {
     world.approve();
     let send = world.lease();
     let (effect, output) = (send.effect.clone(), json!({}));
-    let ended = Event::ChildEnded { effect: effect.clone(), status: "done".to_owned(), output };
+    let ended = Event::ChildEnded { effect: effect.clone(), status: "done".to_owned(), output, run: None };
     let refused = World::refusal(world.send("host", ended));
     assert!(matches!(refused, Refusal::EffectPhase { .. }), "{refused}");
     assert!(!world.state().effects[&effect].is_settled(), "nobody knows yet whether the mail left");

@@ -112,7 +112,9 @@ fn events(run: &Run, started: &RunStarted) -> Vec<Event> {
         Event::RunResumed { reason: String::new() },
         Event::RunCancelled { reason: reason() },
         Event::RunKilled { reason: reason() },
-        Event::RunRolledBack { reason: reason() },
+        Event::RunRolledBack { reason: reason(), seen: None },
+        Event::RunRolledBack { reason: reason(), seen: Some(run.seq) },
+        Event::RunRolledBack { reason: reason(), seen: Some(run.seq + 1) },
         Event::RunRetried {
             step: None,
             edits: Default::default(),

@@ -57,6 +57,54 @@ fn a_parent_and_its_child_end_together_whatever_the_world_does() {
     }
 }
 
+/// Drives a run through a storm, takes it back however it ended, and goes on disturbing while it is taken back.
+fn taken_back(company: &Company, seed: u64, (faults, disturbances): (Faults, u32)) -> Chaos<MemoryHost> {
+    let mut chaos = weather(company, seed, (faults, disturbances));
+    let root = company.started(1).run;
+    let broken = |broken| panic!("seed {seed}: {broken}");
+    chaos.hurt(faults);
+    chaos.roll_back(&root).unwrap_or_else(broken);
+    chaos.storm(disturbances).unwrap_or_else(broken);
+    let broken = judge(&chaos);
+    assert!(broken.is_empty(), "seed {seed}: {broken:#?}");
+    chaos
+}
+
+/// Whatever a run did and however it ended, it is taken back: by whoever began it last, and once.
+#[test]
+fn what_has_ended_is_taken_back_whole_whatever_the_world_does() {
+    for (company, first) in [(Company::workshop(), 20_000), (Company::foreman(), 21_000)] {
+        let (mut taken, mut ends) = (0, BTreeMap::<&str, u64>::new());
+        for seed in first..first + 60 {
+            for (faults, disturbances) in [(MILD, 120), (FAIR, 120), (HARSH, 150)] {
+                let chaos = taken_back(&company, seed, (faults, disturbances));
+                taken += chaos.taken_back;
+                for kept in chaos.host.runs.values() {
+                    *ends.entry(kept.run.status()).or_default() += 1;
+                }
+            }
+        }
+        assert!(taken > 100, "{taken} were taken back");
+        assert!(ends.get("rolled_back").is_some_and(|count| *count > 100), "{ends:?}");
+    }
+}
+
+#[test]
+fn what_branches_did_is_taken_back_with_a_run_that_has_ended() {
+    let company = Company::digs(&places(5, 0), Many { max_parallel: 3, min_ok: Some(3) });
+    let mut ends = BTreeMap::<String, u64>::new();
+    for seed in 22_000..22_060 {
+        for faults in [MILD, FAIR] {
+            let chaos = taken_back(&company, seed, (faults, 200));
+            for (id, kept) in &chaos.host.runs {
+                let kind = if is_branch(id) { "branch" } else { "run" };
+                *ends.entry(format!("{kind} {}", kept.run.status())).or_default() += 1;
+            }
+        }
+    }
+    assert!(ends["run rolled_back"] > 60 && ends["branch rolled_back"] > 100, "{ends:?}");
+}
+
 #[test]
 fn who_waits_for_another_run_keeps_every_promise() {
     let company = Company::meeting();

@@ -238,7 +238,11 @@ impl<'a> Decider<'a> {
             }
             // It began, so an attempt got through: one that was lost, where the present one has not left yet.
             let attempt = state.life.doubt.first().copied().unwrap_or(state.life.attempt);
-            self.drive_effect(effect, &EffectEvent::Succeed { attempt }, Some(&Value::Null))?;
+            let started = end.run.map_or(Value::Null, |run| json!({ "run": run }));
+            self.drive_effect(effect, &EffectEvent::Succeed { attempt }, Some(&started))?;
+        }
+        if self.is_returning(effect) {
+            return Ok(self.child_came_back(effect, end.status));
         }
         self.fact(Fact::ChildEnded { effect: effect.clone() });
         if self.is_waited_for(effect) {
@@ -248,7 +252,7 @@ impl<'a> Decider<'a> {
     }
 
     fn child_answered(&mut self, state: &EffectState, end: ChildEnd<'_>) {
-        let ChildEnd { status, output } = end;
+        let ChildEnd { status, output, .. } = end;
         let Some(step) = self.step(&state.step) else { return };
         let then = if status == "done" {
             let labels = state.labels.join(Default::default());

@@ -349,7 +349,11 @@ impl<'a> Decider<'a> {
             self.fact(Fact::BranchesTold { round: round.clone(), from });
         }
         for index in told {
-            self.tell_branch(&round, index, Event::RunRolledBack { reason: "its run unwinds".to_owned() });
+            self.tell_branch(
+                &round,
+                index,
+                Event::RunRolledBack { reason: "its run unwinds".to_owned(), seen: None },
+            );
         }
         false
     }

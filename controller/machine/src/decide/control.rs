@@ -12,7 +12,7 @@ use crate::{
         run::RunEvent,
         timer::{TimerEvent, TimerLife, TimerPhase},
     },
-    run::{EffectPhase, Failure, Phase, Run, Status, Wait},
+    run::{EffectPhase, Failure, Phase, Run, Wait},
     verdict::{Refusal, Step, Verdict},
 };
 
@@ -68,30 +68,23 @@ impl<'a> Decider<'a> {
             Event::RunResumed { .. } if self.is_active() => Kind::Repeated,
             Event::RunResumed { .. } => self.live(&RunEvent::Resume),
             Event::RunCancelled { reason } => self.live(&RunEvent::GiveUp(reason.clone())),
-            // Who takes a run back that is no branch must say more than that.
-            Event::RunRolledBack { reason } if is_branch(&self.draft.run.id) => self.roll_back(reason),
+            Event::RunRolledBack { reason, seen } => return self.roll_back(reason, *seen),
             Event::RunRetried { step, edits, speaker, .. } => {
                 return self.retry(step.as_ref(), edits, *speaker);
             }
             _ => Kind::Refused,
         };
+        self.controlled(kind)
+    }
+
+    /// Returns what became of a word that steers the run.
+    pub(super) fn controlled(&self, kind: Kind) -> Decision {
         match (kind, &self.draft.run.phase) {
             (Kind::Refused, Phase::Ended { status, .. }) => {
                 Err(Refusal::Ended { status: status.word().to_owned() })
             }
             (Kind::Refused, _) => Err(Refusal::Phase { phase: self.draft.run.status().to_owned() }),
             (kind, _) => Ok(verdict(kind)),
-        }
-    }
-
-    /// A branch is to take back what it did; where it has, or nothing is left to take back, it says so once more.
-    fn roll_back(&mut self, reason: &str) -> Kind {
-        match self.draft.run.phase {
-            Phase::Ended { status, .. } if status != Status::Done => {
-                crate::kill::tell_parent(&mut self.draft, status);
-                Kind::Taken
-            }
-            _ => self.live(&RunEvent::RollBack(reason.to_owned())),
         }
     }
 

@@ -80,8 +80,8 @@ impl Decider<'_> {
             }
             Event::EffectProbed { effect, finding } => self.probed(effect, finding),
             Event::EffectSettled { effect, settlement, .. } => self.settled(effect, settlement),
-            Event::ChildEnded { effect, status, output } => {
-                self.child_ended(effect, ChildEnd { status, output })
+            Event::ChildEnded { effect, status, output, run } => {
+                self.child_ended(effect, ChildEnd { status, output, run: run.as_deref() })
             }
             _ => Err(Refusal::Phase { phase: self.draft.run.status().to_owned() }),
         }

@@ -25,6 +25,7 @@ mod gates;
 mod payload;
 mod records;
 mod retry;
+mod rollback;
 mod scopes;
 mod signals;
 mod steps;
@@ -109,6 +110,7 @@ impl<'a> Decider<'a> {
                 RunAction::Hold => self.hold(),
                 RunAction::GoOn => self.go_on(),
                 RunAction::Unwind => self.begin_unwinding(),
+                RunAction::TakeChildrenBack => self.close_children(),
                 RunAction::End => self.end(),
                 RunAction::Begin => {}
             }

@@ -36,13 +36,7 @@ impl Decider<'_> {
             return Err(Refusal::BranchAlone { root: root_of(&self.draft.run.id).to_owned() });
         }
         let from = self.resumes(step)?;
-        let doubt = self.effects_in(|phase| matches!(phase, EffectPhase::Unknown { .. })).into_iter().next();
-        if let Some(effect) = doubt.filter(|_| self.draft.run.is_ended()) {
-            return Err(Refusal::InDoubt { effect });
-        }
-        if let Some(branch) = self.branch_in_doubt().filter(|_| self.draft.run.is_ended()) {
-            return Err(Refusal::BranchInDoubt { branch });
-        }
+        self.ended_without_doubt()?;
         if self.live(&RunEvent::Retry) == Kind::Refused {
             return Err(match &self.draft.run.phase {
                 Phase::Ended { status, .. } => Refusal::Ended { status: status.word().to_owned() },
@@ -63,6 +57,18 @@ impl Decider<'_> {
             Onward::Behind(step) => self.go_on_behind(&step),
         }
         Ok(Verdict::Applied)
+    }
+
+    /// Refuses what needs that all is known, where the run has ended and something is not.
+    pub(super) fn ended_without_doubt(&self) -> Result<(), Refusal> {
+        if !self.draft.run.is_ended() {
+            return Ok(());
+        }
+        let doubt = self.effects_in(|phase| matches!(phase, EffectPhase::Unknown { .. })).into_iter().next();
+        if let Some(effect) = doubt {
+            return Err(Refusal::InDoubt { effect });
+        }
+        self.branch_in_doubt().map_or(Ok(()), |branch| Err(Refusal::BranchInDoubt { branch }))
     }
 
     /// Returns a branch that was killed and may have begun something of which nobody knows whether it happened.
@@ -107,10 +113,7 @@ impl Decider<'_> {
 
     /// What is dead is given up with the run that failed; an undo that did not come about is due again.
     fn forget_failures(&mut self) {
-        for effect in self.effects_in(|phase| matches!(phase, EffectPhase::Dead { .. })) {
-            let life = self.draft.run.effects[&effect].life.to(EffectPhase::Dropped);
-            self.fact(Fact::EffectMoved { effect, life });
-        }
+        self.give_dead_up();
         let undos = self.draft.run.undo.iter();
         let running: Vec<EffectId> = undos
             .filter(|entry| matches!(entry.state, UndoState::Running(_)))
@@ -118,6 +121,14 @@ impl Decider<'_> {
             .collect();
         for effect in running {
             self.fact(Fact::UndoMoved { effect, state: UndoState::Registered });
+        }
+    }
+
+    /// Nobody is asked any more about what failed for good.
+    pub(super) fn give_dead_up(&mut self) {
+        for effect in self.effects_in(|phase| matches!(phase, EffectPhase::Dead { .. })) {
+            let life = self.draft.run.effects[&effect].life.to(EffectPhase::Dropped);
+            self.fact(Fact::EffectMoved { effect, life });
         }
     }
 

@@ -41,18 +41,18 @@ impl<'a> Decider<'a> {
                 drop(self.plain(&effect, &EffectEvent::Release));
             }
         }
-        let children: Vec<EffectId> = self
-            .draft
-            .run
-            .effects
-            .iter()
-            .filter(|(_, state)| state.child.is_some())
-            .map(|(id, _)| id.clone())
-            .collect();
+        self.close_children();
+        self.stop_branches();
+    }
+
+    /// Tells every child run that its parent unwinds.
+    pub(super) fn close_children(&mut self) {
+        let effects = self.draft.run.effects.iter();
+        let children: Vec<EffectId> =
+            effects.filter(|(_, state)| state.child.is_some()).map(|(id, _)| id.clone()).collect();
         for child in children {
             self.close_child(&child);
         }
-        self.stop_branches();
     }
 
     /// Closes every gate but those that ask for what a scope takes back just now: that is wanted further on.
@@ -80,7 +80,13 @@ impl<'a> Decider<'a> {
     /// Tells a child run that its parent unwinds, as its step says.
     pub(super) fn close_child(&mut self, effect: &EffectId) {
         let Some(state) = self.draft.run.effects.get(effect) else { return };
-        let Some(child) = state.child.clone().filter(|child| !child.has_ended) else { return };
+        let Some(child) = state.child.clone() else { return };
+        if self.takes_children_back() && child.close != Close::Detach {
+            return self.call_back(effect, child.run);
+        }
+        if child.has_ended {
+            return;
+        }
         match child.close {
             Close::Detach => self.fact(Fact::ChildEnded { effect: effect.clone() }),
             Close::Cancel => {
@@ -105,10 +111,14 @@ impl<'a> Decider<'a> {
                 }
                 return;
             }
-            if matches!(entry.state, UndoState::Running(_)) {
-                return;
+            match &entry.state {
+                UndoState::Running(undo) if self.was_let_go(undo) => {
+                    let (effect, state) = (entry.effect.clone(), UndoState::Registered);
+                    self.fact(Fact::UndoMoved { effect, state });
+                }
+                UndoState::Running(_) => return,
+                _ => self.take_one_back(&entry),
             }
-            self.take_one_back(&entry);
         }
     }
 
@@ -170,15 +180,22 @@ impl<'a> Decider<'a> {
 
     /// Sends an undo; where nobody approved exactly this one and it needs that, a person is asked.
     fn send_undo(&mut self, step: &Step, entry: &UndoEntry, payload: &Payload) -> EffectId {
-        let wish = Self::undo_wish(payload, entry);
-        let is_as_shown = self.is_undo_as_shown(step, entry);
-        let wish = if is_as_shown { wish } else { Wish { approval: None, ..wish } };
-        let needs_person =
-            wish.approval.is_none() && (payload.effect.is_guarded() || self.needs_person(&wish));
-        if needs_person {
+        let wish = self.wish_back(step, entry, payload);
+        if self.needs_yes(&wish) {
             return self.propose(step, wish, "undo");
         }
         self.put(step, wish, EffectPhase::Queued)
+    }
+
+    /// Returns the effect that takes another one back, with its approval where it is what was approved.
+    pub(super) fn wish_back(&self, step: &Step, entry: &UndoEntry, payload: &Payload) -> Wish {
+        let wish = Self::undo_wish(payload, entry);
+        if self.is_undo_as_shown(step, entry) { wish } else { Wish { approval: None, ..wish } }
+    }
+
+    /// Returns whether a person must agree to an undo before it is sent.
+    pub(super) fn needs_yes(&self, wish: &Wish) -> bool {
+        wish.approval.is_none() && (wish.effect.is_guarded() || self.needs_person(wish))
     }
 
     /// Only the holes of the approved undo may be filled: everything else must still be as it was shown.
@@ -187,7 +204,7 @@ impl<'a> Decider<'a> {
         self.undo_with_holes(step).is_ok_and(|now| now.as_ref() == Some(shown))
     }
 
-    fn undo_payload(&self, step: &Step, entry: &UndoEntry) -> Result<Payload, String> {
+    pub(super) fn undo_payload(&self, step: &Step, entry: &UndoEntry) -> Result<Payload, String> {
         let contract = self.contract(&entry.verb)?;
         let Labelled { value: args, labels } = match &entry.undo {
             Some(undo) => {

@@ -2,10 +2,10 @@
 //!
 //! | state | event => next |
 //! |---|---|
-//! | active | pause => paused · fail, give up, deadline => unwinding · finish => ended |
-//! | paused | resume => active, or unwinding when overdue · fail, give up => unwinding · deadline => paused, overdue · finish => ended |
-//! | unwinding | unwound => ended · give up, fail, deadline => unwinding (first reason stays) |
-//! | ended | retry => active, unless it is done or rolled back · roll back => unwinding, where it is done · all else: refused |
+//! | active | pause => paused · fail, give up, deadline, roll back => unwinding · finish => ended |
+//! | paused | resume => active, or unwinding when overdue · fail, give up, roll back => unwinding · deadline => paused, overdue · finish => ended |
+//! | unwinding | unwound => ended · give up, fail, deadline => unwinding (first reason stays) · roll back => unwinding, and what the runs did that it started is taken back too |
+//! | ended | retry => active, unless it is done or rolled back · roll back => unwinding, unless it is rolled back · all else: refused |
 //!
 //! Kill is not here: it is written without asking any machine (`step_kill`).
 
@@ -40,7 +40,7 @@ pub enum RunEvent {
     Unwound(Stamp),
     /// The operator tries it again.
     Retry,
-    /// What it did is taken back, although it ended well.
+    /// What it did is taken back, whether it goes on or has ended, and however it has.
     RollBack(String),
 }
 
@@ -53,6 +53,8 @@ pub enum RunAction {
     GoOn,
     /// Begin to take back what was done.
     Unwind,
+    /// It unwinds already: take back what the runs did that it started, too.
+    TakeChildrenBack,
     /// Write the terminal record.
     End,
     /// Take the step from which the run is tried again.
@@ -79,8 +81,9 @@ fn active(event: &RunEvent, answer: &mut Answer<RunAction>) -> Outcome<Phase> {
         RunEvent::Fail(reason) => unwind(Status::Failed, reason, answer),
         RunEvent::GiveUp(reason) => unwind(Status::Cancelled, reason, answer),
         RunEvent::Deadline => unwind(Status::Failed, DEADLINE, answer),
+        RunEvent::RollBack(reason) => unwind(Status::RolledBack, reason, answer),
         RunEvent::Finish(at) => end(Status::Done, *at, None, answer),
-        RunEvent::Resume | RunEvent::Unwound(_) | RunEvent::Retry | RunEvent::RollBack(_) => Outcome::Super,
+        RunEvent::Resume | RunEvent::Unwound(_) | RunEvent::Retry => Outcome::Super,
     }
 }
 
@@ -97,8 +100,9 @@ fn paused(reason: &str, overdue: bool, event: &RunEvent, answer: &mut Answer<Run
         RunEvent::Deadline => Outcome::Transition(Phase::Paused { reason: reason.to_owned(), overdue: true }),
         RunEvent::Fail(why) => unwind(Status::Failed, why, answer),
         RunEvent::GiveUp(why) => unwind(Status::Cancelled, why, answer),
+        RunEvent::RollBack(why) => unwind(Status::RolledBack, why, answer),
         RunEvent::Finish(at) => end(Status::Done, *at, None, answer),
-        RunEvent::Unwound(_) | RunEvent::Retry | RunEvent::RollBack(_) => Outcome::Super,
+        RunEvent::Unwound(_) | RunEvent::Retry => Outcome::Super,
     }
 }
 
@@ -107,18 +111,18 @@ fn unwinding(to: Status, reason: &str, event: &RunEvent, answer: &mut Answer<Run
         RunEvent::Unwound(at) => end(to, *at, Some(reason.to_owned()), answer),
         RunEvent::GiveUp(_) | RunEvent::Fail(_) | RunEvent::Deadline => answer.repeated(),
         RunEvent::RollBack(_) if to == Status::RolledBack => answer.repeated(),
-        RunEvent::Pause(_)
-        | RunEvent::Resume
-        | RunEvent::Finish(_)
-        | RunEvent::Retry
-        | RunEvent::RollBack(_) => Outcome::Super,
+        RunEvent::RollBack(why) => {
+            answer.act(RunAction::TakeChildrenBack);
+            Outcome::Transition(Phase::Unwinding { to: Status::RolledBack, reason: why.clone() })
+        }
+        RunEvent::Pause(_) | RunEvent::Resume | RunEvent::Finish(_) | RunEvent::Retry => Outcome::Super,
     }
 }
 
 fn ended(status: Status, event: &RunEvent, answer: &mut Answer<RunAction>) -> Outcome<Phase> {
     match event {
-        RunEvent::RollBack(reason) if status == Status::Done => unwind(Status::RolledBack, reason, answer),
         RunEvent::RollBack(_) if status == Status::RolledBack => answer.repeated(),
+        RunEvent::RollBack(reason) => unwind(Status::RolledBack, reason, answer),
         RunEvent::Retry if !matches!(status, Status::Done | Status::RolledBack) => {
             answer.act(RunAction::Begin);
             Outcome::Transition(Phase::Active)

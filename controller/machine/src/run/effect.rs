@@ -46,8 +46,11 @@ pub struct EffectState {
 pub struct Child {
     /// The child's id.
     pub run: String,
-    /// Whether it has ended.
+    /// Whether it has ended; one that takes back what it did has not.
     pub has_ended: bool,
+    /// Whether it was told to take back what it did, and has not said that it has.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_returning: bool,
     /// What becomes of it when its parent ends before it. It is here so that a kill, which reads no definition, knows.
     #[serde(default)]
     pub close: Close,

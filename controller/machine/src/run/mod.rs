@@ -178,7 +178,7 @@ pub enum Status {
     Cancelled,
     /// The operator ended it at once; nothing is taken back.
     Killed,
-    /// It had ended as the playbook wished, and what it did was taken back afterwards.
+    /// Somebody took it back, whether it went on or had ended; of a branch, its run took it back.
     RolledBack,
 }
 
@@ -434,6 +434,15 @@ impl Status {
             Self::Cancelled => "cancelled",
             Self::Killed => "killed",
             Self::RolledBack => "rolled_back",
+        }
+    }
+
+    /// Returns the word for sentences.
+    #[must_use]
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::RolledBack => "taken back",
+            Self::Done | Self::Failed | Self::Cancelled | Self::Killed => self.word(),
         }
     }
 }

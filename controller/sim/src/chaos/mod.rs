@@ -61,6 +61,8 @@ pub struct Chaos<H> {
     pub covered: BTreeSet<(String, String)>,
     /// How often the process died.
     pub crashes: u64,
+    /// How often the operator took a run back.
+    pub taken_back: u64,
     late: Vec<(Perform, Event)>,
     dice: Dice,
     faults: Faults,
@@ -75,6 +77,7 @@ impl<H: Host> Chaos<H> {
             world: World::default(),
             covered: BTreeSet::new(),
             crashes: 0,
+            taken_back: 0,
             late: Vec::new(),
             dice: Dice::new(seed),
             faults,
@@ -96,6 +99,11 @@ impl<H: Host> Chaos<H> {
 
     fn pick<T: Clone>(&mut self, items: &[T]) -> Option<T> {
         self.dice.pick(items)
+    }
+
+    /// Lets things go wrong again, so much, after a calm.
+    pub fn hurt(&mut self, faults: Faults) {
+        self.faults = faults;
     }
 
     /// Does so many random things, then lets everything come to its end. What did not end, [`crate::judge`] tells.

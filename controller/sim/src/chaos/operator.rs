@@ -75,11 +75,12 @@ impl<H: Host> Chaos<H> {
         let attempt = 40;
         let event = match self.draw(7) {
             5 => return self.repeat_end(),
-            6 => return self.roll_back(),
+            6 => return self.roll_back_unseen(),
             0 => Event::EffectLeased { effect, attempt, until: self.host.now(), reserved: None },
             1 => Event::EffectUnknown { effect, attempt, message: "nonsense".to_owned(), host_died: true },
             2 => {
-                let event = Event::ChildEnded { effect, status: "done".to_owned(), output: Value::Null };
+                let event =
+                    Event::ChildEnded { effect, status: "done".to_owned(), output: Value::Null, run: None };
                 self.when_child(event)
             }
             3 => Event::EffectProbed { effect, finding: Finding::Unclear("nonsense".to_owned()) },
@@ -94,7 +95,8 @@ impl<H: Host> Chaos<H> {
         }
         let Some(run) = self.pick_run() else { return Ok(()) };
         let reason = "the operator wishes so".to_owned();
-        let event = match self.draw(12) {
+        let event = match self.draw(13) {
+            12 => return self.roll_back(root_of(&run)),
             0 => Event::RunCancelled { reason },
             8 => return self.correct(&run),
             9 => Event::RunKilled { reason },
@@ -122,12 +124,25 @@ impl<H: Host> Chaos<H> {
         self.pick(&ids)
     }
 
-    /// Somebody wants a run taken back that is no branch: that is nobody's to say.
-    fn roll_back(&mut self) -> Result<(), Broken> {
+    /// The operator takes a run back, as it is now.
+    ///
+    /// # Errors
+    /// [`Broken`] where a law does not hold.
+    pub fn roll_back(&mut self, run: &str) -> Result<(), Broken> {
+        let Some(seen) = self.host.run(run).map(|run| run.seq) else { return Ok(()) };
+        let reason = "the operator wishes so".to_owned();
+        let verdict = self.send(run, Event::RunRolledBack { reason, seen: Some(seen) })?;
+        self.taken_back += u64::from(verdict == Verdict::Applied);
+        Ok(())
+    }
+
+    /// Somebody wants a run taken back as it was once: it has moved since.
+    fn roll_back_unseen(&mut self) -> Result<(), Broken> {
         let roots: Vec<String> = self.host.ids().into_iter().filter(|id| depth(id) == 0).collect();
         let Some(run) = self.pick(&roots) else { return Ok(()) };
-        match self.send(&run, Event::RunRolledBack { reason: "nonsense".to_owned() })? {
-            Verdict::Refused(_) => Ok(()),
+        let seen = self.host.run(&run).map(|run| run.seq.saturating_sub(1));
+        match self.send(&run, Event::RunRolledBack { reason: "nonsense".to_owned(), seen })? {
+            Verdict::Refused(_) | Verdict::Duplicate { .. } => Ok(()),
             other => Err(Broken { run, seq: 0, law: format!("it was taken back: {other:?}") }),
         }
     }

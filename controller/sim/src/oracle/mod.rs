@@ -4,6 +4,7 @@ mod approvals;
 mod branches;
 mod case;
 mod history;
+mod returning;
 mod scopes;
 mod unwinding;
 
@@ -44,6 +45,7 @@ pub(crate) fn judge_acts<H: Host>(host: &H, acts: &[Act]) -> Vec<String> {
         }
     }
     broken.extend(branches::branched(&cases));
+    broken.extend(returning::left_standing(&cases));
     broken.extend(
         acts.iter()
             .filter(|act| !cases.contains_key(&act.effect.run))

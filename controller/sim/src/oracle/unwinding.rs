@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use adjutant_machine::{
     fact::Fact,
     id::EffectId,
-    run::{EffectPhase, UndoState},
+    run::{EffectPhase, Phase, UndoState},
 };
 
 use super::case::Case;
@@ -61,7 +61,9 @@ fn out_of_order(case: &Case<'_>) -> Vec<String> {
     let mut last = None;
     for fact in case.kept.log.iter().flat_map(|entry| &entry.facts) {
         match fact {
-            Fact::Retried { .. } | Fact::ScopeLeft { undone: true, .. } => last = None,
+            Fact::Retried { .. }
+            | Fact::ScopeLeft { undone: true, .. }
+            | Fact::RunMoved { phase: Phase::Unwinding { .. } } => last = None,
             Fact::UndoMoved { effect, state: UndoState::Running(_) } => {
                 let place = (effect.seq, effect.index);
                 if last.is_some_and(|before| place > before) {

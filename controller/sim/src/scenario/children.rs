@@ -95,6 +95,7 @@ impl Player<'_> {
             effect: effect.clone(),
             status: status.to_owned(),
             output: with.clone().unwrap_or_else(|| json!({})),
+            run: Some(run.clone()),
         };
         let doing = reply::succeeded(&perform, json!({ "run": run }));
         self.does(&perform, doing)?;

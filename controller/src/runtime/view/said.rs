@@ -23,7 +23,7 @@ fn why(event: &Event) -> Option<&str> {
         Event::RunPaused { reason }
         | Event::RunResumed { reason }
         | Event::RunCancelled { reason }
-        | Event::RunRolledBack { reason }
+        | Event::RunRolledBack { reason, .. }
         | Event::RunKilled { reason } => Some(reason),
         Event::EffectSettled { reason, .. } | Event::RunRetried { reason, .. } => reason.as_deref(),
         _ => None,
@@ -181,7 +181,7 @@ mod tests {
             (Event::RunResumed { reason: reason() }, "run resumed: the client called"),
             (Event::RunCancelled { reason: reason() }, "run cancelled: the client called"),
             (Event::RunKilled { reason: reason() }, "run killed: the client called"),
-            (Event::RunRolledBack { reason: reason() }, "run rolled back: the client called"),
+            (Event::RunRolledBack { reason: reason(), seen: None }, "run rolled back: the client called"),
             (Event::RunResumed { reason: String::new() }, "run resumed"),
             (Event::ClockSetBack, "clock set back"),
         ] {
