@@ -70,6 +70,7 @@ pub mod verdict;
 pub mod wait;
 
 pub use bury::{Remains, step_buried, step_bury};
+pub use decide::{Returning, WayBack, returning};
 pub use definition::Definition;
 pub use evolve::{apply, begins, fold};
 pub use kill::step_kill;

@@ -23,6 +23,7 @@ mod fallback;
 mod flow;
 mod gates;
 mod payload;
+mod preview;
 mod records;
 mod retry;
 mod rollback;
@@ -46,6 +47,8 @@ use crate::{
     run::{Failing, Failure, Phase, Position},
     verdict::{Refusal, Verdict},
 };
+
+pub use preview::{Returning, WayBack, returning};
 
 /// What an event came to, or why it cannot be.
 pub(crate) type Decision = Result<Verdict, Refusal>;
