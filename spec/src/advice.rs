@@ -87,6 +87,17 @@ pub enum Advice<'a> {
     },
     /// Try a failed run again.
     Retry(&'a str),
+    /// Put the revision in force again that was before.
+    Revert,
+    /// Show what taking a run back would come to.
+    Rollback(&'a str),
+    /// Take a run back, as a preview showed it.
+    RollbackConfirm {
+        /// The run.
+        run: &'a str,
+        /// The token of the preview.
+        token: &'a str,
+    },
     /// One run.
     Run(&'a str),
     /// List runs.
@@ -148,6 +159,11 @@ impl Display for Advice<'_> {
             }
             Self::Retention => to.write_str("adjutant retention"),
             Self::Retry(run) => write!(to, "adjutant retry {}", word(run)),
+            Self::Revert => to.write_str("adjutant revert"),
+            Self::Rollback(run) => write!(to, "adjutant rollback {}", word(run)),
+            Self::RollbackConfirm { run, token } => {
+                write!(to, "adjutant rollback {} --confirm {} -m WHY", word(run), word(token))
+            }
             Self::Run(run) => write!(to, "adjutant runs {}", word(run)),
             Self::Runs => to.write_str("adjutant runs"),
             Self::SecretsSet(name) => write!(to, "adjutant secrets set {}", word(name)),
@@ -204,6 +220,9 @@ impl Advice<'_> {
             Advice::DeadAll { cause: "0123abcd", how: "retry", token: "4567cdef" },
             Advice::Retention,
             Advice::Retry(RUN),
+            Advice::Revert,
+            Advice::Rollback(RUN),
+            Advice::RollbackConfirm { run: RUN, token: "0123456789abcdef" },
             Advice::Run(RUN),
             Advice::Runs,
             Advice::SecretsSet("smtp"),

@@ -15,10 +15,6 @@ const LATER: &[(&str, &str)] = &[
         "`adjutant runs RUN@SEQ` shows a run as it was; `adjutant audit verify` folds every log again",
     ),
     (
-        "rollback",
-        "`adjutant cancel RUN` takes back what a run did, while it still goes on; what a finished run did is taken back by hand, at the other side",
-    ),
-    (
         "migrate",
         "a run keeps the playbook that it began with; `adjutant cancel RUN` and `adjutant run PLAYBOOK` begin anew",
     ),

@@ -187,6 +187,10 @@ async fn steer(cx: &Cx, command: &Command) -> Outcome {
         Command::Pause(args) => client::pause(cx, args).await,
         Command::Resume(args) => client::resume(cx, args).await,
         Command::Cancel { run, reason } => client::cancel(cx, run, reason).await,
+        Command::Rollback { run, confirm: Some(token), reason } => {
+            client::roll_back(cx, run, (token, reason.as_deref().unwrap_or_default())).await
+        }
+        Command::Rollback { run, .. } => client::rollback(cx, run).await,
         Command::Kill { run, reason } => client::kill(cx, run, reason).await,
         Command::Release { run } => client::release(cx, run).await,
         Command::Retry { run, step, edits } => client::retry(cx, run, step.as_deref(), edits).await,

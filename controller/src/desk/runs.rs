@@ -4,10 +4,12 @@ use adjutant_machine::id::InstanceId;
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
-use super::{Answered, CorrectWish, Desk, Reason, Refusal, RetryWish, Scope, SendSignal, StartWish, Who};
+use super::{
+    Answered, CorrectWish, Desk, Reason, Refusal, RetryWish, RollbackWish, Scope, SendSignal, StartWish, Who,
+};
 use crate::runtime::{
-    Answer, PageWish, Retry, RunFilter, SignalWish, StartRun, Started,
-    views::{LogView, Paged, RunLine, RunView, WhyView},
+    Answer, PageWish, Retry, RollBack, RunFilter, SignalWish, StartRun, Started,
+    views::{LogView, Paged, RollbackView, RunLine, RunView, WhyView},
 };
 
 /// The most entries of a log that are read at once, and how many where nobody says.
@@ -135,6 +137,28 @@ impl Desk {
     pub async fn cancel(&self, who: &Who, id: &str, wish: Reason) -> Answered<Answer> {
         who.must(Scope::Operate)?;
         Ok(self.handle.cancel(id, &wish.reason, &who.by).await?)
+    }
+
+    /// Shows what taking a run back would come to; changes nothing.
+    ///
+    /// # Errors
+    /// Without the scope, for a run that is not there, and for a branch.
+    pub async fn rollback(&self, who: &Who, id: &str) -> Answered<RollbackView> {
+        who.must(Scope::Read)?;
+        Ok(self.handle.rollback(id).await?)
+    }
+
+    /// Takes a run back as a preview showed it, whether it goes on or has ended.
+    ///
+    /// # Errors
+    /// As [`Desk::pause`], without a reason, and where it is not as it was shown.
+    pub async fn roll_back(&self, who: &Who, id: &str, wish: RollbackWish) -> Answered<Answer> {
+        who.must(Scope::Operate)?;
+        let RollbackWish { token, reason } = wish;
+        if reason.trim().is_empty() {
+            return Err(Refusal::invalid("why it is taken back is not said").help("the log keeps the reason"));
+        }
+        Ok(self.handle.roll_back(id, RollBack { token, reason }, &who.by).await?)
     }
 
     /// Ends a run at once: nothing is taken back.

@@ -68,6 +68,16 @@ pub struct Because {
     pub reason: String,
 }
 
+/// A yes to taking a run back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RollbackWish {
+    /// The token that the preview showed.
+    pub token: String,
+    /// The reason in words; it stands in the log, and may not be missing.
+    pub reason: String,
+}
+
 /// A wish to try again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default, ToSchema)]
 #[serde(deny_unknown_fields, default)]

@@ -470,7 +470,7 @@ impl Handle {
 }
 
 /// Returns the run that is paused or resumed: always the whole of it, which tells its branches.
-fn whole(run: &str, verb: &str) -> Answered<InstanceId> {
+pub(super) fn whole(run: &str, verb: &str) -> Answered<InstanceId> {
     if is_branch(run) {
         let root = root_of(run);
         return Err(Error::invalid(format!(

@@ -48,6 +48,7 @@ mod records;
 mod request;
 mod resume;
 mod retention;
+mod rollback;
 mod rows;
 mod schedule;
 mod settings;
@@ -77,7 +78,7 @@ pub use identity::Started;
 pub use performer::{NotifyFailure, Performer, Worst};
 pub use request::{
     Activation, Answer, CorrectWish, Delivery, DeliveryFilter, ForAll, NoRoom, PageWish, Pause, PauseScope,
-    Retry, RunFilter, SetAside, SettleAll, SignalWish, StartRun, Story, Taken,
+    Retry, RollBack, RunFilter, SetAside, SettleAll, SignalWish, StartRun, Story, Taken,
 };
 pub use settings::Settings;
 pub use settle::SettledBy;

@@ -312,6 +312,15 @@ pub enum ForAll {
     Drop,
 }
 
+/// A wish to take a run back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RollBack {
+    /// The token of the preview that was shown.
+    pub token: String,
+    /// Why, for the log.
+    pub reason: String,
+}
+
 /// What a person says of a route's decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -277,6 +277,16 @@ async fn runs_are_steered_over_the_api() {
         assert_eq!(answer.status(), 200, "{verb}");
         assert_eq!(desk.handle.run(&gate.run).await.unwrap().line.status, status);
     }
+    let preview = json(operator.get(&path("rollback")).await).await;
+    assert_eq!((&preview["status"], &preview["taken"]), (&value!("killed"), &value!([])), "{preview}");
+    let wish = |token: &Value, reason: &str| value!({ "token": token, "reason": reason });
+    let other = operator.post(&path("rollback"), &wish(&value!("0000"), "a test")).await;
+    assert_eq!(refused(other, 409).await, "conflict");
+    let mute = operator.post(&path("rollback"), &wish(&preview["token"], " ")).await;
+    assert_eq!(refused(mute, 422).await, "invalid");
+    let answer = operator.post(&path("rollback"), &wish(&preview["token"], "a test")).await;
+    assert_eq!(answer.status(), 200);
+    assert_eq!(desk.handle.run(&gate.run).await.unwrap().line.status, "rolled_back");
     let dead = operator.post("/api/v1/effects/nobody.1.0/settle", &value!({ "how": "drop" })).await;
     assert_eq!(refused(dead, 404).await, "not_found");
     let scope = operator.post("/api/v1/pause", &value!({ "scope": "everyone" })).await;

@@ -140,6 +140,17 @@ pub(crate) enum Command {
         #[arg(short = 'm', long = "message", default_value = "cancelled by the operator")]
         reason: String,
     },
+    /// What a run did is taken back, also when it has ended: shows first what that would come to.
+    Rollback {
+        /// The id of the run to take back.
+        run: String,
+        /// Do it: the token that the preview showed.
+        #[arg(long, value_name = "TOKEN", requires = "reason")]
+        confirm: Option<String>,
+        /// Why; the log of the run keeps it.
+        #[arg(short = 'm', long = "message", requires = "confirm")]
+        reason: Option<String>,
+    },
     /// A run ends at once: nothing is undone.
     Kill {
         /// The id of the run to kill.

@@ -12,9 +12,9 @@ use utoipa::IntoParams;
 use super::paged::{Listed, listed};
 use crate::{
     desk::{
-        Answer, CorrectWish, LogWish, PageWish, Reason, RetryWish, RunFilter, SendSignal, StartWish, Started,
-        split_at,
-        views::{LogView, RunLine, RunView, WhyView},
+        Answer, CorrectWish, LogWish, PageWish, Reason, RetryWish, RollbackWish, RunFilter, SendSignal,
+        StartWish, Started, split_at,
+        views::{LogView, RollbackView, RunLine, RunView, WhyView},
     },
     http::{
         App, Refusal,
@@ -176,6 +176,32 @@ pub(super) async fn cancel(
     Body(wish): Body<Reason>,
 ) -> Answered<Answer> {
     Ok(Json(app.desk.cancel(&who, &id, wish).await?))
+}
+
+/// Shows what taking a run back would come to: what stays, what is taken back and in which order, and the token to say yes with.
+#[utoipa::path(get, path = "/api/v1/runs/{id}/rollback", tag = "runs", params(("id" = String, Path)),
+    responses((status = 200, body = RollbackView), (status = 404, body = Refusal),
+        (status = 422, body = Refusal, description = "it is a branch: its run is taken back as a whole")))]
+pub(super) async fn rollback(
+    State(app): State<App>,
+    who: Principal,
+    Path(id): Path<String>,
+) -> Answered<RollbackView> {
+    Ok(Json(app.desk.rollback(&who, &id).await?))
+}
+
+/// Takes a run back, as the preview showed it, whether it goes on or has ended.
+#[utoipa::path(post, path = "/api/v1/runs/{id}/rollback", tag = "runs", params(("id" = String, Path)), request_body = RollbackWish,
+    responses((status = 200, body = Answer), (status = 404, body = Refusal),
+        (status = 409, body = Refusal, description = "it is not as it was shown, or something stands in the way"),
+        (status = 422, body = Refusal)))]
+pub(super) async fn roll_back(
+    State(app): State<App>,
+    who: Principal,
+    Path(id): Path<String>,
+    Body(wish): Body<RollbackWish>,
+) -> Answered<Answer> {
+    Ok(Json(app.desk.roll_back(&who, &id, wish).await?))
 }
 
 /// Ends a run at once: nothing is taken back.

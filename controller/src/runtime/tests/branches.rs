@@ -11,7 +11,7 @@ use crate::runtime::{Error, RunFilter, StartRun};
 const HOUR: u64 = 3_600_000;
 
 /// A run of a company, up to where it waits for a person, for time, or for nothing.
-async fn ran(company: &Company) -> (World, String) {
+pub(super) async fn ran(company: &Company) -> (World, String) {
     let world = World::on(MemoryJournal::new(), ManualClock::at(monday()), Script::new()).await;
     world.activate(Arc::new(company.plan.clone()), "r1", None).await;
     let input = company.inputs.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();

@@ -18,6 +18,7 @@ mod plans;
 mod rates;
 mod renames;
 mod retention;
+mod rollback;
 mod runs;
 mod schedules;
 mod scopes;

@@ -26,11 +26,11 @@ use crate::runtime::{
     },
 };
 
-const STATUSES: [&str; 8] =
-    ["running", "waiting", "paused", "unwinding", "done", "failed", "cancelled", "killed"];
+const STATUSES: [&str; 9] =
+    ["running", "waiting", "paused", "unwinding", "done", "failed", "cancelled", "killed", "rolled_back"];
 
 /// Those of runs that are over.
-pub(in crate::runtime) const ENDED: &[&str] = &["done", "failed", "cancelled", "killed"];
+pub(in crate::runtime) const ENDED: &[&str] = &["done", "failed", "cancelled", "killed", "rolled_back"];
 /// Those of runs that are not over; `live` asks for all of them.
 pub const LIVE: &[&str] = &["running", "waiting", "paused", "unwinding"];
 

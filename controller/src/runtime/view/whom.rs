@@ -47,6 +47,17 @@ pub(super) fn of_call(call: &Call) -> Option<String> {
     }
 }
 
+/// Returns what a call of a verb is made with, and of a write of a business record what names it.
+pub(super) fn args_of(call: &Call) -> Option<Value> {
+    match call {
+        Call::Verb(call) => Some(call.args.clone()),
+        Call::RecordWrite { record, key, value, .. } => {
+            Some(serde_json::json!({ "record": record, "key": key, "value": value }))
+        }
+        _ => None,
+    }
+}
+
 /// A call in two words, for lists.
 pub(super) struct Called<'a> {
     /// What sort of call it is, such as `verb` or `agent`.

@@ -117,9 +117,13 @@ fn causes(core: &Core, run: &Run, chain: &mut Vec<WhyLine>) -> Result<(), Error>
         let text = format!("it failed ({}): {}", failure.outcome, failure.message);
         chain.push(line("failure", failure.step.as_deref().unwrap_or(&run.id), text, None));
     }
+    if let Phase::Unwinding { to, reason } = &run.phase {
+        let text = format!("it takes back what it did, then it is {}: {reason}", to.in_words());
+        chain.push(line("unwinding", &run.id, text, None));
+    }
     if let Phase::Ended { status, at, reason } = &run.phase {
         let reason = reason.as_deref().map_or_else(String::new, |reason| format!(": {reason}"));
-        chain.push(line("end", &run.id, format!("it ended, {}{reason}", status.word()), Some(When(*at))));
+        chain.push(line("end", &run.id, format!("it ended, {}{reason}", status.in_words()), Some(When(*at))));
     }
     Ok(())
 }

@@ -5,6 +5,7 @@
 mod causes;
 mod lineage;
 mod retention;
+mod rollback;
 mod rows;
 mod status;
 
@@ -31,6 +32,7 @@ use utoipa::{
 pub use causes::{CauseView, NotSettledView, SettledView};
 pub use lineage::Lineage;
 pub use retention::{KeptView, RemovedView, RetentionView};
+pub use rollback::{BlockedView, DeedView, RollbackView, StaysView, TakenView};
 pub use rows::{RecordView, SlotView};
 pub use status::{AppliedView, AuditView, PauseView, PinnedBy, QuarantineView, StatusView};
 
@@ -113,7 +115,7 @@ pub struct RunLine {
     pub id: String,
     /// Its playbook.
     pub playbook: String,
-    /// `running`, `waiting`, `paused`, `unwinding`, `done`, `failed`, `cancelled`, `killed`, `quarantined`.
+    /// `running`, `waiting`, `paused`, `unwinding`, `done`, `failed`, `cancelled`, `killed`, `rolled_back`, `quarantined`.
     pub status: String,
     /// Where it stands; absent once it has ended.
     pub step: Option<String>,
