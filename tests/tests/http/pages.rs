@@ -16,6 +16,7 @@ async fn every_page_answers_with_a_strict_policy() {
         "/runs?q=inbound&after=".to_owned(),
         format!("/runs/{}", gate.run),
         format!("/runs/{}?at=1", gate.run),
+        format!("/runs/{}/rollback", gate.run),
         format!("/gates/{}", other.id),
         "/playbooks".to_owned(),
         "/playbooks/inbound".to_owned(),

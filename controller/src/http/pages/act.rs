@@ -15,7 +15,7 @@ use super::{Failed, form};
 use crate::{
     desk::{
         Answer, ApproveProposal, Because, ConfirmPlan, CorrectWish, Decide, DropWish, PauseWish, Reason,
-        RetryWish, Settle, views::GateView,
+        RetryWish, RollbackWish, Settle, views::GateView,
     },
     http::{App, Refusal, extract::Form},
 };
@@ -107,6 +107,13 @@ pub(super) async fn steer(State(app): State<App>, Path(id): Path<String>, form: 
         }
         other => return Err(Refusal::invalid(format!("a run knows no \"{other}\"")).into()),
     };
+    Ok(back(&format!("/runs/{id}"), &told(answer, "done")))
+}
+
+/// Takes a run back, as its preview showed it.
+pub(super) async fn roll_back(State(app): State<App>, Path(id): Path<String>, form: Form) -> Acted {
+    let (token, reason) = (form.must("token")?.to_owned(), form.must("reason")?.to_owned());
+    let answer = app.desk.roll_back(&form.who, &id, RollbackWish { token, reason }).await?;
     Ok(back(&format!("/runs/{id}"), &told(answer, "done")))
 }
 

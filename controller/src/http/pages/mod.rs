@@ -16,6 +16,7 @@ mod login;
 mod parts;
 mod playbooks;
 mod proposals;
+mod rollback;
 mod run;
 mod runs;
 mod settle;
@@ -40,6 +41,7 @@ pub(super) fn router() -> Router<App> {
         .route("/runs", get(runs::page))
         .route("/runs/{id}", get(run::page))
         .route("/runs/{id}/steer", post(act::steer))
+        .route("/runs/{id}/rollback", get(rollback::page).post(act::roll_back))
         .route("/runs/{id}/correct", post(act::correct))
         .route("/routes/{id}/refit", post(act::refit))
         .route("/gates/{id}", get(gate::page))

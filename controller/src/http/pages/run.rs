@@ -421,6 +421,9 @@ fn steer(frame: &Frame, run: &RunView) -> Markup {
                     (with_reason("kill", "Kill", "The run ends at once. Nothing is taken back."))
                 }
                 @if run.line.status == "failed" { (plain("retry", "Try again")) }
+                @if root_of(&run.line.id) == run.line.id && run.line.status != "rolled_back" {
+                    p { a href={ "/runs/" (run.line.id) "/rollback" } { "Take it back…" } span.soft { " shows first what that comes to." } }
+                }
                 @if run.ended.is_some() && run.line.status != "failed" { p.soft { "It is over." } }
             }
         }

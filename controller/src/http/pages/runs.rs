@@ -15,8 +15,18 @@ use crate::{
 };
 
 /// The statuses that a filter offers.
-const STATUSES: [&str; 9] =
-    ["live", "running", "waiting", "paused", "unwinding", "done", "failed", "cancelled", "killed"];
+const STATUSES: [&str; 10] = [
+    "live",
+    "running",
+    "waiting",
+    "paused",
+    "unwinding",
+    "done",
+    "failed",
+    "cancelled",
+    "killed",
+    "rolled_back",
+];
 
 /// What is asked for.
 #[derive(Debug, Default, Deserialize)]

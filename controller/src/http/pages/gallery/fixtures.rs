@@ -416,6 +416,47 @@ pub(super) fn run() -> OneRun {
     OneRun { run, why: Some(why), playbook: Some((playbook, Match::Pinned)), at: None, last: 8, asks }
 }
 
+fn deed(effect: &str, verb: &str, whom: &str) -> DeedView {
+    DeedView {
+        run: "inbound-k3v9m2qa".into(),
+        step: "send".into(),
+        effect: effect.into(),
+        verb: verb.into(),
+        whom: Some(whom.into()),
+        amount: None,
+        happened: true,
+    }
+}
+
+pub(super) fn rollback() -> RollbackView {
+    let invoice = DeedView {
+        amount: Some("1260 EUR".into()),
+        happened: false,
+        ..deed("inbound-k3v9m2qa.9.0", "billing.create_invoice", "ada@engines.example")
+    };
+    let mail = deed("inbound-k3v9m2qa.8.0", "mail.send", "<b>ada</b>@engines.example");
+    RollbackView {
+        run: "inbound-k3v9m2qa".into(),
+        status: "done".into(),
+        seq: 12,
+        token: "4f1c9e2b7a0011aa".into(),
+        blocked: Vec::new(),
+        stays: vec![StaysView { deed: mail, reason: "nothing takes it back".into() }],
+        stays_total: 3,
+        taken: vec![TakenView {
+            deed: invoice,
+            undo: "billing.void_invoice".into(),
+            args: Some(json!({ "id": "in_1" })),
+            problem: None,
+            asks: true,
+        }],
+        taken_total: 1,
+        runs: vec!["support-of-inbound-k3v9m2qa".into()],
+        detached: Vec::new(),
+        hint: Some("it began with the revision that is in force".into()),
+    }
+}
+
 pub(super) fn proposal() -> ProposalView {
     let diff = "1 file differs\nprotected: policies/money.toml: says who may do what\nprotected: says who may do what\ndiff --git a/policies/money.toml b/policies/money.toml\n--- a/policies/money.toml\n+++ b/policies/money.toml\n@@ -4,7 +4,7 @@\n [[budget]]\n scope = \"agent:qualifier\"\n window = \"month\"\n-limit = \"20.00 EUR\"\n+limit = \"30.00 EUR\"\n on_exceed = \"ask\"\n";
     ProposalView {

@@ -7,9 +7,9 @@ use std::{collections::BTreeSet, path::PathBuf};
 use maud::Markup;
 use regex_lite::Regex;
 
-use super::{connectors, frame::Tab, gate, login, parts, playbooks, proposals, run, runs, today};
+use super::{connectors, frame::Tab, gate, login, parts, playbooks, proposals, rollback, run, runs, today};
 use crate::{
-    desk::views::{ConditionView, ConnectorView, Paged, Waiting},
+    desk::views::{BlockedView, ConditionView, ConnectorView, Paged, RollbackView, Waiting},
     http::{Refusal, auth::GateLink},
 };
 use fixtures::*;
@@ -64,6 +64,14 @@ fn pages() -> Vec<(&'static str, Markup)> {
         ),
         ("run", frame.page(Tab::Runs, "Run", &run::content(&frame, &run()))),
         ("run-past", frame.page(Tab::Runs, "Run", &run::content(&frame, &past))),
+        (
+            "rollback",
+            frame.page(Tab::Runs, "Take it back", &rollback::content(&frame, &fixtures::rollback())),
+        ),
+        (
+            "rollback-blocked",
+            frame.page(Tab::Runs, "Take it back", &rollback::content(&frame, &blocked_rollback())),
+        ),
         ("gate", frame.page(Tab::Today, "Gate", &gate::content(&frame, &quote_gate()))),
         ("gate-decided", frame.page(Tab::Today, "Gate", &gate::content(&frame, &decided_gate()))),
         (
@@ -91,6 +99,32 @@ fn pages() -> Vec<(&'static str, Markup)> {
             ),
         ),
     ]
+}
+
+fn blocked_rollback() -> RollbackView {
+    let reason = "nobody knows whether inbound-k3v9m2qa.9.0 happened".to_owned();
+    let next = Some("adjutant dead settle inbound-k3v9m2qa.9.0 --happened".to_owned());
+    RollbackView {
+        blocked: vec![BlockedView { run: "inbound-k3v9m2qa".to_owned(), reason, next }],
+        stays: Vec::new(),
+        taken: Vec::new(),
+        ..fixtures::rollback()
+    }
+}
+
+#[test]
+fn what_is_blocked_offers_no_way_to_take_it_back() {
+    let page = |preview| rollback::content(&frame(), &preview).into_string();
+    assert!(!page(blocked_rollback()).contains("<form"));
+    let whole = page(fixtures::rollback());
+    assert!(whole.contains("<form") && whole.contains("4f1c9e2b7a0011aa"));
+    assert!(
+        whole.contains("&lt;b&gt;ada")
+            && whole.contains("asks you first")
+            && whole.contains("if it happened")
+    );
+    let (stays, taken) = (whole.find("Cannot be taken back"), whole.find("Is taken back, in this order"));
+    assert!(stays < taken, "what stays comes first");
 }
 
 fn one_page<T>(items: Vec<T>) -> Paged<T> {
