@@ -1,6 +1,6 @@
 //! Runs that are taken back: what is shown before, and that exactly that happens.
 
-use adjutant_machine::id::InstanceId;
+use adjutant_machine::{id::InstanceId, memory::Spoilt};
 use adjutant_sim::{Company, Many, companies::small};
 use serde_json::json;
 
@@ -211,6 +211,85 @@ async fn an_undo_that_asks_says_so_before_and_does() {
     world.rest().await;
     assert_eq!(world.run(&run).await.line.status, "rolled_back");
 }
+
+/// A run keeps no children of its branches: each is named, and taken back by itself before.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_a_branch_knows_of_is_taken_back_first() {
+    let (world, run) = ran(&herd()).await;
+    let shown = preview(&world, &run).await;
+    let first: Vec<String> = shown.blocked.iter().filter_map(|one| one.next.clone()).collect();
+    assert_eq!(first.len(), 2, "{shown:#?}");
+    assert!(reason(confirm(&world, &run, &shown.token).await).contains("a branch started it"));
+    for next in first {
+        let child = next.strip_prefix("adjutant rollback ").expect("it names the child");
+        let own = preview(&world, child).await;
+        assert_eq!(own.taken_total, 1, "{own:#?}");
+        confirm(&world, child, &own.token).await.unwrap();
+        world.rest().await;
+        world.handle.decide(approve(&world.gate().await), "operator").await.unwrap();
+        world.rest().await;
+        assert_eq!(world.run(child).await.line.status, "rolled_back");
+    }
+    let shown = preview(&world, &run).await;
+    assert_eq!((shown.blocked.len(), shown.taken_total), (0, 0), "{shown:#?}");
+    confirm(&world, &run, &shown.token).await.unwrap();
+    world.rest().await;
+    assert_eq!(world.run(&run).await.line.status, "rolled_back");
+}
+
+/// What is lost of a child is not taken for nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_child_that_was_lost_stands_in_the_way() {
+    let (world, run) = finished(&Company::foreman()).await;
+    let child = world.run(&run).await.children[0].clone();
+    world.journal.spoil(Spoilt::Entry(InstanceId::run(&child), 2));
+    let world = world.killed().await;
+    world.rest().await;
+    let shown = preview(&world, &run).await;
+    assert_eq!(shown.blocked.len(), 1, "{shown:#?}");
+    assert_eq!(
+        (shown.blocked[0].run.as_str(), shown.blocked[0].next.clone()),
+        (child.as_str(), Some(format!("adjutant release {child}")))
+    );
+    assert!(reason(confirm(&world, &run, &shown.token).await).contains("stands in the way"));
+    assert_eq!(world.run(&run).await.line.status, "done");
+}
+
+/// A company whose branches each let a run of their own mark something.
+fn herd() -> Company {
+    let files = [
+        ("playbooks/herd.toml", HERD),
+        ("playbooks/mark.toml", MARK),
+        ("connectors/desk.toml", DESK),
+        ("policies/grants.toml", GRANT),
+    ];
+    let inputs = vec![("places", json!(["here", "there"]))];
+    Company { plan: small(&files), playbook: "herd", inputs, answers: BTreeMap::new() }
+}
+
+const HERD: &str = r#"schema = "adjutant/v1"
+title = "Lets others mark"
+
+[input.places]
+type = "list"
+trust = "operator"
+
+[[step]]
+id = "spread"
+each = "{{ input.places }}"
+as = "place"
+max_items = 5
+next = "done"
+
+[[step]]
+id = "hand"
+in = "spread"
+run = "mark"
+
+[[step]]
+id = "done"
+end = "done"
+"#;
 
 const MARK: &str = r#"schema = "adjutant/v1"
 title = "Marks"

@@ -107,8 +107,7 @@ impl<'a> Preview<'a> {
                 Ok(())
             }
             Err(Error::Quarantined { reason, .. }) => {
-                let next = Advice::Release(id).into();
-                self.block(id, format!("it cannot be read: {reason}"), Some(next));
+                self.unread(id, &reason);
                 Ok(())
             }
             Err(error) => Err(error),
@@ -143,7 +142,7 @@ impl<'a> Preview<'a> {
             self.block(&run.id, "the playbook that it began with is gone, and the ways back with it", None);
             return Ok(());
         };
-        let done = deeds(self.core, &run.id)?;
+        let done = self.deeds(run)?;
         let branches = self.branches(run)?;
         for branch in branches.iter().filter(|branch| !branch.run.is_ended()) {
             self.own(&branch.run)?;
@@ -164,6 +163,21 @@ impl<'a> Preview<'a> {
             self.stay(deed, why_left(run, &deed.effect));
         }
         Ok(())
+    }
+
+    /// Returns what a run did; where its log is damaged that is not known, and nothing is taken back.
+    fn deeds(&mut self, run: &Run) -> Result<Vec<Deed>, Error> {
+        match deeds(self.core, &run.id) {
+            Err(Error::Quarantined { reason, .. }) => {
+                self.unread(&run.id, &reason);
+                Ok(Vec::new())
+            }
+            other => other,
+        }
+    }
+
+    fn unread(&mut self, id: &str, reason: &str) {
+        self.block(id, format!("it cannot be read: {reason}"), Some(Advice::Release(id).into()));
     }
 
     fn doubts(&mut self, run: &Run) {
@@ -189,8 +203,7 @@ impl<'a> Preview<'a> {
             match reads::load(self.core, &name) {
                 Ok(run) => found.push(Branch { round, index, run }),
                 Err(Error::Quarantined { reason, .. }) => {
-                    let next = Advice::Release(&name).into();
-                    self.block(&name, format!("it cannot be read: {reason}"), Some(next));
+                    self.unread(&name, &reason);
                 }
                 Err(Error::NotFound { .. }) => {}
                 Err(error) => return Err(error),
@@ -234,7 +247,7 @@ impl<'a> Preview<'a> {
             }
             self.seen.push(at);
             self.doubts(&branch.run);
-            for deed in deeds(self.core, &branch.run.id)?.iter().rev().filter(|deed| deed.stands()) {
+            for deed in self.deeds(&branch.run)?.iter().rev().filter(|deed| deed.stands()) {
                 let is_killed = branch.run.status() == Status::Killed.word();
                 self.stay(deed, if is_killed { KILLED } else { why_left(&branch.run, &deed.effect) });
             }
