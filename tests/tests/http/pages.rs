@@ -112,6 +112,27 @@ async fn a_form_that_is_refused_says_why_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_run_is_taken_back_by_its_page_exactly_as_it_was_shown() {
+    let desk = Desk::open().await;
+    let browser = Browser::login(&desk).await;
+    let run = desk.gate("unclear").await.run;
+    let place = format!("/runs/{run}/rollback");
+    assert!(browser.get(&format!("/runs/{run}")).await.text().await.unwrap().contains(&place));
+    let page = browser.get(&place).await.text().await.unwrap();
+    let token = page.split("name=\"token\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let send = async |fields: &[(&str, &str)]| browser.send(&place, fields).await;
+    assert_eq!(send(&[("token", token)]).await.status(), 422, "why is not said");
+    let other = send(&[("token", "0123456789abcdef"), ("reason", "wrong")]).await;
+    let back = other.headers()["location"].to_str().unwrap().to_owned();
+    assert!(back.starts_with(&place), "it is shown how it is now: {back}");
+    assert!(browser.get(&back).await.text().await.unwrap().contains("Nothing was changed"));
+    assert_eq!(desk.handle.run(&run).await.unwrap().line.status, "waiting");
+    assert_eq!(send(&[("token", token), ("reason", "wrong client")]).await.status(), 303);
+    assert_eq!(desk.handle.run(&run).await.unwrap().line.status, "rolled_back");
+    desk.close().await;
+}
+
+#[tokio::test]
 async fn what_a_text_really_is_can_be_said_where_its_decision_is_read() {
     let desk = Desk::open().await;
     let browser = Browser::login(&desk).await;

@@ -17,7 +17,7 @@ use crate::{
         Answer, ApproveProposal, Because, ConfirmPlan, CorrectWish, Decide, DropWish, PauseWish, Reason,
         RetryWish, RollbackWish, Settle, views::GateView,
     },
-    http::{App, Refusal, extract::Form},
+    http::{App, Code, Refusal, extract::Form},
 };
 
 /// What came of the form before, in the address.
@@ -113,8 +113,13 @@ pub(super) async fn steer(State(app): State<App>, Path(id): Path<String>, form: 
 /// Takes a run back, as its preview showed it.
 pub(super) async fn roll_back(State(app): State<App>, Path(id): Path<String>, form: Form) -> Acted {
     let (token, reason) = (form.must("token")?.to_owned(), form.must("reason")?.to_owned());
-    let answer = app.desk.roll_back(&form.who, &id, RollbackWish { token, reason }).await?;
-    Ok(back(&format!("/runs/{id}"), &told(answer, "done")))
+    match app.desk.roll_back(&form.who, &id, RollbackWish { token, reason }).await {
+        // It is not as it was shown: the page shows how it is.
+        Err(refusal) if refusal.code == Code::Conflict => {
+            Ok(back(&format!("/runs/{id}/rollback"), &format!("Nothing was changed: {refusal}")))
+        }
+        answer => Ok(back(&format!("/runs/{id}"), &told(answer?, "done"))),
+    }
 }
 
 /// Returns why something is paused or ended, where the form has no field for it too.

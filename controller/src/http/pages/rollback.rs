@@ -1,10 +1,11 @@
 //! What taking a run back would come to, and the form that does it.
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use maud::{Markup, html};
 
 use super::{
     Page, Shown,
+    act::Came,
     frame::{Frame, Tab},
     parts,
 };
@@ -14,9 +15,15 @@ use crate::{
 };
 
 /// Shows what taking a run back would come to.
-pub(super) async fn page(State(app): State<App>, who: Principal, Path(id): Path<String>) -> Shown {
+pub(super) async fn page(
+    State(app): State<App>,
+    who: Principal,
+    Path(id): Path<String>,
+    Query(came): Query<Came>,
+) -> Shown {
     let preview = app.desk.rollback(&who, &id).await?;
     let (frame, _) = Frame::read(&app, &who).await?;
+    let frame = frame.with_notice(came.notice);
     Ok(Page(frame.page(Tab::Runs, &format!("Take {} back", preview.run), &content(&frame, &preview))))
 }
 

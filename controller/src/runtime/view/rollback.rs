@@ -8,6 +8,8 @@
 //! What would be called is decided by the machine ([`returning`]), which takes it back in the same way. The log tells what was done
 //! that nothing takes back: a state forgets that.
 
+use std::collections::BTreeSet;
+
 use adjutant_machine::{
     Returning, WayBack,
     branch::{BranchId, Round},
@@ -56,13 +58,13 @@ struct Preview<'a> {
     runs: Vec<String>,
     detached: Vec<String>,
     /// What was looked at, each with the number of its last entry: part of the token.
-    seen: Vec<String>,
+    seen: BTreeSet<String>,
 }
 
 impl<'a> Preview<'a> {
     fn of(core: &'a Core) -> Self {
         let (blocked, stays, taken) = (Vec::new(), Vec::new(), Vec::new());
-        Self { core, blocked, stays, taken, runs: Vec::new(), detached: Vec::new(), seen: Vec::new() }
+        Self { core, blocked, stays, taken, runs: Vec::new(), detached: Vec::new(), seen: BTreeSet::new() }
     }
 
     fn block(&mut self, run: &str, reason: impl Into<String>, next: Option<String>) {
@@ -131,7 +133,7 @@ impl<'a> Preview<'a> {
 
     /// What a run did itself, or a branch, and its branches.
     fn own(&mut self, run: &Run) -> Result<(), Error> {
-        self.seen.push(format!("{}@{}", run.id, run.seq));
+        self.seen.insert(format!("{}@{}", run.id, run.seq));
         self.doubts(run);
         if run.buried.is_some() {
             let reason = "what it did before it was killed could not be read: look at the other side, and take it back there";
@@ -242,10 +244,9 @@ impl<'a> Preview<'a> {
     fn left_of(&mut self, branches: &[Branch]) -> Result<(), Error> {
         for branch in branches {
             let at = format!("{}@{}", branch.run.id, branch.run.seq);
-            if self.seen.contains(&at) {
+            if !self.seen.insert(at) {
                 continue;
             }
-            self.seen.push(at);
             self.doubts(&branch.run);
             for deed in self.deeds(&branch.run)?.iter().rev().filter(|deed| deed.stands()) {
                 let is_killed = branch.run.status() == Status::Killed.word();
