@@ -13,7 +13,7 @@ use crate::{
     event::{Envelope, RunStarted},
     fact::{Entry, Fact},
     id::{EffectId, Stamp},
-    run::{Child, Edit, EffectPhase, EffectState, Life, Phase, Run, SEEN},
+    run::{Child, Edit, EffectPhase, EffectState, Life, Phase, Run, SEEN, UndoState},
 };
 
 /// Returns whether what an entry tells stands for all that was before it: a fold may begin here.
@@ -130,11 +130,7 @@ pub(crate) fn evolve_run(run: &mut Run, fact: &Fact) {
         }
         Fact::Edited { path, value, edit } => edit_value(run, path, value, edit),
         Fact::UndoRegistered { entry } => run.undo.push(entry.clone()),
-        Fact::UndoMoved { effect, state } => {
-            if let Some(entry) = run.undo.iter_mut().rev().find(|entry| entry.effect == *effect) {
-                entry.edit().state = state.clone();
-            }
-        }
+        Fact::UndoMoved { effect, state } => undo_moved(run, effect, state),
         Fact::TimerSet { timer, at } => drop(run.timers.insert(timer.clone(), *at)),
         Fact::TimerCleared { timer } => drop(run.timers.remove(timer)),
         Fact::Spent { cost, .. } => {
@@ -166,6 +162,12 @@ pub(crate) fn evolve_run(run: &mut Run, fact: &Fact) {
         | Fact::Posted { .. }
         | Fact::Told { .. }
         | Fact::Ignored { .. } => {}
+    }
+}
+
+fn undo_moved(run: &mut Run, effect: &EffectId, state: &UndoState) {
+    if let Some(entry) = run.undo.iter_mut().rev().find(|entry| entry.effect == *effect) {
+        entry.edit().state = state.clone();
     }
 }
 
