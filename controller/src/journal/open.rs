@@ -168,6 +168,17 @@ impl Journal for RocksJournal {
     }
 
     fn tidy(&self) -> Result<(), JournalError> {
+        let stats = self.stats().map_err(|error| JournalError::Disk(error.to_string()))?;
+        // What is there is written anew before the old is deleted: on a full disk that would end the store that it was to help.
+        if stats.free < stats.bytes {
+            let (free, bytes) = (stats.free, stats.bytes);
+            tracing::warn!(
+                free,
+                bytes,
+                "the disk has no room to compact the store: its own compaction finds what was removed"
+            );
+            return Ok(());
+        }
         self.db.tidy()
     }
 
