@@ -296,6 +296,52 @@ fn a_scope_in_a_branch_takes_its_edge_and_the_branch_ends_well() {
     assert_eq!(tree.status(branch), "done");
 }
 
+fn retried(tree: &mut Tree) {
+    let event = Event::RunRetried {
+        step: None,
+        edits: Default::default(),
+        speaker: Default::default(),
+        reason: None,
+    };
+    tree.send("dig-1", event);
+}
+
+#[test]
+fn what_a_retry_has_done_once_more_is_not_done_a_third_time() {
+    let mut tree = tree(&[TIMED, &note("one", "in = \"group\""), &note("two", "in = \"group\""), REST]);
+    tree.act("dig-1");
+    tree.cancel("dig-1");
+    tree.finish("dig-1");
+    assert_eq!(tree.status("dig-1"), "cancelled");
+    retried(&mut tree);
+    assert_eq!(at(&tree), Some("first"), "both were taken back");
+    tree.act("dig-1");
+    tree.act("dig-1");
+    tree.send("dig-1", Event::RunKilled { reason: "r".to_owned() });
+    let before = acted(&tree, "dig-1");
+    retried(&mut tree);
+    assert_eq!(at(&tree), Some("two"), "what was taken back earlier was done again since, and stands");
+    assert_eq!(acted(&tree, "dig-1"), before);
+}
+
+#[test]
+fn a_retry_of_a_scope_that_ran_out_of_time_goes_on_where_it_stood() {
+    let group = "id = \"group\"\nscope = \"the work\"\ndeadline = \"2h\"\nnext = \"done\"";
+    let short = "id = \"short\"\nin = \"group\"\nwait = \"1h\"";
+    let steps = [group, short, REST, "id = \"done\"\nend = \"done\""];
+    let steps: String = steps.iter().map(|step| format!("\n[[step]]\n{step}\n")).collect();
+    let mut tree = Tree::of(&Company::of("dig", &format!("{HEAD}{steps}"), &[json!("a"), json!("b")]));
+    fire(&mut tree, TimerId::Wait("short".to_owned()));
+    expire(&mut tree, "group");
+    assert_eq!(tree.status("dig-1"), "failed");
+    retried(&mut tree);
+    assert_eq!(
+        (open(&tree), at(&tree)),
+        (vec!["group"], Some("rest")),
+        "what is behind it is not done again"
+    );
+}
+
 #[test]
 fn a_retry_in_a_scope_is_in_it_again_with_time_of_its_own_and_what_it_did() {
     let mut tree = tree(&[TIMED, &note("one", "in = \"group\""), &note("two", "in = \"group\""), REST]);

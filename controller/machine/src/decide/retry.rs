@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use adjutant_spec::plan::StepKind;
 use serde_json::Value;
 
 use super::{Decider, Decision, edits::EditOrigin, effects::is_pure, flow::Then};
@@ -134,13 +135,24 @@ impl Decider<'_> {
 
     fn failed_step(&self) -> Option<String> {
         let failed = self.draft.run.failure.as_ref().and_then(|failure| failure.step.clone());
-        failed.or_else(|| self.latest_step())
+        let Some(scope) = failed.as_ref().filter(|step| self.is_scope(step)) else {
+            return failed.or_else(|| self.latest_step());
+        };
+        // A scope failed as a whole: it goes on where it began to take back, and where it took nothing back, where it stood.
+        let mut undone = self.draft.run.undone();
+        let first = undone.find(|entry| entry.by_scope && self.def.is_in_scope(&entry.step, scope));
+        first.map(|entry| entry.step.clone()).or_else(|| self.latest_step())
+    }
+
+    fn is_scope(&self, step: &str) -> bool {
+        self.step(step).is_some_and(|step| matches!(step.kind, StepKind::Scope { .. }))
     }
 
     /// Returns the step where the run stood. Steps that took no time began in one moment: among them the one that is not over
     /// counts, then the one that asked last.
     fn latest_step(&self) -> Option<String> {
-        let started = self.draft.run.steps.iter().filter(|(_, state)| state.started.is_some());
+        let steps = self.draft.run.steps.iter();
+        let started = steps.filter(|(id, state)| state.started.is_some() && !self.is_scope(id));
         let latest = started.max_by_key(|(_, state)| {
             let asked = state.effects.last().map(|effect| (effect.seq, effect.index));
             (state.started, state.ended.is_none(), asked)

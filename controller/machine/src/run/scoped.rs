@@ -2,7 +2,7 @@
 
 use adjutant_spec::plan::StepId;
 
-use super::{OpenScope, Part, Phase, Run, UndoEntry, UndoState};
+use super::{OpenScope, Phase, Run, UndoEntry, UndoState};
 use crate::purse::Purse;
 
 impl Run {
@@ -26,7 +26,19 @@ impl Run {
     /// Returns the first step that was taken back because the run ended, and not because a scope of it failed.
     #[must_use]
     pub fn first_undone(&self) -> Option<&StepId> {
-        let is_done = |entry: &&Part<UndoEntry>| entry.state == UndoState::Done && !entry.by_scope;
-        self.undo.iter().find(is_done).map(|entry| &entry.step)
+        self.undone().find(|entry| !entry.by_scope).map(|entry| &entry.step)
+    }
+
+    /// Returns what was taken back and was not done again since, the earliest first: of a step that a retry has done once more the
+    /// newer attempt counts.
+    pub fn undone(&self) -> impl Iterator<Item = &UndoEntry> {
+        let stands = |state: &UndoState| {
+            matches!(state, UndoState::Registered | UndoState::Running(_) | UndoState::Dropped)
+        };
+        let is_done_again = move |place: usize, step: &StepId| {
+            self.undo[place + 1..].iter().any(|later| later.step == *step && stands(&later.state))
+        };
+        let all = self.undo.iter().enumerate().filter(|(_, entry)| entry.state == UndoState::Done);
+        all.filter(move |(place, entry)| !is_done_again(*place, &entry.step)).map(|(_, entry)| &**entry)
     }
 }

@@ -233,7 +233,10 @@ impl<'a> Preview<'a> {
     /// The branches of a round that ended well and stand.
     fn round(&mut self, run: &Run, (round, branches): (&Round, &[Branch])) -> Result<(), Error> {
         let Some(state) = run.branches.get(round) else { return Ok(()) };
-        let stand = |branch: &&Branch| branch.round == *round && state.stands.contains(branch.index);
+        // One that takes back already, because its scope or its round failed, was looked at with those that go on.
+        let stand = |branch: &&Branch| {
+            branch.round == *round && state.stands.contains(branch.index) && branch.run.is_ended()
+        };
         for branch in branches.iter().filter(stand) {
             self.own(&branch.run)?;
         }
