@@ -71,11 +71,24 @@ pub(in crate::runtime) fn runs(core: &Core, filter: &RunFilter) -> Result<Vec<Ru
         group(core, &RunGroup { prefix, after, limit, filter }, &mut lines)?;
     }
     lines.sort_by(|a: &RunLine, b| b.started.cmp(&a.started).then_with(|| a.id.cmp(&b.id)));
+    each_once(&mut lines);
     lines.truncate(limit);
     if lines.is_empty() {
         named(core, filter.playbook.as_deref())?;
     }
     Ok(lines)
+}
+
+/// Keeps each run once. The groups are read one after the other, and a run that moves from one to the next meanwhile is met in both:
+/// the later is how it is now.
+fn each_once(lines: &mut Vec<RunLine>) {
+    lines.dedup_by(|later, earlier| {
+        let is_same = later.id == earlier.id;
+        if is_same {
+            std::mem::swap(later, earlier);
+        }
+        is_same
+    });
 }
 
 /// Refuses the name of a playbook that is not in force and never had a run: who mistypes it should not read "none".
@@ -377,4 +390,39 @@ pub(in crate::runtime) fn slots(core: &Core, playbook: &str, limit: usize) -> Re
     let scan = Scan { prefix: rows::host::slots(oldest.as_str()), limit, backwards: true, ..Scan::default() };
     let page = core.journal.scan(Table::Host, &scan)?;
     Ok(page.iter().filter_map(|row| serde_json::from_slice(&row.value).ok()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(id: &str, status: &str) -> RunLine {
+        let when = When(Stamp(5));
+        RunLine {
+            id: id.to_owned(),
+            playbook: "inbound".to_owned(),
+            status: status.to_owned(),
+            step: None,
+            since: when,
+            key: String::new(),
+            revision: String::new(),
+            bundle: String::new(),
+            started: when,
+            title: String::new(),
+            about: None,
+            amount: None,
+            stage: Stage::Act,
+            dry: false,
+            part: None,
+        }
+    }
+
+    #[test]
+    fn a_run_that_moves_while_it_is_listed_is_there_once_as_it_is_now() {
+        let mut lines =
+            vec![line("a", "running"), line("b", "running"), line("b", "waiting"), line("c", "done")];
+        each_once(&mut lines);
+        let told: Vec<_> = lines.iter().map(|line| (line.id.as_str(), line.status.as_str())).collect();
+        assert_eq!(told, [("a", "running"), ("b", "waiting"), ("c", "done")]);
+    }
 }
