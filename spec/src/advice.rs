@@ -76,6 +76,8 @@ pub enum Advice<'a> {
     Release(&'a str),
     /// How long what is kept.
     Retention,
+    /// What failed or is in doubt, by its cause.
+    DeadCauses,
     /// Deal with everything that one cause struck.
     DeadAll {
         /// The cause.
@@ -154,6 +156,7 @@ impl Display for Advice<'_> {
                 write!(to, "adjutant proposals {} refuse -m WHY", word(proposal))
             }
             Self::Release(run) => write!(to, "adjutant release {}", word(run)),
+            Self::DeadCauses => to.write_str("adjutant dead causes"),
             Self::DeadAll { cause, how, token } => {
                 write!(to, "adjutant dead all {} {} --token {} -m WHY", word(cause), word(how), word(token))
             }
@@ -217,6 +220,7 @@ impl Advice<'_> {
             Advice::Proposals,
             Advice::RefuseProposal(PROPOSAL),
             Advice::Release(RUN),
+            Advice::DeadCauses,
             Advice::DeadAll { cause: "0123abcd", how: "retry", token: "4567cdef" },
             Advice::Retention,
             Advice::Retry(RUN),

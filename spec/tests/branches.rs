@@ -7,34 +7,13 @@ mod names;
 #[path = "branches/played.rs"]
 mod played;
 
-use adjutant_company::{MAIL, company, plan};
+use adjutant_company::{CRM, CRM_GRANT, MAIL, company, plan};
 use adjutant_spec::{
     files::FileSet,
     load,
     plan::{Fragment, Join, Playbook, Step, StepKind},
     value::Arg,
 };
-
-const CRM: &str = r#"schema = "adjutant/v1"
-kind = "http"
-endpoint = "https://crm.example.com"
-
-[verbs.add]
-method = "POST"
-path = "/notes"
-effect = "write"
-undo = "remove"
-input = { note = "string" }
-output = { id = "string" }
-
-[verbs.remove]
-method = "POST"
-path = "/remove"
-effect = "write"
-input = { id = "string" }
-"#;
-
-const GRANT: &str = "schema = \"adjutant/v1\"\n\n[[autonomy]]\nsubject = \"playbook:hello\"\nverb = \"crm.*\"\nlevel = \"act\"\n";
 
 fn files(steps: &[&str]) -> FileSet {
     let steps: String = steps.iter().map(|step| format!("\n[[step]]\n{step}\n")).collect();
@@ -45,7 +24,7 @@ fn files(steps: &[&str]) -> FileSet {
     let files = [
         ("connectors/mail.toml", MAIL),
         ("connectors/crm.toml", CRM),
-        ("policies/grants.toml", GRANT),
+        ("policies/grants.toml", CRM_GRANT),
         ("templates/plain.md", "Hello.\n"),
         ("playbooks/hello.toml", &playbook),
     ];

@@ -1,31 +1,10 @@
 //! `scope` in a file: what stands in it, what it and others may read, where its edges lead, and what the plan makes of it.
 
-use adjutant_company::{MAIL, company, plan};
+use adjutant_company::{CRM, CRM_GRANT, MAIL, company, plan};
 use adjutant_spec::{
     load,
     plan::{Bundle, Step, StepKind},
 };
-
-const CRM: &str = r#"schema = "adjutant/v1"
-kind = "http"
-endpoint = "https://crm.example.com"
-
-[verbs.add]
-method = "POST"
-path = "/notes"
-effect = "write"
-undo = "remove"
-input = { note = "string" }
-output = { id = "string" }
-
-[verbs.remove]
-method = "POST"
-path = "/remove"
-effect = "write"
-input = { id = "string" }
-"#;
-
-const GRANT: &str = "schema = \"adjutant/v1\"\n\n[[autonomy]]\nsubject = \"playbook:hello\"\nverb = \"crm.*\"\nlevel = \"act\"\n";
 
 const INTRO: &str = "id = \"intro\"\nrender = \"templates/plain.md\"";
 const GROUP: &str = "id = \"group\"\nscope = \"the work\"\ndeadline = \"2h\"\non = { error = \"sorry\", expired = \"sorry\" }\nnext = \"done\"";
@@ -43,7 +22,7 @@ fn files(steps: &[&str]) -> adjutant_spec::files::FileSet {
     company(&[
         ("connectors/mail.toml", MAIL),
         ("connectors/crm.toml", CRM),
-        ("policies/grants.toml", GRANT),
+        ("policies/grants.toml", CRM_GRANT),
         ("templates/plain.md", "Hello.\n"),
         ("playbooks/hello.toml", &playbook),
     ])

@@ -159,6 +159,7 @@ fn list_hint(what: &str) -> String {
     let list = match what {
         "gate" => Advice::Inbox,
         "effect" => Advice::Dead,
+        "cause" => Advice::DeadCauses,
         "playbook" => {
             return "its id is the name of its file, `playbooks/<id>.toml`, once that is in force".to_owned();
         }

@@ -16,6 +16,29 @@ pub const COMPANY: &str = "schema = \"adjutant/v1\"\nname = \"Example\"\nowner =
 /// A connector that sends mails, to nobody.
 pub const MAIL: &str = "schema = \"adjutant/v1\"\nkind = \"mail\"\nendpoint = \"smtp://127.0.0.1:2525\"\nfrom = \"me@example.com\"\n";
 
+/// A connector that keeps notes, and takes them back.
+pub const CRM: &str = r#"schema = "adjutant/v1"
+kind = "http"
+endpoint = "https://crm.example.com"
+
+[verbs.add]
+method = "POST"
+path = "/notes"
+effect = "write"
+undo = "remove"
+input = { note = "string" }
+output = { id = "string" }
+
+[verbs.remove]
+method = "POST"
+path = "/remove"
+effect = "write"
+input = { id = "string" }
+"#;
+
+/// Lets the playbook "hello" keep notes without asking.
+pub const CRM_GRANT: &str = "schema = \"adjutant/v1\"\n\n[[autonomy]]\nsubject = \"playbook:hello\"\nverb = \"crm.*\"\nlevel = \"act\"\n";
+
 /// A playbook that ends where it begins.
 pub const DONE: &str = "schema = \"adjutant/v1\"\n\n[[step]]\nid = \"done\"\nend = \"done\"\n";
 

@@ -136,7 +136,7 @@ async fn list(cx: &Cx, page: &PageArgs) -> Outcome {
         cx.out.table(&table)?;
     }
     if causes.len() < dead.len() {
-        cx.out.say("`adjutant dead causes` deals with all of one cause at once");
+        cx.out.say(words!("`{}` deals with all of one cause at once", Advice::DeadCauses.to_string()));
     }
     listed.say_next(&cx.out, "dead");
     let next = dead[0].actions.first().cloned();

@@ -62,14 +62,23 @@ pub(in crate::runtime) fn runs(core: &Core, filter: &RunFilter) -> Result<Vec<Ru
         _ => statuses.iter().map(|status| rows::index::group(rows::index::STATUS, status)).collect(),
     };
     let mut lines = Vec::new();
-    for prefix in prefixes {
-        let after = cursor.zip(filter.after.as_deref()).map(|(began, id)| {
-            let place = rows::index::status("", began, id);
-            let tail = place.get(rows::index::group(rows::index::STATUS, "").len()..).unwrap_or_default();
-            [prefix.as_slice(), tail].concat()
-        });
-        group(core, &RunGroup { prefix, after, limit, filter }, &mut lines)?;
-    }
+    let look = || {
+        for prefix in &prefixes {
+            let after = cursor.zip(filter.after.as_deref()).map(|(began, id)| {
+                let place = rows::index::status("", began, id);
+                let tail = place.get(rows::index::group(rows::index::STATUS, "").len()..).unwrap_or_default();
+                [prefix.as_slice(), tail].concat()
+            });
+            group(core, &RunGroup { prefix: prefix.clone(), after, limit, filter }, &mut lines)?;
+        }
+        Ok(())
+    };
+    // One group is read from its one end to the other, and no run of it can be behind what was read.
+    let version = || match prefixes.len() {
+        1 => Ok(Vec::new()),
+        _ => Ok(core.journal.counts(rows::index::STATUS)?),
+    };
+    with_second_look(version, look)?;
     lines.sort_by(|a: &RunLine, b| b.started.cmp(&a.started).then_with(|| a.id.cmp(&b.id)));
     each_once(&mut lines);
     lines.truncate(limit);
@@ -79,8 +88,18 @@ pub(in crate::runtime) fn runs(core: &Core, filter: &RunFilter) -> Result<Vec<Ru
     Ok(lines)
 }
 
-/// Keeps each run once. The groups are read one after the other, and a run that moves from one to the next meanwhile is met in both:
-/// the later is how it is now.
+/// Looks once more where something moved meanwhile: the groups are read one after the other, and a run that goes back to one that was
+/// read already is in none of them.
+fn with_second_look<V: PartialEq>(
+    version: impl Fn() -> Result<V, Error>,
+    mut look: impl FnMut() -> Result<(), Error>,
+) -> Result<(), Error> {
+    let before = version()?;
+    look()?;
+    if version()? == before { Ok(()) } else { look() }
+}
+
+/// Keeps each run once: one that moves from a group to another meanwhile is met in both, and the later is how it is now.
 fn each_once(lines: &mut Vec<RunLine>) {
     lines.dedup_by(|later, earlier| {
         let is_same = later.id == earlier.id;
@@ -414,6 +433,20 @@ mod tests {
             stage: Stage::Act,
             dry: false,
             part: None,
+        }
+    }
+
+    #[test]
+    fn where_something_moves_meanwhile_it_is_looked_once_more() {
+        for moves in [0, 1, 7] {
+            let (version, looks) = (std::cell::Cell::new(0), std::cell::Cell::new(0));
+            let look = || {
+                looks.set(looks.get() + 1);
+                version.set(version.get() + moves);
+                Ok(())
+            };
+            with_second_look(|| Ok(version.get()), look).unwrap();
+            assert_eq!(looks.get(), if moves == 0 { 1 } else { 2 }, "a list that always moves has an end");
         }
     }
 
