@@ -1,11 +1,11 @@
 //! What a log tells beside the state that it ends in: when each attempt was sent, what was approved before, what came too early.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use adjutant_machine::{
     apply,
     call::Call,
-    event::{Decision, Event},
+    event::{Decision, Event, Settlement},
     fact::{Entry, Fact},
     id::{EffectId, Stamp},
     run::{CoveredCall, EffectPhase, Phase, Purpose, Run},
@@ -55,6 +55,8 @@ pub(super) struct History {
     pub(super) undoes: BTreeMap<EffectId, EffectId>,
     /// Where each effect stood last; a state forgets what was settled long ago.
     pub(super) phases: BTreeMap<EffectId, EffectPhase>,
+    /// What a person says that happened although no attempt was in doubt: they did it themselves.
+    pub(super) by_hand: BTreeSet<EffectId>,
     /// What came too early, or twice. For people.
     pub(super) broken: Vec<String>,
     retries: u32,
@@ -88,6 +90,12 @@ impl History {
                 });
                 let sent = Sent { at: entry.envelope.at, seq: after.seq, is_unwanted: !is_wanted };
                 self.sent.insert((effect.clone(), *attempt), sent);
+            }
+            Event::EffectSettled { effect, settlement: Settlement::Happened(_), .. } => {
+                let state = before.and_then(|before| before.effects.get(effect));
+                if state.is_some_and(|state| state.life.doubt.is_empty()) {
+                    self.by_hand.insert(effect.clone());
+                }
             }
             _ => {}
         }

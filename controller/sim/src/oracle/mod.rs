@@ -149,6 +149,7 @@ fn invented(case: &Case<'_>) -> Vec<String> {
         let phase = case.history.phases.get(*effect);
         phase.is_some_and(|phase| matches!(phase, EffectPhase::Succeeded | EffectPhase::Undone))
     });
+    let counts = counts.filter(|effect| !case.history.by_hand.contains(*effect));
     let invented = counts.filter(|effect| !case.acts.iter().any(|act| act.effect == **effect));
     invented.map(|effect| format!("{effect} counts as done, and never happened")).collect()
 }

@@ -84,7 +84,8 @@ impl Player<'_> {
         };
         let Reply::Settle { word, with } = &taken.answer.reply else { return Ok(()) };
         let settlement = settlement(word, with);
-        if matches!(settlement, Settlement::Happened(_)) {
+        // Only what happened can be taken back.
+        if matches!(settlement, Settlement::Happened(_) | Settlement::Undo) {
             let lost = self.doubts.iter().rev().find(|perform| perform.effect == *effect).cloned();
             self.happens(lost.as_ref());
         }
