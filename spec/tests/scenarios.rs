@@ -6,7 +6,7 @@ use adjutant_spec::{
     diag::Code,
     files::FileSet,
     load,
-    scenario::{self, Begin, Reply},
+    scenario::{self, Answer, Begin, Reply, Scenario, Written},
 };
 use serde_json::json;
 
@@ -160,4 +160,64 @@ fn a_slot_is_one_of_the_schedule() {
         "{}",
         other.report.render()
     );
+}
+
+/// Returns the scenarios of a company, by file.
+fn scenarios(files: &FileSet) -> Vec<Scenario> {
+    scenario::all(&adjutant_company::loaded(files).draft)
+}
+
+#[test]
+fn what_is_written_is_read_as_it_was() {
+    let mut count = 0;
+    for name in ["agency", "hello"] {
+        let mut files = example(name);
+        let before = scenarios(&files);
+        let plan = adjutant_company::plan(&files);
+        for one in &before {
+            let Written { text, left_out } = scenario::write(&plan, one, &["From a run".to_owned()]);
+            assert_eq!(left_out, Vec::<String>::new());
+            assert_eq!(adjutant_spec::fmt::fmt(&text).as_ref(), Ok(&text), "it is in canonical form");
+            files.insert(one.file.as_str(), text.as_bytes());
+        }
+        assert_eq!(scenarios(&files), before);
+        count += before.len();
+    }
+    assert!(count > 4, "there are scenarios to write");
+}
+
+#[test]
+fn what_is_odd_is_written_so_that_it_is_read_as_it_was() {
+    let files = example("agency");
+    let plan = adjutant_company::plan(&files);
+    let mut odd = scenarios(&files).remove(0);
+    let texts =
+        ["", "two\nlines \"quoted\" \\ '''", "\u{1b}[31m\u{7}\r\n\ttab", "ünï\u{202e}", "'''\n\"\"\"\n#"];
+    let fields = json!({
+        "texts": texts, "empty": {}, "list": [], "deep": [{ "a": [1, [2.5, true]] }], "a b.c": -7,
+        "large": i64::MAX, "small": 1e-7,
+    });
+    odd.begin = Begin::Event(fields.clone());
+    odd.title = texts.join("|");
+    let reply = Reply::Outcome { word: "approved".to_owned(), with: Some(fields), edit: Default::default() };
+    odd.answers = vec![Answer { reply, ..odd.answers[0].clone() }];
+    let mut written = example("agency");
+    written.insert(odd.file.as_str(), scenario::write(&plan, &odd, &[]).text.as_bytes());
+    let draft = adjutant_spec::load(&written).draft;
+    let read = scenario::all(&draft).into_iter().find(|one| one.file == odd.file);
+    assert_eq!(read, Some(odd));
+}
+
+#[test]
+fn what_cannot_be_said_is_named() {
+    let files = example("agency");
+    let plan = adjutant_company::plan(&files);
+    let mut one = scenarios(&files).remove(0);
+    one.begin = Begin::Event(json!({ "name": null, "ids": [1, null, u64::MAX] }));
+    let Written { text, left_out } = scenario::write(&plan, &one, &[]);
+    assert_eq!(
+        left_out,
+        ["event.name is null", "event.ids[1] is null", "event.ids[2] is 18446744073709551615"]
+    );
+    assert!(text.contains("ids = [1]"), "{text}");
 }
