@@ -19,6 +19,7 @@ mod host;
 mod mailboxes;
 mod memory;
 mod oracle;
+pub mod recording;
 pub mod scenario;
 mod scoping;
 mod world;

@@ -11,7 +11,7 @@ use adjutant_spec::{
     scenario,
 };
 
-use crate::common::desk;
+use crate::common::desk::{self, BOOKED, YES, desk};
 
 /// Plays every scenario of a company, by the path of its file.
 fn play_all(loaded: &Loaded) -> Vec<(String, Played)> {
@@ -26,82 +26,6 @@ fn found(files: &FileSet) -> String {
     let (_, played) = play_all(&loaded(files)).remove(0);
     played.finding.map_or_else(|| "it holds".to_owned(), |found| format!("{}: {}", found.key, found.message))
 }
-
-const DESK: &str = r#"schema = "adjutant/v1"
-title = "Books a room"
-
-[trigger]
-kind = "manual"
-
-[input.room]
-type = "string"
-default = "blue"
-trust = "operator"
-
-[[step]]
-id = "look"
-record = { kind = "booking", read = "one", key = "{{ input.room }}" }
-on = { missing = "ask" }
-next = "taken"
-
-[[step]]
-id = "ask"
-gate = "Book {{ input.room }}?"
-show = ["input.room"]
-risk = "low"
-expires = "7d"
-on = { denied = "taken", expired = "taken" }
-
-[[step]]
-id = "book"
-call = "desk.book"
-with = { room = "{{ input.room }}" }
-retry = { attempts = 2, backoff = "1s..5s" }
-
-[[step]]
-id = "keep"
-record = { kind = "booking", key = "{{ input.room }}", write = { by = "me", id = "{{ steps.book.id }}" }, expect = 0 }
-on = { conflict = "taken" }
-
-[[step]]
-id = "rest"
-wait = "365d"
-next = "done"
-
-[[step]]
-id = "taken"
-end = "cancelled"
-
-[[step]]
-id = "done"
-end = "done"
-"#;
-
-const BOOKING: &str = r#"{ "type": "object", "additionalProperties": false, "required": ["by"],
-  "properties": { "by": { "type": "string" }, "id": { "type": "string" } } }"#;
-
-const GRANT: &str = r#"schema = "adjutant/v1"
-
-[[autonomy]]
-subject = "playbook:desk"
-verb = "record.write"
-level = "act"
-"#;
-
-/// A desk with one scenario.
-fn desk(test: &str) -> FileSet {
-    let text = format!("schema = \"adjutant/v1\"\nplaybook = \"desk\"\n{test}");
-    company(&[
-        ("playbooks/desk.toml", DESK),
-        ("connectors/desk.toml", desk::VERBS),
-        ("records/booking.json", BOOKING),
-        ("policies/grants.toml", GRANT),
-        ("tests/desk.toml", &text),
-    ])
-}
-
-const YES: &str = "[[answer]]\nstep = \"ask\"\noutcome = \"approved\"\n";
-const BOOKED: &str = "[[answer]]\nstep = \"book\"\nwith = { id = \"b-1\" }\n";
 
 #[test]
 fn the_scenarios_of_the_examples_hold() {
@@ -390,7 +314,7 @@ with = { text = "The week of 2026-03-02T08:00:00+01:00" }
 #[test]
 fn a_rule_of_the_company_holds_in_a_play_too() {
     let mut files = desk(&format!("{YES}{BOOKED}[[answer]]\nstep = \"book\"\nundo = true\n"));
-    let asks = GRANT.replace("level = \"act\"", "level = \"ask\"");
+    let asks = desk::GRANT.replace("level = \"act\"", "level = \"ask\"");
     files.insert("policies/grants.toml", asks.as_bytes());
     let asked = found(&files);
     assert!(asked.contains("step \"keep\" asks a person (autonomy of playbook:desk"), "{asked}");

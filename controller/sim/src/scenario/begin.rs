@@ -75,10 +75,26 @@ pub(super) fn begin<'a>(house: &'a mut Playhouse<'_>, scenario: &'a Scenario) ->
     let missing = || finding("playbook", format!("there is no playbook \"{}\"", scenario.playbook));
     let bundle = plan.bundles.get(&scenario.playbook).ok_or_else(missing)?;
     let started = started(plan, bundle, scenario)?;
+    let started = run_of(plan, bundle, started);
+    begun(Stage { plan, scenario, definitions }, started)
+}
+
+/// Where a run is played.
+pub(crate) struct Stage<'a> {
+    /// The rules of the company.
+    pub(crate) plan: &'a Plan,
+    /// What is answered.
+    pub(crate) scenario: &'a Scenario,
+    /// What the run and those that it runs are decided by.
+    pub(crate) definitions: BTreeMap<BundleId, Arc<Definition>>,
+}
+
+/// Returns a player whose run has begun with this.
+pub(super) fn begun(stage: Stage<'_>, run: RunStarted) -> Result<Player<'_>, Finding> {
+    let Stage { plan, scenario, definitions } = stage;
     let start = Stamp(scenario.starts);
     let mut host = MemoryHost::seeded(1);
     (host.now, host.definitions, host.is_quick) = (start, definitions, true);
-    let run = run_of(plan, bundle, started);
     let id = run.run.clone();
     let mut store = Store::default();
     scenario.given.iter().filter(|given| given.after.is_none()).for_each(|given| store.put(given));

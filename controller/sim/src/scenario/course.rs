@@ -75,12 +75,12 @@ pub struct Course {
 
 impl Course {
     /// Returns the course of a run that begins.
-    pub(super) fn of(root: String, began: Stamp) -> Self {
+    pub(crate) fn of(root: String, began: Stamp) -> Self {
         Self { root, began, ..Self::default() }
     }
 
     /// Takes what a run has concluded since it was looked at.
-    pub(super) fn observe(&mut self, run: &Run, definition: &Definition, log: &[Entry]) {
+    pub(crate) fn observe(&mut self, run: &Run, definition: &Definition, log: &[Entry]) {
         let seen = self.seen.insert(run.id.clone(), log.len()).unwrap_or_default();
         for (entry, Entry { envelope, facts }) in log.iter().enumerate().skip(seen) {
             for (fact, concluded) in facts.iter().enumerate() {

@@ -32,11 +32,17 @@ mod words;
 
 use adjutant_spec::scenario::{Finding, Scenario};
 
+use crate::recording::Recorded;
+
+use adjutant_machine::event::RunStarted;
+
 pub use begin::Playhouse;
+pub(crate) use begin::Stage;
 pub use course::{Course, Ending, Visit};
 pub use coverage::{Coverage, Covered, Way};
 pub use faults::{Explorer, Fault, Sort, Tried, Trouble};
 pub use known::{Known, NotHeld};
+pub(crate) use verdict::covers;
 pub use words::since;
 
 /// A scenario that was played.
@@ -46,6 +52,32 @@ pub struct Played {
     pub finding: Option<Finding>,
     /// What the runs of the play did, in their order.
     pub course: Course,
+    /// The logs of these runs; nothing where none began.
+    pub recorded: Option<Recorded>,
+}
+
+/// What came of a run that was played as it began.
+#[derive(Debug)]
+pub(crate) struct PlayedAs {
+    pub(crate) played: Played,
+    /// The steps for which an answer was made up.
+    pub(crate) assumed: Vec<String>,
+}
+
+/// Plays a run that begins with this, with the answers of the scenario; nothing is expected of it. Where `assumes`, what is asked
+/// and not answered is answered with a value of the right form, and people agree.
+pub(crate) fn play_as(stage: Stage<'_>, run: RunStarted, assumes: bool) -> PlayedAs {
+    let mut player = match begin::begun(stage, run) {
+        Ok(player) => player,
+        Err(finding) => {
+            let played = Played { finding: Some(finding), course: Course::default(), recorded: None };
+            return PlayedAs { played, assumed: Vec::new() };
+        }
+    };
+    player.assumed = assumes.then(Vec::new);
+    let finding = player.play().err().map(|stop| stop.finding);
+    let (recorded, assumed) = (player.recorded(), player.assumed.take().unwrap_or_default());
+    PlayedAs { played: Played { finding, course: player.course, recorded }, assumed }
 }
 
 /// Plays a scenario.
@@ -53,9 +85,10 @@ pub struct Played {
 pub fn play(house: &mut Playhouse<'_>, scenario: &Scenario) -> Played {
     let mut player = match begin::begin(house, scenario) {
         Ok(player) => player,
-        Err(finding) => return Played { finding: Some(finding), course: Course::default() },
+        Err(finding) => return Played { finding: Some(finding), course: Course::default(), recorded: None },
     };
     let stopped = player.play().err().map(|stop| stop.finding);
     let finding = stopped.or_else(|| verdict::first(&player));
-    Played { finding, course: player.course }
+    let recorded = player.recorded();
+    Played { finding, course: player.course, recorded }
 }

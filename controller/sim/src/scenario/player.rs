@@ -1,6 +1,6 @@
 //! The player: does what a runtime does, with the scenario in place of the world, the clock and the people.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use adjutant_machine::{
     call::{Call, Perform},
@@ -25,7 +25,12 @@ use super::{
     store::{Store, Unanswered},
     unsaid,
 };
-use crate::{host::Host, memory::MemoryHost, world::World};
+use crate::{
+    host::{Host, Kept},
+    memory::MemoryHost,
+    recording::{Recorded, RecordedRun},
+    world::World,
+};
 
 /// The most that a play does: a year of hourly slots is far below.
 const MOST: u32 = 200_000;
@@ -61,6 +66,8 @@ pub(super) struct Player<'a> {
     pub(super) most: u32,
     /// What is disturbed; nothing in a play.
     pub(super) faults: Faults,
+    /// What was assumed where nothing was answered; `None` where nothing may be.
+    pub(super) assumed: Option<Vec<String>>,
 }
 
 /// What a turn comes to; what does not hold ends the play.
@@ -85,6 +92,7 @@ impl<'a> Player<'a> {
             doubts,
             most: MOST,
             faults: Faults::default(),
+            assumed: None,
         }
     }
 
@@ -102,6 +110,18 @@ impl<'a> Player<'a> {
             }
         }
         Err(Stop::endless(format!("the run does not end: {most} things have happened")))
+    }
+
+    /// Returns the logs of all that was played.
+    pub(super) fn recorded(&mut self) -> Option<Recorded> {
+        let kept = std::mem::take(&mut self.host.runs);
+        let of = |kept: Kept| {
+            let definition = Arc::clone(self.host.definitions.get(&kept.run.bundle)?);
+            Some(RecordedRun { run: kept.run, definition, log: kept.log })
+        };
+        let (root, below): (Vec<_>, Vec<_>) =
+            kept.into_values().filter_map(of).partition(|one| one.run.id == self.course.root);
+        Some(Recorded { root: root.into_iter().next()?, below })
     }
 
     /// Takes down what has happened.
@@ -177,6 +197,15 @@ impl<'a> Player<'a> {
         Ok(leased)
     }
 
+    /// Notes that an answer is made up, where that may be; only what is right the first time may.
+    pub(super) fn assumes(&mut self, run: &str, step: &str) -> bool {
+        let Some(assumed) = &mut self.assumed else { return false };
+        let own = format!("{}~", self.course.root);
+        let within = run.strip_prefix(&own).map_or_else(String::new, |branch| format!(" in {branch}"));
+        assumed.push(format!("{step}{within}"));
+        true
+    }
+
     pub(super) fn run_of(&self, effect: &EffectId) -> Turn<std::sync::Arc<Run>> {
         let run = Host::run(&self.host, &effect.run);
         run.ok_or_else(|| Stop::our_bug(&format!("there is no run of {effect}")))
@@ -246,6 +275,7 @@ impl<'a> Player<'a> {
         match self.ask(run, &perform.step, who) {
             Some(taken) => self.answered(perform, &taken),
             None if self.faults.is_on => self.invented(run, perform),
+            None if self.assumes(&run.id, &perform.step) => self.invented(run, perform),
             None => Err(unsaid::unanswered(&self.asker(), run, perform).into()),
         }
     }

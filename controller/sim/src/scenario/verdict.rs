@@ -94,7 +94,7 @@ fn text_of(value: &Value) -> String {
 }
 
 /// Returns whether a value is as expected: of a table only the fields count that are named, and numbers count by their worth.
-pub(super) fn covers(found: &Value, wanted: &Value) -> bool {
+pub(crate) fn covers(found: &Value, wanted: &Value) -> bool {
     match (found, wanted) {
         (Value::Object(found), Value::Object(wanted)) => {
             wanted.iter().all(|(name, value)| covers(found.get(name).unwrap_or(&Value::Null), value))

@@ -1,0 +1,384 @@
+//! What steps were answered, in the order in which they asked.
+
+use std::collections::BTreeMap;
+
+use adjutant_machine::{
+    branch::BranchId,
+    call::Call,
+    event::{Decision, Denial, ErrorClass, Event, Finding, Settlement, TimerId},
+    fact::Fact,
+    id::{EffectId, Stamp},
+    run::{EffectState, Gate, GatePhase, Purpose, Run},
+};
+use adjutant_spec::{
+    plan::{
+        Idempotency, StepId,
+        scenario::{Answer, BranchOf, Reply},
+    },
+    value::Period,
+};
+use serde_json::Value;
+
+use super::{Moment, Recorded};
+
+/// What an effect is, as far as its answers need it.
+struct Asking {
+    step: StepId,
+    undo: bool,
+    call: Call,
+    timeout: u64,
+    /// The attempt that is out.
+    leased: Option<Place>,
+}
+
+/// A place among the answers that is kept free until the answer is known.
+#[derive(Clone, Copy)]
+struct Place {
+    row: usize,
+    asked: Stamp,
+}
+
+/// A step that waits for a signal.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Waiting {
+    run: String,
+    step: StepId,
+}
+
+/// The answers that the logs of a run tell of.
+pub(super) struct Answers<'a> {
+    recorded: &'a Recorded,
+    began: Stamp,
+    effects: BTreeMap<EffectId, Asking>,
+    gates: BTreeMap<String, (StepId, Place)>,
+    waits: BTreeMap<Waiting, Place>,
+    /// The answers in their order; nothing where none came.
+    rows: Vec<Option<Answer>>,
+    /// How many there were when the run came to the step where it stands.
+    stood: usize,
+    /// How long after the begin the run was cancelled.
+    pub(super) cancel: Option<u64>,
+    /// What no scenario can say.
+    pub(super) unsaid: Vec<String>,
+}
+
+impl<'a> Answers<'a> {
+    pub(super) fn of(recorded: &'a Recorded) -> Self {
+        Self {
+            recorded,
+            began: recorded.root.run.started_at,
+            effects: BTreeMap::new(),
+            gates: BTreeMap::new(),
+            waits: BTreeMap::new(),
+            rows: Vec::new(),
+            stood: 0,
+            cancel: None,
+            unsaid: Vec::new(),
+        }
+    }
+
+    /// Takes one entry: first what its event answers, then what its facts ask.
+    pub(super) fn take(&mut self, moment: Moment<'_>) {
+        let (run, at) = (&moment.of.run, moment.entry().envelope.at);
+        self.event(moment, run, at);
+        for fact in &moment.entry().facts {
+            self.fact(run, at, fact);
+        }
+    }
+
+    fn fact(&mut self, run: &Run, at: Stamp, fact: &Fact) {
+        match fact {
+            Fact::EffectAsked { effect, state } => self.asks(effect, state),
+            Fact::GateOpened { gate } => self.opens(gate, at),
+            Fact::StepStarted { step, .. } => {
+                if run.id == self.recorded.root.run.id {
+                    self.stood = self.rows.len();
+                }
+                let place = self.keep_free(at);
+                self.waits.insert(Waiting { run: run.id.clone(), step: step.clone() }, place);
+            }
+            _ => {}
+        }
+    }
+
+    fn asks(&mut self, effect: &EffectId, state: &EffectState) {
+        let Some(call) = state.call.as_deref() else { return };
+        let undo = match call {
+            Call::Verb(call) | Call::Probe { of: call, .. } => call.undo_of.is_some(),
+            _ => matches!(state.purpose, Purpose::Undo(_)),
+        };
+        let (step, timeout) = (state.step.clone(), state.timeout);
+        let asking = Asking { step, undo, call: call.clone(), timeout, leased: None };
+        self.effects.insert(effect.clone(), asking);
+    }
+
+    fn opens(&mut self, gate: &Gate, at: Stamp) {
+        let place = self.keep_free(at);
+        self.gates.insert(gate.id.clone(), (gate.card.step.clone(), place));
+    }
+
+    /// Returns the answers in their order. What a run that is not over was answered since it came where it stands is not asked in a
+    /// play, which stops there.
+    pub(super) fn rows(&mut self) -> Vec<Answer> {
+        if !self.recorded.root.run.is_ended() {
+            self.rows.truncate(self.stood);
+        }
+        std::mem::take(&mut self.rows).into_iter().flatten().collect()
+    }
+
+    fn keep_free(&mut self, asked: Stamp) -> Place {
+        self.rows.push(None);
+        Place { row: self.rows.len() - 1, asked }
+    }
+
+    fn event(&mut self, moment: Moment<'_>, run: &Run, at: Stamp) {
+        let entry = moment.entry();
+        match &entry.envelope.event {
+            Event::EffectLeased { effect, .. } => {
+                let place = self.keep_free(at);
+                if let Some(asking) = self.effects.get_mut(effect) {
+                    asking.leased = Some(place);
+                }
+            }
+            Event::EffectSucceeded { effect, value, .. } => self.succeeded(run, effect, value, at),
+            Event::EffectFailed { effect, class, .. } => {
+                self.reply(run, effect, at, Reply::Error(word(*class).to_owned()));
+            }
+            Event::EffectUnknown { effect, host_died, .. } => self.lost(run, effect, at, *host_died),
+            Event::EffectProbed { effect, finding } => self.probed(run, effect, at, finding),
+            Event::EffectSettled { effect, settlement, .. } => self.settled(run, effect, settlement),
+            // What a rule of the company denies it denies in a play too; money is not played.
+            Event::EffectDenied { effect, denial: Denial::Budget, .. } => {
+                let is_agent =
+                    self.effects.get(effect).is_some_and(|asking| matches!(asking.call, Call::Agent(_)));
+                let word = if is_agent { "over_budget" } else { "denied" };
+                self.answer(run, effect, None, outcome(word));
+            }
+            Event::TimerFired { timer: TimerId::Lease(effect, _) } if !entry.facts.is_empty() => {
+                let timeout = self.effects.get(effect).map(|asking| asking.timeout);
+                if let (Some(timeout), Some(place)) = (timeout, self.leased(effect)) {
+                    self.put(run, effect, place, period(timeout), Reply::Error("unknown".to_owned()));
+                }
+            }
+            Event::TimerFired { timer: TimerId::Gate(gate) } => {
+                let is_closed = entry
+                    .facts
+                    .iter()
+                    .any(|fact| matches!(fact, Fact::GateMoved { phase: GatePhase::Expired, .. }));
+                if is_closed {
+                    self.decided(run, gate, at, outcome("expired"));
+                }
+            }
+            Event::GateDecided(decided) => {
+                let reply = match &decided.decision {
+                    Decision::Approved { form } => Reply::Outcome {
+                        word: "approved".to_owned(),
+                        with: form.clone(),
+                        edit: BTreeMap::new(),
+                    },
+                    Decision::Edited { values } => {
+                        Reply::Outcome { word: "edited".to_owned(), with: None, edit: values.clone() }
+                    }
+                    Decision::Denied => outcome("denied"),
+                };
+                self.decided(run, &decided.gate, at, reply);
+            }
+            Event::SignalCame(came) => {
+                let waiting = Waiting { run: run.id.clone(), step: came.step.clone() };
+                if let Some(place) = self.waits.remove(&waiting) {
+                    let data = Some(came.signal.data.clone()).filter(Value::is_object);
+                    let reply = Reply::Outcome { word: "ok".to_owned(), with: data, edit: BTreeMap::new() };
+                    let row = self.row(run, &came.step, since(place.asked, at), reply);
+                    self.rows[place.row] = Some(row);
+                }
+            }
+            Event::ChildEnded { effect, status, output, run: child } => {
+                self.child_ended(run, effect, Ended { at, status, output, child: child.as_deref() });
+            }
+            Event::RunCancelled { .. } if run.id == self.recorded.root.run.id => {
+                self.cancel = Some(u64::try_from(at.0 - self.began.0).unwrap_or_default());
+            }
+            event => self.unsaid.extend(unsaid(run, event)),
+        }
+    }
+
+    fn succeeded(&mut self, run: &Run, effect: &EffectId, value: &Value, at: Stamp) {
+        let Some(asking) = self.effects.get(effect) else { return };
+        let reply = match &asking.call {
+            Call::Route { .. } => {
+                let class = value["class"].as_str().unwrap_or("unsure").to_owned();
+                let mut rest = value.clone();
+                if let Some(fields) = rest.as_object_mut() {
+                    fields.remove("class");
+                    fields.retain(|_, value| !value.is_null());
+                }
+                Reply::Outcome {
+                    word: class,
+                    with: Some(rest).filter(Value::is_object),
+                    edit: BTreeMap::new(),
+                }
+            }
+            Call::Verb(_) | Call::Agent(_) => {
+                let with =
+                    Some(value.clone()).filter(|value| value.as_object().is_some_and(|it| !it.is_empty()));
+                Reply::Outcome { word: "ok".to_owned(), with, edit: BTreeMap::new() }
+            }
+            // Records are there, children are played, and a signal comes to who waits for it.
+            _ => return,
+        };
+        self.reply(run, effect, at, reply);
+    }
+
+    /// What changes nothing and died with its host is asked again, and counts no attempt: its next answer is all that there is.
+    fn lost(&mut self, run: &Run, effect: &EffectId, at: Stamp, host_died: bool) {
+        let is_pure = self.effects.get(effect).is_some_and(|asking| match &asking.call {
+            Call::Verb(call) => call.idempotency == Idempotency::Pure,
+            Call::RecordWrite { .. } | Call::StartRun { .. } | Call::Signal { .. } => false,
+            _ => true,
+        });
+        if !(host_died && is_pure) {
+            self.reply(run, effect, at, Reply::Error("unknown".to_owned()));
+        }
+    }
+
+    fn probed(&mut self, run: &Run, effect: &EffectId, at: Stamp, finding: &Finding) {
+        let is_of_child =
+            self.effects.get(effect).is_some_and(|asking| matches!(asking.call, Call::FindChild { .. }));
+        if is_of_child {
+            return;
+        }
+        let (word, with) = match finding {
+            Finding::Happened(value) => ("happened", value.clone()),
+            Finding::DidNotHappen => ("did_not_happen", Value::Null),
+            Finding::Unclear(_) => ("unclear", Value::Null),
+        };
+        self.reply(run, effect, at, Reply::Probe { word: word.to_owned(), with });
+    }
+
+    fn settled(&mut self, run: &Run, effect: &EffectId, settlement: &Settlement) {
+        let (word, with) = match settlement {
+            Settlement::Happened(value) => ("happened", value.clone()),
+            Settlement::DidNotHappen => ("did_not_happen", Value::Null),
+            Settlement::Undo => ("undo", Value::Null),
+            Settlement::Drop => ("drop", Value::Null),
+        };
+        self.answer(run, effect, None, Reply::Settle { word: word.to_owned(), with });
+    }
+
+    fn decided(&mut self, run: &Run, gate: &str, at: Stamp, reply: Reply) {
+        // Who decides twice is heard once.
+        let Some((step, place)) = self.gates.remove(gate) else { return };
+        let after = since(place.asked, at)
+            .filter(|_| !matches!(&reply, Reply::Outcome { word, .. } if word == "expired"));
+        self.rows[place.row] = Some(self.row(run, &step, after, reply));
+    }
+
+    /// A child whose log is there is played; for another one its end is the answer.
+    fn child_ended(&mut self, run: &Run, effect: &EffectId, ended: Ended<'_>) {
+        let is_played = self.recorded.below.iter().any(|below| below.run.parent.as_ref() == Some(effect));
+        if is_played {
+            return;
+        }
+        let child = ended.child.unwrap_or("that it began");
+        self.unsaid.push(format!("run {child} is not in the store any more: what it came to is the answer"));
+        let word = if ended.status == "done" { "ok" } else { "failed" };
+        let with = Some(ended.output.clone()).filter(Value::is_object);
+        let reply = Reply::Outcome { word: word.to_owned(), with, edit: BTreeMap::new() };
+        self.reply(run, effect, ended.at, reply);
+    }
+
+    /// Answers the attempt that is out.
+    fn reply(&mut self, run: &Run, effect: &EffectId, at: Stamp, reply: Reply) {
+        // What nobody sent is not answered: a late word of something that is settled.
+        if let Some(place) = self.leased(effect) {
+            self.put(run, effect, place, since(place.asked, at), reply);
+        }
+    }
+
+    fn leased(&mut self, effect: &EffectId) -> Option<Place> {
+        self.effects.get_mut(effect)?.leased.take()
+    }
+
+    /// Answers what no attempt asked.
+    fn answer(&mut self, run: &Run, effect: &EffectId, after: Option<Period>, reply: Reply) {
+        let place = self.keep_free(Stamp(0));
+        self.put(run, effect, place, after, reply);
+    }
+
+    fn put(&mut self, run: &Run, effect: &EffectId, place: Place, after: Option<Period>, reply: Reply) {
+        let Some(asking) = self.effects.get(effect) else { return };
+        let row = Answer { undo: asking.undo, ..self.row(run, &asking.step, after, reply) };
+        self.rows[place.row] = Some(row);
+    }
+
+    fn row(&self, run: &Run, step: &StepId, after: Option<Period>, reply: Reply) -> Answer {
+        Answer {
+            playbook: run.playbook.clone(),
+            branches: branches(&run.id),
+            step: step.clone(),
+            visit: None,
+            times: 1,
+            undo: false,
+            after,
+            reply,
+        }
+    }
+}
+
+/// How a child run ended.
+struct Ended<'a> {
+    at: Stamp,
+    status: &'a str,
+    output: &'a Value,
+    child: Option<&'a str>,
+}
+
+fn outcome(word: &str) -> Reply {
+    Reply::Outcome { word: word.to_owned(), with: None, edit: BTreeMap::new() }
+}
+
+/// Returns in which branches a run stands, the outermost first.
+fn branches(run: &str) -> Vec<BranchOf> {
+    let mut found = Vec::new();
+    let mut name = run.to_owned();
+    while let Some(BranchId { parent, round, index }) = BranchId::of(&name) {
+        found.push(BranchOf { step: round.step, index });
+        name = parent;
+    }
+    found.reverse();
+    found
+}
+
+/// Returns how long an answer took, in whole seconds: less is the work of a machine, and in a play it takes none.
+fn since(asked: Stamp, at: Stamp) -> Option<Period> {
+    period(u64::try_from(at.0 - asked.0).unwrap_or_default() / 1_000 * 1_000)
+}
+
+fn period(millis: u64) -> Option<Period> {
+    Period::from_millis(millis).ok()
+}
+
+fn word(class: ErrorClass) -> &'static str {
+    match class {
+        ErrorClass::Transient => "transient",
+        ErrorClass::RateLimited => "rate_limited",
+        ErrorClass::Auth => "auth",
+        ErrorClass::Invalid => "invalid",
+        ErrorClass::Conflict => "conflict",
+        ErrorClass::Gone => "gone",
+        ErrorClass::Unavailable => "unavailable",
+        ErrorClass::Refused => "refused",
+    }
+}
+
+/// Says what no scenario can say of an event.
+fn unsaid(run: &Run, event: &Event) -> Option<String> {
+    let what = match event {
+        Event::RunKilled { .. } => "was killed",
+        Event::RunRetried { .. } => "was tried again by the operator",
+        Event::RunRolledBack { .. } => "was rolled back",
+        Event::ClockSetBack => "was there when the clock was set back",
+        _ => return None,
+    };
+    Some(format!("run {} {what}", run.id))
+}

@@ -1,0 +1,241 @@
+//! A run is read off its log: as its course, and as a scenario that plays it again.
+
+mod common;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use adjutant_company::{example, loaded};
+use adjutant_machine::Definition;
+use adjutant_sim::{
+    recording::{
+        Compared, Mark, Name, Pair, Recorded, Recording, Replay, Replayed, StepChange, Unplayable, redecided,
+    },
+    scenario::{Course, Played, Playhouse, play},
+};
+use adjutant_spec::{files::FileSet, plan::Plan, scenario, value::Path};
+use serde_json::{Value, json};
+
+use crate::common::desk::{BOOKED, YES, desk};
+
+/// What a course comes to, run by run: what two of them did at the same moment has no order.
+fn lines(course: &Course) -> Vec<String> {
+    let mut visits: Vec<_> = course.visits.iter().collect();
+    visits.sort_by_key(|visit| &visit.run);
+    let visits = visits.into_iter();
+    visits
+        .map(|visit| {
+            let run = visit.run.replace(&course.root, "run");
+            format!(
+                "{run} {} {} {:?} {:?} {}",
+                visit.step, visit.visit, visit.outcome, visit.asked, visit.undo
+            )
+        })
+        .collect()
+}
+
+/// A replay of what a run pins, with these changes.
+fn replay<'a>(plan: &'a Plan, changes: &'a BTreeMap<Path, Value>) -> Replay<'a> {
+    Replay { plan, bundle: None, others: Vec::new(), changes, assumes: false }
+}
+
+fn name(file: &str) -> Name {
+    Name { file: file.to_owned(), title: "Recorded".to_owned() }
+}
+
+/// Plays all scenarios of a company, makes scenarios of what happened, and plays these as they are written and read again.
+fn again(files: &FileSet) -> usize {
+    let before = loaded(files);
+    let plan = before.plan.as_ref().expect("it checks");
+    let mut house = Playhouse::new(plan);
+    let mut rewritten = files.clone();
+    let mut played = Vec::new();
+    for one in scenario::all(&before.draft) {
+        let Played { finding, course, recorded } = play(&mut house, &one);
+        assert_eq!(finding, None, "{} holds", one.file);
+        let recorded = recorded.expect("a run began");
+        assert_eq!(lines(&recorded.course()), lines(&course), "{}: the logs tell of the course", one.file);
+        let replayed = recorded.replay(&replay(plan, &BTreeMap::new())).expect("it can be played");
+        let compared = Compared::of(&recorded, &replayed);
+        assert!(compared.is_same(), "{}: {compared:#?}", one.file);
+        for run in std::iter::once(&recorded.root).chain(&recorded.below) {
+            let again = redecided(run, &run.definition, 1);
+            assert!(again.is_equal(), "{}: {again:?}", run.run.id);
+        }
+        let Recording { scenario, unsaid } = recorded.scenario(name(&one.file));
+        assert_eq!(unsaid, Vec::<String>::new(), "{}", one.file);
+        let written = scenario::write(plan, &scenario, &unsaid);
+        assert_eq!(written.left_out, Vec::<String>::new());
+        rewritten.insert(one.file.as_str(), written.text.as_bytes());
+        played.push((one.file.clone(), course));
+    }
+    let after = loaded(&rewritten);
+    let mut house = Playhouse::new(plan);
+    for one in scenario::all(&after.draft) {
+        let found = play(&mut house, &one);
+        let (_, course) = played.iter().find(|(file, _)| *file == one.file).expect("it is the same file");
+        let text = rewritten
+            .get(&one.file)
+            .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+            .unwrap_or_default();
+        assert_eq!(found.finding, None, "{}:\n{text}", one.file);
+        assert_eq!(lines(&found.course), lines(course), "{}:\n{text}", one.file);
+    }
+    played.len()
+}
+
+#[test]
+fn a_recorded_play_is_played_again_as_it_was() {
+    let count: usize = ["agency", "hello"].map(|name| again(&example(name))).iter().sum();
+    assert!(count > 4, "there are plays to record");
+}
+
+#[test]
+fn whatever_happens_at_a_desk_is_played_again_as_it_was() {
+    let book = |answer: &str| format!("{YES}[[answer]]\nstep = \"book\"\n{answer}\n");
+    let settle =
+        |how: &str| book(&format!("error = \"unknown\"\n[[answer]]\nstep = \"book\"\nsettle = \"{how}\""));
+    let there = "[[given]]\nkind = \"booking\"\nkey = \"blue\"\nvalue = { by = \"Jo\" }\n";
+    let undone = "[[answer]]\nstep = \"book\"\nundo = true\n";
+    let plays = [
+        format!("{YES}{BOOKED}"),
+        "[[answer]]\nstep = \"ask\"\noutcome = \"denied\"\nafter = \"3h\"\n".to_owned(),
+        "[[answer]]\nstep = \"ask\"\noutcome = \"expired\"\n".to_owned(),
+        format!("{}{BOOKED}", book("error = \"transient\"\nafter = \"5s\"")),
+        book("error = \"invalid\""),
+        format!("{}\nwith = {{ id = \"b-7\" }}", settle("happened")),
+        format!("{}{BOOKED}", settle("did_not_happen")),
+        // The id of the booking was lost, so it can't be taken back by itself.
+        format!("{}{undone}settle = \"happened\"\n", settle("undo")),
+        settle("drop"),
+        // It takes longer than its attempt: it is lost.
+        format!(
+            "{YES}{}after = \"1m\"\n[[answer]]\nstep = \"book\"\nsettle = \"happened\"\nwith = {{ id = \"b-1\" }}\n",
+            BOOKED
+        ),
+        there.to_owned(),
+        format!("{there}version = 12\n"),
+        // Somebody else writes while the person thinks.
+        format!(
+            "{there}after = \"1h\"\n{}{BOOKED}{undone}",
+            YES.replace("approved\"", "approved\"\nafter = \"2h\"")
+        ),
+        format!("cancel = \"40d\"\n{YES}{BOOKED}{undone}"),
+        "until = \"ask\"\n".to_owned(),
+        format!("until = \"rest\"\n{YES}{BOOKED}"),
+    ];
+    for play in plays {
+        assert_eq!(again(&desk(&play)), 1, "{play}");
+    }
+}
+
+/// A desk that booked a room, and the plan that it did so by.
+struct Booked {
+    plan: Arc<Plan>,
+    recorded: Recorded,
+}
+
+fn booked() -> Booked {
+    let loaded = loaded(&desk(&format!("{YES}{BOOKED}")));
+    let plan = loaded.plan.clone().expect("it checks");
+    let scenario = scenario::all(&loaded.draft).remove(0);
+    let recorded = play(&mut Playhouse::new(&plan), &scenario).recorded.expect("a run began");
+    Booked { plan, recorded }
+}
+
+impl Booked {
+    fn replayed(&self, changes: &[(&str, Value)], assumes: bool) -> Result<Replayed, Unplayable> {
+        let changes = changes.iter().map(|(path, value)| ((*path).to_owned(), value.clone())).collect();
+        self.recorded.replay(&Replay { assumes, ..replay(&self.plan, &changes) })
+    }
+
+    fn compared(&self, changes: &[(&str, Value)]) -> Compared {
+        Compared::of(&self.recorded, &self.replayed(changes, false).expect("it can be played"))
+    }
+}
+
+fn of<'a>(compared: &'a Compared, step: &str) -> &'a StepChange {
+    compared.steps.iter().find(|change| change.step == step && !change.undo).expect("there is such a step")
+}
+
+#[test]
+fn what_a_person_would_have_decided_otherwise_is_shown_as_a_difference() {
+    let compared = booked().compared(&[("steps.ask.outcome", json!("denied"))]);
+    let was = |was: &str, is: &str| Pair { was: Some(was.to_owned()), is: Some(is.to_owned()) };
+    assert_eq!(of(&compared, "ask").outcome, was("approved", "denied"));
+    assert_eq!(of(&compared, "book").mark, Mark::Gone);
+    assert_eq!(of(&compared, "taken").mark, Mark::New);
+    assert_eq!(compared.ending, was("done", "cancelled"));
+    assert_eq!((compared.records.len(), compared.records[0].mark), (1, Mark::Gone));
+}
+
+#[test]
+fn what_a_changed_input_or_answer_comes_to_is_shown_where_it_arrives() {
+    let booked = booked();
+    let red = booked.compared(&[("input.room", json!("red"))]);
+    let room = Pair { was: json!("blue"), is: json!("red") };
+    assert_eq!(of(&red, "book").arguments, BTreeMap::from([("room".to_owned(), room)]));
+    let marks: Vec<Mark> = red.records.iter().map(|record| record.mark).collect();
+    assert_eq!(marks, [Mark::Gone, Mark::New], "the record has another key");
+    let other = booked.compared(&[("steps.book.id", json!("b-2"))]);
+    let id = Pair { was: json!("b-1"), is: json!("b-2") };
+    assert_eq!(other.records[0].fields, BTreeMap::from([("id".to_owned(), id)]));
+}
+
+#[test]
+fn what_leads_nowhere_or_does_not_fit_is_refused_before_anything_is_played() {
+    let booked = booked();
+    let refused = |path: &str, value: Value| {
+        booked.replayed(&[(path, value)], false).expect_err("it cannot be played").to_string()
+    };
+    assert_eq!(
+        refused("input.rom", json!("red")),
+        "\"input.rom\" cannot be changed: the playbook has no such input"
+    );
+    assert!(refused("input.room", json!(7)).starts_with("the inputs do not fit: input \"room\" "));
+    let nobody = "\"steps.look.value\" cannot be changed: nobody answered this step in the run";
+    assert_eq!(refused("steps.look.value", json!(1)), nobody);
+    let place = "\"steps.book.id.deep\" cannot be changed: there is no such place in it";
+    assert_eq!(refused("steps.book.id.deep", json!(1)), place);
+    assert_eq!(
+        refused("records", json!(1)),
+        "\"records\" cannot be changed: only `input.…` and `steps.…` can be"
+    );
+}
+
+/// The desk asks for a name as well, before it books.
+fn with_another_step() -> FileSet {
+    let mut files = desk(&format!("{YES}{BOOKED}"));
+    let ask = "[[step]]\nid = \"name\"\ngate = \"In whose name?\"\nrisk = \"low\"\nexpires = \"7d\"\n\
+               on = { denied = \"taken\", expired = \"taken\" }\n\n[[step]]\nid = \"book\"";
+    let text = common::desk::DESK.replace("[[step]]\nid = \"book\"", ask);
+    files.insert("playbooks/desk.toml", text.as_bytes());
+    files
+}
+
+#[test]
+fn a_playbook_that_asks_more_stops_where_nothing_was_answered_or_assumes() {
+    let Booked { plan, recorded } = booked();
+    let other = adjutant_company::plan(&with_another_step());
+    let bundle = Arc::new(Definition::new(Arc::clone(&other.bundles["desk"])));
+    let changes = BTreeMap::new();
+    let play = |assumes: bool| {
+        let bundle = Some(Arc::clone(&bundle));
+        recorded.replay(&Replay { bundle, assumes, ..replay(&plan, &changes) }).expect("it can be played")
+    };
+    let stopped = play(false);
+    let why = stopped.stopped.as_ref().map(|found| found.message.clone());
+    assert_eq!(why.as_deref(), Some("step \"name\" asks a person, and nothing is answered: In whose name?"));
+    assert_eq!(of(&Compared::of(&recorded, &stopped), "book").mark, Mark::Gone);
+    let assumed = play(true);
+    assert_eq!(
+        (assumed.stopped.is_none(), assumed.assumed.as_slice()),
+        (true, ["name".to_owned()].as_slice())
+    );
+    let compared = Compared::of(&recorded, &assumed);
+    assert_eq!((of(&compared, "name").mark, of(&compared, "book").mark), (Mark::New, Mark::Same));
+    let again = redecided(&recorded.root, &bundle, 1);
+    assert!(
+        again.differs_at.is_some() && again.decided.is_none(),
+        "another playbook decides otherwise: {again:?}"
+    );
+}
