@@ -13,6 +13,7 @@ use adjutant::{
         doors::DoorAnswer, views::*,
     },
     http::{self, HookRefusal, Hooks, Server},
+    reconcile::Company,
     runtime::{
         Activation, Delivery, Handle, ManualClock, NotifyFailure, Performer, Runtime, Settings, StartRun,
         Worst,
@@ -390,6 +391,10 @@ impl GitDoor for Shelf {
     fn plan(&self, wish: PlanWish) -> DoorAnswer<PlanView> {
         let text = wish.to.unwrap_or_default();
         ready(Ok(PlanView { ok: true, text, ..PlanView::default() }))
+    }
+
+    fn company_at(&self, revision: &str) -> DoorAnswer<Company> {
+        ready(Err(Refusal::not_found("revision", revision)))
     }
 
     fn proposals(&self, wish: PageWish) -> DoorAnswer<Paged<ProposalView>> {

@@ -59,6 +59,9 @@ pub trait Host {
     /// [`Broken`] where a law does not hold.
     fn set_clock(&mut self, now: Stamp) -> Result<(), Broken>;
 
+    /// Returns the seed of all pauses.
+    fn seed(&self) -> u64;
+
     /// Returns the bundles that runs may pin.
     fn bundles(&self) -> Vec<Arc<Bundle>>;
 

@@ -300,6 +300,10 @@ impl Host for MemoryHost {
         self.ids().iter().try_for_each(|run| self.send(run, "host", Event::ClockSetBack).map(drop))
     }
 
+    fn seed(&self) -> u64 {
+        self.seed
+    }
+
     fn bundles(&self) -> Vec<Arc<Bundle>> {
         self.definitions.values().map(|def| Arc::clone(def.bundle())).collect()
     }

@@ -9,6 +9,7 @@ use adjutant_machine::Definition;
 use adjutant_sim::{
     recording::{
         Compared, Mark, Name, Pair, Recorded, Recording, Replay, Replayed, StepChange, Unplayable, redecided,
+        redecided_by,
     },
     scenario::{Course, Played, Playhouse, play},
 };
@@ -58,10 +59,11 @@ fn again(files: &FileSet) -> usize {
         let compared = Compared::of(&recorded, &replayed);
         assert!(compared.is_same(), "{}: {compared:#?}", one.file);
         for run in std::iter::once(&recorded.root).chain(&recorded.below) {
-            let again = redecided(run, &run.definition, 1);
+            let again = redecided(run, 1);
             assert!(again.is_equal(), "{}: {again:?}", run.run.id);
         }
-        let Recording { scenario, unsaid } = recorded.scenario(name(&one.file));
+        let Recording { scenario, unplayed, unsaid } = recorded.scenario(name(&one.file));
+        assert_eq!(unplayed, Vec::<String>::new(), "{}", one.file);
         assert_eq!(unsaid, Vec::<String>::new(), "{}", one.file);
         let written = scenario::write(plan, &scenario, &unsaid);
         assert_eq!(written.left_out, Vec::<String>::new());
@@ -233,7 +235,7 @@ fn a_playbook_that_asks_more_stops_where_nothing_was_answered_or_assumes() {
     );
     let compared = Compared::of(&recorded, &assumed);
     assert_eq!((of(&compared, "name").mark, of(&compared, "book").mark), (Mark::New, Mark::Same));
-    let again = redecided(&recorded.root, &bundle, 1);
+    let again = redecided_by(&recorded.root, &bundle, 1);
     assert!(
         again.differs_at.is_some() && again.decided.is_none(),
         "another playbook decides otherwise: {again:?}"

@@ -11,10 +11,6 @@ const LATER: &[(&str, &str)] = &[
         "`adjutant run PLAYBOOK --key K` starts another run; `adjutant retry RUN --set PATH=JSON` goes on with other values",
     ),
     (
-        "replay",
-        "`adjutant runs RUN@SEQ` shows a run as it was; `adjutant audit verify` folds every log again",
-    ),
-    (
         "migrate",
         "a run keeps the playbook that it began with; `adjutant cancel RUN` and `adjutant run PLAYBOOK` begin anew",
     ),

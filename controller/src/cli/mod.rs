@@ -28,7 +28,7 @@ use std::{path::Path, process::ExitCode};
 
 use clap::FromArgMatches as _;
 
-use args::{AuditAction, Cli, Command, ModelsAction};
+use args::{AuditAction, Cli, Command, ModelsAction, TestAction, TestArgs};
 use blocking::block_on;
 use client::{Client, Cx};
 use failure::{Exit, Failure, Outcome};
@@ -95,6 +95,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Init(args) => offline::init(&out, args),
         Command::New(args) => offline::new(&out, args),
         Command::Check(args) => offline::check(&out, args),
+        Command::Test(TestArgs { action: Some(_), .. }) => on_daemon(&out, &cli),
         Command::Test(args) => offline::test(&out, args),
         Command::Fmt(args) => offline::fmt(&out, args),
         Command::Explain { code } => offline::explain(&out, code.as_deref()),
@@ -194,6 +195,10 @@ async fn steer(cx: &Cx, command: &Command) -> Outcome {
         Command::Kill { run, reason } => client::kill(cx, run, reason).await,
         Command::Release { run } => client::release(cx, run).await,
         Command::Retry { run, step, edits } => client::retry(cx, run, step.as_deref(), edits).await,
+        Command::Replay(args) => client::replay(cx, args).await,
+        Command::Test(TestArgs { action: Some(TestAction::Record(args)), .. }) => {
+            client::record(cx, args).await
+        }
         Command::Correct { run, step, class } => client::correct(cx, run, step, class).await,
         Command::Plan(args) => client::plan(cx, args).await,
         Command::Models { action: ModelsAction::Refit { route } } => client::refit(cx, route).await,

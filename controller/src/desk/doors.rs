@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::{NewProposal, PlanWish, Refusal};
 use crate::{
-    reconcile::{Done, PlanView, ProposalView, Status},
+    reconcile::{Company, Done, PlanView, ProposalView, Status},
     runtime::{
         PageWish,
         views::{CorrectionView, Paged},
@@ -41,6 +41,9 @@ pub trait GitDoor: Send + Sync + 'static {
 
     /// Computes what would change.
     fn plan(&self, wish: PlanWish) -> DoorAnswer<PlanView>;
+
+    /// Returns the company as it is at a revision.
+    fn company_at(&self, revision: &str) -> DoorAnswer<Company>;
 
     /// Lists the proposals, newest first and page by page, without their diffs.
     fn proposals(&self, wish: PageWish) -> DoorAnswer<Paged<ProposalView>>;

@@ -41,7 +41,8 @@ pub use runs::{LogWish, split_at};
 pub use who::{Proof, Scope, Who};
 pub use wishes::{
     Approve, ApproveProposal, BackupWish, Because, ConfirmPlan, Deny, DropWish, How, NewProposal, PauseWish,
-    PlanWish, Reason, RetryWish, RevertWish, RollbackWish, SendSignal, Settle, SettleCause, StartWish,
+    PlanWish, Reason, ReplayWish, RetryWish, RevertWish, RollbackWish, SendSignal, Settle, SettleCause,
+    StartWish,
 };
 
 /// What every verb stands on.

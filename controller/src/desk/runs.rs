@@ -5,11 +5,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
 use super::{
-    Answered, CorrectWish, Desk, Reason, Refusal, RetryWish, RollbackWish, Scope, SendSignal, StartWish, Who,
+    Answered, CorrectWish, Desk, Reason, Refusal, ReplayWish, RetryWish, RollbackWish, Scope, SendSignal,
+    StartWish, Who,
 };
 use crate::runtime::{
-    Answer, PageWish, Retry, RollBack, RunFilter, SignalWish, StartRun, Started,
-    views::{LogView, Paged, RollbackView, RunLine, RunView, WhyView},
+    Another, Answer, PageWish, PlayAgain, Retry, RollBack, RunFilter, SignalWish, StartRun, Started,
+    views::{LogView, Paged, ReplayView, RollbackView, RunLine, RunView, ScenarioView, WhyView},
 };
 
 /// The most entries of a log that are read at once, and how many where nobody says.
@@ -137,6 +138,40 @@ impl Desk {
     pub async fn cancel(&self, who: &Who, id: &str, wish: Reason) -> Answered<Answer> {
         who.must(Scope::Operate)?;
         Ok(self.handle.cancel(id, &wish.reason, &who.by).await?)
+    }
+
+    /// Writes a run down as the scenario that plays it again.
+    ///
+    /// # Errors
+    /// Without the scope, for a run that is not there, and for a branch.
+    pub async fn scenario(&self, who: &Who, id: &str) -> Answered<ScenarioView> {
+        who.must(Scope::Read)?;
+        Ok(self.handle.scenario(id).await?)
+    }
+
+    /// Plays a run again, as it was or with something changed: nothing of it touches the world, and nothing is kept.
+    ///
+    /// # Errors
+    /// Without the scope, for a run or a revision that is not there, and for a change that leads nowhere.
+    pub async fn replay(&self, who: &Who, id: &str, wish: ReplayWish) -> Answered<ReplayView> {
+        who.must(Scope::Read)?;
+        let ReplayWish { set, to, assume } = wish;
+        let by = match to.as_deref() {
+            None => None,
+            Some("applied") => self.in_force(),
+            Some(revision) => {
+                let company = self.doors.git.company_at(revision).await?;
+                Some(Another { revision: company.revision, plan: company.plan })
+            }
+        };
+        let wish = PlayAgain { changes: set, by, assumes: assume };
+        Ok(self.handle.replay(id, wish).await?)
+    }
+
+    /// Returns the company as it is in force.
+    fn in_force(&self) -> Option<Another> {
+        let revision = self.handle.applied().map(|applied| applied.revision).unwrap_or_default();
+        self.handle.plan().map(|plan| Another { revision, plan })
     }
 
     /// Shows what taking a run back would come to; changes nothing.

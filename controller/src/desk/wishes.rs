@@ -78,6 +78,19 @@ pub struct RollbackWish {
     pub reason: String,
 }
 
+/// A wish to play a run again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReplayWish {
+    /// Other values, by path: `input.budget`, or `steps.qualify.fit` for what a step was answered.
+    #[schema(value_type = Object)]
+    pub set: BTreeMap<String, Value>,
+    /// The revision whose playbook decides, `applied` for the one in force; what the run pins when absent.
+    pub to: Option<String>,
+    /// Whether what was never answered is answered with a value of the right form, in place of stopping there.
+    pub assume: bool,
+}
+
 /// A wish to try again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default, ToSchema)]
 #[serde(deny_unknown_fields, default)]

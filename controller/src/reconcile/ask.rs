@@ -35,6 +35,15 @@ pub struct PlanAnswer {
     pub text: String,
 }
 
+/// A company as it is at a revision.
+#[derive(Debug, Clone)]
+pub struct Company {
+    /// The commit or tree.
+    pub revision: String,
+    /// What it amounts to.
+    pub plan: Arc<Plan>,
+}
+
 /// What a question for a plan is about.
 struct PlanTarget {
     /// The commit or tree, as the plan names it.
@@ -107,6 +116,26 @@ impl Reconciler {
             answer.text.push_str(&format!("  say yes with `{}`\n", plan::yes(&confirm.token)));
         }
         Ok(answer)
+    }
+
+    /// Returns the company as it is at a revision: one that was in force, or one that Git knows.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if nobody knows it, [`Error::Conflict`] where it has mistakes.
+    pub async fn company_at(&self, name: &str) -> Result<Company, Error> {
+        let (base, stored) = {
+            let board = self.inner.board.lock().await;
+            (board.in_force.clone(), board.course.state.stored(name))
+        };
+        let target = self.find(name, stored).await?;
+        let judged = self.judge(&base, target.files).await?;
+        let refused = || {
+            Error::conflict(
+                format!("revision {} has mistakes", target.name),
+                format!("`adjutant plan --to {name}` shows them"),
+            )
+        };
+        Ok(Company { plan: judged.plan.clone().ok_or_else(refused)?, revision: target.name })
     }
 
     /// Finds the files of a revision by its name.

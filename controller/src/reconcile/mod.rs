@@ -36,7 +36,7 @@ mod store;
 mod wish;
 mod withhold;
 
-pub use ask::{PlanAnswer, PlanView};
+pub use ask::{Company, PlanAnswer, PlanView};
 pub use control::Done;
 pub use course::Hold;
 pub use error::Error;

@@ -45,6 +45,7 @@ mod quarantine;
 mod rates;
 mod reads;
 mod records;
+mod replay;
 mod request;
 mod resume;
 mod retention;
@@ -76,6 +77,7 @@ pub use error::Error;
 pub use handle::{Handle, Runtime};
 pub use identity::Started;
 pub use performer::{NotifyFailure, Performer, Worst};
+pub use replay::{Another, PlayAgain};
 pub use request::{
     Activation, Answer, CorrectWish, Delivery, DeliveryFilter, ForAll, NoRoom, PageWish, Pause, PauseScope,
     Retry, RollBack, RunFilter, SetAside, SettleAll, SignalWish, StartRun, Story, Taken,

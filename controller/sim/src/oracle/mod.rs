@@ -8,12 +8,18 @@ mod returning;
 mod scopes;
 mod unwinding;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use adjutant_machine::{id::EffectId, run::EffectPhase};
-use adjutant_spec::plan::{Effect, Idempotency};
+use adjutant_machine::{Definition, id::EffectId, run::EffectPhase};
+use adjutant_spec::plan::{BundleId, Effect, Idempotency};
 
-use crate::{chaos::Chaos, host::Host, world::Act};
+use crate::{
+    chaos::Chaos,
+    host::{Host, Kept},
+    recorded::RecordedRun,
+    redecide::redecided,
+    world::Act,
+};
 
 use case::Case;
 use history::History;
@@ -21,7 +27,22 @@ use history::History;
 /// Returns every promise that was broken, for people; empty when all hold.
 #[must_use]
 pub fn judge<H: Host>(chaos: &Chaos<H>) -> Vec<String> {
-    judge_acts(&chaos.host, &chaos.world.acts)
+    let mut broken = judge_acts(&chaos.host, &chaos.world.acts);
+    broken.extend(decided_otherwise(&chaos.host));
+    broken
+}
+
+/// What is decided again is decided as it was: nothing but the definition, the log and the seed decides.
+fn decided_otherwise<H: Host>(host: &H) -> Vec<String> {
+    let definitions: BTreeMap<BundleId, Arc<Definition>> =
+        host.bundles().into_iter().map(|bundle| (bundle.id(), Arc::new(Definition::new(bundle)))).collect();
+    let runs = host.ids().into_iter().filter_map(|id| host.kept(&id));
+    let judged = runs.filter_map(|Kept { run, log }| {
+        let definition = Arc::clone(definitions.get(&run.bundle)?);
+        let again = redecided(&RecordedRun { run, definition, log }, host.seed());
+        (!again.is_equal()).then_some(again)
+    });
+    judged.map(|again| format!("it is decided otherwise the second time: {again:?}")).collect()
 }
 
 /// As [`judge`], of a host and of what happened in its world.

@@ -17,9 +17,9 @@ use adjutant_spec::{
     },
     value::Period,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{Moment, Recorded};
+use crate::recorded::{Moment, Recorded};
 
 /// What an effect is, as far as its answers need it.
 struct Asking {
@@ -58,8 +58,8 @@ pub(super) struct Answers<'a> {
     stood: usize,
     /// How long after the begin the run was cancelled.
     pub(super) cancel: Option<u64>,
-    /// What no scenario can say.
-    pub(super) unsaid: Vec<String>,
+    /// What happened and is not played.
+    pub(super) unplayed: Vec<String>,
 }
 
 impl<'a> Answers<'a> {
@@ -73,7 +73,7 @@ impl<'a> Answers<'a> {
             rows: Vec::new(),
             stood: 0,
             cancel: None,
-            unsaid: Vec::new(),
+            unplayed: Vec::new(),
         }
     }
 
@@ -198,7 +198,7 @@ impl<'a> Answers<'a> {
             Event::RunCancelled { .. } if run.id == self.recorded.root.run.id => {
                 self.cancel = Some(u64::try_from(at.0 - self.began.0).unwrap_or_default());
             }
-            event => self.unsaid.extend(unsaid(run, event)),
+            event => self.unplayed.extend(unplayed(run, event)),
         }
     }
 
@@ -207,16 +207,10 @@ impl<'a> Answers<'a> {
         let reply = match &asking.call {
             Call::Route { .. } => {
                 let class = value["class"].as_str().unwrap_or("unsure").to_owned();
-                let mut rest = value.clone();
-                if let Some(fields) = rest.as_object_mut() {
-                    fields.remove("class");
-                    fields.retain(|_, value| !value.is_null());
-                }
-                Reply::Outcome {
-                    word: class,
-                    with: Some(rest).filter(Value::is_object),
-                    edit: BTreeMap::new(),
-                }
+                // A playbook can read the class and the probability; the rest is for whoever looks into the router.
+                let probability = value.get("probability").filter(|known| known.as_f64() != Some(1.0));
+                let with = probability.map(|known| json!({ "probability": known }));
+                Reply::Outcome { word: class, with, edit: BTreeMap::new() }
             }
             Call::Verb(_) | Call::Agent(_) => {
                 let with =
@@ -280,7 +274,8 @@ impl<'a> Answers<'a> {
             return;
         }
         let child = ended.child.unwrap_or("that it began");
-        self.unsaid.push(format!("run {child} is not in the store any more: what it came to is the answer"));
+        self.unplayed
+            .push(format!("run {child} is not in the store any more: what it came to is the answer"));
         let word = if ended.status == "done" { "ok" } else { "failed" };
         let with = Some(ended.output.clone()).filter(Value::is_object);
         let reply = Reply::Outcome { word: word.to_owned(), with, edit: BTreeMap::new() };
@@ -371,8 +366,8 @@ fn word(class: ErrorClass) -> &'static str {
     }
 }
 
-/// Says what no scenario can say of an event.
-fn unsaid(run: &Run, event: &Event) -> Option<String> {
+/// Says what is not played of an event.
+fn unplayed(run: &Run, event: &Event) -> Option<String> {
     let what = match event {
         Event::RunKilled { .. } => "was killed",
         Event::RunRetried { .. } => "was tried again by the operator",

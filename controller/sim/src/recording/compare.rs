@@ -6,8 +6,11 @@ use adjutant_machine::branch::root_of;
 use adjutant_spec::plan::scenario::RecordWanted;
 use serde_json::{Map, Value};
 
-use super::{Recorded, Replayed};
-use crate::scenario::{Course, Visit};
+use super::replay::Replayed;
+use crate::{
+    recorded::Recorded,
+    scenario::{Course, Visit},
+};
 
 /// How something compares to what it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +30,7 @@ pub enum Mark {
 pub struct StepChange {
     /// How it compares.
     pub mark: Mark,
-    /// The playbook that it is of.
+    /// The playbook that it is of, where it is a child run's; empty for the run itself.
     pub playbook: String,
     /// The branch that it is in, below its run; empty where it is in none.
     pub branch: String,
@@ -122,7 +125,9 @@ fn named(course: &Course) -> Vec<(Which, &Visit)> {
     visits
         .map(|visit| {
             let branch = visit.run.strip_prefix(root_of(&visit.run)).unwrap_or_default();
-            let (playbook, step) = (visit.playbook.clone(), visit.step.clone());
+            // The run itself may be played by a playbook of another name.
+            let playbook = if course.is_own(visit) { String::new() } else { visit.playbook.clone() };
+            let step = visit.step.clone();
             let branch = branch.trim_start_matches('~').to_owned();
             let mut which = Which { playbook, branch, step, undo: visit.undo, nth: 0 };
             let count = counts.entry(which.clone()).or_default();

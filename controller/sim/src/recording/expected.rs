@@ -4,8 +4,10 @@ use adjutant_machine::id::is_branch;
 use adjutant_spec::plan::{Bundle, Effect, scenario::Expectation};
 use serde_json::{Map, Value};
 
-use super::Recorded;
-use crate::scenario::{Course, Visit};
+use crate::{
+    recorded::Recorded,
+    scenario::{Course, Visit},
+};
 
 /// Longer texts are not repeated as what is expected: whoever reads the file has them in what was answered.
 const LONGEST: usize = 2_000;

@@ -15,7 +15,7 @@ use adjutant_spec::{
 };
 use serde_json::Value;
 
-use super::Moment;
+use crate::recorded::Moment;
 
 /// What tells one record from another.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -15,8 +15,11 @@ use adjutant_spec::{
 };
 use serde_json::{Map, Value};
 
-use super::{Name, Recorded, Recording};
-use crate::scenario::{Course, PlayedAs, Stage, play_as};
+use super::made::{Name, Recording};
+use crate::{
+    recorded::Recorded,
+    scenario::{Course, PlayedAs, Stage, play_as},
+};
 
 /// How a run is played again.
 #[derive(Debug)]
@@ -45,7 +48,7 @@ pub struct Replayed {
     /// The steps for which an answer was made up.
     pub assumed: Vec<String>,
     /// What happened to the run and is not played.
-    pub unsaid: Vec<String>,
+    pub unplayed: Vec<String>,
 }
 
 /// Why a run cannot be played again with these changes.
@@ -75,7 +78,7 @@ impl Recorded {
     pub fn replay(&self, replay: &Replay<'_>) -> Result<Replayed, Unplayable> {
         let started = self.started().ok_or(Unplayable::Headless)?;
         let name = Name { file: String::new(), title: String::new() };
-        let Recording { mut scenario, unsaid } = self.scenario(name);
+        let Recording { mut scenario, unplayed, .. } = self.scenario(name);
         scenario.starts = self.root.run.started_at.0;
         (scenario.expect, scenario.records) = (Vec::new(), Vec::new());
         let definition = replay.bundle.as_ref().unwrap_or(&self.root.definition);
@@ -92,7 +95,7 @@ impl Recorded {
         let stage = Stage { plan: replay.plan, scenario: &scenario, definitions };
         let PlayedAs { played, assumed } = play_as(stage, started, replay.assumes);
         let (stopped, course, recorded) = (played.finding, played.course, played.recorded);
-        Ok(Replayed { stopped, course, recorded, assumed, unsaid })
+        Ok(Replayed { stopped, course, recorded, assumed, unplayed })
     }
 
     fn definitions(&self, replay: &Replay<'_>, own: &Arc<Definition>) -> BTreeMap<BundleId, Arc<Definition>> {

@@ -32,7 +32,7 @@ mod words;
 
 use adjutant_spec::scenario::{Finding, Scenario};
 
-use crate::recording::Recorded;
+use crate::recorded::Recorded;
 
 use adjutant_machine::event::RunStarted;
 

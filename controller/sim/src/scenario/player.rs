@@ -28,7 +28,7 @@ use super::{
 use crate::{
     host::{Host, Kept},
     memory::MemoryHost,
-    recording::{Recorded, RecordedRun},
+    recorded::{Recorded, RecordedRun},
     world::World,
 };
 

@@ -43,13 +43,14 @@ pub(crate) struct CheckArgs {
 
 /// What `adjutant test` is asked: which scenarios to play, and with which faults.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct TestArgs {
+    /// Another way to come to a scenario.
+    #[command(subcommand)]
+    pub action: Option<TestAction>,
     /// A playbook, or a file of `tests/`; every scenario when absent.
     #[arg(value_name = "PLAYBOOK|FILE")]
     pub what: Option<String>,
-    /// The run of `test record RUN`.
-    #[arg(hide = true)]
-    pub run: Option<String>,
     /// The company repository.
     #[arg(long, default_value = ".")]
     pub dir: PathBuf,
@@ -62,6 +63,29 @@ pub(crate) struct TestArgs {
     /// How long faults are tried.
     #[arg(long = "for", value_name = "PERIOD", default_value = "60s", requires = "chaos")]
     pub patience: Period,
+}
+
+/// What else `adjutant test` does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TestAction {
+    /// Write a run of the daemon down as a scenario: what it was asked and answered, and what came of it.
+    Record(RecordArgs),
+}
+
+/// `adjutant test record`.
+#[derive(Debug, Args)]
+pub(crate) struct RecordArgs {
+    /// The id of the run.
+    pub run: String,
+    /// The company repository.
+    #[arg(long, default_value = ".")]
+    pub dir: PathBuf,
+    /// The name of the file in `tests/`; that of the run when absent.
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Print the scenario, and write no file.
+    #[arg(long)]
+    pub print: bool,
 }
 
 /// `fmt`.

@@ -9,7 +9,9 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
-pub(crate) use company::{CheckArgs, FmtArgs, InitArgs, NewArgs, SecretsAction, SecretsArgs, TestArgs};
+pub(crate) use company::{
+    CheckArgs, FmtArgs, InitArgs, NewArgs, RecordArgs, SecretsAction, SecretsArgs, TestAction, TestArgs,
+};
 pub(crate) use daemon::{
     AuditAction, ConnectorAction, DEFAULT_LISTEN, DemoArgs, DiskBenchArgs, DoublesArgs, Mode,
     NewProposalArgs, PlanArgs, ProposalAction, ProposalsArgs, RetentionAction, TokenAction, UpArgs,
@@ -17,7 +19,7 @@ pub(crate) use daemon::{
 pub(crate) use models::{BenchArgs, EvalArgs, ModelsAction, PullArgs};
 pub(crate) use runs::{
     ApproveArgs, DeadAction, DeadArgs, DeliveriesArgs, DeliveryAction, ForAllArg, PageArgs, PauseArgs,
-    RunArgs, RunsArgs, ScopeArgs, SignalArgs,
+    ReplayArgs, RunArgs, RunsArgs, ScopeArgs, SignalArgs,
 };
 
 /// The operating layer for a company of one.
@@ -175,6 +177,8 @@ pub(crate) enum Command {
         #[arg(long = "set", value_name = "PATH=JSON")]
         edits: Vec<String>,
     },
+    /// Play a run again, as it was or with something changed: nothing of it leaves this machine.
+    Replay(ReplayArgs),
     /// Say what the text of a route step really is: a lesson for `models refit`; the run goes on as it was.
     Correct {
         /// The id of the run that routed the text.

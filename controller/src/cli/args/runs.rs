@@ -258,6 +258,25 @@ pub(crate) struct ScopeArgs {
     pub reason: String,
 }
 
+/// `replay`.
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// The id of the run.
+    pub run: String,
+    /// Another input, or what a step would have been answered: `--set input.budget=2000`, `--set steps.approve.outcome=denied`.
+    #[arg(long, value_name = "PATH=JSON")]
+    pub set: Vec<String>,
+    /// Play it by the playbook of a revision, or by the one in force: `applied`.
+    #[arg(long, value_name = "REV")]
+    pub to: Option<String>,
+    /// Where nobody had answered, go on with a value of the right form, in place of stopping there.
+    #[arg(long)]
+    pub assume: bool,
+    /// 0 where nothing differs, 10 where something does.
+    #[arg(long)]
+    pub exit_code: bool,
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;

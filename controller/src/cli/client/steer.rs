@@ -88,7 +88,7 @@ pub(crate) async fn correct(cx: &Cx, run: &str, step: &str, class: &str) -> Outc
 }
 
 /// Reads `PATH=JSON`; what is no JSON is a text.
-fn pair(text: &str) -> Result<(String, Value), Failure> {
+pub(super) fn pair(text: &str) -> Result<(String, Value), Failure> {
     let (path, value) = text.split_once('=').ok_or_else(|| {
         Failure::invalid(format!("\"{text}\" is no correction"))
             .hint("such as `--set steps.qualify.budget=2000`")

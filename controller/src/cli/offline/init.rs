@@ -1,10 +1,6 @@
 //! `init` and `new`: files that pass `check`, and never in place of others.
 
-use std::{
-    fs,
-    io::Write as _,
-    path::{Path, PathBuf},
-};
+use std::{fs, io::Write as _, path::Path};
 
 use adjutant_spec::{files::FileSet, scaffold};
 use include_dir::{Dir, include_dir};
@@ -142,7 +138,8 @@ fn there(taken: &[String]) -> String {
     }
 }
 
-fn write_new(path: &PathBuf, bytes: &[u8]) -> Result<(), Failure> {
+/// Writes a file that is not there yet.
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).map_err(Failure::file("make", parent))?;
     }

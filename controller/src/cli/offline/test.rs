@@ -1,5 +1,7 @@
 //! `test`: the scenarios of a company are played, and told so that a difference is understood at once.
 
+use std::{path::Path, sync::Arc};
+
 use adjutant_sim::scenario::{Coverage, Covered, Played, Playhouse, Way, play};
 use adjutant_spec::{
     Loaded,
@@ -21,21 +23,43 @@ const NAMED: usize = 8;
 
 /// Plays scenarios, or disturbs them.
 pub(crate) fn test(out: &Out, args: &TestArgs) -> Outcome {
-    if args.run.is_some() || args.what.as_deref() == Some("record") {
-        return Err(Failure::new(Exit::Usage, "`test record` is not in this version")
-            .hint("`adjutant log RUN` shows what a run was asked and answered"));
-    }
-    let (_, loaded) = check::load(&args.dir, None)?;
-    let Some(plan) = loaded.plan.clone() else {
-        out.say(Words::rendered(&loaded.report.render()));
-        return Err(Failure::invalid("the company does not check, so nothing is played"));
-    };
-    let scenarios = chosen(&plan, scenario::all(&loaded.draft), args.what.as_deref())?;
+    let company = Company::load(out, &args.dir)?;
+    let scenarios = company.chosen(args.what.as_deref())?;
     if args.chaos {
-        return chaos::chaos(out, args, &chaos::Wanted { plan: &plan, scenarios: &scenarios });
+        return chaos::chaos(out, args, &chaos::Wanted { plan: &company.plan, scenarios: &scenarios });
     }
     let is_whole = args.what.is_none();
-    told(out, &Plays::of(&loaded, &plan, Chosen { scenarios, is_whole }))
+    told(out, &Plays::of(&company.loaded, &company.plan, Chosen { scenarios, is_whole }))
+}
+
+/// Plays the scenario of one file.
+pub(crate) fn test_file(out: &Out, dir: &Path, file: &str) -> Outcome {
+    let company = Company::load(out, dir)?;
+    let scenarios = company.chosen(Some(file))?;
+    told(out, &Plays::of(&company.loaded, &company.plan, Chosen { scenarios, is_whole: false }))
+}
+
+/// A company without mistakes.
+struct Company {
+    loaded: Loaded,
+    plan: Arc<Plan>,
+}
+
+impl Company {
+    fn load(out: &Out, dir: &Path) -> Result<Self, Failure> {
+        let (_, loaded) = check::load(dir, None)?;
+        match loaded.plan.clone() {
+            Some(plan) => Ok(Self { loaded, plan }),
+            None => {
+                out.say(Words::rendered(&loaded.report.render()));
+                Err(Failure::invalid("the company does not check, so nothing is played"))
+            }
+        }
+    }
+
+    fn chosen(&self, what: Option<&str>) -> Result<Vec<Scenario>, Failure> {
+        chosen(&self.plan, scenario::all(&self.loaded.draft), what)
+    }
 }
 
 /// Returns the scenarios that are meant.

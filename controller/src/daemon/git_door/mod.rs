@@ -153,6 +153,11 @@ impl desk::GitDoor for GitDoor {
         })
     }
 
+    fn company_at(&self, revision: &str) -> DoorAnswer<reconcile::Company> {
+        let (door, revision) = (self.clone(), revision.to_owned());
+        Box::pin(async move { Ok(door.reconciler.company_at(&revision).await?) })
+    }
+
     fn proposals(&self, wish: PageWish) -> DoorAnswer<Paged<ProposalView>> {
         let door = self.clone();
         Box::pin(async move { Ok(door.reconciler.proposals(&wish).await?) })

@@ -86,6 +86,8 @@ fn of_runs() -> OpenApiRouter<App> {
         .routes(routes!(runs::pause))
         .routes(routes!(runs::resume))
         .routes(routes!(runs::cancel))
+        .routes(routes!(runs::scenario))
+        .routes(routes!(runs::replay))
         .routes(routes!(runs::rollback, runs::roll_back))
         .routes(routes!(runs::kill))
         .routes(routes!(runs::release))

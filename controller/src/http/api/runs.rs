@@ -12,9 +12,9 @@ use utoipa::IntoParams;
 use super::paged::{Listed, listed};
 use crate::{
     desk::{
-        Answer, CorrectWish, LogWish, PageWish, Reason, RetryWish, RollbackWish, RunFilter, SendSignal,
-        StartWish, Started, split_at,
-        views::{LogView, RollbackView, RunLine, RunView, WhyView},
+        Answer, CorrectWish, LogWish, PageWish, Reason, ReplayWish, RetryWish, RollbackWish, RunFilter,
+        SendSignal, StartWish, Started, split_at,
+        views::{LogView, ReplayView, RollbackView, RunLine, RunView, ScenarioView, WhyView},
     },
     http::{
         App, Refusal,
@@ -176,6 +176,33 @@ pub(super) async fn cancel(
     Body(wish): Body<Reason>,
 ) -> Answered<Answer> {
     Ok(Json(app.desk.cancel(&who, &id, wish).await?))
+}
+
+/// Writes a run down as the scenario that plays it again: a file of `tests/`.
+#[utoipa::path(get, path = "/api/v1/runs/{id}/scenario", tag = "runs", params(("id" = String, Path)),
+    responses((status = 200, body = ScenarioView), (status = 404, body = Refusal), (status = 410, body = Refusal),
+        (status = 422, body = Refusal, description = "it is a branch, or its logs are too long")))]
+pub(super) async fn scenario(
+    State(app): State<App>,
+    who: Principal,
+    Path(id): Path<String>,
+) -> Answered<ScenarioView> {
+    Ok(Json(app.desk.scenario(&who, &id).await?))
+}
+
+/// Plays a run again, as it was or with something changed, and says how that differs from the run. Nothing of it touches the world,
+/// and nothing is kept.
+#[utoipa::path(post, path = "/api/v1/runs/{id}/replay", tag = "runs", params(("id" = String, Path)), request_body = ReplayWish,
+    responses((status = 200, body = ReplayView), (status = 404, body = Refusal), (status = 410, body = Refusal),
+        (status = 409, body = Refusal, description = "the revision has mistakes"),
+        (status = 422, body = Refusal, description = "a change leads nowhere, it is a branch, or its logs are too long")))]
+pub(super) async fn replay(
+    State(app): State<App>,
+    who: Principal,
+    Path(id): Path<String>,
+    Body(wish): Body<ReplayWish>,
+) -> Answered<ReplayView> {
+    Ok(Json(app.desk.replay(&who, &id, wish).await?))
 }
 
 /// Shows what taking a run back would come to: what stays, what is taken back and in which order, and the token to say yes with.

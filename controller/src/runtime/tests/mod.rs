@@ -17,6 +17,7 @@ mod pages;
 mod plans;
 mod rates;
 mod renames;
+mod replays;
 mod retention;
 mod rollback;
 mod runs;

@@ -9,13 +9,13 @@ use crate::runtime::{Error, RollBack, RunFilter, views::RollbackView};
 
 const HOUR: u64 = 3_600_000;
 
-async fn digs() -> (World, String) {
+pub(super) async fn digs() -> (World, String) {
     let places: Vec<_> = (0..3).map(|at| json!({ "name": format!("place {at}"), "bad": false })).collect();
     ran(&Company::digs(&places, Many { max_parallel: 2, min_ok: None })).await
 }
 
 /// Brings a run with gates and waits to its end.
-async fn finished(company: &Company) -> (World, String) {
+pub(super) async fn finished(company: &Company) -> (World, String) {
     let (world, run) = ran(company).await;
     loop {
         let open = world.handle.inbox(PageWish::default()).await.unwrap().items;

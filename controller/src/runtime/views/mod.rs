@@ -4,6 +4,7 @@
 
 mod causes;
 mod lineage;
+mod replay;
 mod retention;
 mod rollback;
 mod rows;
@@ -31,6 +32,9 @@ use utoipa::{
 
 pub use causes::{CauseView, NotSettledView, SettledView};
 pub use lineage::Lineage;
+pub use replay::{
+    DecidedView, ReplayView, ReplayedRecord, ReplayedStep, ReplayedValue, ScenarioView, StoppedView,
+};
 pub use retention::{KeptView, RemovedView, RetentionView};
 pub use rollback::{BlockedView, DeedView, RollbackView, StaysView, TakenView};
 pub use rows::{RecordView, SlotView};

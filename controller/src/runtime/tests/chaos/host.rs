@@ -307,6 +307,10 @@ impl Host for RuntimeHost {
         self.settle()
     }
 
+    fn seed(&self) -> u64 {
+        self.core().seed
+    }
+
     fn bundles(&self) -> Vec<Arc<Bundle>> {
         self.plan.bundles.values().cloned().collect()
     }

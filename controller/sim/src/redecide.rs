@@ -2,16 +2,18 @@
 
 use adjutant_machine::{Definition, codec, fold, step, verdict::Env};
 
-use super::RecordedRun;
+use crate::recorded::RecordedRun;
 
 /// What it comes to when the events of a log are decided again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redecided {
+    /// The run, or the branch.
+    pub run: String,
     /// The entries that were decided.
     pub entries: u64,
     /// The first entry that is decided otherwise, by its number; `None` where none is.
     pub differs_at: Option<u64>,
-    /// The hash of the state that the log folds to.
+    /// The hash of the state that the log folds to, in canonical form: the order of the fields of a value is not part of it.
     pub folded: String,
     /// The hash of the state that comes of deciding again; absent where an entry is decided otherwise.
     pub decided: Option<String>,
@@ -25,12 +27,16 @@ impl Redecided {
     }
 }
 
-/// Decides the events of a run again, by a definition; `seed` is that of the store that the run is in.
-///
-/// What a run was killed with is not decided by a definition, and stands as it is.
+/// Decides the events of a run again, by what it pins; `seed` is that of the store that the run is in.
 #[must_use]
-pub fn redecided(run: &RecordedRun, definition: &Definition, seed: u64) -> Redecided {
-    let folded = fold(&run.log).map(|run| hash(&codec::encode_run(&run))).unwrap_or_default();
+pub fn redecided(run: &RecordedRun, seed: u64) -> Redecided {
+    redecided_by(run, &run.definition, seed)
+}
+
+/// As [`redecided`], by another definition.
+#[must_use]
+pub fn redecided_by(run: &RecordedRun, definition: &Definition, seed: u64) -> Redecided {
+    let folded = fold(&run.log).map(|run| hash(&codec::canonical(&run))).unwrap_or_default();
     let (mut state, mut differs_at) = (None, None);
     for (seq, entry) in (1..).zip(&run.log) {
         let decided = step(definition, state.as_ref(), &entry.envelope, &Env { seq, seed });
@@ -42,8 +48,8 @@ pub fn redecided(run: &RecordedRun, definition: &Definition, seed: u64) -> Redec
             }
         }
     }
-    let decided = state.filter(|_| differs_at.is_none()).map(|run| hash(&codec::encode_run(&run)));
-    Redecided { entries: run.log.len() as u64, differs_at, folded, decided }
+    let decided = state.filter(|_| differs_at.is_none()).map(|run| hash(&codec::canonical(&run)));
+    Redecided { run: run.run.id.clone(), entries: run.log.len() as u64, differs_at, folded, decided }
 }
 
 fn hash(bytes: &[u8]) -> String {
