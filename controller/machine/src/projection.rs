@@ -11,7 +11,7 @@ use crate::{
     event::{Event, TimerId},
     fact::{Entry, Fact},
     id::{EffectId, InstanceId, Stamp},
-    run::{EffectPhase, EffectState, Run},
+    run::{EffectPhase, EffectState, Place, Run},
 };
 
 /// The line in which an effect waits for its place: one side that hangs holds up its own line and no other.
@@ -140,6 +140,13 @@ pub enum Listed<'a> {
         /// The id of the bundle that it pins, and its branches with it.
         bundle: &'a BundleId,
     },
+    /// In the queue of its playbook.
+    Queue {
+        /// The playbook by the id that never changes.
+        playbook: OldestId,
+        /// Whether it works or stands, and since when.
+        place: Place,
+    },
     /// By a gate that waits for a person.
     Gate {
         /// The id of the gate.
@@ -184,6 +191,8 @@ fn as_run(run: &Run) -> Vec<Listed<'_>> {
     if !run.is_ended() {
         listed.push(Listed::Live { playbook: playbook.clone(), bundle: &run.bundle });
     }
+    let place = run.place();
+    listed.extend(place.map(|place| Listed::Queue { playbook: playbook.clone(), place }));
     listed.push(Listed::Playbook { playbook, since });
     listed.extend(run.parent.as_ref().map(|parent| Listed::Child { parent }));
     listed

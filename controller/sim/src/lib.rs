@@ -19,6 +19,7 @@ mod host;
 mod mailboxes;
 mod memory;
 mod oracle;
+mod queues;
 pub mod scenario;
 mod scoping;
 mod world;

@@ -87,6 +87,7 @@ fn nothing_known(run: &str) -> RunStarted {
         dry: false,
         speaker: None,
         hearing: None,
+        queue: None,
         purses: Vec::new(),
     }
 }

@@ -84,7 +84,10 @@ const OVERLAP: Field = Field::opt(
     Ty::Words(&[
         Word::new("allow", "Start another run."),
         Word::new("skip", "Record the event and start nothing."),
-        Word::later("queue", "Start when the other has ended."),
+        Word::new(
+            "queue",
+            "Start a run that stands until those before it have ended, in the order in which they came; one that `adjutant run` starts stands, too. 1,000 may stand, each for 30 days; `deadline` counts from its turn.",
+        ),
         Word::new("replace", "Cancel the other run: it takes back what it did, and this one starts at once."),
     ]),
     "\"allow\"",

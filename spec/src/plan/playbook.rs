@@ -120,6 +120,19 @@ pub enum Trigger {
     },
 }
 
+impl Trigger {
+    /// Returns what is done while another run of the playbook is live.
+    #[must_use]
+    pub fn overlap(&self) -> Overlap {
+        match self {
+            Self::Manual => Overlap::Allow,
+            Self::Event { overlap, .. } | Self::Schedule { overlap, .. } | Self::Signal { overlap, .. } => {
+                *overlap
+            }
+        }
+    }
+}
+
 /// A kind of mail that no person wrote to us: nothing answers it unless a trigger asks for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -173,4 +186,6 @@ pub enum Overlap {
     Skip,
     /// Cancel those that are live, and start.
     Replace,
+    /// Start behind those that are live: one works, the others stand.
+    Queue,
 }

@@ -182,6 +182,7 @@ fn run_of(plan: &Plan, bundle: &Bundle, started: Started) -> RunStarted {
         dry: false,
         speaker: Some(speaker),
         hearing: None,
+        queue: None,
         purses: Vec::new(),
     }
 }

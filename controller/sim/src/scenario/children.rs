@@ -77,6 +77,7 @@ impl Player<'_> {
             dry: perform.dry,
             speaker: None,
             hearing: None,
+            queue: None,
             purses: Vec::new(),
         };
         self.host.start(started)?;

@@ -15,6 +15,7 @@ mod origins;
 mod overlap;
 mod pages;
 mod plans;
+mod queues;
 mod rates;
 mod renames;
 mod retention;
