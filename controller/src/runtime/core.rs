@@ -237,6 +237,13 @@ impl Core {
         self.live.send_modify(|live| change(Arc::make_mut(live)));
     }
 
+    /// Returns after a moment has passed, however the clock jumps.
+    pub(super) async fn passed(&self, moment: Stamp) {
+        while self.clock.now() < moment {
+            self.clock.wait_until(moment).await;
+        }
+    }
+
     /// Puts something into an instance's mailbox.
     pub(super) fn send(&self, instance: InstanceId, job: Job) {
         self.begin();

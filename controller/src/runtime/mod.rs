@@ -35,6 +35,7 @@ mod loops;
 mod mailbox;
 mod masked;
 mod money;
+mod notices;
 mod open;
 mod outbox;
 mod pauses;
