@@ -320,9 +320,18 @@ pub struct RunStarted {
     /// Its place in the queue of its playbook, where that lets one run work at a time: who has an earlier one is before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<Stamp>,
+    /// How many runs in a row led to it, each begun by a record that the one before it wrote; absent where a person, a connector or a
+    /// schedule began it.
+    #[serde(default, skip_serializing_if = "is_none_in_a_row")]
+    pub chain: u32,
     /// The caps on money that hold for a branch.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub purses: Vec<Purse>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_none_in_a_row(count: &u32) -> bool {
+    *count == 0
 }
 
 /// Which signals are meant for a branch: those for the run that it is a part of, less those that were given before it began.

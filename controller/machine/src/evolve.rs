@@ -78,6 +78,7 @@ pub(crate) fn opened(started: &RunStarted, at: Stamp) -> Run {
         parent: started.parent.clone(),
         input: started.input.clone().into(),
         about: started.about.clone(),
+        chain: started.chain,
         queues: started.queue.is_some(),
         turn: None,
         started_at: at,

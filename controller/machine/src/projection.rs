@@ -98,6 +98,7 @@ pub fn perform(run: &Run, effect: &EffectId) -> Option<Perform> {
         approval: state.approval.clone(),
         timeout: state.timeout,
         dry: run.only_observes(),
+        chain: run.chain,
     })
 }
 

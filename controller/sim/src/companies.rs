@@ -165,6 +165,7 @@ pub fn started(bundle: &Bundle, stage: Stage, inputs: &[(&str, Value)]) -> RunSt
         speaker: None,
         hearing: None,
         queue: None,
+        chain: 0,
         purses: Vec::new(),
     }
 }

@@ -52,6 +52,10 @@ pub(super) fn send(core: &Arc<Core>, key: Vec<u8>, message: Outgoing) {
             let consume = Some((Table::Outbox, key));
             core.send(to, Job::Event { envelope: Box::new(envelope), consume, reply: None });
         }
+        Outgoing::Arrived { arrival } => {
+            let own = Arc::clone(core);
+            core.spawn(async move { super::deliveries::owed(&own, key, *arrival).await });
+        }
         Outgoing::Notice { notice, rule } => {
             notices::send(core, key, NoticeByRule { notice, rule });
         }

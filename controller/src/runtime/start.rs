@@ -44,7 +44,7 @@ pub(super) async fn manual(core: &Arc<Core>, wish: StartRun) -> Result<Started, 
         None => unique_key(core),
     };
     let by = if wish.by.is_empty() { "operator".to_owned() } else { wish.by };
-    let begin = Begin { key, input, meant, trigger: wish.trigger, dry: wish.dry, by, speaker };
+    let begin = Begin { key, input, meant, trigger: wish.trigger, dry: wish.dry, by, speaker, chain: 0 };
     let run = new_run(&live, playbook, begin)?;
     // A dry run does nothing that anybody could be in the way of.
     let queues = playbook.trigger.overlap() == Overlap::Queue && !run.started.dry;
@@ -78,6 +78,8 @@ struct Begin {
     dry: bool,
     by: String,
     speaker: Speaker,
+    /// How many runs in a row led to it.
+    chain: u32,
 }
 
 fn new_run(live: &Live, playbook: &Playbook, begin: Begin) -> Result<NewRun, Error> {
@@ -102,6 +104,7 @@ fn new_run(live: &Live, playbook: &Playbook, begin: Begin) -> Result<NewRun, Err
         speaker: Some(begin.speaker),
         hearing: None,
         queue: None,
+        chain: begin.chain,
         purses: Vec::new(),
     };
     Ok(NewRun { started, oldest: playbook.oldest(), by: begin.by, meant: begin.meant })
@@ -137,6 +140,7 @@ pub(super) async fn child(core: &Arc<Core>, perform: &Perform) -> Result<Started
         hearing: None,
         // Its parent waits for it: it goes beside the queue, since one that stood behind its own parent would stand for ever.
         queue: None,
+        chain: perform.chain,
         purses: Vec::new(),
     };
     let by = format!("run:{}", perform.effect.run);
@@ -152,6 +156,8 @@ pub(super) struct Fired<'a> {
     pub(super) compares: bool,
     /// Who gave the event's values.
     pub(super) speaker: Speaker,
+    /// How many runs in a row led to it, each begun by a record that the one before it wrote.
+    pub(super) chain: u32,
     /// When the event came, where it could not begin then and is tried again: it takes nothing's place that began since.
     pub(super) late_since: Option<Stamp>,
 }
@@ -204,6 +210,7 @@ async fn try_begin(
         dry: false,
         by: fired.by.to_owned(),
         speaker: fired.speaker,
+        chain: fired.chain,
     };
     let run = new_run(live, playbook, begin)?;
     match fired.overlap {

@@ -88,6 +88,7 @@ fn nothing_known(run: &str) -> RunStarted {
         speaker: None,
         hearing: None,
         queue: None,
+        chain: 0,
         purses: Vec::new(),
     }
 }

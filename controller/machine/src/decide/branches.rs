@@ -174,6 +174,7 @@ impl<'a> Decider<'a> {
             }),
             // A branch is a part of its run, which has the place.
             queue: None,
+            chain: run.chain,
             purses: run.purses().collect(),
         }
     }

@@ -80,6 +80,9 @@ pub struct Run {
     /// Whom it is about, where its playbook says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<About>,
+    /// How many runs in a row led to it, each begun by a record that the one before it wrote.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub chain: u32,
     /// Whether it has a place in the queue of its playbook while it is live: [`Run::place`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub queues: bool,

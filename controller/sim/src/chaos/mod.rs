@@ -388,6 +388,7 @@ fn unstarted() -> RunStarted {
         speaker: None,
         hearing: None,
         queue: None,
+        chain: 0,
         purses: Vec::new(),
     }
 }

@@ -183,6 +183,7 @@ fn run_of(plan: &Plan, bundle: &Bundle, started: Started) -> RunStarted {
         speaker: Some(speaker),
         hearing: None,
         queue: None,
+        chain: 0,
         purses: Vec::new(),
     }
 }

@@ -78,6 +78,7 @@ impl Player<'_> {
             speaker: None,
             hearing: None,
             queue: None,
+            chain: 0,
             purses: Vec::new(),
         };
         self.host.start(started)?;

@@ -216,7 +216,7 @@ fn append(core: &Core, batch: &mut Batch, step: &KeptStep<'_>) -> Result<Vec<Tol
                 Outgoing::Notice { notice, rule } => {
                     Some(Told { key, letter: NoticeByRule { notice, rule } })
                 }
-                Outgoing::Deliver { .. } => None,
+                Outgoing::Deliver { .. } | Outgoing::Arrived { .. } => None,
             },
             _ => None,
         }

@@ -17,6 +17,7 @@ mod pages;
 mod plans;
 mod queues;
 mod rates;
+mod record_triggers;
 mod renames;
 mod retention;
 mod rollback;
