@@ -87,7 +87,7 @@ fn what_else_belongs_to_a_later_version_is_refused_at_its_place() {
     let head = "schema = \"adjutant/v1\"\n";
     let end = "[[step]]\nid = \"done\"\nend = \"done\"\n";
     let cases = [
-        ("playbooks/p.toml", format!("{head}[trigger]\nkind = \"record\"\nrecord = \"customer\"\n{end}")),
+        ("playbooks/p.toml", format!("{head}on_update = \"upgrade\"\n{end}")),
         (
             "agents/a.toml",
             format!(

@@ -28,6 +28,8 @@ pub struct Perform {
     pub timeout: u64,
     /// Whether nothing but reads may touch the world.
     pub dry: bool,
+    /// How many runs in a row led to its run, each begun by a record that the one before it wrote.
+    pub chain: u32,
 }
 
 impl Perform {

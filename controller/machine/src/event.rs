@@ -2,6 +2,8 @@
 //!
 //! Variants and fields are only added: history outlives code.
 
+mod timer;
+
 use std::collections::BTreeMap;
 
 use adjutant_spec::{
@@ -11,6 +13,7 @@ use adjutant_spec::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use self::timer::TimerId;
 pub use crate::labelled::Labelled;
 use crate::{
     about::About,
@@ -225,6 +228,8 @@ pub enum Event {
     MailboxTold(Box<MailboxTold>),
     /// A signal that a step waits for came.
     SignalCame(Box<SignalCame>),
+    /// Nobody of its playbook works any more, and the run stood before all others: it begins.
+    TurnCame,
 }
 
 /// A business record that a payload was made of, as it was read.
@@ -271,6 +276,7 @@ impl Event {
             | Self::BranchEnded(_)
             | Self::MailboxTold(_)
             | Self::SignalCame(_)
+            | Self::TurnCame
             | Self::RunRolledBack { .. } => None,
         }
     }
@@ -311,9 +317,21 @@ pub struct RunStarted {
     /// What a branch hears of the signals to its run; absent of a run that is no branch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hearing: Option<Hearing>,
+    /// Its place in the queue of its playbook, where that lets one run work at a time: who has an earlier one is before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<Stamp>,
+    /// How many runs in a row led to it, each begun by a record that the one before it wrote; absent where a person, a connector or a
+    /// schedule began it.
+    #[serde(default, skip_serializing_if = "is_none_in_a_row")]
+    pub chain: u32,
     /// The caps on money that hold for a branch.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub purses: Vec<Purse>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_none_in_a_row(count: &u32) -> bool {
+    *count == 0
 }
 
 /// Which signals are meant for a branch: those for the run that it is a part of, less those that were given before it began.
@@ -455,39 +473,4 @@ pub enum Settlement {
     Undo,
     /// Leave it and take the error edge.
     Drop,
-}
-
-/// A stored timer of a run.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "timer", content = "of")]
-pub enum TimerId {
-    /// The run's deadline.
-    Deadline,
-    /// The end of a wait step.
-    Wait(StepId),
-    /// The expiry of a gate.
-    Gate(String),
-    /// The lease of an attempt.
-    Lease(EffectId, u32),
-    /// The pause before an attempt, or the end of a deferral.
-    Backoff(EffectId, u32),
-    /// The deadline of a scope.
-    Scope(StepId),
-}
-
-impl std::fmt::Display for TimerId {
-    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Deadline => to.write_str("the run's deadline"),
-            Self::Scope(step) => write!(to, "the deadline of scope \"{step}\""),
-            Self::Wait(step) => write!(to, "the wait of step \"{step}\""),
-            Self::Gate(gate) => write!(to, "the time to decide gate \"{gate}\""),
-            Self::Lease(effect, attempt) => {
-                write!(to, "the time that attempt {attempt} of effect {effect} has")
-            }
-            Self::Backoff(effect, attempt) => {
-                write!(to, "the pause before attempt {attempt} of effect {effect}")
-            }
-        }
-    }
 }

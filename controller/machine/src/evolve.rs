@@ -78,10 +78,13 @@ pub(crate) fn opened(started: &RunStarted, at: Stamp) -> Run {
         parent: started.parent.clone(),
         input: started.input.clone().into(),
         about: started.about.clone(),
+        chain: started.chain,
+        queues: started.queue.is_some(),
+        turn: None,
         started_at: at,
         updated_at: at,
         seq: 0,
-        phase: Phase::Active,
+        phase: started.queue.map_or(Phase::Active, |since| Phase::Queued { since }),
         position: None,
         steps: Default::default(),
         effects: Default::default(),
@@ -137,6 +140,8 @@ pub(crate) fn evolve_run(run: &mut Run, fact: &Fact) {
             let sum = run.spent.entry(cost.currency.to_string()).or_default();
             *sum = sum.saturating_add(cost.amount);
         }
+        Fact::TurnTaken { at } => run.turn = Some(*at),
+        Fact::QueueLeft => run.queues = false,
         Fact::Failed { failure } => run.failure = Some(failure.clone()),
         Fact::Retried { .. } => retried(run),
         Fact::Corrected { effect, correction } => {

@@ -353,6 +353,13 @@ pub enum Fact {
         /// The effect that started it.
         effect: EffectId,
     },
+    /// The run's turn in the queue of its playbook came.
+    TurnTaken {
+        /// When it came: the run's deadline counts from then.
+        at: Stamp,
+    },
+    /// The run has no place in the queue of its playbook any more: it goes beside it.
+    QueueLeft,
     /// Nothing that a branch began is in doubt any more.
     BranchCleared {
         /// The step and its round.

@@ -85,9 +85,8 @@ pub fn handed(
 /// Everything that is wrong, for people; nothing of it starts anything.
 pub fn fired(bundle: &Bundle, event: &Value, giver: Giver) -> Result<Fired, Vec<String>> {
     let playbook = &bundle.playbook;
-    let key = match &playbook.trigger {
-        Trigger::Event { key, .. } | Trigger::Schedule { key, .. } | Trigger::Signal { key, .. } => key,
-        Trigger::Manual => return Err(vec![format!("no event starts playbook \"{}\"", playbook.id)]),
+    let Some(key) = playbook.trigger.key() else {
+        return Err(vec![format!("no event starts playbook \"{}\"", playbook.id)]);
     };
     let scope = Scope::of_event(bundle, event);
     let key = scope.text(key).map_err(|error| vec![error.to_string()])?;
@@ -103,6 +102,15 @@ pub fn fired(bundle: &Bundle, event: &Value, giver: Giver) -> Result<Fired, Vec<
     }
     let input = given(playbook, values.clone(), giver)?;
     Ok(Fired { key, values, input })
+}
+
+/// Returns whether a playbook's trigger wants an event: whether its `when` holds, where it has one.
+///
+/// # Errors
+/// Why that cannot be said of this event, for people.
+pub fn wants(bundle: &Bundle, event: &Value) -> Result<bool, String> {
+    let Trigger::Record { when: Some(when), .. } = &bundle.playbook.trigger else { return Ok(true) };
+    Scope::of_event(bundle, event).holds(when).map_err(|error| format!("its `when`: {error}"))
 }
 
 /// Returns whether an event lacks something that a template reads without a guard.

@@ -93,7 +93,7 @@ fn tell_parent_of_branch(draft: &mut Draft<'_>, branch: BranchId, status: Status
     let run = &draft.run;
     let reason = match &run.phase {
         Phase::Ended { reason, .. } => reason.clone(),
-        Phase::Active | Phase::Paused { .. } | Phase::Unwinding { .. } => None,
+        Phase::Active | Phase::Paused { .. } | Phase::Queued { .. } | Phase::Unwinding { .. } => None,
     };
     let word = status.word();
     // What a branch did that did not end well is taken back: its results say nothing any more.

@@ -20,8 +20,8 @@
 //! 9. **History outlives code.** Variants are only added, every released form of a record keeps a reader and a sample in the tests,
 //!    and a build that meets a newer store leaves it alone.
 //! 10. **Reconciling is idempotent.** Why it was asked for never changes what comes of it.
-//! 11. **Nothing waits without a cause that will wake it.** Every run that goes on has a timer, a lease, a gate, a line, a branch
-//!     or a pause.
+//! 11. **Nothing waits without a cause that will wake it.** Every run that goes on has a timer, a lease, a gate, a line, a branch,
+//!     a turn that others have before it, or a pause.
 //! 12. **Deletion needs proof of absence.** Only a whole, verified tree of a known commit can take anything away; a read that failed
 //!     never can.
 #![forbid(unsafe_code)]

@@ -11,7 +11,7 @@ use crate::{
     event::{Event, TimerId},
     fact::{Entry, Fact},
     id::{EffectId, InstanceId, Stamp},
-    run::{EffectPhase, EffectState, Run},
+    run::{EffectPhase, EffectState, Place, Run},
 };
 
 /// The line in which an effect waits for its place: one side that hangs holds up its own line and no other.
@@ -98,6 +98,7 @@ pub fn perform(run: &Run, effect: &EffectId) -> Option<Perform> {
         approval: state.approval.clone(),
         timeout: state.timeout,
         dry: run.only_observes(),
+        chain: run.chain,
     })
 }
 
@@ -139,6 +140,13 @@ pub enum Listed<'a> {
         playbook: OldestId,
         /// The id of the bundle that it pins, and its branches with it.
         bundle: &'a BundleId,
+    },
+    /// In the queue of its playbook.
+    Queue {
+        /// The playbook by the id that never changes.
+        playbook: OldestId,
+        /// Whether it works or stands, and since when.
+        place: Place,
     },
     /// By a gate that waits for a person.
     Gate {
@@ -184,6 +192,8 @@ fn as_run(run: &Run) -> Vec<Listed<'_>> {
     if !run.is_ended() {
         listed.push(Listed::Live { playbook: playbook.clone(), bundle: &run.bundle });
     }
+    let place = run.place();
+    listed.extend(place.map(|place| Listed::Queue { playbook: playbook.clone(), place }));
     listed.push(Listed::Playbook { playbook, since });
     listed.extend(run.parent.as_ref().map(|parent| Listed::Child { parent }));
     listed

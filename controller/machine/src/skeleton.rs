@@ -14,7 +14,7 @@ use crate::{
 const FORM: u8 = 1;
 
 /// The words of events, by their places.
-const EVENTS: [&str; 43] = [
+const EVENTS: [&str; 44] = [
     "run_started",
     "effect_leased",
     "effect_deferred",
@@ -58,6 +58,7 @@ const EVENTS: [&str; 43] = [
     "signal_awaited",
     "signal_sent",
     "signal_went_on",
+    "turn_came",
 ];
 
 /// What happens to an instance that is no run: deliveries, switches, schedules, revisions and proposals. A number is a place in the
@@ -102,7 +103,7 @@ pub enum HostEvent {
 }
 
 /// The words of facts, by their places.
-const FACTS: [&str; 48] = [
+const FACTS: [&str; 50] = [
     "run_opened",
     "buried",
     "run_moved",
@@ -151,6 +152,8 @@ const FACTS: [&str; 48] = [
     "scope_failing",
     "scope_left",
     "child_called_back",
+    "turn_taken",
+    "queue_left",
 ];
 
 /// What is left of an entry for good.
@@ -252,6 +255,7 @@ fn event(event: &Event) -> u8 {
         Event::RunRolledBack { .. } => 23,
         Event::MailboxTold(_) => 38,
         Event::SignalCame(_) => 39,
+        Event::TurnCame => 43,
     }
 }
 
@@ -305,6 +309,8 @@ fn fact(fact: &Fact) -> u8 {
         Fact::ScopeFailing { .. } => 45,
         Fact::ScopeLeft { .. } => 46,
         Fact::ChildCalledBack { .. } => 47,
+        Fact::TurnTaken { .. } => 48,
+        Fact::QueueLeft => 49,
     }
 }
 

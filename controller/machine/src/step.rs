@@ -49,6 +49,7 @@ fn is_too_late(event: &Event) -> bool {
         | Event::EffectOutdated { .. }
         | Event::RunPaused { .. }
         | Event::RunResumed { .. }
+        | Event::TurnCame
         | Event::ClockSetBack
         | Event::RunCancelled { .. } => true,
         Event::RunStarted(_)

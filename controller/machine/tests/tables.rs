@@ -47,12 +47,13 @@ where
 fn a_run_answers_every_event_in_every_phase() {
     let reason = || "r".to_owned();
     let ended = |status| Phase::Ended { status, at: AT, reason: None };
+    let paused = |overdue, queued| Phase::Paused { reason: reason(), overdue, queued };
     let samples = Samples {
         machine: RunLife,
         states: vec![
             ("active", Phase::Active),
-            ("paused", Phase::Paused { reason: reason(), overdue: false }),
-            ("paused, overdue", Phase::Paused { reason: reason(), overdue: true }),
+            ("paused", paused(false, None)),
+            ("paused, overdue", paused(true, None)),
             ("unwinding", Phase::Unwinding { to: Status::Failed, reason: reason() }),
             ("done", ended(Status::Done)),
             ("failed", ended(Status::Failed)),
@@ -60,6 +61,9 @@ fn a_run_answers_every_event_in_every_phase() {
             ("killed", ended(Status::Killed)),
             ("unwinding to rolled back", Phase::Unwinding { to: Status::RolledBack, reason: reason() }),
             ("rolled back", ended(Status::RolledBack)),
+            ("queued", Phase::Queued { since: AT }),
+            ("queued, paused", paused(false, Some(AT))),
+            ("queued, paused, overdue", paused(true, Some(AT))),
         ],
         events: vec![
             ("pause", RunEvent::Pause(reason())),
@@ -69,13 +73,20 @@ fn a_run_answers_every_event_in_every_phase() {
             ("deadline", RunEvent::Deadline),
             ("finish", RunEvent::Finish(AT)),
             ("unwound", RunEvent::Unwound(AT)),
-            ("retry", RunEvent::Retry),
+            ("retry", RunEvent::Retry(None)),
             ("roll back", RunEvent::RollBack(reason())),
+            ("retry in its queue", RunEvent::Retry(Some(AT))),
+            ("its turn", RunEvent::Turn),
         ],
     };
     golden("run.md", "The life of a run", &samples, |phase| match phase {
         Phase::Active => "active".to_owned(),
-        Phase::Paused { overdue, .. } => if *overdue { "paused, overdue" } else { "paused" }.to_owned(),
+        Phase::Queued { .. } => "queued".to_owned(),
+        Phase::Paused { overdue, queued, .. } => {
+            let words = [(queued.is_some(), "queued"), (true, "paused"), (*overdue, "overdue")];
+            let said = words.iter().filter(|(holds, _)| *holds).map(|(_, word)| *word);
+            said.collect::<Vec<_>>().join(", ")
+        }
         Phase::Unwinding { to, .. } => format!("unwinding to {}", to.word()),
         Phase::Ended { status, .. } => status.word().to_owned(),
     });

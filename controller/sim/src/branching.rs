@@ -74,7 +74,7 @@ impl Company {
             ("policies/grants.toml", &policies),
         ]);
         let inputs = vec![("note", json!("a well")), ("places", json!(places))];
-        Self { plan, playbook, inputs, answers: BTreeMap::new() }
+        Self { plan, playbook, inputs, answers: BTreeMap::new(), queues: false }
     }
 
     /// Changes the playbook that is run, in the plan and in its bundle alike.

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use adjutant_machine::{
     eval,
     event::{Labelled, RunStarted},
+    id::Stamp,
 };
 use adjutant_spec::{
     files::FileSet,
@@ -31,6 +32,8 @@ pub struct Company {
     pub inputs: Vec<(&'static str, Value)>,
     /// What agents and routes answer, by name.
     pub answers: BTreeMap<String, Value>,
+    /// Whether one of its runs works at a time, and the others stand.
+    pub queues: bool,
 }
 
 impl Company {
@@ -39,7 +42,7 @@ impl Company {
     pub fn agency() -> Self {
         let classes = json!(["lead", "lead", "lead", "support", "unsure"]);
         let answers = [("qualifier".to_owned(), qualified()), ("inbound".to_owned(), classes)].into();
-        Self { plan: agency(), playbook: "inbound", inputs: lead(), answers }
+        Self { plan: agency(), playbook: "inbound", inputs: lead(), answers, queues: false }
     }
 
     /// Returns the agency, where a lead writes a mail: the run that takes it starts a child.
@@ -53,7 +56,7 @@ impl Company {
     pub fn workshop() -> Self {
         let plan = small(&[("playbooks/workshop.toml", WORKSHOP), ("connectors/desk.toml", DESK)]);
         let inputs = vec![("note", json!("a table"))];
-        Self { plan, playbook: "workshop", inputs, answers: BTreeMap::new() }
+        Self { plan, playbook: "workshop", inputs, answers: BTreeMap::new(), queues: false }
     }
 
     /// Returns a workshop with a foreman, who charges, lets the workshop work in a run of its own, and charges again.
@@ -65,7 +68,7 @@ impl Company {
             ("connectors/desk.toml", DESK),
         ];
         let inputs = vec![("note", json!("a table"))];
-        Self { plan: small(&files), playbook: "foreman", inputs, answers: BTreeMap::new() }
+        Self { plan: small(&files), playbook: "foreman", inputs, answers: BTreeMap::new(), queues: false }
     }
 
     /// Returns a meeting: each run says that it is there, waits for another one, says so again, and books once.
@@ -73,7 +76,13 @@ impl Company {
     pub fn meeting() -> Self {
         let plan = small(&[("playbooks/meeting.toml", MEETING), ("connectors/desk.toml", DESK)]);
         let inputs = vec![("note", json!("a room"))];
-        Self { plan, playbook: "meeting", inputs, answers: BTreeMap::new() }
+        Self { plan, playbook: "meeting", inputs, answers: BTreeMap::new(), queues: false }
+    }
+
+    /// Lets one run of it work at a time.
+    #[must_use]
+    pub fn one_at_a_time(self) -> Self {
+        Self { queues: true, ..self }
     }
 
     /// Returns what its run with this number begins with.
@@ -83,7 +92,13 @@ impl Company {
     #[must_use]
     pub fn started(&self, number: u32) -> RunStarted {
         let started = started(&self.plan.bundles[self.playbook], Stage::Act, &self.inputs);
-        RunStarted { run: format!("{}-{number}", self.playbook), key: format!("m-{number}"), ..started }
+        let queue = self.queues.then_some(Stamp(i64::from(number)));
+        RunStarted {
+            run: format!("{}-{number}", self.playbook),
+            key: format!("m-{number}"),
+            queue,
+            ..started
+        }
     }
 }
 
@@ -149,6 +164,8 @@ pub fn started(bundle: &Bundle, stage: Stage, inputs: &[(&str, Value)]) -> RunSt
         dry: false,
         speaker: None,
         hearing: None,
+        queue: None,
+        chain: 0,
         purses: Vec::new(),
     }
 }

@@ -74,6 +74,11 @@ pub trait Host {
     /// Returns a run with its log.
     fn kept(&self, id: &str) -> Option<Kept>;
 
+    /// Returns whether any run may have a place in a queue: where none has, nobody looks for them.
+    fn has_queues(&self) -> bool {
+        true
+    }
+
     /// Returns the effects that have a row in the outbox, leased or not.
     fn outbox(&self) -> Vec<EffectId>;
 

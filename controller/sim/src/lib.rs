@@ -19,6 +19,7 @@ mod host;
 mod mailboxes;
 mod memory;
 mod oracle;
+mod queues;
 mod recorded;
 pub mod recording;
 mod redecide;

@@ -22,6 +22,7 @@ use crate::{
     dice::Dice,
     host::{Broken, Host, Kept, OnItsWay},
     mailboxes::KeptMailbox,
+    queues,
 };
 
 /// What one run told another.
@@ -56,6 +57,8 @@ pub struct MemoryHost {
     pub seed: u64,
     /// Whether the laws that cost as much as a whole log are left to whoever looks at the end, with [`MemoryHost::check_folds`].
     pub is_quick: bool,
+    /// Whether any run has a place in a queue.
+    has_queues: bool,
     events: u64,
 }
 
@@ -77,6 +80,7 @@ impl MemoryHost {
     /// [`Broken`] where a law does not hold.
     pub fn start(&mut self, started: RunStarted) -> Result<Verdict, Broken> {
         let run = started.run.clone();
+        self.has_queues |= started.queue.is_some();
         self.send(&run, "host", Event::RunStarted(Box::new(started)))
     }
 
@@ -234,10 +238,14 @@ impl MemoryHost {
     /// # Errors
     /// [`Broken`] where a law does not hold.
     pub fn deliver_one(&mut self) -> Result<bool, Broken> {
+        let mut dice = Dice::new(self.seed ^ self.events);
+        if self.has_queues && (self.post.is_empty() || dice.chance(30)) && self.give_turn()? {
+            return Ok(true);
+        }
         if self.post.is_empty() {
             return Ok(false);
         }
-        let chance = Dice::new(self.seed ^ self.events).below(self.post.len() as u64);
+        let chance = dice.below(self.post.len() as u64);
         let picked = &self.post[usize::try_from(chance).unwrap_or(0)];
         let (from, to) = (&picked.from, &picked.to);
         let first = self.post.iter().position(|posted| (&posted.from, &posted.to) == (from, to));
@@ -251,6 +259,13 @@ impl MemoryHost {
         if begins || self.runs.contains_key(&to) {
             self.deliver(&to, &Envelope { at: self.now, ..envelope })?;
         }
+        Ok(true)
+    }
+
+    /// Tells a run of which nobody works before it that its turn came; tells whether there was one.
+    fn give_turn(&mut self) -> Result<bool, Broken> {
+        let Some(run) = queues::turns(self).into_iter().next() else { return Ok(false) };
+        self.send(&run, "host", Event::TurnCame)?;
         Ok(true)
     }
 
@@ -318,6 +333,10 @@ impl Host for MemoryHost {
 
     fn kept(&self, id: &str) -> Option<Kept> {
         self.runs.get(id).cloned()
+    }
+
+    fn has_queues(&self) -> bool {
+        self.has_queues
     }
 
     fn outbox(&self) -> Vec<EffectId> {

@@ -16,6 +16,7 @@ use adjutant_machine::{
     id::Stamp,
     run::Run,
     step,
+    verdict::Verdict,
 };
 use adjutant_sim::{Company, Many};
 use adjutant_spec::{plan::Join, value::Labels};
@@ -50,7 +51,23 @@ fn trees() -> Vec<(Company, Tree)> {
     killed.send("split-1", Event::RunKilled { reason: "r".to_owned() });
     let mut trees = vec![(digs.clone(), done), (digs, back), (splits.clone(), raced), (splits, killed)];
     trees.extend(scoped());
+    trees.extend(queued());
     trees
+}
+
+/// Returns trees of runs that stand in a queue: from the start, paused there, and once more after their end.
+fn queued() -> Vec<(Company, Tree)> {
+    let works = Company::works(&[json!("a"), json!("b")]).one_at_a_time();
+    let mut ended = Tree::of(&works);
+    ended.act("work-1");
+    ended.cancel("work-1");
+    ended.finish("work-1");
+    let (step, edits, speaker, reason) = (None, Default::default(), Default::default(), None);
+    assert_eq!(ended.verdict("work-1", Event::RunRetried { step, edits, speaker, reason }), Verdict::Applied);
+    assert_eq!(ended.status("work-1"), "queued");
+    let mut paused = Tree::standing(&works);
+    assert_eq!(paused.verdict("work-1", Event::RunPaused { reason: "r".to_owned() }), Verdict::Applied);
+    [ended, paused].map(|tree| (works.clone(), tree)).into()
 }
 
 /// Returns trees of runs with scopes: one that was left, one that failed and was begun again, one whose run gave up in it.
@@ -128,6 +145,7 @@ fn events(run: &Run, started: &RunStarted) -> Vec<Event> {
             reason: None,
         },
         Event::ClockSetBack,
+        Event::TurnCame,
     ];
     all.extend(run.timers.keys().map(|timer| Event::TimerFired { timer: timer.clone() }));
     for effect in run.effects.keys() {

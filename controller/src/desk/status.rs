@@ -202,6 +202,7 @@ impl From<&Playbook> for PlaybookView {
                 Trigger::Manual => "manual".to_owned(),
                 Trigger::Event { connector, event, .. } => format!("{connector}.{event}"),
                 Trigger::Signal { signal, .. } => format!("signal {signal}"),
+                Trigger::Record { record, on, .. } => format!("{record} {}", on.in_words()),
                 Trigger::Schedule { cron, zone, .. } => format!("{cron} {zone}"),
             },
             inputs: playbook.inputs.iter().map(|(name, input)| (name.clone(), type_word(input))).collect(),

@@ -28,6 +28,7 @@ use super::{
     leases::Leases,
     mailbox::{Door, Job, Message},
     pools::Pools,
+    queues::Queues,
     request::PauseScope,
     shared::SharedRows,
     tallies::Tallies,
@@ -76,6 +77,7 @@ pub(super) struct Core {
     pub(super) live: watch::Sender<Arc<Live>>,
     pub(super) shared: SharedRows,
     pub(super) pools: Pools,
+    pub(super) queues: Queues,
     pub(super) wheel: Wheel,
     pub(super) leases: Leases,
     pub(super) drift: Drift,
@@ -199,6 +201,7 @@ impl Core {
             live: watch::Sender::new(Arc::new(live)),
             shared: SharedRows::default(),
             pools,
+            queues: Queues::default(),
             wheel: Wheel::default(),
             leases: Leases::default(),
             drift: Drift::default(),
@@ -232,6 +235,13 @@ impl Core {
     /// Replaces what is in force.
     pub(super) fn set_live(&self, change: impl FnOnce(&mut Live)) {
         self.live.send_modify(|live| change(Arc::make_mut(live)));
+    }
+
+    /// Returns after a moment has passed, however the clock jumps.
+    pub(super) async fn passed(&self, moment: Stamp) {
+        while self.clock.now() < moment {
+            self.clock.wait_until(moment).await;
+        }
     }
 
     /// Puts something into an instance's mailbox.

@@ -16,6 +16,7 @@ use adjutant_machine::{
     fact::Entry,
     id::{EffectId, EntryId, InstanceId, Stamp},
     journal::{Content, Guard, Journal, JournalError, Removal, RowWrite, Table},
+    life::delivery::Arrival,
     projection::{self, Lane, Message},
     run::Run,
     verdict::Next,
@@ -78,6 +79,11 @@ pub(super) enum Outgoing {
         /// The rule that carries it: one message for each, with tries and an end of its own. Absent where no rule does.
         #[serde(default)]
         rule: Option<NotifyRule>,
+    },
+    /// To the playbooks that a record begins which was written.
+    Arrived {
+        /// What was written, as a delivery.
+        arrival: Box<Arrival>,
     },
 }
 
@@ -252,6 +258,12 @@ impl<'a> Draft<'a> {
         let id = format!("{}.{seq}.{place}", self.instance.name);
         let envelope = Envelope { at: self.now, id, by: "host".to_owned(), event };
         self.post(seq, place, Outgoing::Deliver { to, envelope });
+    }
+
+    /// Puts what a record begins into the outbox, after the entry with this number.
+    pub(super) fn owe(&mut self, seq: u64, arrival: Arrival) {
+        let place = u16::MAX - u16::try_from(self.actions.len()).unwrap_or(0);
+        self.post(seq, place, Outgoing::Arrived { arrival: Box::new(arrival) });
     }
 
     /// Puts what the host itself has to tell the operator into the outbox.

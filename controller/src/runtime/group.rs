@@ -1,6 +1,9 @@
 //! A group of jobs of one run becomes one batch: each is stepped on what the one before it left, and all are durable together.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use adjutant_machine::{
     codec,
@@ -13,6 +16,7 @@ use adjutant_machine::{
     run::Run,
     verdict::Verdict,
 };
+use adjutant_spec::plan::OldestId;
 
 use super::{
     Error,
@@ -25,6 +29,7 @@ use super::{
     project::{self, Difference, Rows},
     retention,
     shared::Changes,
+    turns,
     wheel::Turns,
 };
 
@@ -106,6 +111,8 @@ pub(super) struct Flight {
     pub(super) buries: bool,
     /// Whether what memory holds of the run is out of date once the batch is durable.
     pub(super) forgets: bool,
+    /// The queues in which somebody comes, goes or begins with the batch.
+    pub(super) queues: BTreeSet<OldestId>,
 }
 
 /// What a job's caller will be told.
@@ -234,6 +241,7 @@ pub(super) fn submit(slot: &Slot, mut draft: Draft<'_>, outcomes: Vec<Outcome>) 
         core.crash.at(Point::BeforeComplete);
     }
     core.crash.at(Point::BeforeAppend);
+    let queues = turns::moved_by(&batch.writes);
     let (back, instance) = (core.door(&draft.instance), draft.instance.clone());
     core.journal.submit(
         batch,
@@ -256,6 +264,7 @@ pub(super) fn submit(slot: &Slot, mut draft: Draft<'_>, outcomes: Vec<Outcome>) 
         decides,
         buries,
         forgets,
+        queues,
     }
 }
 

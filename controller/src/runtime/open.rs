@@ -23,6 +23,7 @@ use super::{
     shard::Shard,
     switch,
     tallies::Tallies,
+    turns,
 };
 
 /// How long a schedule waits before it is tried again, in milliseconds.
@@ -85,7 +86,8 @@ pub(super) async fn take_up(core: &Arc<Core>) -> Result<(), Error> {
         left.drift.open(left.journal.as_ref(), left.clock.as_ref())?;
         left.wheel.open(left.journal.as_ref())?;
         left.recount_open()?;
-        resume::all(&left)
+        resume::all(&left)?;
+        turns::open(&left)
     });
     resumed.await.map_err(|error| Error::Bug(error.to_string()))??;
     if core.live().plan.is_some() {

@@ -13,7 +13,7 @@ use adjutant_machine::{
     id::InstanceId,
     journal::{RowWrite, Table},
     projection::{self, Listed},
-    run::Run,
+    run::{Place, Run},
 };
 
 use super::{head::Head, rows, wheel::Turns};
@@ -63,6 +63,11 @@ fn listed_at(run: &Run, listed: &Listed<'_>) -> ListRow {
         Listed::Child { parent } => row(index::child(&parent.run, id), parent.to_string()),
         Listed::Branch { parent } => row(index::branch(parent, id), String::new()),
         Listed::Live { playbook, bundle } => row(index::live(playbook, bundle, id), String::new()),
+        Listed::Queue { playbook, place } => {
+            let is_ready = !matches!(place, Place::Stands { is_ready: false, .. });
+            let value = if is_ready { "" } else { index::PAUSED_IN_QUEUE };
+            row(index::queue(playbook, *place, id), value.to_owned())
+        }
         Listed::Gate { gate, opened } => row(index::gate(*opened, gate), id.to_owned()),
         Listed::Dead { effect } => row(index::dead(effect), id.to_owned()),
         Listed::Judged { route, effect } => row(index::judged(route, effect), id.to_owned()),

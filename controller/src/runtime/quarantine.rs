@@ -15,13 +15,13 @@ use super::{
     project::{self, Rows},
     put_right,
     request::Answer,
-    resume, rows, view,
+    resume, rows, turns, view,
     views::{QuarantineView, When},
 };
 
 impl Core {
     /// Sets an instance aside: its row is durable soon, everything else goes on.
-    pub(super) fn quarantine(&self, instance: &InstanceId, reason: &str) {
+    pub(super) fn quarantine(self: &Arc<Self>, instance: &InstanceId, reason: &str) {
         let view = QuarantineView {
             instance: instance.clone(),
             reason: reason.to_owned(),
@@ -35,6 +35,8 @@ impl Core {
         };
         self.set_live(|live| drop(live.quarantined.insert(instance.clone(), view)));
         self.journal.submit(Batch { writes: vec![row], ..Batch::default() }, Box::new(|_| {}));
+        // Nobody waits for what is set aside: its place is free.
+        turns::look_at_all(self);
     }
 
     /// Returns whether a run is set aside.
@@ -56,11 +58,15 @@ pub(super) async fn release(core: &Arc<Core>, run: &str) -> Result<Answer, Error
     }
     let looked_at = instance.clone();
     let found = core.read(move |core| sound(core, &looked_at)).await?;
-    let key = rows::host::quarantine(&instance);
-    let writes = vec![RowWrite { table: Table::Host, key, value: None }];
-    core.write(Batch { writes, ..Batch::default() }).await?;
-    // First the run may be touched again, then its work is taken up: nothing is refused in between.
-    core.set_live(|live| drop(live.quarantined.remove(&instance)));
+    let ends = async {
+        let key = rows::host::quarantine(&instance);
+        let writes = vec![RowWrite { table: Table::Host, key, value: None }];
+        core.write(Batch { writes, ..Batch::default() }).await?;
+        // First the run may be touched again, then its work is taken up: nothing is refused in between.
+        core.set_live(|live| drop(live.quarantined.remove(&instance)));
+        Ok(())
+    };
+    turns::released(core, &found, ends).await?;
     take_up(core, &found);
     Ok(Answer { applied: true, message: format!("released: it is {}", found.status()) })
 }

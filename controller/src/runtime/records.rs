@@ -13,7 +13,11 @@ use adjutant_machine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{draft::Draft, rows};
+use super::{
+    deliveries::changes::{self, Written},
+    draft::Draft,
+    rows,
+};
 
 /// The most records that a list answers; more is an error, never a silent cut.
 const MOST_LISTED: usize = 1_000;
@@ -156,7 +160,7 @@ fn write(draft: &mut Draft<'_>, perform: &Perform, write: &Write<'_>) -> Result<
         return Ok(Err(Unanswered { class: ErrorClass::Invalid, message }));
     }
     let place = rows::record::of(write.record, write.key);
-    let row_version = found.map_or(Some(0), |found| found.row);
+    let (row_version, before) = found.map_or((Some(0), None), |found| (found.row, Some(found.record.value)));
     // What this draft wrote itself is guarded already.
     if let Some(version) = row_version {
         draft.guards.push(Guard { table: Table::Record, key: place.clone(), version });
@@ -168,6 +172,18 @@ fn write(draft: &mut Draft<'_>, perform: &Perform, write: &Write<'_>) -> Result<
         step: Some(perform.step.clone()),
         at: draft.now,
     };
+    let written = Written {
+        record: write.record,
+        key: write.key,
+        version: record.version,
+        value: &record.value,
+        before: before.as_ref(),
+        at: draft.now,
+    };
+    if let Some(arrival) = changes::owed(&draft.core.live(), perform, &written) {
+        let seq = draft.run.as_ref().map_or(0, |run| run.seq);
+        draft.owe(seq, arrival);
+    }
     let answer = json!({ "value": record.value, "version": record.version });
     let value = Some(serde_json::to_vec(&record).expect("a record has a JSON form"));
     if version == 0

@@ -10,6 +10,7 @@
 //! | index | `g` opened, gate · `d` effect that is dead or unknown · `c` parent run, child run | run, or the parent's effect |
 //! | index | `i` run | its head: what lists find it by |
 //! | index | `o` came, open delivery | its line in lists |
+//! | index | `q` playbook's oldest id, works or stands, since, run | whether it is paused there |
 //! | index | `r` route, effect whose decision a person judged | run |
 //! | record | kind, key | the record |
 //! | ledger | `b` scope, window, slot · `l` effect, attempt | sums · a reservation |
@@ -238,6 +239,7 @@ mod tests {
 
     #[test]
     fn every_row_of_the_index_says_whose_it_is() {
+        use adjutant_machine::run::Place;
         use adjutant_spec::plan::OldestId;
         let (at, id) = (Stamp(5), EffectId { run: "lead-abc".into(), seq: 3, index: 0 });
         let oldest = OldestId::never_renamed("lead");
@@ -249,6 +251,8 @@ mod tests {
             index::dead(&id),
             index::judged("inbound", &id),
             index::child("other-x", "lead-abc"),
+            index::queue(&oldest, Place::Works, "lead-abc"),
+            index::queue(&oldest, Place::Stands { since: Stamp(256), is_ready: true }, "lead-abc"),
         ];
         for key in &keys {
             assert_eq!(index::read(key).map(|row| row.run).as_deref(), Some("lead-abc"), "{key:?}");
@@ -275,6 +279,23 @@ mod tests {
         assert!(live.ends_with(b"lead-abc") && live.len() == group.len() + 8);
         assert_eq!(index::live_bundle(group).as_deref(), Some("bundle"));
         assert_eq!(index::live_from_before(b"l\0lead\0lead-abc", b"bundle"), Some(live));
+    }
+
+    #[test]
+    fn who_works_lies_before_those_that_stand_and_these_as_they_came() {
+        use adjutant_machine::run::Place;
+        use adjutant_spec::plan::OldestId;
+        let oldest = OldestId::never_renamed("lead");
+        let stands = |since| Place::Stands { since: Stamp(since), is_ready: true };
+        let places = [Place::Works, stands(-5), stands(0), stands(256), stands(i64::MAX)];
+        let keys: Vec<_> = places.iter().map(|place| index::queue(&oldest, *place, "lead-abc")).collect();
+        assert!(keys.is_sorted());
+        for (key, place) in keys.iter().zip(places) {
+            let read = index::queued(key, b"").expect("a place");
+            assert_eq!((read.oldest.as_str(), read.member.place), ("lead", place));
+        }
+        let paused = index::queued(&keys[3], index::PAUSED_IN_QUEUE.as_bytes()).expect("a place");
+        assert_eq!(paused.member.place, Place::Stands { since: Stamp(256), is_ready: false });
     }
 
     #[test]

@@ -216,7 +216,9 @@ impl<'a> Schedule<'a> {
                 let slots = Arc::new(Slots::parse(cron, zone)?);
                 Ok(Some(Self { playbook, slots, cron, zone, catch_up, overlap: *overlap }))
             }
-            Trigger::Manual | Trigger::Event { .. } | Trigger::Signal { .. } => Ok(None),
+            Trigger::Manual | Trigger::Event { .. } | Trigger::Signal { .. } | Trigger::Record { .. } => {
+                Ok(None)
+            }
         }
     }
 }
@@ -297,6 +299,7 @@ async fn begin(
         by: "host",
         compares: false,
         speaker: Speaker::Operator,
+        chain: 0,
         late_since: None,
     };
     let (run, reason) = match start::triggered(core, live, schedule.playbook, &fired).await? {

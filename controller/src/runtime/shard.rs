@@ -26,7 +26,7 @@ use super::{
     group::{Flight, Made, Outcome, Slot, Weight, make, submit},
     mailbox::{Inbox, Job, Message, Reply, Written},
     project::{self, Rows},
-    tombstone,
+    tombstone, turns,
     views::Notification,
 };
 
@@ -289,6 +289,7 @@ impl Shard {
             drop(self.core.changes.send(change));
         }
         act(&self.core, flight.actions);
+        flight.queues.into_iter().for_each(|queue| turns::look(&self.core, queue));
         finish(&self.core, flight.jobs, flight.outcomes);
     }
 
@@ -379,7 +380,7 @@ impl Core {
         Blocked::Stopped(stop)
     }
 
-    fn damaged(&self, instance: &InstanceId, reason: &str) -> Blocked {
+    fn damaged(self: &Arc<Self>, instance: &InstanceId, reason: &str) -> Blocked {
         self.quarantine(instance, reason);
         Blocked::Quarantined(reason.to_owned())
     }

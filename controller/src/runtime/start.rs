@@ -21,9 +21,11 @@ use tokio::sync::oneshot;
 
 use super::{
     Error,
+    begin::begin_run,
     core::{Core, Live},
     identity::{Meant, NewRun, Started},
     mailbox::Job,
+    places,
     request::StartRun,
     rows,
 };
@@ -42,8 +44,11 @@ pub(super) async fn manual(core: &Arc<Core>, wish: StartRun) -> Result<Started, 
         None => unique_key(core),
     };
     let by = if wish.by.is_empty() { "operator".to_owned() } else { wish.by };
-    let begin = Begin { key, input, meant, trigger: wish.trigger, dry: wish.dry, by, speaker };
-    begin_run(core, new_run(&live, playbook, begin)?).await
+    let begin = Begin { key, input, meant, trigger: wish.trigger, dry: wish.dry, by, speaker, chain: 0 };
+    let run = new_run(&live, playbook, begin)?;
+    // A dry run does nothing that anybody could be in the way of.
+    let queues = playbook.trigger.overlap() == Overlap::Queue && !run.started.dry;
+    if queues { places::begin(core, run).await } else { begin_run(core, run).await }
 }
 
 fn unique_key(core: &Core) -> String {
@@ -73,6 +78,8 @@ struct Begin {
     dry: bool,
     by: String,
     speaker: Speaker,
+    /// How many runs in a row led to it.
+    chain: u32,
 }
 
 fn new_run(live: &Live, playbook: &Playbook, begin: Begin) -> Result<NewRun, Error> {
@@ -96,17 +103,11 @@ fn new_run(live: &Live, playbook: &Playbook, begin: Begin) -> Result<NewRun, Err
         dry: begin.dry,
         speaker: Some(begin.speaker),
         hearing: None,
+        queue: None,
+        chain: begin.chain,
         purses: Vec::new(),
     };
     Ok(NewRun { started, oldest: playbook.oldest(), by: begin.by, meant: begin.meant })
-}
-
-/// Sends the wish to the run's shard and waits until it is durable.
-pub(super) async fn begin_run(core: &Arc<Core>, run: NewRun) -> Result<Started, Error> {
-    core.check_open()?;
-    let (sender, receiver) = oneshot::channel();
-    core.send(run.instance(), Job::Start { wish: Arc::new(run), reply: Some(sender) });
-    receiver.await.map_err(|_| Error::unavailable("the runtime is closing"))?
 }
 
 /// Starts the child run of an effect, on the bundle that the parent pins.
@@ -137,6 +138,9 @@ pub(super) async fn child(core: &Arc<Core>, perform: &Perform) -> Result<Started
         dry: perform.dry,
         speaker: None,
         hearing: None,
+        // Its parent waits for it: it goes beside the queue, since one that stood behind its own parent would stand for ever.
+        queue: None,
+        chain: perform.chain,
         purses: Vec::new(),
     };
     let by = format!("run:{}", perform.effect.run);
@@ -152,6 +156,8 @@ pub(super) struct Fired<'a> {
     pub(super) compares: bool,
     /// Who gave the event's values.
     pub(super) speaker: Speaker,
+    /// How many runs in a row led to it, each begun by a record that the one before it wrote.
+    pub(super) chain: u32,
     /// When the event came, where it could not begin then and is tried again: it takes nothing's place that began since.
     pub(super) late_since: Option<Stamp>,
 }
@@ -204,10 +210,13 @@ async fn try_begin(
         dry: false,
         by: fired.by.to_owned(),
         speaker: fired.speaker,
+        chain: fired.chain,
     };
     let run = new_run(live, playbook, begin)?;
-    if fired.overlap == Overlap::Allow {
-        return begin_run(core, run).await.map(Begun::Run);
+    match fired.overlap {
+        Overlap::Allow => return begin_run(core, run).await.map(Begun::Run),
+        Overlap::Queue => return places::begin(core, run).await.map(Begun::Run),
+        Overlap::Skip | Overlap::Replace => {}
     }
     // One at a time: between the look and the start nothing else may begin.
     let _one_at_a_time = core.host.lock().await;

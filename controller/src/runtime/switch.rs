@@ -23,7 +23,7 @@ use super::{
     core::{Core, Live},
     deliveries,
     request::{Answer, Pause, PauseScope},
-    rows,
+    rows, turns,
     views::{PauseView, When},
 };
 
@@ -144,8 +144,9 @@ pub(super) async fn resume(
         core.doors.send_modify(|moves| *moves += 1);
     });
     commit.await?;
-    // What came in meanwhile waits as open deliveries.
+    // What came in meanwhile waits as open deliveries, or stands in a queue.
     deliveries::wake(core);
+    turns::look_at_all(core);
     Ok(Answer { applied: true, message: format!("{name} goes on") })
 }
 

@@ -87,6 +87,8 @@ fn nothing_known(run: &str) -> RunStarted {
         dry: false,
         speaker: None,
         hearing: None,
+        queue: None,
+        chain: 0,
         purses: Vec::new(),
     }
 }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     diag::{Code, Diagnostic},
-    plan::{Input, Trigger, ValueType},
+    plan::{Input, RecordChange, Trigger, ValueType},
     value::Template,
 };
 
@@ -21,12 +21,13 @@ pub(crate) fn check(cx: &Cx<'_>, out: &mut Out) {
     cx.playbook.inputs.keys().for_each(|name| default(cx, out, name));
     let Some(schema) = schema_of(cx) else { return };
     let event = Event { cx, schema: &schema };
-    match &cx.playbook.trigger {
-        Trigger::Event { key, .. } | Trigger::Schedule { key, .. } | Trigger::Signal { key, .. } => {
-            event.fields(out, "trigger.key", key);
-            event.key(out, key);
-        }
-        Trigger::Manual => {}
+    if let Some(key) = cx.playbook.trigger.key() {
+        event.fields(out, "trigger.key", key);
+        event.key(out, key);
+    }
+    if let Trigger::Record { when: Some(when), .. } = &cx.playbook.trigger {
+        event.fields(out, "trigger.when", when);
+        event.condition(out, when);
     }
     for (name, input) in &cx.playbook.inputs {
         let Some(from) = &input.from else { continue };
@@ -53,12 +54,38 @@ fn schema_of(cx: &Cx<'_>) -> Option<Value> {
             },
             "required": ["id", "key", "by", "data"]
         })),
+        Trigger::Record { record, on, .. } => Some(record_event(&cx.draft.records.get(record)?.value, *on)),
         Trigger::Schedule { .. } => Some(serde_json::json!({
             "type": "object",
             "properties": {"slot": {"type": "string"}, "late_by": {"type": "integer"}},
             "required": ["slot", "late_by"]
         })),
     }
+}
+
+/// Returns the schema of what a write of a record tells: what was there before is told where something was.
+fn record_event(record: &Value, on: RecordChange) -> Value {
+    let mut properties = serde_json::json!({
+        "record": {"type": "string"}, "key": {"type": "string"}, "version": {"type": "integer"},
+        "change": {"enum": ["created", "changed"], "type": "string"}, "value": record
+    });
+    let mut required = vec!["record", "key", "version", "change", "value"];
+    if on != RecordChange::Created {
+        properties["before"] = record.clone();
+    }
+    if on == RecordChange::Changed {
+        required.push("before");
+    }
+    let closed = serde_json::json!({
+        "type": "object", "properties": properties, "required": required, "additionalProperties": false
+    });
+    // References of the record's own schema count from its own top.
+    ["$defs", "definitions"].into_iter().fold(closed, |mut event, name| {
+        if let Some(definitions) = record.get(name) {
+            event[name] = definitions.clone();
+        }
+        event
+    })
 }
 
 /// A default stands in for what nobody gives, so it has the type too.
@@ -136,6 +163,21 @@ impl Event<'_, '_> {
             )
             .label("may be missing")
             .help("make the key of fields that are always there, such as `{{ event.message_id }}`"),
+        );
+    }
+
+    fn condition(&self, out: &mut Out, when: &Template) {
+        let Some(read) = self.may_lack(when) else { return };
+        out.push(
+            Diagnostic::new(
+                Code::E0223,
+                self.cx.draft.spot(self.cx.at, "trigger.when"),
+                format!(
+                    "`when` reads `{read}`, which the event may not have: such an event would start nothing"
+                ),
+            )
+            .label("may be missing")
+            .help(format!("guard it: `{read} is defined and …`, or let `on` say \"changed\"")),
         );
     }
 

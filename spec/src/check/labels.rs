@@ -321,6 +321,8 @@ fn claims_of_trigger(cx: &Cx<'_>, out: &mut Out) {
         }
         // What a signal carries may come from anywhere.
         Trigger::Signal { .. } => false,
+        // Nor is it known who wrote what a record holds.
+        Trigger::Record { .. } => false,
         Trigger::Manual | Trigger::Schedule { .. } => return,
     };
     let most = if signed { Trust::Verified } else { Trust::External };

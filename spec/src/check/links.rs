@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     diag::{Code, Diagnostic, Spot},
-    draft::{At, Draft, Kind},
+    draft::{At, Draft, Kind, RawTrigger},
     kinds::Role,
     plan::{Agent, Connector, RecordOp, Route, StepKind, Until},
 };
@@ -148,7 +148,13 @@ fn outside(draft: &Draft, out: &mut Out, path: &str) {
 }
 
 fn trigger(cx: &Cx<'_>, out: &mut Out) {
-    let crate::draft::RawTrigger::Event { connector, event, accept, .. } = &cx.at.trigger else { return };
+    if let RawTrigger::Record { record, .. } = &cx.at.trigger {
+        let user = format!("the trigger of playbook \"{}\"", cx.playbook.id);
+        let spot = cx.draft.spot(cx.at, "trigger.record");
+        let written = Written { name: record, slice: &cx.playbook.slice, spot, user };
+        return object(cx.draft, out, Kind::Record, &written);
+    }
+    let RawTrigger::Event { connector, event, accept, .. } = &cx.at.trigger else { return };
     let user = format!("the trigger of playbook \"{}\"", cx.playbook.id);
     let spot = cx.draft.spot(cx.at, "trigger.connector");
     let written = Written { name: connector, slice: &cx.playbook.slice, spot, user };

@@ -26,6 +26,7 @@ mod promises;
 mod purses;
 mod reach;
 mod reads;
+mod rounds;
 mod scenarios;
 mod shape;
 mod signals;
@@ -69,6 +70,7 @@ pub(crate) fn playbook(draft: &Draft, found: &Resolved, children: &Children<'_>)
     items::check(&cx, &mut out);
     edges::check_steps(&cx, &mut out);
     signals::check(&cx, &mut out);
+    rounds::check(&cx, &mut out);
     args::check(&cx, children, &mut out);
     effects::check_calls(&cx, &mut out);
     if found.whole {

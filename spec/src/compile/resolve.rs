@@ -16,9 +16,10 @@ use crate::{
     },
     draft::{At, Draft, Kind, RawKind, RawPlaybook, RawStep, RawTrigger},
     plan::{
-        Agent, Backoff, Effect, Id, Playbook, RecordOp, Retry, Step, StepId, StepKind, Trigger, Undo, Until,
+        Agent, Backoff, Effect, Id, Input, Playbook, RecordOp, Retry, Step, StepId, StepKind, Trigger, Undo,
+        Until,
     },
-    value::{Period, Template},
+    value::{Period, Privacy, Template},
 };
 
 /// A playbook with its names resolved, and where its steps stand in the file.
@@ -99,7 +100,7 @@ pub(crate) fn playbook(draft: &Draft, at: &Arc<At<RawPlaybook>>) -> Resolved {
         outcome: raw.outcome.clone(),
         about: raw.about.clone(),
         trigger: trigger(draft, raw),
-        inputs: raw.inputs.clone(),
+        inputs: inputs(raw),
         steps,
     };
     Resolved {
@@ -190,6 +191,18 @@ fn undo(draft: &Draft, slice: &str, written: &Undo) -> Undo {
     undo
 }
 
+/// Returns what a run is given. What a record holds is the client's and the company's, whatever an input declares: it is no more
+/// public for having started a run.
+fn inputs(raw: &RawPlaybook) -> BTreeMap<Id, Input> {
+    let mut inputs = raw.inputs.clone();
+    if matches!(raw.trigger, RawTrigger::Record { .. }) {
+        for input in inputs.values_mut().filter(|input| input.from.is_some()) {
+            input.privacy = input.privacy.max(Privacy::Client);
+        }
+    }
+    inputs
+}
+
 fn trigger(draft: &Draft, raw: &RawPlaybook) -> Trigger {
     match &raw.trigger {
         RawTrigger::Manual | RawTrigger::Unsupported => Trigger::Manual,
@@ -201,6 +214,11 @@ fn trigger(draft: &Draft, raw: &RawPlaybook) -> Trigger {
         }
         RawTrigger::Signal { signal, key, overlap } => {
             Trigger::Signal { signal: signal.clone(), key: key.clone(), overlap: *overlap }
+        }
+        RawTrigger::Record { record, on, when, key, overlap } => {
+            let mut id = record.clone();
+            settle(&mut id, names::find(draft, Kind::Record, &raw.slice, record));
+            Trigger::Record { record: id, on: *on, when: when.clone(), key: key.clone(), overlap: *overlap }
         }
         RawTrigger::Schedule { cron, zone, catch_up, key, overlap } => Trigger::Schedule {
             cron: cron.clone(),

@@ -115,6 +115,7 @@ codes! {
     E0224 "an input of another type than what it is made from"
     E0225 "a reference over the edge of a branch"
     E0226 "a wait for something that nothing tells apart"
+    E0227 "a playbook that its own writes start again"
     E0301 "two steps with one id"
     E0302 "a step that leads nowhere"
     E0303 "an outcome that a step cannot have"

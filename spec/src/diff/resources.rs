@@ -184,7 +184,7 @@ fn schedule(playbook: &Playbook) -> Option<String> {
         Trigger::Schedule { cron, zone, .. } => {
             Some(format!("schedule of playbook \"{}\", `{cron}` in {zone},", playbook.id))
         }
-        Trigger::Manual | Trigger::Event { .. } | Trigger::Signal { .. } => None,
+        Trigger::Manual | Trigger::Event { .. } | Trigger::Signal { .. } | Trigger::Record { .. } => None,
     }
 }
 

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::{
-    plan::{About, Automatic, Id, Input, OnUpdate, Overlap, Retry, StepId, StepKind, Tier, Undo},
+    plan::{
+        About, Automatic, Id, Input, OnUpdate, Overlap, RecordChange, Retry, StepId, StepKind, Tier, Undo,
+    },
     value::{Money, Period, Template},
 };
 
@@ -73,6 +75,19 @@ pub enum RawTrigger {
     Signal {
         /// The signal's name.
         signal: Id,
+        /// The run's idempotency key.
+        key: Template,
+        /// What to do while another run is live.
+        overlap: Overlap,
+    },
+    /// A business record that a run writes.
+    Record {
+        /// The kind of record as written.
+        record: String,
+        /// Which writes.
+        on: RecordChange,
+        /// Only writes for which this holds.
+        when: Option<Template>,
         /// The run's idempotency key.
         key: Template,
         /// What to do while another run is live.

@@ -75,7 +75,7 @@ const TRIGGERS: Ty = Ty::Words(&[
     Word::new("manual", "`adjutant run`, or a `run` step."),
     Word::new("event", "An event of a connector."),
     Word::new("schedule", "Slots of civil time."),
-    Word::later("record", "A change of a business record."),
+    Word::new("record", "A business record that a run writes."),
     Word::new("signal", "An emitted signal."),
 ]);
 
@@ -84,7 +84,10 @@ const OVERLAP: Field = Field::opt(
     Ty::Words(&[
         Word::new("allow", "Start another run."),
         Word::new("skip", "Record the event and start nothing."),
-        Word::later("queue", "Start when the other has ended."),
+        Word::new(
+            "queue",
+            "Start a run that stands until those before it have ended, in the order in which they came; one that `adjutant run` starts stands, too. 1,000 may stand, each for 30 days; `deadline` counts from its turn.",
+        ),
         Word::new("replace", "Cancel the other run: it takes back what it did, and this one starts at once."),
     ]),
     "\"allow\"",
@@ -159,10 +162,31 @@ static SCHEDULE: Table = Table::new(
 
 static RECORD: Table = Table::new(
     "record",
-    "Started by a change of a business record.",
+    "Started when a run writes a business record. `event` has `record`, `key`, `change`, `version`, `value`, and `before`, the value that it had.",
     &[
         Field::req("record", Ty::Name("record"), "\"customer\"", "The kind of record."),
-        Field::opt("key", Ty::Template(EVENT_ROOTS), "\"{{ event.version }}\"", "The run's idempotency key."),
+        Field::opt(
+            "on",
+            Ty::Words(&[
+                Word::new("created", "The first write under a key; `event` has no `before`."),
+                Word::new("changed", "Every later write; `event.before` is what was there."),
+                Word::new("any", "Both; `event.before` is there where something was."),
+            ]),
+            "\"changed\"",
+            "Which writes; `any` when absent.",
+        ),
+        Field::opt(
+            "when",
+            Ty::Expression(EVENT_ROOTS),
+            "\"event.value.stage != event.before.stage\"",
+            "Only writes for which this holds.",
+        ),
+        Field::opt(
+            "key",
+            Ty::Template(EVENT_ROOTS),
+            "\"{{ event.key }}\"",
+            "The run's idempotency key; kind, key and version of the record when absent, so that each write starts one run.",
+        ),
         OVERLAP,
     ],
 );

@@ -28,7 +28,7 @@ pub use id::is_id;
 pub use id::{Id, StepId};
 pub use input::{Input, ValueType};
 pub use oldest::{OldestId, Renamed, Subject};
-pub use playbook::{About, Automatic, OnUpdate, Overlap, Playbook, Trigger};
+pub use playbook::{About, Automatic, OnUpdate, Overlap, Playbook, RecordChange, Trigger};
 pub use policy::{
     Autonomy, Budget, Freeze, Level, Limit, NotifyRule, OnExceed, Policies, Price, Prices, Retention,
     RetentionClass, Window,

@@ -118,6 +118,81 @@ pub enum Trigger {
         /// What to do while another run is live.
         overlap: Overlap,
     },
+    /// A business record that a run writes.
+    Record {
+        /// The kind of record.
+        record: Id,
+        /// Which writes.
+        on: RecordChange,
+        /// Only writes for which this holds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        when: Option<Template>,
+        /// The run's idempotency key; `event.version` counts the writes under `event.key`.
+        key: Template,
+        /// What to do while another run is live.
+        overlap: Overlap,
+    },
+}
+
+/// Which writes of a business record are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordChange {
+    /// The first one under a key.
+    Created,
+    /// Every later one.
+    Changed,
+    /// Both.
+    #[default]
+    Any,
+}
+
+impl RecordChange {
+    /// Returns whether a write is meant that leaves a record at a version; the first one leaves it at 1.
+    #[must_use]
+    pub fn means(self, version: u64) -> bool {
+        match self {
+            Self::Created => version <= 1,
+            Self::Changed => version > 1,
+            Self::Any => true,
+        }
+    }
+
+    /// Returns what is meant, for sentences.
+    #[must_use]
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Changed => "changed",
+            Self::Any => "created or changed",
+        }
+    }
+}
+
+impl Trigger {
+    /// Returns the template of the run's idempotency key; nothing where no event starts it.
+    #[must_use]
+    pub fn key(&self) -> Option<&Template> {
+        match self {
+            Self::Manual => None,
+            Self::Event { key, .. }
+            | Self::Schedule { key, .. }
+            | Self::Signal { key, .. }
+            | Self::Record { key, .. } => Some(key),
+        }
+    }
+
+    /// Returns what is done while another run of the playbook is live.
+    #[must_use]
+    pub fn overlap(&self) -> Overlap {
+        match self {
+            Self::Manual => Overlap::Allow,
+            Self::Event { overlap, .. }
+            | Self::Schedule { overlap, .. }
+            | Self::Signal { overlap, .. }
+            | Self::Record { overlap, .. } => *overlap,
+        }
+    }
 }
 
 /// A kind of mail that no person wrote to us: nothing answers it unless a trigger asks for it.
@@ -173,4 +248,6 @@ pub enum Overlap {
     Skip,
     /// Cancel those that are live, and start.
     Replace,
+    /// Start behind those that are live: one works, the others stand.
+    Queue,
 }

@@ -9,11 +9,9 @@ impl Playbook {
     /// Collects every template and expression of the playbook.
     pub(super) fn collect_templates<'a>(&'a self, all: &mut Found<'a>) {
         all.extend(self.about.iter().map(|about| &about.key));
-        match &self.trigger {
-            Trigger::Manual => {}
-            Trigger::Event { key, .. } | Trigger::Schedule { key, .. } | Trigger::Signal { key, .. } => {
-                all.push(key);
-            }
+        all.extend(self.trigger.key());
+        if let Trigger::Record { when, .. } = &self.trigger {
+            all.extend(when);
         }
         all.extend(self.inputs.values().filter_map(|input| input.from.as_ref()));
         self.steps.iter().for_each(|step| step.collect_templates(all));

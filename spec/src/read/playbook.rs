@@ -37,6 +37,7 @@ fn read_trigger(view: &View<'_>) -> RawTrigger {
         Some("event") => event(view),
         Some("schedule") => schedule(view),
         Some("signal") => signal(view),
+        Some("record") => record(view),
         _ => None,
     };
     found.unwrap_or(RawTrigger::Unsupported)
@@ -66,6 +67,16 @@ fn signal(view: &View<'_>) -> Option<RawTrigger> {
     Some(RawTrigger::Signal {
         signal: view.text("signal")?,
         key: key(view, "{{ event.id }}")?,
+        overlap: overlap(view),
+    })
+}
+
+fn record(view: &View<'_>) -> Option<RawTrigger> {
+    Some(RawTrigger::Record {
+        record: view.text("record")?,
+        on: view.word("on").unwrap_or_default(),
+        when: view.expression("when"),
+        key: key(view, "{{ event.record }}/{{ event.key }}/{{ event.version }}")?,
         overlap: overlap(view),
     })
 }

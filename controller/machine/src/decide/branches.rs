@@ -172,6 +172,9 @@ impl<'a> Decider<'a> {
                 since: run.hears_since.unwrap_or(run.started_at),
                 heard: run.heard.clone(),
             }),
+            // A branch is a part of its run, which has the place.
+            queue: None,
+            chain: run.chain,
             purses: run.purses().collect(),
         }
     }

@@ -36,7 +36,8 @@ impl Decider<'_> {
     fn nearer(&self, timer: &TimerId, at: Stamp) -> Option<Stamp> {
         let (run, now) = (&self.draft.run, self.draft.at());
         let since = match timer {
-            TimerId::Deadline => run.started_at,
+            TimerId::Deadline => run.turn.unwrap_or(run.started_at),
+            TimerId::Queue => run.stands_since()?,
             TimerId::Wait(step) => run.position.as_ref().filter(|position| position.step == *step)?.since,
             TimerId::Gate(gate) => run.gates.get(gate)?.opened,
             TimerId::Scope(step) => run.scopes.iter().find(|scope| scope.round.step == *step)?.since,
@@ -75,7 +76,7 @@ impl Decider<'_> {
                 };
                 self.stand(Some(Position { step, visit, since, wait }));
             }
-            TimerId::Deadline | TimerId::Gate(_) | TimerId::Scope(_) => {}
+            TimerId::Deadline | TimerId::Queue | TimerId::Gate(_) | TimerId::Scope(_) => {}
         }
     }
 

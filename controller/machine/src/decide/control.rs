@@ -19,7 +19,11 @@ use crate::{
 impl<'a> Decider<'a> {
     /// Takes the first step of a run that was just opened.
     pub(crate) fn start(mut self) -> Draft<'a> {
-        self.arm_deadline();
+        if self.is_standing() {
+            self.stand_in_queue();
+        } else {
+            self.arm_deadline();
+        }
         match self.def.first_step(&self.draft.run.id) {
             Some(first) => self.walk(first.id.clone()),
             None => self.fail(Failure {
@@ -45,6 +49,7 @@ impl<'a> Decider<'a> {
             Event::ClockSetBack => self.clock_set_back(),
             Event::BranchEnded(ended) => self.branch_ended(ended)?,
             Event::SignalCame(came) => self.signal_came(came),
+            Event::TurnCame => self.turn_came()?,
             // It is for a mailbox: whoever sent it here is wrong.
             Event::MailboxTold(_) => return Err(Refusal::Phase { phase: "no mailbox".to_owned() }),
             Event::RunPaused { .. }
@@ -111,7 +116,7 @@ impl<'a> Decider<'a> {
     fn wake(&mut self, timer: &TimerId) -> Decision {
         self.draft.clear_timer(timer);
         match timer {
-            TimerId::Deadline => {
+            TimerId::Deadline | TimerId::Queue => {
                 self.live(&RunEvent::Deadline);
                 Ok(Verdict::Applied)
             }

@@ -103,8 +103,8 @@ impl Decider<'_> {
     }
 
     fn leased(&mut self, effect: &EffectId, attempt: u32, until: Stamp) -> Decision {
-        if self.is_paused() {
-            return Err(Refusal::Phase { phase: "paused".to_owned() });
+        if self.is_held() {
+            return Err(Refusal::Phase { phase: self.draft.run.status().to_owned() });
         }
         if let Some(state) = self.draft.run.effects.get(effect) {
             let expected = state.life.attempt;
@@ -227,7 +227,7 @@ impl Decider<'_> {
 
     fn act(&mut self, effect: &EffectId, action: EffectAction, value: Option<&Value>) {
         match action {
-            EffectAction::Enqueue if self.is_paused() => drop(self.plain(effect, &EffectEvent::Hold)),
+            EffectAction::Enqueue if self.is_held() => drop(self.plain(effect, &EffectEvent::Hold)),
             // Its phase says that it waits: the outbox is read off the state.
             EffectAction::Enqueue => {}
             EffectAction::Probe => self.ask_probe(effect),
@@ -261,7 +261,7 @@ impl Decider<'_> {
             ..super::ask::Wish::pure(call)
         };
         let asked = self.put(step, wish, EffectPhase::Queued);
-        if self.is_paused() {
+        if self.is_held() {
             drop(self.plain(&asked, &EffectEvent::Hold));
         }
     }
@@ -388,7 +388,7 @@ impl Decider<'_> {
 fn is_of(timer: &TimerId, effect: &EffectId) -> bool {
     match timer {
         TimerId::Lease(of, _) | TimerId::Backoff(of, _) => of == effect,
-        TimerId::Deadline | TimerId::Wait(_) | TimerId::Gate(_) | TimerId::Scope(_) => false,
+        TimerId::Deadline | TimerId::Queue | TimerId::Wait(_) | TimerId::Gate(_) | TimerId::Scope(_) => false,
     }
 }
 

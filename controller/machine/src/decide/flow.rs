@@ -56,7 +56,7 @@ impl<'a> Decider<'a> {
     }
 
     fn enter(&mut self, id: &StepId) -> Then {
-        if self.is_paused() {
+        if self.is_held() {
             let position =
                 Position { step: id.clone(), visit: 0, since: self.draft.at(), wait: Wait::Resume };
             self.stand(Some(position));
@@ -176,7 +176,7 @@ impl<'a> Decider<'a> {
     }
 
     pub(super) fn take_edge(&mut self, step: &Step, outcome: &str, message: String) -> Then {
-        if !self.is_active() && !self.is_paused() {
+        if !self.is_active() && !self.is_held() {
             return Then::Stop;
         }
         if let Some(to) = step.on.get(outcome) {

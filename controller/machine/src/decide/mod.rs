@@ -24,6 +24,7 @@ mod flow;
 mod gates;
 mod payload;
 mod preview;
+mod queue;
 mod records;
 mod retry;
 mod rollback;
@@ -82,8 +83,9 @@ impl<'a> Decider<'a> {
         self.draft.run.phase == Phase::Active
     }
 
-    fn is_paused(&self) -> bool {
-        matches!(self.draft.run.phase, Phase::Paused { .. })
+    /// Returns whether nothing new starts: the run is paused, or its turn has not come.
+    fn is_held(&self) -> bool {
+        matches!(self.draft.run.phase, Phase::Paused { .. } | Phase::Queued { .. })
     }
 
     fn is_unwinding(&self) -> bool {

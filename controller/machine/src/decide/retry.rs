@@ -38,7 +38,9 @@ impl Decider<'_> {
         }
         let from = self.resumes(step)?;
         self.ended_without_doubt()?;
-        if self.live(&RunEvent::Retry) == Kind::Refused {
+        // Its turn was over with its end: it stands behind those that came since.
+        let queue = self.draft.run.queues.then(|| self.draft.at());
+        if self.live(&RunEvent::Retry(queue)) == Kind::Refused {
             return Err(match &self.draft.run.phase {
                 Phase::Ended { status, .. } => Refusal::Ended { status: status.word().to_owned() },
                 _ => Refusal::Phase { phase: self.draft.run.status().to_owned() },
@@ -50,9 +52,13 @@ impl Decider<'_> {
             self.change(path, value, EditOrigin { at_gate: "retry", speaker })?;
         }
         self.forget_failures();
-        self.arm_deadline();
-        let (Onward::At(name) | Onward::Behind(name)) = &from;
-        self.enter_scopes_again(name);
+        if self.is_standing() {
+            self.stand_in_queue();
+        } else {
+            self.arm_deadline();
+            let (Onward::At(name) | Onward::Behind(name)) = &from;
+            self.enter_scopes_again(name);
+        }
         match from {
             Onward::At(step) => self.walk(step),
             Onward::Behind(step) => self.go_on_behind(&step),
@@ -89,6 +95,12 @@ impl Decider<'_> {
         }
         if let Some(step) = self.draft.run.first_undone().cloned().filter(|step| self.step(step).is_some()) {
             return Ok(Onward::At(step));
+        }
+        if self.draft.run.steps.is_empty()
+            && let Some(first) = self.def.first_step(&self.draft.run.id)
+        {
+            // It ended before its turn came: nothing of it has begun.
+            return Ok(Onward::At(first.id.clone()));
         }
         let step = self.failed_step().filter(|step| self.step(step).is_some()).ok_or_else(missing)?;
         Ok(if self.stands(&step) { Onward::Behind(step) } else { Onward::At(step) })

@@ -38,6 +38,7 @@ impl Decider<'_> {
             }
             self.ended_without_doubt()?;
         }
+        self.leave_queue();
         let kind = self.live(&RunEvent::RollBack(reason.to_owned()));
         if kind == Kind::Taken {
             self.give_dead_up();
@@ -68,7 +69,9 @@ impl Decider<'_> {
             Phase::Ended { .. } | Phase::Unwinding { to: Status::RolledBack, .. } => {
                 self.live(&RunEvent::RollBack(reason.to_owned()))
             }
-            Phase::Active | Phase::Paused { .. } | Phase::Unwinding { .. } => Kind::Refused,
+            Phase::Active | Phase::Paused { .. } | Phase::Queued { .. } | Phase::Unwinding { .. } => {
+                Kind::Refused
+            }
         }
     }
 

@@ -100,7 +100,7 @@ impl<'a> Decider<'a> {
 
     /// Returns the innermost scope around a step that has an edge for what goes wrong in it.
     pub(super) fn catching(&self, step: &str) -> Option<StepId> {
-        if !self.is_active() && !self.is_paused() {
+        if !self.is_active() && !self.is_held() {
             return None;
         }
         let catches = |open: &&Part<OpenScope>| {

@@ -19,7 +19,10 @@ impl<'a> Decider<'a> {
     /// Begins to unwind: nothing new starts, gates close, what has not left stays here.
     pub(super) fn begin_unwinding(&mut self) {
         let timers: Vec<TimerId> = self.draft.run.timers.keys().cloned().collect();
-        for timer in timers.iter().filter(|timer| matches!(timer, TimerId::Scope(_) | TimerId::Deadline)) {
+        for timer in timers
+            .iter()
+            .filter(|timer| matches!(timer, TimerId::Scope(_) | TimerId::Deadline | TimerId::Queue))
+        {
             self.draft.clear_timer(timer);
         }
         self.withdraw();

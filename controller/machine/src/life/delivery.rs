@@ -130,9 +130,17 @@ pub struct Arrival {
     pub digest: String,
     /// Its fields; of an item that could not be read whatever is known of it.
     pub content: Value,
+    /// How many runs in a row led to it, each begun by a record that the one before it wrote: with this one.
+    #[serde(default, skip_serializing_if = "is_none_in_a_row")]
+    pub chain: u32,
     /// Whether the content is the event's fields, so that a playbook may take it once it can. An item that could not be
     /// read is only shown: its sender, or the operator, must bring it again.
     pub readable: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_none_in_a_row(count: &u32) -> bool {
+    *count == 0
 }
 
 /// An entry of a delivery's log: what happened, and with the first one what came in.
@@ -232,6 +240,7 @@ mod tests {
             at: Stamp(1),
             digest: "d".to_owned(),
             content: json!({ "email": "a@b.example" }),
+            chain: 0,
             readable: true,
         }
     }

@@ -2,10 +2,11 @@
 //!
 //! | state | event => next |
 //! |---|---|
+//! | queued | turn => active · pause => paused, and it keeps its place · fail, give up, roll back, stood too long => unwinding |
 //! | active | pause => paused · fail, give up, deadline, roll back => unwinding · finish => ended |
-//! | paused | resume => active, or unwinding when overdue · fail, give up, roll back => unwinding · deadline => paused, overdue · finish => ended |
+//! | paused | resume => active, or queued where its turn had not come, or unwinding when overdue · fail, give up, roll back => unwinding · deadline => paused, overdue · finish => ended |
 //! | unwinding | unwound => ended · give up, fail, deadline => unwinding (first reason stays) · roll back => unwinding, and what the runs did that it started is taken back too |
-//! | ended | retry => active, unless it is done or rolled back · roll back => unwinding, unless it is rolled back · all else: refused |
+//! | ended | retry => active, or queued, unless it is done or rolled back · roll back => unwinding, unless it is rolled back · all else: refused |
 //!
 //! Kill is not here: it is written without asking any machine (`step_kill`).
 
@@ -38,8 +39,10 @@ pub enum RunEvent {
     Finish(Stamp),
     /// Everything is taken back.
     Unwound(Stamp),
-    /// The operator tries it again.
-    Retry,
+    /// Its turn in the queue of its playbook came.
+    Turn,
+    /// The operator tries it again; in the queue of its playbook it has this place then.
+    Retry(Option<Stamp>),
     /// What it did is taken back, whether it goes on or has ended, and however it has.
     RollBack(String),
 }
@@ -66,7 +69,11 @@ machine!(RunLife, Phase, RunEvent, RunAction, Phase::Active, on);
 fn on(_: &RunLife, phase: &Phase, event: &RunEvent, answer: &mut Answer<RunAction>) -> Outcome<Phase> {
     match phase {
         Phase::Active => active(event, answer),
-        Phase::Paused { reason, overdue } => paused(reason, *overdue, event, answer),
+        Phase::Queued { since } => queued(*since, event, answer),
+        Phase::Paused { reason, overdue, queued } => {
+            let pause = Pause { reason, overdue: *overdue, queued: *queued };
+            paused(pause, event, answer)
+        }
         Phase::Unwinding { to, reason } => unwinding(*to, reason, event, answer),
         Phase::Ended { status, .. } => ended(*status, event, answer),
     }
@@ -76,33 +83,72 @@ fn active(event: &RunEvent, answer: &mut Answer<RunAction>) -> Outcome<Phase> {
     match event {
         RunEvent::Pause(reason) => {
             answer.act(RunAction::Hold);
-            Outcome::Transition(Phase::Paused { reason: reason.clone(), overdue: false })
+            Outcome::Transition(Phase::Paused { reason: reason.clone(), overdue: false, queued: None })
         }
         RunEvent::Fail(reason) => unwind(Status::Failed, reason, answer),
         RunEvent::GiveUp(reason) => unwind(Status::Cancelled, reason, answer),
         RunEvent::Deadline => unwind(Status::Failed, DEADLINE, answer),
         RunEvent::RollBack(reason) => unwind(Status::RolledBack, reason, answer),
         RunEvent::Finish(at) => end(Status::Done, *at, None, answer),
-        RunEvent::Resume | RunEvent::Unwound(_) | RunEvent::Retry => Outcome::Super,
+        RunEvent::Turn => answer.repeated(),
+        RunEvent::Resume | RunEvent::Unwound(_) | RunEvent::Retry(_) => Outcome::Super,
     }
 }
 
 const DEADLINE: &str = "its deadline passed";
+const STOOD_TOO_LONG: &str = "it stood in the queue of its playbook for 30 days, and its turn did not come";
 
-fn paused(reason: &str, overdue: bool, event: &RunEvent, answer: &mut Answer<RunAction>) -> Outcome<Phase> {
+/// What holds for a run that stands holds for one that was paused there: it has not begun, so nothing is put back or taken out.
+fn queued(since: Stamp, event: &RunEvent, answer: &mut Answer<RunAction>) -> Outcome<Phase> {
     match event {
-        RunEvent::Pause(_) => answer.repeated(),
-        RunEvent::Resume if overdue => unwind(Status::Failed, DEADLINE, answer),
-        RunEvent::Resume => {
+        RunEvent::Turn => {
             answer.act(RunAction::GoOn);
             Outcome::Transition(Phase::Active)
         }
-        RunEvent::Deadline => Outcome::Transition(Phase::Paused { reason: reason.to_owned(), overdue: true }),
+        RunEvent::Pause(reason) => {
+            let (reason, queued) = (reason.clone(), Some(since));
+            Outcome::Transition(Phase::Paused { reason, overdue: false, queued })
+        }
+        RunEvent::Deadline => unwind(Status::Failed, STOOD_TOO_LONG, answer),
+        RunEvent::Fail(reason) => unwind(Status::Failed, reason, answer),
+        RunEvent::GiveUp(reason) => unwind(Status::Cancelled, reason, answer),
+        RunEvent::RollBack(reason) => unwind(Status::RolledBack, reason, answer),
+        RunEvent::Resume | RunEvent::Finish(_) | RunEvent::Unwound(_) | RunEvent::Retry(_) => Outcome::Super,
+    }
+}
+
+/// What a paused run was at.
+#[derive(Clone, Copy)]
+struct Pause<'a> {
+    reason: &'a str,
+    overdue: bool,
+    queued: Option<Stamp>,
+}
+
+fn paused(pause: Pause<'_>, event: &RunEvent, answer: &mut Answer<RunAction>) -> Outcome<Phase> {
+    let Pause { reason, overdue, queued } = pause;
+    match event {
+        RunEvent::Pause(_) => answer.repeated(),
+        RunEvent::Resume if overdue => {
+            let why = if queued.is_some() { STOOD_TOO_LONG } else { DEADLINE };
+            unwind(Status::Failed, why, answer)
+        }
+        RunEvent::Resume => match queued {
+            Some(since) => Outcome::Transition(Phase::Queued { since }),
+            None => {
+                answer.act(RunAction::GoOn);
+                Outcome::Transition(Phase::Active)
+            }
+        },
+        RunEvent::Deadline => {
+            let reason = reason.to_owned();
+            Outcome::Transition(Phase::Paused { reason, overdue: true, queued })
+        }
         RunEvent::Fail(why) => unwind(Status::Failed, why, answer),
         RunEvent::GiveUp(why) => unwind(Status::Cancelled, why, answer),
         RunEvent::RollBack(why) => unwind(Status::RolledBack, why, answer),
         RunEvent::Finish(at) => end(Status::Done, *at, None, answer),
-        RunEvent::Unwound(_) | RunEvent::Retry => Outcome::Super,
+        RunEvent::Unwound(_) | RunEvent::Turn | RunEvent::Retry(_) => Outcome::Super,
     }
 }
 
@@ -115,7 +161,9 @@ fn unwinding(to: Status, reason: &str, event: &RunEvent, answer: &mut Answer<Run
             answer.act(RunAction::TakeChildrenBack);
             Outcome::Transition(Phase::Unwinding { to: Status::RolledBack, reason: why.clone() })
         }
-        RunEvent::Pause(_) | RunEvent::Resume | RunEvent::Finish(_) | RunEvent::Retry => Outcome::Super,
+        RunEvent::Pause(_) | RunEvent::Resume | RunEvent::Finish(_) | RunEvent::Turn | RunEvent::Retry(_) => {
+            Outcome::Super
+        }
     }
 }
 
@@ -123,9 +171,9 @@ fn ended(status: Status, event: &RunEvent, answer: &mut Answer<RunAction>) -> Ou
     match event {
         RunEvent::RollBack(_) if status == Status::RolledBack => answer.repeated(),
         RunEvent::RollBack(reason) => unwind(Status::RolledBack, reason, answer),
-        RunEvent::Retry if !matches!(status, Status::Done | Status::RolledBack) => {
+        RunEvent::Retry(queue) if !matches!(status, Status::Done | Status::RolledBack) => {
             answer.act(RunAction::Begin);
-            Outcome::Transition(Phase::Active)
+            Outcome::Transition(queue.map_or(Phase::Active, |since| Phase::Queued { since }))
         }
         RunEvent::Deadline => answer.late(),
         _ => Outcome::Super,

@@ -8,6 +8,7 @@ mod branches;
 mod effect;
 mod gate;
 mod part;
+mod queue;
 mod scope;
 mod scoped;
 mod waiting;
@@ -40,6 +41,7 @@ pub use branches::{Bits, Branches, Results};
 pub use effect::{Child, Close, EffectPhase, EffectState, Life, Purpose, Traits};
 pub use gate::{Card, Coverage, CoveredCall, CoveredUndo, Decided, Gate, GatePhase, GateSubject, Shown};
 pub use part::Part;
+pub use queue::{MOST_STANDING, Member, Place, next};
 pub use scope::{Failing, OpenScope};
 pub use waiting::WakeUp;
 
@@ -78,6 +80,15 @@ pub struct Run {
     /// Whom it is about, where its playbook says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<About>,
+    /// How many runs in a row led to it, each begun by a record that the one before it wrote.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub chain: u32,
+    /// Whether it has a place in the queue of its playbook while it is live: [`Run::place`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub queues: bool,
+    /// When its turn came last, where it had to wait for it: its deadline counts from then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<Stamp>,
     /// When it started.
     pub started_at: Stamp,
     /// When its last entry happened.
@@ -147,6 +158,14 @@ pub enum Phase {
         reason: String,
         /// Whether the deadline passed meanwhile; it acts on resume.
         overdue: bool,
+        /// Since when it stood in the queue of its playbook when it was paused; absent where its turn had come.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        queued: Option<Stamp>,
+    },
+    /// It stands in the queue of its playbook: its turn has not come.
+    Queued {
+        /// Since when: who stands for longer goes first.
+        since: Stamp,
     },
     /// What was done is taken back.
     Unwinding {
@@ -346,12 +365,13 @@ impl Run {
         self.dry || self.stage == Stage::Observe
     }
 
-    /// Returns the word for lists: `waiting`, `running`, `paused`, `unwinding`, or the way it ended.
+    /// Returns the word for lists: `queued`, `waiting`, `running`, `paused`, `unwinding`, or the way it ended.
     #[must_use]
     pub fn status(&self) -> &'static str {
         match &self.phase {
             Phase::Active => self.active_word(),
             Phase::Paused { .. } => "paused",
+            Phase::Queued { .. } => "queued",
             Phase::Unwinding { .. } => "unwinding",
             Phase::Ended { status, .. } => status.word(),
         }

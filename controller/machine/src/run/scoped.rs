@@ -9,7 +9,7 @@ impl Run {
     /// Returns the scope that takes back what it did, where one does. What stands in it is left with it, so it is the innermost.
     #[must_use]
     pub fn failing_scope(&self) -> Option<&OpenScope> {
-        let goes_on = matches!(self.phase, Phase::Active | Phase::Paused { .. });
+        let goes_on = matches!(self.phase, Phase::Active | Phase::Paused { .. } | Phase::Queued { .. });
         self.scopes.last().map(|scope| &**scope).filter(|scope| goes_on && scope.failing.is_some())
     }
 

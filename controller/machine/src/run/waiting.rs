@@ -67,6 +67,11 @@ pub enum WakeUp {
         /// When the run gives up.
         until: Stamp,
     },
+    /// The turn of the run, which other runs of its playbook have before it.
+    Turn {
+        /// When it has stood for too long.
+        until: Stamp,
+    },
     /// The pause that the run is in.
     Paused {
         /// Why it was paused, for people.
@@ -85,6 +90,7 @@ impl Run {
         if let Phase::Paused { reason, .. } = &self.phase {
             causes.push(WakeUp::Paused { reason: reason.clone() });
         }
+        causes.extend(self.timers.get(&TimerId::Queue).map(|until| WakeUp::Turn { until: *until }));
         causes.extend(self.effects.iter().filter_map(|(id, state)| effect_cause(id, state)));
         causes.extend(
             self.branches.iter().filter_map(|(round, branches)| self.branches_cause(round, branches)),

@@ -27,6 +27,7 @@ use crate::{
     dice::Dice,
     host::{Broken, Host},
     mailboxes::sent,
+    queues,
     world::{World, sample_of},
 };
 
@@ -122,6 +123,11 @@ impl<H: Host> Chaos<H> {
     /// # Errors
     /// [`Broken`] where a law does not hold.
     pub fn disturb(&mut self) -> Result<(), Broken> {
+        self.disturb_once()?;
+        queues::one_works(&self.host)
+    }
+
+    fn disturb_once(&mut self) -> Result<(), Broken> {
         let now = self.host.now().plus(self.draw(5_000));
         self.host.set_clock(now)?;
         if self.chance(50) {
@@ -150,6 +156,8 @@ impl<H: Host> Chaos<H> {
         self.faults = Faults { lose: 0, fail: 0, late: 0, meddle: 0, crash: 0 };
         for round in 0.. {
             self.host.deliver_post()?;
+            queues::one_works(&self.host)?;
+            queues::whoever_stands_is_released(&self.host)?;
             if self.runs().all(|run| run.is_ended()) {
                 return Ok(true);
             }
@@ -379,6 +387,8 @@ fn unstarted() -> RunStarted {
         about: None,
         speaker: None,
         hearing: None,
+        queue: None,
+        chain: 0,
         purses: Vec::new(),
     }
 }

@@ -105,14 +105,14 @@ fn acted_twice(acts: &[Act]) -> Vec<String> {
 }
 
 /// Nothing acts without a lease that is durable; a run or a scope that unwinds, or has ended, sends nothing but what takes something
-/// back.
+/// back, and a run that stands in a queue sends nothing.
 fn unsent(case: &Case<'_>) -> Vec<String> {
     let judged = case.acts.iter().filter_map(|act| {
         let Some(sent) = case.history.sent.get(&(act.effect.clone(), act.attempt)) else {
             return Some(format!("{}#{} acted, and its log has no lease of it", act.effect, act.attempt));
         };
         let is_unwanted = act.class != Effect::Read && !act.is_undo && sent.is_unwanted;
-        is_unwanted.then(|| format!("{} was sent while its run unwound", act.effect))
+        is_unwanted.then(|| format!("{} was sent while its run unwound, or stood in its queue", act.effect))
     });
     judged.collect()
 }

@@ -198,6 +198,8 @@ fn run_of(plan: &Plan, bundle: &Bundle, started: Started) -> RunStarted {
         dry: false,
         speaker: Some(speaker),
         hearing: None,
+        queue: None,
+        chain: 0,
         purses: Vec::new(),
     }
 }

@@ -77,6 +77,8 @@ impl Player<'_> {
             dry: perform.dry,
             speaker: None,
             hearing: None,
+            queue: None,
+            chain: 0,
             purses: Vec::new(),
         };
         self.host.start(started)?;

@@ -30,6 +30,16 @@ impl Tree {
 
     /// Starts a company's run, and does its first act.
     pub(crate) fn of(company: &Company) -> Self {
+        let mut tree = Self::standing(company);
+        let root = tree.root.clone();
+        // Where it stands in a queue its turn comes with the first look.
+        tree.settle();
+        tree.act(&root);
+        tree
+    }
+
+    /// Starts a company's run, and delivers nothing.
+    pub(crate) fn standing(company: &Company) -> Self {
         let mut host = MemoryHost::seeded(3);
         for bundle in company.plan.bundles.values() {
             host.define(Arc::clone(bundle));
@@ -37,8 +47,6 @@ impl Tree {
         let started = company.started(1);
         let mut tree = Self { host, root: started.run.clone(), acts: Vec::new() };
         assert_eq!(tree.host.start(started), Ok(Verdict::Applied));
-        let root = tree.root.clone();
-        tree.act(&root);
         tree
     }
 

@@ -94,9 +94,8 @@ impl Out {
     pub(crate) fn status(&self, status: &str) -> Words {
         let paint = match status {
             "done" | "succeeded" | "approved" | "applied" | "true" => Paint::Green,
-            "waiting" | "open" | "paused" | "unwinding" | "rolled_back" | "backing_off" | "changed" => {
-                Paint::Yellow
-            }
+            "waiting" | "queued" | "open" | "paused" | "unwinding" | "rolled_back" | "backing_off"
+            | "changed" => Paint::Yellow,
             "failed" | "dead" | "unknown" | "quarantined" | "killed" | "refused" => Paint::Red,
             _ => return Words::line(status),
         };

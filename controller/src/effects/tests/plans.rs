@@ -281,6 +281,7 @@ pub(crate) fn job(call: Call) -> Perform {
         approval: None,
         timeout: 2_000,
         dry: false,
+        chain: 0,
     }
 }
 

@@ -47,6 +47,7 @@ fn started_by(trigger: &Trigger) -> String {
         Trigger::Manual => "Started by hand or by another playbook.".to_owned(),
         Trigger::Event { connector, event, .. } => format!("Started by {connector}.{event}."),
         Trigger::Signal { signal, .. } => format!("Started by the signal {signal}."),
+        Trigger::Record { record, on, .. } => format!("Started by each {record} that is {}.", on.in_words()),
         Trigger::Schedule { cron, zone, .. } => format!("Started by the schedule {cron} in {zone}."),
     }
 }
@@ -59,7 +60,9 @@ pub(super) async fn page(State(app): State<App>, who: Principal, Path(id): Path<
     let playbook = playbook.ok_or_else(|| Refusal::not_found("playbook", &id))?;
     let slots = match playbook.trigger {
         Trigger::Schedule { .. } => app.desk.slots(&who, &id, Some(10)).await?,
-        Trigger::Manual | Trigger::Event { .. } | Trigger::Signal { .. } => Vec::new(),
+        Trigger::Manual | Trigger::Event { .. } | Trigger::Signal { .. } | Trigger::Record { .. } => {
+            Vec::new()
+        }
     };
     Ok(Page(frame.page(Tab::Playbooks, &playbook.title, &content(playbook, &slots))))
 }

@@ -15,10 +15,11 @@ use crate::{
 };
 
 /// The statuses that a filter offers.
-const STATUSES: [&str; 10] = [
+const STATUSES: [&str; 11] = [
     "live",
     "running",
     "waiting",
+    "queued",
     "paused",
     "unwinding",
     "done",

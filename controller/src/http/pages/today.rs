@@ -180,7 +180,7 @@ fn slots(plan: &Plan, now: Stamp) -> Vec<Coming> {
             let link = format!("/playbooks/{}", playbook.id);
             Some(Coming { at: next(cron, zone)?, what: playbook.title.clone(), link })
         }
-        Trigger::Manual | Trigger::Event { .. } | Trigger::Signal { .. } => None,
+        Trigger::Manual | Trigger::Event { .. } | Trigger::Signal { .. } | Trigger::Record { .. } => None,
     });
     scheduled.collect()
 }

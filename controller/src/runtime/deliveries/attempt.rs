@@ -8,10 +8,11 @@ use adjutant_machine::{
 };
 use adjutant_spec::{
     kinds::Role,
-    plan::{Automatic, Playbook, Trigger},
+    plan::{Automatic, Plan, Playbook, Trigger},
     schema::complaints,
 };
 
+use super::changes;
 use crate::runtime::{
     Error,
     core::{Core, Live},
@@ -94,6 +95,10 @@ pub(super) async fn attempt(
         tried.unmet.push(Unmet { playbook: None, reason });
         return Ok(tried);
     }
+    if let Some(unmet) = changes::too_many(arrival) {
+        tried.unmet.push(unmet);
+        return Ok(tried);
+    }
     if let Err(reason) = readable(live, arrival) {
         tried.unmet.push(Unmet { playbook: None, reason });
         return Ok(tried);
@@ -106,15 +111,28 @@ pub(super) async fn attempt(
     let connector = live.plan.as_ref().and_then(|plan| plan.connector(&arrival.connector));
     let speaker = Speaker::of_connector(connector);
     for playbook in wanted {
-        let Trigger::Event { overlap, accept, .. } = &playbook.trigger else { continue };
-        if let Some(reason) = unasked(live, arrival, accept) {
-            tracing::info!(playbook = playbook.id, delivery = arrival.id, reason, "a mail starts nothing");
-            tried.skipped.push(Unmet { playbook: Some(playbook.id.clone()), reason });
-            continue;
+        match asks_for(live, playbook, arrival) {
+            Ok(Asked::Yes) => {}
+            Ok(Asked::NotMeant) => continue,
+            Ok(Asked::No(reason)) => {
+                tracing::info!(
+                    playbook = playbook.id,
+                    delivery = arrival.id,
+                    reason,
+                    "a mail starts nothing"
+                );
+                tried.skipped.push(Unmet { playbook: Some(playbook.id.clone()), reason });
+                continue;
+            }
+            Err(reason) => {
+                tried.unmet.push(Unmet { playbook: Some(playbook.id.clone()), reason });
+                continue;
+            }
         }
         let (event, by) = (&arrival.content, arrival.by.as_str());
         let late_since = before.map(|_| arrival.at);
-        let fired = Fired { overlap: *overlap, event, by, compares: true, speaker, late_since };
+        let (overlap, chain) = (playbook.trigger.overlap(), arrival.chain);
+        let fired = Fired { overlap, event, by, compares: true, speaker, late_since, chain };
         let id = Some(playbook.id.clone());
         match start::triggered(core, live, playbook, &fired).await? {
             Begun::Run(run) => tried.started.push(run),
@@ -130,6 +148,10 @@ pub(super) async fn attempt(
 
 /// Returns whether the content is what the connector in force declares.
 fn readable(live: &Live, arrival: &Arrival) -> Result<(), String> {
+    if changes::kind_of(arrival).is_some() {
+        // It was judged when it was written; what a playbook makes of it is judged as it begins.
+        return Ok(());
+    }
     let Arrival { connector, event, content, .. } = arrival;
     let plan = live.plan.as_ref().ok_or("no revision is in force yet")?;
     let found = plan.connector(connector);
@@ -147,17 +169,12 @@ fn readable(live: &Live, arrival: &Arrival) -> Result<(), String> {
 /// could not begin before, since a playbook that came later did not miss anything.
 fn wanted<'a>(
     live: &'a Live,
-    arrival: &Arrival,
+    arrival: &'a Arrival,
     before: Option<&Kept>,
     unmet: &mut Vec<Unmet>,
 ) -> Vec<&'a Playbook> {
     let Some(plan) = &live.plan else { return Vec::new() };
-    let told_by = plan.oldest_connector(&arrival.connector);
-    let triggered = |playbook: &&Playbook| {
-        matches!(&playbook.trigger, Trigger::Event { connector, event, .. }
-            if plan.oldest_connector(connector) == told_by && *event == arrival.event)
-    };
-    let all: Vec<&Playbook> = plan.playbooks.values().map(AsRef::as_ref).filter(triggered).collect();
+    let all = triggered(plan, arrival);
     let Some(kept) = before.filter(|kept| !kept.runs.is_empty()) else { return all };
     let DeliveryPhase::Open { reasons } = &kept.phase else { return all };
     let mut left = Vec::new();
@@ -174,6 +191,37 @@ fn wanted<'a>(
         }
     }
     left
+}
+
+fn triggered<'a>(plan: &'a Plan, arrival: &'a Arrival) -> Vec<&'a Playbook> {
+    if let Some(kind) = changes::kind_of(arrival) {
+        return changes::begun_by(plan, kind).collect();
+    }
+    let told_by = plan.oldest_connector(&arrival.connector);
+    let is_meant = |playbook: &&Playbook| {
+        matches!(&playbook.trigger, Trigger::Event { connector, event, .. }
+            if plan.oldest_connector(connector) == told_by && *event == arrival.event)
+    };
+    plan.playbooks.values().map(AsRef::as_ref).filter(is_meant).collect()
+}
+
+/// Whether a playbook takes what triggers it.
+enum Asked {
+    Yes,
+    /// Not this one: its trigger says which ones it means, and nothing is lost by that.
+    NotMeant,
+    /// Not this one, for a reason that its sender may want to know.
+    No(String),
+}
+
+fn asks_for(live: &Live, playbook: &Playbook, arrival: &Arrival) -> Result<Asked, String> {
+    match &playbook.trigger {
+        Trigger::Event { accept, .. } => Ok(unasked(live, arrival, accept).map_or(Asked::Yes, Asked::No)),
+        Trigger::Record { .. } => {
+            Ok(if changes::wants(live, playbook, arrival)? { Asked::Yes } else { Asked::NotMeant })
+        }
+        Trigger::Manual | Trigger::Schedule { .. } | Trigger::Signal { .. } => Ok(Asked::NotMeant),
+    }
 }
 
 fn nobody(live: &Live, arrival: &Arrival) -> String {

@@ -11,13 +11,14 @@
 //! runs. The rows are one batch with the delivery's entry, and the entry's number is the guard against two that try at once.
 
 mod attempt;
+pub(super) mod changes;
 mod handle;
 mod store;
 
 use std::sync::Arc;
 
 use adjutant_machine::{
-    journal::{JournalError, Row},
+    journal::{Batch, JournalError, Row, RowWrite, Table},
     life::delivery::{Arrival, DeliveryEvent, DeliveryPhase, Kept, Unmet, name},
 };
 
@@ -42,7 +43,7 @@ pub(super) async fn intake(core: &Arc<Core>, delivery: Delivery) -> Result<Taken
     let Delivery { connector, event, id, fields, by, .. } = delivery;
     let digest = digest(&event, &fields);
     let at = core.clock.now();
-    let arrival = Arrival { connector, event, id, by, at, digest, content: fields, readable: true };
+    let arrival = Arrival { connector, event, id, by, at, digest, content: fields, chain: 0, readable: true };
     let taken = take(core, &arrival).await?;
     Ok(Taken { why: taken.why.or(repeated.filter(|_| taken.known)), ..taken })
 }
@@ -52,7 +53,7 @@ pub(super) async fn set_aside(core: &Arc<Core>, wish: SetAside) -> Result<String
     let SetAside { connector, event, id, by, content, reason } = wish;
     let digest = digest(&event, &content);
     let at = core.clock.now();
-    let arrival = Arrival { connector, event, id, by, at, digest, content, readable: false };
+    let arrival = Arrival { connector, event, id, by, at, digest, content, chain: 0, readable: false };
     let name = name(&arrival.connector, &arrival.id);
     for _ in 0..MOST_TRIES {
         let standing = look(core, &arrival).await?;
@@ -143,7 +144,8 @@ pub(super) async fn start(core: &Arc<Core>, id: &str) -> Result<Answer, Error> {
             reason: "it could not be read: let its sender bring it again, or drop it".to_owned(),
         });
     }
-    let taken = take(core, &kept.arrival).await?;
+    // Whoever starts it by hand has looked: it begins a row of its own.
+    let taken = take(core, &Arrival { chain: 0, ..kept.arrival }).await?;
     let runs: Vec<&str> = taken.runs.iter().map(|run| run.run.as_str()).collect();
     match (&taken.open, &taken.why) {
         (Some(_), Some(why)) => Err(Error::Conflict { reason: format!("it still cannot start: {why}") }),
@@ -181,6 +183,24 @@ async fn open(core: &Arc<Core>, id: &str) -> Result<KeptAt, Error> {
             let (by, at) = &found.kept.changed;
             Err(Error::Conflict { reason: format!("it was {} at {} by {by}", other.word(), When(*at)) })
         }
+    }
+}
+
+/// Takes in what came from inside, a record that was written; the row that owed it goes once it has its runs or is open.
+pub(super) async fn owed(core: &Arc<Core>, key: Vec<u8>, arrival: Arrival) {
+    match take(core, &arrival).await {
+        Ok(Taken { runs, open, .. }) => {
+            tracing::debug!(delivery = arrival.id, ?runs, ?open, "a record was written");
+        }
+        // Its row is still in the outbox: the next process takes it up.
+        Err(error) => {
+            tracing::error!(%error, connector = arrival.connector, delivery = arrival.id, "what a record begins waits");
+            return;
+        }
+    }
+    let row = RowWrite { table: Table::Outbox, key, value: None };
+    if let Err(error) = core.write(Batch { writes: vec![row], ..Batch::default() }).await {
+        tracing::warn!(%error, "what a record begins may be taken in twice: it has its runs already");
     }
 }
 

@@ -20,7 +20,7 @@ use crate::runtime::{
     Error,
     core::Core,
     draft::{Action, Outgoing, Posted, posted},
-    outbox,
+    notices::{self, NoticeByRule},
     rows::{self, outbox::MessageId},
     view,
     views::When,
@@ -93,14 +93,21 @@ pub(super) async fn write(
         Err(error) => return Err(error),
     }
     core.count_open(&arrival.connector, was_open, is_open);
-    told.into_iter().for_each(|action| outbox::act(core, action));
+    told.into_iter().for_each(|Told { key, letter }| notices::send(core, key, letter));
     Ok(true)
 }
 
 struct DeliveryChange {
     batch: Batch,
     is_open: bool,
-    told: Vec<Action>,
+    told: Vec<Told>,
+}
+
+/// A notice on its way.
+struct Told {
+    /// Its row in the outbox.
+    key: Vec<u8>,
+    letter: NoticeByRule,
 }
 
 /// Returns the batch of a change; `None` where nothing is new.
@@ -169,7 +176,7 @@ struct KeptStep<'a> {
 }
 
 /// Adds the entry, the state and the index row of a delivery to its batch, and what the operator is told.
-fn append(core: &Core, batch: &mut Batch, step: &KeptStep<'_>) -> Result<Vec<Action>, Error> {
+fn append(core: &Core, batch: &mut Batch, step: &KeptStep<'_>) -> Result<Vec<Told>, Error> {
     let KeptStep { before: kept, after: next, seq, entry } = *step;
     let bug = |error: serde_json::Error| Error::Bug(format!("a delivery has no JSON form: {error}"));
     let id = instance(&name(&next.arrival.connector, &next.arrival.id));
@@ -204,9 +211,17 @@ fn append(core: &Core, batch: &mut Batch, step: &KeptStep<'_>) -> Result<Vec<Act
     let posted = posted(core, MessageId { entry: told, index: 0 }, message);
     let one = |Posted { row, action }| {
         batch.writes.push(row);
-        action
+        match action {
+            Action::Message { key, message } => match *message {
+                Outgoing::Notice { notice, rule } => {
+                    Some(Told { key, letter: NoticeByRule { notice, rule } })
+                }
+                Outgoing::Deliver { .. } | Outgoing::Arrived { .. } => None,
+            },
+            _ => None,
+        }
     };
-    Ok(posted.into_iter().map(one).collect())
+    Ok(posted.into_iter().filter_map(one).collect())
 }
 
 fn notice(id: &InstanceId, kept: &Kept) -> Notice {

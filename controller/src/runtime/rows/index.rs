@@ -1,6 +1,7 @@
 //! The rows of the index: lists, and what is found by somebody else's id. Their keys say whose they are, and a list's rows lie in
 //! groups whose members are counted.
 
+use adjutant_machine::run::{Member, Place};
 use adjutant_spec::plan::OldestId;
 
 use super::{END, EffectId, Stamp, key, newest_first, ordered};
@@ -118,6 +119,50 @@ pub(in crate::runtime) fn judged_of(route: &str) -> Vec<u8> {
     key(&[b"r", route.as_bytes(), b""])
 }
 
+/// What the rows of places in queues begin with.
+pub(in crate::runtime) const QUEUES: &[u8] = b"q\0";
+/// The value of the row of a run that is paused where it stands.
+pub(in crate::runtime) const PAUSED_IN_QUEUE: &str = "paused";
+
+/// A place in the queue of a playbook: who works lies before those that stand, and these in their order.
+pub(in crate::runtime) fn queue(playbook: &OldestId, place: Place, run: &str) -> Vec<u8> {
+    let mut bytes = queue_of(playbook);
+    let (sort, since) = match place {
+        Place::Works => (b'1', Stamp(0)),
+        Place::Stands { since, .. } => (b'2', since),
+    };
+    bytes.push(sort);
+    bytes.extend_from_slice(&ordered(since));
+    bytes.extend_from_slice(run.as_bytes());
+    bytes
+}
+
+pub(in crate::runtime) fn queue_of(playbook: &OldestId) -> Vec<u8> {
+    key(&[b"q", playbook.as_str().as_bytes(), b""])
+}
+
+/// What the row of a place says.
+pub(in crate::runtime) struct QueueRow {
+    /// The playbook whose queue it is.
+    pub(in crate::runtime) oldest: OldestId,
+    /// Who has the place.
+    pub(in crate::runtime) member: Member,
+}
+
+/// Reads the row of a place.
+pub(in crate::runtime) fn queued(bytes: &[u8], value: &[u8]) -> Option<QueueRow> {
+    let rest = bytes.strip_prefix(QUEUES)?;
+    let (playbook, tail) = rest.split_at_checked(rest.iter().position(|byte| *byte == END)?)?;
+    let (place, run) = tail.get(1..)?.split_at_checked(9)?;
+    let (sort, since) = place.split_first()?;
+    let since = super::unordered(since.try_into().ok()?);
+    let is_ready = value != PAUSED_IN_QUEUE.as_bytes();
+    let place = if *sort == b'1' { Place::Works } else { Place::Stands { since, is_ready } };
+    let run = std::str::from_utf8(run).ok()?.to_owned();
+    let oldest = OldestId::never_renamed(std::str::from_utf8(playbook).ok()?);
+    Some(QueueRow { oldest, member: Member { place, run } })
+}
+
 pub(in crate::runtime) fn head(run: &str) -> Vec<u8> {
     key(&[b"i", run.as_bytes()])
 }
@@ -168,6 +213,7 @@ pub(in crate::runtime) fn read(bytes: &[u8]) -> Option<IndexRow> {
         b"t\0" => (text(&pair(rest)?.1)?, Meaning::Other),
         b"g\0" => (run_of(&text(rest.get(8..)?)?).to_owned(), Meaning::Other),
         b"i\0" => (text(rest)?, Meaning::Other),
+        b"q\0" => (queued(bytes, &[])?.member.run, Meaning::Other),
         b"d\0" => (run_of(&text(rest)?).to_owned(), Meaning::Other),
         b"r\0" => (run_of(&text(&pair(rest)?.1)?).to_owned(), Meaning::Other),
         _ => return None,

@@ -71,6 +71,7 @@ fn sending(arrival: &Arrival, mailbox: MailboxId, speaker: Speaker) -> Sending {
         data: bounded(&arrival.content),
         by: arrival.by.clone(),
         speaker,
+        chain: 0,
     }
 }
 

@@ -53,6 +53,8 @@ pub(super) struct Sending {
     /// Who sends it, and how far their words are trusted.
     pub(super) by: String,
     pub(super) speaker: Speaker,
+    /// How many runs in a row led to it: what it starts goes on counting.
+    pub(super) chain: u32,
 }
 
 /// What became of a signal.
@@ -109,7 +111,8 @@ async fn trigger(core: &Arc<Core>, sending: &Sending, sent: &mut Sent) -> Result
         let Trigger::Signal { overlap, .. } = &playbook.trigger else { continue };
         let (event, by) = (&event, sending.by.as_str());
         let (speaker, late_since) = (sending.speaker, None);
-        let fired = Fired { overlap: *overlap, event, by, compares: true, speaker, late_since };
+        let chain = sending.chain;
+        let fired = Fired { overlap: *overlap, event, by, compares: true, speaker, late_since, chain };
         let reason = match start::triggered(core, &live, &playbook, &fired).await? {
             Begun::Run(run) => {
                 sent.started.push(run);
@@ -141,6 +144,7 @@ pub(super) async fn perform(core: &Arc<Core>, perform: Perform) {
         data,
         by: format!("run:{}", effect.run),
         speaker: Speaker::Outside,
+        chain: perform.chain,
     };
     let event = match send(core, sending).await {
         Ok(sent) => Event::EffectSucceeded {
@@ -204,7 +208,7 @@ pub(super) async fn wished(core: &Arc<Core>, wish: SignalWish) -> Result<Answer,
         )));
     }
     let id = id.unwrap_or_else(|| core.unique("signal"));
-    let sent = send(core, Sending { id, signal, to, triggers, data, by, speaker }).await?;
+    let sent = send(core, Sending { id, signal, to, triggers, data, by, speaker, chain: 0 }).await?;
     let is_put = sent.put.is_some_and(|put| !put.is_repeated);
     let is_new = is_put || sent.started.iter().any(|started| started.created);
     Ok(Answer { applied: is_new, message: in_words(&sent) })

@@ -37,6 +37,7 @@ fn call() -> Perform {
         approval: None,
         timeout: 2_000,
         dry: false,
+        chain: 0,
     }
 }
 

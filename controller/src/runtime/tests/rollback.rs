@@ -197,8 +197,13 @@ async fn a_branch_is_taken_back_with_its_run_and_not_alone() {
 async fn an_undo_that_asks_says_so_before_and_does() {
     let files =
         [("playbooks/mark.toml", MARK), ("connectors/desk.toml", DESK), ("policies/grants.toml", GRANT)];
-    let company =
-        Company { plan: small(&files), playbook: "mark", inputs: Vec::new(), answers: BTreeMap::new() };
+    let company = Company {
+        plan: small(&files),
+        playbook: "mark",
+        inputs: Vec::new(),
+        answers: BTreeMap::new(),
+        queues: false,
+    };
     let (world, run) = ran(&company).await;
     let shown = preview(&world, &run).await;
     assert!(shown.taken[0].asks, "{shown:#?}");
@@ -264,7 +269,7 @@ fn herd() -> Company {
         ("policies/grants.toml", GRANT),
     ];
     let inputs = vec![("places", json!(["here", "there"]))];
-    Company { plan: small(&files), playbook: "herd", inputs, answers: BTreeMap::new() }
+    Company { plan: small(&files), playbook: "herd", inputs, answers: BTreeMap::new(), queues: false }
 }
 
 const HERD: &str = r#"schema = "adjutant/v1"

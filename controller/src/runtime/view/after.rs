@@ -75,12 +75,18 @@ fn children(core: &Core, run: &Run) -> Result<Vec<LiveChild>, Error> {
     Ok(found)
 }
 
-/// Says where a run that was tried again stands: at a step, before a person, or at its end once more.
+/// Says where a run that was tried again stands: in its queue, at a step, before a person, or at its end once more.
 pub(in crate::runtime) fn after_retry(core: &Core, id: &str) -> Result<String, Error> {
     let run = reads::load(core, id)?;
     if let (Phase::Ended { .. } | Phase::Unwinding { .. }, Some(failure)) = (&run.phase, &run.failure) {
         let step = failure.step.as_ref().map_or_else(String::new, |step| format!("step \"{step}\": "));
         return Ok(format!(", and it failed again at once: {step}{}", failure.message));
+    }
+    if let (Phase::Queued { .. }, Some(position)) = (&run.phase, &run.position) {
+        let step = &position.step;
+        return Ok(format!(
+            ": it stands in the queue of its playbook, and goes on at step \"{step}\" when its turn comes"
+        ));
     }
     Ok(match run.position.as_ref().map(|position| (&position.step, &position.wait)) {
         Some((step, Wait::Gate(gate))) => {

@@ -26,13 +26,23 @@ use crate::runtime::{
     },
 };
 
-const STATUSES: [&str; 9] =
-    ["running", "waiting", "paused", "unwinding", "done", "failed", "cancelled", "killed", "rolled_back"];
+const STATUSES: [&str; 10] = [
+    "running",
+    "waiting",
+    "queued",
+    "paused",
+    "unwinding",
+    "done",
+    "failed",
+    "cancelled",
+    "killed",
+    "rolled_back",
+];
 
 /// Those of runs that are over.
 pub(in crate::runtime) const ENDED: &[&str] = &["done", "failed", "cancelled", "killed", "rolled_back"];
 /// Those of runs that are not over; `live` asks for all of them.
-pub const LIVE: &[&str] = &["running", "waiting", "paused", "unwinding"];
+pub const LIVE: &[&str] = &["running", "waiting", "queued", "paused", "unwinding"];
 
 /// Returns the statuses that a word asks for.
 fn asked_for(status: Option<&str>) -> Result<&'static [&'static str], Error> {
@@ -44,7 +54,7 @@ fn asked_for(status: Option<&str>) -> Result<&'static [&'static str], Error> {
     place.map(|place| &STATUSES[place..=place]).ok_or_else(|| {
         let known = STATUSES.join(", ");
         Error::invalid(format!(
-            "no run has the status \"{status}\"; there are {known}, and live for the first four"
+            "no run has the status \"{status}\"; there are {known}, and live for the first five"
         ))
     })
 }

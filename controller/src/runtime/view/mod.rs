@@ -15,6 +15,7 @@ mod line;
 mod lists;
 mod origin;
 mod part;
+mod queue;
 mod recorded;
 mod rollback;
 mod run;

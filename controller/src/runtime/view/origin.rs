@@ -9,6 +9,7 @@ use super::line::{line, path, summary};
 use crate::runtime::{
     Error,
     core::Core,
+    deliveries::changes,
     reads,
     views::{When, WhyLine},
 };
@@ -50,8 +51,11 @@ pub(super) fn tell(core: &Core, delivery: &NamedDelivery) -> Result<Vec<WhyLine>
     }
     chain.push(line("event", &kept.arrival.id, came(kept), Some(When(kept.arrival.at))));
     chain.extend(lies(kept).map(|text| line("file", &kept.arrival.id, text, None)));
-    let file = path("connectors", &kept.arrival.connector);
-    chain.push(line("file", &file, format!("{file} says what comes in by it"), None));
+    let (file, says) = match changes::kind_of(&kept.arrival) {
+        Some(kind) => (format!("records/{kind}.json"), "says what such a record holds"),
+        None => (path("connectors", &kept.arrival.connector), "says what comes in by it"),
+    };
+    chain.push(line("file", &file, format!("{file} {says}"), None));
     Ok(chain)
 }
 
@@ -91,6 +95,10 @@ fn taken_by(core: &Core, id: &str) -> Result<WhyLine, Error> {
 
 fn came(kept: &Kept) -> String {
     let arrival = &kept.arrival;
+    if let Some(kind) = changes::kind_of(arrival) {
+        let (by, key) = (&arrival.by, arrival.content["key"].as_str().unwrap_or_default());
+        return format!("{by} wrote {kind} \"{key}\": it was {}", arrival.event);
+    }
     let what = match arrival.event.as_str() {
         "" => "an item that could not be read".to_owned(),
         event => format!("event \"{event}\""),

@@ -20,7 +20,7 @@ use adjutant_spec::plan::{Bundle, Step};
 use serde_json::Value;
 
 use super::{
-    part, said,
+    part, queue, said,
     whom::{Called, called},
 };
 use crate::runtime::{
@@ -63,7 +63,11 @@ fn place(core: &Core, run: &Run, effect: &EffectId) -> Option<InLine> {
 
 /// Says why a run waits now: for what, behind how many others, and until when.
 pub(super) fn cause_now(core: &Core, run: &Run, cause: &WakeUp) -> String {
-    let WakeUp::Effect { effect, .. } = cause else { return self::cause(cause) };
+    let effect = match cause {
+        WakeUp::Effect { effect, .. } => effect,
+        WakeUp::Turn { until } => return queue::in_words(core, run, *until),
+        _ => return self::cause(cause),
+    };
     let Some(place) = place(core, run, effect) else { return self::cause(cause) };
     let before = match place.before {
         0 => String::new(),
@@ -455,6 +459,7 @@ pub(super) fn cause(cause: &WakeUp) -> String {
             format!("{}, or the end of the wait at {}", mailbox.in_words(), When(*until))
         }
         WakeUp::Paused { reason } => format!("paused: {reason}"),
+        WakeUp::Turn { until } => queue::alone(*until),
     }
 }
 

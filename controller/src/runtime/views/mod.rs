@@ -119,7 +119,7 @@ pub struct RunLine {
     pub id: String,
     /// Its playbook.
     pub playbook: String,
-    /// `running`, `waiting`, `paused`, `unwinding`, `done`, `failed`, `cancelled`, `killed`, `rolled_back`, `quarantined`.
+    /// `running`, `waiting`, `queued`, `paused`, `unwinding`, `done`, `failed`, `cancelled`, `killed`, `rolled_back`, `quarantined`.
     pub status: String,
     /// Where it stands; absent once it has ended.
     pub step: Option<String>,

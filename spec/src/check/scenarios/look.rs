@@ -163,6 +163,7 @@ impl<'a> Look<'a> {
             Trigger::Manual => "is started by hand: give an `input`",
             Trigger::Event { .. } => "is started by an event: give an `event`, or an `input`",
             Trigger::Signal { .. } => "is started by a signal: give an `input`",
+            Trigger::Record { .. } => "is started by a write of a record: give an `input`",
             Trigger::Schedule { .. } => "is started by its schedule: give a `slot`, or an `input`",
         };
         out.say(

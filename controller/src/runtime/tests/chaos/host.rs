@@ -27,13 +27,12 @@ use super::{
 };
 use crate::runtime::{
     Activation, Clock, Error, ManualClock, Performer, Settings, activate,
+    begin::begin_run,
     core::{Core, Stop},
     identity::NewRun,
     mailbox::{Job, Message},
     open::{self, Opened},
-    rows, signals,
-    start::begin_run,
-    view,
+    places, rows, signals, view,
 };
 
 /// Nothing takes so long: whoever waits longer waits for ever.
@@ -342,7 +341,13 @@ impl Host for RuntimeHost {
         let wish = NewRun { started, oldest, by: "operator".to_owned(), meant: None };
         let (sender, mut receiver) = oneshot::channel();
         let core = Arc::clone(self.core());
-        let begin = async move { drop(sender.send(begin_run(&core, wish).await)) };
+        let begin = async move {
+            let started = match wish.started.queue {
+                Some(_) => places::begin(&core, wish).await,
+                None => begin_run(&core, wish).await,
+            };
+            drop(sender.send(started));
+        };
         self.core().spawn(begin);
         self.settle()?;
         match receiver.try_recv() {

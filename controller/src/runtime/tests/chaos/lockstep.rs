@@ -64,12 +64,18 @@ impl Lockstep {
         let starts = jobs.iter().filter(|job| matches!(job, Job::Start { reply: Some(_), .. })).count();
         // However many runs the clock's task tells that it was set back, it is one that waits.
         let clock = usize::from(jobs.iter().any(|job| is_told_of_the_clock(job)));
-        core.work.load(Ordering::SeqCst) - (jobs.len() + starts + clock)
+        let turns = jobs.iter().filter(|job| is_a_turn(job)).count();
+        core.work.load(Ordering::SeqCst) - (jobs.len() + starts + clock + turns)
     }
 }
 
 fn is_told_of_the_clock(job: &Job) -> bool {
     matches!(job, Job::Event { envelope, reply: Some(_), .. } if matches!(envelope.event, Event::ClockSetBack))
+}
+
+/// Whoever gives a turn waits until it is taken.
+fn is_a_turn(job: &Job) -> bool {
+    matches!(job, Job::Event { envelope, reply: Some(_), .. } if matches!(envelope.event, Event::TurnCame))
 }
 
 /// A lease that runs out is told by its attempt, and other timers by the clock's task: both wake by the same moment.

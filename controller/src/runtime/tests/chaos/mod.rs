@@ -142,6 +142,17 @@ fn who_waits_for_another_run_keeps_its_promises_on_the_real_runtime() {
 }
 
 #[test]
+fn one_works_at_a_time_on_the_real_runtime() {
+    let company = Company::workshop().one_at_a_time();
+    let course = Course { company: &company, setup: LOCKSTEP, runs: 4 };
+    let tally = course.all("workshop with a queue in lockstep", seeds(70_000, 20, 20));
+    assert!(tally.acts > 0 && tally.crashes > 0, "{tally:?}");
+    let company = Company::foreman().one_at_a_time();
+    let course = Course { company: &company, setup: LOCKSTEP, runs: 3 };
+    course.all("foreman with a queue in lockstep", seeds(71_000, 8, 10));
+}
+
+#[test]
 fn every_idempotency_class_keeps_its_promise_on_the_real_runtime() {
     let course = Course { company: &Company::workshop(), setup: LOCKSTEP, runs: 4 };
     let tally = course.all("workshop in lockstep", seeds(20_000, 20, 40));
@@ -188,7 +199,10 @@ fn branches_keep_every_promise_on_threads_and_a_real_disk() {
 
 #[test]
 fn threads_and_a_real_disk_keep_every_promise() {
-    for (company, first) in [(Company::workshop(), 30_000), (Company::agency_with_child(), 40_000)] {
+    let queue = Company::workshop().one_at_a_time();
+    for (company, first) in
+        [(Company::workshop(), 30_000), (Company::agency_with_child(), 40_000), (queue, 45_000)]
+    {
         let course = Course { company: &company, setup: THREADS, runs: 4 };
         course.all("threads on a real disk", seeds(first, 2, 5));
     }
@@ -200,6 +214,7 @@ fn a_seed_in_lockstep_replays_to_the_last_byte() {
         (Company::workshop(), 50_000),
         (Company::agency_with_child(), 60_000),
         (Company::splits(Join::Any), 65_000),
+        (Company::workshop().one_at_a_time(), 66_000),
     ] {
         let course = Course { company: &company, setup: LOCKSTEP, runs: 4 };
         for seed in seeds(first, 3, 2) {
