@@ -194,6 +194,14 @@ fn a_guarded_reference_may_be_missing() {
 }
 
 #[test]
+fn what_a_gate_shows_is_a_path_so_the_advice_is_a_text_that_is_rendered() {
+    let skipped = "id = \"text\"\nrender = \"templates/text.md\"\nwhen = \"input.message == 'x'\"";
+    let shows = ASK.replace("gate = \"Send it?\"", "gate = \"Send it?\"\nshow = [\"steps.text.text\"]");
+    let report = load(&company(&steps(&[skipped, &shows, DONE, CLOSE]))).report.render();
+    assert!(report.contains("or show a text that a `render` step makes of it"), "{report}");
+}
+
+#[test]
 fn a_bare_name_looks_in_its_own_slice_and_then_in_the_company() {
     let mut files = company(&steps(&[DONE]));
     let run = |name: &str| {
