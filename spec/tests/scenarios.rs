@@ -132,6 +132,20 @@ fn what_a_run_is_not_given_is_told_before_it_is_played() {
 }
 
 #[test]
+fn a_mail_says_what_matters_and_the_rest_is_as_of_a_mail_that_has_nothing_there() {
+    let of_mail = |event: &str| {
+        let mut files = agency("");
+        let text = format!("schema = \"adjutant/v1\"\nplaybook = \"inbound-mail\"\n{event}\n");
+        files.insert(TEST, text.as_bytes());
+        load(&files)
+    };
+    let short = of_mail("event = { from = \"mia@bakery.example\", text = \"A website, please.\" }");
+    assert_eq!(found(&short), [], "{}", short.report.render());
+    let wrong = of_mail("event = { frm = \"mia@bakery.example\" }");
+    assert_eq!(found(&wrong), [Code::E0702], "a word that a mail does not have is told");
+}
+
+#[test]
 fn a_test_that_changes_leaves_the_plan_as_it_is_and_is_judged_anew() {
     let input = "input = { message = \"a\", sender = \"b@example.com\", name = \"c\" }\n";
     let mut memo = Memo::default();

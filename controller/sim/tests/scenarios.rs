@@ -388,6 +388,40 @@ with = { text = "The week of 2026-03-02T08:00:00+01:00" }
 }
 
 #[test]
+fn a_mail_comes_with_all_that_a_mail_has() {
+    let drop = "schema = \"adjutant/v1\"\nkind = \"mail_drop\"\nendpoint = \"in\"\n";
+    let post = r#"schema = "adjutant/v1"
+title = "Looks at a mail"
+
+[trigger]
+kind = "event"
+connector = "intake"
+event = "message"
+
+[input.to]
+from = "{{ event.reply_to }} {{ event.subject }}{{ event.attachments | length }}"
+type = "string"
+
+[[step]]
+id = "text"
+render = "templates/to.md"
+
+[[step]]
+id = "done"
+end = "done"
+"#;
+    let test = "schema = \"adjutant/v1\"\nplaybook = \"post\"\nevent = { from = \"mia@bakery.example\" }\nend = \"done\"\n\n\
+                [[expect]]\nstep = \"text\"\nwith = { text = \"mia@bakery.example 0\" }\n";
+    let files = [
+        ("connectors/intake.toml", drop),
+        ("playbooks/post.toml", post),
+        ("templates/to.md", "{{ input.to }}"),
+        ("tests/post.toml", test),
+    ];
+    assert_eq!(found(&company(&files)), "it holds");
+}
+
+#[test]
 fn a_rule_of_the_company_holds_in_a_play_too() {
     let mut files = desk(&format!("{YES}{BOOKED}[[answer]]\nstep = \"book\"\nundo = true\n"));
     let asks = GRANT.replace("level = \"act\"", "level = \"ask\"");

@@ -8,6 +8,7 @@
 
 mod resolve;
 pub(crate) mod shows;
+mod told;
 
 use crate::{
     diag::{Code, Diagnostic, Spot},
@@ -18,6 +19,7 @@ pub use crate::plan::scenario::{
     Answer, BEGINS, Begin, BranchOf, Expectation, Given, RecordWanted, Reply, Scenario,
 };
 pub(crate) use resolve::resolve;
+pub use told::told;
 
 /// Returns the scenarios of a company that has no mistakes, in the order of their files.
 #[must_use]
