@@ -146,6 +146,21 @@ fn a_mail_says_what_matters_and_the_rest_is_as_of_a_mail_that_has_nothing_there(
 }
 
 #[test]
+fn a_gate_with_a_form_is_filled_in_and_not_edited() {
+    let ask = |answer: &str| {
+        let playbook = "schema = \"adjutant/v1\"\n[input.note]\ntype = \"string\"\n[[step]]\nid = \"ask\"\n\
+                        gate = \"How much?\"\nshow = [\"input.note\"]\nform = { amount = \"number\" }\n\
+                        on = { denied = \"done\", expired = \"done\" }\nnext = \"done\"\n[[step]]\nid = \"done\"\nend = \"done\"\n";
+        let test = format!(
+            "schema = \"adjutant/v1\"\nplaybook = \"ask\"\ninput = {{ note = \"a\" }}\n[[answer]]\nstep = \"ask\"\n{answer}\n"
+        );
+        found(&load(&company(&[("playbooks/ask.toml", playbook), (TEST, &test)])))
+    };
+    assert_eq!(ask("outcome = \"approved\"\nwith = { amount = 3 }"), []);
+    assert_eq!(ask("edit = { \"input.note\" = \"b\" }"), [Code::E0702]);
+}
+
+#[test]
 fn a_test_that_changes_leaves_the_plan_as_it_is_and_is_judged_anew() {
     let input = "input = { message = \"a\", sender = \"b@example.com\", name = \"c\" }\n";
     let mut memo = Memo::default();

@@ -219,7 +219,6 @@ fn what_no_scenario_comes_through_is_counted() {
         "ask -edited-> book",
         "ask -expired-> close",
         "sure -denied-> close",
-        "sure -edited-> done",
         "sure -expired-> again",
     ];
     assert_eq!(missed, expected);
