@@ -30,9 +30,9 @@ fn init_never_overwrites() {
 #[test]
 fn examples_check_with_nothing_but_missing_secrets() {
     let world = World::new();
-    for name in ["hello", "agency"] {
-        let _ = world.adjutant(&["init", name, "--example", name]).ok();
-        let report = world.adjutant(&["check", name, "--json"]).json();
+    for name in adjutant_company::examples() {
+        let _ = world.adjutant(&["init", &name, "--example", &name]).ok();
+        let report = world.adjutant(&["check", &name, "--json"]).json();
         assert_eq!(report["ok"], true);
         let others =
             report["diagnostics"].as_array().expect("a list").iter().filter(|found| found["code"] != "W0201");

@@ -2,7 +2,7 @@
 
 mod common;
 
-use adjutant_company::{company, example, loaded};
+use adjutant_company::{company, example, examples, loaded};
 use adjutant_sim::scenario::{Known, Played, Playhouse, play};
 use adjutant_spec::{
     Loaded,
@@ -105,8 +105,8 @@ const BOOKED: &str = "[[answer]]\nstep = \"book\"\nwith = { id = \"b-1\" }\n";
 
 #[test]
 fn the_scenarios_of_the_examples_hold() {
-    for name in ["hello", "agency"] {
-        let played = play_all(&loaded(&example(name)));
+    for name in examples() {
+        let played = play_all(&loaded(&example(&name)));
         assert!(!played.is_empty(), "{name} has scenarios");
         for (file, played) in played {
             assert_eq!(played.finding, None, "{file}\n{}", played.course.lines().join("\n"));
