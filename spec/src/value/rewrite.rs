@@ -239,24 +239,8 @@ impl<'a> Rewriter<'a> {
                     span,
                 ))
             }
-            Expr::Filter(it) => {
-                known("filter", it.name, &FILTERS, span)?;
-                let inner = match &it.expr {
-                    Some(inner) if ["default", "d"].contains(&it.name) => Some(self.guarded(inner)?),
-                    inner => self.maybe(inner.as_ref())?,
-                };
-                let args = self.args(&it.args)?;
-                Expr::Filter(Spanned::new(ast::Filter { name: it.name, expr: inner, args }, span))
-            }
-            Expr::Test(it) => {
-                known("test", it.name, &TESTS, span)?;
-                let inner = match it.name {
-                    "defined" | "undefined" => self.guarded(&it.expr)?,
-                    _ => self.expr(&it.expr)?,
-                };
-                let args = self.args(&it.args)?;
-                Expr::Test(Spanned::new(ast::Test { name: it.name, expr: inner, args }, span))
-            }
+            Expr::Filter(it) => self.filter(it, span)?,
+            Expr::Test(it) => self.test(it, span)?,
             Expr::GetAttr(it) => {
                 Expr::GetAttr(Spanned::new(ast::GetAttr { expr: self.expr(&it.expr)?, name: it.name }, span))
             }
@@ -272,6 +256,26 @@ impl<'a> Rewriter<'a> {
                 ours(names::TABLE, map, Vec::new(), span)
             }
         })
+    }
+
+    fn filter(&self, it: &ast::Filter<'a>, span: Span) -> Rewritten<Expr<'a>> {
+        known("filter", it.name, &FILTERS, span)?;
+        let inner = match &it.expr {
+            Some(inner) if ["default", "d"].contains(&it.name) => Some(self.guarded(inner)?),
+            inner => self.maybe(inner.as_ref())?,
+        };
+        let args = self.args(&it.args)?;
+        Ok(Expr::Filter(Spanned::new(ast::Filter { name: it.name, expr: inner, args }, span)))
+    }
+
+    fn test(&self, it: &ast::Test<'a>, span: Span) -> Rewritten<Expr<'a>> {
+        known("test", it.name, &TESTS, span)?;
+        let inner = match it.name {
+            "defined" | "undefined" => self.guarded(&it.expr)?,
+            _ => self.expr(&it.expr)?,
+        };
+        let args = self.args(&it.args)?;
+        Ok(Expr::Test(Spanned::new(ast::Test { name: it.name, expr: inner, args }, span)))
     }
 
     /// What `default` and `is defined` guard may be missing at every level, as `check` takes it: on the way there, nothing is an
