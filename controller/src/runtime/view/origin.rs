@@ -5,7 +5,7 @@ use adjutant_machine::{
     life::delivery::{DeliveryPhase, Kept},
 };
 
-use super::line::{line, path, summary};
+use super::line::{connector, line, summary};
 use crate::runtime::{
     Error,
     core::Core,
@@ -50,7 +50,7 @@ pub(super) fn tell(core: &Core, delivery: &NamedDelivery) -> Result<Vec<WhyLine>
     }
     chain.push(line("event", &kept.arrival.id, came(kept), Some(When(kept.arrival.at))));
     chain.extend(lies(kept).map(|text| line("file", &kept.arrival.id, text, None)));
-    let file = path("connectors", &kept.arrival.connector);
+    let file = connector(core, &kept.arrival.connector);
     chain.push(line("file", &file, format!("{file} says what comes in by it"), None));
     Ok(chain)
 }
