@@ -13,7 +13,7 @@ fn the_smallest_company_is_without_diagnostics() {
 #[test]
 fn the_agency_lacks_nothing_but_its_secrets() {
     let loaded = load(&example("agency"));
-    let expected = ["billing", "llm", "website"].map(|name| format!("connectors/{name}.toml"));
+    let expected = ["billing", "llm", "payments", "website"].map(|name| format!("connectors/{name}.toml"));
     let files: Vec<&str> = loaded.report.diagnostics().iter().map(|found| found.file.as_str()).collect();
     assert_eq!(files, expected, "{}", loaded.report.render());
     assert!(!loaded.report.has_errors(), "{}", loaded.report.render());
@@ -27,7 +27,7 @@ fn the_agency_lacks_nothing_but_its_secrets() {
 #[test]
 fn the_agency_with_its_secrets_is_without_diagnostics() {
     let mut files = example("agency");
-    for name in ["billing", "llm", "website"] {
+    for name in ["billing", "llm", "payments", "website"] {
         files.insert(format!("secrets/{name}.age"), b"age-encryption.org/v1".as_slice());
     }
     let report = load(&files).report;

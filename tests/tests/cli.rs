@@ -80,7 +80,7 @@ fn scenarios_are_played_and_the_first_difference_is_told() {
     let world = World::new();
     let _ = world.adjutant(&["init", "co", "--example", "agency"]).ok();
     let all = world.adjutant(&["test", "--dir", "co", "--json"]).json();
-    assert_eq!((&all["ok"], all["scenarios"].as_array().map(Vec::len)), (&true.into(), Some(6)));
+    assert_eq!((&all["ok"], all["scenarios"].as_array().map(Vec::len)), (&true.into(), Some(8)));
     assert_eq!(world.adjutant(&["test", "nowhere", "--dir", "co"]).code, 4);
     assert_eq!(world.adjutant(&["check", "co", "--tests"]).code, 0);
     let text = world.read("co/tests/lead.toml").replace("amount = 1200", "amount = 1300");
