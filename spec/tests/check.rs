@@ -1,6 +1,6 @@
 //! The checks over whole companies: the examples are clean, what must be refused is, and nothing that should pass is.
 
-use adjutant_company::{MAIL, example, plan};
+use adjutant_company::{MAIL, example, examples, plan};
 use adjutant_spec::{files::FileSet, load};
 
 const CRM: &str = r#"schema = "adjutant/v1"
@@ -57,8 +57,8 @@ const CLOSE: &str = "id = \"close\"\nend = \"cancelled\"";
 
 #[test]
 fn the_examples_have_no_diagnostics() {
-    for name in ["hello", "agency"] {
-        let mut files = example(name);
+    for name in examples() {
+        let mut files = example(&name);
         // The secrets are the operator's: `secrets set` makes them.
         let missing = load(&files).report;
         for found in missing.diagnostics().iter().filter(|found| found.code.name() == "W0201") {
@@ -68,6 +68,19 @@ fn the_examples_have_no_diagnostics() {
         let report = load(&files).report;
         assert!(report.is_empty(), "{name}:\n{}", report.render());
     }
+}
+
+#[test]
+fn a_connector_that_answers_from_its_fixtures_needs_no_secret_and_a_hook_does() {
+    let missing = |file: &str, kind: &str| {
+        let mut files = example("agency");
+        let text = String::from_utf8(files.get(file).expect("it is there").to_vec()).expect("a text");
+        files.insert(file, text.replace(kind, &format!("{kind}\nmode = \"fixture\"")).into_bytes());
+        let report = load(&files).report;
+        report.diagnostics().iter().filter(|found| found.file == file).count()
+    };
+    assert_eq!(missing("connectors/billing.toml", "kind = \"http\""), 0);
+    assert_eq!(missing("connectors/website.toml", "kind = \"webhook\""), 1);
 }
 
 #[test]
@@ -191,6 +204,14 @@ fn a_guarded_reference_may_be_missing() {
     assert_eq!(with("{{ steps.text.text }}?"), ["E0214"]);
     assert_eq!(with("{{ steps.text.text | default('nothing') }}?"), Vec::<String>::new());
     assert_eq!(with("{% if steps.text is defined %}{{ steps.text.text }}{% endif %}?"), Vec::<String>::new());
+}
+
+#[test]
+fn what_a_gate_shows_is_a_path_so_the_advice_is_a_text_that_is_rendered() {
+    let skipped = "id = \"text\"\nrender = \"templates/text.md\"\nwhen = \"input.message == 'x'\"";
+    let shows = ASK.replace("gate = \"Send it?\"", "gate = \"Send it?\"\nshow = [\"steps.text.text\"]");
+    let report = load(&company(&steps(&[skipped, &shows, DONE, CLOSE]))).report.render();
+    assert!(report.contains("or show a text that a `render` step makes of it"), "{report}");
 }
 
 #[test]

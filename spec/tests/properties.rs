@@ -95,9 +95,9 @@ proptest! {
 
 #[test]
 fn the_examples_are_in_canonical_form() {
-    for example in ["hello", "agency"] {
+    for example in adjutant_company::examples() {
         for (path, bytes) in
-            adjutant_company::example(example).iter().filter(|(path, _)| path.ends_with(".toml"))
+            adjutant_company::example(&example).iter().filter(|(path, _)| path.ends_with(".toml"))
         {
             let text = std::str::from_utf8(bytes).expect("UTF-8");
             assert_eq!(fmt(text).as_deref(), Ok(text), "{example}/{path}");

@@ -132,6 +132,35 @@ fn what_a_run_is_not_given_is_told_before_it_is_played() {
 }
 
 #[test]
+fn a_mail_says_what_matters_and_the_rest_is_as_of_a_mail_that_has_nothing_there() {
+    let of_mail = |event: &str| {
+        let mut files = agency("");
+        let text = format!("schema = \"adjutant/v1\"\nplaybook = \"inbound-mail\"\n{event}\n");
+        files.insert(TEST, text.as_bytes());
+        load(&files)
+    };
+    let short = of_mail("event = { from = \"mia@bakery.example\", text = \"A website, please.\" }");
+    assert_eq!(found(&short), [], "{}", short.report.render());
+    let wrong = of_mail("event = { frm = \"mia@bakery.example\" }");
+    assert_eq!(found(&wrong), [Code::E0702], "a word that a mail does not have is told");
+}
+
+#[test]
+fn a_gate_with_a_form_is_filled_in_and_not_edited() {
+    let ask = |answer: &str| {
+        let playbook = "schema = \"adjutant/v1\"\n[input.note]\ntype = \"string\"\n[[step]]\nid = \"ask\"\n\
+                        gate = \"How much?\"\nshow = [\"input.note\"]\nform = { amount = \"number\" }\n\
+                        on = { denied = \"done\", expired = \"done\" }\nnext = \"done\"\n[[step]]\nid = \"done\"\nend = \"done\"\n";
+        let test = format!(
+            "schema = \"adjutant/v1\"\nplaybook = \"ask\"\ninput = {{ note = \"a\" }}\n[[answer]]\nstep = \"ask\"\n{answer}\n"
+        );
+        found(&load(&company(&[("playbooks/ask.toml", playbook), (TEST, &test)])))
+    };
+    assert_eq!(ask("outcome = \"approved\"\nwith = { amount = 3 }"), []);
+    assert_eq!(ask("edit = { \"input.note\" = \"b\" }"), [Code::E0702]);
+}
+
+#[test]
 fn a_test_that_changes_leaves_the_plan_as_it_is_and_is_judged_anew() {
     let input = "input = { message = \"a\", sender = \"b@example.com\", name = \"c\" }\n";
     let mut memo = Memo::default();
@@ -170,7 +199,7 @@ fn scenarios(files: &FileSet) -> Vec<Scenario> {
 #[test]
 fn what_is_written_is_read_as_it_was() {
     let mut count = 0;
-    for name in ["agency", "hello"] {
+    for name in ["agency", "hello", "newsletter", "studio"] {
         let mut files = example(name);
         let before = scenarios(&files);
         let plan = adjutant_company::plan(&files);

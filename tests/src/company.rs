@@ -16,6 +16,7 @@ pub const LEAD: &str = "maya@okafor-ceramics.example";
 pub const BUDGET: u32 = 4_500;
 
 const WEBSITE_SECRET: &str = "test-website-key";
+const PAYMENTS_SECRET: &str = "test-payments-key";
 
 /// A world with doubles of the outside.
 #[derive(Debug)]
@@ -39,8 +40,42 @@ impl Stage {
         stage.replace("connectors/mail.toml", "smtp://127.0.0.1:9401", &format!("smtp://{}", addresses.smtp));
         stage.replace("connectors/billing.toml", "http://127.0.0.1:9402", &addresses.billing);
         stage.replace("connectors/llm.toml", "http://127.0.0.1:9403/v1", &addresses.model);
-        for (name, value) in [("website", WEBSITE_SECRET), ("billing", BILLING_TOKEN), ("llm", MODEL_TOKEN)] {
+        let secrets = [
+            ("website", WEBSITE_SECRET),
+            ("payments", PAYMENTS_SECRET),
+            ("billing", BILLING_TOKEN),
+            ("llm", MODEL_TOKEN),
+        ];
+        for (name, value) in secrets {
             let _ = world.adjutant_with(&["secrets", "set", name, "--dir", "co"], value).ok();
+        }
+        stage
+    }
+
+    /// Makes the example studio in `co`, pointed at fresh doubles.
+    ///
+    /// # Panics
+    /// Where anything of it fails.
+    pub async fn studio() -> Self {
+        let stage = Self::empty().await;
+        let _ = stage.world.adjutant(&["init", "co", "--example", "studio"]).ok();
+        let addresses = stage.doubles.addresses.clone();
+        stage.replace("connectors/mail.toml", "smtp://127.0.0.1:9401", &format!("smtp://{}", addresses.smtp));
+        stage.replace("connectors/billing.toml", "http://127.0.0.1:9402", &addresses.billing);
+        let _ = stage.world.adjutant_with(&["secrets", "set", "billing", "--dir", "co"], BILLING_TOKEN).ok();
+        stage
+    }
+
+    /// Makes the example newsletter in `co`, where every connector answers from its fixtures.
+    ///
+    /// # Panics
+    /// Where anything of it fails.
+    pub async fn newsletter() -> Self {
+        let stage = Self::empty().await;
+        let _ = stage.world.adjutant(&["init", "co", "--example", "newsletter"]).ok();
+        for (name, kind) in [("mail", "mail"), ("llm", "openai"), ("feeds", "http"), ("publisher", "http")] {
+            let line = format!("kind = \"{kind}\"");
+            stage.replace(&format!("connectors/{name}.toml"), &line, &format!("{line}\nmode = \"fixture\""));
         }
         stage
     }

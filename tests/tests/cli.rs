@@ -30,9 +30,9 @@ fn init_never_overwrites() {
 #[test]
 fn examples_check_with_nothing_but_missing_secrets() {
     let world = World::new();
-    for name in ["hello", "agency"] {
-        let _ = world.adjutant(&["init", name, "--example", name]).ok();
-        let report = world.adjutant(&["check", name, "--json"]).json();
+    for name in adjutant_company::examples() {
+        let _ = world.adjutant(&["init", &name, "--example", &name]).ok();
+        let report = world.adjutant(&["check", &name, "--json"]).json();
         assert_eq!(report["ok"], true);
         let others =
             report["diagnostics"].as_array().expect("a list").iter().filter(|found| found["code"] != "W0201");
@@ -80,7 +80,7 @@ fn scenarios_are_played_and_the_first_difference_is_told() {
     let world = World::new();
     let _ = world.adjutant(&["init", "co", "--example", "agency"]).ok();
     let all = world.adjutant(&["test", "--dir", "co", "--json"]).json();
-    assert_eq!((&all["ok"], all["scenarios"].as_array().map(Vec::len)), (&true.into(), Some(6)));
+    assert_eq!((&all["ok"], all["scenarios"].as_array().map(Vec::len)), (&true.into(), Some(8)));
     assert_eq!(world.adjutant(&["test", "nowhere", "--dir", "co"]).code, 4);
     assert_eq!(world.adjutant(&["check", "co", "--tests"]).code, 0);
     let text = world.read("co/tests/lead.toml").replace("amount = 1200", "amount = 1300");

@@ -39,6 +39,8 @@ fn a_lead_becomes_a_quote_a_customer_an_invoice_and_a_follow_up() {
     );
     assert_eq!(world.at(), "patience");
     world.fire();
+    assert_eq!(world.at(), "money", "nobody has answered: has somebody paid?");
+    world.fire();
     assert_eq!(verb(&world.answer(json!({"message_id": "m2"}))), "mail.send");
     assert_eq!(world.host.ended("inbound-1"), Some(Status::Done));
     assert!(
@@ -290,6 +292,8 @@ fn an_observed_run_touches_nothing() {
     world.answer(json!({"class": "lead", "probability": 0.97}));
     world.answer(qualified());
     assert_eq!(world.at(), "patience");
+    world.fire();
+    assert_eq!(world.at(), "money", "nobody has answered: has somebody paid?");
     world.fire();
     assert_eq!(world.host.ended("inbound-1"), Some(Status::Done));
 }

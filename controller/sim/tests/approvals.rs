@@ -3,7 +3,7 @@
 mod common;
 
 use adjutant_machine::{
-    Verdict,
+    Refusal, Verdict,
     event::{Basis, Decision, Denial, ErrorClass, Event, Settlement},
     run::Status,
     trust::Speaker,
@@ -131,6 +131,23 @@ fn an_approval_covers_the_retry_of_the_same_payload() {
         });
         assert_eq!(world.state().open_gates().count(), 0, "{act}: nobody is asked again");
     }
+}
+
+#[test]
+fn an_edit_does_not_stand_in_for_the_form_of_a_gate() {
+    let plan = playbook(FILE).replace("risk = \"low\"", "form = { to = \"string\" }\nrisk = \"low\"");
+    let plan = small(&[
+        ("connectors/desk.toml", DESK),
+        ("records/quote.json", QUOTE),
+        ("templates/words.md", "Dear Ada, {{ steps.read.value.text }}"),
+        ("playbooks/quotes.toml", &plan),
+    ]);
+    let mut world = World::start(&plan, "quotes", &[]);
+    world.answer(json!({ "value": { "text": "1200 EUR" }, "version": 3 }));
+    let values = [("steps.words.text".to_owned(), json!("Dear Ada"))].into();
+    let refused = World::refusal(world.decide(Decision::Edited { values }));
+    assert!(matches!(refused, Refusal::FormMissing { .. }), "{refused}");
+    assert_eq!(world.at(), "ask", "the question stays");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 mod common;
 
-use adjutant_company::{company, example, loaded};
+use adjutant_company::{company, example, examples, loaded};
 use adjutant_sim::scenario::{Known, Played, Playhouse, play};
 use adjutant_spec::{
     Loaded,
@@ -29,8 +29,8 @@ fn found(files: &FileSet) -> String {
 
 #[test]
 fn the_scenarios_of_the_examples_hold() {
-    for name in ["hello", "agency"] {
-        let played = play_all(&loaded(&example(name)));
+    for name in examples() {
+        let played = play_all(&loaded(&example(&name)));
         assert!(!played.is_empty(), "{name} has scenarios");
         for (file, played) in played {
             assert_eq!(played.finding, None, "{file}\n{}", played.course.lines().join("\n"));
@@ -307,6 +307,40 @@ with = { text = "The week of 2026-03-02T08:00:00+01:00" }
         ("playbooks/weekly.toml", weekly),
         ("templates/weekly.md", "The week of {{ input.slot }}"),
         ("tests/weekly.toml", test),
+    ];
+    assert_eq!(found(&company(&files)), "it holds");
+}
+
+#[test]
+fn a_mail_comes_with_all_that_a_mail_has() {
+    let drop = "schema = \"adjutant/v1\"\nkind = \"mail_drop\"\nendpoint = \"in\"\n";
+    let post = r#"schema = "adjutant/v1"
+title = "Looks at a mail"
+
+[trigger]
+kind = "event"
+connector = "intake"
+event = "message"
+
+[input.to]
+from = "{{ event.reply_to }} {{ event.subject }}{{ event.attachments | length }}"
+type = "string"
+
+[[step]]
+id = "text"
+render = "templates/to.md"
+
+[[step]]
+id = "done"
+end = "done"
+"#;
+    let test = "schema = \"adjutant/v1\"\nplaybook = \"post\"\nevent = { from = \"mia@bakery.example\" }\nend = \"done\"\n\n\
+                [[expect]]\nstep = \"text\"\nwith = { text = \"mia@bakery.example 0\" }\n";
+    let files = [
+        ("connectors/intake.toml", drop),
+        ("playbooks/post.toml", post),
+        ("templates/to.md", "{{ input.to }}"),
+        ("tests/post.toml", test),
     ];
     assert_eq!(found(&company(&files)), "it holds");
 }

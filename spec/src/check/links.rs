@@ -302,7 +302,7 @@ fn route(draft: &Draft, out: &mut Out, at: &At<Route>) {
 }
 
 fn connector(draft: &Draft, out: &mut Out, at: &At<Connector>) {
-    let missing = at.secret_names().into_iter().filter(|secret| !draft.secrets.contains_key(secret));
+    let missing = at.needed_secrets().into_iter().filter(|secret| !draft.secrets.contains_key(secret));
     for secret in missing {
         let key = if at.secret.as_deref() == Some(secret) { "secret" } else { "secrets" };
         out.push(

@@ -106,6 +106,7 @@ impl StepReads<'_, '_> {
                         fields,
                         certain: used.certain.contains(read),
                         purpose: used.purpose,
+                        is_path: used.key.starts_with("show["),
                     };
                     self.step(out, &at, &|| spot(read));
                 }
@@ -202,8 +203,9 @@ impl StepReads<'_, '_> {
             ),
             None => format!("step \"{reader}\" reads `{}` before step \"{id}\" has run", at.read),
         };
+        let way = if at.is_path { "show a text that a `render` step makes of it" } else { "guard it" };
         let help = format!(
-            "let \"{id}\" come before \"{reader}\" on every path, or guard it: `{{{{ {} | default(\"\") }}}}`",
+            "let \"{id}\" come before \"{reader}\" on every path, or {way}: `{{{{ {} | default(\"\") }}}}`",
             at.read
         );
         out.push(Diagnostic::new(Code::E0214, spot, message).label("may be undefined").help(help));
@@ -227,6 +229,8 @@ struct Read<'a> {
     fields: &'a [&'a str],
     certain: bool,
     purpose: Purpose,
+    /// Whether a path stands there, in which nothing can be guarded.
+    is_path: bool,
 }
 
 fn no_step(cx: &Cx<'_>, out: &mut Out, at: &Read<'_>, spot: Spot) {

@@ -21,7 +21,7 @@ pub static SCENARIO: Table = Table::new(
             "event",
             Ty::Map(&Ty::Any),
             "{ text = \"…\" }",
-            "The event that starts it, through the playbook's trigger, in place of an input.",
+            "The event that starts it, through the playbook's trigger, in place of an input; of a mail the fields that matter.",
         ),
         Field::opt(
             "slot",

@@ -332,7 +332,8 @@ static EACH: Table = Table::new(
             "min_ok",
             Ty::Integer(0, 10_000),
             "5",
-            "How many must end well, all when absent; else the outcome is `some_failed`.",
+            "How many must end well, all when absent; else the outcome is `some_failed`. As soon as so many cannot be reached any more, \
+             the items that are under way are cancelled; with 0 every item goes on by itself, and the outcome is `ok`.",
         ),
         Field::opt("budget", Ty::Money, "\"1.00 EUR\"", "The most that all items may cost each time."),
     ],

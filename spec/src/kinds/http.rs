@@ -148,7 +148,7 @@ static VERB: Table = Table::new(
             "idempotency",
             Ty::Words(&[
                 Word::new("native_key", "The key is sent again and the other side knows it."),
-                Word::new("probe", "Look first, then act."),
+                Word::new("probe", "After a doubt: look first, then act again."),
                 Word::new("at_most_once", "Never sent twice; an unknown outcome goes to you."),
                 Word::new("pure", "Nothing changes however often it is called."),
             ]),

@@ -14,7 +14,7 @@ mod webhook;
 
 pub use kind::{ConnectorKind, Place, Role};
 
-use crate::plan::Connector;
+use crate::plan::{Connector, Mode};
 
 /// Every kind, in the order of the reference page.
 pub const ALL: [&ConnectorKind; 6] =
@@ -37,6 +37,16 @@ impl Connector {
     #[must_use]
     pub fn is_for(&self, role: Role) -> bool {
         self.known_kind().is_some_and(|kind| kind.role == role)
+    }
+
+    /// Returns the names of the secrets that it cannot do without: none where it answers from its fixtures and touches nothing.
+    /// What comes in is verified whatever the mode.
+    #[must_use]
+    pub fn needed_secrets(&self) -> Vec<&str> {
+        if self.mode == Mode::Fixture && !self.is_for(Role::TakesPosts) {
+            return Vec::new();
+        }
+        self.secret_names()
     }
 
     /// Returns what its endpoint names.

@@ -175,7 +175,7 @@ impl Effect {
 pub enum Idempotency {
     /// The key is sent again and the other side knows it.
     NativeKey,
-    /// Look first, then act.
+    /// After a doubt: look first, then act again.
     Probe,
     /// Never sent twice; an unknown outcome goes to the operator.
     AtMostOnce,

@@ -8,6 +8,7 @@
 
 mod resolve;
 pub(crate) mod shows;
+mod told;
 mod write;
 
 use crate::{
@@ -19,6 +20,7 @@ pub use crate::plan::scenario::{
     Answer, BEGINS, Begin, BranchOf, Expectation, Given, RecordWanted, Reply, Scenario,
 };
 pub(crate) use resolve::resolve;
+pub use told::told;
 pub use write::{Written, write};
 
 /// Returns the scenarios of a company that has no mistakes, in the order of their files.

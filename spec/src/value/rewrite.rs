@@ -239,16 +239,8 @@ impl<'a> Rewriter<'a> {
                     span,
                 ))
             }
-            Expr::Filter(it) => {
-                known("filter", it.name, &FILTERS, span)?;
-                let (inner, args) = (self.maybe(it.expr.as_ref())?, self.args(&it.args)?);
-                Expr::Filter(Spanned::new(ast::Filter { name: it.name, expr: inner, args }, span))
-            }
-            Expr::Test(it) => {
-                known("test", it.name, &TESTS, span)?;
-                let (inner, args) = (self.expr(&it.expr)?, self.args(&it.args)?);
-                Expr::Test(Spanned::new(ast::Test { name: it.name, expr: inner, args }, span))
-            }
+            Expr::Filter(it) => self.filter(it, span)?,
+            Expr::Test(it) => self.test(it, span)?,
             Expr::GetAttr(it) => {
                 Expr::GetAttr(Spanned::new(ast::GetAttr { expr: self.expr(&it.expr)?, name: it.name }, span))
             }
@@ -263,6 +255,46 @@ impl<'a> Rewriter<'a> {
                 let map = Expr::Map(Spanned::new(ast::Map { keys, values }, span));
                 ours(names::TABLE, map, Vec::new(), span)
             }
+        })
+    }
+
+    fn filter(&self, it: &ast::Filter<'a>, span: Span) -> Rewritten<Expr<'a>> {
+        known("filter", it.name, &FILTERS, span)?;
+        let inner = match &it.expr {
+            Some(inner) if ["default", "d"].contains(&it.name) => Some(self.guarded(inner)?),
+            inner => self.maybe(inner.as_ref())?,
+        };
+        let args = self.args(&it.args)?;
+        Ok(Expr::Filter(Spanned::new(ast::Filter { name: it.name, expr: inner, args }, span)))
+    }
+
+    fn test(&self, it: &ast::Test<'a>, span: Span) -> Rewritten<Expr<'a>> {
+        known("test", it.name, &TESTS, span)?;
+        let inner = match it.name {
+            "defined" | "undefined" => self.guarded(&it.expr)?,
+            _ => self.expr(&it.expr)?,
+        };
+        let args = self.args(&it.args)?;
+        Ok(Expr::Test(Spanned::new(ast::Test { name: it.name, expr: inner, args }, span)))
+    }
+
+    /// What `default` and `is defined` guard may be missing at every level, as `check` takes it: on the way there, nothing is an
+    /// empty table.
+    fn guarded(&self, expr: &Expr<'a>) -> Rewritten<Expr<'a>> {
+        let span = expr.span();
+        let way = |inner: &Expr<'a>| {
+            let nothing = Expr::Map(Spanned::new(ast::Map { keys: Vec::new(), values: Vec::new() }, span));
+            let nothing = ours(names::TABLE, nothing, Vec::new(), span);
+            Ok(ours("default", self.guarded(inner)?, vec![nothing], span))
+        };
+        Ok(match expr {
+            Expr::GetAttr(it) => {
+                Expr::GetAttr(Spanned::new(ast::GetAttr { expr: way(&it.expr)?, name: it.name }, span))
+            }
+            Expr::GetItem(it) => {
+                ours(names::ITEM, way(&it.expr)?, vec![self.expr(&it.subscript_expr)?], span)
+            }
+            other => self.expr(other)?,
         })
     }
 

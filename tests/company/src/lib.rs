@@ -51,6 +51,21 @@ pub fn company(files: &[(&str, &str)]) -> FileSet {
     set
 }
 
+/// Returns the names of the example companies, in order.
+///
+/// # Panics
+/// Where their folder cannot be read.
+#[must_use]
+pub fn examples() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let entries = fs::read_dir(folder).expect("the folder of the examples can be read");
+    let name = |entry: std::io::Result<fs::DirEntry>| entry.expect("it can be read").file_name();
+    let mut names: Vec<String> =
+        entries.map(|entry| name(entry).into_string().expect("its name is UTF-8")).collect();
+    names.sort();
+    names
+}
+
 /// Returns the files of an example company.
 ///
 /// # Panics

@@ -260,6 +260,8 @@ impl<'a> Decider<'a> {
                 self.close_gate(&gate, answer, GateEvent::Approve)
             }
             Answered::Edited { values } => {
+                // Whoever goes on reads the form, so an edit alone is no answer.
+                check_form(self.def, &gate, None)?;
                 self.edit(&gate, values, answer.speaker)?;
                 self.close_gate(&gate, answer, GateEvent::Edit)
             }

@@ -268,6 +268,21 @@ fn blocks_macros_and_filters_do_what_they_say() {
     }
 }
 
+#[test]
+fn what_is_guarded_may_be_missing_at_every_level() {
+    for (source, is) in [
+        ("{{ input.nowhere.value.next | default(1) }}", "1"),
+        ("{{ input.nope.deep.er | d('x') }} {{ input.nope['deep'].er | default('y') }}", "x y"),
+        ("{{ input.nowhere.value.next is defined }} {{ input.nope.deep is undefined }}", "False True"),
+        ("{{ input.items[7].sum | default(0) }}", "0"),
+        ("{{ (input.nope.deep | default(1)) + 1 }}", "2"),
+        ("{{ input.items[0].name | default('x') }} {{ input.name is defined }}", "b True"),
+    ] {
+        assert_eq!(text(source), is, "{source}");
+    }
+    assert!(value("{{ input.nope.deep }}").is_err(), "what nothing guards is a mistake");
+}
+
 mod meaning {
     //! For ordinary templates, the rewritten form means what minijinja means by the text.
 

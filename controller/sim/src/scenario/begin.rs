@@ -13,7 +13,7 @@ use adjutant_machine::{
 use adjutant_spec::{
     kinds::Role,
     plan::{Automatic, Bundle, BundleId, Id, Plan, Renamed, Trigger},
-    scenario::{Begin, Finding, Scenario},
+    scenario::{self, Begin, Finding, Scenario},
     value,
 };
 use serde_json::{Value, json};
@@ -135,7 +135,7 @@ fn started(plan: &Plan, bundle: &Bundle, scenario: &Scenario) -> Result<Started,
             Ok(Started { key, input, trigger, speaker: Speaker::Operator })
         }
         Begin::Event(event) => {
-            let event = told(event);
+            let event = told(plan, bundle, event);
             let speaker = taken(plan, bundle, &event)?;
             let Fired { key, input, .. } = fired(bundle, &event, giver(speaker)).map_err(of("event"))?;
             Ok(Started { key, input, trigger: event, speaker })
@@ -152,13 +152,16 @@ fn started(plan: &Plan, bundle: &Bundle, scenario: &Scenario) -> Result<Started,
     }
 }
 
-/// Returns an event with the id of its delivery, which the runtime adds where there is none.
-fn told(event: &Value) -> Value {
-    let mut event = event.clone();
-    if let Some(fields) = event.as_object_mut() {
-        fields.entry("message_id").or_insert_with(|| json!("scenario"));
+/// Returns an event as its connector tells it.
+fn told(plan: &Plan, bundle: &Bundle, event: &Value) -> Value {
+    match &bundle.playbook.trigger {
+        Trigger::Event { connector, event: name, .. } => {
+            scenario::told(plan.connectors.get(connector), name, event)
+        }
+        Trigger::Manual | Trigger::Schedule { .. } | Trigger::Signal { .. } | Trigger::Record { .. } => {
+            event.clone()
+        }
     }
-    event
 }
 
 /// Returns who speaks through the connector of a trigger that takes an event.

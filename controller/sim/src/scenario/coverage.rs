@@ -152,6 +152,8 @@ fn onward<'a>(playbook: &'a Playbook, step: &'a Step) -> Option<&'a StepId> {
 /// Returns the outcomes that go to `next`.
 fn forward(bundle: &Bundle, kind: &StepKind) -> Vec<String> {
     match kind {
+        // Only what is shown can be changed, and not where a form has to be filled in.
+        StepKind::Gate { show, form, .. } if show.is_empty() || form.is_some() => vec!["approved".to_owned()],
         StepKind::Gate { .. } => vec!["approved".to_owned(), "edited".to_owned()],
         StepKind::Route { route, .. } => {
             let classes = bundle.routes.get(route).into_iter().flat_map(|route| &route.classes);

@@ -14,6 +14,9 @@ use crate::{
 /// What signs the webhooks of the demo's website.
 pub(super) const WEBSITE_SECRET: &str = "double-website-key";
 
+/// What would sign the webhooks of the demo's billing service, which sends none.
+const PAYMENTS_SECRET: &str = "double-payments-key";
+
 /// The addresses that the example has, which are the defaults of nobody.
 const MAIL: &str = "smtp://127.0.0.1:9401";
 const BILLING: &str = "http://127.0.0.1:9402";
@@ -27,7 +30,8 @@ pub(super) fn files(doubles: &Addresses, keys: &Keys, has_model: bool) -> Result
     let mut files = offline::example("agency")?;
     point(&mut files, "connectors/mail.toml", (MAIL, &format!("smtp://{}", doubles.smtp)))?;
     point(&mut files, "connectors/billing.toml", (BILLING, &doubles.billing))?;
-    let mut secrets = vec![("website", WEBSITE_SECRET), ("billing", BILLING_TOKEN)];
+    let mut secrets =
+        vec![("website", WEBSITE_SECRET), ("billing", BILLING_TOKEN), ("payments", PAYMENTS_SECRET)];
     if has_model {
         point(&mut files, "connectors/llm.toml", (MODEL, &doubles.model))?;
         secrets.push(("llm", MODEL_TOKEN));

@@ -45,10 +45,9 @@ pub(crate) fn init(out: &Out, args: &InitArgs) -> Outcome {
 
 fn next_steps(args: &InitArgs) -> Words {
     let start = match args.example.as_deref() {
-        Some("agency") => {
+        Some(example) if example != "hello" => {
             "adjutant connectors               # what still needs an address or a secret of yours"
         }
-        Some("hello") => "adjutant run hello --input '{\"name\":\"Ada\"}'",
         _ => "adjutant run hello --input '{\"name\":\"Ada\"}'",
     };
     words!(

@@ -236,6 +236,17 @@ async fn a_fixture_answers_in_place_of_the_world() {
 }
 
 #[tokio::test]
+async fn a_fixture_answers_without_the_secret_of_the_world() {
+    let room = api("", Idempotency::NativeKey, &json!({ "fixture": { "id": "in_1" } }));
+    room.edit(|plan| {
+        let api = plan.connectors.get_mut("api").unwrap();
+        (api.mode, api.secret) = (Mode::Fixture, Some("api".to_owned()));
+    });
+    let event = call_api(&room, json!({}), Idempotency::NativeKey).await;
+    assert_eq!(value_of(&event), &json!({ "id": "in_1" }));
+}
+
+#[tokio::test]
 async fn a_missing_key_is_auth_before_anybody_is_called() {
     let server = Server::saying(None).await;
     let room = Room::new(plan([billing(&server.url)]), &[]);

@@ -180,13 +180,15 @@ fn nothing(plan: &Plan) -> Plan {
     }
 }
 
-/// Returns the secrets that connectors name and the company does not hold.
+/// Returns the secrets that connectors need and the company does not hold.
 pub(super) fn missing_secrets(plan: &Plan) -> Vec<MissingSecret> {
-    let named =
-        plan.connectors.values().filter_map(|connector| Some((connector, connector.secret.as_ref()?)));
-    named
+    let needed = plan
+        .connectors
+        .values()
+        .flat_map(|connector| connector.needed_secrets().into_iter().map(move |name| (connector, name)));
+    needed
         .filter(|(_, name)| !plan.secrets.contains_key(*name))
-        .map(|(connector, name)| MissingSecret { name: name.clone(), connector: connector.id.clone() })
+        .map(|(connector, name)| MissingSecret { name: name.to_owned(), connector: connector.id.clone() })
         .collect()
 }
 

@@ -5,7 +5,7 @@ use adjutant_machine::{
     life::delivery::{DeliveryPhase, Kept},
 };
 
-use super::line::{line, path, summary};
+use super::line::{connector, line, summary};
 use crate::runtime::{
     Error,
     core::Core,
@@ -53,7 +53,7 @@ pub(super) fn tell(core: &Core, delivery: &NamedDelivery) -> Result<Vec<WhyLine>
     chain.extend(lies(kept).map(|text| line("file", &kept.arrival.id, text, None)));
     let (file, says) = match changes::kind_of(&kept.arrival) {
         Some(kind) => (format!("records/{kind}.json"), "says what such a record holds"),
-        None => (path("connectors", &kept.arrival.connector), "says what comes in by it"),
+        None => (connector(core, &kept.arrival.connector), "says what comes in by it"),
     };
     chain.push(line("file", &file, format!("{file} {says}"), None));
     Ok(chain)

@@ -8,7 +8,7 @@ use adjutant_machine::{
 
 use super::{
     branches::{self, BranchCause},
-    line::{file, line, path, step, summary},
+    line::{file, line, playbook, step, summary},
     origin,
     part::{self, Above},
 };
@@ -91,7 +91,7 @@ fn of_run(core: &Core, run: &Run, is_over: bool, chain: &mut Vec<WhyLine>) -> Re
         let text = format!("started by {} with key \"{}\"", entry.envelope.by, current.key);
         chain.push(line("trigger", &entry.envelope.id, text, Some(When(entry.envelope.at))));
     }
-    chain.push(line("file", &path("playbooks", &current.playbook), file(&current), None));
+    chain.push(line("file", &playbook(core, &current)?, file(core, &current)?, None));
     Ok(())
 }
 

@@ -193,6 +193,10 @@ impl OfAnswer<'_> {
                 out,
             );
         }
+        if matches!(&step.kind, StepKind::Gate { form: Some(_), .. }) {
+            let help = "remove `edit`, and give the form's values in `with`";
+            return self.misfit("edit", "a gate with a form is filled in, not edited", help, out);
+        }
         for path in edit.keys() {
             let is_shown = show.iter().any(|shown| shows::is_within(path, shown));
             if !is_shown {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
     check::{
@@ -14,8 +14,9 @@ use crate::{
     diag::{Code, Diagnostic, Spot},
     draft::{At, Draft, Kind},
     files::slice_of,
+    kinds::Role,
     plan::{Playbook, Step, Trigger},
-    scenario::{Begin, Scenario},
+    scenario::{Begin, Scenario, told},
     schema,
     value::civil,
 };
@@ -125,13 +126,12 @@ impl<'a> Look<'a> {
         match (&self.scenario.begin, &playbook.trigger) {
             (Begin::Input(values), _) => self.input(playbook, values, out),
             (Begin::Event(event), Trigger::Event { connector, event: name, .. }) => {
-                let known = self.draft.connectors.get(connector).and_then(|found| found.events.get(name));
-                let Some(schema) = known else { return };
-                let mut event = event.clone();
-                // The id of a delivery is added where it has none of its own.
-                if let Some(fields) = event.as_object_mut() {
-                    fields.entry("message_id").or_insert_with(|| json!("scenario"));
+                let known = self.draft.connectors.get(connector).map(|at| &at.value);
+                let Some(schema) = known.and_then(|known| known.events.get(name)) else { return };
+                if known.is_some_and(|known| known.is_for(Role::TakesMails)) {
+                    self.of_mail(event, schema, out);
                 }
+                let event = told(known, name, event);
                 let what = format!("event \"{name}\" of connector \"{connector}\"");
                 self.fits("event", &event, &Wanted { what, schema }, out);
             }
@@ -140,6 +140,20 @@ impl<'a> Look<'a> {
             }
             (Begin::Event(_), _) => self.no_such_begin(playbook, "event", out),
             (Begin::Slot(_), _) => self.no_such_begin(playbook, "slot", out),
+        }
+    }
+
+    /// What a mail is not said to have is filled in, so a word that no mail has would go unseen.
+    fn of_mail(&self, event: &Value, schema: &Value, out: &mut Out) {
+        let Some(fields) = schema["properties"].as_object() else { return };
+        let given = event.as_object().into_iter().flat_map(|given| given.keys());
+        for name in given.filter(|name| !fields.contains_key(*name)) {
+            let found = Diagnostic::new(
+                Code::E0702,
+                self.spot(&format!("event.{name}")),
+                format!("a mail has no field \"{name}\""),
+            );
+            out.push(found.label("does not fit").help_if(hint(name, fields.keys().map(String::as_str))));
         }
     }
 
