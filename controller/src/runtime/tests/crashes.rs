@@ -5,7 +5,7 @@ use adjutant_machine::{
 use serde_json::json;
 
 use super::{money::THINKS, *};
-use crate::runtime::PauseScope;
+use crate::runtime::{Error, PauseScope};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_keyed_call_that_was_under_way_goes_again_with_the_same_key() {
@@ -269,5 +269,20 @@ async fn a_transition_that_panics_sets_its_run_aside_and_the_rest_goes_on() {
     assert!(world.handle.release(&bad, "operator").await.unwrap().applied);
     world.rest().await;
     assert_eq!(status(&world, &bad).await, "done", "mended, it goes on where it stood");
+    world.sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_panics_is_refused_and_leaves_nothing_behind() {
+    let world = thinking("no amount").await;
+    let wish =
+        || StartRun { playbook: "thinks".to_owned(), key: Some("k".to_owned()), ..StartRun::default() };
+    let refused = world.handle.start(wish()).await.expect_err("it cannot begin");
+    assert!(matches!(&refused, Error::Conflict { .. }), "{refused:?}");
+    assert!(world.handle.status().await.unwrap().quarantined.is_empty(), "there is nothing to set aside");
+    *world.script.worst.lock().unwrap() = Some("0.01 EUR");
+    assert!(world.handle.start(wish()).await.expect("it can begin now").created);
+    world.rest().await;
+    assert_eq!(world.handle.status().await.unwrap().runs.get("done"), Some(&1));
     world.sound().await;
 }
