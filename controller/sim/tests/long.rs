@@ -2,7 +2,13 @@
 
 mod common;
 
-use adjutant_machine::{Verdict, codec::encode_run, event::Event, fact::Fact, id::EffectId};
+use adjutant_machine::{
+    Verdict,
+    codec::{encode_entry, encode_run},
+    event::Event,
+    fact::Fact,
+    id::EffectId,
+};
 use adjutant_sim::companies::small;
 use common::World;
 use serde_json::{Value, json};
@@ -19,6 +25,22 @@ visits = 300
 id = "more"
 choose = [{ when = "steps.look.more", to = "look" }]
 else = "done"
+
+[[step]]
+id = "done"
+end = "done"
+"#;
+
+/// One call, with a text of any length beside it.
+const NOTE: &str = r#"schema = "adjutant/v1"
+deadline = "30d"
+
+[input.text]
+type = "string"
+
+[[step]]
+id = "look"
+call = "desk.look"
 
 [[step]]
 id = "done"
@@ -89,4 +111,29 @@ fn an_effect_that_never_was_is_refused() {
     assert!(matches!(world.send("host", success(never)), Verdict::Refused(_)));
     let other = EffectId { run: "other-1".to_owned(), ..asked[0].clone() };
     assert!(matches!(world.send("host", success(other)), Verdict::Refused(_)));
+}
+
+/// How many bytes a run's state has, and the entry that killed it.
+struct Killed {
+    state: usize,
+    entry: usize,
+}
+
+fn killed(length: usize) -> Killed {
+    let plan = small(&[("playbooks/note.toml", NOTE), ("connectors/desk.toml", DESK)]);
+    let mut world = World::start(&plan, "note", &[("text", json!("x".repeat(length)))]);
+    world.lease();
+    let kill = Event::RunKilled { reason: "it is too large".to_owned() };
+    assert_eq!(world.send("operator", kill), Verdict::Applied);
+    let log = &world.host.runs[&world.run].log;
+    let entry = encode_entry(log.last().expect("the kill is recorded")).payload.len();
+    Killed { state: encode_run(world.state()).len(), entry }
+}
+
+#[test]
+fn a_kill_costs_the_same_however_large_its_run_is() {
+    let (small, large) = (killed(1), killed(2_000_000));
+    assert!(large.state > 2_000_000, "there is something to weigh: {} bytes", large.state);
+    assert_eq!(large.entry, small.entry, "what the run holds is not written once more");
+    assert!(small.entry < 2_000, "{} bytes", small.entry);
 }

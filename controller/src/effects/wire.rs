@@ -68,8 +68,9 @@ impl Response {
     /// Returns the pause that `Retry-After` asks for, in milliseconds: seconds, or a date.
     pub(super) fn retry_after(&self) -> Option<u64> {
         let text = self.headers.get("retry-after")?.trim();
-        if let Ok(seconds) = text.parse::<u64>() {
-            return seconds.checked_mul(1_000);
+        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            // More than a number can hold is as long as any: it must not pass for no wish at all.
+            return Some(text.parse::<u64>().map_or(u64::MAX, |seconds| seconds.saturating_mul(1_000)));
         }
         let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
         let pause = date.as_millisecond() - jiff::Timestamp::now().as_millisecond();
@@ -226,5 +227,20 @@ mod tests {
         let pause = answer(&date).retry_after().unwrap();
         assert!((80_000..=90_000).contains(&pause), "{date}: {pause}");
         assert_eq!(answer("soon").retry_after(), None);
+    }
+
+    #[test]
+    fn a_hostile_retry_after_is_long_or_none_and_never_short() {
+        let nines = "9".repeat(4_000);
+        for endless in ["18446744073709552", "18446744073709551615", "18446744073709551616", &nines] {
+            assert_eq!(answer(endless).retry_after(), Some(u64::MAX), "{endless}");
+        }
+        let century = answer("Wed, 01 Jan 2200 00:00:00 GMT").retry_after();
+        assert!(century.is_some_and(|pause| pause > 86_400_000 * 365 * 100), "{century:?}");
+        for nonsense in
+            ["", " ", "-5", "+5", "1.5", "1e9", "0x10", "7 seconds", "Fri, 31 Feb 2040 00:00:00 GMT", "NaN"]
+        {
+            assert_eq!(answer(nonsense).retry_after(), None, "{nonsense:?}");
+        }
     }
 }

@@ -28,15 +28,13 @@ fn row(core: &Arc<Core>, key: &[u8], value: &[u8]) {
     if key.starts_with(rows::outbox::MESSAGES) {
         match serde_json::from_slice(value) {
             Ok(message) => outbox::send(core, key.to_vec(), message),
-            Err(error) => tracing::error!(%error, "a message in the outbox is not readable"),
+            // Whoever it is for would wait for it for good.
+            Err(error) => remake(core, key, &error.to_string()),
         }
         return;
     }
     let row = rows::outbox::effect_of(key).zip(rows::outbox::waiting_of(value));
-    let Some((effect, waiting)) = row else {
-        tracing::error!("a row of the outbox is not readable");
-        return;
-    };
+    let Some((effect, waiting)) = row else { return remake(core, key, "its row says nothing") };
     if !waiting.is_leased {
         core.enqueue(effect, &waiting.lane, waiting.attempt);
         return;

@@ -395,6 +395,44 @@ mod tests {
         assert_eq!(slots.text(summer), "2026-03-29T08:00:00+02:00");
     }
 
+    /// Returns the next slots of a line in Berlin, as they are written.
+    fn next(cron: &str, after: &str, count: usize) -> Vec<String> {
+        let slots = Slots::parse(cron, "Europe/Berlin").unwrap();
+        let mut last = stamp(after);
+        let mut found = Vec::new();
+        while found.len() < count {
+            last = slots.after(last).unwrap();
+            found.push(slots.text(last));
+        }
+        found
+    }
+
+    #[test]
+    fn a_time_that_the_clocks_leave_out_fires_once_and_one_that_comes_twice_fires_once() {
+        let half_past_two = "0 30 2 * * *";
+        assert_eq!(
+            next(half_past_two, "2026-03-28T12:00:00Z", 2),
+            ["2026-03-29T03:00:00+02:00", "2026-03-30T02:30:00+02:00"]
+        );
+        assert_eq!(
+            next(half_past_two, "2026-10-24T12:00:00Z", 2),
+            ["2026-10-25T02:30:00+02:00", "2026-10-26T02:30:00+01:00"]
+        );
+    }
+
+    #[test]
+    fn every_hour_is_every_hour_whatever_the_clocks_do() {
+        let hourly = "0 0 * * * *";
+        assert_eq!(
+            next(hourly, "2026-03-29T00:30:00Z", 2),
+            ["2026-03-29T03:00:00+02:00", "2026-03-29T04:00:00+02:00"]
+        );
+        assert_eq!(
+            next(hourly, "2026-10-24T23:30:00Z", 3),
+            ["2026-10-25T02:00:00+02:00", "2026-10-25T02:00:00+01:00", "2026-10-25T03:00:00+01:00"]
+        );
+    }
+
     fn count(fate: &Fate) -> u64 {
         fate.skipped.as_ref().map_or(0, |skipped| skipped.count)
     }

@@ -247,6 +247,10 @@ impl Shard {
                 }
                 other => core.stop(other),
             },
+            // Here neither: whoever asks again would find something set aside that never was.
+            Err(_) if slot.run.is_none() => {
+                Blocked::Refused("our own mistake: beginning it panicked".to_owned())
+            }
             Err(_) => core.damaged(instance, "a transition of it panicked"),
         };
         self.refuse(jobs, &blocked);

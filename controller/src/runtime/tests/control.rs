@@ -131,6 +131,27 @@ async fn a_tighter_policy_acts_on_live_runs_at_once() {
     world.sound().await;
 }
 
+/// What a playbook says now is for the runs that begin now.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_run_goes_on_by_the_definition_that_it_began_with() {
+    let world = World::with(&[]).await;
+    world.script.will("desk.put", [Turn::Fail(ErrorClass::Transient)]);
+    let run = world.ran("put", "k").await.line.id;
+    let posts = format!("schema = \"adjutant/v1\"\ntitle = \"P\"\n{}", grants("put", &["desk.post"]));
+    // Another call in the same place, and a step that was not there.
+    let other = calls("post")
+        .replace("[[step]]\nid = \"act\"", "[[step]]\nid = \"rest\"\nwait = \"1h\"\n[[step]]\nid = \"act\"");
+    let changed = company(&[("playbooks/put.toml", &other), ("policies/posts.toml", &posts)]);
+    world.activate(changed, "r2", Some("r1")).await;
+    let world = world.killed().await;
+    world.rest().await;
+    world.pass(60_000).await;
+    assert_eq!(world.run(&run).await.line.status, "done");
+    assert_eq!((world.script.calls("desk.put").len(), world.script.calls("desk.post").len()), (2, 0));
+    assert_eq!(world.ran("put", "new").await.line.status, "waiting", "a new run takes the new steps");
+    world.sound().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_freeze_holds_until_it_ends() {
     let freeze = "schema = \"adjutant/v1\"\ntitle = \"F\"\n[[freeze]]\nfrom = \"2026-05-04T00:00:00Z\"\n\

@@ -1,6 +1,11 @@
+use adjutant_machine::{
+    id::InstanceId,
+    memory::{Fault, Spoilt},
+};
 use serde_json::json;
 
-use super::*;
+use super::{money::THINKS, *};
+use crate::runtime::{Error, PauseScope};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_keyed_call_that_was_under_way_goes_again_with_the_same_key() {
@@ -198,4 +203,86 @@ async fn a_run_that_cannot_be_read_is_set_aside_and_the_rest_goes_on() {
     assert_eq!(world.handle.status().await.unwrap().quarantined.len(), 1, "it is known after a restart");
     assert_eq!(world.ran("put", "l").await.line.status, "done");
     assert!(!world.handle.audit().await.unwrap().ok);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_whose_answer_was_lost_is_the_same_run_when_it_is_asked_for_again() {
+    let world = World::with(&[]).await;
+    world.rest().await;
+    world.journal.inject(0, Fault::DiskAfterWrite);
+    let wish = StartRun { playbook: "put".to_owned(), key: Some("k".to_owned()), ..StartRun::default() };
+    world.handle.start(wish).await.expect_err("nobody is told");
+    let world = world.killed().await;
+    world.rest().await;
+    let again = world.start("put", "k").await;
+    assert!(!again.created, "it was there all the same");
+    world.pass(60_000).await;
+    assert_eq!(world.run(&again.run).await.line.status, "done");
+    assert_eq!(world.script.calls("desk.put").len(), 1);
+    world.sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_reads_no_run_that_has_nothing_to_do() {
+    const RUNS: usize = 20;
+    let world = World::with(&[("playbooks/gated.toml", runs::GATED)]).await;
+    for n in 0..RUNS {
+        let parked = world.ran("gated", &n.to_string()).await.line.id;
+        // Whoever reads it finds that it cannot be read.
+        world.journal.spoil(Spoilt::Entry(InstanceId::run(parked), 1));
+    }
+    let world = world.killed().await;
+    world.rest().await;
+    assert_eq!(world.ran("put", "k").await.line.status, "done");
+    let set_aside = async || world.handle.status().await.unwrap().quarantined.len();
+    assert_eq!(set_aside().await, 0, "none was read");
+    world.pass(72 * 3_600_000).await;
+    assert_eq!(set_aside().await, RUNS, "each is read when its gate lapses");
+}
+
+/// A company with an agent; what its answers may cost makes the decision about it panic, or not.
+async fn thinking(worst: &'static str) -> World {
+    let world = World::with(&[("playbooks/thinks.toml", THINKS)]).await;
+    *world.script.worst.lock().unwrap() = Some(worst);
+    world.script.will("thinker", [Turn::Costs(json!({ "answer": "x" }), "0.01 EUR")]);
+    world
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transition_that_panics_sets_its_run_aside_and_the_rest_goes_on() {
+    let world = thinking("no amount").await;
+    let all = PauseScope::Everything;
+    world.handle.pause_scope(pause(all.clone(), "test", "operator")).await.unwrap();
+    let bad = world.ran("thinks", "k").await.line.id;
+    let good = world.ran("put", "k").await.line.id;
+    world.handle.resume_scope(all, "", "operator").await.unwrap();
+    world.rest().await;
+    let status = async |world: &World, run: &str| world.run(run).await.line.status;
+    assert_eq!(status(&world, &good).await, "done");
+    let world = world.killed().await;
+    world.rest().await;
+    let quarantined = world.handle.status().await.unwrap().quarantined;
+    assert_eq!(quarantined.len(), 1, "{quarantined:?}");
+    assert!(quarantined[0].reason.contains("panicked"), "{quarantined:?}");
+    assert_eq!(world.ran("put", "next").await.line.status, "done", "nobody is stopped by it");
+    *world.script.worst.lock().unwrap() = Some("0.01 EUR");
+    assert!(world.handle.release(&bad, "operator").await.unwrap().applied);
+    world.rest().await;
+    assert_eq!(status(&world, &bad).await, "done", "mended, it goes on where it stood");
+    world.sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_panics_is_refused_and_leaves_nothing_behind() {
+    let world = thinking("no amount").await;
+    let wish =
+        || StartRun { playbook: "thinks".to_owned(), key: Some("k".to_owned()), ..StartRun::default() };
+    let refused = world.handle.start(wish()).await.expect_err("it cannot begin");
+    assert!(matches!(&refused, Error::Conflict { .. }), "{refused:?}");
+    assert!(world.handle.status().await.unwrap().quarantined.is_empty(), "there is nothing to set aside");
+    *world.script.worst.lock().unwrap() = Some("0.01 EUR");
+    assert!(world.handle.start(wish()).await.expect("it can begin now").created);
+    world.rest().await;
+    assert_eq!(world.handle.status().await.unwrap().runs.get("done"), Some(&1));
+    world.sound().await;
 }

@@ -3,7 +3,7 @@
 use adjutant_machine::{
     event::Settlement,
     id::InstanceId,
-    journal::{self, Table},
+    journal::{self, Batch, RowWrite, Table},
     memory::Spoilt,
 };
 use serde_json::json;
@@ -223,6 +223,35 @@ async fn a_damaged_row_hides_no_other_and_is_made_again_from_what_it_was_made_of
         }
         assert_eq!(world.script.calls("desk.put").len(), 1, "{table:?}");
     }
+}
+
+/// The checksums are right, and the rows say nothing: they are made again, as where the checksums are wrong.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_of_the_outbox_that_says_nothing_is_made_again_from_what_it_was_made_of() {
+    let world = World::with(&[]).await;
+    let desk = || PauseScope::Connector("desk".to_owned());
+    world.script.unreachable.lock().unwrap().push(String::new());
+    world.script.will("desk.post", [Turn::Unknown]);
+    world.ran("post", "doubt").await;
+    world.handle.pause_scope(pause(desk(), "test", "operator")).await.unwrap();
+    let queued = world.ran("put", "queued").await.line.id;
+    let rows: Vec<_> =
+        journal::rows(world.journal.as_ref(), Table::Outbox, b"").collect::<Result<_, _>>().unwrap();
+    assert_eq!(rows.len(), 2, "a notice on its way, and a call in line: {rows:?}");
+    let nonsense = |key| RowWrite { table: Table::Outbox, key, value: Some(b"nonsense".to_vec()) };
+    let writes = rows.into_iter().map(|row| nonsense(row.key)).collect();
+    world.journal.append(Batch { writes, ..Batch::default() }).unwrap();
+    world.script.unreachable.lock().unwrap().clear();
+    let world = world.killed().await;
+    world.rest().await;
+    world.handle.resume_scope(desk(), "", "operator").await.unwrap();
+    world.rest().await;
+    assert_eq!(world.run(&queued).await.line.status, "done");
+    let told: Vec<_> =
+        world.script.notices.lock().unwrap().iter().map(|notice| notice.topic.clone()).collect();
+    assert_eq!(told, ["unknown"]);
+    assert!(world.handle.status().await.unwrap().quarantined.is_empty(), "nothing of it was lost");
+    world.sound().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,6 +14,7 @@ mod money;
 mod origins;
 mod overlap;
 mod pages;
+mod places;
 mod plans;
 mod queues;
 mod rates;
@@ -181,7 +182,9 @@ impl Performer for Script {
     }
 
     fn worst_case(&self, _plan: &Plan, call: &Call) -> Worst {
-        match (call, *self.worst.lock().unwrap()) {
+        // An amount that is none is a mistake of ours, which must not spoil the script.
+        let worst = *self.worst.lock().unwrap();
+        match (call, worst) {
             (Call::Agent(_), Some(amount)) => Worst::AtMost(amount.parse::<Money>().unwrap()),
             _ => Worst::Nothing,
         }
@@ -239,6 +242,8 @@ struct World {
     clock: ManualClock,
     script: Arc<Script>,
     handle: Handle,
+    /// How many calls of one connector may be under way at once.
+    places: usize,
 }
 
 impl World {
@@ -250,17 +255,27 @@ impl World {
     }
 
     async fn on(journal: MemoryJournal, clock: ManualClock, script: Arc<Script>) -> Self {
+        Self::with_places(journal, clock, script, 64).await
+    }
+
+    /// Opens a process in which so many calls of one connector may be under way at once.
+    async fn with_places(
+        journal: MemoryJournal,
+        clock: ManualClock,
+        script: Arc<Script>,
+        places: usize,
+    ) -> Self {
         let journal = Arc::new(journal);
         let settings = Settings {
             journal: Arc::clone(&journal) as Arc<dyn Journal>,
             performer: Arc::clone(&script) as Arc<dyn Performer>,
             clock: Arc::new(clock.clone()),
-            verbs: 64,
+            verbs: places,
             agents: 64,
             cache_bytes: 1 << 20,
         };
         let handle = Runtime::open(settings).await.expect("the runtime opens");
-        Self { journal, clock, script, handle }
+        Self { journal, clock, script, handle, places }
     }
 
     async fn activate(&self, plan: Arc<Plan>, revision: &str, expected: Option<&str>) {
@@ -279,7 +294,7 @@ impl World {
     /// Kills the process and opens the next one on what was durable.
     async fn killed(self) -> Self {
         let left = self.journal.crash(0);
-        Self::on(left, self.clock, self.script).await
+        Self::with_places(left, self.clock, self.script, self.places).await
     }
 
     async fn start(&self, playbook: &str, key: &str) -> Started {

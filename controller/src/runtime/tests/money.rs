@@ -141,3 +141,27 @@ async fn an_open_breaker_holds_calls_back_without_using_attempts() {
     assert_eq!(world.handle.status().await.unwrap().runs, BTreeMap::from([("done".to_owned(), 6)]));
     world.sound().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_breaker_is_as_open_in_the_next_process_and_closes_there() {
+    let world = World::with(&[]).await;
+    world.script.will("desk.put", std::iter::repeat_n(Turn::Fail(ErrorClass::Transient), 5));
+    for n in 0..5 {
+        world.start("put", &n.to_string()).await;
+    }
+    world.rest().await;
+    let world = world.killed().await;
+    world.rest().await;
+    let late = world.ran("put", "late").await;
+    assert_eq!(late.effects[0].phase, "blocked_by_breaker", "{late:#?}");
+    assert_eq!(world.ran("post", "other").await.line.status, "done", "another verb has its own");
+    world.pass(29_999).await;
+    assert_eq!(world.script.calls("desk.put").len(), 5, "it opens again when the last process said");
+    world.pass(1).await;
+    assert!(world.script.calls("desk.put").len() > 5);
+    for _ in 0..5 {
+        world.pass(30_000).await;
+    }
+    assert_eq!(world.handle.status().await.unwrap().runs, BTreeMap::from([("done".to_owned(), 7)]));
+    world.sound().await;
+}

@@ -86,3 +86,26 @@ async fn what_was_missed_is_one_row_however_many_slots_it_was() {
         world.sound().await;
     }
 }
+
+/// A year of nine o'clocks, with both changes of the clocks in it.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_slot_of_a_year_fires_once_by_the_clock_of_its_zone() {
+    const DAYS: usize = 366;
+    let world = world(&scheduled("skip", "skip")).await;
+    let first = jiff::civil::date(2026, 5, 4).at(9, 0, 0, 0).in_tz("Europe/Berlin").unwrap();
+    for day in 0..DAYS {
+        let slot = first.checked_add(jiff::Span::new().days(i64::try_from(day).unwrap())).unwrap();
+        let now = world.handle.core.clock.now();
+        world.pass(u64::try_from(slot.timestamp().as_millisecond() - now.0).unwrap()).await;
+        assert_eq!(world.script.calls("desk.put").len(), day + 1, "{slot}");
+    }
+    let slots = world.handle.slots("daily", 2 * DAYS).await.unwrap();
+    assert_eq!(slots.len(), DAYS);
+    for slot in &slots {
+        assert_eq!((slot.outcome.as_str(), slot.late_ms, slot.count), ("fired", 0, 1), "{slot:?}");
+        assert!(slot.slot.contains("T09:00:00+0"), "{slot:?}");
+    }
+    let winter = slots.iter().filter(|slot| slot.slot.ends_with("+01:00")).count();
+    assert_eq!(winter, 154, "from the end of October to the end of March");
+    world.sound().await;
+}
