@@ -10,6 +10,7 @@ use adjutant_spec::{
     value::Path,
 };
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use super::{
     Error, Handle,
@@ -20,6 +21,10 @@ use super::{
 };
 
 type Answered<T> = Result<T, Error>;
+
+/// One is played at a time: each holds its whole tree in memory and works as long as it takes, and every list is read by the same
+/// threads.
+static SEAT: Semaphore = Semaphore::const_new(1);
 
 /// How a run is played again.
 #[derive(Debug, Clone, Default)]
@@ -48,6 +53,7 @@ impl Handle {
     /// [`Error::NotFound`], [`Error::Quarantined`], and [`Error::Invalid`] for a branch and for a run that is too long.
     pub async fn scenario(&self, run: &str) -> Answered<ScenarioView> {
         let run = whole(run, "be written down")?.name;
+        let _seat = SEAT.acquire().await.map_err(|_| Error::unavailable("the runtime is closing"))?;
         self.core.read(move |core| written(core, &run)).await
     }
 
@@ -57,6 +63,7 @@ impl Handle {
     /// As [`Handle::scenario`], and [`Error::Invalid`] for a change that leads nowhere.
     pub async fn replay(&self, run: &str, wish: PlayAgain) -> Answered<ReplayView> {
         let run = whole(run, "be played again")?.name;
+        let _seat = SEAT.acquire().await.map_err(|_| Error::unavailable("the runtime is closing"))?;
         self.core.read(move |core| replayed(core, &run, wish)).await
     }
 }
@@ -130,7 +137,10 @@ fn replayed(core: &Core, run: &str, wish: PlayAgain) -> Answered<ReplayView> {
     let played = recorded.replay(&replay).map_err(|problem| Error::invalid(problem.to_string()))?;
     let stopped = played.stopped.as_ref().map(|found| StoppedView {
         reason: found.message.clone(),
-        help: "`--assume` goes on with a value of the right form, and people agree".to_owned(),
+        help: match assumes {
+            false => "`--assume` goes on with a value of the right form, and people agree".to_owned(),
+            true => found.help.clone(),
+        },
     });
     let mut view = ReplayView {
         run: run.to_owned(),

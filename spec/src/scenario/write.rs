@@ -124,8 +124,11 @@ impl Writer<'_> {
                     self.fields(&mut table, "with", with);
                 }
                 if !edit.is_empty() {
+                    let inputs = self.plan.playbooks.get(&answer.playbook).map(|playbook| &playbook.inputs);
+                    let is_input = |name: &str| inputs.is_some_and(|inputs| inputs.contains_key(name));
                     let is_inside = !answer.branches.is_empty();
-                    let path = |path: &Path| if is_inside { of_playbook(path) } else { path.clone() };
+                    let path =
+                        |path: &Path| if is_inside { of_playbook(path, is_input) } else { path.clone() };
                     let edit: Map<String, Value> =
                         edit.iter().map(|(at, value)| (path(at), value.clone())).collect();
                     self.fields(&mut table, "edit", &Value::Object(edit));
@@ -249,8 +252,12 @@ struct Found<'a> {
 }
 
 /// Returns a path that a gate in a branch shows as the playbook has it: the other way of what [`super::resolve`] does.
-fn of_playbook(path: &str) -> String {
-    path.strip_prefix("input.").map_or_else(|| path.to_owned(), |path| path.replace(':', "."))
+fn of_playbook(path: &str, is_input: impl Fn(&str) -> bool) -> String {
+    match path.strip_prefix("input.") {
+        // An input of the playbook is one of the branch, under the same name.
+        Some(own) if !is_input(own.split('.').next().unwrap_or(own)) => own.replace(':', "."),
+        _ => path.to_owned(),
+    }
 }
 
 fn number(table: &mut Table, key: &str, number: Option<u64>) {

@@ -1,13 +1,14 @@
 //! What steps were answered, in the order in which they asked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use adjutant_machine::{
     branch::BranchId,
     call::Call,
-    event::{Decision, Denial, ErrorClass, Event, Finding, Settlement, TimerId},
+    event::{Decision, Denial, Envelope, ErrorClass, Event, Finding, Settlement, TimerId},
     fact::Fact,
     id::{EffectId, Stamp},
+    life::mailbox::SignalCame,
     run::{EffectState, Gate, GatePhase, Purpose, Run},
 };
 use adjutant_spec::{
@@ -56,6 +57,8 @@ pub(super) struct Answers<'a> {
     rows: Vec<Option<Answer>>,
     /// How many there were when the run came to the step where it stands.
     stood: usize,
+    /// The signals that came from outside, by mailbox and number.
+    signals: BTreeSet<(String, u64)>,
     /// How long after the begin the run was cancelled.
     pub(super) cancel: Option<u64>,
     /// What happened and is not played.
@@ -72,6 +75,7 @@ impl<'a> Answers<'a> {
             waits: BTreeMap::new(),
             rows: Vec::new(),
             stood: 0,
+            signals: BTreeSet::new(),
             cancel: None,
             unplayed: Vec::new(),
         }
@@ -90,6 +94,12 @@ impl<'a> Answers<'a> {
         match fact {
             Fact::EffectAsked { effect, state } => self.asks(effect, state),
             Fact::GateOpened { gate } => self.opens(gate, at),
+            // Nobody decided it, and nobody will: it lapsed, or what it was for is over.
+            Fact::GateMoved {
+                gate,
+                phase: GatePhase::Expired | GatePhase::Withdrawn | GatePhase::Superseded,
+                ..
+            } => self.decided(run, gate, at, outcome("expired")),
             Fact::StepStarted { step, .. } => {
                 if run.id == self.recorded.root.run.id {
                     self.stood = self.rows.len();
@@ -117,10 +127,9 @@ impl<'a> Answers<'a> {
         self.gates.insert(gate.id.clone(), (gate.card.step.clone(), place));
     }
 
-    /// Returns the answers in their order. What a run that is not over was answered since it came where it stands is not asked in a
-    /// play, which stops there.
-    pub(super) fn rows(&mut self) -> Vec<Answer> {
-        if !self.recorded.root.run.is_ended() {
+    /// Returns the answers in their order. A play that stops at a step does not ask what was answered since the run came there.
+    pub(super) fn rows(&mut self, until: Option<&StepId>) -> Vec<Answer> {
+        if until.is_some() {
             self.rows.truncate(self.stood);
         }
         std::mem::take(&mut self.rows).into_iter().flatten().collect()
@@ -140,7 +149,13 @@ impl<'a> Answers<'a> {
                     asking.leased = Some(place);
                 }
             }
-            Event::EffectSucceeded { effect, value, .. } => self.succeeded(run, effect, value, at),
+            Event::EffectSucceeded { effect, value, .. } if self.is_late(effect, &entry.facts) => {
+                // It was given up as lost: in a play somebody says that it happened.
+                self.settled(run, effect, &Settlement::Happened(value.clone()));
+            }
+            Event::EffectSucceeded { effect, value, .. } => {
+                self.succeeded(moment, Answered { run, effect, value, at });
+            }
             Event::EffectFailed { effect, class, .. } => {
                 self.reply(run, effect, at, Reply::Error(word(*class).to_owned()));
             }
@@ -160,15 +175,6 @@ impl<'a> Answers<'a> {
                     self.put(run, effect, place, period(timeout), Reply::Error("unknown".to_owned()));
                 }
             }
-            Event::TimerFired { timer: TimerId::Gate(gate) } => {
-                let is_closed = entry
-                    .facts
-                    .iter()
-                    .any(|fact| matches!(fact, Fact::GateMoved { phase: GatePhase::Expired, .. }));
-                if is_closed {
-                    self.decided(run, gate, at, outcome("expired"));
-                }
-            }
             Event::GateDecided(decided) => {
                 let reply = match &decided.decision {
                     Decision::Approved { form } => Reply::Outcome {
@@ -183,7 +189,8 @@ impl<'a> Answers<'a> {
                 };
                 self.decided(run, &decided.gate, at, reply);
             }
-            Event::SignalCame(came) => {
+            // What the run and those below it send themselves is sent in a play too; one signal that ends two waits comes once.
+            Event::SignalCame(came) if self.is_from_outside(&came.signal.id, came) => {
                 let waiting = Waiting { run: run.id.clone(), step: came.step.clone() };
                 if let Some(place) = self.waits.remove(&waiting) {
                     let data = Some(came.signal.data.clone()).filter(Value::is_object);
@@ -198,11 +205,29 @@ impl<'a> Answers<'a> {
             Event::RunCancelled { .. } if run.id == self.recorded.root.run.id => {
                 self.cancel = Some(u64::try_from(at.0 - self.began.0).unwrap_or_default());
             }
-            event => self.unplayed.extend(unplayed(run, event)),
+            _ => {
+                let is_root = run.id == self.recorded.root.run.id;
+                self.unplayed.extend(unplayed(run, &entry.envelope, is_root));
+            }
         }
     }
 
-    fn succeeded(&mut self, run: &Run, effect: &EffectId, value: &Value, at: Stamp) {
+    /// Returns whether an answer settles a call whose attempt was given up before.
+    fn is_late(&self, effect: &EffectId, facts: &[Fact]) -> bool {
+        let asking = self.effects.get(effect);
+        let is_verb =
+            asking.is_some_and(|asking| asking.leased.is_none() && matches!(asking.call, Call::Verb(_)));
+        let counts = |fact: &Fact| matches!(fact, Fact::EffectMoved { effect: of, .. } if of == effect);
+        is_verb && facts.iter().any(counts)
+    }
+
+    fn is_from_outside(&mut self, id: &str, came: &SignalCame) -> bool {
+        let is_own = self.effects.keys().any(|effect| effect.key() == id);
+        !is_own && self.signals.insert((came.mailbox.instance().name, came.number))
+    }
+
+    fn succeeded(&mut self, moment: Moment<'_>, answered: Answered<'_>) {
+        let Answered { run, effect, value, at } = answered;
         let Some(asking) = self.effects.get(effect) else { return };
         let reply = match &asking.call {
             Call::Route { .. } => {
@@ -215,7 +240,10 @@ impl<'a> Answers<'a> {
             Call::Verb(_) | Call::Agent(_) => {
                 let with =
                     Some(value.clone()).filter(|value| value.as_object().is_some_and(|it| !it.is_empty()));
-                Reply::Outcome { word: "ok".to_owned(), with, edit: BTreeMap::new() }
+                let is_unsure = |fact: &Fact| matches!(fact, Fact::StepEnded { step, outcome, .. } if *step == asking.step && outcome == "low_confidence");
+                let is_low = moment.entry().facts.iter().any(is_unsure);
+                let word = if is_low { "low_confidence" } else { "ok" };
+                Reply::Outcome { word: word.to_owned(), with, edit: BTreeMap::new() }
             }
             // Records are there, children are played, and a signal comes to who waits for it.
             _ => return,
@@ -223,14 +251,15 @@ impl<'a> Answers<'a> {
         self.reply(run, effect, at, reply);
     }
 
-    /// What changes nothing and died with its host is asked again, and counts no attempt: its next answer is all that there is.
+    /// What may be repeated and died with its host is asked again, and counts no attempt: its next answer is all that there is.
     fn lost(&mut self, run: &Run, effect: &EffectId, at: Stamp, host_died: bool) {
-        let is_pure = self.effects.get(effect).is_some_and(|asking| match &asking.call {
-            Call::Verb(call) => call.idempotency == Idempotency::Pure,
+        let is_repeated = self.effects.get(effect).is_some_and(|asking| match &asking.call {
+            // The same key again is the same call.
+            Call::Verb(call) => matches!(call.idempotency, Idempotency::Pure | Idempotency::NativeKey),
             Call::RecordWrite { .. } | Call::StartRun { .. } | Call::Signal { .. } => false,
             _ => true,
         });
-        if !(host_died && is_pure) {
+        if !(host_died && is_repeated) {
             self.reply(run, effect, at, Reply::Error("unknown".to_owned()));
         }
     }
@@ -282,10 +311,14 @@ impl<'a> Answers<'a> {
         self.reply(run, effect, ended.at, reply);
     }
 
-    /// Answers the attempt that is out.
+    /// Answers the attempt that is out; a probe that was lost is asked once more, and that is all that there is.
     fn reply(&mut self, run: &Run, effect: &EffectId, at: Stamp, reply: Reply) {
         // What nobody sent is not answered: a late word of something that is settled.
-        if let Some(place) = self.leased(effect) {
+        let is_probe = self
+            .effects
+            .get(effect)
+            .is_some_and(|asking| matches!(asking.call, Call::Probe { .. } | Call::FindChild { .. }));
+        if let Some(place) = self.leased(effect).filter(|_| !(is_probe && matches!(reply, Reply::Error(_)))) {
             self.put(run, effect, place, since(place.asked, at), reply);
         }
     }
@@ -318,6 +351,15 @@ impl<'a> Answers<'a> {
             reply,
         }
     }
+}
+
+/// An effect that happened.
+#[derive(Clone, Copy)]
+struct Answered<'a> {
+    run: &'a Run,
+    effect: &'a EffectId,
+    value: &'a Value,
+    at: Stamp,
 }
 
 /// How a child run ended.
@@ -367,8 +409,13 @@ fn word(class: ErrorClass) -> &'static str {
 }
 
 /// Says what is not played of an event.
-fn unplayed(run: &Run, event: &Event) -> Option<String> {
-    let what = match event {
+fn unplayed(run: &Run, envelope: &Envelope, is_root: bool) -> Option<String> {
+    if envelope.by == "host" || envelope.by.starts_with("run:") {
+        return None;
+    }
+    let what = match &envelope.event {
+        Event::RunCancelled { .. } if !is_root => "was cancelled by itself",
+        Event::RunPaused { .. } => "was paused",
         Event::RunKilled { .. } => "was killed",
         Event::RunRetried { .. } => "was tried again by the operator",
         Event::RunRolledBack { .. } => "was rolled back",

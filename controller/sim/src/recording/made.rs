@@ -2,7 +2,7 @@
 
 use adjutant_spec::{
     plan::{
-        Trigger,
+        StepId, Trigger,
         scenario::{Begin, RecordWanted},
     },
     scenario::Scenario,
@@ -58,18 +58,31 @@ impl Recorded {
     /// Returns the scenario that plays the run again: with what it was answered, and what came of it.
     #[must_use]
     pub fn scenario(&self, name: Name) -> Recording {
+        let stands = self.root.run.position.as_ref().filter(|_| !self.root.run.is_ended());
+        let until = stands.map(|position| position.step.clone());
+        let mut recording = self.recording(name, until);
+        if let Some(position) = stands.filter(|position| position.visit > 1) {
+            let (step, visit) = (&position.step, position.visit);
+            recording.unsaid.push(format!(
+                "it stands at step \"{step}\" for the {visit}. time, and a play stops there at the first"
+            ));
+        }
+        recording
+    }
+
+    /// As [`Recorded::scenario`], of a play that stops at a step, or goes on as long as what it asks was answered.
+    pub(super) fn recording(&self, name: Name, until: Option<StepId>) -> Recording {
         let mut answers = Answers::of(self);
         let mut records = Records::of(self.root.run.started_at);
         for moment in self.moments() {
             answers.take(moment);
             records.take(moment);
         }
-        let rows = answers.rows();
+        let rows = answers.rows(until.as_ref());
         let Answers { unplayed, cancel, .. } = answers;
         let mut unsaid = Vec::new();
         let begin = self.begin(&mut unsaid);
         let (given, wanted) = records.told();
-        let is_over = self.root.run.is_ended();
         let ends = ["done", "failed", "cancelled"];
         let course = self.course();
         let end = course.ending().map(|ending| ending.status.clone());
@@ -91,7 +104,7 @@ impl Recorded {
             expect: expected::expected(self, &course),
             never: Vec::new(),
             records: wanted,
-            until: self.root.run.position.as_ref().filter(|_| !is_over).map(|at| at.step.clone()),
+            until,
             end: end.filter(|end| ends.contains(&end.as_str())),
         };
         Recording { scenario, unplayed, unsaid }
@@ -101,7 +114,11 @@ impl Recorded {
     fn begin(&self, unsaid: &mut Vec<String>) -> Begin {
         let trigger = &*self.root.run.trigger;
         let playbook = &self.root.definition.bundle().playbook;
-        let is_by_hand = trigger["kind"] == "manual" || trigger.get("parent").is_some() || trigger.is_null();
+        // Who started it says so; what came from outside may look like anything.
+        let by = self.root.log.first().map_or("host", |entry| entry.envelope.by.as_str());
+        let is_triggered = by == "host" || by.starts_with("connector:") || by.starts_with("run:");
+        let is_child = self.root.run.parent.is_some();
+        let is_by_hand = is_child || trigger.is_null() || (trigger["kind"] == "manual" && !is_triggered);
         match &playbook.trigger {
             Trigger::Event { .. } if !is_by_hand => return Begin::Event(trigger.clone()),
             Trigger::Schedule { .. } if !is_by_hand => {
@@ -112,7 +129,7 @@ impl Recorded {
             }
             _ => {}
         }
-        if !is_by_hand || trigger.get("parent").is_some() {
+        if !is_by_hand || is_child {
             unsaid.push(
                 "the inputs are given by you here; in the run they came with what started it, and were trusted as that was"
                     .to_owned(),

@@ -8,6 +8,7 @@ use adjutant_machine::{
     event::Event,
     fact::Fact,
     id::{EffectId, Stamp},
+    records,
 };
 use adjutant_spec::{
     plan::scenario::{Given, RecordWanted},
@@ -43,6 +44,13 @@ struct Sight<'a> {
     wrote: bool,
 }
 
+/// A list that was read.
+struct Listed {
+    kind: String,
+    filter: Value,
+    at: Stamp,
+}
+
 /// When a record was seen last, and as what.
 struct Last {
     version: u64,
@@ -54,6 +62,8 @@ pub(super) struct Records {
     began: Stamp,
     calls: BTreeMap<EffectId, Call>,
     seen: BTreeMap<Which, Seen>,
+    /// The lists that were read, each with what it asked for.
+    lists: Vec<Listed>,
     /// When the host first noticed that somebody else had written a record.
     moved: BTreeMap<Which, Stamp>,
     given: Vec<Given>,
@@ -65,6 +75,7 @@ impl Records {
             began,
             calls: BTreeMap::new(),
             seen: BTreeMap::new(),
+            lists: Vec::new(),
             moved: BTreeMap::new(),
             given: Vec::new(),
         }
@@ -118,7 +129,7 @@ impl Records {
                     wrote: false,
                 });
             }
-            Call::RecordList { record, .. } => {
+            Call::RecordList { record, filter } => {
                 for item in answer["items"].as_array().into_iter().flatten() {
                     let Some(key) = item["key"].as_str() else { continue };
                     let which = Which { kind: record.clone(), key: key.to_owned() };
@@ -126,6 +137,7 @@ impl Records {
                         Sight { which, version: version(item), value: &item["value"], at, wrote: false };
                     self.sees(sight);
                 }
+                self.lists.push(Listed { kind: record.clone(), filter: filter.clone(), at });
             }
             Call::RecordWrite { record, key, .. } => {
                 let which = Which { kind: record.clone(), key: key.clone() };
@@ -149,7 +161,15 @@ impl Records {
         let foreign = if wrote { version.saturating_sub(1) } else { version };
         let is_new = known.as_ref().map_or(foreign > 0, |known| foreign > known.version);
         if is_new {
-            let after = known.map(|known| self.between(&which, known.at, at));
+            // A list that would have named it was read before, and did not.
+            let missed = || {
+                self.lists
+                    .iter()
+                    .rev()
+                    .find(|list| list.kind == which.kind && records::matches(value, &list.filter))
+            };
+            let last = known.as_ref().map(|known| known.at).or_else(|| missed().map(|list| list.at));
+            let after = last.map(|last| self.between(&which, last, at));
             let Which { kind, key } = which.clone();
             let number = (foreign != 1 || after.is_some()).then_some(foreign);
             self.given.push(Given { kind, key, value: value.clone(), version: number, after });

@@ -6,10 +6,14 @@ use adjutant_machine::{
     Definition,
     event::{Labelled, RunStarted},
     given::{Giver, given},
+    id::Stamp,
     trust::Speaker,
 };
 use adjutant_spec::{
-    plan::{Bundle, BundleId, Plan, scenario::Reply},
+    plan::{
+        Bundle, BundleId, Plan,
+        scenario::{Answer, Reply},
+    },
     scenario::{Finding, Scenario},
     value::Path,
 };
@@ -18,7 +22,7 @@ use serde_json::{Map, Value};
 use super::made::{Name, Recording};
 use crate::{
     recorded::Recorded,
-    scenario::{Course, PlayedAs, Stage, play_as},
+    scenario::{Course, HowFar, PlayedAs, Stage, play_as},
 };
 
 /// How a run is played again.
@@ -78,7 +82,7 @@ impl Recorded {
     pub fn replay(&self, replay: &Replay<'_>) -> Result<Replayed, Unplayable> {
         let started = self.started().ok_or(Unplayable::Headless)?;
         let name = Name { file: String::new(), title: String::new() };
-        let Recording { mut scenario, unplayed, .. } = self.scenario(name);
+        let Recording { mut scenario, unplayed, .. } = self.recording(name, None);
         scenario.starts = self.root.run.started_at.0;
         (scenario.expect, scenario.records) = (Vec::new(), Vec::new());
         let definition = replay.bundle.as_ref().unwrap_or(&self.root.definition);
@@ -93,9 +97,19 @@ impl Recorded {
         let started = begun(replay, definition, Beginning { started, inputs })?;
         let definitions = self.definitions(replay, definition);
         let stage = Stage { plan: replay.plan, scenario: &scenario, definitions };
-        let PlayedAs { played, assumed } = play_as(stage, started, replay.assumes);
-        let (stopped, course, recorded) = (played.finding, played.course, played.recorded);
+        let PlayedAs { played, assumed } =
+            play_as(stage, started, HowFar { assumes: replay.assumes, horizon: self.horizon() });
+        let (course, recorded) = (played.course, played.recorded);
+        // A run that goes on is played as far as it has come: nobody has answered yet what it asks now.
+        let is_as_far = !self.root.run.is_ended() && replay.bundle.is_none() && replay.changes.is_empty();
+        let stopped = played.finding.filter(|_| !is_as_far);
         Ok(Replayed { stopped, course, recorded, assumed, unplayed })
+    }
+
+    /// Returns the moment up to which something is known of a run that goes on.
+    fn horizon(&self) -> Option<Stamp> {
+        let last = self.all().filter_map(|run| run.log.last()).map(|entry| entry.envelope.at).max();
+        last.filter(|_| !self.root.run.is_ended())
     }
 
     fn definitions(&self, replay: &Replay<'_>, own: &Arc<Definition>) -> BTreeMap<BundleId, Arc<Definition>> {
@@ -155,8 +169,16 @@ struct Change<'a> {
 fn change(scenario: &mut Scenario, change: &Change<'_>) -> Result<(), Unplayable> {
     let (step, field) = change.field.split_once('.').unwrap_or((change.field, ""));
     let mut found = false;
-    for answer in scenario.answers.iter_mut().filter(|answer| answer.step == step && !answer.undo) {
+    let root = scenario.playbook.clone();
+    let is_meant = |answer: &&mut Answer| answer.step == step && answer.playbook == root && !answer.undo;
+    for answer in scenario.answers.iter_mut().filter(is_meant) {
         let Reply::Outcome { word, with, .. } = &mut answer.reply else { continue };
+        // What a person said yes to beside the answer of the step holds no field of it.
+        let is_bare_yes =
+            matches!(word.as_str(), "approved" | "edited" | "denied" | "expired") && with.is_none();
+        if is_bare_yes && !matches!(field, "" | "outcome") {
+            continue;
+        }
         match (field, change.value) {
             ("", _) => {
                 return Err(wrong(change.path, "name a field of its answer, such as `steps.qualify.fit`"));

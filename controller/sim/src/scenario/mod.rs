@@ -34,7 +34,7 @@ use adjutant_spec::scenario::{Finding, Scenario};
 
 use crate::recorded::Recorded;
 
-use adjutant_machine::event::RunStarted;
+use adjutant_machine::{event::RunStarted, id::Stamp};
 
 pub use begin::Playhouse;
 pub(crate) use begin::Stage;
@@ -64,9 +64,17 @@ pub(crate) struct PlayedAs {
     pub(crate) assumed: Vec<String>,
 }
 
-/// Plays a run that begins with this, with the answers of the scenario; nothing is expected of it. Where `assumes`, what is asked
-/// and not answered is answered with a value of the right form, and people agree.
-pub(crate) fn play_as(stage: Stage<'_>, run: RunStarted, assumes: bool) -> PlayedAs {
+/// How far a run is played.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HowFar {
+    /// Whether what is asked and not answered is answered with a value of the right form, and people agree.
+    pub(crate) assumes: bool,
+    /// The moment after which nothing is played; to the end when absent.
+    pub(crate) horizon: Option<Stamp>,
+}
+
+/// Plays a run that begins with this, with the answers of the scenario; nothing is expected of it.
+pub(crate) fn play_as(stage: Stage<'_>, run: RunStarted, how_far: HowFar) -> PlayedAs {
     let mut player = match begin::begun(stage, run) {
         Ok(player) => player,
         Err(finding) => {
@@ -74,7 +82,7 @@ pub(crate) fn play_as(stage: Stage<'_>, run: RunStarted, assumes: bool) -> Playe
             return PlayedAs { played, assumed: Vec::new() };
         }
     };
-    player.assumed = assumes.then(Vec::new);
+    (player.assumed, player.horizon) = (how_far.assumes.then(Vec::new), how_far.horizon);
     let finding = player.play().err().map(|stop| stop.finding);
     let (recorded, assumed) = (player.recorded(), player.assumed.take().unwrap_or_default());
     PlayedAs { played: Played { finding, course: player.course, recorded }, assumed }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use adjutant_machine::{
     call::{Call, Perform},
     event::{Denial, Event, Finding as Found},
-    id::EffectId,
+    id::{EffectId, Stamp},
     money::{
         permission::{Asking, permission},
         policy::Permission,
@@ -66,6 +66,10 @@ pub(super) struct Player<'a> {
     pub(super) most: u32,
     /// What is disturbed; nothing in a play.
     pub(super) faults: Faults,
+    /// The moment after which nothing of a run is known that goes on: what would come later is not played.
+    pub(super) horizon: Option<Stamp>,
+    /// Whether the play came there.
+    pub(super) is_at_horizon: bool,
     /// What was assumed where nothing was answered; `None` where nothing may be.
     pub(super) assumed: Option<Vec<String>>,
 }
@@ -92,6 +96,8 @@ impl<'a> Player<'a> {
             doubts,
             most: MOST,
             faults: Faults::default(),
+            horizon: None,
+            is_at_horizon: false,
             assumed: None,
         }
     }
@@ -102,7 +108,7 @@ impl<'a> Player<'a> {
         for _ in 0..most {
             self.host.deliver_post()?;
             self.look();
-            if self.stops() || self.is_over() {
+            if self.stops() || self.is_at_horizon || self.is_over() {
                 return self.uncancelled();
             }
             if !self.disturb()? {
@@ -147,7 +153,7 @@ impl<'a> Player<'a> {
     }
 
     fn uncancelled(&self) -> Turn {
-        if !self.agenda.has_cancel() || self.has_stopped || self.faults.is_on {
+        if !self.agenda.has_cancel() || self.has_stopped || self.is_at_horizon || self.faults.is_on {
             return Ok(());
         }
         Err(finding("cancel", "the run had ended before it could be cancelled".to_owned()).into())
@@ -167,7 +173,13 @@ impl<'a> Player<'a> {
             self.expect_signal(&awaited);
             return Ok(());
         }
-        match (self.agenda.next(), self.host.timers.values().min().copied()) {
+        let (due, timer) = (self.agenda.next(), self.host.timers.values().min().copied());
+        let next = due.into_iter().chain(timer).min();
+        if self.horizon.is_some_and(|horizon| next.is_none_or(|next| next > horizon)) {
+            self.is_at_horizon = true;
+            return Ok(());
+        }
+        match (due, timer) {
             (Some(due), timer) if timer.is_none_or(|timer| due <= timer) => {
                 self.host.now = self.host.now.max(due);
                 self.due()

@@ -161,7 +161,11 @@ fn place(view: &ScenarioView, name: Option<&str>) -> Result<PathBuf, Failure> {
         }
         file.set_file_name(format!("{name}.toml"));
     }
-    match file.components().all(|part| matches!(part, Component::Normal(_))) {
+    let is_plain = file.components().all(|part| matches!(part, Component::Normal(_)));
+    let folder = file.parent().map(|folder| folder.display().to_string()).unwrap_or_default();
+    let slice = folder.strip_prefix("slices/").and_then(|rest| rest.strip_suffix("/tests"));
+    let is_ours = folder == "tests" || slice.is_some_and(is_id);
+    match is_plain && is_ours && file.extension().is_some_and(|ending| ending == "toml") {
         true => Ok(file),
         false => Err(Failure::new(Exit::Bug, format!("the daemon names \"{}\" as the file", view.file))),
     }
@@ -172,6 +176,7 @@ pub(crate) async fn record(cx: &Cx, args: &RecordArgs) -> Outcome {
     let answer = cx.client.get(&["runs", &args.run, "scenario"]).await?;
     if args.print {
         let view: ScenarioView = super::read(answer)?;
+        view.unsaid.iter().for_each(|what| cx.out.say(words!("not in it: {}", what)));
         return if cx.out.json { cx.out.value(&view) } else { cx.out.data(Words::rendered(&view.text)) };
     }
     let view: ScenarioView = super::read(answer)?;

@@ -7,6 +7,7 @@ use adjutant_spec::value::Template;
 use serde_json::{Value, json};
 
 use super::{
+    branches::ran,
     rollback::{digs, finished},
     *,
 };
@@ -51,6 +52,14 @@ async fn what_a_person_would_have_decided_otherwise_is_told() {
     let step = of(&view, &gate.step);
     assert_eq!((step.mark.as_str(), step.is.as_deref()), ("changed", Some("denied")));
     assert_eq!(view.ended_was.as_deref(), Some("done"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_goes_on_is_played_as_far_as_it_has_come() {
+    let (world, run) = ran(&Company::workshop()).await;
+    assert_eq!(world.run(&run).await.ended, None, "it waits for a person");
+    let view = again(&world, &run, PlayAgain::default()).await;
+    assert!(view.same && view.ended.is_none(), "{view:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

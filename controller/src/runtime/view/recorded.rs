@@ -9,7 +9,7 @@ use super::run::entries;
 use crate::runtime::{Error, core::Core, reads};
 
 /// The most entries that are taken into memory, of all runs of one tree.
-const MOST: usize = 50_000;
+const MOST: usize = 20_000;
 
 /// Reads a run with its branches, and the child runs that it or they began; one that retention removed is left out.
 pub(in crate::runtime) fn recorded(core: &Core, id: &str) -> Result<Recorded, Error> {

@@ -131,7 +131,12 @@ impl ReplayView {
             && self.decided.as_ref().is_none_or(|decided| decided.equal)
             && compared.is_same();
         let is_reused = |step: &&StepChange| {
-            !step.arguments.is_empty() && step.outcome.is.is_some() && !self.assumed.contains(&step.step)
+            let place = if step.branch.is_empty() {
+                step.step.clone()
+            } else {
+                format!("{} in {}", step.step, step.branch)
+            };
+            !step.arguments.is_empty() && is_answered(step) && !self.assumed.contains(&place)
         };
         self.reused = compared.steps.iter().filter(is_reused).map(|step| step.step.clone()).collect();
         self.steps = compared.steps.into_iter().map(ReplayedStep::from).collect();
@@ -159,6 +164,19 @@ impl DecidedView {
                 differs_at: so_far.differs_at.or(differs),
                 ..so_far
             },
+        }
+    }
+}
+
+/// Returns whether somebody outside answered a step: records are there, children are played, and a text is rendered.
+fn is_answered(step: &StepChange) -> bool {
+    let by_person = ["approved", "edited", "denied", "expired"];
+    match (&step.asked, &step.outcome.is) {
+        (_, None) => false,
+        (None, Some(outcome)) => by_person.contains(&outcome.as_str()),
+        (Some(asked), Some(_)) => {
+            let ours = ["reads ", "lists ", "writes ", "run ", "signal "];
+            !ours.iter().any(|word| asked.starts_with(word))
         }
     }
 }
