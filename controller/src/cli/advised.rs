@@ -46,7 +46,7 @@ fn advice_that_does_not_work_is_found() {
         "adjutant dead settle X happened",
         "adjutant unquarantine RUN",
         "adjutant up --public X",
-        "adjutant replay RUN",
+        "adjutant fork RUN",
         "adjutant deny GATE",
         "adjutant new company NAME",
         "adjutant proposals X approve",
