@@ -132,8 +132,7 @@ fn whatever_happens_at_a_desk_is_played_again_as_it_was() {
         settle("drop"),
         // It takes longer than its attempt: it is lost.
         format!(
-            "{YES}{}after = \"1m\"\n[[answer]]\nstep = \"book\"\nsettle = \"happened\"\nwith = {{ id = \"b-1\" }}\n",
-            BOOKED
+            "{YES}{BOOKED}after = \"1m\"\n[[answer]]\nstep = \"book\"\nsettle = \"happened\"\nwith = {{ id = \"b-1\" }}\n"
         ),
         there.to_owned(),
         format!("{there}version = 12\n"),

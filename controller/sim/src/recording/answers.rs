@@ -13,7 +13,7 @@ use adjutant_machine::{
 };
 use adjutant_spec::{
     plan::{
-        Idempotency, StepId,
+        Id, Idempotency, StepId,
         scenario::{Answer, BranchOf, Reply},
     },
     value::Period,
@@ -24,6 +24,7 @@ use crate::recorded::{Moment, Recorded};
 
 /// What an effect is, as far as its answers need it.
 struct Asking {
+    playbook: Id,
     step: StepId,
     undo: bool,
     call: Call,
@@ -92,7 +93,7 @@ impl<'a> Answers<'a> {
 
     fn fact(&mut self, run: &Run, at: Stamp, fact: &Fact) {
         match fact {
-            Fact::EffectAsked { effect, state } => self.asks(effect, state),
+            Fact::EffectAsked { effect, state } => self.asks(run, effect, state),
             Fact::GateOpened { gate } => self.opens(gate, at),
             // Nobody decided it, and nobody will: it lapsed, or what it was for is over.
             Fact::GateMoved {
@@ -111,14 +112,15 @@ impl<'a> Answers<'a> {
         }
     }
 
-    fn asks(&mut self, effect: &EffectId, state: &EffectState) {
+    fn asks(&mut self, run: &Run, effect: &EffectId, state: &EffectState) {
         let Some(call) = state.call.as_deref() else { return };
         let undo = match call {
             Call::Verb(call) | Call::Probe { of: call, .. } => call.undo_of.is_some(),
             _ => matches!(state.purpose, Purpose::Undo(_)),
         };
         let (step, timeout) = (state.step.clone(), state.timeout);
-        let asking = Asking { step, undo, call: call.clone(), timeout, leased: None };
+        let playbook = run.playbook.clone();
+        let asking = Asking { playbook, step, undo, call: call.clone(), timeout, leased: None };
         self.effects.insert(effect.clone(), asking);
     }
 
@@ -140,7 +142,8 @@ impl<'a> Answers<'a> {
         Place { row: self.rows.len() - 1, asked }
     }
 
-    fn event(&mut self, moment: Moment<'_>, run: &Run, at: Stamp) {
+    /// Takes what became of an effect.
+    fn effect(&mut self, moment: Moment<'_>, at: Stamp) {
         let entry = moment.entry();
         match &entry.envelope.event {
             Event::EffectLeased { effect, .. } => {
@@ -151,30 +154,42 @@ impl<'a> Answers<'a> {
             }
             Event::EffectSucceeded { effect, value, .. } if self.is_late(effect, &entry.facts) => {
                 // It was given up as lost: in a play somebody says that it happened.
-                self.settled(run, effect, &Settlement::Happened(value.clone()));
+                self.settled(effect, &Settlement::Happened(value.clone()));
             }
             Event::EffectSucceeded { effect, value, .. } => {
-                self.succeeded(moment, Answered { run, effect, value, at });
+                self.succeeded(moment, effect, value);
             }
             Event::EffectFailed { effect, class, .. } => {
-                self.reply(run, effect, at, Reply::Error(word(*class).to_owned()));
+                self.reply(effect, at, Reply::Error(word(*class).to_owned()));
             }
-            Event::EffectUnknown { effect, host_died, .. } => self.lost(run, effect, at, *host_died),
-            Event::EffectProbed { effect, finding } => self.probed(run, effect, at, finding),
-            Event::EffectSettled { effect, settlement, .. } => self.settled(run, effect, settlement),
+            Event::EffectUnknown { effect, host_died, .. } => self.lost(effect, at, *host_died),
+            Event::EffectProbed { effect, finding } => self.probed(effect, at, finding),
+            Event::EffectSettled { effect, settlement, .. } => self.settled(effect, settlement),
             // What a rule of the company denies it denies in a play too; money is not played.
             Event::EffectDenied { effect, denial: Denial::Budget, .. } => {
                 let is_agent =
                     self.effects.get(effect).is_some_and(|asking| matches!(asking.call, Call::Agent(_)));
                 let word = if is_agent { "over_budget" } else { "denied" };
-                self.answer(run, effect, None, outcome(word));
+                self.answer(effect, outcome(word));
             }
             Event::TimerFired { timer: TimerId::Lease(effect, _) } if !entry.facts.is_empty() => {
                 let timeout = self.effects.get(effect).map(|asking| asking.timeout);
                 if let (Some(timeout), Some(place)) = (timeout, self.leased(effect)) {
-                    self.put(run, effect, place, period(timeout), Reply::Error("unknown".to_owned()));
+                    self.put(effect, place, period(timeout), Reply::Error("unknown".to_owned()));
                 }
             }
+            Event::ChildEnded { effect, status, output, run: child } => {
+                self.child_ended(effect, Ended { at, status, output, child: child.as_deref() });
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes what people decided, and what was sent.
+    fn event(&mut self, moment: Moment<'_>, run: &Run, at: Stamp) {
+        let entry = moment.entry();
+        match &entry.envelope.event {
+            event if event.effect().is_some() => self.effect(moment, at),
             Event::GateDecided(decided) => {
                 let reply = match &decided.decision {
                     Decision::Approved { form } => Reply::Outcome {
@@ -195,12 +210,9 @@ impl<'a> Answers<'a> {
                 if let Some(place) = self.waits.remove(&waiting) {
                     let data = Some(came.signal.data.clone()).filter(Value::is_object);
                     let reply = Reply::Outcome { word: "ok".to_owned(), with: data, edit: BTreeMap::new() };
-                    let row = self.row(run, &came.step, since(place.asked, at), reply);
-                    self.rows[place.row] = Some(row);
+                    self.rows[place.row] =
+                        Some(Asker::of(run, &came.step).answered(since(place.asked, at), reply));
                 }
-            }
-            Event::ChildEnded { effect, status, output, run: child } => {
-                self.child_ended(run, effect, Ended { at, status, output, child: child.as_deref() });
             }
             Event::RunCancelled { .. } if run.id == self.recorded.root.run.id => {
                 self.cancel = Some(u64::try_from(at.0 - self.began.0).unwrap_or_default());
@@ -226,8 +238,8 @@ impl<'a> Answers<'a> {
         !is_own && self.signals.insert((came.mailbox.instance().name, came.number))
     }
 
-    fn succeeded(&mut self, moment: Moment<'_>, answered: Answered<'_>) {
-        let Answered { run, effect, value, at } = answered;
+    fn succeeded(&mut self, moment: Moment<'_>, effect: &EffectId, value: &Value) {
+        let at = moment.entry().envelope.at;
         let Some(asking) = self.effects.get(effect) else { return };
         let reply = match &asking.call {
             Call::Route { .. } => {
@@ -248,11 +260,11 @@ impl<'a> Answers<'a> {
             // Records are there, children are played, and a signal comes to who waits for it.
             _ => return,
         };
-        self.reply(run, effect, at, reply);
+        self.reply(effect, at, reply);
     }
 
     /// What may be repeated and died with its host is asked again, and counts no attempt: its next answer is all that there is.
-    fn lost(&mut self, run: &Run, effect: &EffectId, at: Stamp, host_died: bool) {
+    fn lost(&mut self, effect: &EffectId, at: Stamp, host_died: bool) {
         let is_repeated = self.effects.get(effect).is_some_and(|asking| match &asking.call {
             // The same key again is the same call.
             Call::Verb(call) => matches!(call.idempotency, Idempotency::Pure | Idempotency::NativeKey),
@@ -260,11 +272,11 @@ impl<'a> Answers<'a> {
             _ => true,
         });
         if !(host_died && is_repeated) {
-            self.reply(run, effect, at, Reply::Error("unknown".to_owned()));
+            self.reply(effect, at, Reply::Error("unknown".to_owned()));
         }
     }
 
-    fn probed(&mut self, run: &Run, effect: &EffectId, at: Stamp, finding: &Finding) {
+    fn probed(&mut self, effect: &EffectId, at: Stamp, finding: &Finding) {
         let is_of_child =
             self.effects.get(effect).is_some_and(|asking| matches!(asking.call, Call::FindChild { .. }));
         if is_of_child {
@@ -275,17 +287,17 @@ impl<'a> Answers<'a> {
             Finding::DidNotHappen => ("did_not_happen", Value::Null),
             Finding::Unclear(_) => ("unclear", Value::Null),
         };
-        self.reply(run, effect, at, Reply::Probe { word: word.to_owned(), with });
+        self.reply(effect, at, Reply::Probe { word: word.to_owned(), with });
     }
 
-    fn settled(&mut self, run: &Run, effect: &EffectId, settlement: &Settlement) {
+    fn settled(&mut self, effect: &EffectId, settlement: &Settlement) {
         let (word, with) = match settlement {
             Settlement::Happened(value) => ("happened", value.clone()),
             Settlement::DidNotHappen => ("did_not_happen", Value::Null),
             Settlement::Undo => ("undo", Value::Null),
             Settlement::Drop => ("drop", Value::Null),
         };
-        self.answer(run, effect, None, Reply::Settle { word: word.to_owned(), with });
+        self.answer(effect, Reply::Settle { word: word.to_owned(), with });
     }
 
     fn decided(&mut self, run: &Run, gate: &str, at: Stamp, reply: Reply) {
@@ -293,11 +305,11 @@ impl<'a> Answers<'a> {
         let Some((step, place)) = self.gates.remove(gate) else { return };
         let after = since(place.asked, at)
             .filter(|_| !matches!(&reply, Reply::Outcome { word, .. } if word == "expired"));
-        self.rows[place.row] = Some(self.row(run, &step, after, reply));
+        self.rows[place.row] = Some(Asker::of(run, &step).answered(after, reply));
     }
 
     /// A child whose log is there is played; for another one its end is the answer.
-    fn child_ended(&mut self, run: &Run, effect: &EffectId, ended: Ended<'_>) {
+    fn child_ended(&mut self, effect: &EffectId, ended: Ended<'_>) {
         let is_played = self.recorded.below.iter().any(|below| below.run.parent.as_ref() == Some(effect));
         if is_played {
             return;
@@ -308,18 +320,18 @@ impl<'a> Answers<'a> {
         let word = if ended.status == "done" { "ok" } else { "failed" };
         let with = Some(ended.output.clone()).filter(Value::is_object);
         let reply = Reply::Outcome { word: word.to_owned(), with, edit: BTreeMap::new() };
-        self.reply(run, effect, ended.at, reply);
+        self.reply(effect, ended.at, reply);
     }
 
     /// Answers the attempt that is out; a probe that was lost is asked once more, and that is all that there is.
-    fn reply(&mut self, run: &Run, effect: &EffectId, at: Stamp, reply: Reply) {
+    fn reply(&mut self, effect: &EffectId, at: Stamp, reply: Reply) {
         // What nobody sent is not answered: a late word of something that is settled.
         let is_probe = self
             .effects
             .get(effect)
             .is_some_and(|asking| matches!(asking.call, Call::Probe { .. } | Call::FindChild { .. }));
         if let Some(place) = self.leased(effect).filter(|_| !(is_probe && matches!(reply, Reply::Error(_)))) {
-            self.put(run, effect, place, since(place.asked, at), reply);
+            self.put(effect, place, since(place.asked, at), reply);
         }
     }
 
@@ -328,22 +340,36 @@ impl<'a> Answers<'a> {
     }
 
     /// Answers what no attempt asked.
-    fn answer(&mut self, run: &Run, effect: &EffectId, after: Option<Period>, reply: Reply) {
+    fn answer(&mut self, effect: &EffectId, reply: Reply) {
         let place = self.keep_free(Stamp(0));
-        self.put(run, effect, place, after, reply);
+        self.put(effect, place, None, reply);
     }
 
-    fn put(&mut self, run: &Run, effect: &EffectId, place: Place, after: Option<Period>, reply: Reply) {
+    fn put(&mut self, effect: &EffectId, place: Place, after: Option<Period>, reply: Reply) {
         let Some(asking) = self.effects.get(effect) else { return };
-        let row = Answer { undo: asking.undo, ..self.row(run, &asking.step, after, reply) };
+        let asker = Asker { run: &effect.run, playbook: &asking.playbook, step: &asking.step };
+        let row = Answer { undo: asking.undo, ..asker.answered(after, reply) };
         self.rows[place.row] = Some(row);
     }
+}
 
-    fn row(&self, run: &Run, step: &StepId, after: Option<Period>, reply: Reply) -> Answer {
+/// Who asked.
+struct Asker<'a> {
+    run: &'a str,
+    playbook: &'a str,
+    step: &'a str,
+}
+
+impl Asker<'_> {
+    fn of<'a>(run: &'a Run, step: &'a str) -> Asker<'a> {
+        Asker { run: &run.id, playbook: &run.playbook, step }
+    }
+
+    fn answered(&self, after: Option<Period>, reply: Reply) -> Answer {
         Answer {
-            playbook: run.playbook.clone(),
-            branches: branches(&run.id),
-            step: step.clone(),
+            playbook: self.playbook.to_owned(),
+            branches: branches(self.run),
+            step: self.step.to_owned(),
             visit: None,
             times: 1,
             undo: false,
@@ -351,15 +377,6 @@ impl<'a> Answers<'a> {
             reply,
         }
     }
-}
-
-/// An effect that happened.
-#[derive(Clone, Copy)]
-struct Answered<'a> {
-    run: &'a Run,
-    effect: &'a EffectId,
-    value: &'a Value,
-    at: Stamp,
 }
 
 /// How a child run ended.

@@ -195,8 +195,8 @@ fn change(scenario: &mut Scenario, change: &Change<'_>) -> Result<(), Unplayable
 
 /// Puts a value at a place within another.
 fn put(within: &mut Value, change: &Change<'_>) -> Result<(), Unplayable> {
-    let names = change.field.split('.').filter(|name| !name.is_empty());
-    let place = names.fold(Some(within), |at, name| match at? {
+    let mut names = change.field.split('.').filter(|name| !name.is_empty());
+    let place = names.try_fold(within, |at, name| match at {
         Value::Object(fields) => Some(fields.entry(name).or_insert(Value::Null)),
         Value::Array(items) => items.get_mut(name.parse::<usize>().ok()?),
         _ => None,
