@@ -87,7 +87,8 @@ fn again(files: &FileSet) -> usize {
 
 #[test]
 fn a_recorded_play_is_played_again_as_it_was() {
-    let count: usize = ["agency", "hello", "newsletter", "studio"].map(|name| again(&example(name))).iter().sum();
+    let count: usize =
+        ["agency", "hello", "newsletter", "studio"].map(|name| again(&example(name))).iter().sum();
     assert!(count > 4, "there are plays to record");
 }
 
