@@ -245,6 +245,20 @@ async fn what_is_set_aside_holds_nobody_up_and_is_not_released_into_the_place_of
     assert_eq!(world.run(&runs[0]).await.line.status, "done");
 }
 
+/// It waits to try again, and nothing of it is in the outbox: only its place is left to find it by.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_sets_aside_who_works_and_cannot_be_read() {
+    let world = world(0).await;
+    world.script.will("desk.put", [Turn::Fail(ErrorClass::Transient)]);
+    let runs = world.leads(&["1", "2"]).await;
+    world.rest().await;
+    assert_eq!(world.statuses(&runs).await[1], "queued");
+    world.journal.spoil(Spoilt::Entry(InstanceId::run(&runs[0]), 1));
+    let world = world.killed().await;
+    world.comes_to(&runs[1], "done").await;
+    assert_eq!(world.handle.status().await.unwrap().quarantined.len(), 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_of_what_cannot_be_read_frees_its_place_for_good() {
     let world = world(3).await;
