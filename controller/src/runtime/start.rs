@@ -25,7 +25,7 @@ use super::{
     core::{Core, Live},
     identity::{Meant, NewRun, Started},
     mailbox::Job,
-    places,
+    places::{self, Placed},
     request::StartRun,
     rows,
 };
@@ -48,7 +48,10 @@ pub(super) async fn manual(core: &Arc<Core>, wish: StartRun) -> Result<Started, 
     let run = new_run(&live, playbook, begin)?;
     // A dry run does nothing that anybody could be in the way of.
     let queues = playbook.trigger.overlap() == Overlap::Queue && !run.started.dry;
-    if queues { places::begin(core, run).await } else { begin_run(core, run).await }
+    if !queues {
+        return begin_run(core, run).await;
+    }
+    places::begin(core, run).await?.or_refused()
 }
 
 fn unique_key(core: &Core) -> String {
@@ -170,6 +173,8 @@ pub(super) enum Begun {
     Skipped(String),
     /// It cannot begin with this event, or not now: why, for people.
     Refused(String),
+    /// As that, and it can once there is room in its queue.
+    Full(String),
 }
 
 /// Starts a playbook for an event. What is wrong with the event or with this one playbook is no error: others may begin with it.
@@ -215,7 +220,12 @@ async fn try_begin(
     let run = new_run(live, playbook, begin)?;
     match fired.overlap {
         Overlap::Allow => return begin_run(core, run).await.map(Begun::Run),
-        Overlap::Queue => return places::begin(core, run).await.map(Begun::Run),
+        Overlap::Queue => {
+            return Ok(match places::begin(core, run).await? {
+                Placed::Begun(started) => Begun::Run(started),
+                Placed::Full(reason) => Begun::Full(reason),
+            });
+        }
         Overlap::Skip | Overlap::Replace => {}
     }
     // One at a time: between the look and the start nothing else may begin.

@@ -128,7 +128,7 @@ async fn try_turns(core: &Arc<Core>, oldest: &OldestId) -> Result<(), Error> {
         let members = core.read(move |core| members(core, &queue)).await?;
         let standing = members.iter().filter(|member| member.place != Place::Works).count();
         if standing < MOST && core.queues.has_room_again(oldest) {
-            deliveries::wake(core);
+            deliveries::wake_for(core, oldest.clone());
         }
         // Who is begun under a pause would only be held at its first call: it stands, and its time does not run.
         if core.is_closing() || pauses::of_playbook(&core.live(), oldest).next().is_some() {

@@ -8,7 +8,7 @@ use adjutant_machine::{
 };
 use adjutant_spec::{
     kinds::Role,
-    plan::{Automatic, Plan, Playbook, Trigger},
+    plan::{Automatic, OldestId, Plan, Playbook, Renamed, Trigger},
     schema::complaints,
 };
 
@@ -25,12 +25,23 @@ use crate::runtime::{
 };
 
 /// What became of a try.
+#[derive(Default)]
 pub(super) struct Tried {
     started: Vec<Started>,
     /// What should have begun and could not.
     unmet: Vec<Unmet>,
     /// What shall not begin, by the playbook's own `overlap`.
     skipped: Vec<Unmet>,
+    /// The queues in which there was no room.
+    full: Vec<OldestId>,
+}
+
+impl Tried {
+    fn waits(&mut self, arrival: &Arrival, unmet: Unmet) {
+        let Unmet { playbook, reason } = &unmet;
+        tracing::warn!(playbook, delivery = arrival.id, reason, "a delivery waits");
+        self.unmet.push(unmet);
+    }
 }
 
 /// What a try comes to.
@@ -41,11 +52,13 @@ pub(super) struct Conclusion {
     pub(super) event: DeliveryEvent,
     /// Who caused that.
     pub(super) by: String,
+    /// The queues in which there was no room.
+    pub(super) full: Vec<OldestId>,
 }
 
 /// Says what a try comes to.
 pub(super) fn conclude(arrival: &Arrival, before: Option<&Kept>, tried: Tried) -> Conclusion {
-    let Tried { started, unmet, skipped } = tried;
+    let Tried { started, unmet, skipped, full } = tried;
     let mut runs: Vec<String> = before.map(|kept| kept.runs.clone()).unwrap_or_default();
     for run in &started {
         if !runs.contains(&run.run) {
@@ -58,18 +71,18 @@ pub(super) fn conclude(arrival: &Arrival, before: Option<&Kept>, tried: Tried) -
         let open = Some(name(&arrival.connector, &arrival.id));
         let event = DeliveryEvent::SetAside { reasons: unmet, runs };
         let taken = Taken { runs: started, open, known: false, why };
-        return Conclusion { taken, event, by: arrival.by.clone() };
+        return Conclusion { taken, event, by: arrival.by.clone(), full };
     }
     match (skipped.first(), runs.is_empty()) {
         (Some(skip), true) => {
             let by = skip.playbook.as_ref().map_or_else(|| arrival.by.clone(), |id| format!("playbook:{id}"));
             let event = DeliveryEvent::Dropped { reason: skip.reason.clone() };
-            Conclusion { taken: Taken { runs: started, open: None, known: false, why }, event, by }
+            Conclusion { taken: Taken { runs: started, open: None, known: false, why }, event, by, full }
         }
         _ => {
             let event = DeliveryEvent::Started { runs };
             let taken = Taken { runs: started, open: None, known, why: None };
-            Conclusion { taken, event, by: arrival.by.clone() }
+            Conclusion { taken, event, by: arrival.by.clone(), full }
         }
     }
 }
@@ -88,7 +101,7 @@ pub(super) async fn attempt(
     arrival: &Arrival,
     before: Option<&Kept>,
 ) -> Result<Tried, Error> {
-    let mut tried = Tried { started: Vec::new(), unmet: Vec::new(), skipped: Vec::new() };
+    let mut tried = Tried::default();
     if let Some(pause) = pauses::of_connector(live, &arrival.connector) {
         let PauseView { scope, by, reason, .. } = pause;
         let reason = format!("{scope} is paused by {by}: {reason}; it is tried when the pause ends");
@@ -137,9 +150,10 @@ pub(super) async fn attempt(
         match start::triggered(core, live, playbook, &fired).await? {
             Begun::Run(run) => tried.started.push(run),
             Begun::Skipped(reason) => tried.skipped.push(Unmet { playbook: id, reason }),
-            Begun::Refused(reason) => {
-                tracing::warn!(playbook = playbook.id, delivery = arrival.id, reason, "a delivery waits");
-                tried.unmet.push(Unmet { playbook: id, reason });
+            Begun::Refused(reason) => tried.waits(arrival, Unmet { playbook: id, reason }),
+            Begun::Full(reason) => {
+                tried.full.push(playbook.oldest());
+                tried.waits(arrival, Unmet { playbook: id, reason });
             }
         }
     }

@@ -118,7 +118,7 @@ async fn trigger(core: &Arc<Core>, sending: &Sending, sent: &mut Sent) -> Result
                 sent.started.push(run);
                 continue;
             }
-            Begun::Skipped(reason) | Begun::Refused(reason) => reason,
+            Begun::Skipped(reason) | Begun::Refused(reason) | Begun::Full(reason) => reason,
         };
         tracing::warn!(playbook = playbook.id, signal = sending.signal, reason, "a signal starts nothing");
         sent.not_begun.push(NotBegun { playbook: playbook.id.clone(), reason });
