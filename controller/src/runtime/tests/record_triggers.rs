@@ -264,3 +264,12 @@ async fn a_run_that_only_observes_writes_nothing_and_begins_nothing() {
     assert_eq!(world.script.calls("desk.put").len(), 1);
     world.sound().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_is_kept_however_many_are_open() {
+    let other = begins("", "event.value.name | trim", "integer");
+    let world = world(&[("playbooks/created.toml", &other)]).await;
+    world.handle.core.open_deliveries.lock().unwrap().insert("record.customer".to_owned(), 10_000);
+    world.writes("c-1", "Ada").await;
+    assert_eq!(world.waits().await.len(), 1, "it has no sender that could come again");
+}
