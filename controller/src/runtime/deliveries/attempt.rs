@@ -108,10 +108,6 @@ pub(super) async fn attempt(
         tried.unmet.push(Unmet { playbook: None, reason });
         return Ok(tried);
     }
-    if let Some(unmet) = changes::too_many(arrival) {
-        tried.unmet.push(unmet);
-        return Ok(tried);
-    }
     if let Err(reason) = readable(live, arrival) {
         tried.unmet.push(Unmet { playbook: None, reason });
         return Ok(tried);
@@ -231,9 +227,9 @@ enum Asked {
 fn asks_for(live: &Live, playbook: &Playbook, arrival: &Arrival) -> Result<Asked, String> {
     match &playbook.trigger {
         Trigger::Event { accept, .. } => Ok(unasked(live, arrival, accept).map_or(Asked::Yes, Asked::No)),
-        Trigger::Record { .. } => {
-            Ok(if changes::wants(live, playbook, arrival)? { Asked::Yes } else { Asked::NotMeant })
-        }
+        Trigger::Record { .. } if !changes::wants(live, playbook, arrival)? => Ok(Asked::NotMeant),
+        // Asked last: only what would begin is held.
+        Trigger::Record { .. } => changes::too_many(arrival).map_or(Ok(Asked::Yes), Err),
         Trigger::Manual | Trigger::Schedule { .. } | Trigger::Signal { .. } => Ok(Asked::NotMeant),
     }
 }

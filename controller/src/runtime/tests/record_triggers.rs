@@ -273,3 +273,14 @@ async fn a_write_is_kept_however_many_are_open() {
     world.writes("c-1", "Ada").await;
     assert_eq!(world.waits().await.len(), 1, "it has no sender that could come again");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_would_begin_nothing_is_not_held_after_sixteen_in_a_row() {
+    let echo = ECHO.replace("event.value.name != 'enough'", "event.version < 17");
+    let world = world(&[("playbooks/echo.toml", &echo)]).await;
+    world.writes("c-1", "Ada").await;
+    let filter = RunFilter { playbook: Some("echo".to_owned()), ..RunFilter::default() };
+    assert_eq!(world.handle.runs(filter).await.unwrap().len(), 16);
+    assert_eq!(world.waits().await.len(), 0, "nothing was to follow the last write");
+    world.sound().await;
+}
