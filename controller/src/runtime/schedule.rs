@@ -301,6 +301,7 @@ async fn begin(
         speaker: Speaker::Operator,
         chain: 0,
         late_since: None,
+        written: None,
     };
     let (run, reason) = match start::triggered(core, live, schedule.playbook, &fired).await? {
         Begun::Run(started) => (Some(started.run), None),

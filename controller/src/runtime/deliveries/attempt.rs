@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use adjutant_machine::{
+    id::Stamp,
     life::delivery::{Arrival, DeliveryEvent, DeliveryPhase, Kept, Unmet, name},
     trust::Speaker,
 };
@@ -138,10 +139,7 @@ pub(super) async fn attempt(
                 continue;
             }
         }
-        let (event, by) = (&arrival.content, arrival.by.as_str());
-        let late_since = before.map(|_| arrival.at);
-        let (overlap, chain) = (playbook.trigger.overlap(), arrival.chain);
-        let fired = Fired { overlap, event, by, compares: true, speaker, late_since, chain };
+        let fired = fired(playbook, arrival, Origin { speaker, late_since: before.map(|_| arrival.at) });
         let id = Some(playbook.id.clone());
         match start::triggered(core, live, playbook, &fired).await? {
             Begun::Run(run) => tried.started.push(run),
@@ -154,6 +152,28 @@ pub(super) async fn attempt(
         }
     }
     Ok(tried)
+}
+
+/// Who gave a delivery's values, and since when it waits.
+struct Origin {
+    speaker: Speaker,
+    late_since: Option<Stamp>,
+}
+
+fn fired<'a>(playbook: &Playbook, arrival: &'a Arrival, origin: Origin) -> Fired<'a> {
+    let Origin { speaker, late_since } = origin;
+    let is_record = changes::kind_of(arrival).is_some();
+    Fired {
+        overlap: playbook.trigger.overlap(),
+        event: &arrival.content,
+        by: &arrival.by,
+        // The key alone may say which run is meant: each later write of a record says something else.
+        compares: !is_record,
+        speaker,
+        chain: arrival.chain,
+        late_since,
+        written: arrival.content["version"].as_u64().filter(|_| is_record),
+    }
 }
 
 /// Returns whether the content is what the connector in force declares.
