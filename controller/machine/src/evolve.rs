@@ -80,6 +80,7 @@ pub(crate) fn opened(started: &RunStarted, at: Stamp) -> Run {
         about: started.about.clone(),
         chain: started.chain,
         queues: started.queue.is_some(),
+        beside: false,
         turn: None,
         started_at: at,
         updated_at: at,
@@ -141,7 +142,8 @@ pub(crate) fn evolve_run(run: &mut Run, fact: &Fact) {
             *sum = sum.saturating_add(cost.amount);
         }
         Fact::TurnTaken { at } => run.turn = Some(*at),
-        Fact::QueueLeft => run.queues = false,
+        Fact::QueueLeft { for_now: true } => run.beside = true,
+        Fact::QueueLeft { for_now: false } => run.queues = false,
         Fact::Failed { failure } => run.failure = Some(failure.clone()),
         Fact::Retried { .. } => retried(run),
         Fact::Corrected { effect, correction } => {
@@ -355,6 +357,7 @@ fn slot<'a>(run: &'a mut Run, path: &str) -> Option<&'a mut Value> {
 /// A run that is tried again counts its visits anew; what failed is forgotten.
 fn retried(run: &mut Run) {
     run.failure = None;
+    run.beside = false;
     // Those that it goes on in are entered once more.
     scopes::forget(run);
     for step in run.steps.values_mut() {

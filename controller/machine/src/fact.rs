@@ -359,7 +359,11 @@ pub enum Fact {
         at: Stamp,
     },
     /// The run has no place in the queue of its playbook any more: it goes beside it.
-    QueueLeft,
+    QueueLeft {
+        /// Whether a retry puts it back; absent of records from before that was so, whose runs stay beside for good.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        for_now: bool,
+    },
     /// Nothing that a branch began is in doubt any more.
     BranchCleared {
         /// The step and its round.

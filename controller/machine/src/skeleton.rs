@@ -310,7 +310,7 @@ fn fact(fact: &Fact) -> u8 {
         Fact::ScopeLeft { .. } => 46,
         Fact::ChildCalledBack { .. } => 47,
         Fact::TurnTaken { .. } => 48,
-        Fact::QueueLeft => 49,
+        Fact::QueueLeft { .. } => 49,
     }
 }
 

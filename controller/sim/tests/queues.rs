@@ -202,6 +202,54 @@ fn what_had_ended_is_taken_back_beside_the_queue() {
     assert_eq!((world.state().status(), world.state().place()), ("unwinding", None), "it holds nobody up");
 }
 
+/// The run has booked, was killed before it took that back, and stands once more.
+fn stands_with_a_booking() -> World {
+    let mut world = working();
+    world.approve();
+    world.answer(json!({ "id": "b-1" }));
+    world.send("operator", Event::RunKilled { reason: "stop".to_owned() });
+    assert_eq!(world.send("operator", retry()), Verdict::Applied);
+    assert_eq!(world.state().status(), "queued");
+    world
+}
+
+#[test]
+fn who_stands_and_takes_something_back_does_it_beside_the_queue_and_stands_again_after_a_retry() {
+    for is_paused in [false, true] {
+        let mut world = stands_with_a_booking();
+        if is_paused {
+            world.send("operator", paused());
+        }
+        world.send("operator", cancelled());
+        assert_eq!((world.state().status(), world.state().place()), ("unwinding", None), "{is_paused}");
+        world.answer(json!({}));
+        assert_eq!((world.state().status(), world.state().place()), ("cancelled", None));
+        assert_eq!(world.send("operator", retry()), Verdict::Applied);
+        let since = world.host.now;
+        assert_eq!(world.state().place(), Some(Place::Stands { since, is_ready: true }), "{is_paused}");
+        world.send("host", Event::TurnCame);
+        assert_eq!(world.state().place(), Some(Place::Works));
+    }
+}
+
+#[test]
+fn who_has_stood_too_long_or_is_taken_back_does_that_beside_the_queue() {
+    let mut late = stands_with_a_booking();
+    late.fire();
+    let mut wrong = stands_with_a_booking();
+    let event = back(&wrong);
+    wrong.send("operator", event);
+    for world in [late, wrong] {
+        assert_eq!((world.state().status(), world.state().place()), ("unwinding", None));
+    }
+}
+
+#[test]
+fn a_record_of_before_takes_a_run_out_of_its_queue_for_good() {
+    let before: Fact = serde_json::from_value(json!({ "fact": "queue_left" })).expect("it reads as before");
+    assert_eq!(before, Fact::QueueLeft { for_now: false });
+}
+
 #[test]
 fn a_clock_that_was_ahead_leaves_nobody_standing_for_years() {
     let mut world = standing();
@@ -262,7 +310,7 @@ fn storms(company: &Company, seeds: Range<u64>, weather: (Faults, u32)) -> Tally
             *tally.ends.entry(kept.run.status()).or_default() += 1;
             let facts: Vec<&Fact> = kept.log.iter().flat_map(|entry| &entry.facts).collect();
             tally.turns += facts.iter().filter(|fact| matches!(fact, Fact::TurnTaken { .. })).count();
-            tally.left += facts.iter().filter(|fact| matches!(fact, Fact::QueueLeft)).count();
+            tally.left += facts.iter().filter(|fact| matches!(fact, Fact::QueueLeft { .. })).count();
             let waited = kept.run.turn.is_some_and(|turn| turn > kept.run.started_at);
             tally.stood += usize::from(waited);
         }

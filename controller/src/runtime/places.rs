@@ -21,8 +21,26 @@ use super::{
     rows,
 };
 
+/// What became of a run that was to stand.
+pub(super) enum Placed {
+    /// It stands, or has its run already.
+    Begun(Started),
+    /// There is no place for it now: why, for people.
+    Full(String),
+}
+
+impl Placed {
+    /// Refuses what has no place: its sender is there, and is told.
+    pub(super) fn or_refused(self) -> Result<Started, Error> {
+        match self {
+            Self::Begun(started) => Ok(started),
+            Self::Full(reason) => Err(Error::Conflict { reason }),
+        }
+    }
+}
+
 /// Starts a run at the end of the queue of its playbook; the same key is the same run, wherever that stands.
-pub(super) async fn begin(core: &Arc<Core>, run: NewRun) -> Result<Started, Error> {
+pub(super) async fn begin(core: &Arc<Core>, run: NewRun) -> Result<Placed, Error> {
     // Places are given one after the other: the order in which they came is the order in which they stand.
     let _one_at_a_time = core.host.lock().await;
     let (oldest, key) = (run.oldest.clone(), rows::dedupe::run(&run.oldest, &run.started.key));
@@ -31,19 +49,23 @@ pub(super) async fn begin(core: &Arc<Core>, run: NewRun) -> Result<Started, Erro
         Ok((!is_known).then(|| members(core, &oldest)).transpose()?.map(standing))
     });
     let mut run = run;
-    let Some(standing) = standing.await? else { return begin_run(core, run).await };
+    let Some(standing) = standing.await? else { return begin_run(core, run).await.map(Placed::Begun) };
     if standing.len() >= MOST {
-        core.queues.was_full(&run.oldest);
         let playbook = &run.started.playbook;
         let reason = format!(
             "{MOST} runs of playbook \"{playbook}\" stand in its queue, and no more may: `adjutant runs --status queued` lists them"
         );
-        return Err(Error::Conflict { reason });
+        return Ok(Placed::Full(reason));
     }
     let now = core.clock.now();
     let last = standing.last().map_or(now, |since| since.plus(1));
     run.started.queue = Some(now.max(last));
-    begin_run(core, run).await
+    begin_run(core, run).await.map(Placed::Begun)
+}
+
+/// Returns whether one more may stand in a queue.
+pub(super) fn has_room(core: &Core, oldest: &OldestId) -> Result<bool, Error> {
+    Ok(standing(members(core, oldest)?).len() < MOST)
 }
 
 /// Returns since when those stand who stand, in their order.

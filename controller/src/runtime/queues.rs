@@ -17,7 +17,7 @@ pub(super) const MOST: usize = 1_000;
 pub(super) struct Queues {
     /// One turn at a time in each.
     locks: Mutex<BTreeMap<OldestId, Arc<tokio::sync::Mutex<()>>>>,
-    /// Those that refused somebody because they were full: there may be deliveries that wait for room.
+    /// Those that were full when a delivery came: it waits for room.
     full: Mutex<BTreeSet<OldestId>>,
 }
 
@@ -31,7 +31,7 @@ impl Queues {
         self.full.lock().unwrap_or_else(PoisonError::into_inner).insert(oldest.clone());
     }
 
-    /// Returns whether a queue had refused somebody, and forgets it.
+    /// Returns whether deliveries wait for room in a queue, and forgets it.
     pub(super) fn has_room_again(&self, oldest: &OldestId) -> bool {
         self.full.lock().unwrap_or_else(PoisonError::into_inner).remove(oldest)
     }

@@ -301,11 +301,12 @@ async fn begin(
         speaker: Speaker::Operator,
         chain: 0,
         late_since: None,
+        written: None,
     };
     let (run, reason) = match start::triggered(core, live, schedule.playbook, &fired).await? {
         Begun::Run(started) => (Some(started.run), None),
         Begun::Skipped(_) => (None, Some("another run of the playbook is live".to_owned())),
-        Begun::Refused(reason) => (None, Some(reason)),
+        Begun::Refused(reason) | Begun::Full(reason) => (None, Some(reason)),
     };
     Ok(Recorded { slot, last: slot, count: 1, run, reason, late })
 }

@@ -25,7 +25,7 @@ use super::{
     core::{Core, Live},
     identity::{Meant, NewRun, Started},
     mailbox::Job,
-    places,
+    places::{self, Placed},
     request::StartRun,
     rows,
 };
@@ -48,7 +48,10 @@ pub(super) async fn manual(core: &Arc<Core>, wish: StartRun) -> Result<Started, 
     let run = new_run(&live, playbook, begin)?;
     // A dry run does nothing that anybody could be in the way of.
     let queues = playbook.trigger.overlap() == Overlap::Queue && !run.started.dry;
-    if queues { places::begin(core, run).await } else { begin_run(core, run).await }
+    if !queues {
+        return begin_run(core, run).await;
+    }
+    places::begin(core, run).await?.or_refused()
 }
 
 fn unique_key(core: &Core) -> String {
@@ -160,6 +163,9 @@ pub(super) struct Fired<'a> {
     pub(super) chain: u32,
     /// When the event came, where it could not begin then and is tried again: it takes nothing's place that began since.
     pub(super) late_since: Option<Stamp>,
+    /// The version of the record that was written, where that is the event: two writes may come in the other order, and a run of a
+    /// later one began since the record was written, or before that was known. So the versions tell, and not the moments.
+    pub(super) written: Option<u64>,
 }
 
 /// What became of a playbook that was fired.
@@ -170,6 +176,8 @@ pub(super) enum Begun {
     Skipped(String),
     /// It cannot begin with this event, or not now: why, for people.
     Refused(String),
+    /// As that, and it can once there is room in its queue.
+    Full(String),
 }
 
 /// Starts a playbook for an event. What is wrong with the event or with this one playbook is no error: others may begin with it.
@@ -215,7 +223,12 @@ async fn try_begin(
     let run = new_run(live, playbook, begin)?;
     match fired.overlap {
         Overlap::Allow => return begin_run(core, run).await.map(Begun::Run),
-        Overlap::Queue => return places::begin(core, run).await.map(Begun::Run),
+        Overlap::Queue => {
+            return Ok(match places::begin(core, run).await? {
+                Placed::Begun(started) => Begun::Run(started),
+                Placed::Full(reason) => Begun::Full(reason),
+            });
+        }
         Overlap::Skip | Overlap::Replace => {}
     }
     // One at a time: between the look and the start nothing else may begin.
@@ -226,10 +239,7 @@ async fn try_begin(
         return Ok(Begun::Skipped("another run of it is live, and its `overlap` is \"skip\"".to_owned()));
     }
     for other in &others {
-        if began_since(core, other, fired.late_since).await? {
-            let reason = format!(
-                "run \"{other}\" is of something newer: this came before it, and is only now tried again"
-            );
+        if let Some(reason) = is_newer(core, other, fired).await? {
             return Ok(Begun::Skipped(reason));
         }
     }
@@ -240,11 +250,23 @@ async fn try_begin(
     begin_run(core, run).await.map(Begun::Run)
 }
 
-/// Returns whether a run began after something came that could not begin then.
-async fn began_since(core: &Arc<Core>, run: &str, late_since: Option<Stamp>) -> Result<bool, Error> {
-    let Some(came) = late_since else { return Ok(false) };
-    let run = run.to_owned();
-    core.read(move |core| Ok(super::reads::load(core, &run)?.started_at > came)).await
+/// Says why a run is of something newer than what fires its playbook now: it is of a later version of the same record, or it began
+/// after something came that could not begin then.
+async fn is_newer(core: &Arc<Core>, run: &str, fired: &Fired<'_>) -> Result<Option<String>, Error> {
+    let (id, came, version) = (run.to_owned(), fired.late_since, fired.written);
+    if came.is_none() && version.is_none() {
+        return Ok(None);
+    }
+    let other = core.read(move |core| super::reads::load(core, &id)).await?;
+    let of = |name: &str| other.trigger[name] == fired.event[name];
+    let later = other.trigger["version"].as_u64().filter(|_| of("record") && of("key"));
+    if let Some(later) = later.zip(version).and_then(|(later, version)| (later > version).then_some(later)) {
+        return Ok(Some(format!("run \"{run}\" is of version {later} of this record, which is newer")));
+    }
+    let is_late = came.is_some_and(|came| other.started_at > came);
+    let reason =
+        || format!("run \"{run}\" is of something newer: this came before it, and is only now tried again");
+    Ok(is_late.then(reason))
 }
 
 /// Cancels a run in whose place another begins; one that has ended meanwhile needs nothing.

@@ -62,7 +62,11 @@ pub(super) fn look_at_all(core: &Arc<Core>) {
 /// As [`look_at_all`] at the start of a process: a place that its run does not have any more is given up first.
 pub(super) fn open(core: &Arc<Core>) -> Result<(), Error> {
     for oldest in all(core)? {
-        for member in members(core, &oldest)? {
+        // Whoever stands further behind is looked at when its turn comes: a thousand states are not read for one turn.
+        let standing = |member: &Member| member.place != Place::Works;
+        let mut members = members(core, &oldest)?;
+        members.truncate(members.partition_point(|member| !standing(member)) + 1);
+        for member in members {
             give_up_lost(core, &oldest, &member)?;
         }
         look(core, oldest);
@@ -70,13 +74,17 @@ pub(super) fn open(core: &Arc<Core>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Takes a place away that its run does not have; tells whether it did. Rows follow from states, so there is none: but a queue that
-/// nobody leaves is the worst that a wrong row could do.
-fn give_up_lost(core: &Core, oldest: &OldestId, member: &Member) -> Result<bool, Error> {
+/// Takes a place away that its run does not have, or that nobody can tell of because the run cannot be read; tells whether it did.
+/// Rows follow from states, so there is none: but a queue that nobody leaves is the worst that a wrong row could do.
+fn give_up_lost(core: &Arc<Core>, oldest: &OldestId, member: &Member) -> Result<bool, Error> {
     let is_lost = match reads::load(core, &member.run) {
         Ok(run) => !is_at(&run, member.place),
         Err(Error::NotFound { .. } | Error::Gone { .. }) => true,
-        Err(Error::Quarantined { .. }) => false,
+        Err(Error::Quarantined { reason, .. }) => {
+            // Nothing else may ever touch a run that waits for a person or is paused: nobody would find out.
+            core.quarantine(&InstanceId::run(&member.run), &reason);
+            return Ok(true);
+        }
         Err(error) => return Err(error),
     };
     if is_lost {
@@ -120,7 +128,7 @@ async fn try_turns(core: &Arc<Core>, oldest: &OldestId) -> Result<(), Error> {
         let members = core.read(move |core| members(core, &queue)).await?;
         let standing = members.iter().filter(|member| member.place != Place::Works).count();
         if standing < MOST && core.queues.has_room_again(oldest) {
-            deliveries::wake(core);
+            deliveries::wake_for(core, oldest.clone());
         }
         // Who is begun under a pause would only be held at its first call: it stands, and its time does not run.
         if core.is_closing() || pauses::of_playbook(&core.live(), oldest).next().is_some() {
@@ -129,8 +137,8 @@ async fn try_turns(core: &Arc<Core>, oldest: &OldestId) -> Result<(), Error> {
         let Some(run) = next(members.iter().cloned()) else { return Ok(()) };
         if refused.as_ref() == Some(&run) {
             let (queue, lost) = (oldest.clone(), members.into_iter().find(|member| member.run == run));
-            let given_up =
-                core.read(move |core| lost.map(|lost| give_up_lost(core, &queue, &lost)).transpose());
+            let own = Arc::clone(core);
+            let given_up = core.read(move |_| lost.map(|lost| give_up_lost(&own, &queue, &lost)).transpose());
             if given_up.await? != Some(true) {
                 return Err(Error::Bug(format!("run \"{run}\" is first in its queue, and does not begin")));
             }

@@ -108,6 +108,7 @@ impl<'a> Decider<'a> {
     fn live(&mut self, event: &RunEvent) -> Kind {
         let Driven { state: phase, answer } = RunLife.drive(&self.draft.run.phase, event);
         if phase != self.draft.run.phase {
+            self.leave_queue(&phase);
             self.fact(Fact::RunMoved { phase });
         }
         for action in &answer.actions {

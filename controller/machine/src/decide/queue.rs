@@ -4,7 +4,7 @@
 //!  start, retry ──► queued ── its turn ──► active: from here on its deadline counts
 //!                     │ 30 days, cancel, roll back
 //!                     ▼
-//!                  unwinding: it has not begun, so nothing is taken back, or what it did before a retry is
+//!                  unwinding, beside the queue: nothing is taken back, or what it did before a retry is
 //! ```
 //! The time that it stands counts neither for its deadline nor for those of its scopes.
 
@@ -44,10 +44,13 @@ impl Decider<'_> {
         self.controlled(kind)
     }
 
-    /// A run that had ended and is taken back goes beside the queue: it waits for nobody, and nobody for it.
-    pub(super) fn leave_queue(&mut self) {
-        if self.draft.run.queues && self.draft.run.is_ended() {
-            self.fact(Fact::QueueLeft);
+    /// Who takes back what it did without having the turn goes beside the queue: it waits for nobody, and nobody for it. Otherwise it
+    /// would work while another one does.
+    pub(super) fn leave_queue(&mut self, next: &Phase) {
+        let run = &self.draft.run;
+        let has_no_turn = run.stands_since().is_some() || run.is_ended();
+        if run.queues && !run.beside && has_no_turn && matches!(next, Phase::Unwinding { .. }) {
+            self.fact(Fact::QueueLeft { for_now: true });
         }
     }
 }

@@ -38,7 +38,6 @@ impl Decider<'_> {
             }
             self.ended_without_doubt()?;
         }
-        self.leave_queue();
         let kind = self.live(&RunEvent::RollBack(reason.to_owned()));
         if kind == Kind::Taken {
             self.give_dead_up();

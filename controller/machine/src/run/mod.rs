@@ -83,9 +83,12 @@ pub struct Run {
     /// How many runs in a row led to it, each begun by a record that the one before it wrote.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub chain: u32,
-    /// Whether it has a place in the queue of its playbook while it is live: [`Run::place`].
+    /// Whether it belongs to the queue of its playbook: [`Run::place`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub queues: bool,
+    /// Whether it goes beside that queue until it is tried again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub beside: bool,
     /// When its turn came last, where it had to wait for it: its deadline counts from then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turn: Option<Stamp>,

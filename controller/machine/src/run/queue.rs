@@ -50,7 +50,7 @@ impl Run {
     pub fn place(&self) -> Option<Place> {
         let stands = |since, is_ready| Place::Stands { since, is_ready };
         match &self.phase {
-            _ if !self.queues => None,
+            _ if !self.queues || self.beside => None,
             Phase::Queued { since } => Some(stands(*since, true)),
             Phase::Paused { queued: Some(since), .. } => Some(stands(*since, false)),
             Phase::Active | Phase::Paused { queued: None, .. } | Phase::Unwinding { .. } => {

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use adjutant_machine::{
+    id::Stamp,
     life::delivery::{Arrival, DeliveryEvent, DeliveryPhase, Kept, Unmet, name},
     trust::Speaker,
 };
 use adjutant_spec::{
     kinds::Role,
-    plan::{Automatic, Plan, Playbook, Trigger},
+    plan::{Automatic, OldestId, Plan, Playbook, Renamed, Trigger},
     schema::complaints,
 };
 
@@ -25,12 +26,23 @@ use crate::runtime::{
 };
 
 /// What became of a try.
+#[derive(Default)]
 pub(super) struct Tried {
     started: Vec<Started>,
     /// What should have begun and could not.
     unmet: Vec<Unmet>,
     /// What shall not begin, by the playbook's own `overlap`.
     skipped: Vec<Unmet>,
+    /// The queues in which there was no room.
+    full: Vec<OldestId>,
+}
+
+impl Tried {
+    fn waits(&mut self, arrival: &Arrival, unmet: Unmet) {
+        let Unmet { playbook, reason } = &unmet;
+        tracing::warn!(playbook, delivery = arrival.id, reason, "a delivery waits");
+        self.unmet.push(unmet);
+    }
 }
 
 /// What a try comes to.
@@ -41,11 +53,13 @@ pub(super) struct Conclusion {
     pub(super) event: DeliveryEvent,
     /// Who caused that.
     pub(super) by: String,
+    /// The queues in which there was no room.
+    pub(super) full: Vec<OldestId>,
 }
 
 /// Says what a try comes to.
 pub(super) fn conclude(arrival: &Arrival, before: Option<&Kept>, tried: Tried) -> Conclusion {
-    let Tried { started, unmet, skipped } = tried;
+    let Tried { started, unmet, skipped, full } = tried;
     let mut runs: Vec<String> = before.map(|kept| kept.runs.clone()).unwrap_or_default();
     for run in &started {
         if !runs.contains(&run.run) {
@@ -58,18 +72,18 @@ pub(super) fn conclude(arrival: &Arrival, before: Option<&Kept>, tried: Tried) -
         let open = Some(name(&arrival.connector, &arrival.id));
         let event = DeliveryEvent::SetAside { reasons: unmet, runs };
         let taken = Taken { runs: started, open, known: false, why };
-        return Conclusion { taken, event, by: arrival.by.clone() };
+        return Conclusion { taken, event, by: arrival.by.clone(), full };
     }
     match (skipped.first(), runs.is_empty()) {
         (Some(skip), true) => {
             let by = skip.playbook.as_ref().map_or_else(|| arrival.by.clone(), |id| format!("playbook:{id}"));
             let event = DeliveryEvent::Dropped { reason: skip.reason.clone() };
-            Conclusion { taken: Taken { runs: started, open: None, known: false, why }, event, by }
+            Conclusion { taken: Taken { runs: started, open: None, known: false, why }, event, by, full }
         }
         _ => {
             let event = DeliveryEvent::Started { runs };
             let taken = Taken { runs: started, open: None, known, why: None };
-            Conclusion { taken, event, by: arrival.by.clone() }
+            Conclusion { taken, event, by: arrival.by.clone(), full }
         }
     }
 }
@@ -88,15 +102,11 @@ pub(super) async fn attempt(
     arrival: &Arrival,
     before: Option<&Kept>,
 ) -> Result<Tried, Error> {
-    let mut tried = Tried { started: Vec::new(), unmet: Vec::new(), skipped: Vec::new() };
+    let mut tried = Tried::default();
     if let Some(pause) = pauses::of_connector(live, &arrival.connector) {
         let PauseView { scope, by, reason, .. } = pause;
         let reason = format!("{scope} is paused by {by}: {reason}; it is tried when the pause ends");
         tried.unmet.push(Unmet { playbook: None, reason });
-        return Ok(tried);
-    }
-    if let Some(unmet) = changes::too_many(arrival) {
-        tried.unmet.push(unmet);
         return Ok(tried);
     }
     if let Err(reason) = readable(live, arrival) {
@@ -129,21 +139,41 @@ pub(super) async fn attempt(
                 continue;
             }
         }
-        let (event, by) = (&arrival.content, arrival.by.as_str());
-        let late_since = before.map(|_| arrival.at);
-        let (overlap, chain) = (playbook.trigger.overlap(), arrival.chain);
-        let fired = Fired { overlap, event, by, compares: true, speaker, late_since, chain };
+        let fired = fired(playbook, arrival, Origin { speaker, late_since: before.map(|_| arrival.at) });
         let id = Some(playbook.id.clone());
         match start::triggered(core, live, playbook, &fired).await? {
             Begun::Run(run) => tried.started.push(run),
             Begun::Skipped(reason) => tried.skipped.push(Unmet { playbook: id, reason }),
-            Begun::Refused(reason) => {
-                tracing::warn!(playbook = playbook.id, delivery = arrival.id, reason, "a delivery waits");
-                tried.unmet.push(Unmet { playbook: id, reason });
+            Begun::Refused(reason) => tried.waits(arrival, Unmet { playbook: id, reason }),
+            Begun::Full(reason) => {
+                tried.full.push(playbook.oldest());
+                tried.waits(arrival, Unmet { playbook: id, reason });
             }
         }
     }
     Ok(tried)
+}
+
+/// Who gave a delivery's values, and since when it waits.
+struct Origin {
+    speaker: Speaker,
+    late_since: Option<Stamp>,
+}
+
+fn fired<'a>(playbook: &Playbook, arrival: &'a Arrival, origin: Origin) -> Fired<'a> {
+    let Origin { speaker, late_since } = origin;
+    let is_record = changes::kind_of(arrival).is_some();
+    Fired {
+        overlap: playbook.trigger.overlap(),
+        event: &arrival.content,
+        by: &arrival.by,
+        // The key alone may say which run is meant: each later write of a record says something else.
+        compares: !is_record,
+        speaker,
+        chain: arrival.chain,
+        late_since,
+        written: arrival.content["version"].as_u64().filter(|_| is_record),
+    }
 }
 
 /// Returns whether the content is what the connector in force declares.
@@ -217,9 +247,9 @@ enum Asked {
 fn asks_for(live: &Live, playbook: &Playbook, arrival: &Arrival) -> Result<Asked, String> {
     match &playbook.trigger {
         Trigger::Event { accept, .. } => Ok(unasked(live, arrival, accept).map_or(Asked::Yes, Asked::No)),
-        Trigger::Record { .. } => {
-            Ok(if changes::wants(live, playbook, arrival)? { Asked::Yes } else { Asked::NotMeant })
-        }
+        Trigger::Record { .. } if !changes::wants(live, playbook, arrival)? => Ok(Asked::NotMeant),
+        // Asked last: only what would begin is held.
+        Trigger::Record { .. } => changes::too_many(arrival).map_or(Ok(Asked::Yes), Err),
         Trigger::Manual | Trigger::Schedule { .. } | Trigger::Signal { .. } => Ok(Asked::NotMeant),
     }
 }

@@ -3,12 +3,7 @@
 //! What is owed is a row of the outbox in the batch that writes the record, so no write is lost and none counts twice: the delivery's
 //! id is the record's key and version. From there on it is a delivery like any other: it has its runs, or is open with the reason.
 
-use adjutant_machine::{
-    call::Perform,
-    given,
-    id::Stamp,
-    life::delivery::{Arrival, Unmet},
-};
+use adjutant_machine::{call::Perform, given, id::Stamp, life::delivery::Arrival};
 use adjutant_spec::plan::{Plan, Playbook, Trigger};
 use serde_json::{Value, json};
 
@@ -82,7 +77,7 @@ pub(super) fn wants(live: &Live, playbook: &Playbook, arrival: &Arrival) -> Resu
 }
 
 /// Says why a write begins nothing by itself any more: too many runs in a row have led to it.
-pub(super) fn too_many(arrival: &Arrival) -> Option<Unmet> {
+pub(super) fn too_many(arrival: &Arrival) -> Option<String> {
     let reason = || {
         format!(
             "{MOST_IN_A_ROW} runs in a row were begun by what the one before wrote, and {} wrote this: look whether that \
@@ -90,5 +85,5 @@ pub(super) fn too_many(arrival: &Arrival) -> Option<Unmet> {
             arrival.by
         )
     };
-    (arrival.chain > MOST_IN_A_ROW).then(|| Unmet { playbook: None, reason: reason() })
+    (arrival.chain > MOST_IN_A_ROW).then(reason)
 }

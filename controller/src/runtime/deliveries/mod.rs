@@ -21,11 +21,13 @@ use adjutant_machine::{
     journal::{Batch, JournalError, Row, RowWrite, Table},
     life::delivery::{Arrival, DeliveryEvent, DeliveryPhase, Kept, Unmet, name},
 };
+use adjutant_spec::plan::OldestId;
 
 use super::{
     Error,
     core::Core,
     identity::Started,
+    places,
     request::{Answer, Delivery, SetAside, Taken},
     view::{self, KeptAt},
     views::{DeliveryLine, When},
@@ -77,12 +79,22 @@ fn moving() -> Error {
     Error::unavailable("the delivery is being dealt with")
 }
 
-/// Tries a delivery on the plan in force until what it was judged by is what is in force.
+/// A delivery that was tried, with the queues that had no room for it.
+struct Judged {
+    taken: Taken,
+    full: Vec<OldestId>,
+}
+
 async fn take(core: &Arc<Core>, arrival: &Arrival) -> Result<Taken, Error> {
+    judge(core, arrival).await.map(|judged| judged.taken)
+}
+
+/// Tries a delivery on the plan in force until what it was judged by is what is in force.
+async fn judge(core: &Arc<Core>, arrival: &Arrival) -> Result<Judged, Error> {
     for _ in 0..MOST_TRIES {
         let standing = look(core, arrival).await?;
         if let Some(row) = &standing.settled {
-            return known(row, arrival);
+            return known(row, arrival).map(|taken| Judged { taken, full: Vec::new() });
         }
         let live = core.live();
         if live.plan.is_none() {
@@ -96,7 +108,7 @@ async fn take(core: &Arc<Core>, arrival: &Arrival) -> Result<Taken, Error> {
             return Err(still_open(arrival, kept));
         }
         let tried = attempt(core, &live, arrival, before.as_ref()).await?;
-        let Conclusion { taken, event, by } = conclude(arrival, before.as_ref(), tried);
+        let Conclusion { taken, event, by, full } = conclude(arrival, before.as_ref(), tried);
         if !write(core, arrival, standing, Happened { event, by: &by }).await? {
             continue;
         }
@@ -104,9 +116,24 @@ async fn take(core: &Arc<Core>, arrival: &Arrival) -> Result<Taken, Error> {
         if taken.open.is_some() && !Arc::ptr_eq(&live, &core.live()) {
             continue;
         }
-        return Ok(taken);
+        wait_for_room(core, &full).await?;
+        return Ok(Judged { taken, full });
     }
     Err(moving())
+}
+
+/// Marks the queues that had no room: whoever leaves one wakes the delivery. Who left before the mark woke nobody, so this looks
+/// once more.
+async fn wait_for_room(core: &Arc<Core>, full: &[OldestId]) -> Result<(), Error> {
+    for queue in full {
+        core.queues.was_full(queue);
+        let looked_at = queue.clone();
+        let has_room = core.read(move |core| places::has_room(core, &looked_at)).await?;
+        if has_room && core.queues.has_room_again(queue) {
+            wake_for(core, queue.clone());
+        }
+    }
+    Ok(())
 }
 
 fn still_open(arrival: &Arrival, kept: &Kept) -> Error {
@@ -206,15 +233,24 @@ pub(super) async fn owed(core: &Arc<Core>, key: Vec<u8>, arrival: Arrival) {
 
 /// Tries every open delivery again: called when a revision has come into force, when a pause has ended, and at the start.
 pub(super) fn wake(core: &Arc<Core>) {
+    wake_up_to(core, None);
+}
+
+/// As [`wake`], for those that wait for room in a queue: the first one for which there is none is the last that is tried.
+pub(super) fn wake_for(core: &Arc<Core>, queue: OldestId) {
+    wake_up_to(core, Some(queue));
+}
+
+fn wake_up_to(core: &Arc<Core>, queue: Option<OldestId>) {
     let own = Arc::clone(core);
     core.spawn(async move {
-        if let Err(error) = try_all(&own).await {
+        if let Err(error) = try_all(&own, queue.as_ref()).await {
             tracing::error!(%error, "open deliveries were not all tried again");
         }
     });
 }
 
-async fn try_all(core: &Arc<Core>) -> Result<(), Error> {
+async fn try_all(core: &Arc<Core>, queue: Option<&OldestId>) -> Result<(), Error> {
     let lines: Vec<DeliveryLine> = core.read(view::open_deliveries).await?;
     for line in lines {
         if core.is_closing() {
@@ -224,9 +260,10 @@ async fn try_all(core: &Arc<Core>) -> Result<(), Error> {
             continue;
         }
         match again(core, &line.id).await {
-            Ok(taken) if taken.open.is_none() => {
+            Ok(Judged { taken, .. }) if taken.open.is_none() => {
                 tracing::info!(delivery = line.id, runs = ?taken.runs, "an open delivery was taken");
             }
+            Ok(Judged { full, .. }) if queue.is_some_and(|queue| full.contains(queue)) => return Ok(()),
             Ok(_) => {}
             // One that cannot be tried must not keep the others from beginning.
             Err(error) => tracing::warn!(delivery = line.id, %error, "an open delivery was not tried"),
@@ -235,7 +272,7 @@ async fn try_all(core: &Arc<Core>) -> Result<(), Error> {
     Ok(())
 }
 
-async fn again(core: &Arc<Core>, id: &str) -> Result<Taken, Error> {
+async fn again(core: &Arc<Core>, id: &str) -> Result<Judged, Error> {
     let KeptAt { kept, .. } = open(core, id).await?;
-    take(core, &kept.arrival).await
+    judge(core, &kept.arrival).await
 }

@@ -16,6 +16,7 @@ use adjutant_machine::{
 use adjutant_spec::advice::Advice;
 use serde::{Deserialize, Serialize};
 
+use super::changes;
 use crate::runtime::{
     Error,
     core::Core,
@@ -26,7 +27,8 @@ use crate::runtime::{
     views::When,
 };
 
-/// The most open deliveries of one connector: more of them wait outside, with their sender or in their folder.
+/// The most open deliveries of one connector: more of them wait outside, with their sender or in their folder. A record that was
+/// written has no outside: it is kept in any case.
 const MOST_OPEN: u64 = 10_000;
 
 /// The row of a delivery that is known.
@@ -146,7 +148,8 @@ fn change(
     if kept.is_none() && matches!(event, DeliveryEvent::Started { .. }) {
         return Ok(Some(DeliveryChange { batch, is_open, told: Vec::new() }));
     }
-    if kept.is_none() && is_open && core.open_of(&arrival.connector) >= MOST_OPEN {
+    let has_sender = changes::kind_of(arrival).is_none();
+    if kept.is_none() && is_open && has_sender && core.open_of(&arrival.connector) >= MOST_OPEN {
         return Err(Error::unavailable(format!(
             "{MOST_OPEN} deliveries of connector \"{}\" are open already: see `{}`",
             arrival.connector,

@@ -109,16 +109,22 @@ async fn trigger(core: &Arc<Core>, sending: &Sending, sent: &mut Sent) -> Result
     let event = json!({ "id": sending.id, "key": key, "by": sending.by, "data": sending.data });
     for playbook in triggered_by(&live, &sending.signal) {
         let Trigger::Signal { overlap, .. } = &playbook.trigger else { continue };
-        let (event, by) = (&event, sending.by.as_str());
-        let (speaker, late_since) = (sending.speaker, None);
-        let chain = sending.chain;
-        let fired = Fired { overlap: *overlap, event, by, compares: true, speaker, late_since, chain };
+        let fired = Fired {
+            overlap: *overlap,
+            event: &event,
+            by: &sending.by,
+            compares: true,
+            speaker: sending.speaker,
+            chain: sending.chain,
+            late_since: None,
+            written: None,
+        };
         let reason = match start::triggered(core, &live, &playbook, &fired).await? {
             Begun::Run(run) => {
                 sent.started.push(run);
                 continue;
             }
-            Begun::Skipped(reason) | Begun::Refused(reason) => reason,
+            Begun::Skipped(reason) | Begun::Refused(reason) | Begun::Full(reason) => reason,
         };
         tracing::warn!(playbook = playbook.id, signal = sending.signal, reason, "a signal starts nothing");
         sent.not_begun.push(NotBegun { playbook: playbook.id.clone(), reason });

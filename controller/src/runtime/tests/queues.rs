@@ -245,6 +245,20 @@ async fn what_is_set_aside_holds_nobody_up_and_is_not_released_into_the_place_of
     assert_eq!(world.run(&runs[0]).await.line.status, "done");
 }
 
+/// It waits to try again, and nothing of it is in the outbox: only its place is left to find it by.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_sets_aside_who_works_and_cannot_be_read() {
+    let world = world(0).await;
+    world.script.will("desk.put", [Turn::Fail(ErrorClass::Transient)]);
+    let runs = world.leads(&["1", "2"]).await;
+    world.rest().await;
+    assert_eq!(world.statuses(&runs).await[1], "queued");
+    world.journal.spoil(Spoilt::Entry(InstanceId::run(&runs[0]), 1));
+    let world = world.killed().await;
+    world.comes_to(&runs[1], "done").await;
+    assert_eq!(world.handle.status().await.unwrap().quarantined.len(), 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_of_what_cannot_be_read_frees_its_place_for_good() {
     let world = world(3).await;
@@ -357,23 +371,30 @@ async fn a_full_queue_refuses_aloud_and_what_came_waits_for_room() {
     let world = world(1).await;
     let first = world.lead("first").await;
     world.until(|script| !script.calls("desk.put").is_empty()).await;
-    let mut last = String::new();
+    let (mut before_last, mut last) = (String::new(), String::new());
     for number in 0..queues::MOST {
-        last = world.lead(&format!("n-{number:04}")).await;
+        let next = world.lead(&format!("n-{number:04}")).await;
+        before_last = std::mem::replace(&mut last, next);
     }
     let refused = world.takes(delivery("late", "late")).await;
     assert!(refused.open.is_some() && refused.runs.is_empty(), "{refused:?}");
     assert!(refused.why.as_deref().is_some_and(|why| why.contains("1000 runs")), "{refused:?}");
+    assert!(world.takes(delivery("later", "later")).await.open.is_some());
     let refused = world.handle.start(by_hand()).await;
     assert!(matches!(refused, Err(Error::Conflict { .. })), "{refused:?}");
     assert!(world.takes(delivery("n-0007", "n-0007")).await.known, "who stands already is not refused");
-    world.handle.cancel(&last, "no", "operator").await.unwrap();
-    let look = async {
-        while !world.handle.deliveries(DeliveryFilter::default()).await.unwrap().items.is_empty() {
-            tokio::task::yield_now().await;
-        }
+    let waiting = async |count: usize| {
+        let look = async {
+            while world.handle.deliveries(DeliveryFilter::default()).await.unwrap().items.len() != count {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), look).await.expect("there is room again");
     };
-    tokio::time::timeout(Duration::from_secs(20), look).await.expect("there is room again");
+    world.handle.cancel(&last, "no", "operator").await.unwrap();
+    waiting(1).await;
+    world.handle.cancel(&before_last, "no", "operator").await.unwrap();
+    waiting(0).await;
     let late = world.takes(delivery("late", "late")).await;
     assert!(late.known && late.runs.len() == 1, "{late:?}");
     assert_eq!(world.run(&late.runs[0].run).await.line.status, "queued");

@@ -1,9 +1,9 @@
 //! A record that is written begins what it should: once, whoever died in between, and not for ever.
 
-use adjutant_machine::memory::Fault;
+use adjutant_machine::{life::delivery::Arrival, memory::Fault};
 
 use super::*;
-use crate::runtime::{DeliveryFilter, PauseScope, RunFilter, views::DeliveryLine};
+use crate::runtime::{DeliveryFilter, PauseScope, RunFilter, deliveries, views::DeliveryLine};
 
 /// Writes a customer down.
 const WRITE: &str = r#"schema = "adjutant/v1"
@@ -263,4 +263,73 @@ async fn a_run_that_only_observes_writes_nothing_and_begins_nothing() {
     world.rest().await;
     assert_eq!(world.script.calls("desk.put").len(), 1);
     world.sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_run_for_each_record_is_no_open_delivery_for_each_later_write() {
+    let created = begins("key = \"{{ event.key }}\"", "event.value.name", "string");
+    let world = world(&[("playbooks/created.toml", &created)]).await;
+    world.writes("c-1", "Ada").await;
+    world.writes("c-1", "Eve").await;
+    assert_eq!((world.begun("created").await, world.waits().await.len()), (vec![json!("Ada")], 0));
+    world.sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_would_begin_nothing_is_not_held_after_sixteen_in_a_row() {
+    let echo = ECHO.replace("event.value.name != 'enough'", "event.version < 17");
+    let world = world(&[("playbooks/echo.toml", &echo)]).await;
+    world.writes("c-1", "Ada").await;
+    let filter = RunFilter { playbook: Some("echo".to_owned()), ..RunFilter::default() };
+    assert_eq!(world.handle.runs(filter).await.unwrap().len(), 16);
+    assert_eq!(world.waits().await.len(), 0, "nothing was to follow the last write");
+    world.sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_is_kept_however_many_are_open() {
+    let other = begins("", "event.value.name | trim", "integer");
+    let world = world(&[("playbooks/created.toml", &other)]).await;
+    world.handle.core.open_deliveries.lock().unwrap().insert("record.customer".to_owned(), 10_000);
+    world.writes("c-1", "Ada").await;
+    assert_eq!(world.waits().await.len(), 1, "it has no sender that could come again");
+}
+
+/// What tells of a write of customer "c-1".
+fn written(version: u64, name: &str) -> Arrival {
+    let change = if version == 1 { "created" } else { "changed" };
+    let content = json!({
+        "record": "customer", "key": "c-1", "version": version, "change": change, "value": { "name": name },
+    });
+    Arrival {
+        connector: "record.customer".to_owned(),
+        event: change.to_owned(),
+        id: format!("c-1/{version}"),
+        by: "run:write-1".to_owned(),
+        at: Stamp(i64::try_from(version).unwrap()),
+        digest: format!("of {version}"),
+        content,
+        chain: 1,
+        readable: true,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_was_overtaken_takes_the_place_of_no_later_one() {
+    let replace = begins("overlap = \"replace\"", "event.value.name", "string");
+    let world = world(&[("playbooks/created.toml", &replace)]).await;
+    world.script.will("desk.put", [Turn::Held(json!({ "id": "1" }))]);
+    for arrival in [written(2, "Eve"), written(1, "Ada")] {
+        deliveries::owed(&world.handle.core, b"m-none".to_vec(), arrival).await;
+    }
+    assert_eq!(world.begun("created").await, [json!("Eve")]);
+    deliveries::owed(&world.handle.core, b"m-none".to_vec(), written(3, "Zoe")).await;
+    assert_eq!(world.begun("created").await.len(), 2, "a later one takes it");
+    world.script.released.send_replace(true);
+    world.rest().await;
+    let filter = RunFilter { playbook: Some("created".to_owned()), ..RunFilter::default() };
+    let mut ends: Vec<String> =
+        world.handle.runs(filter).await.unwrap().into_iter().map(|line| line.status).collect();
+    ends.sort();
+    assert_eq!(ends, ["cancelled", "done"]);
 }

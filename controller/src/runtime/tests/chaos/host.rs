@@ -32,7 +32,8 @@ use crate::runtime::{
     identity::NewRun,
     mailbox::{Job, Message},
     open::{self, Opened},
-    places, rows, signals, view,
+    places::{self, Placed},
+    rows, signals, view,
 };
 
 /// Nothing takes so long: whoever waits longer waits for ever.
@@ -343,7 +344,7 @@ impl Host for RuntimeHost {
         let core = Arc::clone(self.core());
         let begin = async move {
             let started = match wish.started.queue {
-                Some(_) => places::begin(&core, wish).await,
+                Some(_) => places::begin(&core, wish).await.and_then(Placed::or_refused),
                 None => begin_run(&core, wish).await,
             };
             drop(sender.send(started));
