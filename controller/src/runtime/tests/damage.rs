@@ -9,7 +9,7 @@ use adjutant_machine::{
 use serde_json::json;
 
 use super::*;
-use crate::runtime::{Delivery, Error, PauseScope, Retry, RunFilter};
+use crate::runtime::{Delivery, Error, PauseScope, Retry, RunFilter, view::orphaned};
 
 /// What a hand or a bad disk did to an entry of one run.
 #[derive(Debug, Clone, Copy)]
@@ -373,4 +373,18 @@ async fn a_snapshot_that_the_log_does_not_lead_to_is_found_by_the_audit() {
     assert!(world.journal.tamper_snapshot(&id, &other));
     let audit = world.handle.audit().await.unwrap();
     assert!(audit.findings.iter().any(|found| found.instance == id), "{audit:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_nothing_will_wake_is_found_by_the_audit() {
+    let resting = calls("put")
+        .replace("[[step]]\nid = \"act\"", "[[step]]\nid = \"rest\"\nwait = \"1h\"\n[[step]]\nid = \"act\"");
+    let world = World::with(&[("playbooks/put.toml", &resting)]).await;
+    let run = world.ran("put", "k").await.line.id;
+    let stored = world.journal.load(&InstanceId::run(run)).unwrap().unwrap();
+    let mut state = adjutant_machine::codec::read_run(&stored).unwrap();
+    assert_eq!(orphaned(&state), None, "it rests for an hour");
+    state.timers.clear();
+    let told = orphaned(&state).expect("its alarm is gone");
+    assert!(told.contains("nothing will wake it"), "{told}");
 }

@@ -123,7 +123,15 @@ fn one(core: &Core, instance: &InstanceId, expected: &mut BTreeMap<Table, u64>) 
             )));
         }
     }
-    Ok(())
+    orphaned(&run).map_or(Ok(()), |reason| Err(Finding::Damaged(reason)))
+}
+
+/// Says of a run that nothing will ever wake it (law 11).
+pub(in crate::runtime) fn orphaned(run: &Run) -> Option<String> {
+    (!run.has_wake_up_cause()).then(|| {
+        let Run { id, .. } = run;
+        format!("it has not ended, and nothing will wake it: `adjutant why {id}` shows where it stands, `adjutant kill {id} -m WHY` ends it")
+    })
 }
 
 /// Returns the run that the entries add up to, where that is what is stored. After a tombstone what was before does not count.

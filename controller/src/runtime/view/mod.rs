@@ -26,6 +26,8 @@ mod whom;
 mod why;
 
 pub(super) use after::{after_retry, left_by_kill};
+#[cfg(test)]
+pub(super) use audit::orphaned;
 pub(super) use audit::{audit, check_run};
 pub(super) use branches::{branches, run};
 pub(super) use causes::causes;
