@@ -68,11 +68,13 @@ async fn a_process_that_dies_finds_every_branch_where_it_was() {
     let world = world.killed().await;
     world.rest().await;
     let gate = world.gate().await;
+    // The process may die while the call is under way: then the other side is asked whether it happened.
+    world.script.will("desk.look", [Turn::Found(Some(json!({ "id": "1" })))]);
     assert!(world.handle.decide(approve(&gate), "operator").await.unwrap().applied);
     let world = world.killed().await;
     world.rest().await;
     world.pass(HOUR).await;
-    assert_eq!(status(&world, &run).await, "done");
+    assert_eq!(status(&world, &run).await, "done", "{:?}", world.handle.why(&run).await);
     for verb in ["desk.mark", "desk.book"] {
         let mut keys: Vec<_> = world.script.calls(verb).into_iter().map(|(key, _)| key).collect();
         let count = keys.len();
