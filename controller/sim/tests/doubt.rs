@@ -10,83 +10,12 @@ use adjutant_machine::{
     trust::Speaker,
 };
 use adjutant_sim::companies::small;
-use adjutant_spec::plan::Plan;
-use common::{World, verb};
+use common::{
+    World,
+    calls::{DESK, VERBS, world},
+    verb,
+};
 use serde_json::json;
-
-const DESK: &str = r#"schema = "adjutant/v1"
-kind = "http"
-endpoint = "https://desk.example.com"
-
-[verbs.put]
-method = "PUT"
-path = "/put"
-effect = "write"
-idempotency = "native_key"
-key_valid = "2h"
-input = { text = "string" }
-
-[verbs.keep]
-method = "PUT"
-path = "/keep"
-effect = "write"
-idempotency = "native_key"
-probe = "find"
-input = { text = "string" }
-
-[verbs.post]
-method = "POST"
-path = "/post"
-effect = "write"
-idempotency = "at_most_once"
-input = { text = "string" }
-
-[verbs.book]
-method = "POST"
-path = "/book"
-effect = "write"
-idempotency = "probe"
-probe = "find"
-input = { text = "string" }
-
-[verbs.find]
-method = "GET"
-path = "/find"
-effect = "read"
-idempotency = "pure"
-input = { key = "string" }
-with = { key = "{{ effect.key }}" }
-"#;
-
-const VERBS: [&str; 4] = ["put", "keep", "post", "book"];
-
-fn calls(verb: &str) -> String {
-    format!(
-        "schema = \"adjutant/v1\"\ntitle = \"Calls\"\ndeadline = \"30d\"\n\
-         [[step]]\nid = \"ask\"\ngate = \"Shall it?\"\nrisk = \"low\"\nexpires = \"20d\"\n\
-         on = {{ denied = \"close\", expired = \"close\" }}\n\
-         [[step]]\nid = \"act\"\ncall = \"desk.{verb}\"\nwith = {{ text = \"hi\" }}\n\
-         retry = {{ attempts = 4, backoff = \"1s..4s\" }}\n\
-         [[step]]\nid = \"after\"\nwait = \"1h\"\nnext = \"done\"\n\
-         [[step]]\nid = \"close\"\nend = \"cancelled\"\n\
-         [[step]]\nid = \"done\"\nend = \"done\"\n"
-    )
-}
-
-fn plan() -> Plan {
-    let mut files = vec![("connectors/desk.toml".to_owned(), DESK.to_owned())];
-    files.extend(VERBS.map(|verb| (format!("playbooks/{verb}.toml"), calls(verb))));
-    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
-    small(&files)
-}
-
-/// A run whose call was approved and waits to be sent.
-fn world(playbook: &str) -> World {
-    let mut world = World::start(&plan(), playbook, &[]);
-    world.approve();
-    assert_eq!(world.at(), "act");
-    world
-}
 
 /// What makes a run unwind.
 #[derive(Debug, Clone, Copy)]

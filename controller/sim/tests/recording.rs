@@ -130,6 +130,7 @@ fn whatever_happens_at_a_desk_is_played_again_as_it_was() {
         // The id of the booking was lost, so it can't be taken back by itself.
         format!("{}{undone}settle = \"happened\"\n", settle("undo")),
         settle("drop"),
+        format!("{}\nwith = {{ id = \"b-7\" }}\nafter = \"2d\"", settle("happened")),
         // It takes longer than its attempt: it is lost.
         format!(
             "{YES}{BOOKED}after = \"1m\"\n[[answer]]\nstep = \"book\"\nsettle = \"happened\"\nwith = {{ id = \"b-1\" }}\n"

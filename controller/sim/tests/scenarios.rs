@@ -181,6 +181,8 @@ fn an_answer_that_takes_too_long_is_lost_and_somebody_settles_it() {
     let settled =
         format!("{slow}[[answer]]\nstep = \"book\"\nsettle = \"happened\"\nwith = {{ id = \"b-1\" }}\n");
     assert_eq!(found(&desk(&format!("end = \"done\"\n{settled}"))), "it holds");
+    let days = format!("{settled}after = \"2d\"\n[[expect]]\nstep = \"keep\"\nafter = \"2d\"\n");
+    assert_eq!(found(&desk(&days)), "it holds", "the operator takes their time");
 }
 
 #[test]

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use adjutant_machine::{
     branch::BranchId,
     call::Call,
-    event::{Decision, Denial, Envelope, ErrorClass, Event, Finding, Settlement, TimerId},
+    event::{Decision, Denial, Envelope, Event, Finding, Settlement, TimerId},
     fact::Fact,
     id::{EffectId, Stamp},
     life::mailbox::SignalCame,
-    run::{EffectState, Gate, GatePhase, Purpose, Run},
+    run::{EffectState, Gate, GatePhase, Run},
 };
 use adjutant_spec::{
     plan::{
@@ -20,7 +20,10 @@ use adjutant_spec::{
 };
 use serde_json::{Value, json};
 
-use crate::recorded::{Moment, Recorded};
+use crate::{
+    recorded::{Moment, Recorded},
+    scenario::{changes_nothing, is_undo, word_of},
+};
 
 /// What an effect is, as far as its answers need it.
 struct Asking {
@@ -31,6 +34,8 @@ struct Asking {
     timeout: u64,
     /// The attempt that is out.
     leased: Option<Place>,
+    /// When the last attempt came to its end: since then it is in doubt or dead, where it is.
+    over: Option<Stamp>,
 }
 
 /// A place among the answers that is kept free until the answer is known.
@@ -114,13 +119,10 @@ impl<'a> Answers<'a> {
 
     fn asks(&mut self, run: &Run, effect: &EffectId, state: &EffectState) {
         let Some(call) = state.call.as_deref() else { return };
-        let undo = match call {
-            Call::Verb(call) | Call::Probe { of: call, .. } => call.undo_of.is_some(),
-            _ => matches!(state.purpose, Purpose::Undo(_)),
-        };
+        let undo = is_undo(call);
         let (step, timeout) = (state.step.clone(), state.timeout);
         let playbook = run.playbook.clone();
-        let asking = Asking { playbook, step, undo, call: call.clone(), timeout, leased: None };
+        let asking = Asking { playbook, step, undo, call: call.clone(), timeout, leased: None, over: None };
         self.effects.insert(effect.clone(), asking);
     }
 
@@ -153,18 +155,17 @@ impl<'a> Answers<'a> {
                 }
             }
             Event::EffectSucceeded { effect, value, .. } if self.is_late(effect, &entry.facts) => {
-                // It was given up as lost: in a play somebody says that it happened.
-                self.settled(effect, &Settlement::Happened(value.clone()));
+                self.came_late(effect, value);
             }
             Event::EffectSucceeded { effect, value, .. } => {
                 self.succeeded(moment, effect, value);
             }
             Event::EffectFailed { effect, class, .. } => {
-                self.reply(effect, at, Reply::Error(word(*class).to_owned()));
+                self.reply(effect, at, Reply::Error(word_of(*class).to_owned()));
             }
             Event::EffectUnknown { effect, host_died, .. } => self.lost(effect, at, *host_died),
             Event::EffectProbed { effect, finding } => self.probed(effect, at, finding),
-            Event::EffectSettled { effect, settlement, .. } => self.settled(effect, settlement),
+            Event::EffectSettled { effect, settlement, .. } => self.settled(effect, at, settlement),
             // What a rule of the company denies it denies in a play too; money is not played.
             Event::EffectDenied { effect, denial: Denial::Budget, .. } => {
                 let is_agent =
@@ -174,6 +175,7 @@ impl<'a> Answers<'a> {
             }
             Event::TimerFired { timer: TimerId::Lease(effect, _) } if !entry.facts.is_empty() => {
                 let timeout = self.effects.get(effect).map(|asking| asking.timeout);
+                self.is_over(effect, at);
                 if let (Some(timeout), Some(place)) = (timeout, self.leased(effect)) {
                     self.put(effect, place, period(timeout), Reply::Error("unknown".to_owned()));
                 }
@@ -233,6 +235,21 @@ impl<'a> Answers<'a> {
         is_verb && facts.iter().any(counts)
     }
 
+    /// An answer came to what was given up as lost: in a play, whoever is asked about it says so.
+    fn came_late(&mut self, effect: &EffectId, value: &Value) {
+        let Some(Call::Verb(call)) = self.effects.get(effect).map(|asking| &asking.call) else { return };
+        let word = "happened".to_owned();
+        let reply = match call.idempotency {
+            // It is sent once more, and that is answered.
+            Idempotency::Pure | Idempotency::NativeKey => {
+                Reply::Outcome { word: "ok".to_owned(), with: Some(value.clone()), edit: BTreeMap::new() }
+            }
+            Idempotency::Probe => Reply::Probe { word, with: value.clone() },
+            Idempotency::AtMostOnce => Reply::Settle { word, with: value.clone() },
+        };
+        self.answer(effect, reply);
+    }
+
     fn is_from_outside(&mut self, id: &str, came: &SignalCame) -> bool {
         let is_own = self.effects.keys().any(|effect| effect.key() == id);
         !is_own && self.signals.insert((came.mailbox.instance().name, came.number))
@@ -265,12 +282,7 @@ impl<'a> Answers<'a> {
 
     /// What may be repeated and died with its host is asked again, and counts no attempt: its next answer is all that there is.
     fn lost(&mut self, effect: &EffectId, at: Stamp, host_died: bool) {
-        let is_repeated = self.effects.get(effect).is_some_and(|asking| match &asking.call {
-            // The same key again is the same call.
-            Call::Verb(call) => matches!(call.idempotency, Idempotency::Pure | Idempotency::NativeKey),
-            Call::RecordWrite { .. } | Call::StartRun { .. } | Call::Signal { .. } => false,
-            _ => true,
-        });
+        let is_repeated = self.effects.get(effect).is_some_and(|asking| may_be_repeated(&asking.call));
         if !(host_died && is_repeated) {
             self.reply(effect, at, Reply::Error("unknown".to_owned()));
         }
@@ -290,14 +302,17 @@ impl<'a> Answers<'a> {
         self.reply(effect, at, Reply::Probe { word: word.to_owned(), with });
     }
 
-    fn settled(&mut self, effect: &EffectId, settlement: &Settlement) {
+    fn settled(&mut self, effect: &EffectId, at: Stamp, settlement: &Settlement) {
         let (word, with) = match settlement {
             Settlement::Happened(value) => ("happened", value.clone()),
             Settlement::DidNotHappen => ("did_not_happen", Value::Null),
             Settlement::Undo => ("undo", Value::Null),
             Settlement::Drop => ("drop", Value::Null),
         };
-        self.answer(effect, Reply::Settle { word: word.to_owned(), with });
+        let over = self.effects.get(effect).and_then(|asking| asking.over);
+        let place = self.keep_free(at);
+        let after = over.and_then(|over| since(over, at));
+        self.put(effect, place, after, Reply::Settle { word: word.to_owned(), with });
     }
 
     fn decided(&mut self, run: &Run, gate: &str, at: Stamp, reply: Reply) {
@@ -333,6 +348,13 @@ impl<'a> Answers<'a> {
         if let Some(place) = self.leased(effect).filter(|_| !(is_probe && matches!(reply, Reply::Error(_)))) {
             self.put(effect, place, since(place.asked, at), reply);
         }
+        self.is_over(effect, at);
+    }
+
+    fn is_over(&mut self, effect: &EffectId, at: Stamp) {
+        if let Some(asking) = self.effects.get_mut(effect) {
+            asking.over = Some(at);
+        }
     }
 
     fn leased(&mut self, effect: &EffectId) -> Option<Place> {
@@ -353,7 +375,7 @@ impl<'a> Answers<'a> {
     }
 }
 
-/// Who asked.
+/// Who asked: the run or the branch, its playbook, and the step in it.
 struct Asker<'a> {
     run: &'a str,
     playbook: &'a str,
@@ -412,17 +434,9 @@ fn period(millis: u64) -> Option<Period> {
     Period::from_millis(millis).ok()
 }
 
-fn word(class: ErrorClass) -> &'static str {
-    match class {
-        ErrorClass::Transient => "transient",
-        ErrorClass::RateLimited => "rate_limited",
-        ErrorClass::Auth => "auth",
-        ErrorClass::Invalid => "invalid",
-        ErrorClass::Conflict => "conflict",
-        ErrorClass::Gone => "gone",
-        ErrorClass::Unavailable => "unavailable",
-        ErrorClass::Refused => "refused",
-    }
+/// Returns whether a call that was lost is simply made again: the same key again is the same call.
+fn may_be_repeated(call: &Call) -> bool {
+    changes_nothing(call) || matches!(call, Call::Verb(call) if call.idempotency == Idempotency::NativeKey)
 }
 
 /// Says what is not played of an event.

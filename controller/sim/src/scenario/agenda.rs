@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use adjutant_machine::{
     call::Perform,
     event::{Decision, Event},
-    id::Stamp,
+    id::{EffectId, Stamp},
     life::mailbox::MailboxTold,
 };
+
+use super::script::Taken;
 
 /// Something that comes later.
 #[derive(Debug)]
@@ -18,6 +20,8 @@ pub(super) enum Due {
     Late(Box<Answered>),
     /// A person decides a gate.
     Decision(Box<Decided>),
+    /// The operator settles a call in doubt.
+    Settlement(Box<Settled>),
     /// A signal is sent.
     Signal(Box<MailboxTold>),
     /// A child run that is not played tells its end.
@@ -45,6 +49,13 @@ pub(super) struct Decided {
     pub(super) decision: Decision,
     /// Which answer of the scenario it is.
     pub(super) place: usize,
+}
+
+/// How the operator settles a call in doubt.
+#[derive(Debug)]
+pub(super) struct Settled {
+    pub(super) effect: EffectId,
+    pub(super) taken: Taken,
 }
 
 /// The end of a child run that is not played.

@@ -42,6 +42,8 @@ pub use course::{Course, Ending, Visit};
 pub use coverage::{Coverage, Covered, Way};
 pub use faults::{Explorer, Fault, Sort, Tried, Trouble};
 pub use known::{Known, NotHeld};
+pub(crate) use player::is_undo;
+pub(crate) use reply::{changes_nothing, word_of};
 pub(crate) use verdict::covers;
 pub use words::since;
 
@@ -82,6 +84,7 @@ pub(crate) fn play_as(stage: Stage<'_>, run: RunStarted, how_far: HowFar) -> Pla
             return PlayedAs { played, assumed: Vec::new() };
         }
     };
+    player.left_open = Some(Default::default());
     (player.assumed, player.horizon) = (how_far.assumes.then(Vec::new), how_far.horizon);
     let finding = player.play().err().map(|stop| stop.finding);
     let (recorded, assumed) = (player.recorded(), player.assumed.take().unwrap_or_default());

@@ -13,7 +13,7 @@ use adjutant_spec::scenario::Reply;
 use serde_json::{Value, json};
 
 use super::{
-    agenda::{Decided, Due},
+    agenda::{Decided, Due, Settled},
     faults::approved,
     finding::finding,
     player::{Player, Turn, Who},
@@ -66,8 +66,9 @@ impl Player<'_> {
     pub(super) fn doubt(&self) -> Option<EffectId> {
         let live = self.host.runs.values().filter(|kept| !kept.run.is_ended());
         let mut open = live.flat_map(|kept| kept.run.dead_letters());
-        open.find(|(_, state)| {
-            matches!(state.life.phase, EffectPhase::Unknown { .. } | EffectPhase::Dead { .. })
+        open.find(|(effect, state)| {
+            let is_open = matches!(state.life.phase, EffectPhase::Unknown { .. } | EffectPhase::Dead { .. });
+            is_open && !self.is_left_open(effect) && !self.dealt.contains(&doubt_of(effect))
         })
         .map(|(effect, _)| effect.clone())
     }
@@ -81,13 +82,32 @@ impl Player<'_> {
         }
         let who = Who { undo, asked: Asked::Operator };
         let Some(taken) = self.ask(&run, &state.step, who) else {
+            if self.may_stay_open(effect) {
+                return Ok(());
+            }
             return Err(unsaid::unsettled(&self.asker(), &run, state).into());
         };
+        match taken.answer.after {
+            None => self.settled(Settled { effect: effect.clone(), taken }),
+            Some(after) => {
+                self.dealt.insert(doubt_of(effect));
+                let at = self.host.now.plus(after.millis());
+                self.agenda.put(at, Due::Settlement(Box::new(Settled { effect: effect.clone(), taken })));
+                Ok(())
+            }
+        }
+    }
+
+    /// Settles a call in doubt as the scenario says.
+    pub(super) fn settled(&mut self, settled: Settled) -> Turn {
+        let Settled { effect, taken } = settled;
+        self.dealt.remove(&doubt_of(&effect));
+        let run = self.run_of(&effect)?;
         let Reply::Settle { word, with } = &taken.answer.reply else { return Ok(()) };
         let settlement = settlement(word, with);
         // Only what happened can be taken back.
         if matches!(settlement, Settlement::Happened(_) | Settlement::Undo) {
-            let lost = self.doubts.iter().rev().find(|perform| perform.effect == *effect).cloned();
+            let lost = self.doubts.iter().rev().find(|perform| perform.effect == effect).cloned();
             self.happens(lost.as_ref());
         }
         let event = Event::EffectSettled { effect: effect.clone(), settlement, reason: None };
@@ -110,6 +130,11 @@ fn decision(reply: &Reply) -> Option<Decision> {
         "denied" => Some(Decision::Denied),
         _ => None,
     }
+}
+
+/// Returns what a doubt is called among what is dealt with.
+fn doubt_of(effect: &EffectId) -> String {
+    format!("doubt {effect}")
 }
 
 fn settlement(word: &str, with: &Value) -> Settlement {

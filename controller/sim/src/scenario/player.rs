@@ -66,6 +66,8 @@ pub(super) struct Player<'a> {
     pub(super) most: u32,
     /// What is disturbed; nothing in a play.
     pub(super) faults: Faults,
+    /// What nobody answers before the run is cancelled, in a play of a run that was: `None` where each question must be answered.
+    pub(super) left_open: Option<BTreeSet<EffectId>>,
     /// The moment after which nothing of a run is known that goes on: what would come later is not played.
     pub(super) horizon: Option<Stamp>,
     /// Whether the play came there.
@@ -96,6 +98,7 @@ impl<'a> Player<'a> {
             doubts,
             most: MOST,
             faults: Faults::default(),
+            left_open: None,
             horizon: None,
             is_at_horizon: false,
             assumed: None,
@@ -160,7 +163,7 @@ impl<'a> Player<'a> {
     }
 
     fn turn(&mut self) -> Turn {
-        if let Some(effect) = self.host.outbox.keys().next().cloned() {
+        if let Some(effect) = self.host.outbox.keys().find(|effect| !self.is_left_open(effect)).cloned() {
             return self.effect(&effect);
         }
         if let Some(gate) = self.open_gate() {
@@ -209,6 +212,17 @@ impl<'a> Player<'a> {
         Ok(leased)
     }
 
+    /// Leaves a question open that nobody answers before the run is cancelled, where that may be.
+    pub(super) fn may_stay_open(&mut self, effect: &EffectId) -> bool {
+        let has_cancel = self.agenda.has_cancel();
+        let left = self.left_open.as_mut().filter(|_| has_cancel);
+        left.is_some_and(|left| left.insert(effect.clone()))
+    }
+
+    pub(super) fn is_left_open(&self, effect: &EffectId) -> bool {
+        self.left_open.as_ref().is_some_and(|left| left.contains(effect))
+    }
+
     /// Notes that an answer is made up, where that may be; only what is right the first time may.
     pub(super) fn assumes(&mut self, run: &str, step: &str) -> bool {
         let Some(assumed) = &mut self.assumed else { return false };
@@ -245,7 +259,7 @@ impl<'a> Player<'a> {
     /// Returns what the company's rules say against a call, and whether the records moved that it was approved with.
     fn forbidden(&self, run: &Run, perform: &Perform) -> Option<Event> {
         let effect = perform.effect.clone();
-        if is_undo(perform) {
+        if is_undo(&perform.call) {
             // Taking back is never in the way of a rule: what it takes back was allowed.
             return None;
         }
@@ -280,7 +294,7 @@ impl<'a> Player<'a> {
 
     /// Asks the outside.
     fn world(&mut self, run: &Run, perform: &Perform, asked: Asked) -> Turn {
-        let who = Who { undo: is_undo(perform), asked };
+        let who = Who { undo: is_undo(&perform.call), asked };
         if self.faults.is_on && asked == Asked::Probe {
             return self.probed(perform);
         }
@@ -288,6 +302,7 @@ impl<'a> Player<'a> {
             Some(taken) => self.answered(perform, &taken),
             None if self.faults.is_on => self.invented(run, perform),
             None if self.assumes(&run.id, &perform.step) => self.invented(run, perform),
+            None if self.may_stay_open(&perform.effect) => Ok(()),
             None => Err(unsaid::unanswered(&self.asker(), run, perform).into()),
         }
     }
@@ -356,11 +371,14 @@ impl<'a> Player<'a> {
             Some(Due::Answer(answered)) => self.arrive(*answered),
             Some(Due::Late(late)) => Ok(self.host.answer(&late.perform, late.event)?),
             Some(Due::Decision(decided)) => self.decide(*decided),
+            Some(Due::Settlement(settled)) => self.settled(*settled),
             Some(Due::Signal(told)) => Ok(Host::tell_mailbox(&mut self.host, *told)?),
             Some(Due::ChildEnd(end)) => Ok(self.host.send(&end.run, "host", end.event).map(drop)?),
             Some(Due::Record(place)) => self.given_later(place),
             Some(Due::Cancel) => {
                 let root = self.course.root.clone();
+                // What was left open is open no longer: it is withdrawn now, or settled.
+                self.left_open.iter_mut().for_each(BTreeSet::clear);
                 let reason = "the scenario cancels it".to_owned();
                 Ok(self.host.send(&root, "operator", Event::RunCancelled { reason }).map(drop)?)
             }
@@ -377,8 +395,9 @@ pub(super) struct Who {
     pub(super) asked: Asked,
 }
 
-pub(super) fn is_undo(perform: &Perform) -> bool {
-    match &*perform.call {
+/// Returns whether a call takes a step back, or asks about one that does.
+pub(crate) fn is_undo(call: &Call) -> bool {
+    match call {
         Call::Verb(call) | Call::Probe { of: call, .. } => call.undo_of.is_some(),
         _ => false,
     }

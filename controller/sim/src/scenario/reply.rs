@@ -67,17 +67,25 @@ pub(super) fn found(word: &str, with: &Value) -> Finding {
     }
 }
 
+/// The words of a scenario for how an attempt fails; `unknown` is none of them, since nobody knows then whether it failed.
+const CLASSES: [(&str, ErrorClass); 8] = [
+    ("transient", ErrorClass::Transient),
+    ("rate_limited", ErrorClass::RateLimited),
+    ("auth", ErrorClass::Auth),
+    ("invalid", ErrorClass::Invalid),
+    ("conflict", ErrorClass::Conflict),
+    ("gone", ErrorClass::Gone),
+    ("unavailable", ErrorClass::Unavailable),
+    ("refused", ErrorClass::Refused),
+];
+
 fn class_of(word: &str) -> ErrorClass {
-    match word {
-        "rate_limited" => ErrorClass::RateLimited,
-        "auth" => ErrorClass::Auth,
-        "invalid" => ErrorClass::Invalid,
-        "conflict" => ErrorClass::Conflict,
-        "gone" => ErrorClass::Gone,
-        "unavailable" => ErrorClass::Unavailable,
-        "refused" => ErrorClass::Refused,
-        _ => ErrorClass::Transient,
-    }
+    CLASSES.iter().find(|(known, _)| *known == word).map_or(ErrorClass::Transient, |(_, class)| *class)
+}
+
+/// Returns the word of a scenario for how an attempt failed.
+pub(crate) fn word_of(class: ErrorClass) -> &'static str {
+    CLASSES.iter().find(|(_, known)| *known == class).map_or("transient", |(word, _)| word)
 }
 
 /// Returns the answer that an attempt succeeded.
@@ -96,15 +104,16 @@ pub(super) fn failed(perform: &Perform, class: ErrorClass, message: &str) -> Doi
 
 /// Returns what becomes of an attempt whose answer was lost: what changes nothing has only failed.
 pub(super) fn lost(perform: &Perform, message: &str) -> Doing {
-    if changes_nothing(perform) {
+    if changes_nothing(&perform.call) {
         return failed(perform, ErrorClass::Transient, message);
     }
     let (effect, attempt, message) = (perform.effect.clone(), perform.attempt, message.to_owned());
     Doing::Answer { event: Event::EffectUnknown { effect, attempt, message, host_died: false }, acts: false }
 }
 
-fn changes_nothing(perform: &Perform) -> bool {
-    match &*perform.call {
+/// Returns whether a call leaves the world as it is: where its answer is lost, it has only failed.
+pub(crate) fn changes_nothing(call: &Call) -> bool {
+    match call {
         Call::Verb(VerbCall { idempotency, .. }) => *idempotency == Idempotency::Pure,
         Call::RecordWrite { .. } | Call::StartRun { .. } | Call::Signal { .. } => false,
         Call::Probe { .. }

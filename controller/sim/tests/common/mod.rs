@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test binary uses some of the words")]
 
+pub(crate) mod calls;
 pub(crate) mod desk;
 
 use std::sync::Arc;

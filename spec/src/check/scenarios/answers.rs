@@ -77,9 +77,7 @@ impl OfAnswer<'_> {
     fn together(&self, out: &mut Out) {
         let alone = ["outcome", "error", "probe", "settle"];
         self.look.one_of(&self.key, &alone, out);
-        for pair in
-            [["error", "with"], ["error", "edit"], ["probe", "edit"], ["settle", "edit"], ["settle", "after"]]
-        {
+        for pair in [["error", "with"], ["error", "edit"], ["probe", "edit"], ["settle", "edit"]] {
             self.look.one_of(&self.key, &pair, out);
         }
     }
