@@ -250,3 +250,63 @@ fn what_cannot_be_said_is_named() {
     );
     assert!(text.contains("ids = [1]"), "{text}");
 }
+
+/// A person is asked about each place, with a note that the run was given.
+const DIG: &str = r#"schema = "adjutant/v1"
+title = "Asks about every place"
+
+[trigger]
+kind = "manual"
+
+[input.places]
+type = "list"
+trust = "operator"
+
+[input.note]
+type = "string"
+trust = "operator"
+
+[[step]]
+id = "dig"
+each = "{{ input.places }}"
+as = "place"
+max_items = 5
+on = { some_failed = "done" }
+next = "done"
+
+[[step]]
+id = "ask"
+in = "dig"
+gate = "Dig at {{ place.name }}?"
+show = ["input.note", "place.name"]
+risk = "low"
+expires = "7d"
+on = { denied = "no", expired = "no" }
+next = "yes"
+
+[[step]]
+id = "no"
+in = "dig"
+end = "failed"
+
+[[step]]
+id = "yes"
+in = "dig"
+end = "done"
+
+[[step]]
+id = "done"
+end = "done"
+"#;
+
+#[test]
+fn what_is_edited_in_a_branch_is_written_by_the_paths_of_the_playbook() {
+    let test = "schema = \"adjutant/v1\"\nplaybook = \"dig\"\ninput = { places = [{ name = \"a\" }], note = \"deep\" }\n\
+                [[answer]]\nstep = \"dig[0].ask\"\nedit = { \"input.note\" = \"flat\", \"place.name\" = \"b\" }\n";
+    let mut files = company(&[("playbooks/dig.toml", DIG), ("tests/dig.toml", test)]);
+    let before = scenarios(&files);
+    let written = scenario::write(&adjutant_company::plan(&files), &before[0], &[]);
+    files.insert("tests/dig.toml", written.text.as_bytes());
+    assert_eq!(scenarios(&files), before, "{}", written.text);
+    assert!(written.text.contains("\"place.name\" = \"b\""), "{}", written.text);
+}

@@ -4,7 +4,7 @@ mod common;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use adjutant_company::{example, loaded};
+use adjutant_company::{company, example, loaded};
 use adjutant_machine::Definition;
 use adjutant_sim::{
     recording::{
@@ -16,7 +16,7 @@ use adjutant_sim::{
 use adjutant_spec::{
     files::FileSet,
     plan::{Plan, StepKind},
-    scenario::{self, Answer, Reply},
+    scenario::{self, Answer, Begin, Reply},
     value::Path,
 };
 use serde_json::{Value, json};
@@ -263,4 +263,121 @@ fn a_playbook_that_asks_more_stops_where_nothing_was_answered_or_assumes() {
         again.differs_at.is_some() && again.decided.is_none(),
         "another playbook decides otherwise: {again:?}"
     );
+}
+
+/// A playbook that looks for a booking twice, with two hours in between.
+const LOOKS: &str = r#"schema = "adjutant/v1"
+title = "Looks twice"
+
+[[step]]
+id = "first"
+record = { kind = "booking", read = "list", where = { by = "Jo" } }
+
+[[step]]
+id = "any"
+choose = [{ when = "steps.first.items | length > 0", to = "none" }]
+else = "rest"
+
+[[step]]
+id = "rest"
+wait = "2h"
+
+[[step]]
+id = "second"
+record = { kind = "booking", read = "one", key = "blue" }
+on = { missing = "none" }
+next = "done"
+
+[[step]]
+id = "none"
+end = "failed"
+
+[[step]]
+id = "done"
+end = "done"
+"#;
+
+#[test]
+fn a_record_that_a_list_did_not_name_came_after_the_list() {
+    let later = "[[given]]\nkind = \"booking\"\nkey = \"blue\"\nvalue = { by = \"Jo\" }\nafter = \"1h\"\n";
+    let test = format!("schema = \"adjutant/v1\"\nplaybook = \"looks\"\nend = \"done\"\n{later}");
+    let files = company(&[
+        ("playbooks/looks.toml", LOOKS),
+        ("records/booking.json", common::desk::BOOKING),
+        ("tests/looks.toml", &test),
+    ]);
+    assert_eq!(again(&files), 1);
+}
+
+/// One lane waits twice for what the other one says twice.
+const SAYS: &str = r#"schema = "adjutant/v1"
+title = "Says it to itself"
+deadline = "9d"
+
+[[step]]
+id = "fan"
+parallel = ["say", "hear"]
+join = "all"
+on = { failed = "none" }
+next = "done"
+
+[[step]]
+id = "one"
+in = "fan.say"
+emit = "go"
+key = "x"
+with = { number = 1 }
+
+[[step]]
+id = "rest"
+in = "fan.say"
+wait = "1h"
+
+[[step]]
+id = "two"
+in = "fan.say"
+emit = "go"
+key = "x"
+with = { number = 2 }
+
+[[step]]
+id = "hear-one"
+in = "fan.hear"
+wait = { signal = "go", key = "x", expires = "3d" }
+
+[[step]]
+id = "hear-two"
+in = "fan.hear"
+wait = { signal = "go", key = "x", expires = "3d" }
+
+[[step]]
+id = "none"
+end = "failed"
+
+[[step]]
+id = "done"
+end = "done"
+"#;
+
+#[test]
+fn what_a_run_says_to_itself_is_said_once_when_it_is_played_again() {
+    let test = "schema = \"adjutant/v1\"\nplaybook = \"says\"\nend = \"done\"\n";
+    assert_eq!(again(&company(&[("playbooks/says.toml", SAYS), ("tests/says.toml", test)])), 1);
+}
+
+#[test]
+fn what_comes_from_outside_does_not_say_how_a_run_began() {
+    let files = example("agency");
+    let before = loaded(&files);
+    let plan = before.plan.as_ref().expect("it checks");
+    let one = scenario::all(&before.draft).into_iter().find(|one| matches!(one.begin, Begin::Event(_)));
+    let played = play(&mut Playhouse::new(plan), &one.expect("an event begins one"));
+    let mut recorded = played.recorded.expect("a run began");
+    for pretended in [json!({ "kind": "manual", "by": "operator" }), json!({ "parent": "inbound-1.2.0" })] {
+        let mut run = (*recorded.root.run).clone();
+        run.trigger = pretended.clone().into();
+        recorded.root.run = Arc::new(run);
+        let Recording { scenario, .. } = recorded.scenario(name("tests/one.toml"));
+        assert_eq!(scenario.begin, Begin::Event(pretended));
+    }
 }
