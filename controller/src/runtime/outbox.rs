@@ -70,27 +70,31 @@ async fn attempt(core: Arc<Core>, leased: Leased) {
     let (effect, attempt) = (perform.effect.clone(), perform.attempt);
     let lease = TimerId::Lease(effect.clone(), attempt);
     let owner = core.leases.own(lease.clone());
-    let work = {
+    let mut work = {
         let core = Arc::clone(&core);
-        AssertUnwindSafe(async move { core.performer.perform(plan, perform, until).await }).catch_unwind()
+        let work = AssertUnwindSafe(async move { core.performer.perform(plan, perform, until).await });
+        Box::pin(work.catch_unwind())
     };
     let given_up = lapsed(&core, until);
     let answer = tokio::select! {
         biased;
-        answer = work => answer.unwrap_or_else(|_| Event::EffectUnknown {
-            effect: effect.clone(),
-            attempt,
-            message: "our own mistake: performing it panicked".to_owned(),
-            host_died: false,
-        }),
-        () = given_up => {
-            tracing::warn!(%effect, attempt, "an attempt outlived its lease");
-            drop(owner);
-            let event = Event::TimerFired { timer: lease.clone() };
-            return tell(&core, &effect, timer_event_id(&lease, until), event);
-        }
+        answer = &mut work => Some(answer),
+        // The answer may have come since it was looked for, a moment before the lease was.
+        () = given_up => (&mut work).now_or_never(),
         () = core.gone() => return,
     };
+    let Some(answer) = answer else {
+        tracing::warn!(%effect, attempt, "an attempt outlived its lease");
+        drop(owner);
+        let event = Event::TimerFired { timer: lease.clone() };
+        return tell(&core, &effect, timer_event_id(&lease, until), event);
+    };
+    let answer = answer.unwrap_or_else(|_| Event::EffectUnknown {
+        effect: effect.clone(),
+        attempt,
+        message: "our own mistake: performing it panicked".to_owned(),
+        host_died: false,
+    });
     core.crash.at(Point::AfterSend);
     drop(owner);
     let event = fitting(&effect, attempt, answer);
