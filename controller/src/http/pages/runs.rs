@@ -10,24 +10,17 @@ use super::{
     parts,
 };
 use crate::{
-    desk::{RunFilter, views::RunLine},
+    desk::{
+        RunFilter,
+        views::{RunLine, STATUSES},
+    },
     http::{App, auth::Principal},
 };
 
-/// The statuses that a filter offers.
-const STATUSES: [&str; 11] = [
-    "live",
-    "running",
-    "waiting",
-    "queued",
-    "paused",
-    "unwinding",
-    "done",
-    "failed",
-    "cancelled",
-    "killed",
-    "rolled_back",
-];
+/// Returns the statuses that a filter offers: all that are live together, and each alone.
+fn offered() -> Vec<String> {
+    ["live"].iter().chain(STATUSES).map(|status| (*status).to_owned()).collect()
+}
 
 /// What is asked for.
 #[derive(Debug, Default, Deserialize)]
@@ -71,7 +64,7 @@ pub(super) fn content(frame: &Frame, runs: &[RunLine], filter: &Filter, playbook
                 label for="q" { "Search" }
                 input id="q" name="q" type="search" value=(filter.q) placeholder="title, whom, key or id";
             }
-            (choice("status", "Status", &filter.status, &STATUSES.map(str::to_owned)))
+            (choice("status", "Status", &filter.status, &offered()))
             (choice("playbook", "Playbook", &filter.playbook, playbooks))
             button type="submit" { "Show" }
         }

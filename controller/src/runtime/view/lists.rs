@@ -26,7 +26,8 @@ use crate::runtime::{
     },
 };
 
-const STATUSES: [&str; 10] = [
+/// The statuses of runs: first of those that go on, then of those that are over.
+pub const STATUSES: &[&str] = &[
     "running",
     "waiting",
     "queued",
@@ -39,14 +40,15 @@ const STATUSES: [&str; 10] = [
     "rolled_back",
 ];
 
-/// Those of runs that are over.
-pub(in crate::runtime) const ENDED: &[&str] = &["done", "failed", "cancelled", "killed", "rolled_back"];
+const PARTS: (&[&str], &[&str]) = STATUSES.split_at(5);
 /// Those of runs that are not over; `live` asks for all of them.
-pub const LIVE: &[&str] = &["running", "waiting", "queued", "paused", "unwinding"];
+pub const LIVE: &[&str] = PARTS.0;
+/// Those of runs that are over.
+pub(in crate::runtime) const ENDED: &[&str] = PARTS.1;
 
 /// Returns the statuses that a word asks for.
 fn asked_for(status: Option<&str>) -> Result<&'static [&'static str], Error> {
-    let Some(status) = status else { return Ok(&STATUSES) };
+    let Some(status) = status else { return Ok(STATUSES) };
     if status == "live" {
         return Ok(LIVE);
     }
@@ -54,7 +56,8 @@ fn asked_for(status: Option<&str>) -> Result<&'static [&'static str], Error> {
     place.map(|place| &STATUSES[place..=place]).ok_or_else(|| {
         let known = STATUSES.join(", ");
         Error::invalid(format!(
-            "no run has the status \"{status}\"; there are {known}, and live for the first five"
+            "no run has the status \"{status}\"; there are {known}, and live for the first {}",
+            LIVE.len()
         ))
     })
 }
@@ -360,7 +363,7 @@ pub(in crate::runtime) fn status(core: &Core) -> Result<StatusView, Error> {
     for status in STATUSES {
         let count = core.counted(&rows::index::group(rows::index::STATUS, status))?;
         if count > 0 {
-            runs.insert(status.to_owned(), count);
+            runs.insert((*status).to_owned(), count);
         }
     }
     if !live.quarantined.is_empty() {

@@ -9,6 +9,7 @@ mod retention;
 mod rollback;
 mod rows;
 mod status;
+mod why;
 
 use std::collections::BTreeMap;
 
@@ -39,11 +40,15 @@ pub use retention::{KeptView, RemovedView, RetentionView};
 pub use rollback::{BlockedView, DeedView, RollbackView, StaysView, TakenView};
 pub use rows::{RecordView, SlotView};
 pub use status::{AppliedView, AuditView, PauseView, PinnedBy, QuarantineView, StatusView};
+pub use why::{WhyLine, WhyView};
 
 pub use super::{
     drift::{ClockView, JumpView},
     incoming::{DeliveryLine, DeliveryView, HookView},
-    view::{BudgetView, Headline, LIVE, MonthView, RECORD_WRITE, SpendView, headline, in_words, label, whom},
+    view::{
+        BudgetView, Headline, LIVE, MonthView, RECORD_WRITE, STATUSES, SpendView, headline, in_words, label,
+        whom,
+    },
 };
 
 /// A moment as people and programs read it: RFC 3339 in UTC with milliseconds.
@@ -463,28 +468,6 @@ pub struct LogView {
     /// What was concluded.
     #[schema(value_type = Vec<Object>)]
     pub facts: Value,
-}
-
-/// The reason chain of a run, gate, effect or delivery: each line is the cause of the one before it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct WhyView {
-    /// What was asked about.
-    pub subject: String,
-    /// The chain.
-    pub chain: Vec<WhyLine>,
-}
-
-/// One cause.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct WhyLine {
-    /// `run`, `step`, `gate`, `effect`, `delivery`, `waits`, `event`, `trigger`, `file`, `pause` and others.
-    pub kind: String,
-    /// Its id.
-    pub id: String,
-    /// In words.
-    pub text: String,
-    /// When, where known.
-    pub at: Option<When>,
 }
 
 /// Something changed: for watching.

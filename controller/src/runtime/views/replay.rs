@@ -10,13 +10,13 @@ use utoipa::ToSchema;
 /// A run as a scenario.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ScenarioView {
-    /// The run.
+    /// The id of the run that is written down.
     pub run: String,
     /// The playbook that it plays.
     pub playbook: String,
     /// Where its file belongs in the company repository.
     pub file: String,
-    /// The file.
+    /// The whole text of the file, in canonical form.
     pub text: String,
     /// What happened to the run and the file cannot say.
     pub unsaid: Vec<String>,
@@ -25,7 +25,7 @@ pub struct ScenarioView {
 /// What it came to when a run was played again. Nothing of it left the process, and nothing is kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ReplayView {
-    /// The run.
+    /// The id of the run that was played again.
     pub run: String,
     /// The revision by whose playbook it was played; absent for the one that the run pins.
     pub to: Option<String>,
@@ -84,7 +84,7 @@ pub struct ReplayedStep {
     pub playbook: String,
     /// The branch that it is in, below its run; empty where it is in none.
     pub branch: String,
-    /// The step.
+    /// The id of the step.
     pub step: String,
     /// Which visit of it, from 1.
     pub visit: u32,
