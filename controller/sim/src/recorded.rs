@@ -25,7 +25,7 @@ pub struct RecordedRun {
 pub struct Recorded {
     /// The run itself.
     pub root: RecordedRun,
-    /// All others.
+    /// Its branches, and the child runs that it or they began, by their ids.
     pub below: Vec<RecordedRun>,
 }
 

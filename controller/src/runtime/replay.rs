@@ -42,7 +42,7 @@ pub struct PlayAgain {
 pub struct Another {
     /// The revision, as it is shown.
     pub revision: String,
-    /// The company.
+    /// What the company amounts to there.
     pub plan: Arc<Plan>,
 }
 

@@ -84,7 +84,7 @@ pub enum RawTrigger {
     Record {
         /// The kind of record as written.
         record: String,
-        /// Which writes.
+        /// Which writes of such a record start a run.
         on: RecordChange,
         /// Only writes for which this holds.
         when: Option<Template>,

@@ -122,7 +122,7 @@ pub enum Trigger {
     Record {
         /// The kind of record.
         record: Id,
-        /// Which writes.
+        /// Which writes of such a record start a run.
         on: RecordChange,
         /// Only writes for which this holds.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -34,7 +34,7 @@ pub struct StepChange {
     pub playbook: String,
     /// The branch that it is in, below its run; empty where it is in none.
     pub branch: String,
-    /// The step.
+    /// The id of the step.
     pub step: String,
     /// Which visit of it, from 1.
     pub visit: u32,

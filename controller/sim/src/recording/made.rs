@@ -21,7 +21,7 @@ use crate::{
 pub struct Name {
     /// The path of its file from the root of the company.
     pub file: String,
-    /// Its title.
+    /// What `adjutant test` calls it.
     pub title: String,
 }
 

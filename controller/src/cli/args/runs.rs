@@ -258,7 +258,7 @@ pub(crate) struct ScopeArgs {
     pub reason: String,
 }
 
-/// `replay`.
+/// What `adjutant replay` is asked: which run, and what of it is other.
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArgs {
     /// The id of the run.
